@@ -1,0 +1,34 @@
+"""What became of a notification: the four answers that a ledger gives, from which callers get theirs (SPEC 2)."""
+
+import msgspec
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """It is now an event, at this position; ``call_id`` is empty where it belongs to no call."""
+
+    position: int
+    call_id: str = ""
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """The same notification is already an event, at this position; nothing was kept."""
+
+    position: int
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """It is unfit and was kept aside under this number; ``is_new`` is false where it was there already."""
+
+    entry: int
+    reason: str
+    authentic: bool
+    is_new: bool
+
+
+class Unkept(msgspec.Struct, frozen=True):
+    """It is unfit and there was no room to keep it: the sender must come again."""
+
+    reason: str
+
+
+Answer = Recorded | Duplicate | Quarantined | Unkept

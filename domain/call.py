@@ -1,0 +1,156 @@
+"""Call: the fold of a call's stream into its state, disposition, CDR and flags (SPEC 5 and 7).
+
+Folding only assigns: what came in is never refused here, and contradictions become flags. The clock is not read, so a
+replay gives what the first reading gave.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from domain import call_notice
+from domain.call_notice import CallNotice, Numbers
+from domain.correlation import Head
+from domain.events import Line, Notice, call_id
+from domain.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, KNOWN, OPENINGS, OUTCOMES
+
+REPEATED_CDR = "repeated-cdr"
+REPEATED_STATUS = "repeated-status"
+UNRECOGNISED_STATUS = "unrecognised-status"
+MISSING_OPENING = "missing-opening"
+CONTRADICTORY_OUTCOME = "contradictory-outcome"
+NONCE_REUSED = "nonce-reused"
+UNRECOGNISED_TYPE = "unrecognised-type"
+
+IN_PROGRESS = "in-progress"
+ENDED = "ended"
+
+
+class Finding(NamedTuple):
+    """A flag, the position of the event that raised it, and the CDR numbers that are at stake there, if any."""
+
+    flag: str
+    position: int
+    numbers: Numbers | None
+
+
+@dataclass(slots=True)
+class Cdr:
+    """The call's own CDR: its position in the log, when it was received (microseconds, UTC), and what it says."""
+
+    position: int
+    at: int
+    src: str
+    status: str
+    numbers: Numbers
+
+
+@dataclass(slots=True)
+class Call:
+    """One call as its events so far tell it; apply them in the order of the log."""
+
+    line: Line
+    ordinal: int
+    head: Head
+    first_position: int = 0
+    answered_at: int | None = None
+    ended_at: int | None = None
+    cdr: Cdr | None = None
+    statuses: set[str] = field(default_factory=set)
+    inputs: list[tuple[int, int, str]] = field(default_factory=list)
+    raised: list[Finding] = field(default_factory=list)
+    _contradicted_at: int = 0
+
+    def apply(self, position: int, notice: Notice) -> None:
+        """Take in the next event of the stream, at this position of the log."""
+        said = call_notice.read(notice.params, notice.received_at)
+        self.first_position = self.first_position or position
+        self._flag(position, notice, said)
+        self._note_times(said)
+        if said.status:
+            self.statuses.add(said.status)
+        if said.digits:
+            self.inputs.append((said.at, position, said.digits))
+        if said.numbers is not None and self.cdr is None:
+            self.cdr = Cdr(position, said.at, said.src, said.status, said.numbers)
+        self.head.apply(said)
+        if not self._contradicted_at and self._is_contradictory():
+            self._contradicted_at = position
+
+    def _flag(self, position: int, notice: Notice, said: CallNotice) -> None:
+        if said.is_cdr:
+            if self.cdr is not None:
+                self.raised.append(Finding(REPEATED_CDR, position, said.numbers))
+        elif (said.status in OPENINGS and self.head.opening) or said.status in self.head.outcomes:
+            self.raised.append(Finding(REPEATED_STATUS, position, None))
+        if said.status not in KNOWN and (said.status or not said.is_cdr):
+            self.raised.append(Finding(UNRECOGNISED_STATUS, position, said.numbers))
+        if notice.nonce_reused:
+            self.raised.append(Finding(NONCE_REUSED, position, said.numbers))
+
+    def _note_times(self, said: CallNotice) -> None:
+        if not said.is_cdr and said.status == ANSWERED:
+            self.answered_at = said.at if self.answered_at is None else min(self.answered_at, said.at)
+        if said.is_cdr or said.status in DISPOSITIONS:
+            self.ended_at = said.at if self.ended_at is None else min(self.ended_at, said.at)
+
+    def _is_contradictory(self) -> bool:
+        head = self.head
+        said_by_cdr = head.cdr_status
+        if said_by_cdr in FAILED_OPENINGS:
+            return bool(head.outcomes) or head.opening == ANSWERED
+        return len({*head.outcomes, said_by_cdr} if said_by_cdr in OUTCOMES else head.outcomes) > 1
+
+    @property
+    def id(self) -> str:
+        """The call's id, a UUIDv5 of its line and ordinal, as text."""
+        return str(call_id(self.line, self.ordinal))
+
+    @property
+    def state(self) -> str:
+        """``in-progress``, or ``ended`` once an opening that ends, an outcome or a CDR was seen."""
+        return IN_PROGRESS if self.ended_at is None else ENDED
+
+    @property
+    def status(self) -> str:
+        """The deciding status (SPEC 5), or nothing where no status says anything."""
+        head = self.head
+        if head.cdr_status in OUTCOMES:
+            return head.cdr_status
+        if head.outcomes:
+            return head.outcomes[0]
+        return head.cdr_status if head.cdr_status in FAILED_OPENINGS else head.opening
+
+    @property
+    def disposition(self) -> str:
+        """How the call went, or nothing while it is in progress."""
+        decided = DISPOSITIONS.get(self.status)
+        if decided or self.cdr is None:
+            return decided or ""
+        return "ANSWERED" if self.cdr.numbers[1] else "UNKNOWN"
+
+    @property
+    def digits(self) -> str:
+        """The digits of all inputs, in the order in which they were received."""
+        return "".join(digits for _, _, digits in sorted(self.inputs))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Every flag that the call has, with the position it rests on; a flag may be there several times."""
+        own = self.cdr.numbers if self.cdr else None
+        found = list(self.raised)
+        if self._contradicted_at:
+            found.append(Finding(CONTRADICTORY_OUTCOME, self._contradicted_at, own))
+        if not self.head.opening:
+            found.append(Finding(MISSING_OPENING, self.first_position, own))
+        return found
+
+    @property
+    def flags(self) -> str:
+        """The flags' names, each once, sorted and joined with ``;``."""
+        return ";".join(sorted({finding.flag for finding in self.findings}))
+
+
+def begin(notice: Notice) -> Call:
+    """Return the call that a stream's first notice belongs to, with nothing applied to it yet."""
+    assert notice.line is not None
+    return Call(notice.line, notice.ordinal, Head(notice.ordinal, notice.received_at, notice.received_at))

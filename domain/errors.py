@@ -1,0 +1,25 @@
+"""The ledger's refusals, one small family, so that a caller can catch them all or one."""
+
+
+class LedgerError(Exception):
+    """Something about the ledger was refused; the message says what, and what was expected."""
+
+
+class NotANotification(LedgerError):
+    """The text is no TringMe notification: ``f`` is not ``tm``, or there are no or too many parameters (SPEC 2)."""
+
+
+class SettingsDiffer(LedgerError):
+    """The ledger was created with another correlation or time zone than the settings now say (SPEC 4)."""
+
+
+class NoLedger(LedgerError):
+    """There is no ledger at this address yet, and the command at hand creates none."""
+
+
+class StoreUnavailable(LedgerError):
+    """The store cannot take or give anything now: locked, full, unreadable or gone."""
+
+
+class QuarantineFull(LedgerError):
+    """The quarantine is full and no signature has ever fitted, so nothing in it may be dropped (SPEC 2)."""

@@ -1,0 +1,197 @@
+"""The ledger: the one door to the log. Notifications go in and become events; a call's history comes out.
+
+Every notification is decided inside the transaction that keeps it: lock, read, decide, insert. So any number of
+processes may record into one store, and none of them opens an ordinal twice or takes a delivery key twice.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+from uuid import UUID, uuid4
+
+import msgspec
+from eventsourcing.application import Application
+from eventsourcing.persistence import InfrastructureFactory, Mapper
+from eventsourcing.utils import Environment, EnvType
+
+from domain import correlation, notification, times
+from domain.answers import Answer, Duplicate, Quarantined, Recorded
+from domain.correlation import Reach
+from domain.errors import LedgerError, NoLedger, SettingsDiffer
+from domain.events import Line, Notice, NoticeMapper, decode_notice, line_key
+from domain.log import Log, LogRow, QuarantineEntry, sqlite_path
+from domain.log.sqlite import SQLiteLogFactory
+from domain.recording import Delivery, Recording
+from domain.signature import OFF, Keyring
+
+QUARANTINE_MAX = 100_000
+CALLBACK = "callback"
+REPROCESS = "reprocess"
+EVER = (1 << 63) - 1
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """On what terms a ledger is kept: ``correlation`` and ``timezone`` are its own for ever, None takes what it has."""
+
+    correlation: str | None = None
+    timezone: str | None = None
+    reach: Reach = Reach()
+    quarantine_max: int = QUARANTINE_MAX
+
+
+class Ledger(Application[UUID]):
+    """The log of one TringMe account in one store, and the rules by which a notification enters it."""
+
+    name = "tringledger"
+
+    def __init__(
+        self,
+        url: str,
+        keyring: Keyring | None = None,
+        terms: Terms | None = None,
+        *,
+        create: bool = False,
+        clock: Callable[[], int] = times.now,
+    ) -> None:
+        """Open the ledger at a store's address, or create it there; without a keyring it is for reading only.
+
+        Raises NoLedger where there is none and none is to be created, SettingsDiffer where it was created on other
+        terms, StoreUnavailable where the store cannot be used.
+        """
+        self.url = url
+        self.path = sqlite_path(url)
+        self.terms = terms or Terms()
+        self._keyring = keyring
+        self._clock = clock
+        _check(self.terms)
+        if not create and not Path(self.path).exists():
+            raise _no_ledger(url)
+        super().__init__({})
+        self.store = cast(Log, self.recorder)
+        try:
+            facts = self._open(create=create)
+        except BaseException:
+            self.close()
+            raise
+        self.id, self.correlation, self.timezone = facts["id"], facts["correlation"], facts["timezone"]
+        self._signature_fitted = "signature_fitted" in facts
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Take nothing from the process's environment: only the settings read it."""
+        return Environment(name, env)
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory:  # noqa: ARG002
+        """Return what makes the recorder of this ledger's store."""
+        return SQLiteLogFactory(self.path)
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Return the mapper of notices."""
+        return NoticeMapper()
+
+    def _open(self, *, create: bool) -> dict[str, str]:
+        facts = self.store.facts()
+        if not facts:
+            if not create:
+                raise _no_ledger(self.url)
+            self.store.create()
+            facts = self._found()
+        for name, wanted in (("correlation", self.terms.correlation), ("timezone", self.terms.timezone)):
+            if wanted is not None and wanted != facts[name]:
+                msg = f"this ledger was created with {name} {facts[name]}, and the setting now says {wanted}"
+                raise SettingsDiffer(msg)
+        return facts
+
+    def _found(self) -> dict[str, str]:
+        """Write the ledger's own facts, unless another process was first."""
+        facts = {
+            "id": str(uuid4()),
+            "schema": "1",
+            "created_at": times.iso(self._clock()),
+            "correlation": self.terms.correlation or correlation.BY_TAG_AND_SRC,
+            "timezone": self.terms.timezone or "UTC",
+        }
+        with self.store.writing() as log:
+            if log.fact("id") is None:
+                for name, value in facts.items():
+                    log.note(name, value)
+        return self.store.facts()
+
+    def inspect(self, raw: bytes, received_at: int, source: str = CALLBACK) -> Delivery:
+        """Read and verify what came over the wire at a moment (microseconds, UTC).
+
+        Raises NotANotification for what SPEC 2 answers with 400.
+        """
+        if self._keyring is None:
+            msg = "this ledger was opened without a keyring, for reading only"
+            raise LedgerError(msg)
+        received = notification.read(raw, received_at)
+        return Delivery(received, self._keyring.verify(received.pairs), source)
+
+    def record(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+        """Record notifications in one durable transaction; return, in the same order, what became of each.
+
+        Raises StoreUnavailable, and then nothing of them was kept.
+        """
+        fits = any(delivery.verdict and delivery.verdict.formula != OFF for delivery in deliveries)
+        with self.store.writing() as log:
+            fitted = self._signature_fitted or log.fact("signature_fitted") is not None
+            if fits and not fitted:
+                log.note("signature_fitted", times.iso(self._clock()))
+            recording = Recording(log, self.mapper, self.correlation, self.terms.reach, self._clock())
+            answers = [
+                recording.take(delivery, self.terms.quarantine_max, may_drop=fits or fitted) for delivery in deliveries
+            ]
+        self._signature_fitted = fits or fitted
+        return answers
+
+    def reprocess(self, entry: QuarantineEntry) -> Answer:
+        """Try a quarantined notice again, with its original received_at, now that the cause may be mended (SPEC 2)."""
+        delivery = self.inspect(entry.raw, entry.received_at, REPROCESS)
+        problem = delivery.notification.problem()
+        if delivery.verdict is None or problem:
+            reason = str(problem) if delivery.verdict else entry.reason
+            return Quarantined(entry.id, reason, delivery.verdict is not None, is_new=False)
+        with self.store.writing() as log:
+            recording = Recording(log, self.mapper, self.correlation, self.terms.reach, self._clock())
+            answer = recording.append(delivery.notification, delivery.verdict, REPROCESS)
+            log.settle(entry.id, answer.position)
+        return answer
+
+    def head(self) -> int:
+        """Return the position of the last event, or 0."""
+        return self.store.head()
+
+    def position_at(self, at: int) -> int:
+        """Return the last position that was recorded at or before a moment, or 0 (SPEC 4)."""
+        before, after = 0, self.head() + 1
+        while after - before > 1:
+            middle = (before + after) // 2
+            if self.notice_at(middle).recorded_at <= at:
+                before = middle
+            else:
+                after = middle
+        return before
+
+    def notice_at(self, position: int) -> Notice:
+        """Return the notice at a position, which must be one that the log has."""
+        return decode_notice(self.store.page(position - 1, 1, position)[0].state)
+
+    def history(self, stream: UUID, until: int = EVER) -> list[LogRow]:
+        """Return a stream's events up to a position, in order."""
+        return self.store.stream(stream, until)
+
+    def last_ordinal(self, line: Line) -> int:
+        """Return how many calls a line has had."""
+        return self.store.last_ordinal(line_key(line))
+
+
+def _no_ledger(url: str) -> NoLedger:
+    return NoLedger(f"there is no ledger at {url}: `tringledger serve` and `tringledger import` create one")
+
+
+def _check(terms: Terms) -> None:
+    if terms.correlation not in (None, *correlation.CORRELATIONS):
+        msg = f"the correlation {terms.correlation!r} is not known: expected {' or '.join(correlation.CORRELATIONS)}"
+        raise LedgerError(msg)
+    if terms.timezone is not None:
+        times.zone(terms.timezone)

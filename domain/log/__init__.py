@@ -1,0 +1,142 @@
+"""The log of events as the stores keep it: what a store must offer, and which store an address names.
+
+Beside the events, in the same transaction, a store keeps the delivery keys, the lines' calls and the quarantine.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+
+from domain.correlation import Calls, Head
+from domain.errors import LedgerError
+
+SQLITE = "sqlite:///"
+
+
+class LogRow(NamedTuple):
+    """A stored event and its position: what every reader of the log gets."""
+
+    position: int
+    stream: str
+    version: int
+    topic: str
+    state: bytes
+
+
+class QuarantineEntry(NamedTuple):
+    """A notice that was refused and kept (SPEC 2).
+
+    ``authentic`` tells a broken value from a wrong signature; times are microseconds, UTC; ``times`` counts how often it
+    came; ``position`` is that of its event once it was reprocessed, else 0.
+    """
+
+    id: int
+    delivery_key: bytes
+    authentic: bool
+    reason: str
+    raw: bytes
+    received_at: int
+    last_received_at: int
+    times: int
+    source: str
+    position: int
+
+
+class Writing(Protocol):
+    """One transaction on the log: nobody else writes until it ends, and all of it is kept or nothing."""
+
+    position: int
+    recorded_at: int
+
+    def claim(self, delivery_key: bytes, position: int) -> int:
+        """Take a delivery key for a position; return 0, or the position that took it before."""
+
+    def claim_nonce(self, nonce: str, position: int) -> int:
+        """Note that ``r`` was used at a position; return 0, or the position that used it before."""
+
+    def calls(self, line: str) -> Calls:
+        """Return the calls of a line."""
+
+    def last_ordinal(self, line: str) -> int:
+        """Return the highest ordinal of a line, or 0."""
+
+    def put_call(self, line: str, head: Head) -> None:
+        """Keep what correlation knows of a call."""
+
+    def last_version(self, stream: UUID) -> int:
+        """Return how many events a stream has."""
+
+    def append(self, stored: StoredEvent) -> None:
+        """Put an event at the next position."""
+
+    def note(self, name: str, value: str) -> None:
+        """Write one of the ledger's own facts."""
+
+    def fact(self, name: str) -> str | None:
+        """Return one of the ledger's own facts."""
+
+    def count_again(self, entry: QuarantineEntry) -> int:
+        """Count a refused notice that is in quarantine already; return its number, or 0 where it is not there."""
+
+    def quarantine(self, entry: QuarantineEntry) -> int:
+        """Keep a refused notice; return its number."""
+
+    def count_unauthentic(self) -> int:
+        """Return how many notices with a wrong signature wait in quarantine."""
+
+    def drop_oldest_unauthentic(self, count: int) -> None:
+        """Make room by forgetting the oldest notices with a wrong signature."""
+
+    def settle(self, entry_id: int, position: int) -> None:
+        """Mark a quarantined notice as recorded at a position."""
+
+
+class Log(Protocol):
+    """What a store offers: one writer at a time, readers that never wait."""
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Begin a transaction that nobody else writes beside, and commit it durably at the end."""
+
+    def create(self) -> None:
+        """Make the tables where they are missing."""
+
+    def facts(self) -> dict[str, str]:
+        """Return the ledger's own facts; empty where the store has no ledger."""
+
+    def head(self) -> int:
+        """Return the position of the last event, or 0."""
+
+    def page(self, after: int, limit: int, until: int) -> list[LogRow]:
+        """Return the events after a position and up to another, in order."""
+
+    def stream(self, stream: UUID, until: int) -> list[LogRow]:
+        """Return a stream's events up to a position, in order."""
+
+    def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:
+        """Return, for each stream and version given, the stream's events before that version."""
+
+    def by_stream(self, until: int, first: str, last: str) -> Iterator[LogRow]:
+        """Return the events up to a position of the streams from ``first`` to before ``last``, stream by stream."""
+
+    def last_ordinal(self, line: str) -> int:
+        """Return the highest ordinal of a line, or 0."""
+
+    def quarantined(self, *, settled: bool) -> Iterator[QuarantineEntry]:
+        """Return the notices in quarantine, oldest first; the settled ones too if asked."""
+
+    def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:
+        """Return one notice of the quarantine."""
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
+def sqlite_path(url: str) -> str:
+    """Return the path that a store's address names; raises LedgerError for an address that is no SQLite store's."""
+    if not url.startswith(SQLITE) or not url.removeprefix(SQLITE):
+        msg = f"the store {url!r} is not known: expected {SQLITE}PATH, such as {SQLITE}tringledger.db"
+        raise LedgerError(msg)
+    return url.removeprefix(SQLITE)

@@ -1,0 +1,205 @@
+"""The log in one SQLite file: events, delivery keys, lines' calls, quarantine, in write-ahead mode, durable on commit.
+
+The library's recorder and connections carry it; ours is the schema, because a position must be a real column (an
+implicit row id may change when SQLite rewrites the file), and the transaction, which locks before it reads.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteDatastore,
+    SQLiteFactory,
+)
+
+from domain.errors import StoreUnavailable
+from domain.log import LogRow, QuarantineEntry
+from domain.log.sqlite_writing import SQLiteWriting
+
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS stored_events (
+        position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
+        topic TEXT NOT NULL, state BLOB NOT NULL, UNIQUE (originator_id, originator_version))""",
+    """CREATE TABLE IF NOT EXISTS delivery_keys (
+        delivery_key BLOB PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS line_calls (
+        line TEXT NOT NULL, ordinal INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+        opening TEXT NOT NULL, outcomes TEXT NOT NULL, cdr TEXT, cdr_status TEXT NOT NULL, events INTEGER NOT NULL,
+        span INTEGER NOT NULL, PRIMARY KEY (line, ordinal)) WITHOUT ROWID""",
+    """CREATE INDEX IF NOT EXISTS line_calls_by_beginning ON line_calls (line, span, first_at)""",
+    """CREATE TABLE IF NOT EXISTS quarantine (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, delivery_key BLOB NOT NULL UNIQUE, authentic INTEGER NOT NULL,
+        reason TEXT NOT NULL, raw BLOB NOT NULL, received_at INTEGER NOT NULL, last_received_at INTEGER NOT NULL,
+        times INTEGER NOT NULL, source TEXT NOT NULL, position INTEGER NOT NULL)""",
+    """CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (position, authentic)""",
+)
+EVENT = "position, originator_id, originator_version, topic, state"
+STREAMS_AT_ONCE = 400
+LOCK_TIMEOUT_SECONDS = 15
+
+
+class _Pool(SQLiteConnectionPool):
+    """Connections that sync every commit to disk: an answered callback must survive a power loss."""
+
+    def _create_connection(self) -> SQLiteConnection:
+        connection = super()._create_connection()
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA journal_size_limit=67108864")
+        return connection
+
+
+class SQLiteLog(SQLiteApplicationRecorder):
+    """The log in a SQLite file; see Log for what each method does."""
+
+    def construct_create_table_statements(self) -> list[str]:
+        """Return the statements that make the log's tables."""
+        return list(SCHEMA)
+
+    def create(self) -> None:  # noqa: D102
+        with _mapped(self._path):
+            self.create_table()
+
+    @property
+    def _path(self) -> str:
+        return self.datastore.pool.db_name
+
+    @contextmanager
+    def writing(self) -> Iterator[SQLiteWriting]:  # noqa: D102
+        with _mapped(self._path), self.datastore.get_connection(commit=True) as connection:
+            cursor = connection.cursor().sqlite_cursor
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                writing = SQLiteWriting(cursor)
+                yield writing
+                writing.flush()
+                cursor.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended the transaction already; then there is nothing to roll back.
+                with suppress(sqlite3.Error):
+                    connection.rollback()
+                raise
+            finally:
+                cursor.close()
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
+        """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""
+        with self.writing() as log:
+            first = log.position + 1
+            for stored in stored_events:
+                log.append(stored)
+        return range(first, first + len(stored_events))
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Cursor]:
+        with _mapped(self._path), self.datastore.get_connection(commit=False) as connection:
+            cursor = connection.cursor().sqlite_cursor
+            cursor.row_factory = None
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with self._reading() as cursor:
+            return cursor.execute(statement, parameters).fetchall()
+
+    def facts(self) -> dict[str, str]:  # noqa: D102
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'ledger'"):
+            return {}
+        return dict(self._rows("SELECT name, value FROM ledger"))
+
+    def head(self) -> int:  # noqa: D102
+        rows: list[tuple[int]] = self._rows("SELECT coalesce(max(position), 0) FROM stored_events")
+        return rows[0][0]
+
+    def page(self, after: int, limit: int, until: int) -> list[LogRow]:  # noqa: D102
+        statement = f"SELECT {EVENT} FROM stored_events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
+        return [LogRow(*row) for row in self._rows(statement, (after, until, limit))]
+
+    def stream(self, stream: UUID, until: int) -> list[LogRow]:  # noqa: D102
+        statement = (
+            f"SELECT {EVENT} FROM stored_events WHERE originator_id = ? AND position <= ? ORDER BY originator_version"
+        )
+        return [LogRow(*row) for row in self._rows(statement, (stream.hex, until))]
+
+    def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:  # noqa: D102
+        found: list[LogRow] = []
+        for start in range(0, len(pages), STREAMS_AT_ONCE):
+            chunk = pages[start : start + STREAMS_AT_ONCE]
+            wanted = ",".join(["(?,?)"] * len(chunk))
+            statement = (
+                f"WITH wanted(stream, version) AS (VALUES {wanted}) SELECT {EVENT} FROM wanted CROSS JOIN stored_events"
+                " ON originator_id = stream AND originator_version < version ORDER BY originator_id, originator_version"
+            )
+            found += [LogRow(*row) for row in self._rows(statement, [value for page in chunk for value in page])]
+        return found
+
+    def by_stream(self, until: int, first: str, last: str) -> Iterator[LogRow]:  # noqa: D102
+        statement = (
+            f"SELECT {EVENT} FROM stored_events INDEXED BY sqlite_autoindex_stored_events_1"
+            " WHERE originator_id >= ? AND originator_id < ? AND position <= ?"
+            " ORDER BY originator_id, originator_version"
+        )
+        with self._reading() as cursor:
+            cursor.execute(statement, (first, last, until))
+            while rows := cursor.fetchmany(1000):
+                yield from map(LogRow._make, rows)
+
+    def last_ordinal(self, line: str) -> int:  # noqa: D102
+        rows = self._rows("SELECT coalesce(max(ordinal), 0) FROM line_calls WHERE line = ?", (line,))
+        ordinal: int = rows[0][0]
+        return ordinal
+
+    def quarantined(self, *, settled: bool) -> Iterator[QuarantineEntry]:  # noqa: D102
+        statement = f"SELECT * FROM quarantine {'' if settled else 'WHERE position = 0'} ORDER BY id"
+        with self._reading() as cursor:
+            yield from map(_entry, cursor.execute(statement))
+
+    def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:  # noqa: D102
+        rows = self._rows("SELECT * FROM quarantine WHERE id = ?", (entry_id,))
+        return _entry(rows[0]) if rows else None
+
+    def close(self) -> None:  # noqa: D102
+        self.datastore.close()
+
+
+def _entry(row: Sequence[Any]) -> QuarantineEntry:
+    entry = QuarantineEntry(*row)
+    return entry._replace(authentic=bool(entry.authentic))
+
+
+class SQLiteLogFactory(SQLiteFactory):
+    """Makes the log of a SQLite file for the library's Application."""
+
+    application_recorder_class = SQLiteLog
+
+    def __init__(self, path: str) -> None:
+        """Take the path of the file, which is made with the first connection if it is missing."""
+        location = f"file:{quote(str(Path(path).absolute()))}"
+        super().__init__({self.SQLITE_DBNAME: location, self.CREATE_TABLE: "no"})
+        self.datastore = SQLiteDatastore(location, lock_timeout=LOCK_TIMEOUT_SECONDS)
+        self.datastore.pool = _Pool(db_name=location, lock_timeout=LOCK_TIMEOUT_SECONDS)
+
+
+@contextmanager
+def _mapped(path: str) -> Iterator[None]:
+    """Turn what the driver or the library says of a failing store into one error that names it."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except (sqlite3.Error, PersistenceError, OSError) as error:
+        msg = f"the store {path} cannot be used now: {error}"
+        raise StoreUnavailable(msg) from error

@@ -1,0 +1,180 @@
+"""One transaction on a SQLite log: the queries that decide, and the rows that follow from the decision."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import StoredEvent
+
+from domain.correlation import Head
+from domain.events import decode_notice
+from domain.log import QuarantineEntry
+from domain.times import SECOND
+
+# Calls are indexed by the class of their span and by when they began: a search over a stretch of time then looks only
+# at calls that began so much earlier as calls of that class can last, however many calls the line has had.
+SPANS = (300 * SECOND, 3600 * SECOND, 26 * 3600 * SECOND)
+UNBOUNDED = 1 << 62
+
+_HEAD = "ordinal, first_at, last_at, opening, outcomes, cdr, cdr_status, events"
+_BEGAN_LAST = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT {_HEAD} FROM line_calls WHERE line = ?1 AND span = {span} AND first_at <= ?2"
+    " ORDER BY first_at DESC, ordinal DESC LIMIT 1)"
+    for span in range(len(SPANS) + 1)
+)
+_TOUCHING = (
+    " UNION ALL ".join(
+        f"SELECT {_HEAD} FROM line_calls WHERE line = ?1 AND span = {span} AND first_at BETWEEN ?2 - {longest} AND ?3"
+        " AND last_at >= ?2"
+        for span, longest in enumerate((*SPANS, UNBOUNDED))
+    )
+    + " ORDER BY ordinal"
+)
+_encode = msgspec.json.encode
+_decode_numbers = msgspec.json.Decoder(tuple[int | None, int | None, int | None, int | None, int | None, int | None]).decode
+
+
+def _span_class(head: Head) -> int:
+    span = head.last_at - head.first_at
+    return next((number for number, longest in enumerate(SPANS) if span <= longest), len(SPANS))
+
+
+def _head(row: Sequence[Any]) -> Head:
+    ordinal, first_at, last_at, opening, outcomes, cdr, cdr_status, events = row
+    return Head(
+        ordinal,
+        first_at,
+        last_at,
+        opening,
+        tuple(outcomes.split()),
+        None if cdr is None else _decode_numbers(cdr),
+        cdr_status,
+        events,
+    )
+
+
+class _LineCalls:
+    """The calls of one line, as SPEC 6 looks for them."""
+
+    def __init__(self, cursor: sqlite3.Cursor, line: str) -> None:
+        self._cursor = cursor
+        self._line = line
+
+    def began_last(self, before: int) -> Head | None:
+        rows = self._cursor.execute(_BEGAN_LAST, (self._line, before)).fetchall()
+        return _head(max(rows, key=lambda row: (row[1], row[0]))) if rows else None
+
+    def touching(self, start: int, end: int) -> Iterable[Head]:
+        return [_head(row) for row in self._cursor.execute(_TOUCHING, (self._line, start, end)).fetchall()]
+
+
+class SQLiteWriting:
+    """See Writing. Events are gathered and inserted at the end, all else at once, since the next decision reads it."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        """Take a cursor in a transaction that holds the write lock."""
+        cursor.row_factory = None
+        self._cursor = cursor
+        self._pending: list[tuple[int, str, int, str, bytes]] = []
+        self._versions: dict[UUID, int] = {}
+        last = cursor.execute("SELECT position, state FROM stored_events ORDER BY position DESC LIMIT 1").fetchone()
+        self.position, self.recorded_at = (last[0], decode_notice(last[1]).recorded_at) if last else (0, 0)
+
+    def _one(self, statement: str, parameters: Sequence[Any]) -> Any:
+        row = self._cursor.execute(statement, parameters).fetchone()
+        return row[0] if row else None
+
+    def claim(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
+        return self._claim("delivery_keys", "delivery_key", delivery_key, position)
+
+    def claim_nonce(self, nonce: str, position: int) -> int:  # noqa: D102
+        return self._claim("nonces", "nonce", nonce, position)
+
+    def _claim(self, table: str, column: str, key: bytes | str, position: int) -> int:
+        self._cursor.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (key, position))
+        if self._cursor.rowcount:
+            return 0
+        before: int = self._one(f"SELECT position FROM {table} WHERE {column} = ?", (key,))
+        return before
+
+    def calls(self, line: str) -> _LineCalls:  # noqa: D102
+        return _LineCalls(self._cursor, line)
+
+    def last_ordinal(self, line: str) -> int:  # noqa: D102
+        return self._one("SELECT max(ordinal) FROM line_calls WHERE line = ?", (line,)) or 0
+
+    def put_call(self, line: str, head: Head) -> None:  # noqa: D102
+        self._cursor.execute(
+            "INSERT OR REPLACE INTO line_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                line,
+                head.ordinal,
+                head.first_at,
+                head.last_at,
+                head.opening,
+                " ".join(head.outcomes),
+                None if head.cdr is None else _encode(head.cdr).decode(),
+                head.cdr_status,
+                head.events,
+                _span_class(head),
+            ),
+        )
+
+    def last_version(self, stream: UUID) -> int:  # noqa: D102
+        if stream not in self._versions:
+            statement = "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?"
+            self._versions[stream] = self._one(statement, (stream.hex,)) or 0
+        return self._versions[stream]
+
+    def append(self, stored: StoredEvent) -> None:  # noqa: D102
+        assert isinstance(stored.originator_id, UUID)
+        self.position += 1
+        self._versions[stored.originator_id] = stored.originator_version
+        self._pending.append(
+            (self.position, stored.originator_id.hex, stored.originator_version, stored.topic, stored.state)
+        )
+
+    def flush(self) -> None:
+        """Insert the events gathered so far."""
+        self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?)", self._pending)
+        self._pending.clear()
+
+    def note(self, name: str, value: str) -> None:  # noqa: D102
+        self._cursor.execute("INSERT OR REPLACE INTO ledger VALUES (?, ?)", (name, value))
+
+    def fact(self, name: str) -> str | None:  # noqa: D102
+        value: str | None = self._one("SELECT value FROM ledger WHERE name = ?", (name,))
+        return value
+
+    def count_again(self, entry: QuarantineEntry) -> int:  # noqa: D102
+        # A wrong signature never hides that the notice was once found authentic.
+        self._cursor.execute(
+            "UPDATE quarantine SET times = times + 1, last_received_at = max(last_received_at, ?1),"
+            " reason = iif(?2 >= authentic, ?3, reason), authentic = max(authentic, ?2) WHERE delivery_key = ?4",
+            (entry.received_at, entry.authentic, entry.reason, entry.delivery_key),
+        )
+        if not self._cursor.rowcount:
+            return 0
+        known: int = self._one("SELECT id FROM quarantine WHERE delivery_key = ?", (entry.delivery_key,))
+        return known
+
+    def quarantine(self, entry: QuarantineEntry) -> int:  # noqa: D102
+        self._cursor.execute("INSERT INTO quarantine VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry[1:])
+        assert self._cursor.lastrowid
+        return self._cursor.lastrowid
+
+    def count_unauthentic(self) -> int:  # noqa: D102
+        count: int = self._one("SELECT count(*) FROM quarantine WHERE position = 0 AND authentic = 0", ())
+        return count
+
+    def drop_oldest_unauthentic(self, count: int) -> None:  # noqa: D102
+        self._cursor.execute(
+            "DELETE FROM quarantine WHERE id IN"
+            " (SELECT id FROM quarantine WHERE position = 0 AND authentic = 0 ORDER BY id LIMIT ?)",
+            (count,),
+        )
+
+    def settle(self, entry_id: int, position: int) -> None:  # noqa: D102
+        self._cursor.execute("UPDATE quarantine SET position = ? WHERE id = ?", (position, entry_id))

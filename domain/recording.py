@@ -1,0 +1,117 @@
+"""One transaction's decisions: each delivery becomes an event, a duplicate, or an entry of the quarantine (SPEC 2, 4, 6)."""
+
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import Mapper
+
+from domain import call_notice, correlation
+from domain.answers import Answer, Duplicate, Quarantined, Recorded, Unkept
+from domain.call_notice import CallNotice
+from domain.correlation import Head, Reach
+from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, call_id, line_key, notices_id
+from domain.log import QuarantineEntry, Writing
+from domain.notification import Notification
+from domain.signature import COVERS_ONLY_R, Verdict
+
+CALL_TYPES = ("callstatus", "cdr")
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A notification on its way into the log: how it was found authentic (None: it was not), and where it came from."""
+
+    notification: Notification
+    verdict: Verdict | None
+    source: str
+
+
+class Recording:
+    """Decides about deliveries inside a transaction that already holds the write lock."""
+
+    def __init__(self, log: Writing, mapper: Mapper[UUID], correlation_by: str, reach: Reach, now: int) -> None:
+        """Take the transaction, the ledger's rules, and the present moment in microseconds, UTC."""
+        self._log = log
+        self._mapper = mapper
+        self._correlation_by = correlation_by
+        self._reach = reach
+        self._recorded_at = max(now, log.recorded_at)
+
+    def take(self, delivery: Delivery, quarantine_max: int, *, may_drop: bool) -> Answer:
+        """Keep a delivery where it belongs; ``may_drop`` allows a full quarantine to forget its oldest notice."""
+        if delivery.verdict is None:
+            return self._refuse(delivery, "the signature is wrong or missing", quarantine_max, may_drop=may_drop)
+        problem = delivery.notification.problem()
+        if problem:
+            return self._refuse(delivery, str(problem), quarantine_max, may_drop=may_drop)
+        return self.append(delivery.notification, delivery.verdict, delivery.source)
+
+    def _refuse(self, delivery: Delivery, reason: str, quarantine_max: int, *, may_drop: bool) -> Quarantined | Unkept:
+        received, authentic = delivery.notification, delivery.verdict is not None
+        at = received.received_at
+        entry = QuarantineEntry(0, received.key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
+        known = self._log.count_again(entry)
+        if known:
+            return Quarantined(known, reason, authentic, is_new=False)
+        if not authentic and self._log.count_unauthentic() >= quarantine_max:
+            if not may_drop:
+                return Unkept(
+                    f"the quarantine holds {quarantine_max} notices and no signature has ever fitted: nothing is dropped"
+                    " until one does; check the formula and the private key"
+                )
+            self._log.drop_oldest_unauthentic(1)
+        return Quarantined(self._log.quarantine(entry), reason, authentic, is_new=True)
+
+    def append(self, received: Notification, verdict: Verdict, source: str) -> Recorded | Duplicate:
+        """Make an authentic, well-formed notification an event, unless it is one already."""
+        position = self._log.position + 1
+        first = self._log.claim(received.key, position)
+        if first:
+            return Duplicate(first)
+        values = dict(received.pairs)
+        nonce = values.get("r", "") if verdict.formula in COVERS_ONLY_R else ""
+        notice = Notice(
+            v=1,
+            received_at=received.received_at,
+            recorded_at=self._recorded_at,
+            source=source,
+            formula=verdict.formula,
+            key=verdict.key,
+            params=received.pairs,
+            nonce_reused=self._log.claim_nonce(nonce, position) if nonce else 0,
+        )
+        kind = values.get("type", "")
+        if kind in CALL_TYPES:
+            return self._append_to_call(kind, notice)
+        stream = _stream_of_no_call(kind, values)
+        self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
+        return Recorded(position)
+
+    def _append_to_call(self, kind: str, notice: Notice) -> Recorded:
+        said = call_notice.read(notice.params, notice.received_at)
+        line = said.line(self._correlation_by)
+        rule, head = self._place(line, said)
+        stream = call_id(line, head.ordinal)
+        placed = msgspec.structs.replace(notice, line=line, ordinal=head.ordinal, rule=rule)
+        self._store(EVENTS[kind], stream, head.events, placed)
+        return Recorded(self._log.position, str(stream))
+
+    def _place(self, line: Line, said: CallNotice) -> tuple[int, Head]:
+        """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
+        key = line_key(line)
+        rule, head = correlation.place(said, self._log.calls(key), self._reach)
+        if head is None:
+            head = Head(self._log.last_ordinal(key) + 1, said.at, said.at)
+        head.apply(said)
+        self._log.put_call(key, head)
+        return rule, head
+
+    def _store(self, event: type, stream: UUID, version: int, notice: Notice) -> None:
+        self._log.append(self._mapper.to_stored_event(event(stream, version, notice)))
+
+
+def _stream_of_no_call(kind: str, values: dict[str, str]) -> UUID:
+    if kind == "voicemail":
+        return notices_id(kind, values.get("email", ""))
+    if kind == "deletechannel":
+        return notices_id(kind, values.get("src", ""))
+    return notices_id("unrecognised")

@@ -1,0 +1,109 @@
+"""Is a notification TringMe's own? The named formulas of its signature, and the keys that are active (SPEC 3).
+
+TringMe's page names ``sig`` and ``r`` and gives no formula, so the formula is a setting, by one of the names here.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+Pairs = Sequence[tuple[str, str]]
+
+OFF = "off"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """How a notification was found authentic: by which formula, and with which key (its fingerprint)."""
+
+    formula: str
+    key: str
+
+
+def _text(pairs: Pairs, separator: str) -> bytes:
+    signed = sorted((pair for pair in pairs if pair[0] != "sig"), key=lambda pair: pair[0])
+    return separator.join([f"{name}={value}" for name, value in signed]).encode(errors="surrogateescape")
+
+
+def _r(pairs: Pairs) -> bytes | None:
+    return next((value.encode(errors="surrogateescape") for name, value in pairs if name == "r"), None)
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _md5_params(pairs: Pairs, key: bytes) -> str:
+    return _md5(_text(pairs, "") + key)
+
+
+def _md5_r_key(pairs: Pairs, key: bytes) -> str | None:
+    r = _r(pairs)
+    return None if r is None else _md5(r + key)
+
+
+def _md5_key_r(pairs: Pairs, key: bytes) -> str | None:
+    r = _r(pairs)
+    return None if r is None else _md5(key + r)
+
+
+def _hmac_sha256_params(pairs: Pairs, key: bytes) -> str:
+    return hmac.digest(key, _text(pairs, "&"), "sha256").hex()
+
+
+FORMULAS: dict[str, Callable[[Pairs, bytes], str | None]] = {
+    "md5-params": _md5_params,
+    "md5-r-key": _md5_r_key,
+    "md5-key-r": _md5_key_r,
+    "hmac-sha256-params": _hmac_sha256_params,
+}
+COVERS_ONLY_R = ("md5-r-key", "md5-key-r")
+
+
+def digest(formula: str, pairs: Pairs, key: str) -> str | None:
+    """Return the signature, in lower-case hexadecimal digits, that a formula gives for these parameters.
+
+    None where the formula needs ``r`` and the parameters have none.
+    """
+    return FORMULAS[formula](pairs, key.encode())
+
+
+def fingerprint(key: str) -> str:
+    """Return eight hexadecimal digits that tell one private key from another without giving it away."""
+    return hashlib.sha256(b"tringledger key " + key.encode()).hexdigest()[:8]
+
+
+class Keyring:
+    """The active private keys and the formula that TringMe signs with; several keys while one replaces another."""
+
+    def __init__(self, formula: str, keys: Sequence[str] = ()) -> None:
+        """Take a formula's name (or ``off``) and the keys; raises ValueError for an unknown name or a missing key."""
+        if formula != OFF and formula not in FORMULAS:
+            msg = f"{formula!r} is not a signature formula: expected one of {', '.join([*FORMULAS, OFF])}"
+            raise ValueError(msg)
+        if formula != OFF and not (keys and all(keys)):
+            msg = f"the formula {formula} needs a private key"
+            raise ValueError(msg)
+        self.formula = formula
+        self._keys = [(key.encode(), Verdict(formula, fingerprint(key))) for key in keys]
+        self._unchecked = Verdict(OFF, "")
+
+    def verify(self, pairs: Pairs) -> Verdict | None:
+        """Return how these parameters were found authentic, or None where ``sig`` is missing, doubled or wrong.
+
+        Compared in constant time, the hexadecimal digits in either case.
+        """
+        if self.formula == OFF:
+            return self._unchecked
+        given = [value for name, value in pairs if name == "sig"]
+        if len(given) != 1 or not given[0].isascii():
+            return None
+        signature = given[0].lower()
+        formula = FORMULAS[self.formula]
+        fitting = None
+        for key, verdict in self._keys:
+            expected = formula(pairs, key)
+            if expected is not None and hmac.compare_digest(expected, signature):
+                fitting = verdict
+        return fitting

@@ -1,0 +1,71 @@
+"""Moments as whole microseconds since the Unix epoch, UTC: exact, ordered, and alike on every store.
+
+A datetime would do the same at four times the cost in the fold; a float would not do it at all.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+SECOND = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def now() -> int:
+    """Return the present moment in microseconds, UTC."""
+    return micros(datetime.now(UTC))
+
+
+def micros(moment: datetime) -> int:
+    """Return an aware datetime as microseconds since the epoch."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    """Return microseconds since the epoch as an aware datetime in UTC."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+def parse(text: str) -> int:
+    """Read an ISO 8601 time that names its offset (``Z`` or ``+00:00``), as microseconds.
+
+    Raises ValueError for anything else: a time without an offset could mean any of 24 hours, and so another month.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        read = None
+    if read is None or read.tzinfo is None:
+        msg = f"{text!r} is not a time: expected ISO 8601 in UTC, such as 2026-10-01T04:30:25.394357Z"
+        raise ValueError(msg)
+    return micros(read)
+
+
+def iso(at: int) -> str:
+    """Return microseconds as ISO 8601 with ``Z`` and six decimals (SPEC 8)."""
+    return moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=8)
+def zone(name: str) -> ZoneInfo:
+    """Return the IANA time zone of that name; raises ValueError where there is none."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        msg = f"{name!r} is not a time zone: expected an IANA name such as UTC or Europe/Berlin"
+        raise ValueError(msg) from None
+
+
+@lru_cache(maxsize=4096)
+def _hour(hour: int, zone_name: str) -> tuple[str, bool]:
+    """Return the local day of an hour since the epoch, and whether all of that hour lies in it."""
+    first = moment(hour * 3600 * SECOND).astimezone(zone(zone_name)).date()
+    last = moment((hour + 1) * 3600 * SECOND - 1).astimezone(zone(zone_name)).date()
+    return first.isoformat(), first == last
+
+
+def day(at: int, zone_name: str) -> str:
+    """Return the calendar day ``YYYY-MM-DD`` of a moment in a time zone; its first seven characters are the period."""
+    date, whole = _hour(at // (3600 * SECOND), zone_name)
+    return date if whole else moment(at).astimezone(zone(zone_name)).date().isoformat()
