@@ -17,11 +17,12 @@ TEXT_LENGTH_MAX = 256
 DURATIONS = ("srcduration", "destduration")
 CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")
 
-_DURATION = re.compile(r"[0-9]{1,9}")
-_CHARGE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
-_FORMS = {name: (_DURATION, "a whole number of seconds, 0 to 999999999") for name in DURATIONS} | {
-    name: (_CHARGE, "a decimal, at most 9 digits before and 6 after the point") for name in CHARGES
-}
+_SECONDS = (re.compile(r"([0-9]{1,9})?"), "a whole number of seconds, 0 to 999999999")
+_AMOUNT = (re.compile(r"([0-9]{1,9}(\.[0-9]{1,6})?)?"), "a decimal, at most 9 digits before and 6 after the point")
+_TEXT = (re.compile(rf".{{0,{TEXT_LENGTH_MAX}}}", re.DOTALL), f"at most {TEXT_LENGTH_MAX} characters")
+_FORMS = dict.fromkeys(DURATIONS, _SECONDS) | dict.fromkeys(CHARGES, _AMOUNT) | dict.fromkeys(("tag", "src"), _TEXT)
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~=&-]*")
 _HEX_CASE = str.maketrans("ABCDEF", "abcdef")
 
 
@@ -76,64 +77,54 @@ def read(raw: bytes, received_at: int) -> Notification:
 
 def parse(raw: bytes) -> list[tuple[str, str]]:
     """Split ``application/x-www-form-urlencoded`` bytes into decoded pairs, in order."""
-    pairs = []
-    for segment in raw.split(b"&"):
-        if segment:
-            name, _, value = segment.partition(b"=")
-            pairs.append((_decode(name), _decode(value)))
-    return pairs
+    if raw.isascii() and b"%" not in raw and b"+" not in raw:
+        # Nothing to decode, as in most notifications: a third of the time.
+        split = (segment.partition("=") for segment in raw.decode().split("&") if segment)
+        return [(name, value) for name, _, value in split]
+    parts = (segment.partition(b"=") for segment in raw.split(b"&") if segment)
+    return [(_decode(name), _decode(value)) for name, _, value in parts]
 
 
 def _decode(text: bytes) -> str:
-    if b"+" in text:
-        text = text.replace(b"+", b" ")
-    if b"%" in text:
-        text = unquote_to_bytes(text)
-    return text.decode(errors="surrogateescape")
+    return unquote_to_bytes(text.replace(b"+", b" ")).decode(errors="surrogateescape")
 
 
 def delivery_key(pairs: list[tuple[str, str]]) -> bytes:
     """Return the SHA-256 of the sorted pairs, percent-encoded and joined with ``&`` (SPEC 2), 32 bytes."""
-    encoded = [
-        f"{_encode(name)}={_encode(value.translate(_HEX_CASE) if name == 'sig' else value)}"
-        for name, value in sorted(pairs, key=_sort_key)
-    ]
-    return hashlib.sha256("&".join(encoded).encode()).digest()
-
-
-def _sort_key(pair: tuple[str, str]) -> tuple[str, str]:
-    return (pair[0], pair[1].translate(_HEX_CASE)) if pair[0] == "sig" else pair
+    folded = sorted((name, value.translate(_HEX_CASE)) if name == "sig" else (name, value) for name, value in pairs)
+    text = "&".join([f"{name}={value}" for name, value in folded])
+    # Most notifications have nothing to encode: no character but the unreserved ones, and no separator beside our own.
+    if not (_UNRESERVED.fullmatch(text) and text.count("=") == len(folded) == text.count("&") + 1):
+        text = "&".join([f"{_encode(name)}={_encode(value)}" for name, value in folded])
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _encode(text: str) -> str:
-    # Most names and values need no encoding, and quote() takes eight times as long to find that out.
-    return text if text.isascii() and text.isalnum() else quote(text, safe="", errors="surrogateescape")
+    return quote(text, safe="", errors="surrogateescape")
 
 
 def _problems(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
-    seen: set[str] = set()
+    if len(dict(pairs)) < len(pairs):
+        yield from _repeated(pairs)
+    text = "".join([name + value for name, value in pairs])
+    if not text.isascii() or "\0" in text:
+        yield from _broken(pairs)
     for name, value in pairs:
-        if name in seen:
+        form = _FORMS.get(name)
+        if form and not form[0].fullmatch(value):
+            yield Problem(name, value, form[1])
+
+
+def _repeated(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
+    names = [name for name, _ in pairs]
+    for number, (name, value) in enumerate(pairs):
+        if name in names[:number]:
             yield Problem(name, value, "each parameter once")
-        seen.add(name)
-        expected = _expected(name, value)
-        if expected:
-            yield Problem(name, value, expected)
 
 
-def _expected(name: str, value: str) -> str:
-    """Return what was expected instead of this value, or nothing where it is fit."""
-    if name in _FORMS:
-        form, expected = _FORMS[name]
-        return "" if not value or form.fullmatch(value) else expected
-    if not (name.isascii() and value.isascii()) and _has_broken_utf8(name + value):
-        return "valid UTF-8"
-    if "\0" in value or "\0" in name:
-        return "no character U+0000"
-    if name in ("tag", "src") and len(value) > TEXT_LENGTH_MAX:
-        return f"at most {TEXT_LENGTH_MAX} characters"
-    return ""
-
-
-def _has_broken_utf8(text: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in text)
+def _broken(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
+    for name, value in pairs:
+        if _NOT_UTF8.search(name + value):
+            yield Problem(name, value, "valid UTF-8")
+        if "\0" in name + value:
+            yield Problem(name, value, "no character U+0000")

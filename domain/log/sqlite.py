@@ -50,14 +50,25 @@ LOCK_TIMEOUT_SECONDS = 15
 
 
 class _Pool(SQLiteConnectionPool):
-    """Connections that sync every commit to disk: an answered callback must survive a power loss."""
+    """Connections that sync every commit to disk: an answered callback must survive a power loss.
+
+    Not the library's own, which keep but one prepared statement (``cached_statements=True`` means 1) and a small page
+    cache: delivery keys and stream ids are random, so that both cost a recording two thirds of its time.
+    """
 
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA journal_size_limit=67108864")
-        return connection
+        connection = sqlite3.connect(
+            self.db_name,
+            uri=True,
+            check_same_thread=False,
+            isolation_level=None,
+            timeout=LOCK_TIMEOUT_SECONDS,
+            cached_statements=256,
+        )
+        connection.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA journal_size_limit=67108864"
+        )
+        return SQLiteConnection(connection, self.max_age)
 
 
 class SQLiteLog(SQLiteApplicationRecorder):
@@ -105,7 +116,6 @@ class SQLiteLog(SQLiteApplicationRecorder):
     def _reading(self) -> Iterator[sqlite3.Cursor]:
         with _mapped(self._path), self.datastore.get_connection(commit=False) as connection:
             cursor = connection.cursor().sqlite_cursor
-            cursor.row_factory = None
             try:
                 yield cursor
             finally:
@@ -189,8 +199,8 @@ class SQLiteLogFactory(SQLiteFactory):
         """Take the path of the file, which is made with the first connection if it is missing."""
         location = f"file:{quote(str(Path(path).absolute()))}"
         super().__init__({self.SQLITE_DBNAME: location, self.CREATE_TABLE: "no"})
-        self.datastore = SQLiteDatastore(location, lock_timeout=LOCK_TIMEOUT_SECONDS)
-        self.datastore.pool = _Pool(db_name=location, lock_timeout=LOCK_TIMEOUT_SECONDS)
+        self.datastore = SQLiteDatastore(location)
+        self.datastore.pool = _Pool(db_name=location)
 
 
 @contextmanager

@@ -20,17 +20,15 @@ UNBOUNDED = 1 << 62
 
 _HEAD = "ordinal, first_at, last_at, opening, outcomes, cdr, cdr_status, events"
 _BEGAN_LAST = " UNION ALL ".join(
-    f"SELECT * FROM (SELECT {_HEAD} FROM line_calls WHERE line = ?1 AND span = {span} AND first_at <= ?2"
+    f"SELECT * FROM (SELECT {_HEAD} FROM line_calls INDEXED BY line_calls_by_beginning WHERE line = ?1 AND span = {span} AND first_at <= ?2"
     " ORDER BY first_at DESC, ordinal DESC LIMIT 1)"
     for span in range(len(SPANS) + 1)
 )
-_TOUCHING = (
-    " UNION ALL ".join(
-        f"SELECT {_HEAD} FROM line_calls WHERE line = ?1 AND span = {span} AND first_at BETWEEN ?2 - {longest} AND ?3"
-        " AND last_at >= ?2"
-        for span, longest in enumerate((*SPANS, UNBOUNDED))
-    )
-    + " ORDER BY ordinal"
+# Named, because SQLite would else walk the whole line by its primary key.
+_TOUCHING = " UNION ALL ".join(
+    f"SELECT {_HEAD} FROM line_calls INDEXED BY line_calls_by_beginning WHERE line = ?1 AND span = {span}"
+    f" AND first_at BETWEEN ?2 - {longest} AND ?3 AND last_at >= ?2"
+    for span, longest in enumerate((*SPANS, UNBOUNDED))
 )
 _encode = msgspec.json.encode
 _decode_numbers = msgspec.json.Decoder(tuple[int | None, int | None, int | None, int | None, int | None, int | None]).decode
@@ -67,7 +65,8 @@ class _LineCalls:
         return _head(max(rows, key=lambda row: (row[1], row[0]))) if rows else None
 
     def touching(self, start: int, end: int) -> Iterable[Head]:
-        return [_head(row) for row in self._cursor.execute(_TOUCHING, (self._line, start, end)).fetchall()]
+        rows = self._cursor.execute(_TOUCHING, (self._line, start, end)).fetchall()
+        return [_head(row) for row in sorted(rows)]
 
 
 class SQLiteWriting:
@@ -75,7 +74,6 @@ class SQLiteWriting:
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         """Take a cursor in a transaction that holds the write lock."""
-        cursor.row_factory = None
         self._cursor = cursor
         self._pending: list[tuple[int, str, int, str, bytes]] = []
         self._versions: dict[UUID, int] = {}
