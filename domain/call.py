@@ -26,10 +26,11 @@ ENDED = "ended"
 
 
 class Finding(NamedTuple):
-    """A flag, the position of the event that raised it, and the CDR numbers that are at stake there, if any."""
+    """A flag, the event that raised it (its position, and when it was received), and the CDR numbers at stake, if any."""
 
     flag: str
     position: int
+    at: int
     numbers: Numbers | None
 
 
@@ -46,24 +47,29 @@ class Cdr:
 
 @dataclass(slots=True)
 class Call:
-    """One call as its events so far tell it; apply them in the order of the log."""
+    """One call as its events so far tell it; apply them in the order of the log.
 
+    ``id`` is the call's UUIDv5 as text; ``first`` and ``contradicted`` are the events (position, and when received) that the call began with in the log, and
+    after which its outcomes differ.
+    """
+
+    id: str
     line: Line
     ordinal: int
     head: Head
-    first_position: int = 0
+    first: tuple[int, int] | None = None
     answered_at: int | None = None
     ended_at: int | None = None
     cdr: Cdr | None = None
     statuses: set[str] = field(default_factory=set)
     inputs: list[tuple[int, int, str]] = field(default_factory=list)
     raised: list[Finding] = field(default_factory=list)
-    _contradicted_at: int = 0
+    contradicted: tuple[int, int] | None = None
 
     def apply(self, position: int, notice: Notice) -> None:
         """Take in the next event of the stream, at this position of the log."""
         said = call_notice.read(notice.params, notice.received_at)
-        self.first_position = self.first_position or position
+        self.first = self.first or (position, said.at)
         self._flag(position, notice, said)
         self._note_times(said)
         if said.status:
@@ -73,19 +79,19 @@ class Call:
         if said.numbers is not None and self.cdr is None:
             self.cdr = Cdr(position, said.at, said.src, said.status, said.numbers)
         self.head.apply(said)
-        if not self._contradicted_at and self._is_contradictory():
-            self._contradicted_at = position
+        if not self.contradicted and self._is_contradictory():
+            self.contradicted = (position, said.at)
 
     def _flag(self, position: int, notice: Notice, said: CallNotice) -> None:
         if said.is_cdr:
             if self.cdr is not None:
-                self.raised.append(Finding(REPEATED_CDR, position, said.numbers))
+                self.raised.append(Finding(REPEATED_CDR, position, said.at, said.numbers))
         elif (said.status in OPENINGS and self.head.opening) or said.status in self.head.outcomes:
-            self.raised.append(Finding(REPEATED_STATUS, position, None))
+            self.raised.append(Finding(REPEATED_STATUS, position, said.at, None))
         if said.status not in KNOWN and (said.status or not said.is_cdr):
-            self.raised.append(Finding(UNRECOGNISED_STATUS, position, said.numbers))
+            self.raised.append(Finding(UNRECOGNISED_STATUS, position, said.at, said.numbers))
         if notice.nonce_reused:
-            self.raised.append(Finding(NONCE_REUSED, position, said.numbers))
+            self.raised.append(Finding(NONCE_REUSED, position, said.at, said.numbers))
 
     def _note_times(self, said: CallNotice) -> None:
         if not said.is_cdr and said.status == ANSWERED:
@@ -99,11 +105,6 @@ class Call:
         if said_by_cdr in FAILED_OPENINGS:
             return bool(head.outcomes) or head.opening == ANSWERED
         return len({*head.outcomes, said_by_cdr} if said_by_cdr in OUTCOMES else head.outcomes) > 1
-
-    @property
-    def id(self) -> str:
-        """The call's id, a UUIDv5 of its line and ordinal, as text."""
-        return str(call_id(self.line, self.ordinal))
 
     @property
     def state(self) -> str:
@@ -138,10 +139,10 @@ class Call:
         """Every flag that the call has, with the position it rests on; a flag may be there several times."""
         own = self.cdr.numbers if self.cdr else None
         found = list(self.raised)
-        if self._contradicted_at:
-            found.append(Finding(CONTRADICTORY_OUTCOME, self._contradicted_at, own))
-        if not self.head.opening:
-            found.append(Finding(MISSING_OPENING, self.first_position, own))
+        if self.contradicted:
+            found.append(Finding(CONTRADICTORY_OUTCOME, *self.contradicted, own))
+        if self.first and not self.head.opening:
+            found.append(Finding(MISSING_OPENING, *self.first, own))
         return found
 
     @property
@@ -153,4 +154,5 @@ class Call:
 def begin(notice: Notice) -> Call:
     """Return the call that a stream's first notice belongs to, with nothing applied to it yet."""
     assert notice.line is not None
-    return Call(notice.line, notice.ordinal, Head(notice.ordinal, notice.received_at, notice.received_at))
+    head = Head(notice.ordinal, notice.received_at, notice.received_at)
+    return Call(str(call_id(notice.line, notice.ordinal)), notice.line, notice.ordinal, head)

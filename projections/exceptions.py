@@ -1,0 +1,37 @@
+"""The read model ``exceptions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
+
+from domain.call import NONCE_REUSED, UNRECOGNISED_STATUS, UNRECOGNISED_TYPE, Call, Finding
+from domain.events import Notice
+from domain.statuses import KNOWN
+from projections.cdrs import cost, sip_credits
+
+
+def rows(call: Call) -> list[tuple[object, ...]]:
+    """Return the rows of a call's flags.
+
+    The amounts are those of the CDR that raised the flag; else, where the whole call is in doubt, of the call's CDR.
+    """
+    if not call.flags:
+        return []
+    tag, src = call.line
+    return [_row(finding, call.id, tag, src or "", call.ordinal) for finding in call.findings]
+
+
+def rows_of_notice(position: int, notice: Notice, *, recognised: bool) -> list[tuple[object, ...]]:
+    """Return the rows of a notice that is no call's: a status, a type or a nonce may be remarkable there too."""
+    values = dict(notice.params)
+    flags = []
+    if not recognised:
+        flags.append(UNRECOGNISED_TYPE)
+    if values.get("status") and values["status"] not in KNOWN:
+        flags.append(UNRECOGNISED_STATUS)
+    if notice.nonce_reused:
+        flags.append(NONCE_REUSED)
+    found = [Finding(flag, position, notice.received_at, None) for flag in flags]
+    return [_row(finding, "", values.get("tag", ""), values.get("src", ""), None) for finding in found]
+
+
+def _row(finding: Finding, call_id: str, tag: str, src: str, ordinal: int | None) -> tuple[object, ...]:
+    flag, position, at, numbers = finding
+    amounts = (None, None) if numbers is None else (cost(numbers), sip_credits(numbers))
+    return (flag, position, at, call_id, tag, src, ordinal, *amounts)

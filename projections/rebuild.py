@@ -1,0 +1,222 @@
+"""Build the read models anew beside the live ones, compare the two, and swap.
+
+A rebuild reads the log by stream: each call is folded to its end and forgotten, so its memory does not grow with the log.
+It ends at a cut position; from there the ordinary catch-up takes over.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, insert, select
+
+from domain.errors import LedgerError
+from domain.ledger import Ledger
+from domain.log import LogRow
+from projections import billing
+from projections.catch_up import CALL_TOPICS, Page, catch_up, fold
+from projections.rows import Row
+from projections.store import GENERATION, ReadModelsUnfit, ReadStore, generation_of, open_current, path_of, remove
+from projections.tables import PROGRESS, READ_MODELS, SCHEMA, Kind, kind
+
+FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
+ROWS_AT_ONCE = 1000
+
+Progress = Callable[[int, int], None]
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Report progress to nobody."""
+
+
+class RebuildRunning(LedgerError):
+    """Another rebuild of the same ledger is under way."""
+
+
+class Difference(NamedTuple):
+    """Where the live read models and a fresh build disagree: a column of a row, or a whole row that one of them lacks.
+
+    ``live`` and ``fresh`` are as the tables keep them (millionths, microseconds), None where absent; ``kind`` is the
+    column's, None for a whole row.
+    """
+
+    model: str
+    row: str
+    column: str
+    live: Any
+    fresh: Any
+    kind: Kind | None
+
+
+class Report(NamedTuple):
+    """What a comparison found: the first differences, how many there are, and the position at which it was made."""
+
+    differences: list[Difference]
+    count: int
+    position: int
+
+
+DIFFERENCES_SHOWN_MAX = 200
+
+
+def rebuild(ledger: Ledger, progress: Progress = _silent) -> Report:
+    """Build anew, swap, and return in what the read models until now differed from the log.
+
+    ``progress`` is told how many of how many events are done. Raises RebuildRunning, ProjectionStopped.
+    """
+    generation = generation_of(ledger)
+    with _build(ledger, ledger.head(), progress) as fresh:
+        report = _compare_with_live(ledger, fresh)
+        with ledger.store.writing() as log:
+            log.note(GENERATION, str(generation + 1))
+    remove(path_of(ledger, generation))
+    return report
+
+
+def check(ledger: Ledger, progress: Progress = _silent, *, catch_up_first: bool = True) -> Report:
+    """Build anew, compare with the live read models, and throw the build away.
+
+    Raises RebuildRunning, ProjectionStopped, and ReadModelsUnfit where there is nothing to compare with.
+    """
+    live = open_current(ledger)
+    try:
+        if catch_up_first:
+            catch_up(ledger, live)
+        with live.reading() as connection:
+            cut = live.position(connection, ledger.head())
+        with _build(ledger, cut, progress) as fresh:
+            report = _compare(ledger, live, fresh)
+        remove(fresh.path)
+    finally:
+        live.close()
+    return report
+
+
+def _compare_with_live(ledger: Ledger, fresh: ReadStore) -> Report:
+    live = open_current(ledger)
+    try:
+        catch_up(ledger, live)
+        return _compare(ledger, live, fresh)
+    except ReadModelsUnfit:
+        return Report([], 0, 0)
+    finally:
+        live.close()
+
+
+@contextmanager
+def _build(ledger: Ledger, cut: int, progress: Progress) -> Iterator[ReadStore]:
+    """Build the next generation up to a position, while no other rebuild of this ledger does."""
+    path = path_of(ledger, generation_of(ledger) + 1)
+    with _only_one(path.with_name(f"{Path(ledger.path).stem}.rebuild.lock")):
+        remove(path)
+        store = ReadStore(path, ledger.id, building=True)
+        with store.writing() as connection:
+            _fill(connection, ledger, cut, progress)
+            store.move_to(connection, cut)
+        store.close()
+        _sync(path)
+        fresh = ReadStore(path, ledger.id)
+        try:
+            yield fresh
+        except BaseException:
+            remove(path)
+            raise
+        finally:
+            fresh.close()
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold a lock that goes with the process, however it ends."""
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = f"another rebuild is running (it holds {path})"
+            raise RebuildRunning(msg) from None
+        yield
+
+
+def _sync(path: Path) -> None:
+    """Put a build, which was written without waiting for the disk, safely there before anyone relies on it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress) -> None:
+    """Write the rows of all streams as they are at a position into empty tables."""
+    page, done = Page(ledger.timezone), 0
+    for _, rows in groupby(ledger.store.by_stream(cut, FIRST, LAST), key=attrgetter("stream")):
+        done += _add_stream(page, rows)
+        if page.size >= ROWS_AT_ONCE:
+            page.put(connection)
+            page = Page(ledger.timezone)
+            progress(done, cut)
+    page.put(connection)
+    billing.fill(connection)
+    progress(done, cut)
+
+
+def _add_stream(page: Page, rows: Iterator[LogRow]) -> int:
+    """Add what a stream yields, and return how many events it has."""
+    first = next(rows)
+    if first.topic in CALL_TOPICS:
+        events = [first, *rows]
+        page.add_call(fold(events))
+        return len(events)
+    page.add_notice(first)
+    return 1 + sum(1 for row in rows if page.add_notice(row) is None)
+
+
+def _compare(ledger: Ledger, live: ReadStore, fresh: ReadStore) -> Report:
+    """Compare, at the position where the live read models are when it begins."""
+    found: list[Difference] = []
+    count = 0
+    with live.reading() as live_connection:
+        position = live.position(live_connection)
+        catch_up(ledger, fresh, position)
+        with fresh.reading() as fresh_connection:
+            for model, table in READ_MODELS.items():
+                for difference in _differences(model, table, live_connection, fresh_connection):
+                    count += 1
+                    if count <= DIFFERENCES_SHOWN_MAX:
+                        found.append(difference)
+    return Report(found, count, position)
+
+
+def _differences(model: str, table: Table, live: Connection, fresh: Connection) -> Iterator[Difference]:
+    """Walk both tables in the order of their key, side by side."""
+    key = [list(table.columns).index(column) for column in table.primary_key]
+    ours, theirs = _walk(table, live), _walk(table, fresh)
+    left, right = next(ours, None), next(theirs, None)
+    while left is not None or right is not None:
+        left_key = left and tuple(left[number] for number in key)
+        right_key = right and tuple(right[number] for number in key)
+        name = " ".join(str(value) for value in (left_key or right_key or ()))
+        if right_key is None or (left_key is not None and left_key < right_key):
+            yield Difference(model, name, "(row)", "present", None, None)
+            left = next(ours, None)
+        elif left_key is None or right_key < left_key:
+            name = " ".join(map(str, right_key))
+            yield Difference(model, name, "(row)", None, "present", None)
+            right = next(theirs, None)
+        else:
+            assert left is not None
+            assert right is not None
+            for column, was, is_now in zip(table.columns, left, right, strict=True):
+                if was != is_now or type(was) is not type(is_now):
+                    yield Difference(model, name, column.name, was, is_now, kind(column))
+            left, right = next(ours, None), next(theirs, None)
+
+
+def _walk(table: Table, connection: Connection) -> Iterator[Row]:
+    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table).order_by(*table.primary_key))
+    return iter(rows)

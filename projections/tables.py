@@ -1,0 +1,187 @@
+"""The read models' tables, defined once, for SQLite and PostgreSQL alike (SPEC 7).
+
+Amounts are millionths of a cent or of a SIP credit and times are microseconds since the epoch, UTC, both as whole numbers:
+exact in every database. Each column says of which kind it is, and exports turn it into what a reader expects.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+
+SCHEMA = 1
+
+METADATA = MetaData()
+
+
+class Kind(StrEnum):
+    """What a column's values are, and so how they leave the house."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    AMOUNT = "amount"
+    TOTAL = "total"
+    TIME = "time"
+    TRUTH = "truth"
+    INTERNAL = "internal"
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, info={"kind": Kind.TEXT}, **options)
+
+
+def _whole(name: str, kind: Kind, *, nullable: bool = False, **options: Any) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable, info={"kind": kind}, autoincrement=False, **options)
+
+
+def _position(name: str = "position") -> Column[int]:
+    # On SQLite a BigInteger key would be an index beside the table, an INTEGER one is the table's own order.
+    column: Column[int] = Column(
+        name,
+        BigInteger().with_variant(_sqlite_integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+        info={"kind": Kind.NUMBER},
+    )
+    return column
+
+
+def _sqlite_integer() -> Any:
+    from sqlalchemy import Integer
+
+    return Integer()
+
+
+CALLS = Table(
+    "calls",
+    METADATA,
+    _text("call_id", unique=True),
+    _text("tag"),
+    _text("src"),
+    _whole("ordinal", Kind.NUMBER),
+    _text("state"),
+    _text("disposition"),
+    _text("status"),
+    _text("statuses"),
+    _whole("opened_at", Kind.TIME),
+    _whole("answered_at", Kind.TIME, nullable=True),
+    _whole("ended_at", Kind.TIME, nullable=True),
+    _whole("last_at", Kind.TIME),
+    _whole("events", Kind.NUMBER),
+    _text("digits"),
+    _text("flags"),
+    _whole("has_cdr", Kind.TRUTH),
+    _position(),
+)
+
+CDRS = Table(
+    "cdrs",
+    METADATA,
+    _text("call_id", unique=True),
+    _text("tag"),
+    _text("src"),
+    _whole("ordinal", Kind.NUMBER),
+    _text("disposition"),
+    _text("status"),
+    _whole("opened_at", Kind.TIME),
+    _whole("answered_at", Kind.TIME, nullable=True),
+    _whole("cdr_at", Kind.TIME),
+    _whole("src_duration", Kind.NUMBER, nullable=True),
+    _whole("dest_duration", Kind.NUMBER, nullable=True),
+    _whole("src_charge", Kind.AMOUNT, nullable=True),
+    _whole("dest_charge", Kind.AMOUNT, nullable=True),
+    _whole("src_sip_charge", Kind.AMOUNT, nullable=True),
+    _whole("dest_sip_charge", Kind.AMOUNT, nullable=True),
+    _whole("cost", Kind.AMOUNT),
+    _whole("sip_credits", Kind.AMOUNT),
+    _text("account"),
+    _text("tariff"),
+    _whole("billed_seconds", Kind.NUMBER, nullable=True),
+    _whole("price", Kind.AMOUNT),
+    _whole("margin", Kind.AMOUNT),
+    _text("period"),
+    _position(),
+    _text("flags"),
+    Column("day", Text, nullable=False, info={"kind": Kind.INTERNAL}),
+)
+
+TOTALS = (
+    "calls",
+    "answered",
+    "src_seconds",
+    "dest_seconds",
+    "cost",
+    "sip_credits",
+    "billed_seconds",
+    "price",
+    "margin",
+)
+_AMOUNTS = ("cost", "sip_credits", "price", "margin")
+
+
+def _billing(name: str, period: str) -> Table:
+    totals = [_whole(total, Kind.TOTAL if total in _AMOUNTS else Kind.NUMBER) for total in TOTALS]
+    return Table(name, METADATA, _text("account", primary_key=True), _text(period, primary_key=True), *totals)
+
+
+BILLING = _billing("billing", "period")
+BILLING_DAYS = _billing("billing_days", "day")
+
+VOICEMAILS = Table(
+    "voicemails",
+    METADATA,
+    _position(),
+    _whole("received_at", Kind.TIME),
+    _text("email"),
+    _text("voicemail"),
+    _text("tag"),
+    _text("src"),
+)
+
+CHANNELS = Table("channels", METADATA, _position(), _whole("received_at", Kind.TIME), _text("src"), _text("tag"))
+
+EXCEPTIONS = Table(
+    "exceptions",
+    METADATA,
+    _text("flag", primary_key=True),
+    _whole("position", Kind.NUMBER, primary_key=True),
+    _whole("received_at", Kind.TIME),
+    _text("call_id", index=True),
+    _text("tag"),
+    _text("src"),
+    _whole("ordinal", Kind.NUMBER, nullable=True),
+    _whole("cost", Kind.AMOUNT, nullable=True),
+    _whole("sip_credits", Kind.AMOUNT, nullable=True),
+)
+
+# How far the read models have come, and of which ledger and shape they are: one row.
+PROGRESS = Table(
+    "progress",
+    METADATA,
+    Column("position", BigInteger, nullable=False),
+    Column("ledger", Text, primary_key=True),
+    Column("schema", BigInteger, nullable=False),
+)
+
+Index("calls_waiting", CALLS.c.last_at, sqlite_where=CALLS.c.has_cdr == 0, postgresql_where=CALLS.c.has_cdr == 0)
+
+READ_MODELS: dict[str, Table] = {
+    "calls": CALLS,
+    "cdrs": CDRS,
+    "billing": BILLING,
+    "billing-days": BILLING_DAYS,
+    "voicemails": VOICEMAILS,
+    "channels": CHANNELS,
+    "exceptions": EXCEPTIONS,
+}
+
+
+def kind(column: Column[Any]) -> Kind:
+    """Return what a column's values are."""
+    found: Kind = column.info["kind"]
+    return found
+
+
+def exported(table: Table) -> list[Column[Any]]:
+    """Return the columns of a read model that a reader sees, in order."""
+    return [column for column in table.columns if kind(column) is not Kind.INTERNAL]
