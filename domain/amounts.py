@@ -4,7 +4,7 @@ US cents and SIP credits share this form and are still two units: nothing here a
 """
 
 PLACES = 6
-ONE = 10**PLACES
+ONE = 1_000_000
 
 
 def millionths(text: str) -> int:

@@ -2,6 +2,10 @@
 
 import msgspec
 
+from domain.notification import Problem
+
+WRONG_SIGNATURE = "the signature is wrong or missing"
+
 
 class Recorded(msgspec.Struct, frozen=True):
     """It is now an event, at this position; ``call_id`` is empty where it belongs to no call."""
@@ -17,12 +21,19 @@ class Duplicate(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """It is unfit and was kept aside under this number; ``is_new`` is false where it was there already."""
+    """It is unfit and was kept aside under this number; ``is_new`` is false where it was there already.
+
+    ``problem`` is the value that breaks SPEC 1, or None where the signature is wrong or missing.
+    """
 
     entry: int
-    reason: str
-    authentic: bool
+    problem: Problem | None
     is_new: bool
+
+    @property
+    def reason(self) -> str:
+        """Why it is unfit, as a sentence."""
+        return WRONG_SIGNATURE if self.problem is None else str(self.problem)
 
 
 class Unkept(msgspec.Struct, frozen=True):

@@ -36,7 +36,10 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Cdr:
-    """The call's own CDR: its position in the log, when it was received (microseconds, UTC), and what it says."""
+    """The call's own CDR: its position in the log, when it was received (microseconds, UTC), and what it says.
+
+    ``src`` is as delivered; the line's is the normalised one.
+    """
 
     position: int
     at: int
@@ -77,7 +80,8 @@ class Call:
         if said.digits:
             self.inputs.append((said.at, position, said.digits))
         if said.numbers is not None and self.cdr is None:
-            self.cdr = Cdr(position, said.at, said.src, said.status, said.numbers)
+            src = dict(notice.params).get("src", "")
+            self.cdr = Cdr(position, said.at, src, said.status, said.numbers)
         self.head.apply(said)
         if not self.contradicted and self._is_contradictory():
             self.contradicted = (position, said.at)
@@ -96,7 +100,7 @@ class Call:
     def _note_times(self, said: CallNotice) -> None:
         if not said.is_cdr and said.status == ANSWERED:
             self.answered_at = said.at if self.answered_at is None else min(self.answered_at, said.at)
-        if said.is_cdr or said.status in DISPOSITIONS:
+        if said.status in DISPOSITIONS if not said.is_cdr else self.cdr is None:
             self.ended_at = said.at if self.ended_at is None else min(self.ended_at, said.at)
 
     def _is_contradictory(self) -> bool:

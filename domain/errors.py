@@ -17,6 +17,10 @@ class NoLedger(LedgerError):
     """There is no ledger at this address yet, and the command at hand creates none."""
 
 
+class UnknownStore(LedgerError):
+    """The store's address is of no kind that is known."""
+
+
 class StoreUnavailable(LedgerError):
     """The store cannot take or give anything now: locked, full, unreadable or gone."""
 

@@ -85,8 +85,9 @@ EVENTS: dict[str, type[NoticeRecorded]] = {
     "voicemail": VoicemailRecorded,
     "deletechannel": ChannelDeletionRecorded,
 }
-for _event in (*EVENTS.values(), UnrecognisedRecorded):
-    register_topic(_event.TOPIC, _event)
+for _event in (CallStatusRecorded, CdrRecorded, VoicemailRecorded, ChannelDeletionRecorded, UnrecognisedRecorded):
+    _kind: type[NoticeRecorded] = _event
+    register_topic(_kind.TOPIC, _kind)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Notice).decode
@@ -131,7 +132,10 @@ class NoticeMapper(Mapper[UUID]):
         """Return the event as it is stored."""
         assert isinstance(domain_event, NoticeRecorded)
         return StoredEvent(
-            domain_event.originator_id, domain_event.originator_version, domain_event.TOPIC, _encode(domain_event.notice)
+            domain_event.originator_id,
+            domain_event.originator_version,
+            domain_event.TOPIC,
+            _encode(domain_event.notice),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> NoticeRecorded:

@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 
 import msgspec
 from eventsourcing.application import Application
-from eventsourcing.persistence import InfrastructureFactory, Mapper
+from eventsourcing.persistence import Mapper
 from eventsourcing.utils import Environment, EnvType
 
 from domain import correlation, notification, times
-from domain.answers import Answer, Duplicate, Quarantined, Recorded
+from domain.answers import Answer, Quarantined
 from domain.correlation import Reach
 from domain.errors import LedgerError, NoLedger, SettingsDiffer
 from domain.events import Line, Notice, NoticeMapper, decode_notice, line_key
@@ -67,7 +67,7 @@ class Ledger(Application[UUID]):
         if not create and not Path(self.path).exists():
             raise _no_ledger(url)
         super().__init__({})
-        self.store = cast(Log, self.recorder)
+        self.store = cast("Log", self.recorder)
         try:
             facts = self._open(create=create)
         except BaseException:
@@ -80,7 +80,7 @@ class Ledger(Application[UUID]):
         """Take nothing from the process's environment: only the settings read it."""
         return Environment(name, env)
 
-    def construct_factory(self, env: Environment) -> InfrastructureFactory:  # noqa: ARG002
+    def construct_factory(self, env: Environment) -> SQLiteLogFactory:  # type: ignore[override]  # noqa: ARG002
         """Return what makes the recorder of this ledger's store."""
         return SQLiteLogFactory(self.path)
 
@@ -149,8 +149,7 @@ class Ledger(Application[UUID]):
         delivery = self.inspect(entry.raw, entry.received_at, REPROCESS)
         problem = delivery.notification.problem()
         if delivery.verdict is None or problem:
-            reason = str(problem) if delivery.verdict else entry.reason
-            return Quarantined(entry.id, reason, delivery.verdict is not None, is_new=False)
+            return Quarantined(entry.id, problem if delivery.verdict else None, is_new=False)
         with self.store.writing() as log:
             recording = Recording(log, self.mapper, self.correlation, self.terms.reach, self._clock())
             answer = recording.append(delivery.notification, delivery.verdict, REPROCESS)

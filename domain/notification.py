@@ -14,6 +14,8 @@ from domain.errors import NotANotification
 
 PARAMETERS_MAX = 64
 TEXT_LENGTH_MAX = 256
+SHOWN_LENGTH_MAX = 80
+SIZE_MAX_BYTES = 16 * 1024
 DURATIONS = ("srcduration", "destduration")
 CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")
 
@@ -35,7 +37,13 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return the problem as one sentence."""
-        return f"{self.name}={self.value!r}: expected {self.expected}"
+        return f"{self.name}={self.shown!r}: expected {self.expected}"
+
+    @property
+    def shown(self) -> str:
+        """The value as it can be shown: not endless, and bytes that are no UTF-8 in hexadecimal."""
+        whole = self.value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        return whole if len(whole) <= SHOWN_LENGTH_MAX else whole[:SHOWN_LENGTH_MAX] + "…"
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -70,7 +78,13 @@ def read(raw: bytes, received_at: int) -> Notification:
         raise NotANotification(msg)
     if ("f", "tm") not in pairs:
         given = next((value for name, value in pairs if name == "f"), None)
-        msg = "no parameters" if not pairs else f"f={given!r}: expected tm" if given is not None else "no f: expected f=tm"
+        msg = (
+            "no parameters"
+            if not pairs
+            else f"f={given!r}: expected tm"
+            if given is not None
+            else "no f: expected f=tm"
+        )
         raise NotANotification(msg)
     return Notification(raw, received_at, pairs)
 

@@ -6,12 +6,12 @@ import msgspec
 from eventsourcing.persistence import Mapper
 
 from domain import call_notice, correlation
-from domain.answers import Answer, Duplicate, Quarantined, Recorded, Unkept
+from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept
 from domain.call_notice import CallNotice
 from domain.correlation import Head, Reach
 from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, call_id, line_key, notices_id
 from domain.log import QuarantineEntry, Writing
-from domain.notification import Notification
+from domain.notification import Notification, Problem, delivery_key
 from domain.signature import COVERS_ONLY_R, Verdict
 
 CALL_TYPES = ("callstatus", "cdr")
@@ -39,19 +39,22 @@ class Recording:
     def take(self, delivery: Delivery, quarantine_max: int, *, may_drop: bool) -> Answer:
         """Keep a delivery where it belongs; ``may_drop`` allows a full quarantine to forget its oldest notice."""
         if delivery.verdict is None:
-            return self._refuse(delivery, "the signature is wrong or missing", quarantine_max, may_drop=may_drop)
+            return self._refuse(delivery, None, quarantine_max, may_drop=may_drop)
         problem = delivery.notification.problem()
         if problem:
-            return self._refuse(delivery, str(problem), quarantine_max, may_drop=may_drop)
+            return self._refuse(delivery, problem, quarantine_max, may_drop=may_drop)
         return self.append(delivery.notification, delivery.verdict, delivery.source)
 
-    def _refuse(self, delivery: Delivery, reason: str, quarantine_max: int, *, may_drop: bool) -> Quarantined | Unkept:
+    def _refuse(
+        self, delivery: Delivery, problem: Problem | None, quarantine_max: int, *, may_drop: bool
+    ) -> Quarantined | Unkept:
         received, authentic = delivery.notification, delivery.verdict is not None
         at = received.received_at
+        reason = WRONG_SIGNATURE if problem is None else str(problem)
         entry = QuarantineEntry(0, received.key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
         known = self._log.count_again(entry)
         if known:
-            return Quarantined(known, reason, authentic, is_new=False)
+            return Quarantined(known, problem, is_new=False)
         if not authentic and self._log.count_unauthentic() >= quarantine_max:
             if not may_drop:
                 return Unkept(
@@ -59,7 +62,7 @@ class Recording:
                     " until one does; check the formula and the private key"
                 )
             self._log.drop_oldest_unauthentic(1)
-        return Quarantined(self._log.quarantine(entry), reason, authentic, is_new=True)
+        return Quarantined(self._log.quarantine(entry), problem, is_new=True)
 
     def append(self, received: Notification, verdict: Verdict, source: str) -> Recorded | Duplicate:
         """Make an authentic, well-formed notification an event, unless it is one already."""
@@ -68,7 +71,6 @@ class Recording:
         if first:
             return Duplicate(first)
         values = dict(received.pairs)
-        nonce = values.get("r", "") if verdict.formula in COVERS_ONLY_R else ""
         notice = Notice(
             v=1,
             received_at=received.received_at,
@@ -77,7 +79,7 @@ class Recording:
             formula=verdict.formula,
             key=verdict.key,
             params=received.pairs,
-            nonce_reused=self._log.claim_nonce(nonce, position) if nonce else 0,
+            nonce_reused=self._nonce_reused(values, position) if verdict.formula in COVERS_ONLY_R else 0,
         )
         kind = values.get("type", "")
         if kind in CALL_TYPES:
@@ -85,6 +87,11 @@ class Recording:
         stream = _stream_of_no_call(kind, values)
         self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
         return Recorded(position)
+
+    def _nonce_reused(self, values: dict[str, str], position: int) -> int:
+        """Return the position of an event with the same ``r`` and other content, or 0."""
+        content = delivery_key([(name, value) for name, value in values.items() if name != "sig"])
+        return self._log.claim_nonce(values["r"], content, position)
 
     def _append_to_call(self, kind: str, notice: Notice) -> Recorded:
         said = call_notice.read(notice.params, notice.received_at)

@@ -1,6 +1,15 @@
 """The read model ``calls``: one row per call, live or ended (SPEC 7)."""
 
-from domain.call import Call
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select
+
+from domain.call import IN_PROGRESS, MISSING_OPENING, Call
+from domain.correlation import Reach
+from domain.statuses import OUTCOMES
+from projections.tables import CALLS
+
+TAG_CALLS_MIN = 10
 
 
 def row(call: Call) -> tuple[object, ...]:
@@ -26,3 +35,44 @@ def row(call: Call) -> tuple[object, ...]:
         int(call.cdr is not None),
         call.first[0],
     )
+
+
+class Waiting(NamedTuple):
+    """How many calls are in progress, how many of those are stale, and how many lack their CDR."""
+
+    in_progress: int
+    stale: int
+    missing_cdr: int
+
+
+def is_stale(reach: Reach, now: int) -> ColumnElement[bool]:
+    """Select the calls in progress that are silent for over ``max_age`` at a moment (microseconds, UTC)."""
+    return and_(CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at < now - reach.max_age)
+
+
+def is_missing_cdr(reach: Reach, now: int) -> ColumnElement[bool]:
+    """Select the answered calls that ended and have had no CDR for over ``grace`` at a moment (microseconds, UTC)."""
+    ended = and_(CALLS.c.answered_at.is_not(None), CALLS.c.status.in_(list(OUTCOMES)))
+    return and_(CALLS.c.has_cdr == 0, ended, CALLS.c.last_at < now - reach.grace)
+
+
+def waiting(connection: Connection, reach: Reach, now: int) -> Waiting:
+    """Count the calls that still wait for something at a moment (microseconds, UTC)."""
+    in_progress = and_(CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS)
+    counts = [
+        connection.execute(select(func.count()).select_from(CALLS).where(where)).scalar_one()
+        for where in (in_progress, is_stale(reach, now), is_missing_cdr(reach, now))
+    ]
+    return Waiting(*counts)
+
+
+def tags_without_openings(connection: Connection) -> list[tuple[str, int, int]]:
+    """Return the tags of which half the calls or more lack their opening, with how many do, of how many (SPEC 6)."""
+    lacking = func.sum(CALLS.c.flags.contains(MISSING_OPENING).cast(CALLS.c.has_cdr.type))
+    query = (
+        select(CALLS.c.tag, lacking, func.count())
+        .group_by(CALLS.c.tag)
+        .having(func.count() >= TAG_CALLS_MIN, lacking * 2 >= func.count())
+        .order_by(CALLS.c.tag)
+    )
+    return [(tag, lack, calls) for tag, lack, calls in connection.execute(query)]

@@ -11,7 +11,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from domain.correlation import Calls, Head
-from domain.errors import LedgerError
+from domain.errors import UnknownStore
 
 SQLITE = "sqlite:///"
 
@@ -54,8 +54,8 @@ class Writing(Protocol):
     def claim(self, delivery_key: bytes, position: int) -> int:
         """Take a delivery key for a position; return 0, or the position that took it before."""
 
-    def claim_nonce(self, nonce: str, position: int) -> int:
-        """Note that ``r`` was used at a position; return 0, or the position that used it before."""
+    def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:
+        """Note that ``r`` was used for a content; return 0, or the first position that used it for another."""
 
     def calls(self, line: str) -> Calls:
         """Return the calls of a line."""
@@ -135,8 +135,8 @@ class Log(Protocol):
 
 
 def sqlite_path(url: str) -> str:
-    """Return the path that a store's address names; raises LedgerError for an address that is no SQLite store's."""
+    """Return the path that a store's address names; raises UnknownStore for an address that is no SQLite store's."""
     if not url.startswith(SQLITE) or not url.removeprefix(SQLITE):
         msg = f"the store {url!r} is not known: expected {SQLITE}PATH, such as {SQLITE}tringledger.db"
-        raise LedgerError(msg)
+        raise UnknownStore(msg)
     return url.removeprefix(SQLITE)

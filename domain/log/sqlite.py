@@ -32,7 +32,9 @@ SCHEMA = (
         topic TEXT NOT NULL, state BLOB NOT NULL, UNIQUE (originator_id, originator_version))""",
     """CREATE TABLE IF NOT EXISTS delivery_keys (
         delivery_key BLOB PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS nonces (
+        nonce TEXT NOT NULL, content BLOB NOT NULL, position INTEGER NOT NULL,
+        PRIMARY KEY (nonce, content)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS line_calls (
         line TEXT NOT NULL, ordinal INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
         opening TEXT NOT NULL, outcomes TEXT NOT NULL, cdr TEXT, cdr_status TEXT NOT NULL, events INTEGER NOT NULL,

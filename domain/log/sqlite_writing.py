@@ -18,6 +18,8 @@ from domain.times import SECOND
 SPANS = (300 * SECOND, 3600 * SECOND, 26 * 3600 * SECOND)
 UNBOUNDED = 1 << 62
 
+LAST_EVENT = "SELECT position, state FROM stored_events ORDER BY position DESC LIMIT 1"
+
 _HEAD = "ordinal, first_at, last_at, opening, outcomes, cdr, cdr_status, events"
 _BEGAN_LAST = " UNION ALL ".join(
     f"SELECT * FROM (SELECT {_HEAD} FROM line_calls INDEXED BY line_calls_by_beginning WHERE line = ?1 AND span = {span} AND first_at <= ?2"
@@ -31,7 +33,9 @@ _TOUCHING = " UNION ALL ".join(
     for span, longest in enumerate((*SPANS, UNBOUNDED))
 )
 _encode = msgspec.json.encode
-_decode_numbers = msgspec.json.Decoder(tuple[int | None, int | None, int | None, int | None, int | None, int | None]).decode
+_decode_numbers = msgspec.json.Decoder(
+    tuple[int | None, int | None, int | None, int | None, int | None, int | None]
+).decode
 
 
 def _span_class(head: Head) -> int:
@@ -77,25 +81,24 @@ class SQLiteWriting:
         self._cursor = cursor
         self._pending: list[tuple[int, str, int, str, bytes]] = []
         self._versions: dict[UUID, int] = {}
-        last = cursor.execute("SELECT position, state FROM stored_events ORDER BY position DESC LIMIT 1").fetchone()
-        self.position, self.recorded_at = (last[0], decode_notice(last[1]).recorded_at) if last else (0, 0)
+        self.position = self.recorded_at = 0
+        for position, state in cursor.execute(LAST_EVENT):
+            self.position, self.recorded_at = position, decode_notice(state).recorded_at
 
     def _one(self, statement: str, parameters: Sequence[Any]) -> Any:
         row = self._cursor.execute(statement, parameters).fetchone()
         return row[0] if row else None
 
     def claim(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
-        return self._claim("delivery_keys", "delivery_key", delivery_key, position)
-
-    def claim_nonce(self, nonce: str, position: int) -> int:  # noqa: D102
-        return self._claim("nonces", "nonce", nonce, position)
-
-    def _claim(self, table: str, column: str, key: bytes | str, position: int) -> int:
-        self._cursor.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (key, position))
+        self._cursor.execute("INSERT INTO delivery_keys VALUES (?, ?) ON CONFLICT DO NOTHING", (delivery_key, position))
         if self._cursor.rowcount:
             return 0
-        before: int = self._one(f"SELECT position FROM {table} WHERE {column} = ?", (key,))
+        before: int = self._one("SELECT position FROM delivery_keys WHERE delivery_key = ?", (delivery_key,))
         return before
+
+    def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:  # noqa: D102
+        self._cursor.execute("INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (nonce, content, position))
+        return self._one("SELECT min(position) FROM nonces WHERE nonce = ? AND content <> ?", (nonce, content)) or 0
 
     def calls(self, line: str) -> _LineCalls:  # noqa: D102
         return _LineCalls(self._cursor, line)

@@ -1,0 +1,61 @@
+"""The command ``tringledger``. Data goes to stdout, everything else to stderr.
+
+Exit codes: 0 done, 1 a finding, 2 usage, 3 the store is unavailable.
+"""
+
+import sys
+
+import click
+
+from api.commands.export import export
+from api.commands.history import history
+from api.commands.import_ import import_
+from api.commands.quarantine import quarantine
+from api.commands.rebuild import rebuild
+from api.commands.serve import serve
+from api.commands.signature import signature
+from api.commands.status import status
+from api.settings import WrongSetting
+from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
+from projections.rebuild import RebuildRunning
+from projections.selection import SelectionError
+
+FINDING, USAGE, UNAVAILABLE = 1, 2, 3
+EXIT_CODES: dict[type[LedgerError], int] = {
+    StoreUnavailable: UNAVAILABLE,
+    NoLedger: UNAVAILABLE,
+    RebuildRunning: UNAVAILABLE,
+    WrongSetting: USAGE,
+    SettingsDiffer: USAGE,
+    SelectionError: USAGE,
+    UnknownStore: USAGE,
+}
+
+
+class _Group(click.Group):
+    """Maps the ledger's refusals to a line on stderr and an exit code, for every subcommand alike."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except LedgerError as error:
+            click.echo(f"tringledger: {error}", err=True)
+            code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FINDING)
+            context.exit(code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tringledger", message="%(prog)s %(version)s")
+def main() -> None:
+    """Take TringMe's call notifications, never lose or double one, and tell what calls cost.
+
+    The settings come from the environment; the README lists them. Data goes to stdout, everything else to stderr.
+    Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store is unavailable.
+    """
+
+
+for command in (serve, import_, export, status, history, quarantine, rebuild, signature):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The subcommands of ``tringledger``, a module each: parse, call, print."""

@@ -1,0 +1,61 @@
+"""What the subcommands share: the store's option, opening a ledger for reading, and bringing read models up to date."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from api import settings
+from api.settings import Settings
+from api.showing import progress
+from domain.ledger import Ledger
+from projections.catch_up import catch_up
+from projections.store import ReadStore, open_current
+
+
+def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--store``."""
+    return click.option(
+        "--store", metavar="URL", help="Where the ledger is (default: TRINGLEDGER_STORE, or sqlite:///tringledger.db)."
+    )(command)
+
+
+def catch_up_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--no-catch-up``."""
+    return click.option(
+        "--no-catch-up", is_flag=True, help="Read what is there, without catching up to the log's head first."
+    )(command)
+
+
+def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--format table|json``."""
+    return click.option(
+        "--format",
+        "output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="A table for people, or JSON for programs.",
+    )(command)
+
+
+@contextmanager
+def reading(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
+    """Open an existing ledger for reading; the private key is not needed."""
+    read = settings.load(store=store)
+    with Ledger(read.store, terms=read.terms) as ledger:
+        yield ledger, read
+
+
+@contextmanager
+def read_models(ledger: Ledger, *, caught_up: bool) -> Iterator[ReadStore]:
+    """Open a ledger's read models, caught up to the log's head as of now unless told otherwise."""
+    store = open_current(ledger)
+    try:
+        if caught_up:
+            with progress("Catching up", ledger.head(), "events") as moved:
+                catch_up(ledger, store, progress=moved)
+        yield store
+    finally:
+        store.close()

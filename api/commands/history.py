@@ -1,0 +1,114 @@
+"""``tringledger history``: every event of a call, and what was known after each."""
+
+from uuid import UUID
+
+import click
+
+from api import history as histories
+from api.commands.common import catch_up_option, format_option, reading, store_option
+from api.history import History, Step
+from api.showing import as_json, say, table
+from domain import amounts, call_notice, times
+from domain.correlation import BY_TAG
+from domain.events import call_id as id_of_call
+from domain.ledger import EVER, Ledger
+
+
+@click.command()
+@click.argument("call_id", required=False, type=click.UUID)
+@click.option("--tag", help="The call's tag, instead of its id.")
+@click.option("--src", default="", help="With --tag: the phone number, in any spelling.")
+@click.option("--ordinal", type=click.IntRange(1), help="With --tag: which call of that line (default: the last).")
+@click.option("--at", metavar="POSITION|TIME", help="As it was known at that position of the log, or at that time.")
+@format_option
+@catch_up_option
+@store_option
+@click.pass_context
+def history(
+    context: click.Context,
+    call_id: UUID | None,
+    tag: str | None,
+    src: str,
+    ordinal: int | None,
+    at: str | None,
+    output: str,
+    no_catch_up: bool,  # noqa: ARG001
+    store: str | None,
+) -> None:
+    """Show every event of a call: where it stands in the log, what it said, and the call's state after it.
+
+    History is read from the log itself, so it is always up to date (--no-catch-up changes nothing).
+
+    \b
+    Examples:
+      tringledger history 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1
+      tringledger history --tag acme-000123 --src 18585550001 --at 2026-10-31T23:59:59Z
+    """
+    if (call_id is None) == (tag is None):
+        raise click.UsageError("expected either CALL_ID or --tag")
+    with reading(store) as (ledger, _):
+        wanted = call_id or _find(ledger, tag or "", src, ordinal)
+        found = histories.of_call(ledger, wanted, _until(ledger, at))
+    if found is None:
+        say(f"no call {wanted} in this ledger" + (f" at {at}" if at else ""))
+        context.exit(1)
+    if output == "json":
+        as_json(histories.as_document(found))
+    else:
+        _print(found)
+
+
+def _find(ledger: Ledger, tag: str, src: str, ordinal: int | None) -> UUID:
+    line = (tag, None if ledger.correlation == BY_TAG else call_notice.normalised(src))
+    last = ledger.last_ordinal(line)
+    if ordinal is None and last > 1:
+        say(f"call {last} of {last} on this line; --ordinal shows another")
+    return id_of_call(line, ordinal or last)
+
+
+def _until(ledger: Ledger, at: str | None) -> int:
+    if at is None:
+        return EVER
+    if at.isascii() and at.isdigit():
+        return int(at)
+    try:
+        return ledger.position_at(times.parse(at))
+    except ValueError as error:
+        msg = f"--at {error}, or a position"
+        raise click.UsageError(msg) from None
+
+
+def _print(found: History) -> None:
+    first = found.steps[0].notice.received_at
+    table(
+        ["position", "received at", "seconds", "what", "rule", "state", "disposition", "flags", "source", "parameters"],
+        [_row(step, first) for step in found.steps],
+        title=f"call {found.call_id}: {_line(found.steps[-1])}",
+    )
+    click.echo()
+    if found.cdr is None:
+        click.echo("no CDR")
+    else:
+        shown = [(name, value) for name, value in found.cdr.items() if value not in (None, "")]
+        table(["CDR", ""], shown)
+
+
+def _line(step: Step) -> str:
+    call = step.after
+    return f"tag {call['tag']!r}, src {call['src']!r}, ordinal {call['ordinal']}"
+
+
+def _row(step: Step, first: int) -> tuple[object, ...]:
+    notice, call = step.notice, step.after
+    return (
+        step.position,
+        times.iso(notice.received_at),
+        amounts.plain(notice.received_at - first),  # microseconds are millionths of a second
+        f"{step.type} {step.status}".strip(),
+        notice.rule,
+        call["state"],
+        call["disposition"],
+        call["flags"],
+        notice.source,
+        " ".join(f"{name}={value}" for name, value in notice.params),
+    )

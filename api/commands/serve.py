@@ -1,0 +1,50 @@
+"""``tringledger serve``: take callbacks until told to stop."""
+
+import logging
+import sys
+
+import click
+import uvicorn
+
+from api import settings
+from api.commands.common import store_option
+from api.service import Service
+from api.showing import say
+from domain.signature import OFF
+
+GRACEFUL_SHUTDOWN_SECONDS = 10
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port (0: any free one)."
+)
+@store_option
+def serve(host: str, port: int, store: str | None) -> None:
+    """Take TringMe's callbacks and keep the read models up to date, until Ctrl-C.
+
+    Every callback is on disk before it is answered. The ledger is created where there is none.
+
+    \b
+    Example:
+      TRINGME_PRIVATE_KEY=… tringledger serve --port 8000
+    """
+    read = settings.load(store=store)
+    service = Service(read)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    say(f"ledger {service.ledger.url} ({service.ledger.head()} events)")
+    if read.signature == OFF:
+        say("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
+    else:
+        say(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
+    say(f"callbacks at http://{host}:{port}{read.notify_path}, stop with Ctrl-C")
+    # The access log would carry phone numbers and signatures: it stays off.
+    uvicorn.run(
+        service.app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+    )

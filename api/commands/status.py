@@ -1,0 +1,87 @@
+"""``tringledger status``: how the ledger is, for people, programs and cron."""
+
+import click
+
+from api import status as statuses
+from api.commands.common import catch_up_option, format_option, reading, store_option
+from api.showing import as_json, say, table
+from api.status import Limits, Status
+from domain import times
+from projections.store import open_current
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Exit with 1, and say why, where something passes its limit.")
+@click.option("--lag-seconds", default=60, show_default=True, help="--check: how far the read models may be behind.")
+@click.option(
+    "--silent-hours", type=click.IntRange(1), help="--check: how long no callback may come (default: not looked at)."
+)
+@click.option("--quarantine", default=0, show_default=True, help="--check: how many notices may wait in quarantine.")
+@click.option("--missing-cdrs", default=0, show_default=True, help="--check: how many calls may miss their CDR.")
+@format_option
+@catch_up_option
+@store_option
+@click.pass_context
+def status(
+    context: click.Context,
+    check: bool,
+    lag_seconds: int,
+    silent_hours: int | None,
+    quarantine: int,
+    missing_cdrs: int,
+    output: str,
+    no_catch_up: bool,
+    store: str | None,
+) -> None:
+    """Show what the ledger holds, how far the read models are behind, and what waits for somebody.
+
+    The lag is what this command found; it then catches up, so that the counts are of now.
+
+    \b
+    Examples:
+      tringledger status
+      tringledger status --check --silent-hours 6 || mail -s "look at the ledger" ops@example.com
+    """
+    now = times.now()
+    limits = Limits(lag_seconds, silent_hours, quarantine, missing_cdrs)
+    with reading(store) as (ledger, _):
+        read_store = open_current(ledger)
+        found = statuses.of_ledger(ledger, read_store, now, caught_up=not no_catch_up)
+        problems = statuses.findings(found, limits, ledger, now) if check else []
+        read_store.close()
+    if output == "json":
+        as_json(statuses.as_document(found) | ({"findings": problems} if check else {}))
+    else:
+        _print(found)
+    for problem in problems:
+        say(problem)
+    context.exit(1 if problems else 0)
+
+
+def _print(found: Status) -> None:
+    models, waiting = found.read_models, found.waiting
+    recorded = f", the last recorded at {times.iso(found.last_recorded_at)}" if found.last_recorded_at else ""
+    lag = f"{models.lag} events behind" if models.lag else "up to date"
+    if models.found_lag:
+        lag += f" (was {models.found_lag} events, {models.found_lag_seconds} s behind)"
+    rows: list[tuple[str, str]] = [
+        ("store", found.store),
+        ("ledger", f"{found.ledger}, correlation {found.correlation}, billing time zone {found.timezone}"),
+        ("events", f"{found.events}, head at position {found.head}{recorded}"),
+        ("quarantine", f"{found.wrong_signatures} wrong signatures, {found.broken_values} broken values"),
+        (
+            "calls",
+            f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR",
+        ),
+    ]
+    table(["", ""], rows)
+    click.echo()
+    models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
+    table(["read model", "position", "lag", "rows"], models_rows)
+    if models.failure:
+        say(f"the read models stand still: {models.failure}")
+    for tag, lacking, calls in found.tags_without_openings:
+        say(
+            f"{lacking} of {calls} calls of tag {tag!r} lack their opening: if TringMe sends the destination's number on"
+            " destination notices, use correlation=tag with tags unique per call"
+        )

@@ -1,0 +1,87 @@
+"""The composition root: settings become a ledger, its intake, its follower, and the web application around them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api.callbacks import Notify
+from api.following import Follower
+from api.intake import Intake
+from api.settings import Settings
+from domain import times
+from domain.errors import StoreUnavailable
+from domain.ledger import Ledger
+
+COUNTS_LOGGED_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """All that runs while callbacks are taken."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], int] = times.now) -> None:
+        """Open or create the ledger; raises what Ledger and the settings' keyring raise."""
+        self.settings = settings
+        self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=True, clock=clock)
+        self.intake = Intake(self.ledger.record, settings.queue_max)
+        self.follower = Follower(self.ledger)
+        self.notify = Notify(self.ledger, self.intake, clock)
+        self.app = Starlette(
+            routes=[Route(settings.notify_path, self.notify), Route("/health", self.health)], lifespan=self._lifespan
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        self.intake.start()
+        self.follower.start()
+        counting = asyncio.create_task(self._log_counts())
+        try:
+            yield
+        finally:
+            counting.cancel()
+            await self.intake.stop()
+            await asyncio.to_thread(self.follower.stop)
+            _log.info("stopped; since start: %s", self.counts())
+            self.ledger.close()
+
+    async def _log_counts(self) -> None:
+        logged = self.counts()
+        while True:
+            await asyncio.sleep(COUNTS_LOGGED_SECONDS)
+            if self.counts() != logged:
+                logged = self.counts()
+                _log.info("since start: %s", logged)
+
+    def counts(self) -> str:
+        """Return what became of the callbacks since start, as one line."""
+        named = [f"{count} {name}" for name, count in sorted(self.notify.counts.items())]
+        return ", ".join(named) or "no callbacks"
+
+    async def health(self, _request: Request) -> Response:
+        """Say whether callbacks can be taken (else 503), and how far the read models are behind."""
+        try:
+            head = await asyncio.to_thread(self.ledger.head)
+        except StoreUnavailable as error:
+            return JSONResponse({"status": "failing", "failure": str(error)}, 503)
+        failing = bool(self.intake.failure)
+        status = "failing" if failing else "degraded" if self.follower.failure else "ok"
+        models = {
+            "position": self.follower.position,
+            "lag": head - self.follower.position,
+            "failure": self.follower.failure or None,
+        }
+        content = {
+            "status": status,
+            "head": head,
+            "signature": self.settings.signature,
+            "failure": self.intake.failure or None,
+            "read_models": models,
+        }
+        return JSONResponse(content, 503 if failing else 200)

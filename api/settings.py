@@ -1,0 +1,192 @@
+"""The settings: the one place that reads the environment, once, and refuses what it cannot use (names it, and why)."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from domain import correlation, times
+from domain.correlation import Reach
+from domain.errors import LedgerError
+from domain.ledger import QUARANTINE_MAX, Terms
+from domain.signature import FORMULAS, OFF, Keyring
+
+
+class WrongSetting(LedgerError):
+    """A setting has a value that cannot be used; the message names it, its value and what was expected."""
+
+
+class Setting(NamedTuple):
+    """One setting: its name in the environment, its default as text, what it is for, and how its text is read."""
+
+    name: str
+    default: str
+    meaning: str
+    read: Callable[[str], Any]
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+def _one_of(*choices: str) -> Callable[[str], str | None]:
+    def read(text: str) -> str | None:
+        if text and text not in choices:
+            msg = f"one of {', '.join(choices)}"
+            raise ValueError(msg)
+        return text or None
+
+    return read
+
+
+def _timezone(text: str) -> str | None:
+    if text:
+        try:
+            times.zone(text)
+        except ValueError:
+            raise ValueError("an IANA time zone such as UTC or Europe/Berlin") from None
+    return text or None
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            msg = f"a whole number, at least {least}"
+            raise ValueError(msg)
+        return int(text)
+
+    return read
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or text == "/health" or any(character in text for character in "?#{} "):
+        raise ValueError("a path such as /notify")
+    return text
+
+
+SETTINGS = (
+    Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH`.", _text),
+    Setting(
+        "TRINGME_PRIVATE_KEY", "", "TringMe's private key; several, separated by commas, while one replaces another.", _keys
+    ),
+    Setting(
+        "TRINGLEDGER_SIGNATURE",
+        "md5-params",
+        "The signature's formula: `md5-params`, `md5-r-key`, `md5-key-r`, `hmac-sha256-params`, or `off` (not checked).",
+        _one_of(*FORMULAS, OFF),
+    ),
+    Setting(
+        "TRINGLEDGER_CORRELATION",
+        "",
+        "What tells one line from another: `tag-src`, or `tag` where tags are unique per call. Written into the ledger"
+        " when it is created (then `tag-src` by default); a value that differs later is refused.",
+        _one_of(*correlation.CORRELATIONS),
+    ),
+    Setting(
+        "TRINGLEDGER_TIMEZONE",
+        "",
+        "The billing time zone, an IANA name. Written into the ledger when it is created (then `UTC` by default); a value"
+        " that differs later is refused.",
+        _timezone,
+    ),
+    Setting("TRINGLEDGER_GRACE_SECONDS", "300", "How near a notice must be to a call to join it as a matter of course.", _whole(0)),
+    Setting(
+        "TRINGLEDGER_MAX_AGE_SECONDS",
+        "86400",
+        "How long a call may be silent and still be joined; one in progress that is silent for longer shows as stale.",
+        _whole(0),
+    ),
+    Setting(
+        "TRINGLEDGER_QUARANTINE_MAX",
+        str(QUARANTINE_MAX),
+        "How many notices with a wrong signature are kept; the oldest go first.",
+        _whole(1),
+    ),
+    Setting("TRINGLEDGER_NOTIFY_PATH", "/notify", "The path that TringMe calls.", _path),
+    Setting("TRINGLEDGER_QUEUE_MAX", "10000", "How many callbacks may wait to be written; beyond, they get 503.", _whole(1)),
+)  # fmt: skip
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings as values: seconds and counts as whole numbers, None where the ledger's own value is to be taken."""
+
+    store: str
+    private_keys: tuple[str, ...]
+    signature: str
+    correlation: str | None
+    timezone: str | None
+    grace_seconds: int
+    max_age_seconds: int
+    quarantine_max: int
+    notify_path: str
+    queue_max: int
+    signature_is_explicit: bool
+
+    @property
+    def terms(self) -> Terms:
+        """On what terms the ledger is to be opened."""
+        reach = Reach(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
+        return Terms(self.correlation, self.timezone, reach, self.quarantine_max)
+
+    def keyring(self) -> Keyring:
+        """Return the active keys; raises WrongSetting where the formula needs a private key and there is none."""
+        if self.signature != OFF and not self.private_keys:
+            msg = (
+                "TRINGME_PRIVATE_KEY is not set: expected TringMe's private key (or TRINGLEDGER_SIGNATURE=off, to take"
+                " notifications from anybody)"
+            )
+            raise WrongSetting(msg)
+        return Keyring(self.signature, () if self.signature == OFF else self.private_keys)
+
+
+_FIELDS = {
+    "TRINGLEDGER_STORE": "store",
+    "TRINGME_PRIVATE_KEY": "private_keys",
+    "TRINGLEDGER_SIGNATURE": "signature",
+    "TRINGLEDGER_CORRELATION": "correlation",
+    "TRINGLEDGER_TIMEZONE": "timezone",
+    "TRINGLEDGER_GRACE_SECONDS": "grace_seconds",
+    "TRINGLEDGER_MAX_AGE_SECONDS": "max_age_seconds",
+    "TRINGLEDGER_QUARANTINE_MAX": "quarantine_max",
+    "TRINGLEDGER_NOTIFY_PATH": "notify_path",
+    "TRINGLEDGER_QUEUE_MAX": "queue_max",
+}
+
+
+def load(environment: Mapping[str, str] = os.environ, store: str | None = None) -> Settings:
+    """Read all settings; an empty one has its default, and ``store`` (a command's option) goes before the environment's.
+
+    Raises WrongSetting.
+    """
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = environment.get(setting.name, "").strip() or setting.default
+        try:
+            values[_FIELDS[setting.name]] = setting.read(text)
+        except ValueError as error:
+            msg = f"{setting.name}={text!r} cannot be used: expected {error}"
+            raise WrongSetting(msg) from None
+    if store:
+        values["store"] = store
+    _check_known(environment)
+    if values["max_age_seconds"] < values["grace_seconds"]:
+        msg = (
+            f"TRINGLEDGER_MAX_AGE_SECONDS={values['max_age_seconds']} cannot be used: expected at least"
+            f" TRINGLEDGER_GRACE_SECONDS={values['grace_seconds']}"
+        )
+        raise WrongSetting(msg)
+    return Settings(**values, signature_is_explicit=bool(environment.get("TRINGLEDGER_SIGNATURE", "").strip()))
+
+
+def _check_known(environment: Mapping[str, str]) -> None:
+    """Refuse a misspelt setting: it would else be silently without effect."""
+    known = {setting.name for setting in SETTINGS}
+    for name in environment:
+        if name.startswith("TRINGLEDGER_") and name not in known:
+            msg = f"{name} is no setting: expected one of {', '.join(sorted(known))}"
+            raise WrongSetting(msg)

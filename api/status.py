@@ -1,0 +1,137 @@
+"""How a ledger is: what it holds, how far its read models are behind, and what waits for somebody to look at it."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select
+
+from domain import times
+from domain.errors import LedgerError
+from domain.ledger import CALLBACK, Ledger
+from projections import calls
+from projections.calls import Waiting
+from projections.catch_up import catch_up
+from projections.store import ReadStore
+from projections.tables import READ_MODELS
+
+EVENTS_AT_ONCE = 1000
+
+
+class ReadModels(msgspec.Struct):
+    """How far the read models are behind the log's head, in events, and what stops them (``failure``).
+
+    ``found_lag`` and ``found_lag_seconds`` are what was found before catching up: how many events they lacked, and how
+    long the first of those had been in the log. That tells whether something follows the log by itself.
+    """
+
+    position: int
+    lag: int
+    found_lag: int
+    found_lag_seconds: int
+    failure: str = ""
+    rows: dict[str, int] = {}
+
+
+class Status(msgspec.Struct):
+    """What ``tringledger status`` says; times are microseconds, UTC, or None."""
+
+    store: str
+    ledger: str
+    correlation: str
+    timezone: str
+    events: int
+    head: int
+    last_recorded_at: int | None
+    read_models: ReadModels
+    wrong_signatures: int
+    broken_values: int
+    waiting: Waiting
+    tags_without_openings: list[tuple[str, int, int]]
+
+
+def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool) -> Status:
+    """Look at a ledger; the lag is what was found before catching up."""
+    head = ledger.head()
+    models = _read_models(ledger, store, head, now)
+    if caught_up:
+        try:
+            models.position = catch_up(ledger, store, head)
+        except LedgerError as error:
+            models.failure = str(error)
+    models.lag = max(head - models.position, 0)
+    kinds = [entry.authentic for entry in ledger.store.quarantined(settled=False)]
+    with store.reading() as connection:
+        for name, table in READ_MODELS.items():
+            models.rows[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        waiting = calls.waiting(connection, ledger.terms.reach, now)
+        tags = calls.tags_without_openings(connection)
+    return Status(
+        store=ledger.url,
+        ledger=ledger.id,
+        correlation=ledger.correlation,
+        timezone=ledger.timezone,
+        events=head,
+        head=head,
+        last_recorded_at=ledger.notice_at(head).recorded_at if head else None,
+        read_models=models,
+        wrong_signatures=kinds.count(False),
+        broken_values=kinds.count(True),
+        waiting=waiting,
+        tags_without_openings=tags,
+    )
+
+
+def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadModels:
+    with store.reading() as connection:
+        position = store.position(connection)
+    behind = position < head
+    seconds = (now - ledger.notice_at(position + 1).recorded_at) // times.SECOND if behind else 0
+    lag = max(head - position, 0)
+    return ReadModels(position, lag, lag, max(seconds, 0))
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What ``status --check`` lets pass; ``silent_hours`` None does not look at silence."""
+
+    lag_seconds: int
+    silent_hours: int | None
+    quarantine: int
+    missing_cdrs: int
+
+
+def findings(status: Status, limits: Limits, ledger: Ledger, now: int) -> list[str]:
+    """Return, as sentences, what passes its limit."""
+    models = status.read_models
+    found = []
+    if models.failure:
+        found.append(f"the read models stand still: {models.failure}")
+    if models.found_lag_seconds > limits.lag_seconds:
+        behind = f"{models.found_lag} events and {models.found_lag_seconds} s"
+        found.append(f"the read models were {behind} behind: the limit is {limits.lag_seconds} s")
+    if limits.silent_hours is not None and not _called_since(ledger, now - limits.silent_hours * 3600 * times.SECOND):
+        found.append(f"no callback was recorded for {limits.silent_hours} h")
+    waiting = status.wrong_signatures + status.broken_values
+    if waiting > limits.quarantine:
+        found.append(f"{waiting} notices wait in quarantine: the limit is {limits.quarantine}")
+    if status.waiting.missing_cdr > limits.missing_cdrs:
+        found.append(f"{status.waiting.missing_cdr} calls miss their CDR: the limit is {limits.missing_cdrs}")
+    return found
+
+
+def _called_since(ledger: Ledger, moment: int) -> bool:
+    """Whether a callback, not an import, was recorded after a moment: looked for from the newest event backwards."""
+    oldest, newest = ledger.position_at(moment), ledger.head()
+    while newest > oldest:
+        start = max(oldest, newest - EVENTS_AT_ONCE)
+        if any(ledger.notice_at(position).source == CALLBACK for position in range(newest, start, -1)):
+            return True
+        newest = start
+    return False
+
+
+def as_document(status: Status) -> dict[str, Any]:
+    """Return a status as what its JSON says."""
+    document: dict[str, Any] = msgspec.to_builtins(status)
+    document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
+    document["waiting"] = status.waiting._asdict()
+    return document
