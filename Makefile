@@ -1,0 +1,36 @@
+# Needs make and Python 3.11 or later; everything else is installed into .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench bench-large clean
+
+demo: $(VENV)/installed
+	@$(BIN)/python -m tests.demo --port $(PORT)
+
+test: $(VENV)/installed-for-tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-for-tests
+	$(BIN)/python -m tests.benchmarks
+
+bench-large: $(VENV)/installed-for-tests
+	$(BIN)/python -m tests.benchmarks --large
+
+clean:
+	rm -rf $(VENV) .demo
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@

@@ -1,0 +1,1 @@
+"""The demo: a made-up platform that calls a real service."""
