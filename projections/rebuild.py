@@ -8,12 +8,12 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
-from operator import attrgetter
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, select
 
 from domain.errors import LedgerError
 from domain.ledger import Ledger
@@ -22,7 +22,7 @@ from projections import billing
 from projections.catch_up import CALL_TOPICS, Page, catch_up, fold
 from projections.rows import Row
 from projections.store import GENERATION, ReadModelsUnfit, ReadStore, generation_of, open_current, path_of, remove
-from projections.tables import PROGRESS, READ_MODELS, SCHEMA, Kind, kind
+from projections.tables import READ_MODELS, Kind, kind
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
 ROWS_AT_ONCE = 1000
@@ -57,11 +57,12 @@ class Report(NamedTuple):
     """What a comparison found: the first differences, how many there are, and the position at which it was made."""
 
     differences: list[Difference]
-    count: int
+    found: int
     position: int
 
 
 DIFFERENCES_SHOWN_MAX = 200
+ROW, PRESENT = "(row)", "present"
 
 
 def rebuild(ledger: Ledger, progress: Progress = _silent) -> Report:
@@ -172,49 +173,50 @@ def _add_stream(page: Page, rows: Iterator[LogRow]) -> int:
         events = [first, *rows]
         page.add_call(fold(events))
         return len(events)
-    page.add_notice(first)
-    return 1 + sum(1 for row in rows if page.add_notice(row) is None)
+    count = 0
+    for count, row in enumerate(chain((first,), rows), start=1):  # noqa: B007
+        page.add_notice(row)
+    return count
 
 
 def _compare(ledger: Ledger, live: ReadStore, fresh: ReadStore) -> Report:
     """Compare, at the position where the live read models are when it begins."""
-    found: list[Difference] = []
-    count = 0
+    shown: list[Difference] = []
+    found = 0
     with live.reading() as live_connection:
         position = live.position(live_connection)
         catch_up(ledger, fresh, position)
         with fresh.reading() as fresh_connection:
             for model, table in READ_MODELS.items():
                 for difference in _differences(model, table, live_connection, fresh_connection):
-                    count += 1
-                    if count <= DIFFERENCES_SHOWN_MAX:
-                        found.append(difference)
-    return Report(found, count, position)
+                    found += 1
+                    if found <= DIFFERENCES_SHOWN_MAX:
+                        shown.append(difference)
+    return Report(shown, found, position)
 
 
 def _differences(model: str, table: Table, live: Connection, fresh: Connection) -> Iterator[Difference]:
     """Walk both tables in the order of their key, side by side."""
-    key = [list(table.columns).index(column) for column in table.primary_key]
+    key = itemgetter(*(list(table.columns).index(column) for column in table.primary_key))
     ours, theirs = _walk(table, live), _walk(table, fresh)
     left, right = next(ours, None), next(theirs, None)
-    while left is not None or right is not None:
-        left_key = left and tuple(left[number] for number in key)
-        right_key = right and tuple(right[number] for number in key)
-        name = " ".join(str(value) for value in (left_key or right_key or ()))
-        if right_key is None or (left_key is not None and left_key < right_key):
-            yield Difference(model, name, "(row)", "present", None, None)
-            left = next(ours, None)
-        elif left_key is None or right_key < left_key:
-            name = " ".join(map(str, right_key))
-            yield Difference(model, name, "(row)", None, "present", None)
-            right = next(theirs, None)
-        else:
-            assert left is not None
-            assert right is not None
-            for column, was, is_now in zip(table.columns, left, right, strict=True):
-                if was != is_now or type(was) is not type(is_now):
-                    yield Difference(model, name, column.name, was, is_now, kind(column))
+    while left or right:
+        if left and right and key(left) == key(right):
+            yield from _of_one_row(model, table, left, right, str(key(left)))
             left, right = next(ours, None), next(theirs, None)
+        elif left and (right is None or key(left) < key(right)):
+            yield Difference(model, str(key(left)), ROW, PRESENT, None, None)
+            left = next(ours, None)
+        elif right:
+            yield Difference(model, str(key(right)), ROW, None, PRESENT, None)
+            right = next(theirs, None)
+
+
+def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> Iterator[Difference]:
+    for column, was, is_now in zip(table.columns, live, fresh, strict=True):
+        # A float that equals a whole number is a difference too: it may not stand where an amount does.
+        if was != is_now or type(was) is not type(is_now):
+            yield Difference(model, name, column.name, was, is_now, kind(column))
 
 
 def _walk(table: Table, connection: Connection) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Table, and_, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,5 +30,5 @@ def _put_statement(table: Table, dialect: Dialect) -> str:
     insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
     keys = list(table.primary_key)
     others = {column.name: insert.excluded[column.name] for column in table.columns if column not in keys}
-    values = {column.name: bindparam(column.name) for column in table.columns}
+    values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
     return str(insert.values(values).on_conflict_do_update(index_elements=keys, set_=others).compile(dialect=dialect))

@@ -7,7 +7,7 @@ exact in every database. Each column says of which kind it is, and exports turn 
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
 SCHEMA = 1
 
@@ -38,18 +38,12 @@ def _position(name: str = "position") -> Column[int]:
     # On SQLite a BigInteger key would be an index beside the table, an INTEGER one is the table's own order.
     column: Column[int] = Column(
         name,
-        BigInteger().with_variant(_sqlite_integer(), "sqlite"),
+        BigInteger().with_variant(Integer(), "sqlite"),
         primary_key=True,
         autoincrement=False,
         info={"kind": Kind.NUMBER},
     )
     return column
-
-
-def _sqlite_integer() -> Any:
-    from sqlalchemy import Integer
-
-    return Integer()
 
 
 CALLS = Table(

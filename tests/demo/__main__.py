@@ -19,7 +19,6 @@ from threading import Thread
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from domain.ledger import Ledger
