@@ -22,7 +22,14 @@ def say(text: str) -> None:
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Print a table on stdout: as wide as the terminal, or as wide as it needs where the output is piped."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else UNLIMITED_COLUMNS)
-    drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    drawn = Table(
+        title=title or None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_header=any(columns),
+    )
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:

@@ -1,11 +1,11 @@
-"""Rows in and out of a read model's tables, many at a time: the statements are written once for both databases."""
+"""Rows in and out of a read model's tables, many at a time."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Table, and_, bindparam, delete
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite import insert
 
 Row = Sequence[object]
 
@@ -27,8 +27,8 @@ def delete_rows(connection: Connection, table: Table, columns: Sequence[Column[o
 @lru_cache(maxsize=64)
 def _put_statement(table: Table, dialect: Dialect) -> str:
     # Written out and handed to the driver as it is: SQLAlchemy's own way through dictionaries takes twice as long.
-    insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+    put = insert(table)
     keys = list(table.primary_key)
-    others = {column.name: insert.excluded[column.name] for column in table.columns if column not in keys}
+    others = {column.name: put.excluded[column.name] for column in table.columns if column not in keys}
     values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
-    return str(insert.values(values).on_conflict_do_update(index_elements=keys, set_=others).compile(dialect=dialect))
+    return str(put.values(values).on_conflict_do_update(index_elements=keys, set_=others).compile(dialect=dialect))

@@ -1,0 +1,184 @@
+"""What the README says is so: its commands run and print what it shows, its code runs, its tables are complete.
+
+A document that nothing runs is wrong within a month.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from doctest import ELLIPSIS, OutputChecker
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import click
+import pytest
+
+from api import cli
+from api.problems import TITLES
+from api.settings import SETTINGS
+from domain import call, events
+from tests.ports import free_port
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+PORT_IN_README = "8000"
+START_SECONDS_MAX = 20
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Return the commands of the tour, each with the output that the README shows below it."""
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
+
+
+def agrees(shown: str, printed: str) -> bool:
+    """Compare as doctest does: ``...`` stands for anything."""
+    return OutputChecker().check_output(shown.rstrip("\n"), printed.rstrip("\n"), ELLIPSIS)
+
+
+def fetched(url: str) -> str:
+    """Do what ``curl -s`` does, on machines that have none."""
+    try:
+        with urlopen(url, timeout=20) as answer:
+            return str(answer.read().decode())
+    except HTTPError as refused:
+        with refused:
+            return refused.read().decode()
+
+
+class Shell:
+    """A user's shell in a fresh folder with the checkout's samples; ``export`` lasts, ``&`` starts a service."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.copytree(ROOT / "tests/samples", folder / "tests/samples")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRINGLEDGER_", "TRINGME_"))}
+        self.environment = kept | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+        self.folder = folder
+        self.port = free_port()
+        self.services: list[tuple[subprocess.Popen[str], str]] = []
+
+    def run(self, command: str) -> str:
+        """Run a command and return what a terminal would show of it."""
+        command = command.replace(PORT_IN_README, str(self.port))
+        if command.startswith("export "):
+            name, _, value = command.removeprefix("export ").partition("=")
+            self.environment[name] = value
+            return ""
+        if command.startswith("curl "):
+            return fetched(shlex.split(command)[-1])
+        done = subprocess.run(
+            ["sh", "-c", f"{{ {command} ; }} 2>&1"],
+            cwd=self.folder,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.stdout
+
+    def start(self, command: str, shown: str) -> None:
+        """Start a service, and remember what it should print."""
+        command = command.removesuffix("&").replace(PORT_IN_README, str(self.port))
+        service = subprocess.Popen(
+            shlex.split(command), cwd=self.folder, env=self.environment, stderr=subprocess.PIPE, text=True
+        )
+        self.services.append((service, shown.replace(PORT_IN_README, str(self.port))))
+        self._wait_until_healthy()
+
+    def _wait_until_healthy(self) -> None:
+        for _ in range(START_SECONDS_MAX * 10):
+            with suppress(OSError, HTTPException):
+                connection = HTTPConnection("127.0.0.1", self.port, timeout=1)
+                connection.request("GET", "/health")
+                answer = connection.getresponse().read()
+                connection.close()
+                if b'"lag":0' in answer:
+                    return
+            time.sleep(0.1)
+        pytest.fail("the service of the README did not come up")
+
+    def stop(self) -> None:
+        """Stop the services, each of which must have printed what the README shows."""
+        for service, shown in self.services:
+            service.terminate()
+            _, printed = service.communicate(timeout=20)
+            assert agrees(shown + "...", printed), f"shown:\n{shown}\nprinted:\n{printed}"
+
+
+@contextmanager
+def shell(folder: Path) -> Iterator[Shell]:
+    opened = Shell(folder)
+    try:
+        yield opened
+    finally:
+        opened.stop()
+
+
+def test_the_tour_prints_what_the_readme_shows_and_the_notebook_code_runs_after_it(tmp_path: Path) -> None:
+    with shell(tmp_path) as user:
+        for command, shown in commands():
+            if command.endswith("&"):
+                user.start(command, shown)
+                continue
+            printed = user.run(command)
+            assert agrees(shown, printed), f"$ {command}\nshown:\n{shown}\nprinted:\n{printed}"
+        for code in blocks("python"):
+            (tmp_path / "code.py").write_text(code)
+            printed = user.run("python -W error code.py || echo FAILED")
+            assert "FAILED" not in printed, printed
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_the_readme_lists_every_setting_with_its_default_and_meaning(setting: object) -> None:
+    name, default, meaning, _ = setting  # type: ignore[misc]
+    assert f"| `{name}` | {f'`{default}`' if default else '(none)'} | {meaning} |" in README
+
+
+def test_the_readme_names_every_event_topic() -> None:
+    topics = [kind.TOPIC for kind in (*events.EVENTS.values(), events.UnrecognisedRecorded)]
+    assert [topic for topic in topics if f"`{topic}`" not in README] == []
+
+
+def test_the_readme_names_every_answer_and_every_flag() -> None:
+    assert [code for code in (200, *TITLES) if f"`{code}`" not in README] == []
+    flags = [value for name, value in vars(call).items() if name.isupper() and isinstance(value, str) and "-" in value]
+    assert [flag for flag in flags if flag != call.IN_PROGRESS and f"`{flag}`" not in README] == []
+
+
+def test_the_readme_mentions_every_command() -> None:
+    assert [name for name in cli.main.commands if f"tringledger {name}" not in README] == []
+
+
+def _commands(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from _commands(command)
+
+
+@pytest.mark.parametrize("command", list(_commands(cli.main)), ids=lambda command: str(command.name))
+def test_every_command_and_option_explains_itself(command: click.Command) -> None:
+    assert command.help
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize("target", re.findall(r"^    make ([a-z-]+)", README, re.MULTILINE))
+def test_every_make_target_of_the_readme_exists(target: str) -> None:
+    subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
