@@ -28,6 +28,7 @@ QUARANTINE_MAX = 100_000
 CALLBACK = "callback"
 REPROCESS = "reprocess"
 EVER = (1 << 63) - 1
+SCHEMA = "1"
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -95,6 +96,9 @@ class Ledger(Application[UUID]):
                 raise _no_ledger(self.url)
             self.store.create()
             facts = self._found()
+        if facts["schema"] != SCHEMA:
+            msg = f"the ledger at {self.url} has schema {facts['schema']}, and this version of tringledger knows {SCHEMA}"
+            raise LedgerError(msg)
         for name, wanted in (("correlation", self.terms.correlation), ("timezone", self.terms.timezone)):
             if wanted is not None and wanted != facts[name]:
                 msg = f"this ledger was created with {name} {facts[name]}, and the setting now says {wanted}"
@@ -105,7 +109,7 @@ class Ledger(Application[UUID]):
         """Write the ledger's own facts, unless another process was first."""
         facts = {
             "id": str(uuid4()),
-            "schema": "1",
+            "schema": SCHEMA,
             "created_at": times.iso(self._clock()),
             "correlation": self.terms.correlation or correlation.BY_TAG_AND_SRC,
             "timezone": self.terms.timezone or "UTC",

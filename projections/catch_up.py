@@ -109,12 +109,11 @@ def catch_up(
     Any number of processes may do so at once: each page is applied by one of them, under the store's write lock.
     ``progress`` is told the position after each page. Raises ProjectionStopped, ReadModelsUnfit, StoreUnavailable.
     """
-    head = ledger.head()
-    target = head if until is None else until
+    target = ledger.head() if until is None else until
     while True:
         # Looked at without the lock first: mostly there is nothing to do.
         with store.reading() as connection:
-            position = store.position(connection, max(head, target))
+            position = store.position(connection, ledger.head)
         progress(position)
         if position >= target:
             return position

@@ -89,7 +89,7 @@ def check(ledger: Ledger, progress: Progress = _silent, *, catch_up_first: bool 
         if catch_up_first:
             catch_up(ledger, live)
         with live.reading() as connection:
-            cut = live.position(connection, ledger.head())
+            cut = live.position(connection, ledger.head)
         with _build(ledger, cut, progress) as fresh:
             report = _compare(ledger, live, fresh)
         remove(fresh.path)

@@ -4,7 +4,7 @@ The file carries a generation in its name, and the ledger knows which one is cur
 then changes that one fact, so that readers never wait and never see half of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,11 @@ class ReadStore:
             msg = f"the read models in {self.path} cannot be used now: {error.orig}"
             raise StoreUnavailable(msg) from error
 
-    def position(self, connection: Connection, head: int | None = None) -> int:
+    def position(self, connection: Connection, head: Callable[[], int] | None = None) -> int:
         """Return the position of the last event that the read models know.
 
-        Raises ReadModelsUnfit where they are another ledger's or version's, or ahead of the log's head.
+        ``head`` tells the log's head; it is asked afterwards, since others may record and catch up meanwhile. Raises
+        ReadModelsUnfit where the read models are another ledger's or version's, or ahead of that head.
         """
         position, ledger, schema = connection.execute(select(PROGRESS)).one()
         found: int = position
@@ -77,8 +78,8 @@ class ReadStore:
             reason = f"are those of ledger {ledger}, not of {self.ledger_id}"
         elif schema != SCHEMA:
             reason = f"have schema {schema}, and this version of tringledger has {SCHEMA}"
-        elif head is not None and found > head:
-            reason = f"are at position {found}, ahead of the log's head {head}: was the log restored from a copy?"
+        elif head is not None and found > (last := head()):
+            reason = f"are at position {found}, ahead of the log's head {last}: was the log restored from a copy?"
         if reason:
             msg = f"the read models in {self.path} {reason}; run `tringledger rebuild`"
             raise ReadModelsUnfit(msg)

@@ -81,6 +81,7 @@ class SQLiteWriting:
         self._cursor = cursor
         self._pending: list[tuple[int, str, int, str, bytes]] = []
         self._versions: dict[UUID, int] = {}
+        self._unauthentic: int | None = None  # Counted once: a flood of them must not count again for each.
         self.position = self.recorded_at = 0
         for position, state in cursor.execute(LAST_EVENT):
             self.position, self.recorded_at = position, decode_notice(state).recorded_at
@@ -158,17 +159,22 @@ class SQLiteWriting:
         )
         if not self._cursor.rowcount:
             return 0
+        self._unauthentic = None
         known: int = self._one("SELECT id FROM quarantine WHERE delivery_key = ?", (entry.delivery_key,))
         return known
 
     def quarantine(self, entry: QuarantineEntry) -> int:  # noqa: D102
         self._cursor.execute("INSERT INTO quarantine VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry[1:])
         assert self._cursor.lastrowid
+        if self._unauthentic is not None:
+            self._unauthentic += not entry.authentic
         return self._cursor.lastrowid
 
     def count_unauthentic(self) -> int:  # noqa: D102
-        count: int = self._one("SELECT count(*) FROM quarantine WHERE position = 0 AND authentic = 0", ())
-        return count
+        if self._unauthentic is None:
+            statement = "SELECT count(*) FROM quarantine WHERE position = 0 AND authentic = 0"
+            self._unauthentic = int(self._one(statement, ()))
+        return self._unauthentic
 
     def drop_oldest_unauthentic(self, count: int) -> None:  # noqa: D102
         self._cursor.execute(
@@ -176,6 +182,7 @@ class SQLiteWriting:
             " (SELECT id FROM quarantine WHERE position = 0 AND authentic = 0 ORDER BY id LIMIT ?)",
             (count,),
         )
+        self._unauthentic = None if self._unauthentic is None else self._unauthentic - self._cursor.rowcount
 
     def settle(self, entry_id: int, position: int) -> None:  # noqa: D102
         self._cursor.execute("UPDATE quarantine SET position = ? WHERE id = ?", (position, entry_id))
