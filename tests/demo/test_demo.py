@@ -1,0 +1,52 @@
+"""The demo does what the README says of it: it starts, calls, shows, stays, and goes when told to."""
+
+import os
+import signal
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.ports import free_port
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_demo_shows_calls_and_billing_and_leaves_the_service_running_until_interrupted(tmp_path: Path) -> None:
+    port = free_port()
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "tests.demo", "--port", str(port), "--seconds", "3"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stdout
+    printed = ""
+    for line in demo.stdout:
+        printed += line
+        if "is the service well" in line:
+            break
+
+    assert _health(port) == 200
+    demo.send_signal(signal.SIGINT)
+    rest, errors = demo.communicate(timeout=30)
+    assert demo.returncode == 0, errors
+    assert "0 were not taken" in printed
+    assert "campaign-october  20" in printed
+    assert "recorded" in errors
+    with pytest.raises(OSError, match="refused"):
+        _health(port)
+    assert "stopping the service" in rest
+
+
+def _health(port: int) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status
+    finally:
+        connection.close()
