@@ -59,12 +59,12 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool) ->
         except LedgerError as error:
             models.failure = str(error)
     models.lag = max(head - models.position, 0)
-    kinds = [entry.authentic for entry in ledger.store.quarantined(settled=False)]
+    wrong_signatures, broken_values = ledger.store.count_quarantined()
     with store.reading() as connection:
         for name, table in READ_MODELS.items():
             models.rows[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
         waiting = calls.waiting(connection, ledger.terms.reach, now)
-        tags = calls.tags_without_openings(connection)
+        tags = calls.tags_without_openings(connection, head)
     return Status(
         store=ledger.url,
         ledger=ledger.id,
@@ -74,8 +74,8 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool) ->
         head=head,
         last_recorded_at=ledger.notice_at(head).recorded_at if head else None,
         read_models=models,
-        wrong_signatures=kinds.count(False),
-        broken_values=kinds.count(True),
+        wrong_signatures=wrong_signatures,
+        broken_values=broken_values,
         waiting=waiting,
         tags_without_openings=tags,
     )

@@ -10,6 +10,7 @@ from domain.statuses import OUTCOMES
 from projections.tables import CALLS
 
 TAG_CALLS_MIN = 10
+LATEST_EVENTS = 100_000
 
 
 def row(call: Call) -> tuple[object, ...]:
@@ -66,11 +67,15 @@ def waiting(connection: Connection, reach: Reach, now: int) -> Waiting:
     return Waiting(*counts)
 
 
-def tags_without_openings(connection: Connection) -> list[tuple[str, int, int]]:
-    """Return the tags of which half the calls or more lack their opening, with how many do, of how many (SPEC 6)."""
+def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, int, int]]:
+    """Return the tags of which half the calls or more lack their opening, with how many do, of how many (SPEC 6).
+
+    Looks only at calls that began in the latest events before the log's head.
+    """
     lacking = func.sum(CALLS.c.flags.contains(MISSING_OPENING).cast(CALLS.c.has_cdr.type))
     query = (
         select(CALLS.c.tag, lacking, func.count())
+        .where(CALLS.c.position > head - LATEST_EVENTS)
         .group_by(CALLS.c.tag)
         .having(func.count() >= TAG_CALLS_MIN, lacking * 2 >= func.count())
         .order_by(CALLS.c.tag)

@@ -124,6 +124,9 @@ class Log(Protocol):
     def last_ordinal(self, line: str) -> int:
         """Return the highest ordinal of a line, or 0."""
 
+    def count_quarantined(self) -> tuple[int, int]:
+        """Return how many notices wait in quarantine: with a wrong signature, and with a broken value."""
+
     def quarantined(self, *, settled: bool) -> Iterator[QuarantineEntry]:
         """Return the notices in quarantine, oldest first; the settled ones too if asked."""
 

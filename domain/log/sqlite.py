@@ -174,6 +174,10 @@ class SQLiteLog(SQLiteApplicationRecorder):
         ordinal: int = rows[0][0]
         return ordinal
 
+    def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
+        counts = dict(self._rows("SELECT authentic, count(*) FROM quarantine WHERE position = 0 GROUP BY authentic"))
+        return counts.get(0, 0), counts.get(1, 0)
+
     def quarantined(self, *, settled: bool) -> Iterator[QuarantineEntry]:  # noqa: D102
         statement = f"SELECT * FROM quarantine {'' if settled else 'WHERE position = 0'} ORDER BY id"
         with self._reading() as cursor:
