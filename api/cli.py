@@ -1,8 +1,9 @@
 """The command ``tringledger``. Data goes to stdout, everything else to stderr.
 
-Exit codes: 0 done, 1 a finding, 2 usage, 3 the store is unavailable.
+Exit codes: 0 done, 1 a finding, 2 usage, 3 the store (or the output) is unavailable.
 """
 
+import signal
 import sys
 
 import click
@@ -19,12 +20,14 @@ from api.settings import WrongSetting
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
 from projections.rebuild import RebuildRunning
 from projections.selection import SelectionError
+from projections.whole_file import NotWritten
 
 FINDING, USAGE, UNAVAILABLE = 1, 2, 3
 EXIT_CODES: dict[type[LedgerError], int] = {
     StoreUnavailable: UNAVAILABLE,
     NoLedger: UNAVAILABLE,
     RebuildRunning: UNAVAILABLE,
+    NotWritten: UNAVAILABLE,
     WrongSetting: USAGE,
     SettingsDiffer: USAGE,
     SelectionError: USAGE,
@@ -50,8 +53,10 @@ def main() -> None:
     """Take TringMe's call notifications, never lose or double one, and tell what calls cost.
 
     The settings come from the environment; the README lists them. Data goes to stdout, everything else to stderr.
-    Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store is unavailable.
+    Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store (or the output) is unavailable.
     """
+    # A command that is told to end cleans up behind it, as on Ctrl-C. The service has its own way.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 for command in (serve, import_, export, status, history, quarantine, rebuild, signature):

@@ -7,7 +7,9 @@ import click
 
 from api.commands.common import catch_up_option, read_models, reading, store_option
 from api.showing import progress, say
+from domain import times
 from projections import selection
+from projections.selection import Waiting
 from projections.tables import READ_MODELS
 
 FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
@@ -25,6 +27,11 @@ FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
 @click.option("--to", "until", metavar="TIME", help="Only rows before this day, month or time.")
 @click.option("--period", metavar="YYYY-MM", help="Only rows of this month, in the billing time zone.")
 @click.option(
+    "--waiting",
+    type=click.Choice([selection.STALE, selection.MISSING_CDR]),
+    help="Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.",
+)
+@click.option(
     "--excel-safe", is_flag=True, help="CSV: make texts harmless that a spreadsheet would take for formulas or numbers."
 )
 @catch_up_option
@@ -38,6 +45,7 @@ def export(
     since: str | None,
     until: str | None,
     period: str | None,
+    waiting: str | None,
     excel_safe: bool,
     no_catch_up: bool,
     store: str | None,
@@ -51,6 +59,7 @@ def export(
     Examples:
       tringledger export billing
       tringledger export cdrs --period 2026-10 --format xlsx -o october.xlsx
+      tringledger export calls --waiting missing-cdr
       tringledger export cdrs --account acme-000123 --from 2026-10-01 --to 2026-10-08 --format json
     """
     # pandas and pyarrow take half a second to load, which no other command should pay.
@@ -58,7 +67,14 @@ def export(
 
     with reading(store) as (ledger, _):
         wanted = selection.select(
-            model, tag=tag, account=account, since=since, until=until, period=period, timezone=ledger.timezone
+            model,
+            tag=tag,
+            account=account,
+            since=since,
+            until=until,
+            period=period,
+            waiting=Waiting(waiting, ledger.terms.reach, times.now()) if waiting else None,
+            timezone=ledger.timezone,
         )
         with read_models(ledger, caught_up=not no_catch_up) as read_store, progress("Exporting", None, "rows") as moved:
             rows = exports.write(

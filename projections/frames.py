@@ -1,0 +1,129 @@
+"""Read models as pandas DataFrames, for notebooks: ``frames.cdrs("sqlite:///tringledger.db", period="2026-10")``.
+
+Their types are Arrow's, exact and compact: amounts are decimals (never floats), times are UTC, phone numbers are text.
+Parquet files hold the same types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from sqlalchemy import Column
+
+from domain.amounts import PLACES
+from domain.ledger import Ledger
+from projections.catch_up import catch_up as bring_up
+from projections.reading import Reading, reading
+from projections.selection import Moment, select
+from projections.store import open_current
+from projections.tables import Kind, kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Sums are not bounded as single amounts are, so they get all the digits that there are.
+_MILLIONTHS = pa.decimal128(38, PLACES)
+_WHOLE = pa.decimal128(38, 0)
+
+TYPES: dict[Kind, Any] = {
+    Kind.TEXT: pa.string(),
+    Kind.NUMBER: pa.int64(),
+    Kind.AMOUNT: pa.decimal128(18, PLACES),
+    Kind.TOTAL: _MILLIONTHS,
+    Kind.TIME: pa.timestamp("us", tz="UTC"),
+    Kind.TRUTH: pa.bool_(),
+}
+
+
+class Frame:
+    """Reads one read model of a ledger into a DataFrame."""
+
+    def __init__(self, model: str) -> None:
+        """Take the read model's name."""
+        self.model = model
+
+    def __repr__(self) -> str:
+        return f"Frame({self.model!r})"
+
+    def __call__(
+        self,
+        store_url: str,
+        *,
+        tag: str | None = None,
+        account: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        period: str | None = None,
+        catch_up: bool = True,
+    ) -> pd.DataFrame:
+        """Return the rows of the read model in the ledger at an address such as ``sqlite:///tringledger.db``.
+
+        ``since`` and ``until`` (itself left out) are days, months, or times with their offset, as text or as Python's
+        own; days and months begin in the ledger's billing time zone. ``period`` is a month. The read models first
+        catch up with the log, unless ``catch_up`` is False. Raises NoLedger, SelectionError, StoreUnavailable.
+        """
+        with closing(Ledger(store_url)) as ledger:
+            selection = select(
+                self.model,
+                tag=tag,
+                account=account,
+                since=since,
+                until=until,
+                period=period,
+                timezone=ledger.timezone,
+            )
+            with closing(open_current(ledger)) as store:
+                if catch_up:
+                    bring_up(ledger, store)
+                with reading(ledger, store, self.model, selection) as rows:
+                    return _frame(rows)
+
+
+calls = Frame("calls")
+cdrs = Frame("cdrs")
+billing = Frame("billing")
+billing_days = Frame("billing-days")
+voicemails = Frame("voicemails")
+channels = Frame("channels")
+exceptions = Frame("exceptions")
+
+
+def _frame(rows: Reading) -> pd.DataFrame:
+    # Files are made from the same batches and need no pandas, which takes half a second to load.
+    import pandas as pd  # noqa: PLC0415
+
+    table = pa.Table.from_batches(batches(rows), schema(rows))
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def schema(rows: Reading) -> pa.Schema:
+    """Return the Arrow types of a reading's columns."""
+    return pa.schema(
+        [pa.field(column.name, TYPES[kind(column)], nullable=bool(column.nullable)) for column in rows.columns]
+    )
+
+
+def batches(rows: Reading) -> Iterator[pa.RecordBatch]:
+    """Yield a reading's rows as Arrow's batches, one a chunk."""
+    types = schema(rows)
+    for chunk in rows.chunks():
+        arrays = [_array(column, values) for column, values in zip(rows.columns, zip(*chunk, strict=True), strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=types)
+
+
+def _array(column: Column[Any], values: Sequence[Any]) -> pa.Array:
+    found = kind(column)
+    if found is Kind.TEXT:
+        return pa.array(values, pa.string())
+    whole = pa.array(values, pa.int64())
+    return _decimals(whole, TYPES[found]) if found in (Kind.AMOUNT, Kind.TOTAL) else whole.cast(TYPES[found])
+
+
+def _decimals(millionths: pa.Array, decimal: pa.DataType) -> pa.Array:
+    """Read whole millionths as decimals: the same bits, with the point moved by the type alone, so nothing is rounded."""
+    whole = millionths.cast(_WHOLE)
+    return pa.Array.from_buffers(_MILLIONTHS, len(whole), whole.buffers(), whole.null_count).cast(decimal)

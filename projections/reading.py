@@ -1,0 +1,76 @@
+"""The rows of a selection, as they are at one position, in their order: what every file and frame is made from.
+
+They come in chunks from a streaming read, so that no reader needs the memory of a million rows; all chunks see the same
+moment, whoever writes meanwhile.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, func, select
+
+from domain.ledger import Ledger
+from projections.selection import Selection, conditions, order, table_of
+from projections.store import ReadStore
+from projections.tables import exported
+
+ROWS_AT_ONCE = 10_000
+
+Progress = Callable[[int], None]
+Rows = Sequence[Row[Any]]
+
+
+def silent(_rows: int) -> None:
+    """Report progress to nobody."""
+
+
+class Reading:
+    """One selection of one read model within one transaction; ``done`` counts the rows that have passed."""
+
+    def __init__(
+        self, connection: Connection, model: str, selection: Selection, timezone: str, progress: Progress = silent
+    ) -> None:
+        """Take what to read, and whom to tell after each chunk how many rows have passed."""
+        self.model = model
+        self.columns: list[Column[Any]] = exported(table_of(model))
+        self.done = 0
+        self._connection = connection
+        self._conditions = conditions(model, selection, timezone)
+        self._progress = progress
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+    def chunks(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
+        """Yield the rows, many at a time."""
+        statement = select(*self.columns).where(*self._conditions).order_by(*order(self.model))
+        for rows in self._connection.execute(statement.execution_options(yield_per=rows_at_once)).partitions():
+            yield rows
+            self.done += len(rows)
+            self._progress(self.done)
+
+    def count(self) -> int:
+        """Return how many rows there are."""
+        statement = select(func.count()).select_from(table_of(self.model)).where(*self._conditions)
+        return self._connection.execute(statement).scalar_one()
+
+    def longer_than(self, column: Column[Any], length: int) -> Iterator[str]:
+        """Yield the texts of a column that have more than so many code points."""
+        statement = select(column).where(*self._conditions, func.length(column) > length)
+        yield from self._connection.execute(statement.execution_options(yield_per=100)).scalars()
+
+
+@contextmanager
+def reading(
+    ledger: Ledger, store: ReadStore, model: str, selection: Selection, progress: Progress = silent
+) -> Iterator[Reading]:
+    """Begin to read a selection at the position that the read models have now.
+
+    Raises ReadModelsUnfit where they are not this ledger's, SelectionError, StoreUnavailable.
+    """
+    with store.reading() as connection:
+        store.position(connection, ledger.head)
+        yield Reading(connection, model, selection, ledger.timezone, progress)

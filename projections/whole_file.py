@@ -1,0 +1,48 @@
+"""Write a file as a whole or not at all: under a temporary name beside it, on disk, and then renamed.
+
+Who reads the file meanwhile, and whatever goes wrong, finds the old file or the new one, never half of either.
+"""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from domain.errors import LedgerError
+
+PREFIX = ".tringledger-export-"
+
+
+class NotWritten(LedgerError):
+    """A file could not be written where it was to go; what was there before is untouched."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the path's name when all is written; on any failure nothing has changed."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    temporary = target.with_name(f"{PREFIX}{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as file:
+            if target.exists():
+                os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_names(target.parent)
+
+
+def _sync_names(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

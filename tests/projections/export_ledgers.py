@@ -1,0 +1,85 @@
+"""Ledgers for the tests of frames and exports: from samples, from single notices, or rows put straight into tables."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from sqlalchemy import insert
+
+from domain import times
+from domain.errors import NotANotification
+from domain.ledger import Ledger, Terms
+from domain.signature import Keyring, digest
+from projections.catch_up import catch_up
+from projections.store import ReadStore, open_current
+from projections.tables import READ_MODELS, Kind, kind
+
+KEY = "s3cr3t-private-key"
+SAMPLES = Path(__file__).parent.parent / "samples"
+START = times.parse("2026-10-01T00:00:00Z")
+BATCH = 500
+
+
+class Case(NamedTuple):
+    """A ledger, its read models, and its address."""
+
+    ledger: Ledger
+    store: ReadStore
+    url: str
+
+
+@contextmanager
+def a_ledger(directory: Path, timezone: str = "UTC") -> Iterator[Case]:
+    url = f"sqlite:///{directory}/t.db"
+    keyring = Keyring("md5-params", [KEY])
+    with (
+        closing(Ledger(url, keyring, Terms(timezone=timezone), create=True)) as ledger,
+        closing(open_current(ledger)) as store,
+    ):
+        yield Case(ledger, store, url)
+
+
+def record_sample(case: Case, name: str) -> None:
+    deliveries = []
+    for line in (SAMPLES / f"{name}.ndjson").read_text().splitlines():
+        notice = json.loads(line)
+        with suppress(NotANotification):
+            deliveries.append(case.ledger.inspect(notice["query"].encode(), times.parse(notice["received_at"])))
+    for start in range(0, len(deliveries), BATCH):
+        case.ledger.record(deliveries[start : start + BATCH])
+    catch_up(case.ledger, case.store)
+
+
+def notify(case: Case, received_at: str, **params: str) -> None:
+    """Record one signed notification; its read models follow only when somebody catches up."""
+    pairs = list({"f": "tm", **params}.items())
+    signed = [*pairs, ("sig", digest("md5-params", pairs, KEY) or "")]
+    case.ledger.record([case.ledger.inspect(urlencode(signed).encode(), times.parse(received_at))])
+
+
+def a_row(model: str, number: int, **values: object) -> dict[str, object]:
+    """Return a row as the table keeps it, made up but for the values given."""
+    made_up: dict[Kind, Any] = {
+        Kind.TEXT: f"text {number}",
+        Kind.INTERNAL: "2026-10-01",
+        Kind.TIME: START + number,
+        Kind.TRUTH: number % 2,
+    }
+    row = {column.name: made_up.get(kind(column), number) for column in READ_MODELS[model].columns}
+    return {**row, **values}
+
+
+def put(case: Case, model: str, rows: list[dict[str, object]]) -> None:
+    """Put rows straight into a read model."""
+    with case.store.writing() as connection:
+        connection.execute(insert(READ_MODELS[model]), rows)
+
+
+def fill_channels(case: Case, count: int) -> None:
+    """Fill the narrowest read model with rows at the positions 1 to ``count``."""
+    for start in range(1, count + 1, 10_000):
+        numbers = range(start, min(start + 10_000, count + 1))
+        put(case, "channels", [a_row("channels", number, src=f"1858{number:07d}") for number in numbers])
