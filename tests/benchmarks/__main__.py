@@ -1,0 +1,84 @@
+"""``python -m tests.benchmarks``: measure what ARCHITECTURE.md, "How fast", asks for, and print one table.
+
+The exit code is 0 once everything was measured, whatever the figures are, and 1 where something could not be.
+"""
+
+import argparse
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.benchmarks import callbacks, catching_up, distance, importing, memory, rebuilding, table
+from tests.benchmarks.measure import Row, Sizes
+
+DEFAULT: dict[str, Callable[[Sizes], Row]] = {
+    "callbacks": callbacks.measure,
+    "import": importing.measure,
+    "rebuild": rebuilding.measure,
+    "catch-up": catching_up.measure,
+}
+LARGE: dict[str, Callable[[Sizes], Row]] = {
+    "memory": memory.measure,
+    "long-line": distance.measure_line,
+    "long-log": distance.measure_log,
+}
+ALL = DEFAULT | LARGE
+EVENTS, EVENTS_LARGE, EVENTS_QUICK = 100_000, 10_000_000, 2_000
+EVENTS_OF_MEMORY_MAX = 1_000_000
+
+
+def options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command's arguments."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure, and print one table.")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes and one run: shows that it works, no more")
+    parser.add_argument(
+        "--large", action="store_true", help="what needs large logs, in place of the others: takes long"
+    )
+    parser.add_argument("--only", choices=ALL, metavar="NAME", help=f"only one of {', '.join(ALL)}")
+    parser.add_argument("--runs", type=int, help="how many pairs to measure (5)")
+    parser.add_argument("--events", type=int, help=f"size of the log ({EVENTS:,}; --large: {EVENTS_LARGE:,})")
+    parser.add_argument("--dir", type=Path, help="where to make the files (the system's temporary directory)")
+    parser.add_argument("--json", action="store_true", help="print JSON, with every pair")
+    return parser.parse_args(arguments)
+
+
+def sizes(given: argparse.Namespace, directory: Path) -> Sizes:
+    """Return how much to measure."""
+    large = given.large or given.only in LARGE
+    events = given.events or (EVENTS_QUICK if given.quick else EVENTS_LARGE if large else EVENTS)
+    if given.quick:
+        return Sizes(directory, given.runs or 1, events, library_events=300, requests=400, connections=8)
+    return Sizes(directory, given.runs or 5, events, library_events=5_000, requests=20_000, connections=64)
+
+
+def measured(names: Sequence[str], how: Sizes) -> list[Row]:
+    """Measure one after the other; what fails is told and left out."""
+    rows = []
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        fitting = how._replace(events=min(how.events, EVENTS_OF_MEMORY_MAX)) if name == "memory" else how
+        try:
+            rows.append(ALL[name](fitting))
+        except Exception:  # noqa: BLE001 - one that fails must not cost the others their figures
+            traceback.print_exc()
+    return rows
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, and return the exit code."""
+    given = options(arguments)
+    names = [given.only] if given.only else list(LARGE if given.large else DEFAULT)
+    with tempfile.TemporaryDirectory(prefix="tringledger-bench-", dir=given.dir) as directory:
+        how = sizes(given, Path(directory))
+        rows = measured(names, how)
+        if given.json:
+            print(table.as_json(rows, how))
+        else:
+            print(table.markdown(rows), *("\n" + note for note in table.notes(rows, how)), sep="\n")
+    return 0 if len(rows) == len(names) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

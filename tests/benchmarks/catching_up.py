@@ -1,0 +1,40 @@
+"""Catch-up from position 0, against the library's own way of following events into a table: its ProjectionRunner."""
+
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+
+from domain.ledger import Ledger
+from projections.catch_up import catch_up
+from projections.store import ReadStore
+from tests.benchmarks import ledgers, library
+from tests.benchmarks.measure import Row, Sizes, in_turns, per_second
+
+
+def measure(sizes: Sizes) -> Row:
+    """Catch up with a log, and let the library follow its first events, in turns, each into a new file."""
+    path = ledgers.filled(sizes.directory / "filled.db", sizes.events)
+    with ledgers.opened(path) as ledger:
+        log = library.log_of(ledger, sizes.library_events)
+        waiting: list[float] = []
+
+        def follow(run: int) -> float:
+            durable, hasty = (sizes.directory / f"library-{kind}-{run}.db" for kind in ("durable", "hasty"))
+            waiting.append(per_second(sizes.library_events, lambda: library.follow(log, durable, waits_for_disk=True)))
+            return per_second(sizes.library_events, lambda: library.follow(log, hasty, waits_for_disk=False))
+
+        pairs = in_turns(
+            sizes.runs, follow, lambda run: _catch_up(ledger, sizes.directory / f"caught-up-{run}.db", sizes.events)
+        )
+    row = Row("catch-up from position 0", "the library's ProjectionRunner", "/s", 10, 20, pairs)
+    row.notes.append(
+        f"The library follows {sizes.library_events:,} events a run, from a log in memory, and does not wait for the disk"
+        f" either; where it does, as it comes, it makes {median(waiting):,.0f}/s, and the ratio is"
+        f" {median(pair.ours / rate for pair, rate in zip(pairs, waiting, strict=True)):.2f}."
+    )
+    return row
+
+
+def _catch_up(ledger: Ledger, path: Path, events: int) -> float:
+    with closing(ReadStore(path, ledger.id)) as store:
+        return per_second(events, lambda: catch_up(ledger, store))

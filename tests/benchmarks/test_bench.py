@@ -1,0 +1,20 @@
+"""The benchmarks run: every row of the default table gets its figures. How fast is for ``make bench`` to say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_quick_run_measures_every_row_of_the_table() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["what"].split()[0] for row in rows] == ["callbacks,", "import", "rebuild", "catch-up"]
+    for row in rows:
+        assert row["ours"] > 0
+        assert row["its"] > 0
+        assert row["ratio"] > 0
