@@ -40,7 +40,7 @@ def of_call(ledger: Ledger, call_id: UUID, until: int) -> History | None:
         notice = decode_notice(row.state)
         if notice.line is None:
             return None
-        call = call or begin(notice)
+        call = call or begin(row.stream_id, notice)
         call.apply(row.position, notice)
         values = dict(notice.params)
         after = _shown(CALLS, calls.row(call))

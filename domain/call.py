@@ -10,7 +10,7 @@ from typing import NamedTuple
 from domain import call_notice
 from domain.call_notice import CallNotice, Numbers
 from domain.correlation import Head
-from domain.events import Line, Notice, call_id
+from domain.events import Line, Notice
 from domain.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, KNOWN, OPENINGS, OUTCOMES
 
 REPEATED_CDR = "repeated-cdr"
@@ -152,11 +152,12 @@ class Call:
     @property
     def flags(self) -> str:
         """The flags' names, each once, sorted and joined with ``;``."""
+        if not self.raised and not self.contradicted and self.head.opening:
+            return ""  # As most calls are.
         return ";".join(sorted({finding.flag for finding in self.findings}))
 
 
-def begin(notice: Notice) -> Call:
+def begin(call_id: str, notice: Notice) -> Call:
     """Return the call that a stream's first notice belongs to, with nothing applied to it yet."""
     assert notice.line is not None
-    head = Head(notice.ordinal, notice.received_at, notice.received_at)
-    return Call(str(call_id(notice.line, notice.ordinal)), notice.line, notice.ordinal, head)
+    return Call(call_id, notice.line, notice.ordinal, Head(notice.ordinal, notice.received_at, notice.received_at))

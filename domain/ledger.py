@@ -97,7 +97,9 @@ class Ledger(Application[UUID]):
             self.store.create()
             facts = self._found()
         if facts["schema"] != SCHEMA:
-            msg = f"the ledger at {self.url} has schema {facts['schema']}, and this version of tringledger knows {SCHEMA}"
+            msg = (
+                f"the ledger at {self.url} has schema {facts['schema']}, and this version of tringledger knows {SCHEMA}"
+            )
             raise LedgerError(msg)
         for name, wanted in (("correlation", self.terms.correlation), ("timezone", self.terms.timezone)):
             if wanted is not None and wanted != facts[name]:

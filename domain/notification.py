@@ -105,7 +105,7 @@ def _decode(text: bytes) -> str:
 
 def delivery_key(pairs: list[tuple[str, str]]) -> bytes:
     """Return the SHA-256 of the sorted pairs, percent-encoded and joined with ``&`` (SPEC 2), 32 bytes."""
-    folded = sorted((name, value.translate(_HEX_CASE)) if name == "sig" else (name, value) for name, value in pairs)
+    folded = sorted([(pair[0], pair[1].translate(_HEX_CASE)) if pair[0] == "sig" else pair for pair in pairs])
     text = "&".join([f"{name}={value}" for name, value in folded])
     # Most notifications have nothing to encode: no character but the unreserved ones, and no separator beside our own.
     if not (_UNRESERVED.fullmatch(text) and text.count("=") == len(folded) == text.count("&") + 1):

@@ -5,6 +5,8 @@ made in Python, whose whole numbers do not overflow into floats as SQLite's do.
 """
 
 from collections.abc import Iterable, Sequence
+from operator import add, itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, Table, case, func, insert, select, tuple_
 
@@ -12,35 +14,40 @@ from projections.rows import delete_rows, put_rows
 from projections.tables import BILLING, BILLING_DAYS, CDRS, TOTALS
 
 _COLUMN = {column.name: number for number, column in enumerate(CDRS.columns)}
-_ACCOUNT, _PERIOD, _DAY, _DISPOSITION = (_COLUMN[name] for name in ("account", "period", "day", "disposition"))
-_SUMMED = [
-    _COLUMN[name]
-    for name in ("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin")
-]
+_ACCOUNT, _DAY, _DISPOSITION = (_COLUMN[name] for name in ("account", "day", "disposition"))
+_SUMMED = ("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin")
+_summed = itemgetter(*(_COLUMN[name] for name in _SUMMED))
+MONTH_LENGTH = len("2026-10")
 
 KEYS_AT_ONCE = 300
 
-Row = Sequence[object]
+Row = Sequence[Any]
 Key = tuple[str, str]
 Totals = list[int]
 
 
 def change(connection: Connection, old: Iterable[Row], new: Iterable[Row]) -> None:
     """Take old CDR rows out of the totals and new ones in."""
-    for table, period in ((BILLING, _PERIOD), (BILLING_DAYS, _DAY)):
-        changes: dict[Key, Totals] = {}
-        for rows, sign in ((old, -1), (new, 1)):
-            for row in rows:
-                _add(changes, (str(row[_ACCOUNT]), str(row[period])), row, sign)
+    days: dict[Key, Totals] = {}
+    _add(days, old, -1)
+    _add(days, new, 1)
+    months: dict[Key, Totals] = {}
+    for (account, day), totals in days.items():
+        month = months.setdefault((account, day[:MONTH_LENGTH]), [0] * len(TOTALS))
+        month[:] = map(add, month, totals)
+    for table, changes in ((BILLING, months), (BILLING_DAYS, days)):
         _apply(connection, table, {key: totals for key, totals in changes.items() if any(totals)})
 
 
-def _add(changes: dict[Key, Totals], key: Key, row: Row, sign: int) -> None:
-    totals = changes.setdefault(key, [0] * len(TOTALS))
-    values = (1, int(row[_DISPOSITION] == "ANSWERED"), *(row[number] or 0 for number in _SUMMED))
-    for number, value in enumerate(values):
-        assert isinstance(value, int)
-        totals[number] += sign * value
+def _add(days: dict[Key, Totals], rows: Iterable[Row], sign: int) -> None:
+    for row in rows:
+        totals = days.setdefault((row[_ACCOUNT], row[_DAY]), [0] * len(TOTALS))
+        totals[0] += sign
+        if row[_DISPOSITION] == "ANSWERED":
+            totals[1] += sign
+        for number, value in enumerate(_summed(row), start=2):
+            if value:
+                totals[number] += sign * value
 
 
 def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> None:
@@ -50,7 +57,7 @@ def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> 
         keys = list(changes)[start : start + KEYS_AT_ONCE]
         for account, period, *before in connection.execute(select(table).where(tuple_(*key_columns).in_(keys))):
             after = changes[account, period]
-            after[:] = [a + b for a, b in zip(before, after, strict=True)]
+            after[:] = map(add, before, after)
     empty = [key for key, totals in changes.items() if not totals[0]]
     delete_rows(connection, table, key_columns, empty)
     put_rows(connection, table, [(*key, *totals) for key, totals in changes.items() if totals[0]])
@@ -58,7 +65,7 @@ def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> 
 
 def fill(connection: Connection) -> None:
     """Fill both tables, empty so far, from the CDRs: a rebuild's way, which also checks the differences' way."""
-    summed = [func.coalesce(func.sum(column), 0) for number, column in enumerate(CDRS.columns) if number in _SUMMED]
+    summed = [func.coalesce(func.sum(CDRS.c[name]), 0) for name in _SUMMED]
     answered = func.sum(case((CDRS.c.disposition == "ANSWERED", 1), else_=0))
     for table, period in ((BILLING, CDRS.c.period), (BILLING_DAYS, CDRS.c.day)):
         totals = select(CDRS.c.account, period, func.count(), answered, *summed).group_by(CDRS.c.account, period)

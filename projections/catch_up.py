@@ -89,7 +89,7 @@ def fold(rows: Iterable[LogRow]) -> Call:
     for row in rows:
         try:
             notice = decode_notice(row.state)
-            call = call or calls_fold.begin(notice)
+            call = call or calls_fold.begin(row.stream_id, notice)
             call.apply(row.position, notice)
         except Exception as error:
             raise _stopped(row, error) from error

@@ -202,7 +202,8 @@ def _differences(model: str, table: Table, live: Connection, fresh: Connection) 
     left, right = next(ours, None), next(theirs, None)
     while left or right:
         if left and right and key(left) == key(right):
-            yield from _of_one_row(model, table, left, right, str(key(left)))
+            if left != right:
+                yield from _of_one_row(model, table, left, right, str(key(left)))
             left, right = next(ours, None), next(theirs, None)
         elif left and (right is None or key(left) < key(right)):
             yield Difference(model, str(key(left)), ROW, PRESENT, None, None)
@@ -214,8 +215,7 @@ def _differences(model: str, table: Table, live: Connection, fresh: Connection) 
 
 def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> Iterator[Difference]:
     for column, was, is_now in zip(table.columns, live, fresh, strict=True):
-        # A float that equals a whole number is a difference too: it may not stand where an amount does.
-        if was != is_now or type(was) is not type(is_now):
+        if was != is_now:
             yield Difference(model, name, column.name, was, is_now, kind(column))
 
 

@@ -21,8 +21,8 @@ GENERATION = "read_models"
 LOCK_TIMEOUT_SECONDS = 30
 
 # A read model that loses its last second in a power cut catches it up again: its commits need not wait for the disk.
-LIVE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536"
-BUILDING = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-131072"
+LIVE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"
+BUILDING = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
 
 
 class ReadModelsUnfit(LedgerError):

@@ -25,6 +25,13 @@ class LogRow(NamedTuple):
     topic: str
     state: bytes
 
+    @property
+    def stream_id(self) -> str:
+        """The stream's id as UUIDs are written; a call's id, where the stream is a call's."""
+        hexadecimal = self.stream
+        parts = (hexadecimal[:8], hexadecimal[8:12], hexadecimal[12:16], hexadecimal[16:20], hexadecimal[20:])
+        return "-".join(parts)
+
 
 class QuarantineEntry(NamedTuple):
     """A notice that was refused and kept (SPEC 2).

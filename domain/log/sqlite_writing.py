@@ -1,6 +1,7 @@
 """One transaction on a SQLite log: the queries that decide, and the rows that follow from the decision."""
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -39,8 +40,7 @@ _decode_numbers = msgspec.json.Decoder(
 
 
 def _span_class(head: Head) -> int:
-    span = head.last_at - head.first_at
-    return next((number for number, longest in enumerate(SPANS) if span <= longest), len(SPANS))
+    return bisect_left(SPANS, head.last_at - head.first_at)
 
 
 def _head(row: Sequence[Any]) -> Head:
