@@ -1,24 +1,28 @@
 """Group commit: the callbacks of a moment share one transaction, and each waits for that commit, not for its own.
 
-Syncing to disk is what a callback costs. One thread writes; nobody is answered before the disk has it. The queue is
-bounded: what does not fit is refused at once, so that the sender keeps the notification.
+Syncing to disk is what a callback costs; nobody is answered before the disk has it. A thread waits for the store's lock
+and for the disk. What lies between, the decisions, runs on the event loop: in the thread each of its many short queries
+would give up the interpreter's lock and then wait for the loop to yield it. The queue is bounded: what does not fit is
+refused at once, so that the sender keeps the notification.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from domain.answers import Answer
 from domain.errors import LedgerError, StoreUnavailable
-from domain.recording import Delivery
+from domain.recording import Delivery, Recording
 
 BATCH_MAX = 256
 
 _log = logging.getLogger(__name__)
 
-Record = Callable[[Sequence[Delivery]], list[Answer]]
+Begin = Callable[[], AbstractContextManager[Recording]]
 Waiting = tuple[Delivery, "asyncio.Future[Answer]"]
 
 
@@ -27,11 +31,11 @@ class Busy(LedgerError):
 
 
 class Intake:
-    """Takes deliveries from the event loop, records them in batches on a thread, and hands back what became of each."""
+    """Takes deliveries from the event loop, records them in batches, and hands back what became of each."""
 
-    def __init__(self, record: Record, queue_max: int) -> None:
-        """Take what records a batch durably, and how many deliveries may wait for it."""
-        self._record = record
+    def __init__(self, begin: Begin, queue_max: int) -> None:
+        """Take what begins a durable transaction, and how many deliveries may wait for one."""
+        self._begin = begin
         self._queue_max = queue_max
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._waiting = 0
@@ -101,6 +105,23 @@ class Intake:
             return [self._record_one(delivery) for delivery in deliveries]
         self._note("")
         return list(answers)
+
+    def _record(self, deliveries: list[Delivery]) -> list[Answer]:
+        with self._begin() as recording:
+            return self._on_loop(lambda: recording.take_all(deliveries))
+
+    def _on_loop(self, decide: Callable[[], list[Answer]]) -> list[Answer]:
+        """Run something on the event loop's thread, and wait for it."""
+        decided: Future[list[Answer]] = Future()
+
+        def run() -> None:
+            try:
+                decided.set_result(decide())
+            except BaseException as error:  # noqa: BLE001 - belongs to the thread that waits, and ends its transaction
+                decided.set_exception(error)
+
+        self._loop.call_soon_threadsafe(run)
+        return decided.result()
 
     def _record_one(self, delivery: Delivery) -> Answer | Exception:
         try:

@@ -30,7 +30,7 @@ class Service:
         """Open or create the ledger; raises what Ledger and the settings' keyring raise."""
         self.settings = settings
         self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=True, clock=clock)
-        self.intake = Intake(self.ledger.record, settings.queue_max)
+        self.intake = Intake(self.ledger.recording, settings.queue_max)
         self.follower = Follower(self.ledger)
         self.notify = Notify(self.ledger, self.intake, clock)
         self.app = Starlette(

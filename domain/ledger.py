@@ -4,7 +4,8 @@ Every notification is decided inside the transaction that keeps it: lock, read, 
 processes may record into one store, and none of them opens an ordinal twice or takes a delivery key twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 from uuid import UUID, uuid4
@@ -21,8 +22,8 @@ from domain.errors import LedgerError, NoLedger, SettingsDiffer
 from domain.events import Line, Notice, NoticeMapper, decode_notice, line_key
 from domain.log import Log, LogRow, QuarantineEntry, sqlite_path
 from domain.log.sqlite import SQLiteLogFactory
-from domain.recording import Delivery, Recording
-from domain.signature import OFF, Keyring
+from domain.recording import SIGNATURE_FITTED, Delivery, Recording, Rules
+from domain.signature import Keyring
 
 QUARANTINE_MAX = 100_000
 CALLBACK = "callback"
@@ -75,7 +76,7 @@ class Ledger(Application[UUID]):
             self.close()
             raise
         self.id, self.correlation, self.timezone = facts["id"], facts["correlation"], facts["timezone"]
-        self._signature_fitted = "signature_fitted" in facts
+        self._signature_fitted = SIGNATURE_FITTED in facts
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Take nothing from the process's environment: only the settings read it."""
@@ -133,22 +134,26 @@ class Ledger(Application[UUID]):
         received = notification.read(raw, received_at)
         return Delivery(received, self._keyring.verify(received.pairs), source)
 
-    def record(self, deliveries: Sequence[Delivery]) -> list[Answer]:
-        """Record notifications in one durable transaction; return, in the same order, what became of each.
+    @contextmanager
+    def recording(self) -> Iterator[Recording]:
+        """Begin a transaction in which deliveries are decided about, and commit it durably at the end.
 
         Raises StoreUnavailable, and then nothing of them was kept.
         """
-        fits = any(delivery.verdict and delivery.verdict.formula != OFF for delivery in deliveries)
         with self.store.writing() as log:
-            fitted = self._signature_fitted or log.fact("signature_fitted") is not None
-            if fits and not fitted:
-                log.note("signature_fitted", times.iso(self._clock()))
-            recording = Recording(log, self.mapper, self.correlation, self.terms.reach, self._clock())
-            answers = [
-                recording.take(delivery, self.terms.quarantine_max, may_drop=fits or fitted) for delivery in deliveries
-            ]
-        self._signature_fitted = fits or fitted
-        return answers
+            fitted = self._signature_fitted or log.fact(SIGNATURE_FITTED) is not None
+            rules = Rules(self.correlation, self.terms.reach, self.terms.quarantine_max)
+            recording = Recording(log, self.mapper, rules, self._clock(), fitted=fitted)
+            yield recording
+        self._signature_fitted = recording.fitted
+
+    def record(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+        """Record deliveries in one durable transaction; return, in the same order, what became of each.
+
+        Raises StoreUnavailable, and then nothing of them was kept.
+        """
+        with self.recording() as recording:
+            return recording.take_all(deliveries)
 
     def reprocess(self, entry: QuarantineEntry) -> Answer:
         """Try a quarantined notice again, with its original received_at, now that the cause may be mended (SPEC 2)."""
@@ -156,11 +161,10 @@ class Ledger(Application[UUID]):
         problem = delivery.notification.problem()
         if delivery.verdict is None or problem:
             return Quarantined(entry.id, problem if delivery.verdict else None, is_new=False)
-        with self.store.writing() as log:
-            recording = Recording(log, self.mapper, self.correlation, self.terms.reach, self._clock())
+        with self.recording() as recording:
             answer = recording.append(delivery.notification, delivery.verdict, REPROCESS)
-            log.settle(entry.id, answer.position)
-        return answer
+            recording.settle(entry.id, answer.position)
+            return answer
 
     def head(self) -> int:
         """Return the position of the last event, or 0."""

@@ -1,19 +1,21 @@
 """One transaction's decisions: each delivery becomes an event, a duplicate, or an entry of the quarantine (SPEC 2, 4, 6)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import Mapper
 
-from domain import call_notice, correlation
+from domain import call_notice, correlation, times
 from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept
 from domain.call_notice import CallNotice
 from domain.correlation import Head, Reach
 from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, call_id, line_key, notices_id
 from domain.log import QuarantineEntry, Writing
 from domain.notification import Notification, Problem, delivery_key
-from domain.signature import COVERS_ONLY_R, Verdict
+from domain.signature import COVERS_ONLY_R, OFF, Verdict
 
+SIGNATURE_FITTED = "signature_fitted"
 CALL_TYPES = ("callstatus", "cdr")
 
 
@@ -25,29 +27,43 @@ class Delivery(msgspec.Struct, frozen=True):
     source: str
 
 
+class Rules(msgspec.Struct, frozen=True):
+    """By which rules a ledger records: its correlation, how far apart a call's notices may be, the quarantine's cap."""
+
+    correlation: str
+    reach: Reach
+    quarantine_max: int
+
+
 class Recording:
     """Decides about deliveries inside a transaction that already holds the write lock."""
 
-    def __init__(self, log: Writing, mapper: Mapper[UUID], correlation_by: str, reach: Reach, now: int) -> None:
-        """Take the transaction, the ledger's rules, and the present moment in microseconds, UTC."""
+    def __init__(self, log: Writing, mapper: Mapper[UUID], rules: Rules, now: int, *, fitted: bool) -> None:
+        """Take the transaction, the rules, the present moment in microseconds, UTC, and whether a signature ever fitted."""
         self._log = log
         self._mapper = mapper
-        self._correlation_by = correlation_by
-        self._reach = reach
+        self._rules = rules
         self._recorded_at = max(now, log.recorded_at)
+        self.fitted = fitted
 
-    def take(self, delivery: Delivery, quarantine_max: int, *, may_drop: bool) -> Answer:
-        """Keep a delivery where it belongs; ``may_drop`` allows a full quarantine to forget its oldest notice."""
+    def take_all(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+        """Keep deliveries where they belong; return, in the same order, what became of each."""
+        answers = [self._take(delivery) for delivery in deliveries]
+        self._log.flush()
+        return answers
+
+    def _take(self, delivery: Delivery) -> Answer:
         if delivery.verdict is None:
-            return self._refuse(delivery, None, quarantine_max, may_drop=may_drop)
+            return self._refuse(delivery, None)
+        if not self.fitted and delivery.verdict.formula != OFF:
+            self._log.note(SIGNATURE_FITTED, times.iso(self._recorded_at))
+            self.fitted = True
         problem = delivery.notification.problem()
         if problem:
-            return self._refuse(delivery, problem, quarantine_max, may_drop=may_drop)
+            return self._refuse(delivery, problem)
         return self.append(delivery.notification, delivery.verdict, delivery.source)
 
-    def _refuse(
-        self, delivery: Delivery, problem: Problem | None, quarantine_max: int, *, may_drop: bool
-    ) -> Quarantined | Unkept:
+    def _refuse(self, delivery: Delivery, problem: Problem | None) -> Quarantined | Unkept:
         received, authentic = delivery.notification, delivery.verdict is not None
         at = received.received_at
         reason = WRONG_SIGNATURE if problem is None else str(problem)
@@ -55,11 +71,12 @@ class Recording:
         known = self._log.count_again(entry)
         if known:
             return Quarantined(known, problem, is_new=False)
-        if not authentic and self._log.count_unauthentic() >= quarantine_max:
-            if not may_drop:
+        most = self._rules.quarantine_max
+        if not authentic and self._log.count_unauthentic() >= most:
+            if not self.fitted:
                 return Unkept(
-                    f"the quarantine holds {quarantine_max} notices and no signature has ever fitted: nothing is dropped"
-                    " until one does; check the formula and the private key"
+                    f"the quarantine holds {most} notices and no signature has ever fitted: nothing is dropped until one"
+                    " does; check the formula and the private key"
                 )
             self._log.drop_oldest_unauthentic(1)
         return Quarantined(self._log.quarantine(entry), problem, is_new=True)
@@ -88,6 +105,10 @@ class Recording:
         self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
         return Recorded(position)
 
+    def settle(self, entry_id: int, position: int) -> None:
+        """Mark a quarantined notice as recorded at a position."""
+        self._log.settle(entry_id, position)
+
     def _nonce_reused(self, values: dict[str, str], position: int) -> int:
         """Return the position of an event with the same ``r`` and other content, or 0."""
         content = delivery_key([(name, value) for name, value in values.items() if name != "sig"])
@@ -95,7 +116,7 @@ class Recording:
 
     def _append_to_call(self, kind: str, notice: Notice) -> Recorded:
         said = call_notice.read(notice.params, notice.received_at)
-        line = said.line(self._correlation_by)
+        line = said.line(self._rules.correlation)
         rule, head = self._place(line, said)
         stream = call_id(line, head.ordinal)
         placed = msgspec.structs.replace(notice, line=line, ordinal=head.ordinal, rule=rule)
@@ -105,7 +126,7 @@ class Recording:
     def _place(self, line: Line, said: CallNotice) -> tuple[int, Head]:
         """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
         key = line_key(line)
-        rule, head = correlation.place(said, self._log.calls(key), self._reach)
+        rule, head = correlation.place(said, self._log.calls(key), self._rules.reach)
         if head is None:
             head = Head(self._log.last_ordinal(key) + 1, said.at, said.at)
         head.apply(said)

@@ -79,6 +79,9 @@ class Writing(Protocol):
     def append(self, stored: StoredEvent) -> None:
         """Put an event at the next position."""
 
+    def flush(self) -> None:
+        """Hand the appended events to the store; done at the end of the transaction in any case."""
+
     def note(self, name: str, value: str) -> None:
         """Write one of the ledger's own facts."""
 
