@@ -4,6 +4,7 @@ Checked in this order: method, content type, size, count, ``f``, signature, valu
 which are what the signature covers.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 
@@ -15,10 +16,11 @@ from starlette.types import Receive, Scope, Send
 from api.intake import Busy, Intake
 from api.problems import RETRY_AFTER_SECONDS, problem
 from domain.answers import Answer, Duplicate, Quarantined, Recorded, Unkept
-from domain.errors import NotANotification, StoreUnavailable
+from domain.errors import NotANotification
 from domain.ledger import Ledger
 from domain.notification import SIZE_MAX_BYTES
 
+BODY_SECONDS_MAX = 20
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -32,7 +34,7 @@ class Refused(Exception):
 
 
 class Notify:
-    """The endpoint that TringMe calls, as an ASGI application."""
+    """The endpoint that TringMe calls, as an ASGI application of its own: it goes past the framework's router."""
 
     def __init__(self, ledger: Ledger, intake: Intake, clock: Callable[[], int]) -> None:
         """Take the ledger's checks, the way into it, and the clock that sets received_at (microseconds, UTC)."""
@@ -44,7 +46,7 @@ class Notify:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one callback."""
         try:
-            response = await self._answer(Request(scope, receive))
+            response = await self._answer(scope, receive)
         except Refused as refused:
             response = refused.response
             self.counts[f"refused with {response.status_code}"] += 1
@@ -53,19 +55,20 @@ class Notify:
             return
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
         received_at = self._clock()
-        raw = await read(request)
+        raw = await read(scope, receive)
         try:
             delivery = self._ledger.inspect(raw, received_at)
         except NotANotification as error:
             raise Refused(problem(400, str(error))) from error
         try:
             answer = await self._intake.submit(delivery)
-        except (Busy, StoreUnavailable) as error:
-            raise Refused(
-                _come_again(str(error) if isinstance(error, Busy) else "the store cannot be written")
-            ) from error
+        except Busy as error:
+            raise Refused(_come_again(str(error))) from error
+        except Exception as error:
+            # Whatever it was, the intake has told its log; TringMe must know that nothing was kept.
+            raise Refused(_come_again("the store cannot be written")) from error
         return self._told(answer)
 
     def _told(self, answer: Answer) -> Response:
@@ -79,14 +82,15 @@ class Notify:
         return _quarantined(answer)
 
 
-async def read(request: Request) -> bytes:
+async def read(scope: Scope, receive: Receive) -> bytes:
     """Return the raw parameters: the query's, followed by the body's; raises Refused for what the wire must not carry."""
-    if request.method not in ("GET", "POST"):
-        allow = {"Allow": "GET, POST"}
-        raise Refused(problem(405, f"the method is {request.method}: expected GET or POST", allow))
-    query: bytes = request.scope["query_string"]
-    if request.method == "GET":
+    method, query = scope["method"], scope["query_string"]
+    if method == "GET":
         return _sized(query)
+    if method != "POST":
+        allow = {"Allow": "GET, POST"}
+        raise Refused(problem(405, f"the method is {method}: expected GET or POST", allow))
+    request = Request(scope, receive)
     given = request.headers.get("content-type", "")
     if given.partition(";")[0].strip().lower() != FORM:
         raise Refused(problem(415, f"the content type is {given!r}: expected {FORM}"))
@@ -102,10 +106,14 @@ def _sized(query: bytes) -> bytes:
 
 async def _read_body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > SIZE_MAX_BYTES:
-            raise Refused(problem(413, f"the body is over {SIZE_MAX_BYTES} bytes: expected at most so many"))
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > SIZE_MAX_BYTES:
+                    raise Refused(problem(413, f"the body is over {SIZE_MAX_BYTES} bytes: expected at most so many"))
+    except TimeoutError:
+        raise Refused(problem(408, f"the body took over {BODY_SECONDS_MAX} s: expected all of it by then")) from None
     return bytes(body)
 
 
@@ -124,5 +132,5 @@ def _quarantined(answer: Quarantined) -> Response:
         )
     wrong = answer.problem
     return problem(
-        202, answer.reason, entry=answer.entry, parameter=wrong.name, value=wrong.shown, expected=wrong.expected
+        202, answer.reason, entry=answer.entry, parameter=wrong.name, value=wrong.value, expected=wrong.expected
     )

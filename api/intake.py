@@ -130,6 +130,16 @@ class Intake:
             _log.exception("a notification could not be recorded")
             return error
 
+    def try_again(self) -> None:
+        """After a failure, look whether the store can be written again."""
+        try:
+            with self._begin():
+                pass
+        except StoreUnavailable as error:
+            self._note(str(error))
+        else:
+            self._note("")
+
     def _note(self, failure: str) -> None:
         if failure and failure != self.failure:
             _log.error("callbacks are answered with 503: %s", failure)

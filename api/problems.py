@@ -13,6 +13,7 @@ TITLES = {
     400: "Not a notification",
     403: "Wrong signature",
     405: "Method not allowed",
+    408: "Body incomplete",
     413: "Body too large",
     414: "Query too long",
     415: "Content type not supported",

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from api.callbacks import Notify
 from api.following import Follower
@@ -23,6 +24,23 @@ COUNTS_LOGGED_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
+class App(Starlette):
+    """The web application: callbacks go straight on, all else by way of the router."""
+
+    def __init__(self, notify_path: str, notify: Notify, routes: list[Route], lifespan: Lifespan[Starlette]) -> None:
+        """Take where callbacks come in, what answers them, and everything else."""
+        super().__init__(routes=routes, lifespan=lifespan)
+        self._notify_path = notify_path
+        self._notify = notify
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and scope["path"] == self._notify_path:
+            await self._notify(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 class Service:
     """All that runs while callbacks are taken."""
 
@@ -33,9 +51,7 @@ class Service:
         self.intake = Intake(self.ledger.recording, settings.queue_max)
         self.follower = Follower(self.ledger)
         self.notify = Notify(self.ledger, self.intake, clock)
-        self.app = Starlette(
-            routes=[Route(settings.notify_path, self.notify), Route("/health", self.health)], lifespan=self._lifespan
-        )
+        self.app = App(settings.notify_path, self.notify, [Route("/health", self.health)], self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -70,6 +86,9 @@ class Service:
             head = await asyncio.to_thread(self.ledger.head)
         except StoreUnavailable as error:
             return JSONResponse({"status": "failing", "failure": str(error)}, 503)
+        if self.intake.failure:
+            # Looked at again: whoever sends callbacks by what this page says would else never come back.
+            await asyncio.to_thread(self.intake.try_again)
         failing = bool(self.intake.failure)
         status = "failing" if failing else "degraded" if self.follower.failure else "ok"
         models = {

@@ -8,9 +8,12 @@ import msgspec
 
 from domain import correlation, times
 from domain.correlation import Reach
-from domain.errors import LedgerError
+from domain.errors import LedgerError, UnknownStore
 from domain.ledger import QUARANTINE_MAX, Terms
+from domain.log import SQLITE, sqlite_path
 from domain.signature import FORMULAS, OFF, Keyring
+
+DIGITS_MAX = 9
 
 
 class WrongSetting(LedgerError):
@@ -26,7 +29,12 @@ class Setting(NamedTuple):
     read: Callable[[str], Any]
 
 
-def _text(text: str) -> str:
+def _store(text: str) -> str:
+    try:
+        sqlite_path(text)
+    except UnknownStore:
+        msg = f"{SQLITE}PATH, such as {SQLITE}tringledger.db"
+        raise ValueError(msg) from None
     return text
 
 
@@ -55,8 +63,8 @@ def _timezone(text: str) -> str | None:
 
 def _whole(least: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            msg = f"a whole number, at least {least}"
+        if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX and int(text) >= least):
+            msg = f"a whole number, at least {least} and at most {'9' * DIGITS_MAX}"
             raise ValueError(msg)
         return int(text)
 
@@ -70,7 +78,7 @@ def _path(text: str) -> str:
 
 
 SETTINGS = (
-    Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH`.", _text),
+    Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH`.", _store),
     Setting(
         "TRINGME_PRIVATE_KEY", "", "TringMe's private key; several, separated by commas, while one replaces another.", _keys
     ),
@@ -166,13 +174,9 @@ def load(environment: Mapping[str, str] = os.environ, store: str | None = None) 
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         text = environment.get(setting.name, "").strip() or setting.default
-        try:
-            values[_FIELDS[setting.name]] = setting.read(text)
-        except ValueError as error:
-            msg = f"{setting.name}={text!r} cannot be used: expected {error}"
-            raise WrongSetting(msg) from None
+        values[_FIELDS[setting.name]] = _read(setting.name, setting.read, text)
     if store:
-        values["store"] = store
+        values["store"] = _read("--store", _store, store)
     _check_known(environment)
     if values["max_age_seconds"] < values["grace_seconds"]:
         msg = (
@@ -181,6 +185,14 @@ def load(environment: Mapping[str, str] = os.environ, store: str | None = None) 
         )
         raise WrongSetting(msg)
     return Settings(**values, signature_is_explicit=bool(environment.get("TRINGLEDGER_SIGNATURE", "").strip()))
+
+
+def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        msg = f"{name}={text!r} cannot be used: expected {error}"
+        raise WrongSetting(msg) from None
 
 
 def _check_known(environment: Mapping[str, str]) -> None:

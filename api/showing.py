@@ -10,40 +10,36 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 UNLIMITED_COLUMNS = 10_000
 
 
 def say(text: str) -> None:
     """Tell a person something beside the data."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """Return a text, some of which came over the wire, so that it moves no cursor."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Print a table on stdout: as wide as the terminal, or as wide as it needs where the output is piped."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else UNLIMITED_COLUMNS)
-    drawn = Table(
-        title=title or None,
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        show_header=any(columns),
-    )
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else UNLIMITED_COLUMNS)
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*("" if value is None else _printable(str(value)) for value in row))
+        # As Text, because markup may stand in a tag.
+        drawn.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
+    if title:
+        click.echo(printable(title))
     with console.capture() as capture:
         console.print(drawn)
     for line in capture.get().splitlines():
         click.echo(line.rstrip())
-
-
-def _printable(text: str) -> str:
-    """Return text that came over the wire so that it moves no cursor and is no markup."""
-    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-    return shown.replace("[", r"\[")
 
 
 def as_json(content: object) -> None:

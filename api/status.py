@@ -11,7 +11,7 @@ from domain.ledger import CALLBACK, Ledger
 from projections import calls
 from projections.calls import Waiting
 from projections.catch_up import catch_up
-from projections.store import ReadStore
+from projections.store import ReadModelsUnfit, ReadStore
 from projections.tables import READ_MODELS
 
 EVENTS_AT_ONCE = 1000
@@ -53,7 +53,7 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool) ->
     """Look at a ledger; the lag is what was found before catching up."""
     head = ledger.head()
     models = _read_models(ledger, store, head, now)
-    if caught_up:
+    if caught_up and not models.failure:
         try:
             models.position = catch_up(ledger, store, head)
         except LedgerError as error:
@@ -82,8 +82,11 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool) ->
 
 
 def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadModels:
-    with store.reading() as connection:
-        position = store.position(connection)
+    try:
+        with store.reading() as connection:
+            position = store.position(connection, ledger.head)
+    except ReadModelsUnfit as error:
+        return ReadModels(0, head, head, 0, str(error))
     behind = position < head
     seconds = (now - ledger.notice_at(position + 1).recorded_at) // times.SECOND if behind else 0
     lag = max(head - position, 0)

@@ -23,7 +23,3 @@ class UnknownStore(LedgerError):
 
 class StoreUnavailable(LedgerError):
     """The store cannot take or give anything now: locked, full, unreadable or gone."""
-
-
-class QuarantineFull(LedgerError):
-    """The quarantine is full and no signature has ever fitted, so nothing in it may be dropped (SPEC 2)."""

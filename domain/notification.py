@@ -29,7 +29,10 @@ _HEX_CASE = str.maketrans("ABCDEF", "abcdef")
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What is wrong with one parameter: its name, its value, and what was expected instead."""
+    """What is wrong with one parameter: its name, its value, and what was expected instead.
+
+    Name and value are as they can be shown: not endless, and bytes that are no UTF-8 in hexadecimal.
+    """
 
     name: str
     value: str
@@ -37,13 +40,13 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return the problem as one sentence."""
-        return f"{self.name}={self.shown!r}: expected {self.expected}"
+        return f"{self.name}={self.value!r}: expected {self.expected}"
 
-    @property
-    def shown(self) -> str:
-        """The value as it can be shown: not endless, and bytes that are no UTF-8 in hexadecimal."""
-        whole = self.value.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        return whole if len(whole) <= SHOWN_LENGTH_MAX else whole[:SHOWN_LENGTH_MAX] + "…"
+
+def shown(text: str) -> str:
+    """Return a text from the wire as it can be shown."""
+    whole = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return whole if len(whole) <= SHOWN_LENGTH_MAX else whole[:SHOWN_LENGTH_MAX] + "…"
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -126,19 +129,19 @@ def _problems(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
     for name, value in pairs:
         form = _FORMS.get(name)
         if form and not form[0].fullmatch(value):
-            yield Problem(name, value, form[1])
+            yield Problem(shown(name), shown(value), form[1])
 
 
 def _repeated(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
     names = [name for name, _ in pairs]
     for number, (name, value) in enumerate(pairs):
         if name in names[:number]:
-            yield Problem(name, value, "each parameter once")
+            yield Problem(shown(name), shown(value), "each parameter once")
 
 
 def _broken(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
     for name, value in pairs:
         if _NOT_UTF8.search(name + value):
-            yield Problem(name, value, "valid UTF-8")
+            yield Problem(shown(name), shown(value), "valid UTF-8")
         if "\0" in name + value:
-            yield Problem(name, value, "no character U+0000")
+            yield Problem(shown(name), shown(value), "no character U+0000")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 
 
 def now() -> int:
@@ -30,7 +31,7 @@ def moment(at: int) -> datetime:
 def parse(text: str) -> int:
     """Read an ISO 8601 time that names its offset (``Z`` or ``+00:00``), as microseconds.
 
-    Raises ValueError for anything else: a time without an offset could mean any of 24 hours, and so another month.
+    Raises ValueError for anything else, and for times before 1970 or after 9998: a time without an offset could mean any of 24 hours, and so another month.
     """
     try:
         read = datetime.fromisoformat(text)
@@ -39,7 +40,12 @@ def parse(text: str) -> int:
     if read is None or read.tzinfo is None:
         msg = f"{text!r} is not a time: expected ISO 8601 in UTC, such as 2026-10-01T04:30:25.394357Z"
         raise ValueError(msg)
-    return micros(read)
+    at = micros(read)
+    if not 0 <= at < LAST:
+        # A day at the calendar's end has no neighbours, and its local date may not exist.
+        msg = f"{text!r} is out of range: expected a time from 1970 to 9998"
+        raise ValueError(msg)
+    return at
 
 
 def iso(at: int) -> str:

@@ -70,7 +70,7 @@ def _until(ledger: Ledger, at: str | None) -> int:
     if at is None:
         return EVER
     if at.isascii() and at.isdigit():
-        return int(at)
+        return min(int(at), EVER)
     try:
         return ledger.position_at(times.parse(at))
     except ValueError as error:

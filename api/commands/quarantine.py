@@ -7,10 +7,10 @@ import click
 
 from api import settings
 from api.commands.common import format_option, reading, store_option
-from api.showing import as_json, say, table
+from api.showing import as_json, printable, say, table
 from domain import notification, times
 from domain.answers import Quarantined
-from domain.ledger import Ledger
+from domain.ledger import EVER, Ledger
 from domain.log import QuarantineEntry
 
 
@@ -43,7 +43,7 @@ def list_(settled: bool, output: str, store: str | None) -> None:
 def show(context: click.Context, entry_id: int, output: str, store: str | None) -> None:
     """Show one notice whole: its raw bytes, its parameters, and why it was refused."""
     with reading(store) as (ledger, _):
-        entry = ledger.store.quarantined_one(entry_id)
+        entry = _one(ledger, entry_id)
     if entry is None:
         say(f"no notice {entry_id} in quarantine")
         context.exit(1)
@@ -52,7 +52,7 @@ def show(context: click.Context, entry_id: int, output: str, store: str | None) 
         as_json(_document(entry) | {"raw": _text(_raw(entry)), "parameters": parameters})
         return
     table(["notice", ""], list(_document(entry).items()))
-    click.echo(f"\nraw  {_text(_raw(entry))}\n")
+    click.echo(f"\nraw  {printable(_text(_raw(entry)))}\n")
     table(["parameter", "value"], parameters)
 
 
@@ -82,7 +82,7 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
 def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> Iterable[QuarantineEntry]:
     if not entry_ids:
         return list(ledger.store.quarantined(settled=False))
-    found = {entry_id: ledger.store.quarantined_one(entry_id) for entry_id in entry_ids}
+    found = {entry_id: _one(ledger, entry_id) for entry_id in entry_ids}
     missing = [str(entry_id) for entry_id, entry in found.items() if entry is None]
     if missing:
         msg = f"no notice {', '.join(missing)} in quarantine"
@@ -90,10 +90,14 @@ def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> Iterable[QuarantineEn
     return [entry for entry in found.values() if entry]
 
 
+def _one(ledger: Ledger, entry_id: int) -> QuarantineEntry | None:
+    return ledger.store.quarantined_one(entry_id) if 0 < entry_id <= EVER else None
+
+
 def _reprocess(ledger: Ledger, entry: QuarantineEntry) -> bool:
     answer = ledger.reprocess(entry)
     if isinstance(answer, Quarantined):
-        click.echo(f"{entry.id}: still unfit: {answer.reason}")
+        click.echo(printable(f"{entry.id}: still unfit: {answer.reason}"))
         return False
     click.echo(f"{entry.id}: {type(answer).__name__.lower()}, position {getattr(answer, 'position', '')}")
     return True

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from socket import socket
 
 import click
 import uvicorn
@@ -13,6 +15,7 @@ from api.showing import say
 from domain.signature import OFF
 
 GRACEFUL_SHUTDOWN_SECONDS = 10
+UNAVAILABLE = 3
 
 
 @click.command()
@@ -38,9 +41,8 @@ def serve(host: str, port: int, store: str | None) -> None:
         say("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
     else:
         say(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
-    say(f"callbacks at http://{host}:{port}{read.notify_path}, stop with Ctrl-C")
     # The access log would carry phone numbers and signatures: it stays off.
-    uvicorn.run(
+    config = uvicorn.Config(
         service.app,
         host=host,
         port=port,
@@ -48,3 +50,25 @@ def serve(host: str, port: int, store: str | None) -> None:
         log_level="warning",
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )
+    server = _Server(config, read.notify_path)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(UNAVAILABLE)
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does: only then is a free port known, or that this one is taken."""
+
+    def __init__(self, config: uvicorn.Config, notify_path: str) -> None:
+        super().__init__(config)
+        self._notify_path = notify_path
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        for server in self.servers if self.started else []:
+            for listening in server.sockets:
+                host, port = listening.getsockname()[:2]
+                say(
+                    f"callbacks at http://{f'[{host}]' if ':' in host else host}:{port}{self._notify_path}, stop with Ctrl-C"
+                )

@@ -17,7 +17,12 @@ def signature() -> None:
 
 
 @signature.command()
-@click.option("--query", default="-", metavar="QUERY", help="A captured query string (default: a line of stdin).")
+@click.option(
+    "--query",
+    default="-",
+    metavar="QUERY",
+    help="A captured query string, or the whole URL (default: a line of stdin).",
+)
 @click.pass_context
 def identify(context: click.Context, query: str) -> None:
     """Tell which formula fits a captured notification, with TRINGME_PRIVATE_KEY; the key is never printed.
@@ -32,7 +37,8 @@ def identify(context: click.Context, query: str) -> None:
             "TRINGME_PRIVATE_KEY is not set: expected the private key that the notification was signed with"
         )
     raw = sys.stdin.buffer.readline().strip() if query == "-" else query.encode()
-    pairs = notification.parse(raw.rpartition(b"?")[2])
+    path, mark, after = raw.partition(b"?")
+    pairs = notification.parse(after if mark and b"=" not in path else raw)
     fitting = [name for name in FORMULAS if Keyring(name, keys).verify(pairs)]
     if not fitting:
         say(f"none fits; tried {', '.join(FORMULAS)} with {len(keys)} key(s)")

@@ -1,0 +1,72 @@
+"""``tringledger rebuild``: it finds what was tampered with, by how much, and mends it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.api import tringme
+from tests.api.command import run
+from tests.api.ledgers import change, exported
+
+DONE, FINDING = 0, 1
+
+
+class TestRebuild:
+    @pytest.fixture(autouse=True)
+    def imported(self, store: str) -> None:
+        run("import", str(tringme.SAMPLES / "traffic.ndjson"), "--store", store)
+        run("status")
+
+    def test_a_check_of_sound_read_models_finds_nothing(self) -> None:
+        said = run("rebuild", "--check")
+        assert (said.code, said.out) == (DONE, "")
+        assert said.err == "the read models agree with the log, up to position 214\n"
+
+    def test_a_check_catches_up_first(self) -> None:
+        run("import", str(tringme.SAMPLES / "edges.ndjson"))
+        assert "up to position 214" in run("rebuild", "--check", "--no-catch-up").err
+        assert "up to position 333" in run("rebuild", "--check").err
+
+    def test_a_row_that_was_changed_is_found_with_by_how_much(self, tmp_path: Path) -> None:
+        change(tmp_path / "ledger.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
+        said = run("rebuild", "--check")
+        assert (said.code, said.err) == (FINDING, "1 differences at position 214\n")
+        heads, row = said.out.splitlines()
+        assert heads.split() == ["read", "model", "row", "column", "read", "model", "has", "log", "says", "by"]
+        model, position, column, live, fresh, by = row.split()
+        assert (model, position, column, by) == ("cdrs", "3", "cost", "-2.5")
+        assert float(live) - float(fresh) == 2.5
+
+    def test_a_missing_and_an_invented_row_are_found(self, tmp_path: Path) -> None:
+        change(tmp_path / "ledger.read-1.db", "DELETE FROM calls WHERE position = 1")
+        change(tmp_path / "ledger.read-1.db", "INSERT INTO voicemails VALUES (999, 0, '', '', '', '')")
+        said = run("rebuild", "--check")
+        assert (said.code, "2 differences" in said.err) == (FINDING, True)
+        assert re.search(r"^calls +1 +\(row\) +present$", said.out, re.MULTILINE)
+        assert re.search(r"^voicemails +999 +\(row\) +present$", said.out, re.MULTILINE)
+
+    def test_a_rebuild_tells_what_differed_and_mends_it(self, tmp_path: Path) -> None:
+        before = exported()
+        change(tmp_path / "ledger.read-1.db", "UPDATE billing SET cost = 0")
+        said = run("rebuild")
+        assert (said.code, "differences at position 214" in said.err) == (DONE, True)
+        assert (exported(), run("rebuild", "--check").code) == (before, DONE)
+
+    def test_read_models_ahead_of_a_restored_log_are_mended_by_a_rebuild(self, tmp_path: Path) -> None:
+        change(tmp_path / "ledger.read-1.db", "UPDATE progress SET position = 999")
+        said = run("rebuild", "--check")
+        assert (said.code, "ahead of the log's head" in said.err) == (FINDING, True)
+        assert (run("rebuild").code, run("rebuild", "--check").code) == (DONE, DONE)
+
+    def test_deleted_read_models_come_back_by_themselves(self, tmp_path: Path) -> None:
+        before = exported()
+        for file in tmp_path.glob("ledger.read-*"):
+            file.unlink()
+        assert exported() == before
+
+    def test_it_leaves_nothing_behind_but_one_generation(self, tmp_path: Path) -> None:
+        for _ in range(3):
+            assert run("rebuild").code == DONE
+        run("rebuild", "--check")
+        assert [file.name for file in tmp_path.glob("*.read-*.db")] == ["ledger.read-4.db"]
