@@ -13,12 +13,14 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import monotonic
 
 from domain.answers import Answer
 from domain.errors import LedgerError, StoreUnavailable
 from domain.recording import Delivery, Recording
 
 BATCH_MAX = 256
+FAILING_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Intake:
         self._waiting = 0
         self._stopping = False
         self._thread = Thread(target=self._run, name="intake", daemon=True)
-        self.failure = ""
+        self._failure, self._failed_at = "", 0.0
 
     def start(self) -> None:
         """Begin to write; call it from the event loop's thread."""
@@ -130,22 +132,19 @@ class Intake:
             _log.exception("a notification could not be recorded")
             return error
 
-    def try_again(self) -> None:
-        """After a failure, look whether the store can be written again."""
-        try:
-            with self._begin():
-                pass
-        except StoreUnavailable as error:
-            self._note(str(error))
-        else:
-            self._note("")
+    def failing(self) -> str:
+        """Return why callbacks could not be recorded a moment ago, or nothing.
+
+        It passes after a while: whoever sends callbacks by what ``/health`` says must come back to find out.
+        """
+        return self._failure if monotonic() < self._failed_at + FAILING_SECONDS else ""
 
     def _note(self, failure: str) -> None:
-        if failure and failure != self.failure:
+        if failure and failure != self._failure:
             _log.error("callbacks are answered with 503: %s", failure)
-        elif self.failure and not failure:
+        elif self._failure and not failure:
             _log.info("callbacks are recorded again")
-        self.failure = failure
+        self._failure, self._failed_at = failure, monotonic()
 
     def _settle(self, batch: list[Waiting], outcomes: Sequence[Answer | Exception]) -> None:
         self._waiting -= len(batch)

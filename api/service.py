@@ -86,11 +86,8 @@ class Service:
             head = await asyncio.to_thread(self.ledger.head)
         except StoreUnavailable as error:
             return JSONResponse({"status": "failing", "failure": str(error)}, 503)
-        if self.intake.failure:
-            # Looked at again: whoever sends callbacks by what this page says would else never come back.
-            await asyncio.to_thread(self.intake.try_again)
-        failing = bool(self.intake.failure)
-        status = "failing" if failing else "degraded" if self.follower.failure else "ok"
+        failure = self.intake.failing()
+        status = "failing" if failure else "degraded" if self.follower.failure else "ok"
         models = {
             "position": self.follower.position,
             "lag": head - self.follower.position,
@@ -100,7 +97,7 @@ class Service:
             "status": status,
             "head": head,
             "signature": self.settings.signature,
-            "failure": self.intake.failure or None,
+            "failure": failure or None,
             "read_models": models,
         }
-        return JSONResponse(content, 503 if failing else 200)
+        return JSONResponse(content, 503 if failure else 200)

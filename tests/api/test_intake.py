@@ -212,7 +212,7 @@ class TestADeliveryThatCannotBeWritten:
             with pytest.raises(ValueError, match="cannot be written"):
                 await intake.submit(delivery(1))
             assert await intake.submit(delivery(2)) == Recorded(2)
-            assert intake.failure == ""
+            assert intake.failing() == ""
 
         with_intake(scenario, queue_max=1)
 
@@ -264,10 +264,10 @@ class TestAFullDisk:
             disk.full = True
             with pytest.raises(StoreUnavailable):
                 await intake.submit(delivery(1))
-            assert intake.failure == "the disk is full"
+            assert intake.failing() == "the disk is full"
             disk.full = False
             await intake.submit(delivery(2))
-            assert intake.failure == ""
+            assert intake.failing() == ""
 
         with_intake(scenario)
 
