@@ -12,7 +12,7 @@ from domain.ledger import Ledger
 from projections.catch_up import catch_up
 from projections.store import ReadStore, generation_of, open_current, path_of
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.4
 RETRY_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,10 @@ class Follower:
         if self._store and self._store.path != path_of(self._ledger, generation_of(self._ledger)):
             self._close()  # A rebuild has swapped.
         self._store = self._store or open_current(self._ledger)
-        self.position = catch_up(self._ledger, self._store)
+        position = catch_up(self._ledger, self._store)
+        if position != self.position:
+            self._ledger.store.tidy()
+        self.position = position
 
     def _note(self, failure: str) -> None:
         if failure and failure != self.failure:

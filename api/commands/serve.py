@@ -47,6 +47,7 @@ def serve(host: str, port: int, store: str | None) -> None:
         host=host,
         port=port,
         access_log=False,
+        proxy_headers=False,
         log_level="warning",
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )

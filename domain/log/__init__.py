@@ -113,6 +113,9 @@ class Log(Protocol):
     def create(self) -> None:
         """Make the tables where they are missing."""
 
+    def tidy(self) -> None:
+        """Do the store's housekeeping that would else fall to a commit; safe at any time, and for any process."""
+
     def facts(self) -> dict[str, str]:
         """Return the ledger's own facts; empty where the store has no ledger."""
 
