@@ -1,0 +1,26 @@
+"""What all tests share: how hard Hypothesis tries, and an address for a new store of each kind.
+
+``ci`` draws the same examples every time, more of them; ``dev`` draws new ones each time, so that many short runs find
+what no single one does. Choose with ``--hypothesis-profile``; where CI is set, ``ci`` is the default.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Making a ledger for each example is slow in Hypothesis's eyes, and what these tests are about.
+_CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile("dev", max_examples=40, deadline=None, suppress_health_check=_CHECKS)
+settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
+settings.load_profile("ci" if "CI" in os.environ else "dev")
+
+STORES = ("sqlite",)
+
+
+@pytest.fixture(params=STORES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a store that does not exist yet, of each kind in turn."""
+    assert request.param == "sqlite"
+    return f"sqlite:///{tmp_path}/ledger.db"

@@ -1,0 +1,438 @@
+"""Rebuild and check: they find what differs, mend it, and leave the live read models alone until they are done (SPEC 7)."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from domain.errors import StoreUnavailable
+from domain.events import CallStatusRecorded, Notice, VoicemailRecorded, call_id
+from domain.ledger import Ledger
+from projections import rebuild as rebuilding
+from projections.catch_up import ProjectionStopped, catch_up
+from projections.rebuild import Difference, RebuildRunning, check, rebuild
+from projections.store import ReadModelsUnfit, ReadStore, generation_of, open_current, path_of
+from projections.tables import CALLS, READ_MODELS, Kind
+from tests.given import GRACE, SRC, START, TAG, cdr, opened, record, said, status, tables
+
+ROOT = Path(__file__).parents[2]
+LOG = [
+    status("SRCANSWERED"),
+    status("COMPLETED", 1),
+    cdr(2, srccharge="1.5", destduration="60"),
+    status("SRCFAILED", 9 * GRACE),
+    said(type="voicemail", email="bob@example.com"),
+    said(type="deletechannel"),
+    said(type="fax"),
+]
+CALL = str(call_id((TAG, SRC), 1))
+GOOD = Notice(1, START, START, "callback", "off", "", [("f", "tm")], ("a", "b"), 1)
+BUILDER = """
+import sys
+from domain.ledger import Ledger
+from projections.rebuild import rebuild
+
+def halt(done, total):
+    print("half-way", flush=True)
+    sys.stdin.read()
+
+rebuild(Ledger(sys.argv[1]), halt)
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Return the address of the ledger's store."""
+    return f"sqlite:///{tmp_path}/ledger.db"
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    """Return a ledger with a few events, and read models that know them."""
+    with opened(url) as found:
+        record(found, *LOG)
+        follow(found)
+        yield found
+
+
+def follow(ledger: Ledger) -> int:
+    """Catch up the current read models, and return their position."""
+    store = open_current(ledger)
+    try:
+        return catch_up(ledger, store)
+    finally:
+        store.close()
+
+
+def position(ledger: Ledger) -> int:
+    """Return where the current read models are."""
+    store = open_current(ledger)
+    try:
+        with store.reading() as connection:
+            return store.position(connection)
+    finally:
+        store.close()
+
+
+def tamper(ledger: Ledger, statement: str, *parameters: object) -> None:
+    """Change the current read models behind their back."""
+    with closing(sqlite3.connect(path_of(ledger, generation_of(ledger)))) as connection, connection:
+        assert connection.execute(statement, parameters).rowcount == 1
+
+
+def insert(ledger: Ledger, topic: str, state: bytes, stream: UUID = UUID(int=7), version: int = 1) -> int:  # noqa: B008
+    """Put an event into the log as it stands, and a sound one after it; return the first one's position."""
+    sound = StoredEvent(UUID(int=8), 1, CallStatusRecorded.TOPIC, msgspec.json.encode(GOOD))
+    stored = [StoredEvent(stream, version, topic, state), sound]
+    return ledger.store.insert_events(stored)[0]  # type: ignore[attr-defined, no-any-return]
+
+
+def files(ledger: Ledger) -> set[str]:
+    """Return the names of the read models' files, without what SQLite keeps beside them."""
+    return {path.name for path in Path(ledger.path).parent.glob("*.read-*.db")}
+
+
+# Given read models that are right
+
+
+def test_a_check_finds_nothing_and_leaves_no_file(ledger: Ledger) -> None:
+    before = files(ledger)
+    assert check(ledger) == ([], 0, len(LOG))
+    assert files(ledger) == before
+
+
+def test_a_check_catches_up_first_unless_told_not_to(ledger: Ledger) -> None:
+    record(ledger, cdr(20 * GRACE))
+    assert check(ledger, catch_up_first=False) == ([], 0, len(LOG))
+    assert position(ledger) == len(LOG)
+    assert check(ledger) == ([], 0, len(LOG) + 1)
+    assert position(ledger) == len(LOG) + 1
+
+
+def test_a_rebuild_shows_the_same_in_a_new_generation(ledger: Ledger) -> None:
+    before, generation = tables(ledger), generation_of(ledger)
+    assert rebuild(ledger) == ([], 0, len(LOG))
+    assert tables(ledger) == before
+    assert generation_of(ledger) == generation + 1
+    assert files(ledger) == {path_of(ledger, generation + 1).name}
+
+
+def test_a_rebuilt_generation_follows_on(ledger: Ledger) -> None:
+    rebuild(ledger)
+    record(ledger, cdr(20 * GRACE, srccharge="2"))
+    assert follow(ledger) == len(LOG) + 1
+    assert check(ledger).found == 0
+    assert len(tables(ledger)["cdrs"]) == 2
+
+
+def test_the_progress_ends_with_all_events(ledger: Ledger) -> None:
+    told: list[tuple[int, int]] = []
+    rebuild(ledger, lambda done, total: told.append((done, total)))
+    assert told[-1] == (len(LOG), len(LOG))
+    assert told == sorted(told)
+
+
+def test_an_empty_ledger_can_be_checked_and_rebuilt(url: str) -> None:
+    with opened(url) as ledger:
+        assert check(ledger) == rebuild(ledger) == ([], 0, 0)
+        assert not any(tables(ledger).values())
+
+
+def test_events_recorded_meanwhile_are_not_lost(ledger: Ledger) -> None:
+    late = [cdr(30 * GRACE, srccharge="3"), cdr(40 * GRACE, srccharge="4")]
+    report = rebuild(ledger, lambda _done, _total: bool(late) and bool(record(ledger, late.pop())))
+    assert report.found == 0
+    follow(ledger)
+    assert [row[11] for row in tables(ledger)["cdrs"]] == [1_500_000, 4_000_000]
+    assert check(ledger).found == 0
+
+
+# Given read models that are wrong
+
+
+def test_a_tampered_row_is_found_with_what_it_is_and_what_it_should_be(ledger: Ledger) -> None:
+    tamper(ledger, "UPDATE cdrs SET src_charge = 1500001")
+    tamper(ledger, "UPDATE billing SET cost = 1")
+    tamper(ledger, "UPDATE calls SET disposition = 'BUSY' WHERE call_id = ?", CALL)
+    report = check(ledger)
+    assert report.found == 3
+    assert report.differences == [
+        Difference("calls", "1", "disposition", "BUSY", "ANSWERED", Kind.TEXT),
+        Difference("cdrs", "3", "src_charge", 1_500_001, 1_500_000, Kind.AMOUNT),
+        Difference("billing", "('sales', '2026-10')", "cost", 1, 1_500_000, Kind.TOTAL),
+    ]
+
+
+@pytest.mark.parametrize("name", READ_MODELS)
+def test_a_missing_row_of_any_read_model_is_found(ledger: Ledger, name: str) -> None:
+    table = READ_MODELS[name]
+    tamper(ledger, f"DELETE FROM {table.name} WHERE rowid = (SELECT min(rowid) FROM {table.name})")
+    (difference,) = check(ledger).differences
+    assert (difference.model, difference.column, difference.live, difference.fresh) == (name, "(row)", None, "present")
+
+
+def test_a_row_too_many_is_found_wherever_it_stands(ledger: Ledger) -> None:
+    for number in (0, 5, 999):
+        tamper(ledger, "INSERT INTO channels VALUES (?, 1, 'a', 'b')", number)
+    found = [(one.model, one.row, one.live, one.fresh) for one in check(ledger).differences]
+    assert found == [("channels", number, "present", None) for number in ("0", "5", "999")]
+
+
+def test_a_float_where_a_whole_number_was_is_found(ledger: Ledger) -> None:
+    tamper(ledger, "UPDATE billing SET cost = cost + 0.5")
+    (difference,) = check(ledger).differences
+    assert (difference.model, difference.column, difference.fresh) == ("billing", "cost", 1_500_000)
+    assert type(difference.live) is float
+    assert type(difference.fresh) is int
+
+
+def test_a_rebuild_says_what_was_wrong_and_mends_it(ledger: Ledger) -> None:
+    right = tables(ledger)
+    tamper(ledger, "UPDATE cdrs SET src_charge = 0")
+    tamper(ledger, "DELETE FROM exceptions")
+    assert rebuild(ledger).found == 2
+    assert tables(ledger) == right
+    assert check(ledger).found == 0
+
+
+def test_only_so_many_differences_are_shown_and_all_are_counted(ledger: Ledger) -> None:
+    store = open_current(ledger)
+    with store.writing() as connection:
+        rows = [(number, 1, "", "") for number in range(1000, 1500)]
+        connection.exec_driver_sql("INSERT INTO channels VALUES (?, ?, ?, ?)", rows)
+    store.close()
+    report = check(ledger)
+    assert (len(report.differences), report.found) == (200, 500)
+
+
+# Beside readers, and beside each other
+
+
+def test_a_reader_of_the_old_generation_goes_on_while_new_ones_see_the_new(ledger: Ledger) -> None:
+    old = open_current(ledger)
+    with old.reading() as connection:
+        before = connection.execute(CALLS.select()).fetchall()
+        rebuild(ledger)
+        record(ledger, cdr(20 * GRACE))
+        follow(ledger)
+        assert connection.execute(CALLS.select()).fetchall() == before
+    old.close()
+    assert len(tables(ledger)["calls"]) == len(before) + 1
+
+
+def test_two_rebuilds_at_once_are_refused_and_the_first_goes_on(ledger: Ledger) -> None:
+    refusals: list[str] = []
+
+    def again(_done: int, _total: int) -> None:
+        for attempt in (rebuild, check):
+            with pytest.raises(RebuildRunning, match="another rebuild is running") as refusal:
+                attempt(ledger)
+            refusals.append(str(refusal.value))
+
+    assert rebuild(ledger, again).found == 0
+    assert refusals
+    assert rebuild(ledger).found == 0
+
+
+def test_a_rebuild_that_is_killed_half_way_leaves_the_live_ones_and_the_next_one_works(ledger: Ledger) -> None:
+    before, generation = tables(ledger), generation_of(ledger)
+    command = [sys.executable, "-c", BUILDER, ledger.url]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as building:
+        assert building.stdout
+        assert building.stdout.readline() == "half-way\n"
+        with pytest.raises(RebuildRunning):
+            rebuild(ledger)
+        building.kill()
+    assert (tables(ledger), generation_of(ledger)) == (before, generation)
+    assert check(ledger).found == 0
+    assert rebuild(ledger).found == 0
+    assert (tables(ledger), generation_of(ledger)) == (before, generation + 1)
+    assert files(ledger) == {path_of(ledger, generation + 1).name}
+
+
+def test_a_rebuild_that_fails_leaves_the_live_ones_and_no_file(ledger: Ledger) -> None:
+    def fail(_done: int, _total: int) -> None:
+        raise InterruptedError
+
+    before, kept = tables(ledger), files(ledger)
+    with pytest.raises(InterruptedError):
+        rebuild(ledger, fail)
+    assert (tables(ledger), files(ledger)) == (before, kept)
+
+
+def test_a_rebuild_that_begins_as_another_ends_builds_beside_what_that_one_made(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, only_one = tables(ledger), rebuilding._only_one
+
+    @contextmanager
+    def after_another(path: Path) -> Iterator[None]:
+        monkeypatch.setattr(rebuilding, "_only_one", only_one)
+        rebuild(ledger)
+        with only_one(path):
+            yield
+
+    monkeypatch.setattr(rebuilding, "_only_one", after_another)
+    meanwhile: list[bool] = []
+    rebuild(ledger, lambda _done, _total: meanwhile.append(tables(ledger) == before))
+    assert meanwhile
+    assert all(meanwhile)
+    assert tables(ledger) == before
+    assert files(ledger) == {path_of(ledger, generation_of(ledger)).name}
+
+
+def test_a_check_throws_its_build_away_before_another_may_begin_its_own(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, removed = path_of(ledger, generation_of(ledger) + 1), rebuilding.remove
+    lock = built.with_name("ledger.rebuild.lock")
+    free: list[bool] = []
+
+    def remove(path: Path) -> None:
+        with suppress(RebuildRunning), rebuilding._only_one(lock):
+            free.append(path == built)
+        removed(path)
+
+    monkeypatch.setattr(rebuilding, "remove", remove)
+    check(ledger)
+    assert not any(free)
+
+
+def test_read_models_that_another_process_is_just_creating_are_waited_for(url: str) -> None:
+    with (
+        opened(url) as ledger,
+        closing(sqlite3.connect(path_of(ledger, 1), isolation_level=None, check_same_thread=False)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(0.3, other.rollback)
+        done.start()
+        try:
+            assert follow(ledger) == 0
+        finally:
+            done.join()
+
+
+# Given a log that is not the one that was followed
+
+
+def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_mends_them(url: str) -> None:
+    with opened(url) as ledger:
+        record(ledger, *LOG[:3])
+    shutil.copy(ledger.path, ledger.path + ".copy")
+    with opened(url) as ledger:
+        record(ledger, *LOG[3:])
+        follow(ledger)
+    for path in (Path(ledger.path + "-wal"), Path(ledger.path + "-shm")):
+        path.unlink(missing_ok=True)
+    shutil.copy(ledger.path + ".copy", ledger.path)
+    with opened(url) as ledger:
+        assert ledger.head() == 3
+        ahead = r"ledger\.read-1\.db are at position 7, ahead of the log's head 3.*run `tringledger rebuild`"
+        with pytest.raises(ReadModelsUnfit, match=ahead):
+            follow(ledger)
+        with pytest.raises(ReadModelsUnfit, match=ahead):
+            check(ledger)
+        rebuild(ledger)
+        assert (position(ledger), len(tables(ledger)["calls"])) == (3, 1)
+        record(ledger, *LOG[3:])
+        assert follow(ledger) == 7
+        assert check(ledger).found == 0
+
+
+def test_read_models_that_followed_another_past_of_the_log_are_found_by_a_check_and_mended(url: str) -> None:
+    with opened(url) as ledger:
+        record(ledger, *LOG[:3])
+    shutil.copy(ledger.path, ledger.path + ".copy")
+    with opened(url) as ledger:
+        record(ledger, *LOG[3:])
+        follow(ledger)
+    shutil.copy(ledger.path + ".copy", ledger.path)
+    with opened(url) as ledger:
+        record(ledger, *[cdr(number * GRACE, srcduration=str(number)) for number in range(20, 30)])
+        assert check(ledger).found > 0
+        rebuild(ledger)
+        assert check(ledger).found == 0
+        assert len(tables(ledger)["calls"]) == 11
+
+
+def test_read_models_of_another_ledger_or_schema_are_refused_by_name_and_a_rebuild_mends_them(ledger: Ledger) -> None:
+    for change, named in (
+        ("schema = 99", "have schema 99, and this version"),
+        ("ledger = 'x'", "are those of ledger x"),
+    ):
+        tamper(ledger, f"UPDATE progress SET {change}")
+        with pytest.raises(ReadModelsUnfit, match=named):
+            follow(ledger)
+        with pytest.raises(ReadModelsUnfit, match=named):
+            check(ledger)
+        rebuild(ledger)
+        assert follow(ledger) == len(LOG)
+
+
+def test_read_models_that_are_gone_begin_anew(ledger: Ledger) -> None:
+    before = tables(ledger)
+    for path in Path(ledger.path).parent.glob("*.read-*"):
+        path.unlink()
+    assert follow(ledger) == len(LOG)
+    assert tables(ledger) == before
+
+
+def test_read_models_that_are_no_database_are_unavailable_by_name(ledger: Ledger) -> None:
+    path = path_of(ledger, generation_of(ledger))
+    for beside in path.parent.glob(path.name + "-*"):
+        beside.unlink()
+    path.write_bytes(b"somebody's text\n" * 999)
+    with pytest.raises(StoreUnavailable, match=r"ledger\.read-1\.db cannot be used now"):
+        ReadStore(path, ledger.id)
+
+
+# Given an event that cannot be projected
+
+
+@pytest.mark.parametrize(
+    ("topic", "state"),
+    [
+        (CallStatusRecorded.TOPIC, b"{"),
+        (CallStatusRecorded.TOPIC, b"{}"),
+        (CallStatusRecorded.TOPIC, msgspec.json.encode(GOOD).replace(b'"v":1', b'"v":2')),
+        (VoicemailRecorded.TOPIC, b"\xff"),
+        (VoicemailRecorded.TOPIC, b'{"v":2}'),
+        ("tringledger:from-a-later-version", msgspec.json.encode(GOOD)),
+    ],
+)
+def test_an_event_that_cannot_be_read_stops_with_its_position_and_is_never_skipped(
+    ledger: Ledger, topic: str, state: bytes
+) -> None:
+    before = tables(ledger)
+    bad = insert(ledger, topic, state)
+    for _ in range(2):
+        with pytest.raises(ProjectionStopped, match=f"the event at position {bad} cannot be projected"):
+            follow(ledger)
+    assert position(ledger) < bad
+    assert tables(ledger) == before
+    with pytest.raises(ProjectionStopped, match=f"position {bad}"):
+        rebuild(ledger)
+    assert (tables(ledger), generation_of(ledger)) == (before, 1)
+
+
+def test_an_event_whose_values_no_read_model_can_hold_stops_with_its_position(ledger: Ledger) -> None:
+    params = [("f", "tm"), ("type", "cdr"), ("srccharge", "much")]
+    bad = insert(ledger, "tringledger:cdr-recorded", msgspec.json.encode(msgspec.structs.replace(GOOD, params=params)))
+    with pytest.raises(ProjectionStopped, match=f"position {bad}"):
+        follow(ledger)
+
+
+def test_an_event_in_a_call_that_is_known_already_stops_with_its_own_position(ledger: Ledger) -> None:
+    bad = insert(ledger, CallStatusRecorded.TOPIC, b"{}", call_id((TAG, SRC), 1), 4)
+    with pytest.raises(ProjectionStopped, match=f"position {bad}"):
+        follow(ledger)
