@@ -1,5 +1,7 @@
 """The ledger's refusals, one small family, so that a caller can catch them all or one."""
 
+from eventsourcing.persistence import MapperDeserialisationError
+
 
 class LedgerError(Exception):
     """Something about the ledger was refused; the message says what, and what was expected."""
@@ -19,6 +21,10 @@ class NoLedger(LedgerError):
 
 class UnknownStore(LedgerError):
     """The store's address is of no kind that is known."""
+
+
+class UnknownShape(LedgerError, MapperDeserialisationError):
+    """A stored event is of a topic or shape that this version of tringledger does not know."""
 
 
 class StoreUnavailable(LedgerError):

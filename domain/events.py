@@ -9,8 +9,10 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from eventsourcing.utils import register_topic, resolve_topic
+
+from domain.errors import UnknownShape
 
 NAMESPACE = uuid5(NAMESPACE_DNS, "tringledger")
 
@@ -109,12 +111,12 @@ def notices_id(kind: str, subject: str = "") -> UUID:
 
 
 def decode_notice(state: bytes) -> Notice:
-    """Read a stored notice; raises MapperDeserialisationError for a shape that this program does not know."""
+    """Read a stored notice; raises UnknownShape for one that this program does not know."""
     try:
         return _decode(state)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         msg = f"a stored notice has a shape that this version of tringledger does not know: {error}"
-        raise MapperDeserialisationError(msg) from error
+        raise UnknownShape(msg) from error
 
 
 class NoticeMapper(Mapper[UUID]):
@@ -139,7 +141,7 @@ class NoticeMapper(Mapper[UUID]):
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> NoticeRecorded:
-        """Return the event that was stored; raises MapperDeserialisationError for a shape it does not know."""
+        """Return the event that was stored; raises UnknownShape for a shape it does not know."""
         event: type[NoticeRecorded] = resolve_topic(stored_event.topic)
         stream = stored_event.originator_id
         return event(

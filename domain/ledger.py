@@ -16,7 +16,7 @@ from eventsourcing.persistence import Mapper
 from eventsourcing.utils import Environment, EnvType
 
 from domain import correlation, notification, times
-from domain.answers import Answer, Quarantined
+from domain.answers import Answer
 from domain.correlation import Reach
 from domain.errors import LedgerError, NoLedger, SettingsDiffer
 from domain.events import Line, Notice, NoticeMapper, decode_notice, line_key
@@ -158,13 +158,8 @@ class Ledger(Application[UUID]):
     def reprocess(self, entry: QuarantineEntry) -> Answer:
         """Try a quarantined notice again, with its original received_at, now that the cause may be mended (SPEC 2)."""
         delivery = self.inspect(entry.raw, entry.received_at, REPROCESS)
-        problem = delivery.notification.problem()
-        if delivery.verdict is None or problem:
-            return Quarantined(entry.id, problem if delivery.verdict else None, is_new=False)
         with self.recording() as recording:
-            answer = recording.append(delivery.notification, delivery.verdict, REPROCESS)
-            recording.settle(entry.id, answer.position)
-            return answer
+            return recording.retake(entry.id, delivery)
 
     def head(self) -> int:
         """Return the position of the last event, or 0."""

@@ -55,13 +55,11 @@ class Recording:
     def _take(self, delivery: Delivery) -> Answer:
         if delivery.verdict is None:
             return self._refuse(delivery, None)
-        if not self.fitted and delivery.verdict.formula != OFF:
-            self._log.note(SIGNATURE_FITTED, times.iso(self._recorded_at))
-            self.fitted = True
+        self._note_fitted(delivery.verdict)
         problem = delivery.notification.problem()
         if problem:
             return self._refuse(delivery, problem)
-        return self.append(delivery.notification, delivery.verdict, delivery.source)
+        return self._append(delivery.notification, delivery.verdict, delivery.source)
 
     def _refuse(self, delivery: Delivery, problem: Problem | None) -> Quarantined | Unkept:
         received, authentic = delivery.notification, delivery.verdict is not None
@@ -78,10 +76,10 @@ class Recording:
                     f"the quarantine holds {most} notices and no signature has ever fitted: nothing is dropped until one"
                     " does; check the formula and the private key"
                 )
-            self._log.drop_oldest_unauthentic(1)
+            self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
         return Quarantined(self._log.quarantine(entry), problem, is_new=True)
 
-    def append(self, received: Notification, verdict: Verdict, source: str) -> Recorded | Duplicate:
+    def _append(self, received: Notification, verdict: Verdict, source: str) -> Recorded | Duplicate:
         """Make an authentic, well-formed notification an event, unless it is one already."""
         position = self._log.position + 1
         first = self._log.claim(received.key, position)
@@ -105,9 +103,23 @@ class Recording:
         self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
         return Recorded(position)
 
-    def settle(self, entry_id: int, position: int) -> None:
-        """Mark a quarantined notice as recorded at a position."""
-        self._log.settle(entry_id, position)
+    def retake(self, entry_id: int, delivery: Delivery) -> Recorded | Duplicate | Quarantined:
+        """Keep a quarantined notice where it belongs now; one that is still unfit stays, and is known as authentic."""
+        if delivery.verdict is None:
+            return Quarantined(entry_id, None, is_new=False)
+        self._note_fitted(delivery.verdict)
+        problem = delivery.notification.problem()
+        if problem:
+            self._log.judge(entry_id, str(problem))
+            return Quarantined(entry_id, problem, is_new=False)
+        answer = self._append(delivery.notification, delivery.verdict, delivery.source)
+        self._log.settle(entry_id, answer.position)
+        return answer
+
+    def _note_fitted(self, verdict: Verdict) -> None:
+        if not self.fitted and verdict.formula != OFF:
+            self._log.note(SIGNATURE_FITTED, times.iso(self._recorded_at))
+            self.fitted = True
 
     def _nonce_reused(self, values: dict[str, str], position: int) -> int:
         """Return the position of an event with the same ``r`` and other content, or 0."""

@@ -66,9 +66,10 @@ def zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=4096)
 def _hour(hour: int, zone_name: str) -> tuple[str, bool]:
     """Return the local day of an hour since the epoch, and whether all of that hour lies in it."""
-    first = moment(hour * 3600 * SECOND).astimezone(zone(zone_name)).date()
-    last = moment((hour + 1) * 3600 * SECOND - 1).astimezone(zone(zone_name)).date()
-    return first.isoformat(), first == last
+    first = moment(hour * 3600 * SECOND).astimezone(zone(zone_name))
+    last = moment((hour + 1) * 3600 * SECOND - 1).astimezone(zone(zone_name))
+    # Where clocks are changed within the hour, it may leave a day and come back to it.
+    return first.date().isoformat(), first.date() == last.date() and first.utcoffset() == last.utcoffset()
 
 
 def day(at: int, zone_name: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from domain import call as calls_fold
 from domain.call import Call
-from domain.errors import LedgerError
+from domain.errors import LedgerError, UnknownShape
 from domain.events import (
     CallStatusRecorded,
     CdrRecorded,
@@ -30,6 +30,7 @@ PAGE_SIZE = 4000
 ROWS_AT_ONCE = 400
 
 CALL_TOPICS = (CallStatusRecorded.TOPIC, CdrRecorded.TOPIC)
+NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 
 
 class ProjectionStopped(LedgerError):
@@ -65,8 +66,10 @@ class Page:
         """Add the rows of a notice that is no call's; one that no read model shows adds none."""
         try:
             notice = decode_notice(row.state)
-        except Exception as error:
+        except UnknownShape as error:
             raise _stopped(row, error) from error
+        if row.topic not in NO_CALL_TOPICS:
+            raise _stopped(row, f"its topic {row.topic!r} is not known")
         if row.topic == VoicemailRecorded.TOPIC:
             self.voicemails.append(notices.voicemail_row(row.position, notice))
         elif row.topic == ChannelDeletionRecorded.TOPIC:
@@ -97,7 +100,7 @@ def fold(rows: Iterable[LogRow]) -> Call:
     return call
 
 
-def _stopped(row: LogRow, error: Exception) -> ProjectionStopped:
+def _stopped(row: LogRow, error: object) -> ProjectionStopped:
     return ProjectionStopped(f"the event at position {row.position} cannot be projected: {error}")
 
 

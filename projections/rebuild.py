@@ -7,7 +7,7 @@ It ends at a cut position; from there the ordinary catch-up takes over.
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -70,12 +70,13 @@ def rebuild(ledger: Ledger, progress: Progress = _silent) -> Report:
 
     ``progress`` is told how many of how many events are done. Raises RebuildRunning, ProjectionStopped.
     """
-    generation = generation_of(ledger)
-    with _build(ledger, ledger.head(), progress) as fresh:
-        report = _compare_with_live(ledger, fresh)
-        with ledger.store.writing() as log:
-            log.note(GENERATION, str(generation + 1))
-    remove(path_of(ledger, generation))
+    with _only_one(ledger):
+        generation = generation_of(ledger)
+        with _build(ledger, generation + 1, ledger.head(), progress) as fresh:
+            report = _compare_with_live(ledger, fresh)
+            with ledger.store.writing() as log:
+                log.note(GENERATION, str(generation + 1))
+        remove(path_of(ledger, generation))
     return report
 
 
@@ -84,56 +85,48 @@ def check(ledger: Ledger, progress: Progress = _silent, *, catch_up_first: bool 
 
     Raises RebuildRunning, ProjectionStopped, and ReadModelsUnfit where there is nothing to compare with.
     """
-    live = open_current(ledger)
-    try:
+    with _only_one(ledger), closing(open_current(ledger)) as live:
         if catch_up_first:
             catch_up(ledger, live)
         with live.reading() as connection:
             cut = live.position(connection, ledger.head)
-        with _build(ledger, cut, progress) as fresh:
+        with _build(ledger, generation_of(ledger) + 1, cut, progress) as fresh:
             report = _compare(ledger, live, fresh)
         remove(fresh.path)
-    finally:
-        live.close()
     return report
 
 
 def _compare_with_live(ledger: Ledger, fresh: ReadStore) -> Report:
-    live = open_current(ledger)
-    try:
-        catch_up(ledger, live)
-        return _compare(ledger, live, fresh)
-    except ReadModelsUnfit:
-        return Report([], 0, 0)
-    finally:
-        live.close()
+    with closing(open_current(ledger)) as live:
+        try:
+            catch_up(ledger, live)
+            return _compare(ledger, live, fresh)
+        except ReadModelsUnfit:
+            return Report([], 0, 0)
 
 
 @contextmanager
-def _build(ledger: Ledger, cut: int, progress: Progress) -> Iterator[ReadStore]:
-    """Build the next generation up to a position, while no other rebuild of this ledger does."""
-    path = path_of(ledger, generation_of(ledger) + 1)
-    with _only_one(path.with_name(f"{Path(ledger.path).stem}.rebuild.lock")):
-        remove(path)
-        store = ReadStore(path, ledger.id, building=True)
-        with store.writing() as connection:
+def _build(ledger: Ledger, generation: int, cut: int, progress: Progress) -> Iterator[ReadStore]:
+    """Build a generation up to a position; on any failure nothing of it is left."""
+    path = path_of(ledger, generation)
+    remove(path)  # What a rebuild that was killed has left.
+    try:
+        with closing(ReadStore(path, ledger.id, building=True)) as store, store.writing() as connection:
             _fill(connection, ledger, cut, progress)
             store.move_to(connection, cut)
-        store.close()
         _sync(path)
-        fresh = ReadStore(path, ledger.id)
-        try:
+        with closing(ReadStore(path, ledger.id)) as fresh:
             yield fresh
-        except BaseException:
-            remove(path)
-            raise
-        finally:
-            fresh.close()
+    except BaseException:
+        remove(path)
+        raise
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold a lock that goes with the process, however it ends."""
+def _only_one(ledger: Ledger) -> Iterator[None]:
+    """Keep other rebuilds of this ledger out; the lock goes with the process, however it ends."""
+    log = Path(ledger.path)
+    path = log.with_name(f"{log.stem}.rebuild.lock")
     with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

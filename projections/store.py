@@ -15,13 +15,14 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import LedgerError, StoreUnavailable
 from domain.ledger import Ledger
+from domain.log.sqlite import prepare
 from projections.tables import METADATA, PROGRESS, SCHEMA
 
 GENERATION = "read_models"
 LOCK_TIMEOUT_SECONDS = 30
 
 # A read model that loses its last second in a power cut catches it up again: its commits need not wait for the disk.
-LIVE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"
+LIVE = "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"
 BUILDING = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
 
 
@@ -101,7 +102,10 @@ def _engine(path: Path, pragmas: str) -> Engine:
     def _prepare(connection: Any, _record: Any) -> None:
         # Transactions are begun by hand: a writer must lock before it reads.
         connection.isolation_level = None
-        connection.executescript(pragmas)
+        if pragmas == BUILDING:
+            connection.executescript(pragmas)
+        else:
+            prepare(connection, pragmas)
 
     return engine
 

@@ -100,6 +100,9 @@ class Writing(Protocol):
     def drop_oldest_unauthentic(self, count: int) -> None:
         """Make room by forgetting the oldest notices with a wrong signature."""
 
+    def judge(self, entry_id: int, reason: str) -> None:
+        """Note that a quarantined notice is authentic after all, and what is wrong with it."""
+
     def settle(self, entry_id: int, position: int) -> None:
         """Mark a quarantined notice as recorded at a position."""
 

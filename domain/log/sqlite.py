@@ -7,7 +7,9 @@ implicit row id may change when SQLite rewrites the file), and the transaction, 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -49,10 +51,11 @@ SCHEMA = (
 EVENT = "position, originator_id, originator_version, topic, state"
 STREAMS_AT_ONCE = 400
 LOCK_TIMEOUT_SECONDS = 15
+RETRY_PAUSE = timedelta(milliseconds=10)
 
 # A commit that finds 4,000 pages waiting in the write-ahead log moves them into the file; `tidy` leaves it little to do.
 PRAGMAS = """
-    PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;
+    PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;
     PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864
 """
 
@@ -73,8 +76,24 @@ class _Pool(SQLiteConnectionPool):
             timeout=LOCK_TIMEOUT_SECONDS,
             cached_statements=256,
         )
-        connection.executescript(PRAGMAS)
+        prepare(connection, PRAGMAS)
         return SQLiteConnection(connection, self.max_age)
+
+
+def prepare(connection: sqlite3.Connection, pragmas: str) -> None:
+    """Put a new connection's file into write-ahead mode, and set the rest.
+
+    Entering that mode needs the file for itself and, unlike all else, does not wait for the lock's timeout.
+    """
+    until = monotonic() + LOCK_TIMEOUT_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if monotonic() > until:
+                raise
+            sleep(RETRY_PAUSE.total_seconds())
+    connection.executescript(pragmas)
 
 
 class SQLiteLog(SQLiteApplicationRecorder):

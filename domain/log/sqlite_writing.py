@@ -184,5 +184,8 @@ class SQLiteWriting:
         )
         self._unauthentic = None if self._unauthentic is None else self._unauthentic - self._cursor.rowcount
 
+    def judge(self, entry_id: int, reason: str) -> None:  # noqa: D102
+        self._cursor.execute("UPDATE quarantine SET authentic = 1, reason = ? WHERE id = ?", (reason, entry_id))
+
     def settle(self, entry_id: int, position: int) -> None:  # noqa: D102
         self._cursor.execute("UPDATE quarantine SET position = ? WHERE id = ?", (position, entry_id))

@@ -295,11 +295,10 @@ def test_a_check_throws_its_build_away_before_another_may_begin_its_own(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built, removed = path_of(ledger, generation_of(ledger) + 1), rebuilding.remove
-    lock = built.with_name("ledger.rebuild.lock")
     free: list[bool] = []
 
     def remove(path: Path) -> None:
-        with suppress(RebuildRunning), rebuilding._only_one(lock):
+        with suppress(RebuildRunning), rebuilding._only_one(ledger):
             free.append(path == built)
         removed(path)
 
