@@ -1,76 +1,148 @@
-"""The follower: a thread that keeps the read models within a second of the log while the service runs.
+"""The follower: a process of its own that keeps the read models within a second of the log while the service runs.
 
-It polls, so a lost wake-up cannot stall it. What stops it is said loudly in the log and on ``/health``; it then tries
-again, since a rebuild elsewhere or a freed disk may have mended the cause.
+A process, because a thread would fight the callbacks over the interpreter's lock: a third of them were lost to that. It
+polls, so a lost wake-up cannot stall it. What stops it is said loudly, in the service's log and on ``/health``; it then
+tries again, since a rebuild elsewhere or a freed disk may have mended the cause. It ends with the service, however that ends.
 """
 
 import logging
-from threading import Event, Thread
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from threading import Event, Lock, Thread
+
+import msgspec
 
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.catch_up import catch_up
 from projections.store import ReadStore, generation_of, open_current, path_of
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.3
 RETRY_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 
 
-class Follower:
-    """Keeps a ledger's current read models caught up, and knows how far they are."""
+class State(msgspec.Struct, frozen=True):
+    """How far the read models are, and what stops them (empty: nothing)."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Take the ledger; nothing is opened before ``start``."""
-        self._ledger = ledger
-        self._stop = Event()
+    position: int = 0
+    failure: str = ""
+
+
+class Follower:
+    """Starts the process, starts it again should it end, and knows what it last said."""
+
+    def __init__(self, url: str) -> None:
+        """Take the address of a ledger that exists."""
+        self._url = url
+        self._stopping = Event()
+        self._starting = Lock()
+        self._child: subprocess.Popen[bytes] | None = None
         self._thread = Thread(target=self._run, name="follower", daemon=True)
-        self._store: ReadStore | None = None
-        self.position = 0
-        self.failure = ""
+        self.state = State()
 
     def start(self) -> None:
         """Begin to follow."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, after the page at hand."""
-        self._stop.set()
+        """End the process, after the page at hand."""
+        self._stopping.set()
+        with self._starting:
+            if self._child and self._child.stdin:
+                self._child.stdin.close()
         self._thread.join()
-        self._close()
 
     def _run(self) -> None:
-        while not self._stop.wait(RETRY_SECONDS if self.failure else POLL_SECONDS):
-            try:
-                self._step()
-            except LedgerError as error:
-                self._note(str(error))
-                self._close()
-            except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
-                _log.exception("the read models stand still")
-                self._note(repr(error))
-                self._close()
-            else:
-                self._note("")
+        while not self._stopping.is_set():
+            for said in self._said():
+                self._note(msgspec.json.decode(said, type=State))
+            if not self._stopping.is_set():
+                self._note(State(self.state.position, "the follower has ended; it is started again"))
+                self._stopping.wait(RETRY_SECONDS)
 
-    def _step(self) -> None:
+    def _said(self) -> Iterator[bytes]:
+        """Start the process and yield the lines that it writes, until it ends."""
+        command = [sys.executable, "-m", __spec__.name, self._url]
+        with self._starting:
+            if self._stopping.is_set():
+                return
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - it is us
+        assert self._child.stdout
+        with self._child.stdout as lines:
+            yield from lines
+        self._child.wait()
+
+    def _note(self, state: State) -> None:
+        if state.failure and state.failure != self.state.failure:
+            _log.error("the read models stand still: %s", state.failure)
+        elif self.state.failure and not state.failure:
+            _log.info("the read models follow again, at position %d", state.position)
+        self.state = state
+
+
+class Following:
+    """What the process does: look at the log again and again, and apply what is new."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Take the ledger."""
+        self._ledger = ledger
+        self._store: ReadStore | None = None
+        self._position = 0
+
+    def look(self) -> State:
+        """Catch up with the log as of now, and return how that went."""
+        try:
+            self._catch_up()
+        except LedgerError as error:
+            return self._failed(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
+            return self._failed(repr(error))
+        return State(self._position)
+
+    def _catch_up(self) -> None:
         if self._store and self._store.path != path_of(self._ledger, generation_of(self._ledger)):
-            self._close()  # A rebuild has swapped.
+            self.close()  # A rebuild has swapped.
         self._store = self._store or open_current(self._ledger)
         position = catch_up(self._ledger, self._store)
-        if position != self.position:
+        if position != self._position:
             self._ledger.store.tidy()
-        self.position = position
+        self._position = position
 
-    def _note(self, failure: str) -> None:
-        if failure and failure != self.failure:
-            _log.error("the read models stand still: %s", failure)
-        elif self.failure and not failure:
-            _log.info("the read models follow again, at position %d", self.position)
-        self.failure = failure
+    def _failed(self, failure: str) -> State:
+        self.close()
+        return State(self._position, failure)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the read models."""
         if self._store:
             self._store.close()
             self._store = None
+
+
+def _wait_for_end(stopping: Event) -> None:
+    sys.stdin.buffer.read()
+    stopping.set()
+
+
+def main(url: str) -> None:
+    """Follow until stdin ends, which it does with the service, and write each new state to stdout as a line of JSON."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us.
+    stopping = Event()
+    Thread(target=_wait_for_end, args=[stopping], daemon=True).start()
+    state = State()
+    with Ledger(url) as ledger:
+        following = Following(ledger)
+        while not stopping.wait(RETRY_SECONDS if state.failure else POLL_SECONDS):
+            before, state = state, following.look()
+            if state != before:
+                sys.stdout.buffer.write(msgspec.json.encode(state) + b"\n")
+                sys.stdout.buffer.flush()
+        following.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

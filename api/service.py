@@ -49,7 +49,7 @@ class Service:
         self.settings = settings
         self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=True, clock=clock)
         self.intake = Intake(self.ledger.recording, settings.queue_max)
-        self.follower = Follower(self.ledger)
+        self.follower = Follower(self.ledger.url)
         self.notify = Notify(self.ledger, self.intake, clock)
         self.app = App(settings.notify_path, self.notify, [Route("/health", self.health)], self._lifespan)
 
@@ -87,11 +87,12 @@ class Service:
         except StoreUnavailable as error:
             return JSONResponse({"status": "failing", "failure": str(error)}, 503)
         failure = self.intake.failing()
-        status = "failing" if failure else "degraded" if self.follower.failure else "ok"
+        following = self.follower.state
+        status = "failing" if failure else "degraded" if following.failure else "ok"
         models = {
-            "position": self.follower.position,
-            "lag": head - self.follower.position,
-            "failure": self.follower.failure or None,
+            "position": following.position,
+            "lag": max(head - following.position, 0),
+            "failure": following.failure or None,
         }
         content = {
             "status": status,
