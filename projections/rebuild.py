@@ -5,7 +5,6 @@ It ends at a cut position; from there the ordinary catch-up takes over.
 """
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import chain, groupby
@@ -23,6 +22,7 @@ from projections.catch_up import CALL_TOPICS, Page, catch_up, fold
 from projections.rows import Row
 from projections.store import GENERATION, ReadModelsUnfit, ReadStore, generation_of, open_current, path_of, remove
 from projections.tables import READ_MODELS, Kind, kind
+from projections.whole_file import sync
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
 ROWS_AT_ONCE = 1000
@@ -114,7 +114,7 @@ def _build(ledger: Ledger, generation: int, cut: int, progress: Progress) -> Ite
         with closing(ReadStore(path, ledger.id, building=True)) as store, store.writing() as connection:
             _fill(connection, ledger, cut, progress)
             store.move_to(connection, cut)
-        _sync(path)
+        sync(path)  # It was written without waiting for the disk, and is about to be relied on.
         with closing(ReadStore(path, ledger.id)) as fresh:
             yield fresh
     except BaseException:
@@ -134,15 +134,6 @@ def _only_one(ledger: Ledger) -> Iterator[None]:
             msg = f"another rebuild is running (it holds {path})"
             raise RebuildRunning(msg) from None
         yield
-
-
-def _sync(path: Path) -> None:
-    """Put a build, which was written without waiting for the disk, safely there before anyone relies on it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress) -> None:

@@ -37,11 +37,12 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_names(target.parent)
+    sync(target.parent)
 
 
-def _sync_names(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Put a file's content, or a directory's names, safely on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
