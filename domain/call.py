@@ -71,7 +71,8 @@ class Call:
 
     def apply(self, position: int, notice: Notice) -> None:
         """Take in the next event of the stream, at this position of the log."""
-        said = call_notice.read(notice.params, notice.received_at)
+        values = dict(notice.params)
+        said = call_notice.read(values, notice.received_at)
         self.first = self.first or (position, said.at)
         self._flag(position, notice, said)
         self._note_times(said)
@@ -80,8 +81,7 @@ class Call:
         if said.digits:
             self.inputs.append((said.at, position, said.digits))
         if said.numbers is not None and self.cdr is None:
-            src = dict(notice.params).get("src", "")
-            self.cdr = Cdr(position, said.at, src, said.status, said.numbers)
+            self.cdr = Cdr(position, said.at, values.get("src", ""), said.status, said.numbers)
         self.head.apply(said)
         if not self.contradicted and self._is_contradictory():
             self.contradicted = (position, said.at)

@@ -1,6 +1,6 @@
 """What one notice says about its call, typed: the form in which correlation and the call's fold read it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -31,9 +31,8 @@ class CallNotice(msgspec.Struct, frozen=True, gc=False):
         return (self.tag, None if correlation == "tag" else self.src)
 
 
-def read(params: Sequence[tuple[str, str]], at: int) -> CallNotice:
+def read(values: Mapping[str, str], at: int) -> CallNotice:
     """Read the parameters of a ``callstatus`` or ``cdr`` that was received at ``at``; empty numbers are absent."""
-    values = dict(params)
     status = values.get("status", "")
     is_cdr = values.get("type") == "cdr"
     return CallNotice(
@@ -52,7 +51,7 @@ def normalised(src: str) -> str:
     return src if src.isalnum() else src.translate(_STRIPPED).removeprefix("+")
 
 
-def _numbers(values: dict[str, str]) -> Numbers:
+def _numbers(values: Mapping[str, str]) -> Numbers:
     src, dest = (int(text) if (text := values.get(name)) else None for name in DURATIONS)
     charges = [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
     return (src, dest, charges[0], charges[1], charges[2], charges[3])

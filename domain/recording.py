@@ -1,6 +1,7 @@
 """One transaction's decisions: each delivery becomes an event, a duplicate, or an entry of the quarantine (SPEC 2, 4, 6)."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -8,7 +9,6 @@ from eventsourcing.persistence import Mapper
 
 from domain import call_notice, correlation, times
 from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept
-from domain.call_notice import CallNotice
 from domain.correlation import Head, Reach
 from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, call_id, line_key, notices_id
 from domain.log import QuarantineEntry, Writing
@@ -33,6 +33,14 @@ class Rules(msgspec.Struct, frozen=True):
     correlation: str
     reach: Reach
     quarantine_max: int
+
+
+class Placed(NamedTuple):
+    """Where a notice belongs: its line, its call with the notice applied, and the rule of SPEC 6 that said so."""
+
+    line: Line
+    head: Head
+    rule: int
 
 
 class Recording:
@@ -86,22 +94,40 @@ class Recording:
         if first:
             return Duplicate(first)
         values = dict(received.pairs)
-        notice = Notice(
-            v=1,
-            received_at=received.received_at,
-            recorded_at=self._recorded_at,
-            source=source,
-            formula=verdict.formula,
-            key=verdict.key,
-            params=received.pairs,
-            nonce_reused=self._nonce_reused(values, position) if verdict.formula in COVERS_ONLY_R else 0,
-        )
         kind = values.get("type", "")
-        if kind in CALL_TYPES:
-            return self._append_to_call(kind, notice)
+        placed = self._place(values, received.received_at) if kind in CALL_TYPES else None
+        notice = Notice(
+            1,
+            received.received_at,
+            self._recorded_at,
+            source,
+            verdict.formula,
+            verdict.key,
+            received.pairs,
+            placed.line if placed else None,
+            placed.head.ordinal if placed else 0,
+            placed.rule if placed else 0,
+            self._nonce_reused(values, position) if verdict.formula in COVERS_ONLY_R else 0,
+        )
+        if placed:
+            stream = call_id(placed.line, placed.head.ordinal)
+            self._store(EVENTS[kind], stream, placed.head.events, notice)
+            return Recorded(position, str(stream))
         stream = _stream_of_no_call(kind, values)
         self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
         return Recorded(position)
+
+    def _place(self, values: dict[str, str], at: int) -> Placed:
+        """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
+        said = call_notice.read(values, at)
+        line = said.line(self._rules.correlation)
+        key = line_key(line)
+        rule, head = correlation.place(said, self._log.calls(key), self._rules.reach)
+        if head is None:
+            head = Head(self._log.last_ordinal(key) + 1, at, at)
+        head.apply(said)
+        self._log.put_call(key, head)
+        return Placed(line, head, rule)
 
     def retake(self, entry_id: int, delivery: Delivery) -> Recorded | Duplicate | Quarantined:
         """Keep a quarantined notice where it belongs now; one that is still unfit stays, and is known as authentic."""
@@ -125,25 +151,6 @@ class Recording:
         """Return the position of an event with the same ``r`` and other content, or 0."""
         content = delivery_key([(name, value) for name, value in values.items() if name != "sig"])
         return self._log.claim_nonce(values["r"], content, position)
-
-    def _append_to_call(self, kind: str, notice: Notice) -> Recorded:
-        said = call_notice.read(notice.params, notice.received_at)
-        line = said.line(self._rules.correlation)
-        rule, head = self._place(line, said)
-        stream = call_id(line, head.ordinal)
-        placed = msgspec.structs.replace(notice, line=line, ordinal=head.ordinal, rule=rule)
-        self._store(EVENTS[kind], stream, head.events, placed)
-        return Recorded(self._log.position, str(stream))
-
-    def _place(self, line: Line, said: CallNotice) -> tuple[int, Head]:
-        """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
-        key = line_key(line)
-        rule, head = correlation.place(said, self._log.calls(key), self._rules.reach)
-        if head is None:
-            head = Head(self._log.last_ordinal(key) + 1, said.at, said.at)
-        head.apply(said)
-        self._log.put_call(key, head)
-        return rule, head
 
     def _store(self, event: type, stream: UUID, version: int, notice: Notice) -> None:
         self._log.append(self._mapper.to_stored_event(event(stream, version, notice)))

@@ -146,5 +146,5 @@ class CallsProjection(Projection[CallsView]):
     @process_event.register(CallStatusRecorded)
     @process_event.register(CdrRecorded)
     def _(self, domain_event: CallStatusRecorded | CdrRecorded, tracking: Tracking) -> None:
-        said = read(domain_event.notice.params, domain_event.notice.received_at)
+        said = read(dict(domain_event.notice.params), domain_event.notice.received_at)
         self.view.apply(domain_event.originator_id, said, tracking)

@@ -34,7 +34,7 @@ class Line:
 
     def hears(self, notice: Said) -> tuple[int, int]:
         """Take the next notice; return the rule that placed it, and the ordinal of its call."""
-        said = call_notice.read(notice.pairs, notice.at)
+        said = call_notice.read(dict(notice.pairs), notice.at)
         rule, head = place(said, self, self._reach)
         if head is None:
             head = Head(len(self._heads) + 1, said.at, said.at)
@@ -325,9 +325,9 @@ def test_the_default_grace_is_300_seconds_and_the_default_max_age_a_day() -> Non
 @pytest.mark.parametrize(("by", "line"), [("tag-src", ("sales", "18585550001")), ("tag", ("sales", None))])
 def test_the_line_is_tag_and_number_or_the_tag_alone(by: str, line: tuple[str, str | None]) -> None:
     notice = status("SRCANSWERED", src="+1 (858) 555-0001")
-    assert call_notice.read(notice.pairs, START).line(by) == line
+    assert call_notice.read(dict(notice.pairs), START).line(by) == line
 
 
 def test_a_missing_tag_or_number_is_an_empty_one() -> None:
     notice = status("SRCANSWERED", tag=None, src=None)
-    assert call_notice.read(notice.pairs, START).line("tag-src") == ("", "")
+    assert call_notice.read(dict(notice.pairs), START).line("tag-src") == ("", "")
