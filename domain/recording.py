@@ -121,12 +121,12 @@ class Recording:
         """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
         said = call_notice.read(values, at)
         line = said.line(self._rules.correlation)
-        key = line_key(line)
-        rule, head = correlation.place(said, self._log.calls(key), self._rules.reach)
+        calls = self._log.calls(line_key(line))
+        rule, head = correlation.place(said, calls, self._rules.reach)
         if head is None:
-            head = Head(self._log.last_ordinal(key) + 1, at, at)
+            head = Head(calls.last_ordinal() + 1, at, at)
         head.apply(said)
-        self._log.put_call(key, head)
+        calls.put(head)
         return Placed(line, head, rule)
 
     def retake(self, entry_id: int, delivery: Delivery) -> Recorded | Duplicate | Quarantined:

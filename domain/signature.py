@@ -6,7 +6,6 @@ TringMe's page names ``sig`` and ``r`` and gives no formula, so the formula is a
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 
 import msgspec
 
@@ -26,9 +25,13 @@ def _bytes(text: str) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-def _text(pairs: Pairs, separator: bytes) -> bytes:
-    signed = sorted([(_bytes(name), _bytes(value)) for name, value in pairs if name != "sig"], key=itemgetter(0))
-    return separator.join([b"%b=%b" % pair for pair in signed])
+def _name(pair: tuple[str, str]) -> bytes:
+    return _bytes(pair[0])
+
+
+def _text(pairs: Pairs, separator: str) -> bytes:
+    signed = sorted([pair for pair in pairs if pair[0] != "sig"], key=_name)
+    return _bytes(separator.join([f"{name}={value}" for name, value in signed]))
 
 
 def _r(pairs: Pairs) -> bytes | None:
@@ -40,7 +43,7 @@ def _md5(data: bytes) -> str:
 
 
 def _md5_params(pairs: Pairs, key: bytes) -> str:
-    return _md5(_text(pairs, b"") + key)
+    return _md5(_text(pairs, "") + key)
 
 
 def _md5_r_key(pairs: Pairs, key: bytes) -> str | None:
@@ -54,7 +57,7 @@ def _md5_key_r(pairs: Pairs, key: bytes) -> str | None:
 
 
 def _hmac_sha256_params(pairs: Pairs, key: bytes) -> str:
-    return hmac.digest(key, _text(pairs, b"&"), "sha256").hex()
+    return hmac.digest(key, _text(pairs, "&"), "sha256").hex()
 
 
 FORMULAS: dict[str, Callable[[Pairs, bytes], str | None]] = {

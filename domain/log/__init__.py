@@ -52,6 +52,16 @@ class QuarantineEntry(NamedTuple):
     position: int
 
 
+class LineCalls(Calls, Protocol):
+    """The calls of a line within a transaction, which may add to them."""
+
+    def last_ordinal(self) -> int:
+        """Return the highest ordinal of the line, or 0."""
+
+    def put(self, head: Head) -> None:
+        """Keep what correlation knows of a call."""
+
+
 class Writing(Protocol):
     """One transaction on the log: nobody else writes until it ends, and all of it is kept or nothing."""
 
@@ -64,14 +74,8 @@ class Writing(Protocol):
     def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:
         """Note that ``r`` was used for a content; return 0, or the first position that used it for another."""
 
-    def calls(self, line: str) -> Calls:
+    def calls(self, line: str) -> LineCalls:
         """Return the calls of a line."""
-
-    def last_ordinal(self, line: str) -> int:
-        """Return the highest ordinal of a line, or 0."""
-
-    def put_call(self, line: str, head: Head) -> None:
-        """Keep what correlation knows of a call."""
 
     def last_version(self, stream: UUID) -> int:
         """Return how many events a stream has."""
@@ -80,7 +84,7 @@ class Writing(Protocol):
         """Put an event at the next position."""
 
     def flush(self) -> None:
-        """Hand the appended events to the store; done at the end of the transaction in any case."""
+        """Hand what was gathered to the store; done at the end of the transaction in any case."""
 
     def note(self, name: str, value: str) -> None:
         """Write one of the ledger's own facts."""

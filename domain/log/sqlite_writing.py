@@ -33,6 +33,8 @@ _TOUCHING = " UNION ALL ".join(
     f" AND first_at BETWEEN ?2 - {longest} AND ?3 AND last_at >= ?2"
     for span, longest in enumerate((*SPANS, UNBOUNDED))
 )
+_LAST_ORDINAL = "SELECT max(ordinal) FROM line_calls WHERE line = ?"
+_PUT_CALL = "INSERT OR REPLACE INTO line_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _encode = msgspec.json.encode
 _decode_numbers = msgspec.json.Decoder(
     tuple[int | None, int | None, int | None, int | None, int | None, int | None]
@@ -57,30 +59,89 @@ def _head(row: Sequence[Any]) -> Head:
     )
 
 
+def _row(line: str, head: Head) -> tuple[object, ...]:
+    return (
+        line,
+        head.ordinal,
+        head.first_at,
+        head.last_at,
+        head.opening,
+        " ".join(head.outcomes),
+        None if head.cdr is None else _encode(head.cdr).decode(),
+        head.cdr_status,
+        head.events,
+        _span_class(head),
+    )
+
+
 class _LineCalls:
-    """The calls of one line, as SPEC 6 looks for them."""
+    """The calls of one line during one transaction, as SPEC 6 looks for them.
+
+    Most notices concern the call that began last. It is read once, and a call is written once for all its notices of
+    the transaction: before the next search in the table, which must find it, or at the end.
+    """
 
     def __init__(self, cursor: sqlite3.Cursor, line: str) -> None:
         self._cursor = cursor
         self._line = line
+        self._unwritten: dict[int, Head] = {}
+        self._find_latest()
+
+    def _find_latest(self) -> None:
+        self.write()
+        self._latest = self._began_last_in_table(UNBOUNDED)
+        self._latest_first_at = self._latest.first_at if self._latest else 0
 
     def began_last(self, before: int) -> Head | None:
+        if self._latest is None or self._latest.first_at <= before:
+            return self._latest
+        self.write()
+        return self._began_last_in_table(before)
+
+    def _began_last_in_table(self, before: int) -> Head | None:
         rows = self._cursor.execute(_BEGAN_LAST, (self._line, before)).fetchall()
         return _head(max(rows, key=lambda row: (row[1], row[0]))) if rows else None
 
     def touching(self, start: int, end: int) -> Iterable[Head]:
+        if self._latest is None:
+            return []
+        self.write()
         rows = self._cursor.execute(_TOUCHING, (self._line, start, end)).fetchall()
         return [_head(row) for row in sorted(rows)]
 
+    def last_ordinal(self) -> int:
+        if self._latest is None:
+            return 0
+        self.write()
+        last: int = self._cursor.execute(_LAST_ORDINAL, (self._line,)).fetchone()[0]
+        return last
+
+    def put(self, head: Head) -> None:
+        self._unwritten[head.ordinal] = head
+        latest = self._latest
+        if latest and latest.ordinal == head.ordinal:
+            self._latest = head
+            if head.first_at < self._latest_first_at:
+                self._find_latest()  # It began earlier than was known, and so perhaps before another.
+        elif latest is None or (head.first_at, head.ordinal) > (latest.first_at, latest.ordinal):
+            self._latest, self._latest_first_at = head, head.first_at
+
+    def write(self) -> None:
+        """Put the calls that have changed into the table."""
+        if self._unwritten:
+            self._cursor.executemany(_PUT_CALL, [_row(self._line, head) for head in self._unwritten.values()])
+            self._unwritten.clear()
+
 
 class SQLiteWriting:
-    """See Writing. Events are gathered and inserted at the end, all else at once, since the next decision reads it."""
+    """See Writing. Events and calls are gathered and written late, all else at once, since the next decision reads it."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         """Take a cursor in a transaction that holds the write lock."""
         self._cursor = cursor
         self._pending: list[tuple[int, str, int, str, bytes]] = []
         self._versions: dict[UUID, int] = {}
+        self._lines: dict[str, _LineCalls] = {}
         self._unauthentic: int | None = None  # Counted once: a flood of them must not count again for each.
         self.position = self.recorded_at = 0
         for position, state in cursor.execute(LAST_EVENT):
@@ -102,27 +163,9 @@ class SQLiteWriting:
         return self._one("SELECT min(position) FROM nonces WHERE nonce = ? AND content <> ?", (nonce, content)) or 0
 
     def calls(self, line: str) -> _LineCalls:  # noqa: D102
-        return _LineCalls(self._cursor, line)
-
-    def last_ordinal(self, line: str) -> int:  # noqa: D102
-        return self._one("SELECT max(ordinal) FROM line_calls WHERE line = ?", (line,)) or 0
-
-    def put_call(self, line: str, head: Head) -> None:  # noqa: D102
-        self._cursor.execute(
-            "INSERT OR REPLACE INTO line_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                line,
-                head.ordinal,
-                head.first_at,
-                head.last_at,
-                head.opening,
-                " ".join(head.outcomes),
-                None if head.cdr is None else _encode(head.cdr).decode(),
-                head.cdr_status,
-                head.events,
-                _span_class(head),
-            ),
-        )
+        if line not in self._lines:
+            self._lines[line] = _LineCalls(self._cursor, line)
+        return self._lines[line]
 
     def last_version(self, stream: UUID) -> int:  # noqa: D102
         if stream not in self._versions:
@@ -139,9 +182,11 @@ class SQLiteWriting:
         )
 
     def flush(self) -> None:
-        """Insert the events gathered so far."""
+        """Write the events and calls gathered so far."""
         self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?)", self._pending)
         self._pending.clear()
+        for calls in self._lines.values():
+            calls.write()
 
     def note(self, name: str, value: str) -> None:  # noqa: D102
         self._cursor.execute("INSERT OR REPLACE INTO ledger VALUES (?, ?)", (name, value))
