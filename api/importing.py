@@ -15,7 +15,7 @@ from domain.ledger import Ledger
 from domain.notification import SIZE_MAX_BYTES
 from domain.recording import Delivery
 
-BATCH_SIZE = 1000
+BATCH_SIZE = 2000
 LINE_MAX_BYTES = 1024 * 1024
 
 

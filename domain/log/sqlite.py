@@ -53,10 +53,10 @@ STREAMS_AT_ONCE = 400
 LOCK_TIMEOUT_SECONDS = 15
 RETRY_PAUSE = timedelta(milliseconds=10)
 
-# A commit that finds 4,000 pages waiting in the write-ahead log moves them into the file; `tidy` leaves it little to do.
+# A commit that finds 8,000 pages waiting in the write-ahead log moves them into the file; `tidy` leaves it little to do.
 PRAGMAS = """
     PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;
-    PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864
+    PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864
 """
 
 
