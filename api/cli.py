@@ -22,7 +22,7 @@ from projections.rebuild import RebuildRunning
 from projections.selection import SelectionError
 from projections.whole_file import NotWritten
 
-FINDING, USAGE, UNAVAILABLE = 1, 2, 3
+FINDING, USAGE, UNAVAILABLE, INTERRUPTED = 1, 2, 3, 130
 EXIT_CODES: dict[type[LedgerError], int] = {
     StoreUnavailable: UNAVAILABLE,
     NoLedger: UNAVAILABLE,
@@ -41,6 +41,9 @@ class _Group(click.Group):
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
+        except KeyboardInterrupt:
+            click.echo("tringledger: interrupted; what was recorded is kept", err=True)
+            context.exit(INTERRUPTED)
         except LedgerError as error:
             click.echo(f"tringledger: {error}", err=True)
             code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FINDING)

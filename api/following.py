@@ -58,19 +58,27 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for said in self._said():
-                self._note(msgspec.json.decode(said, type=State))
+            failure = "the follower has ended; it is started again"
+            try:
+                for said in self._said():
+                    self._note(msgspec.json.decode(said, type=State))
+            except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
+                failure = f"the follower cannot be followed: {error!r}"
             if not self._stopping.is_set():
-                self._note(State(self.state.position, "the follower has ended; it is started again"))
+                self._note(State(self.state.position, failure))
                 self._stopping.wait(RETRY_SECONDS)
 
     def _said(self) -> Iterator[bytes]:
         """Start the process and yield the lines that it writes, until it ends."""
-        command = [sys.executable, "-m", __spec__.name, self._url]
+        # -P: whatever lies in the directory from which the service was started must not be taken for our modules.
+        command = [sys.executable, "-P", "-m", __spec__.name, self._url]
         with self._starting:
             if self._stopping.is_set():
                 return
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - it is us
+            # In a session of its own: Ctrl-C is for the service, which then ends it.
+            self._child = subprocess.Popen(  # noqa: S603 - it is us
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
         assert self._child.stdout
         with self._child.stdout as lines:
             yield from lines
@@ -104,8 +112,9 @@ class Following:
         return State(self._position)
 
     def _catch_up(self) -> None:
-        if self._store and self._store.path != path_of(self._ledger, generation_of(self._ledger)):
-            self.close()  # A rebuild has swapped.
+        current = path_of(self._ledger, generation_of(self._ledger))
+        if self._store and not (self._store.path == current and self._store.is_in_place()):
+            self.close()  # A rebuild has swapped, or somebody has deleted the file.
         self._store = self._store or open_current(self._ledger)
         position = catch_up(self._ledger, self._store)
         if position != self._position:

@@ -14,6 +14,7 @@ from domain.log import SQLITE, sqlite_path
 from domain.signature import FORMULAS, OFF, Keyring
 
 DIGITS_MAX = 9
+INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")
 
 
 class WrongSetting(LedgerError):
@@ -199,6 +200,7 @@ def _check_known(environment: Mapping[str, str]) -> None:
     """Refuse a misspelt setting: it would else be silently without effect."""
     known = {setting.name for setting in SETTINGS}
     for name in environment:
-        if name.startswith("TRINGLEDGER_") and name not in known:
+        # Kubernetes puts two families of such names into the environment of whatever runs beside a service "tringledger".
+        if name.startswith("TRINGLEDGER_") and name not in known and not name.startswith(INJECTED):
             msg = f"{name} is no setting: expected one of {', '.join(sorted(known))}"
             raise WrongSetting(msg)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
-from domain.errors import LedgerError
+from domain.errors import LedgerError, StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import LogRow
 from projections import billing
@@ -54,11 +54,14 @@ class Difference(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a comparison found: the first differences, how many there are, and the position at which it was made."""
+    """What a comparison found: the first differences, how many there are, and the position at which it was made.
+
+    The position is None where the live read models were unfit to be compared with.
+    """
 
     differences: list[Difference]
     found: int
-    position: int
+    position: int | None
 
 
 DIFFERENCES_SHOWN_MAX = 200
@@ -97,12 +100,13 @@ def check(ledger: Ledger, progress: Progress = _silent, *, catch_up_first: bool 
 
 
 def _compare_with_live(ledger: Ledger, fresh: ReadStore) -> Report:
-    with closing(open_current(ledger)) as live:
-        try:
+    """Compare, where there is something fit to be compared with: a rebuild mends what is not."""
+    try:
+        with closing(open_current(ledger)) as live:
             catch_up(ledger, live)
             return _compare(ledger, live, fresh)
-        except ReadModelsUnfit:
-            return Report([], 0, 0)
+    except (ReadModelsUnfit, StoreUnavailable):
+        return Report([], 0, None)
 
 
 @contextmanager

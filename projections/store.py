@@ -42,6 +42,14 @@ class ReadStore:
             METADATA.create_all(connection)
             if connection.execute(select(PROGRESS)).first() is None:
                 connection.execute(insert(PROGRESS).values(position=0, ledger=ledger_id, schema=SCHEMA))
+        self._inode = path.stat().st_ino
+
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened still stands where it did: read models may be deleted at any time."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

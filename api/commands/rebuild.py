@@ -36,6 +36,9 @@ def rebuild(context: click.Context, check: bool, no_catch_up: bool, store: str |
 
 
 def _print(report: Report) -> None:
+    if report.position is None:
+        say("the read models were unfit to be compared with; they have been made anew from the log")
+        return
     if not report.found:
         say(f"the read models agree with the log, up to position {report.position}")
         return

@@ -28,7 +28,7 @@ from tests.demo.platform import Platform
 from tests.demo.view import view
 
 FOLDER = Path(".demo")
-STORE = FOLDER / "tringledger.db"
+STORE = (FOLDER / "tringledger.db").absolute()
 START_SECONDS_MAX = 30
 LOOK_SECONDS = 0.5
 PRINT_SECONDS = 5

@@ -6,7 +6,8 @@ Some notices come twice, some come late, after those that follow them.
 import heapq
 import time
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from random import Random
 
 from domain.times import SECOND
@@ -36,6 +37,11 @@ class Platform:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
         began = time.monotonic()
         plan = self._plan()
+        with suppress(OSError, HTTPException):  # The service was stopped.
+            self._send(connection, plan, began)
+        connection.close()
+
+    def _send(self, connection: HTTPConnection, plan: list[tuple[float, int, bytes]], began: float) -> None:
         while plan:
             due, _, query = heapq.heappop(plan)
             time.sleep(max(began + due - time.monotonic(), 0))
@@ -44,7 +50,6 @@ class Platform:
             response.read()
             self.sent += 1
             self.refused += response.status != 200
-        connection.close()
 
     def books(self) -> str:
         """Return what was sent so far, as a line."""
