@@ -6,7 +6,7 @@ Parsing works on bytes: what a signature covers are the bytes that TringMe meant
 import hashlib
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
@@ -104,6 +104,11 @@ def parse(raw: bytes) -> list[tuple[str, str]]:
 
 def _decode(text: bytes) -> str:
     return unquote_to_bytes(text.replace(b"+", b" ")).decode(errors="surrogateescape")
+
+
+def query(pairs: list[tuple[str, str]]) -> bytes:
+    """Return pairs as a query string, the way in which TringMe sends them: what ``parse`` reads back."""
+    return urlencode(pairs, errors="surrogateescape").encode()
 
 
 def delivery_key(pairs: list[tuple[str, str]]) -> bytes:

@@ -77,6 +77,15 @@ def digest(formula: str, pairs: Pairs, key: str) -> str | None:
     return FORMULAS[formula](pairs, key.encode())
 
 
+def sign(formula: str, pairs: Pairs, key: str) -> list[tuple[str, str]]:
+    """Return the parameters with ``sig`` behind them, as TringMe would send them; raises ValueError where ``r`` is needed."""
+    signed = digest(formula, pairs, key)
+    if signed is None:
+        msg = f"the formula {formula} needs the parameter r"
+        raise ValueError(msg)
+    return [*pairs, ("sig", signed)]
+
+
 def fingerprint(key: str) -> str:
     """Return eight hexadecimal digits that tell one private key from another without giving it away."""
     return hashlib.sha256(b"tringledger key " + key.encode()).hexdigest()[:8]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain import notification
 from domain.errors import NotANotification
 from domain.notification import Problem, delivery_key, parse, read
 from tests import model_wire, strategies
@@ -25,6 +26,11 @@ def problem_of(*pairs: tuple[str | bytes, str | bytes]) -> Problem | None:
 def key_of(raw: bytes) -> bytes:
     """Return the delivery key of a raw query."""
     return read(raw, 0).key
+
+
+@given(st.lists(st.tuples(st.text(), st.text())))
+def test_what_is_sent_is_read_back(pairs: list[tuple[str, str]]) -> None:
+    assert parse(notification.query(pairs)) == pairs
 
 
 # What is a notification at all

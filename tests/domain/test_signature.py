@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.notification import parse
-from domain.signature import COVERS_ONLY_R, FORMULAS, Keyring, digest, fingerprint
+from domain.signature import COVERS_ONLY_R, FORMULAS, Keyring, digest, fingerprint, sign
 from tests import model_wire, strategies
 from tests.model_wire import Pairs, query
 
@@ -41,6 +41,18 @@ def test_each_formula_of_the_list_is_there_and_no_other() -> None:
 @pytest.mark.parametrize("formula", EXPECTED)
 def test_a_formula_gives_the_digest_that_its_sentence_says(formula: str) -> None:
     assert digest(formula, PAIRS, KEY) == EXPECTED[formula]
+
+
+@pytest.mark.parametrize("formula", EXPECTED)
+def test_what_was_signed_verifies(formula: str) -> None:
+    assert sign(formula, PAIRS, KEY) == [*PAIRS, ("sig", EXPECTED[formula])]
+    assert Keyring(formula, [KEY]).verify(sign(formula, PAIRS, KEY))
+
+
+@pytest.mark.parametrize("formula", COVERS_ONLY_R)
+def test_without_r_a_formula_that_covers_only_r_signs_nothing(formula: str) -> None:
+    with pytest.raises(ValueError, match=f"{formula} needs the parameter r"):
+        sign(formula, [("f", "tm")], KEY)
 
 
 @pytest.mark.parametrize("formula", EXPECTED)
