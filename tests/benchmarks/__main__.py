@@ -10,12 +10,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import callbacks, catching_up, distance, importing, memory, rebuilding, table
+from tests.benchmarks import beside, callbacks, catching_up, distance, importing, memory, rebuilding, table
 from tests.benchmarks.measure import Row, Sizes
 
 DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "callbacks": callbacks.measure,
     "import": importing.measure,
+    "beside-import": beside.measure,
     "rebuild": rebuilding.measure,
     "catch-up": catching_up.measure,
 }

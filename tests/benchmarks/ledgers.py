@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -14,6 +15,7 @@ from domain.signature import Keyring
 from tests.benchmarks.traffic import FORMULA, KEY, notifications
 
 BATCH_SIZE = 1000
+SECONDS_TO_FIRST_EVENT = 30
 
 Row = tuple[object, ...]
 
@@ -47,10 +49,20 @@ def filled(path: Path, events: int) -> Path:
     return path
 
 
-def write_lines(path: Path, count: int) -> Path:
+def wait_for_events(path: Path) -> None:
+    """Wait until a ledger that another process fills has its first event; raises TimeoutError."""
+    deadline = time.monotonic() + SECONDS_TO_FIRST_EVENT
+    with opened(path) as ledger:
+        while ledger.head() == 0:
+            if time.monotonic() > deadline:
+                raise TimeoutError(path)
+            time.sleep(0.01)
+
+
+def write_lines(path: Path, count: int, seed: int = 1) -> Path:
     """Write traffic to a file as ``tringledger import`` reads it."""
     with path.open("w") as file:
-        for at, query in notifications(count):
+        for at, query in notifications(count, seed):
             file.write(json.dumps({"received_at": times.iso(at), "query": query.decode()}) + "\n")
     return path
 
