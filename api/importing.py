@@ -3,11 +3,13 @@
 Importing is idempotent, and so it is resumable: run it again, and what is there already counts as duplicate.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import msgspec
 
+from api.pace import Pace
 from domain import times
 from domain.answers import Answer, Duplicate, Quarantined, Recorded, Unkept
 from domain.errors import LedgerError, NotANotification
@@ -15,7 +17,6 @@ from domain.ledger import Ledger
 from domain.notification import SIZE_MAX_BYTES
 from domain.recording import Delivery
 
-BATCH_SIZE = 2000
 LINE_MAX_BYTES = 1024 * 1024
 
 
@@ -60,6 +61,7 @@ def import_lines(
     Raises StoreUnavailable and ImportStopped; what was recorded until then is kept.
     """
     summary, batch, read = Summary(), list[Delivery](), 0
+    pace = Pace(ledger.head)
     for number, line in enumerate(_lines(file), start=1):
         read += len(line)
         try:
@@ -67,11 +69,11 @@ def import_lines(
         except (LedgerError, ValueError) as error:
             summary.unreadable += 1
             unreadable(number, str(error))
-        if len(batch) == BATCH_SIZE:
-            _record(ledger, batch, summary)
+        if len(batch) >= pace.batch_size:
+            _record(ledger, batch, summary, pace)
             batch = []
             progress(read, summary)
-    _record(ledger, batch, summary)
+    _record(ledger, batch, summary, pace)
     progress(read, summary)
     return summary
 
@@ -97,9 +99,11 @@ def _inspect(ledger: Ledger, line: bytes, source: str) -> Delivery:
     return ledger.inspect(raw, times.parse(row.received_at), source)
 
 
-def _record(ledger: Ledger, batch: list[Delivery], summary: Summary) -> None:
+def _record(ledger: Ledger, batch: list[Delivery], summary: Summary, pace: Pace) -> None:
+    before, begun = summary.recorded, time.monotonic()
     for answer in ledger.record(batch) if batch else ():
         _count(answer, summary)
+    pace.after(summary.recorded - before, time.monotonic() - begun)
 
 
 def _count(answer: Answer, summary: Summary) -> None:
