@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 a finding, 2 usage, 3 the store (or the output) is unavailable.
 """
 
+import errno
 import signal
 import sys
 
@@ -22,6 +23,7 @@ from projections.rebuild import RebuildRunning
 from projections.selection import SelectionError
 from projections.whole_file import NotWritten
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 FINDING, USAGE, UNAVAILABLE, INTERRUPTED = 1, 2, 3, 130
 EXIT_CODES: dict[type[LedgerError], int] = {
     StoreUnavailable: UNAVAILABLE,
@@ -48,6 +50,11 @@ class _Group(click.Group):
             click.echo(f"tringledger: {error}", err=True)
             code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FINDING)
             context.exit(code)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            click.echo(f"tringledger: the output cannot be written: {error.strerror}", err=True)
+            context.exit(UNAVAILABLE)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

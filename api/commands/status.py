@@ -9,15 +9,31 @@ from api.status import Limits, Status
 from domain import times
 from projections.store import open_current
 
+COUNT = click.IntRange(0)
+
 
 @click.command()
 @click.option("--check", is_flag=True, help="Exit with 1, and say why, where something passes its limit.")
-@click.option("--lag-seconds", default=60, show_default=True, help="--check: how far the read models may be behind.")
+@click.option(
+    "--lag-seconds",
+    type=COUNT,
+    default=60,
+    show_default=True,
+    help="--check: how far the read models may be behind.",
+)
 @click.option(
     "--silent-hours", type=click.IntRange(1), help="--check: how long no callback may come (default: not looked at)."
 )
-@click.option("--quarantine", default=0, show_default=True, help="--check: how many notices may wait in quarantine.")
-@click.option("--missing-cdrs", default=0, show_default=True, help="--check: how many calls may miss their CDR.")
+@click.option(
+    "--quarantine",
+    type=COUNT,
+    default=0,
+    show_default=True,
+    help="--check: how many notices may wait in quarantine.",
+)
+@click.option(
+    "--missing-cdrs", type=COUNT, default=0, show_default=True, help="--check: how many calls may miss their CDR."
+)
 @format_option
 @catch_up_option
 @store_option

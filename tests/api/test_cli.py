@@ -193,6 +193,15 @@ class TestDataAndTheRest:
             _, err = process.communicate(timeout=SECONDS_MAX)
             assert b"Traceback" not in err
 
+    @pytest.mark.parametrize("words", [("status",), ("quarantine", "list"), ("export", "billing")], ids=" ".join)
+    def test_a_full_disk_under_stdout_is_told_in_one_line(self, words: tuple[str, ...]) -> None:
+        run("import", str(tringme.SAMPLES / "adverse.ndjson"))
+        with Path("/dev/full").open("wb") as full:
+            process = spawn(*words, stdout=full, stderr=subprocess.PIPE)
+            _, err = process.communicate(timeout=SECONDS_MAX)
+        assert (process.returncode, err.count(b"\n")) == (UNAVAILABLE, 1)
+        assert b"No space left on device" in err
+
     def test_a_bar_is_drawn_on_a_terminal_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
         with showing.progress("Importing", 10) as moved:
             moved(5)
