@@ -5,10 +5,13 @@ what no single one does. Choose with ``--hypothesis-profile``; where CI is set, 
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgres import Postgres
 
 # Making a ledger for each example is slow in Hypothesis's eyes, and what these tests are about.
 _CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -17,6 +20,21 @@ settings.register_profile("ci", max_examples=100, deadline=None, suppress_health
 settings.load_profile("ci" if "CI" in os.environ else "dev")
 
 STORES = ("sqlite",)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Return a PostgreSQL server that is started once it is asked for, one for the whole run."""
+    server = Postgres()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """Return the address of an empty PostgreSQL database."""
+    with postgres.database() as url:
+        yield url
 
 
 @pytest.fixture(params=STORES)
