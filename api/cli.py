@@ -19,8 +19,8 @@ from api.commands.signature import signature
 from api.commands.status import status
 from api.settings import WrongSetting
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
-from projections.rebuild import RebuildRunning
 from projections.selection import SelectionError
+from projections.store import RebuildRunning
 from projections.whole_file import NotWritten
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)

@@ -17,7 +17,7 @@ import msgspec
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.catch_up import catch_up
-from projections.store import ReadStore, generation_of, open_current, path_of
+from projections.store import ReadStore, is_current, open_current
 
 POLL_SECONDS = 0.3
 RETRY_SECONDS = 2.0
@@ -112,8 +112,7 @@ class Following:
         return State(self._position)
 
     def _catch_up(self) -> None:
-        current = path_of(self._ledger, generation_of(self._ledger))
-        if self._store and not (self._store.path == current and self._store.is_in_place()):
+        if self._store and not is_current(self._ledger, self._store):
             self.close()  # A rebuild has swapped, or somebody has deleted the file.
         self._store = self._store or open_current(self._ledger)
         position = catch_up(self._ledger, self._store)

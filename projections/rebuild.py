@@ -4,25 +4,22 @@ A rebuild reads the log by stream: each call is folded to its end and forgotten,
 It ends at a cut position; from there the ordinary catch-up takes over.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
-from domain.errors import LedgerError, StoreUnavailable
+from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import LogRow
 from projections import billing
 from projections.catch_up import CALL_TOPICS, Page, catch_up, fold
 from projections.rows import Row
-from projections.store import GENERATION, ReadModelsUnfit, ReadStore, generation_of, open_current, path_of, remove
+from projections.store import ReadModelsUnfit, ReadStore, generation_of, generations, open_current, swap
 from projections.tables import READ_MODELS, Kind, kind
-from projections.whole_file import sync
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
 ROWS_AT_ONCE = 1000
@@ -32,10 +29,6 @@ Progress = Callable[[int, int], None]
 
 def _silent(_done: int, _total: int) -> None:
     """Report progress to nobody."""
-
-
-class RebuildRunning(LedgerError):
-    """Another rebuild of the same ledger is under way."""
 
 
 class Difference(NamedTuple):
@@ -73,13 +66,13 @@ def rebuild(ledger: Ledger, progress: Progress = _silent) -> Report:
 
     ``progress`` is told how many of how many events are done. Raises RebuildRunning, ProjectionStopped.
     """
-    with _only_one(ledger):
-        generation = generation_of(ledger)
-        with _build(ledger, generation + 1, ledger.head(), progress) as fresh:
+    kept = generations(ledger)
+    with kept.only_one_rebuild():
+        generation = generation_of(ledger) + 1
+        with _build(ledger, generation, ledger.head(), progress) as fresh:
             report = _compare_with_live(ledger, fresh)
-            with ledger.store.writing() as log:
-                log.note(GENERATION, str(generation + 1))
-        remove(path_of(ledger, generation))
+            swap(ledger, generation)
+        kept.remove_before(generation)
     return report
 
 
@@ -88,14 +81,15 @@ def check(ledger: Ledger, progress: Progress = _silent, *, catch_up_first: bool 
 
     Raises RebuildRunning, ProjectionStopped, and ReadModelsUnfit where there is nothing to compare with.
     """
-    with _only_one(ledger), closing(open_current(ledger)) as live:
+    kept = generations(ledger)
+    with kept.only_one_rebuild(), closing(open_current(ledger)) as live:
         if catch_up_first:
             catch_up(ledger, live)
         with live.reading() as connection:
             cut = live.position(connection, ledger.head)
         with _build(ledger, generation_of(ledger) + 1, cut, progress) as fresh:
             report = _compare(ledger, live, fresh)
-        remove(fresh.path)
+        kept.remove(fresh.generation)
     return report
 
 
@@ -112,32 +106,18 @@ def _compare_with_live(ledger: Ledger, fresh: ReadStore) -> Report:
 @contextmanager
 def _build(ledger: Ledger, generation: int, cut: int, progress: Progress) -> Iterator[ReadStore]:
     """Build a generation up to a position; on any failure nothing of it is left."""
-    path = path_of(ledger, generation)
-    remove(path)  # What a rebuild that was killed has left.
+    kept = generations(ledger)
+    kept.remove(generation)  # What a rebuild that was killed has left.
     try:
-        with closing(ReadStore(path, ledger.id, building=True)) as store, store.writing() as connection:
+        with closing(kept.open(generation, building=True)) as store, store.writing() as connection:
             _fill(connection, ledger, cut, progress)
             store.move_to(connection, cut)
-        sync(path)  # It was written without waiting for the disk, and is about to be relied on.
-        with closing(ReadStore(path, ledger.id)) as fresh:
+        with closing(kept.open(generation)) as fresh:
+            fresh.settle()
             yield fresh
     except BaseException:
-        remove(path)
+        kept.remove(generation)
         raise
-
-
-@contextmanager
-def _only_one(ledger: Ledger) -> Iterator[None]:
-    """Keep other rebuilds of this ledger out; the lock goes with the process, however it ends."""
-    log = Path(ledger.path)
-    path = log.with_name(f"{log.stem}.rebuild.lock")
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            msg = f"another rebuild is running (it holds {path})"
-            raise RebuildRunning(msg) from None
-        yield
 
 
 def _fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress) -> None:

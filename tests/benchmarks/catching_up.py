@@ -1,14 +1,15 @@
 """Catch-up from position 0, against the library's own way of following events into a table: its ProjectionRunner."""
 
 from contextlib import closing
-from pathlib import Path
 from statistics import median
 
 from domain.ledger import Ledger
 from projections.catch_up import catch_up
-from projections.store import ReadStore
+from projections.store import generations
 from tests.benchmarks import ledgers, library
 from tests.benchmarks.measure import Row, Sizes, in_turns, per_second
+
+FIRST = 100  # Generations that nobody reads.
 
 
 def measure(sizes: Sizes) -> Row:
@@ -25,9 +26,7 @@ def measure(sizes: Sizes) -> Row:
             hasty.append(per_second(sizes.library_events, lambda: library.follow(log, in_haste, waits_for_disk=False)))
             return per_second(sizes.library_events, lambda: library.follow(log, as_it_comes, waits_for_disk=True))
 
-        pairs = in_turns(
-            sizes.runs, follow, lambda run: _catch_up(ledger, sizes.directory / f"caught-up-{run}.db", sizes.events)
-        )
+        pairs = in_turns(sizes.runs, follow, lambda run: _catch_up(ledger, FIRST + run, sizes.events))
     row = Row("catch-up from position 0", "the library's ProjectionRunner", "/s", 10, 20, pairs)
     row.notes.append(
         f"The library follows {sizes.library_events:,} events a run, from a log in memory, into a SQLite view as it comes."
@@ -37,6 +36,6 @@ def measure(sizes: Sizes) -> Row:
     return row
 
 
-def _catch_up(ledger: Ledger, path: Path, events: int) -> float:
-    with closing(ReadStore(path, ledger.id)) as store:
+def _catch_up(ledger: Ledger, generation: int, events: int) -> float:
+    with closing(generations(ledger).open(generation)) as store:
         return per_second(events, lambda: catch_up(ledger, store))

@@ -17,10 +17,10 @@ from eventsourcing.persistence import StoredEvent
 from domain.errors import StoreUnavailable
 from domain.events import CallStatusRecorded, Notice, VoicemailRecorded, call_id
 from domain.ledger import Ledger
-from projections import rebuild as rebuilding
 from projections.catch_up import ProjectionStopped, catch_up
-from projections.rebuild import Difference, RebuildRunning, check, rebuild
-from projections.store import ReadModelsUnfit, ReadStore, generation_of, open_current, path_of
+from projections.rebuild import Difference, check, rebuild
+from projections.store import ReadModelsUnfit, RebuildRunning, generation_of, generations, open_current
+from projections.store_sqlite import SQLiteGenerations
 from projections.tables import CALLS, READ_MODELS, Kind
 from tests.given import GRACE, SRC, START, TAG, cdr, opened, record, said, status, tables
 
@@ -94,6 +94,11 @@ def insert(ledger: Ledger, topic: str, state: bytes, stream: UUID = UUID(int=7),
     sound = StoredEvent(UUID(int=8), 1, CallStatusRecorded.TOPIC, msgspec.json.encode(GOOD))
     stored = [StoredEvent(stream, version, topic, state), sound]
     return ledger.store.insert_events(stored)[0]  # type: ignore[attr-defined, no-any-return]
+
+
+def path_of(ledger: Ledger, generation: int) -> Path:
+    """Return the file of a generation of the read models."""
+    return SQLiteGenerations(Path(ledger.path), ledger.id).path(generation)
 
 
 def files(ledger: Ledger) -> set[str]:
@@ -273,16 +278,17 @@ def test_a_rebuild_that_fails_leaves_the_live_ones_and_no_file(ledger: Ledger) -
 def test_a_rebuild_that_begins_as_another_ends_builds_beside_what_that_one_made(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, only_one = tables(ledger), rebuilding._only_one
+    before, stores = tables(ledger), type(generations(ledger))
+    only_one = stores.only_one_rebuild
 
     @contextmanager
-    def after_another(path: Path) -> Iterator[None]:
-        monkeypatch.setattr(rebuilding, "_only_one", only_one)
+    def after_another(self: SQLiteGenerations) -> Iterator[None]:
+        monkeypatch.setattr(stores, "only_one_rebuild", only_one)
         rebuild(ledger)
-        with only_one(path):
+        with only_one(self):
             yield
 
-    monkeypatch.setattr(rebuilding, "_only_one", after_another)
+    monkeypatch.setattr(stores, "only_one_rebuild", after_another)
     meanwhile: list[bool] = []
     rebuild(ledger, lambda _done, _total: meanwhile.append(tables(ledger) == before))
     assert meanwhile
@@ -294,17 +300,17 @@ def test_a_rebuild_that_begins_as_another_ends_builds_beside_what_that_one_made(
 def test_a_check_throws_its_build_away_before_another_may_begin_its_own(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built, removed = path_of(ledger, generation_of(ledger) + 1), rebuilding.remove
-    free: list[bool] = []
+    stores = type(generations(ledger))
+    removed, free = stores.remove, []
 
-    def remove(path: Path) -> None:
-        with suppress(RebuildRunning), rebuilding._only_one(ledger):
-            free.append(path == built)
-        removed(path)
+    def remove(self: SQLiteGenerations, generation: int) -> None:
+        with suppress(RebuildRunning), self.only_one_rebuild():
+            free.append(generation)
+        removed(self, generation)
 
-    monkeypatch.setattr(rebuilding, "remove", remove)
+    monkeypatch.setattr(stores, "remove", remove)
     check(ledger)
-    assert not any(free)
+    assert free == []
 
 
 def test_read_models_that_another_process_is_just_creating_are_waited_for(url: str) -> None:
@@ -392,7 +398,7 @@ def test_read_models_that_are_no_database_are_unavailable_by_name(ledger: Ledger
         beside.unlink()
     path.write_bytes(b"somebody's text\n" * 999)
     with pytest.raises(StoreUnavailable, match=r"ledger\.read-1\.db cannot be used now"):
-        ReadStore(path, ledger.id)
+        open_current(ledger)
 
 
 # Given an event that cannot be projected
