@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
 from api.callbacks import Notify
-from api.following import Follower
+from api.following import follower
 from api.intake import Intake
 from api.settings import Settings
 from domain import times
@@ -49,7 +49,7 @@ class Service:
         self.settings = settings
         self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=True, clock=clock)
         self.intake = Intake(self.ledger.recording, settings.queue_max)
-        self.follower = Follower(self.ledger.url)
+        self.follower = follower(self.ledger.url)
         self.notify = Notify(self.ledger, self.intake, clock)
         self.app = App(settings.notify_path, self.notify, [Route("/health", self.health)], self._lifespan)
 
