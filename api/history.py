@@ -70,6 +70,7 @@ def _event(step: Step) -> dict[str, Any]:
         "key": notice.key,
         "rule": notice.rule,
         "nonce_reused": notice.nonce_reused or None,
+        "voucher": msgspec.to_builtins(notice.voucher),
         "parameters": notice.params,
         "call": step.after,
     }

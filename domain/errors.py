@@ -11,6 +11,10 @@ class NotANotification(LedgerError):
     """The text is no TringMe notification: ``f`` is not ``tm``, or there are no or too many parameters (SPEC 2)."""
 
 
+class BrokenValue(LedgerError):
+    """A parameter's value breaks SPEC 1, and the notification has no signature by which it could be kept aside."""
+
+
 class SettingsDiffer(LedgerError):
     """The ledger was created with another correlation or time zone than the settings now say (SPEC 4)."""
 

@@ -19,17 +19,28 @@ NAMESPACE = uuid5(NAMESPACE_DNS, "tringledger")
 Line = tuple[str, str | None]
 
 
+class Voucher(msgspec.Struct, frozen=True, gc=False):
+    """Who says, in place of a signature, that a notice is genuine, and why; and which row of its source it was.
+
+    ``row`` is ``id=ID``, or ``at=TIME n=NUMBER`` for a row without an id: its time, and its number among those equal to it.
+    """
+
+    by: str
+    reason: str
+    row: str
+
+
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An accepted notification as it is kept.
 
-    ``v`` is the version of this shape; ``received_at`` and ``recorded_at`` are in microseconds since the epoch, UTC;
+    ``v`` is the version of this shape, the oldest that can hold the notice: 2 has a ``voucher``, 1 has none. ``received_at`` and ``recorded_at`` are in microseconds since the epoch, UTC;
     ``source`` is ``callback``, ``import:NAME`` or ``reprocess``; ``formula`` and ``key`` (a fingerprint) tell how it was
     found authentic; ``params`` are all parameters as delivered; ``line``, ``ordinal`` and ``rule`` (SPEC 6) tell where it
     was placed, for what belongs to a call; ``nonce_reused`` is the position of the event that first had this ``r``,
-    where the signature covers nothing else.
+    where the signature covers nothing else; ``voucher`` stands in for the signature of an imported row that has none.
     """
 
-    v: Literal[1]
+    v: Literal[1, 2]
     received_at: int
     recorded_at: int
     source: str
@@ -40,6 +51,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ordinal: int = 0
     rule: int = 0
     nonce_reused: int = 0
+    voucher: Voucher | None = None
 
 
 class NoticeRecorded(msgspec.Struct, frozen=True):

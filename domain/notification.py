@@ -113,12 +113,26 @@ def query(pairs: list[tuple[str, str]]) -> bytes:
 
 def delivery_key(pairs: list[tuple[str, str]]) -> bytes:
     """Return the SHA-256 of the sorted pairs, percent-encoded and joined with ``&`` (SPEC 2), 32 bytes."""
+    return hashlib.sha256(_canonical(pairs).encode()).digest()
+
+
+def unsigned_key(pairs: list[tuple[str, str]], source: str, row: str) -> bytes:
+    """Return the delivery key of a row that has no signature: it also covers its source and which row of it it is.
+
+    So two equal calls stay two. The SHA-256 of ``unsigned``, the source, the row (both percent-encoded) and the pairs as
+    above, joined with U+0000: as percent-encoded text has none, no signed notification ever has the same key.
+    """
+    text = "\0".join(["unsigned", _encode(source), _encode(row), _canonical(pairs)])
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _canonical(pairs: list[tuple[str, str]]) -> str:
     folded = sorted([(pair[0], pair[1].translate(_HEX_CASE)) if pair[0] == "sig" else pair for pair in pairs])
     text = "&".join([f"{name}={value}" for name, value in folded])
     # Most notifications have nothing to encode: no character but the unreserved ones, and no separator beside our own.
     if not (_UNRESERVED.fullmatch(text) and text.count("=") == len(folded) == text.count("&") + 1):
         text = "&".join([f"{_encode(name)}={_encode(value)}" for name, value in folded])
-    return hashlib.sha256(text.encode()).digest()
+    return text
 
 
 def _encode(text: str) -> str:

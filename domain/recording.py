@@ -10,21 +10,44 @@ from eventsourcing.persistence import Mapper
 from domain import call_notice, correlation, times
 from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept
 from domain.correlation import Head, Reach
-from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, call_id, line_key, notices_id
+from domain.errors import BrokenValue
+from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, Voucher, call_id, line_key, notices_id
 from domain.log import QuarantineEntry, Writing
-from domain.notification import Notification, Problem, delivery_key
-from domain.signature import COVERS_ONLY_R, OFF, Verdict
+from domain.notification import Notification, Problem, delivery_key, unsigned_key
+from domain.signature import COVERS_ONLY_R, UNSIGNED, Verdict
 
 SIGNATURE_FITTED = "signature_fitted"
 CALL_TYPES = ("callstatus", "cdr")
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """A notification on its way into the log: how it was found authentic (None: it was not), and where it came from."""
+    """A notification on its way into the log: how it was found authentic (None: it was not), and where it came from.
+
+    ``voucher`` is there where somebody vouches for it in place of a signature.
+    """
 
     notification: Notification
     verdict: Verdict | None
     source: str
+    voucher: Voucher | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The delivery key."""
+        if self.voucher is None:
+            return self.notification.key
+        return unsigned_key(self.notification.pairs, self.source, self.voucher.row)
+
+
+def vouched(notification: Notification, source: str, voucher: Voucher) -> Delivery:
+    """Return the delivery of a row without a signature, for which somebody vouches.
+
+    Raises BrokenValue for one that breaks SPEC 1: it cannot wait in quarantine, as nothing could verify it again later.
+    """
+    problem = notification.problem()
+    if problem:
+        raise BrokenValue(str(problem))
+    return Delivery(notification, Verdict(UNSIGNED, ""), source, voucher)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -67,13 +90,13 @@ class Recording:
         problem = delivery.notification.problem()
         if problem:
             return self._refuse(delivery, problem)
-        return self._append(delivery.notification, delivery.verdict, delivery.source)
+        return self._append(delivery, delivery.verdict)
 
     def _refuse(self, delivery: Delivery, problem: Problem | None) -> Quarantined | Unkept:
         received, authentic = delivery.notification, delivery.verdict is not None
         at = received.received_at
         reason = WRONG_SIGNATURE if problem is None else str(problem)
-        entry = QuarantineEntry(0, received.key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
+        entry = QuarantineEntry(0, delivery.key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
         known = self._log.count_again(entry)
         if known:
             return Quarantined(known, problem, is_new=False)
@@ -87,20 +110,21 @@ class Recording:
             self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
         return Quarantined(self._log.quarantine(entry), problem, is_new=True)
 
-    def _append(self, received: Notification, verdict: Verdict, source: str) -> Recorded | Duplicate:
+    def _append(self, delivery: Delivery, verdict: Verdict) -> Recorded | Duplicate:
         """Make an authentic, well-formed notification an event, unless it is one already."""
         position = self._log.position + 1
-        first = self._log.claim(received.key, position)
+        first = self._log.claim(delivery.key, position)
         if first:
             return Duplicate(first)
+        received = delivery.notification
         values = dict(received.pairs)
         kind = values.get("type", "")
         placed = self._place(values, received.received_at) if kind in CALL_TYPES else None
         notice = Notice(
-            1,
+            2 if delivery.voucher else 1,
             received.received_at,
             self._recorded_at,
-            source,
+            delivery.source,
             verdict.formula,
             verdict.key,
             received.pairs,
@@ -108,6 +132,7 @@ class Recording:
             placed.head.ordinal if placed else 0,
             placed.rule if placed else 0,
             self._nonce_reused(values, position) if verdict.formula in COVERS_ONLY_R else 0,
+            delivery.voucher,
         )
         if placed:
             stream = call_id(placed.line, placed.head.ordinal)
@@ -138,12 +163,12 @@ class Recording:
         if problem:
             self._log.judge(entry_id, str(problem))
             return Quarantined(entry_id, problem, is_new=False)
-        answer = self._append(delivery.notification, delivery.verdict, delivery.source)
+        answer = self._append(delivery, delivery.verdict)
         self._log.settle(entry_id, answer.position)
         return answer
 
     def _note_fitted(self, verdict: Verdict) -> None:
-        if not self.fitted and verdict.formula != OFF:
+        if not self.fitted and verdict.fits:
             self._log.note(SIGNATURE_FITTED, times.iso(self._recorded_at))
             self.fitted = True
 

@@ -12,13 +12,22 @@ import msgspec
 Pairs = Sequence[tuple[str, str]]
 
 OFF = "off"
+UNSIGNED = "unsigned"
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """How a notification was found authentic: by which formula, and with which key (its fingerprint)."""
+    """How a notification was found authentic: by which formula, and with which key (its fingerprint).
+
+    ``off`` says that nobody looked, ``unsigned`` that there was nothing to look at and somebody vouches for it.
+    """
 
     formula: str
     key: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether a signature was looked at, and fitted."""
+        return self.formula not in (OFF, UNSIGNED)
 
 
 def _bytes(text: str) -> bytes:

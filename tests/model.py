@@ -23,6 +23,7 @@ from tests.model_call import (
 from tests.model_money import bills, cdr_row, day_of
 from tests.model_rules import Rules, line_of
 from tests.model_wire import (
+    Pairs,
     delivery_key,
     is_authentic,
     is_notification,
@@ -31,6 +32,7 @@ from tests.model_wire import (
     sign,
     split,
     texts,
+    unsigned_key,
 )
 
 __all__ = ["CallRow", "ExceptionRow", "Model", "Outcome", "delivery_key", "query", "sign"]
@@ -102,10 +104,16 @@ class Model:
         reason = problem(well_formed)
         if well_formed is None or reason is not None:
             return Outcome("quarantined", reason=reason)
-        return self._accepted(Notice(received_at, tuple(well_formed)))
+        return self._accepted(Notice(received_at, tuple(well_formed)), delivery_key(well_formed))
 
-    def _accepted(self, notice: Notice) -> Outcome:
-        key = delivery_key(notice.pairs)
+    def take_unsigned(self, received_at: int, pairs: Pairs, source: str, row: str) -> Outcome:
+        """Take a row without a signature, for which somebody vouches; one that breaks section 1 is refused."""
+        reason = problem(pairs)
+        if reason is not None:
+            return Outcome("refused", reason=reason)
+        return self._accepted(Notice(received_at, tuple(pairs)), unsigned_key(pairs, source, row))
+
+    def _accepted(self, notice: Notice, key: str) -> Outcome:
         if key in self.delivery_keys:
             _, first = self.log[self.delivery_keys.index(key)]
             return replace(first, kind="duplicate")

@@ -106,6 +106,13 @@ def delivery_key(pairs: Pairs) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()
 
 
+def unsigned_key(pairs: Pairs, source: str, row: str) -> str:
+    """Of a row without a signature: its source and which row of it it is count too, and no signed notice has the same."""
+    own = "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in sorted(pairs))
+    whole = f"unsigned\0{quote(source, safe='')}\0{quote(row, safe='')}\0{own}"
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
 # Section 3
 
 

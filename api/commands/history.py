@@ -86,6 +86,13 @@ def _print(found: History) -> None:
         title=f"call {found.call_id}: {_line(found.steps[-1])}",
     )
     click.echo()
+    vouchers = [(step.position, step.notice.voucher) for step in found.steps if step.notice.voucher]
+    if vouchers:
+        table(
+            ["unsigned", "vouched for by", "reason", "row"],
+            [(position, voucher.by, voucher.reason, voucher.row) for position, voucher in vouchers],
+        )
+        click.echo()
     if found.cdr is None:
         click.echo("no CDR")
     else:

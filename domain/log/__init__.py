@@ -144,6 +144,12 @@ class Log(Protocol):
     def last_ordinal(self, line: str) -> int:
         """Return the highest ordinal of a line, or 0."""
 
+    def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the positions of those delivery keys that the log has."""
+
+    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:
+        """Return those delivery keys under which the quarantine keeps a notice, settled or not."""
+
     def count_quarantined(self) -> tuple[int, int]:
         """Return how many notices wait in quarantine: with a wrong signature, and with a broken value."""
 

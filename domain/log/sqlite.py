@@ -50,6 +50,7 @@ SCHEMA = (
 )
 EVENT = "position, originator_id, originator_version, topic, state"
 STREAMS_AT_ONCE = 400
+KEYS_AT_ONCE = 1000
 LOCK_TIMEOUT_SECONDS = 15
 RETRY_PAUSE = timedelta(milliseconds=10)
 
@@ -199,6 +200,18 @@ class SQLiteLog(SQLiteApplicationRecorder):
         rows = self._rows("SELECT coalesce(max(ordinal), 0) FROM line_calls WHERE line = ?", (line,))
         ordinal: int = rows[0][0]
         return ordinal
+
+    def _by_key(self, columns: str, table: str, delivery_keys: Sequence[bytes]) -> Iterator[Any]:
+        for start in range(0, len(delivery_keys), KEYS_AT_ONCE):
+            chunk = delivery_keys[start : start + KEYS_AT_ONCE]
+            marks = ",".join("?" * len(chunk))
+            yield from self._rows(f"SELECT {columns} FROM {table} WHERE delivery_key IN ({marks})", chunk)
+
+    def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
+        return dict(self._by_key("delivery_key, position", "delivery_keys", delivery_keys))
+
+    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
+        return {row[0] for row in self._by_key("delivery_key", "quarantine", delivery_keys)}
 
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
         counts = dict(self._rows("SELECT authentic, count(*) FROM quarantine WHERE position = 0 GROUP BY authentic"))

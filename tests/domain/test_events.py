@@ -95,7 +95,7 @@ def test_a_stream_id_kept_as_text_is_read_as_well() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"v": 2}, {"v": 0}, {"v": "1"}, {"v": None}, {"received_at": "10"}, {"received_at": 1.5}, {"params": {"f": "tm"}}],
+    [{"v": 3}, {"v": 0}, {"v": "1"}, {"v": None}, {"received_at": "10"}, {"received_at": 1.5}, {"params": {"f": "tm"}}],
 )
 def test_a_shape_that_this_version_does_not_know_is_refused_clearly(change: dict[str, object]) -> None:
     shape = msgspec.to_builtins(notice()) | change

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 
-from domain.events import EVENTS, Notice, NoticeMapper, NoticeRecorded, UnrecognisedRecorded, decode_notice
+from domain.events import EVENTS, Notice, NoticeMapper, NoticeRecorded, UnrecognisedRecorded, Voucher, decode_notice
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 STREAM = UUID(int=1)
-OPTIONAL = {"line": None, "ordinal": 0, "rule": 0, "nonce_reused": 0}
+OPTIONAL = {"line": None, "ordinal": 0, "rule": 0, "nonce_reused": 0, "voucher": None}
 
 
 def lines() -> Iterator[dict[str, Any]]:
@@ -39,13 +39,19 @@ def test_a_stored_event_means_what_it_meant(line: dict[str, Any]) -> None:
     meant = line["notice"]
     params = [tuple(pair) for pair in meant["params"]]
     where = tuple(meant["line"]) if meant["line"] else None
-    assert event.notice == Notice(**{**meant, "params": params, "line": where})
+    voucher = Voucher(**meant["voucher"]) if "voucher" in meant else None
+    assert event.notice == Notice(**{**meant, "params": params, "line": where, "voucher": voucher})
 
 
 @pytest.mark.parametrize("line", list(lines()), ids=lambda line: line["topic"])
-def test_an_event_of_the_present_shape_is_still_stored_in_the_same_bytes(line: dict[str, Any]) -> None:
-    if line["notice"]["v"] == 1:
-        assert NoticeMapper().to_stored_event(loaded(line)).state == line["state"].encode()
+def test_an_event_is_still_stored_in_the_same_bytes(line: dict[str, Any]) -> None:
+    assert NoticeMapper().to_stored_event(loaded(line)).state == line["state"].encode()
+
+
+@pytest.mark.parametrize("line", list(lines()), ids=lambda line: line["topic"])
+def test_a_notice_has_the_oldest_shape_that_can_hold_it(line: dict[str, Any]) -> None:
+    notice = loaded(line).notice
+    assert notice.v == (1 if notice.voucher is None else 2)
 
 
 def test_every_event_and_every_optional_field_present_and_absent_are_among_them() -> None:
@@ -60,7 +66,7 @@ def test_every_event_and_every_optional_field_present_and_absent_are_among_them(
     assert {state["source"].partition(":")[0] for state in states} == {"callback", "import", "reprocess"}
 
 
-@pytest.mark.parametrize("version", [0, 2, 99, "1", None])
+@pytest.mark.parametrize("version", [0, 3, 99, "1", None])
 def test_a_shape_of_another_version_is_refused_clearly(version: object) -> None:
     state = json.loads(next(lines())["state"]) | {"v": version}
     with pytest.raises(

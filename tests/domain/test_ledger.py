@@ -7,11 +7,12 @@ import pytest
 from domain import times
 from domain.answers import Answer, Duplicate, Quarantined, Recorded, Unkept
 from domain.correlation import Reach
-from domain.errors import LedgerError, NoLedger, NotANotification, SettingsDiffer
-from domain.events import Notice, call_id, notices_id
+from domain.errors import BrokenValue, LedgerError, NoLedger, NotANotification, SettingsDiffer
+from domain.events import Notice, Voucher, call_id, notices_id
 from domain.ledger import Ledger, Terms
 from domain.log import LogRow, QuarantineEntry
-from domain.notification import Problem
+from domain.notification import Notification, Problem
+from domain.recording import Delivery, vouched
 from domain.signature import Keyring, fingerprint
 from tests import model_wire
 from tests.given import GRACE, KEY, SECOND, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
@@ -640,3 +641,80 @@ def test_the_key_of_a_recorded_notification_is_the_models(store_url: str) -> Non
     with opened(store_url) as ledger:
         delivery = ledger.inspect(signed(ANSWERED.pairs), START)
         assert delivery.notification.key.hex() == model_wire.delivery_key(delivery.notification.pairs)
+
+
+# Rows without a signature, for which somebody vouches
+
+
+def test_two_equal_rows_stay_two_and_each_is_recorded_once(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        first, second, again = ledger.record([row(cdr(), number) for number in (1, 2, 1)])
+    assert isinstance(first, Recorded)
+    assert isinstance(second, Recorded)
+    assert again == Duplicate(1)
+
+
+def test_a_row_is_not_the_same_as_the_notification_with_its_parameters(store_url: str) -> None:
+    unsigned = cdr()
+    with opened(store_url, formula="off") as ledger:
+        record(ledger, unsigned, formula="off")
+        assert isinstance(ledger.record([row(unsigned, 1)])[0], Recorded)
+
+
+def test_who_vouches_why_and_for_which_row_are_kept_for_ever(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        ledger.record([row(cdr(), 7)])
+    with Ledger(store_url) as ledger:
+        kept = ledger.notice_at(1)
+    assert (kept.v, kept.formula, kept.key, kept.source) == (2, "unsigned", "", "import:cdrs.csv")
+    assert kept.voucher == Voucher("Ada", "the table of 2025", "id=7")
+
+
+def test_a_notification_that_is_signed_keeps_the_shape_it_always_had(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        record(ledger, ANSWERED)
+        state = everything(ledger)[0].state
+    assert state.startswith(b'{"v":1,')
+    assert b"voucher" not in state
+
+
+def test_a_row_shows_nothing_about_signatures_and_uses_up_no_r(store_url: str) -> None:
+    with opened(store_url, terms=Terms(quarantine_max=1), formula="md5-r-key") as ledger:
+        ledger.record([row(cdr(r="9"), 1)])
+        assert isinstance(record(ledger, *forged(2), key=WRONG_KEY, formula="md5-r-key")[1], Unkept)
+        record(ledger, cdr(1, r="9", p="other"), formula="md5-r-key")
+        assert [each.nonce_reused for each in notices(ledger)] == [0, 0]
+
+
+def test_a_row_that_breaks_a_rule_of_values_is_refused_with_its_value(store_url: str) -> None:
+    with opened(store_url), pytest.raises(BrokenValue, match="srccharge='1,5': expected a decimal"):
+        row(BROKEN, 1)
+
+
+def row(notice: Said, number: int) -> Delivery:
+    """Return a row of a table, somebody vouching for it."""
+    notification = Notification(query(notice.pairs), notice.at, notice.pairs)
+    return vouched(notification, "import:cdrs.csv", Voucher("Ada", "the table of 2025", f"id={number}"))
+
+
+# What a store knows of delivery keys
+
+
+def test_a_store_tells_which_delivery_keys_it_has_and_where(store_url: str) -> None:
+    many = [status("RINGING", number) for number in range(2500)]
+    with opened(store_url) as ledger:
+        deliveries = [ledger.inspect(signed(notice.pairs), notice.at) for notice in many]
+        ledger.record(deliveries[1::2])
+        keys = [delivery.key for delivery in deliveries]
+        assert ledger.store.positions(keys) == {key: place for place, key in enumerate(keys[1::2], start=1)}
+        assert ledger.store.positions([]) == {}
+
+
+def test_a_store_tells_which_delivery_keys_it_keeps_aside_settled_ones_too(store_url: str) -> None:
+    forgeries = forged(3)
+    with opened(store_url) as ledger:
+        record(ledger, *forgeries[:2], key=WRONG_KEY)
+    with opened(store_url, key=WRONG_KEY) as ledger:
+        ledger.reprocess(waiting(ledger)[0])
+        keys = [ledger.inspect(signed(each.pairs, WRONG_KEY), each.at).key for each in forgeries]
+        assert ledger.store.aside(keys) == set(keys[:2])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import notification
 from domain.errors import NotANotification
-from domain.notification import Problem, delivery_key, parse, read
+from domain.notification import Problem, delivery_key, parse, read, unsigned_key
 from tests import model_wire, strategies
 from tests.model_wire import Pairs, query
 
@@ -233,3 +233,29 @@ def test_any_notice_has_the_models_key(pairs: Pairs, sig: str) -> None:
 def test_bytes_that_are_no_utf8_still_have_a_key_of_their_own() -> None:
     assert key_of(b"f=tm&tag=%FF") != key_of(b"f=tm&tag=%FE")
     assert key_of(b"f=tm&tag=%FF") == key_of(b"tag=\xff&f=tm")
+
+
+# The delivery key of a row without a signature
+
+texts = st.text(max_size=6)
+ROW = ([("f", "tm"), ("tag", "sales")], "import:cdrs.csv", "id=7")
+
+
+def test_the_key_of_an_unsigned_row_is_the_models() -> None:
+    assert unsigned_key(*ROW).hex() == model_wire.unsigned_key(*ROW)
+
+
+@given(texts, texts, strategies.notices(), strategies.notices())
+def test_the_key_of_an_unsigned_row_is_never_a_signed_notifications(
+    source: str, row: str, pairs: list[tuple[str, str]], others: list[tuple[str, str]]
+) -> None:
+    assert unsigned_key(pairs, source, row) not in (delivery_key(pairs), delivery_key(others))
+
+
+@given(texts, texts, texts, texts)
+def test_the_key_of_an_unsigned_row_covers_its_source_and_which_row_it_is(
+    source: str, row: str, other_source: str, other_row: str
+) -> None:
+    pairs = ROW[0]
+    same = (source, row) == (other_source, other_row)
+    assert (unsigned_key(pairs, source, row) == unsigned_key(pairs, other_source, other_row)) == same
