@@ -1,6 +1,6 @@
 """The command ``tringledger``. Data goes to stdout, everything else to stderr.
 
-Exit codes: 0 done, 1 a finding, 2 usage, 3 the store (or the output) is unavailable.
+Exit codes: 0 done, 1 a finding, 2 usage, 3 the store (or the output, or another service) is unavailable.
 """
 
 import errno
@@ -9,11 +9,13 @@ import sys
 
 import click
 
+from api.calling import Unanswered
 from api.commands.export import export
 from api.commands.history import history
 from api.commands.import_ import import_
 from api.commands.quarantine import quarantine
 from api.commands.rebuild import rebuild
+from api.commands.register import register
 from api.commands.serve import serve
 from api.commands.signature import signature
 from api.commands.status import status
@@ -30,6 +32,7 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     NoLedger: UNAVAILABLE,
     RebuildRunning: UNAVAILABLE,
     NotWritten: UNAVAILABLE,
+    Unanswered: UNAVAILABLE,
     WrongSetting: USAGE,
     SettingsDiffer: USAGE,
     SelectionError: USAGE,
@@ -63,13 +66,13 @@ def main() -> None:
     """Take TringMe's call notifications, never lose or double one, and tell what calls cost.
 
     The settings come from the environment; the README lists them. Data goes to stdout, everything else to stderr.
-    Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store (or the output) is unavailable.
+    Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store (or the output, or another service) is unavailable.
     """
     # A command that is told to end cleans up behind it, as on Ctrl-C. The service has its own way.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
-for command in (serve, import_, export, status, history, quarantine, rebuild, signature):
+for command in (serve, import_, export, status, history, quarantine, rebuild, signature, register):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from api import addresses
 from domain import correlation, times
 from domain.correlation import Reach
 from domain.errors import LedgerError, UnknownStore
@@ -78,6 +79,12 @@ def _path(text: str) -> str:
     return text
 
 
+def _api_url(text: str) -> str:
+    if "?" in text or "@" in text:
+        raise ValueError("an address without query, user and password")
+    return addresses.checked(text)
+
+
 SETTINGS = (
     Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH`.", _store),
     Setting(
@@ -118,6 +125,14 @@ SETTINGS = (
     ),
     Setting("TRINGLEDGER_NOTIFY_PATH", "/notify", "The path that TringMe calls.", _path),
     Setting("TRINGLEDGER_QUEUE_MAX", "10000", "How many callbacks may wait to be written; beyond, they get 503.", _whole(1)),
+    Setting("TRINGME_API_URL", "http://api.tringme.com/api.php", "Where TringMe's API is, for `register`.", _api_url),
+    Setting("TRINGME_API_KEY", "", "TringMe's public API key, for `register`.", str),
+    Setting(
+        "TRINGME_API_SIGNATURE",
+        "md5-params",
+        "The formula by which `register` signs: one of those of `TRINGLEDGER_SIGNATURE`, except `off`.",
+        _one_of(*FORMULAS),
+    ),
 )  # fmt: skip
 
 
@@ -134,6 +149,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quarantine_max: int
     notify_path: str
     queue_max: int
+    api_url: str
+    api_key: str
+    api_signature: str
     signature_is_explicit: bool
 
     @property
@@ -152,6 +170,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise WrongSetting(msg)
         return Keyring(self.signature, () if self.signature == OFF else self.private_keys)
 
+    def signing_key(self) -> str:
+        """Return the private key that signs what we send, the first one; raises WrongSetting where there is none."""
+        if not self.private_keys:
+            raise WrongSetting(
+                "TRINGME_PRIVATE_KEY is not set: expected TringMe's private key, which signs the request"
+            )
+        return self.private_keys[0]
+
 
 _FIELDS = {
     "TRINGLEDGER_STORE": "store",
@@ -164,6 +190,9 @@ _FIELDS = {
     "TRINGLEDGER_QUARANTINE_MAX": "quarantine_max",
     "TRINGLEDGER_NOTIFY_PATH": "notify_path",
     "TRINGLEDGER_QUEUE_MAX": "queue_max",
+    "TRINGME_API_URL": "api_url",
+    "TRINGME_API_KEY": "api_key",
+    "TRINGME_API_SIGNATURE": "api_signature",
 }
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from api import settings
+from api.calling import TIMEOUT_SECONDS, Answer
 from api.settings import Settings
-from api.showing import progress
+from api.showing import progress, say
 from domain.ledger import Ledger
 from projections.catch_up import catch_up
 from projections.store import ReadStore, open_current
@@ -38,6 +39,25 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="A table for people, or JSON for programs.",
     )(command)
+
+
+def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that calls another service the option ``--timeout``."""
+    return click.option(
+        "--timeout",
+        metavar="SECONDS",
+        default=TIMEOUT_SECONDS,
+        show_default=True,
+        type=click.FloatRange(0, 3600, min_open=True),
+        help="How long the whole answer may take.",
+    )(command)
+
+
+def show_answer(answer: Answer) -> None:
+    """Show what another service answered: its status on stderr, its body on stdout, byte for byte."""
+    if answer.status:
+        say(answer.line)
+    click.echo(answer.body, nl=False)
 
 
 @contextmanager

@@ -22,6 +22,9 @@ WRONG = [
     ("TRINGLEDGER_MAX_AGE_SECONDS", "1e5", "a whole number, at least 0"),
     ("TRINGLEDGER_QUARANTINE_MAX", "0", "a whole number, at least 1"),
     ("TRINGLEDGER_QUEUE_MAX", "0", "a whole number, at least 1"),
+    ("TRINGME_API_URL", "api.tringme.com", "http:// or https:// with a host"),
+    ("TRINGME_API_URL", "http://me:secret@api.tringme.com/", "an address without query, user and password"),
+    ("TRINGME_API_SIGNATURE", "off", "one of md5-params"),
     ("TRINGLEDGER_NOTIFY_PATH", "notify", "a path such as /notify"),
     ("TRINGLEDGER_NOTIFY_PATH", "/notify?f=tm", "a path such as /notify"),
     ("TRINGLEDGER_NOTIFY_PATH", "/{tag}", "a path such as /notify"),
@@ -50,6 +53,9 @@ class TestWithNothingSet:
             ("quarantine_max", 100_000),
             ("notify_path", "/notify"),
             ("queue_max", 10_000),
+            ("api_url", "http://api.tringme.com/api.php"),
+            ("api_key", ""),
+            ("api_signature", "md5-params"),
         ],
     )
     def test_every_setting_has_its_default(self, field: str, default: object) -> None:
