@@ -26,7 +26,7 @@ def request(settings: Settings, url: str, flag: str | None) -> list[tuple[str, s
         pairs.append(("flag", flag))
     if settings.api_signature in COVERS_ONLY_R:
         pairs.append(("r", str(secrets.randbelow(R_MAX))))
-    return sign(settings.api_signature, pairs, settings.signing_key())
+    return sign(settings.api_signature, pairs, settings.needed_keys()[0])
 
 
 def masked(url: str, pairs: list[tuple[str, str]]) -> str:

@@ -170,13 +170,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise WrongSetting(msg)
         return Keyring(self.signature, () if self.signature == OFF else self.private_keys)
 
-    def signing_key(self) -> str:
-        """Return the private key that signs what we send, the first one; raises WrongSetting where there is none."""
+    def needed_keys(self) -> tuple[str, ...]:
+        """Return the private keys, of which the first signs what we send; raises WrongSetting where there is none."""
         if not self.private_keys:
-            raise WrongSetting(
-                "TRINGME_PRIVATE_KEY is not set: expected TringMe's private key, which signs the request"
-            )
-        return self.private_keys[0]
+            raise WrongSetting("TRINGME_PRIVATE_KEY is not set: expected TringMe's private key, which signs")
+        return self.private_keys
 
 
 _FIELDS = {
