@@ -19,6 +19,7 @@ from api.commands.register import register
 from api.commands.serve import serve
 from api.commands.signature import signature
 from api.commands.status import status
+from api.commands.trigger import trigger
 from api.settings import WrongSetting
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
 from projections.selection import SelectionError
@@ -72,7 +73,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
-for command in (serve, import_, export, status, history, quarantine, rebuild, signature, register):
+for command in (serve, import_, export, status, history, quarantine, rebuild, signature, register, trigger):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from api import settings
+from api import addresses, settings
 from api.calling import TIMEOUT_SECONDS, Answer
 from api.settings import Settings
 from api.showing import progress, say
@@ -51,6 +51,19 @@ def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.FloatRange(0, 3600, min_open=True),
         help="How long the whole answer may take.",
     )(command)
+
+
+class Address(click.ParamType[str]):
+    """The address of a web service, as an argument."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the address, or end with wrong usage."""
+        try:
+            return addresses.checked(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: expected {error}", param, ctx)
 
 
 def show_answer(answer: Answer) -> None:

@@ -4,23 +4,10 @@ import click
 
 from api import addresses, calling, registering, settings
 from api.calling import Unanswered
-from api.commands.common import show_answer, timeout_option
+from api.commands.common import Address, show_answer, timeout_option
 from api.showing import say
 
 OK = 200
-
-
-class Address(click.ParamType[str]):
-    """The address of a web service, as an argument."""
-
-    name = "url"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the address, or end with wrong usage."""
-        try:
-            return addresses.checked(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: expected {error}", param, ctx)
 
 
 @click.command()
