@@ -16,10 +16,14 @@ from api.commands.import_ import import_
 from api.commands.quarantine import quarantine
 from api.commands.rebuild import rebuild
 from api.commands.register import register
+from api.commands.rehearse import rehearse
 from api.commands.serve import serve
 from api.commands.signature import signature
 from api.commands.status import status
 from api.commands.trigger import trigger
+from api.rehearsal.books import UnfitBooks
+from api.rehearsal.found import NotVerifiable
+from api.rehearsal.target import WrongTarget
 from api.settings import WrongSetting
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
 from projections.selection import SelectionError
@@ -38,6 +42,9 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     SettingsDiffer: USAGE,
     SelectionError: USAGE,
     UnknownStore: USAGE,
+    WrongTarget: USAGE,
+    UnfitBooks: USAGE,
+    NotVerifiable: USAGE,
 }
 
 
@@ -73,7 +80,19 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
-for command in (serve, import_, export, status, history, quarantine, rebuild, signature, register, trigger):
+for command in (
+    serve,
+    import_,
+    export,
+    status,
+    history,
+    quarantine,
+    rebuild,
+    signature,
+    register,
+    trigger,
+    rehearse,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
 
 COMMANDS = dict(commands())
 
+NO_LEDGER = ("signature", "register", "trigger", "rehearse")
+
 
 class TestItsHelp:
     @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -54,7 +56,7 @@ class TestItsHelp:
 
     def test_every_command_on_a_ledger_takes_the_store(self) -> None:
         for words, command in COMMANDS.items():
-            if not isinstance(command, click.Group) and words[0] not in {"signature", "register", "trigger"}:
+            if not isinstance(command, click.Group) and words[0] not in NO_LEDGER:
                 assert "--store" in {name for each in command.params for name in each.opts}, words
 
     def test_the_command_tells_its_exit_codes(self) -> None:

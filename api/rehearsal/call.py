@@ -1,0 +1,43 @@
+"""A made-up call: what the platform knows of it, and the notices that it sends about it.
+
+The platform knows which call is which; the ledger has to find out. That is why its books can judge the ledger's.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Pairs = list[tuple[str, str]]
+Kind = Literal["opening", "input", "outcome", "cdr", "voicemail", "deletechannel"]
+KINDS: tuple[Kind, ...] = ("opening", "input", "outcome", "cdr", "voicemail", "deletechannel")
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One notification, not yet signed; ``after`` is when it is sent, in microseconds since its line's first call began."""
+
+    kind: Kind
+    after: int
+    pairs: Pairs
+
+    def value(self, name: str) -> str:
+        """Return a parameter's value, empty where it is absent."""
+        return next((value for given, value in self.pairs if given == name), "")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call, or a notice of the system, which belongs to none; ``src`` is the number in digits, however it is spelt.
+
+    ``sort`` says what it is: single, bulk, again (a number called several times), flash, voicemail or deletechannel.
+    """
+
+    sort: str
+    tag: str
+    src: str
+    notices: list[Notice]
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """The calls of one line, one after another; ``begins`` is in microseconds of real time since the rehearsal began."""
+
+    begins: int
+    calls: list[Call]

@@ -1,0 +1,62 @@
+"""The notify URL that a rehearsal calls: read once, and refused where a load generator has no business."""
+
+import socket
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from domain.errors import LedgerError
+
+PORTS = {"http": 80, "https": 443}
+EXPECTED = "expected a URL such as http://127.0.0.1:8000/notify"
+
+
+class WrongTarget(LedgerError):
+    """A URL cannot be called, or must not be; the message names it and says what was expected."""
+
+
+class Target(NamedTuple):
+    """Where requests go: a host's port, the path there, whether over TLS, and the name in the Host header."""
+
+    host: str
+    port: int
+    path: str
+    tls: bool
+    name: str
+
+
+def read(url: str, *, anywhere: bool) -> Target:
+    """Read a notify URL; raises WrongTarget, also where the host is not this one and it may not be anywhere."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError as error:
+        msg = f"{url!r} cannot be called: {error}; {EXPECTED}"
+        raise WrongTarget(msg) from None
+    if parts.scheme not in PORTS or not parts.hostname:
+        msg = f"{url!r} cannot be called: {EXPECTED}"
+        raise WrongTarget(msg)
+    if parts.query or parts.fragment or parts.username is not None:
+        msg = f"{url!r} cannot be called: expected a URL without a query, a fragment or a name before its host"
+        raise WrongTarget(msg)
+    if not (anywhere or _is_local(parts.hostname)):
+        msg = (
+            f"{parts.hostname} is not this machine, and a rehearsal is made-up load: expected a loopback address, or"
+            " --yes-not-local where the service there is yours to load"
+        )
+        raise WrongTarget(msg)
+    tls = parts.scheme == "https"
+    return Target(parts.hostname, port or PORTS[parts.scheme], parts.path or "/", tls, parts.netloc)
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        msg = f"{host} cannot be found: {error.strerror}"
+        raise WrongTarget(msg) from None
+    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
