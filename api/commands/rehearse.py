@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 
 import click
 
@@ -19,12 +18,11 @@ from api.rehearsal.found import Found
 from api.rehearsal.script import Script
 from api.rehearsal.sending import PATIENCE_SECONDS, Platform
 from api.rehearsal.standin import StandIn
-from api.rehearsal.target import Target
 from api.rehearsal.verifying import differences, unsure_lines
 from api.settings import Settings
 from api.showing import progress, say, table
 
-CALLS_MAX = 1_000_000
+CALLS_MAX = 100_000
 SEED_BELOW = 1_000_000
 FINDING, UNAVAILABLE = 1, 3
 
@@ -123,14 +121,10 @@ def rehearse(
       tringledger rehearse --books books.json --verify sqlite:///tringledger.db
       tringledger rehearse --listen 8090 --calls 1000 --rate 50 --lose cdr --books books.json
     """
-    if to is not None and listen is not None:
-        raise click.UsageError("expected either --to or --listen, not both")
-    if file and not file.absolute().parent.is_dir():
-        msg = f"--books {file}: expected a file in a folder that is there"
-        raise click.UsageError(msg)
+    _check(to, listen, file, where)
     if to is None and listen is None:
-        if not (file and where):
-            raise click.UsageError("expected --to URL or --listen PORT, or else --books FILE with --verify WHERE")
+        assert file is not None
+        assert where is not None
         context.exit(_verify(booking.load(file), where))
     read = settings.load()
     read.keyring()
@@ -142,9 +136,36 @@ def rehearse(
         chaos=chaos,
         losing=losing,
     )
+    if to is not None:
+        target.read(to, anywhere=anywhere)
+    plan, books = script.prepare(read.signature, read.private_keys[0] if read.private_keys else "")
     with _url(to, listen, read, anywhere=anywhere) as url:
-        code, books = _play(script, read, target.read(url, anywhere=anywhere), patience, file)
-    context.exit(max(code, _verify(books, where) if where else 0))
+        if where:
+            with reading(where) as (ledger, _):
+                found.check(ledger)
+        platform = Platform(target.read(url, anywhere=anywhere), plan, books, patience_seconds=patience)
+        say(f"{calls} calls, {platform.total} requests, seed {script.seed}")
+        document = _play(platform, books, file)
+    context.exit(max(_code(platform, books), _verify(document, where) if where else 0))
+
+
+def _check(to: str | None, listen: int | None, file: Path | None, where: str | None) -> None:
+    """Refuse what would turn out to be a mistake only when everything has been sent."""
+    if to is not None and listen is not None:
+        raise click.UsageError("expected either --to or --listen, not both")
+    if to is None and listen is None:
+        if not (file and where):
+            raise click.UsageError("expected --to URL or --listen PORT, or else --books FILE with --verify WHERE")
+        return
+    if file and not file.absolute().parent.is_dir():
+        msg = f"--books {file}: expected a file in a folder that is there"
+        raise click.UsageError(msg)
+    if where and not _is_store(where):
+        msg = (
+            f"--verify {where}: a file that is there already cannot tell of calls to come; expected a store's address, or"
+            " --books now and --verify with them later"
+        )
+        raise click.UsageError(msg)
 
 
 @contextmanager
@@ -153,30 +174,25 @@ def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) 
     if to is not None or listen is None:
         yield to or ""
         return
-    urls: SimpleQueue[str] = SimpleQueue()
-    stand_in = StandIn(read.private_keys, urls.put, formula=read.signature, anywhere=anywhere)
+    stand_in = StandIn(read.private_keys, formula=read.signature, anywhere=anywhere)
     with standin.serving(stand_in.app, listen) as port:
         say(f"api.php at http://{standin.HOST}:{port}{standin.PATH}, waiting for op=setnotifyurl, stop with Ctrl-C")
-        url = urls.get()
+        url = stand_in.wait()
         say(f"the notify URL is {url}")
         yield url
 
 
-def _play(script: Script, read: Settings, where: Target, patience: float, file: Path | None) -> tuple[int, Document]:
-    key = read.private_keys[0] if read.private_keys else ""
-    plan, books = script.prepare(read.signature, key)
-    platform = Platform(where, plan, books, patience_seconds=patience)
-    say(f"{script.calls} calls, {platform.total} requests, seed {script.seed}")
+def _play(platform: Platform, books: Books, file: Path | None) -> Document:
+    """Send everything, and return the books, which are saved on Ctrl-C too: what was sent was sent."""
     try:
         with progress("Calling", platform.total, "requests") as moved:
             asyncio.run(platform.run(moved))
     finally:
-        # On Ctrl-C too: what was sent was sent.
         document = books.document()
         if file:
             booking.save(document, file)
         _tell(platform, books, file)
-    return _code(platform, books), document
+    return document
 
 
 def _tell(platform: Platform, books: Books, file: Path | None) -> None:
@@ -211,8 +227,12 @@ def _verify(books: Document, where: str) -> int:
     return FINDING if differing else 0
 
 
+def _is_store(where: str) -> bool:
+    return "://" in where
+
+
 def _found(where: str) -> Found:
-    if "://" not in where:
+    if not _is_store(where):
         return found.in_file(Path(where))
     with reading(where) as (ledger, _), read_models(ledger, caught_up=True) as store:
         return found.in_ledger(ledger, store)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from api.rehearsal import unfit
 from api.rehearsal.call import Kind
 from api.rehearsal.plan import Chain, Manner, Sending, Signer, is_quiet
+from domain.notification import query
 from domain.times import SECOND
 
 LOST = 0.05
@@ -98,16 +99,16 @@ class Chaos:
     def _signed_again(self, sending: Sending, due: int) -> Sending:
         assert sending.notified
         again = sending.notified._replace(signed_before=1)
-        return replace(sending, due=due, notified=again, pairs=self._signer.sign(sending.unsigned))
+        return replace(sending, due=due, notified=again, query=query(self._signer.sign(sending.unsigned)))
 
     def _copy(self, sending: Sending, due: int) -> Sending:
         """Return the same notification, perhaps with its parameters in another order, or its digits in upper case."""
-        pairs = list(sending.pairs)
+        pairs = sending.pairs
         if self._happens(0.3):
             self._random.shuffle(pairs)
         if self._happens(0.2):
             pairs = [(name, value.upper() if name == "sig" else value) for name, value in pairs]
-        return replace(sending, due=due, pairs=pairs)
+        return replace(sending, due=due, query=query(pairs))
 
     def _mannered(self, sending: Sending) -> Sending:
         if sending.what == "garbage":

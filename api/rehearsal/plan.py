@@ -12,6 +12,7 @@ import msgspec
 
 from api.rehearsal.call import Happening, Kind, Pairs
 from domain import notification
+from domain.notification import query
 from domain.signature import OFF, sign
 
 # How a request is made the first time: plainly, in pieces, given up after half of it, or hung up on before the answer.
@@ -28,31 +29,31 @@ class Notified(NamedTuple):
     signed_before: int = 0
 
 
-class Sending(msgspec.Struct, frozen=True, kw_only=True):
-    """One request; ``due`` is in microseconds since the rehearsal began.
+class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One request; ``due`` is in microseconds since the rehearsal began, ``query`` the parameters as they are sent.
 
-    ``pairs`` are the signed parameters. What is broken names the parameter ``at_fault``; garbage is ``raw``, a request as
-    its bytes go over the wire, with ``{path}`` where the notify URL's path belongs.
+    What is broken names the parameter ``at_fault``. Garbage is ``raw``, a request as its bytes go over the wire, with
+    ``{path}`` where the notify URL's path belongs.
     """
 
     due: int
     what: What = "genuine"
     notified: Notified | None = None
-    pairs: Pairs = []
+    query: bytes = b""
     posted: bool = False
     manner: Manner = "plain"
     at_fault: str = ""
     raw: bytes = b""
 
     @property
+    def pairs(self) -> Pairs:
+        """The parameters, decoded."""
+        return notification.parse(self.query)
+
+    @property
     def unsigned(self) -> Pairs:
         """The parameters without ``r`` and ``sig``."""
         return [pair for pair in self.pairs if pair[0] not in ("r", "sig")]
-
-    @property
-    def query(self) -> bytes:
-        """The parameters as they go over the wire."""
-        return notification.query(self.pairs)
 
 
 Chain = list[Sending]
@@ -92,7 +93,7 @@ def calm(happenings: Iterable[Happening], speed: float, signer: Signer) -> list[
             for number, notice in enumerate(call.notices):
                 due = happening.begins + round(notice.after / speed)
                 notified = Notified(call_number, number, notice.kind)
-                chain.append(Sending(due=due, notified=notified, pairs=signer.sign(notice.pairs)))
+                chain.append(Sending(due=due, notified=notified, query=query(signer.sign(notice.pairs))))
             call_number += 1
         chains.append(chain)
     return chains

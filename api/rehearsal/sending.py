@@ -18,6 +18,7 @@ CONNECTIONS_MAX = 64
 ANSWER_SECONDS_MAX = 10.0
 WAIT_SECONDS, WAIT_SECONDS_MAX = 0.05, 2.0
 PATIENCE_SECONDS = 60.0
+START_SECONDS_MAX = 3.0
 FINISH_SECONDS = 3.0
 SERVER_ERROR = 500
 HALF = 0.5
@@ -54,32 +55,36 @@ class Platform:
         self._loop = asyncio.get_running_loop()
         await self._check()
         self._began = self._loop.time()
-        under_way: set[asyncio.Task[None]] = set()
+        tasks: list[asyncio.Task[None]] = []
         try:
             for chain in self._plan:
                 await self._until(chain[0].due)
-                task = asyncio.create_task(self._work_off(chain))
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-            await _finished(under_way)
+                tasks.append(asyncio.create_task(self._work_off(chain)))
+            await _finished(tasks)
         except asyncio.CancelledError:
             self._stopping = True
-            if under_way:
-                await asyncio.wait(under_way, timeout=FINISH_SECONDS)
+            if tasks:
+                await asyncio.wait(tasks, timeout=FINISH_SECONDS)
             raise
         finally:
-            for task in list(under_way):
+            for task in tasks:
                 task.cancel()
             self._wire.close()
 
     async def _check(self) -> None:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                connection = await self._wire.open()
-        except FAILURES as error:
-            msg = f"nothing takes callbacks at {self._target.host} port {self._target.port}: {error}"
-            raise Unreachable(msg) from None
-        connection.drop()
+        """Find out whether anybody is there before the day begins; a service may take a moment to start."""
+        deadline = self._loop.time() + min(START_SECONDS_MAX, self._patience)
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    connection = await self._wire.open()
+            except FAILURES as error:
+                if self._loop.time() > deadline:
+                    msg = f"nothing takes callbacks at {self._target.host} port {self._target.port}: {error}"
+                    raise Unreachable(msg) from None
+                await asyncio.sleep(WAIT_SECONDS)
+            else:
+                return connection.drop()
 
     async def _until(self, due: int) -> None:
         await asyncio.sleep(max(self._began + due / SECOND - self._loop.time(), 0))
@@ -136,9 +141,10 @@ class Platform:
                 self._books.answer(sending, answer.status)
 
 
-async def _finished(tasks: set[asyncio.Task[None]]) -> None:
+async def _finished(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Wait for all tasks; raises what one of them raised, which would be a mistake of ours."""
-    while tasks:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
+    if tasks:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in tasks:
+        if task.done():
             task.result()

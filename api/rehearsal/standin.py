@@ -5,8 +5,9 @@ no formula either: the signature is right if one of the named formulas fits it.
 """
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from queue import SimpleQueue
 from threading import Thread
 
 import uvicorn
@@ -27,15 +28,20 @@ OPERATION = "setnotifyurl"
 
 
 class StandIn:
-    """Answers at ``/api.php``; ``set_url`` is told each URL that may be called."""
+    """Answers at ``/api.php`` until a URL was set, and from then on only to the same one."""
 
-    def __init__(self, keys: Sequence[str], set_url: Callable[[str], None], *, formula: str, anywhere: bool) -> None:
-        """Take the private keys, whom to tell, the formula (``off``: nothing is checked), and whether any host may be called."""
+    def __init__(self, keys: Sequence[str], *, formula: str, anywhere: bool) -> None:
+        """Take the private keys, the formula (``off``: nothing is checked), and whether any host may be called."""
         self._keys = keys
-        self._set_url = set_url
         self._formula = formula
         self._anywhere = anywhere
+        self._url = ""
+        self._set: SimpleQueue[str] = SimpleQueue()
         self.app = Starlette(routes=[Route(PATH, self._answer)])
+
+    def wait(self) -> str:
+        """Return the URL that is set, once it is."""
+        return self._set.get()
 
     async def _answer(self, request: Request) -> Response:
         pairs = notification.parse(request.scope["query_string"])
@@ -46,11 +52,18 @@ class StandIn:
             return _refused(403, "apikey is missing")
         if self._formula != OFF and not self._is_authentic(pairs):
             return _refused(403, f"sig is wrong or missing: none of {', '.join(FORMULAS)} fits")
+        return self._take(values.get("url", ""))
+
+    def _take(self, url: str) -> Response:
         try:
-            target.read(values.get("url", ""), anywhere=self._anywhere)
+            target.read(url, anywhere=self._anywhere)
         except WrongTarget as error:
             return _refused(400, f"url: {error}")
-        self._set_url(values["url"])
+        if self._url and url != self._url:
+            return _refused(409, f"the rehearsal calls {self._url} already")
+        if not self._url:
+            self._url = url
+            self._set.put(url)
         return PlainTextResponse("OK\n")
 
     def _is_authentic(self, pairs: list[tuple[str, str]]) -> bool:
@@ -69,7 +82,7 @@ def serving(app: Starlette, port: int) -> Iterator[int]:
     except OSError as error:
         msg = f"port {port} cannot be listened on: {error.strerror}"
         raise Unreachable(msg) from error
-    server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
     # In a thread of its own uvicorn leaves the signals alone: Ctrl-C is for the rehearsal.
     thread = Thread(target=server.run, args=[[listener]], name="stand-in", daemon=True)
     thread.start()

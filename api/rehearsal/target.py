@@ -33,7 +33,7 @@ def read(url: str, *, anywhere: bool) -> Target:
     except ValueError as error:
         msg = f"{url!r} cannot be called: {error}; {EXPECTED}"
         raise WrongTarget(msg) from None
-    if parts.scheme not in PORTS or not parts.hostname:
+    if parts.scheme not in PORTS or not parts.hostname or not url.isascii() or not url.isprintable() or " " in url:
         msg = f"{url!r} cannot be called: {EXPECTED}"
         raise WrongTarget(msg)
     if parts.query or parts.fragment or parts.username is not None:

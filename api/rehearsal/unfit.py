@@ -8,7 +8,7 @@ from random import Random
 
 from api.rehearsal.call import Pairs
 from api.rehearsal.plan import Sending, Signer
-from domain.notification import PARAMETERS_MAX, SIZE_MAX_BYTES, TEXT_LENGTH_MAX
+from domain.notification import PARAMETERS_MAX, SIZE_MAX_BYTES, TEXT_LENGTH_MAX, query
 from domain.signature import OFF
 
 # One thing each that the wire's rules refuse (SPEC 1): the parameter, and a value that it must not have.
@@ -48,10 +48,10 @@ def beside(random: Random, signer: Signer, genuine: Sending, due: int) -> Iterat
     if chance < 0.25:
         yield Sending(due=due, what="garbage", raw=GARBAGE[int(random.random() * len(GARBAGE))])
     elif chance < 0.6 and signer.formula != OFF:
-        yield Sending(due=due, what="wrong-signature", pairs=_forged(random, signer, genuine), posted=posted)
+        yield Sending(due=due, what="wrong-signature", query=query(_forged(random, signer, genuine)), posted=posted)
     else:
         name, pairs = _broken(random, genuine)
-        yield Sending(due=due, what="broken", pairs=signer.sign(pairs), at_fault=name, posted=posted)
+        yield Sending(due=due, what="broken", query=query(signer.sign(pairs)), at_fault=name, posted=posted)
 
 
 def _forged(random: Random, signer: Signer, genuine: Sending) -> Pairs:

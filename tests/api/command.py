@@ -76,9 +76,9 @@ class Server:
 
 
 @contextmanager
-def serving(directory: Path, *arguments: str, wrapper: Sequence[str] = ()) -> Iterator[Server]:
-    """Run ``tringledger serve`` on a free port; what is left of it at the end is killed."""
-    log, port = directory / "serve.log", free_port()
+def serving(directory: Path, *arguments: str, wrapper: Sequence[str] = (), port: int = 0) -> Iterator[Server]:
+    """Run ``tringledger serve`` on a port (0: a free one); what is left of it at the end is killed."""
+    log, port = directory / "serve.log", port or free_port()
     with log.open("ab") as stderr:
         process = spawn("serve", "--port", str(port), *arguments, wrapper=wrapper, stdout=stderr, stderr=stderr)
     server = Server(process, port, log)
