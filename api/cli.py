@@ -21,6 +21,8 @@ from api.commands.serve import serve
 from api.commands.signature import signature
 from api.commands.status import status
 from api.commands.trigger import trigger
+from api.importing.files import NoSuchFile
+from api.importing.table import WrongTable
 from api.rehearsal.books import UnfitBooks
 from api.rehearsal.found import NotVerifiable
 from api.rehearsal.target import WrongTarget
@@ -39,6 +41,8 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     NotWritten: UNAVAILABLE,
     Unanswered: UNAVAILABLE,
     WrongSetting: USAGE,
+    NoSuchFile: USAGE,
+    WrongTable: USAGE,
     SettingsDiffer: USAGE,
     SelectionError: USAGE,
     UnknownStore: USAGE,

@@ -42,4 +42,12 @@ class Unkept(msgspec.Struct, frozen=True):
     reason: str
 
 
+def no_room(quarantine_max: int) -> Unkept:
+    """Return the answer where the quarantine is full before a signature has ever fitted."""
+    return Unkept(
+        f"the quarantine holds {quarantine_max} notices and no signature has ever fitted: nothing is dropped until one"
+        " does; check the formula and the private key"
+    )
+
+
 Answer = Recorded | Duplicate | Quarantined | Unkept

@@ -108,7 +108,8 @@ def _decode(text: bytes) -> str:
 
 def query(pairs: list[tuple[str, str]]) -> bytes:
     """Return pairs as a query string, the way in which TringMe sends them: what ``parse`` reads back."""
-    return urlencode(pairs, errors="surrogateescape").encode()
+    text = _plain(pairs)
+    return (urlencode(pairs, errors="surrogateescape") if text is None else text).encode()
 
 
 def delivery_key(pairs: list[tuple[str, str]]) -> bytes:
@@ -128,11 +129,17 @@ def unsigned_key(pairs: list[tuple[str, str]], source: str, row: str) -> bytes:
 
 def _canonical(pairs: list[tuple[str, str]]) -> str:
     folded = sorted([(pair[0], pair[1].translate(_HEX_CASE)) if pair[0] == "sig" else pair for pair in pairs])
-    text = "&".join([f"{name}={value}" for name, value in folded])
-    # Most notifications have nothing to encode: no character but the unreserved ones, and no separator beside our own.
-    if not (_UNRESERVED.fullmatch(text) and text.count("=") == len(folded) == text.count("&") + 1):
-        text = "&".join([f"{_encode(name)}={_encode(value)}" for name, value in folded])
-    return text
+    text = _plain(folded)
+    return "&".join([f"{_encode(name)}={_encode(value)}" for name, value in folded]) if text is None else text
+
+
+def _plain(pairs: list[tuple[str, str]]) -> str | None:
+    """Return pairs joined as they are, or None where something of them is to be encoded.
+
+    Most notifications have no character but the unreserved ones, and no separator beside our own.
+    """
+    text = "&".join([f"{name}={value}" for name, value in pairs])
+    return text if _UNRESERVED.fullmatch(text) and text.count("=") == len(pairs) == text.count("&") + 1 else None
 
 
 def _encode(text: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from eventsourcing.persistence import Mapper
 
 from domain import call_notice, correlation, times
-from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept
+from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept, no_room
 from domain.correlation import Head, Reach
 from domain.errors import BrokenValue
 from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, Voucher, call_id, line_key, notices_id
@@ -103,10 +103,7 @@ class Recording:
         most = self._rules.quarantine_max
         if not authentic and self._log.count_unauthentic() >= most:
             if not self.fitted:
-                return Unkept(
-                    f"the quarantine holds {most} notices and no signature has ever fitted: nothing is dropped until one"
-                    " does; check the formula and the private key"
-                )
+                return no_room(most)
             self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
         return Quarantined(self._log.quarantine(entry), problem, is_new=True)
 

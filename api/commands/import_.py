@@ -1,63 +1,222 @@
-"""``tringledger import``: record notifications from a file, with the same checks as callbacks."""
+"""``tringledger import``: bring the past along, from files of several formats, with the same checks as callbacks."""
 
-import os
-import stat
-import sys
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import click
 
 from api import settings
 from api.commands.common import store_option
-from api.importing import Summary, import_lines
+from api.importing import access_log, ndjson, table
+from api.importing.batches import Record, Summary
+from api.importing.dry_run import DryRun
+from api.importing.files import STDIN, File, found, in_order_of_time
+from api.importing.pace import Pace
+from api.importing.rows import Format
+from api.importing.run import Import, run
+from api.importing.table import NAMES, PARAMETERS, Layout
+from api.importing.tally import Tally
+from api.importing.vouching import Vouch
+from api.settings import Settings
 from api.showing import progress, say
+from domain import times
+from domain.errors import NoLedger
 from domain.ledger import Ledger
+from domain.signature import Keyring
+
+NDJSON, ACCESS_LOG, CSV = "ndjson", "access-log", "csv"
+TAB = "tab"
+
+
+def _assignments(*names: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], dict[str, str]]:
+    """Return what reads a repeatable option of the form NAME=VALUE, of these names."""
+
+    def read(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+        for value in values:
+            name, mark, _ = value.partition("=")
+            if not mark or name not in names:
+                msg = f"{value!r}: expected NAME=VALUE with a NAME of {', '.join(names)}"
+                raise click.BadParameter(msg)
+        return {name: text for name, _, text in (value.partition("=") for value in values)}
+
+    return read
+
+
+def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    try:
+        return name and times.zone(name).key
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _delimiter(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    character = "\t" if text == TAB else text
+    if character is not None and (len(character) != 1 or character in '"\r\n'):
+        msg = f"{text!r}: expected one character, or {TAB}"
+        raise click.BadParameter(msg)
+    return character
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument("names", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice([NDJSON, ACCESS_LOG, CSV]),
+    default=NDJSON,
+    show_default=True,
+    help="What the files are.",
+)
+@click.option("--source", metavar="NAME", help="What the notifications come from (default: the file's name).")
+@click.option("--dry-run", is_flag=True, help="Count what would be recorded, and write nothing.")
+@click.option(
+    "--path", metavar="PATH", help="access-log: the path that TringMe called (default: TRINGLEDGER_NOTIFY_PATH)."
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    callback=_assignments(*NAMES),
+    help="csv: the column of a parameter, of received_at, id or query; an empty COLUMN means none. Repeatable.",
+)
+@click.option(
+    "--set",
+    "constants",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_assignments(*(name for name in PARAMETERS if name != "sig")),
+    help="csv: a parameter that all rows have, such as type=cdr. Repeatable.",
+)
+@click.option(
+    "--delimiter",
+    metavar="CHARACTER",
+    callback=_delimiter,
+    help="csv: what separates values (default: a comma), or tab.",
+)
+@click.option("--timezone", metavar="ZONE", callback=_zone, help="csv: of times that name no offset (default: UTC).")
+@click.option("--unsigned", is_flag=True, help="csv: take rows without a signature; with --by and --reason.")
+@click.option("--by", metavar="NAME", help="With --unsigned: who vouches for the rows; kept with each for ever.")
+@click.option("--reason", metavar="TEXT", help="With --unsigned: why they are to be believed; kept with each for ever.")
 @store_option
 @click.pass_context
-def import_(context: click.Context, file: str, store: str | None) -> None:
-    """Record the notifications of FILE, or of stdin for -.
+def import_(
+    context: click.Context,
+    names: tuple[str, ...],
+    kind: str,
+    source: str | None,
+    dry_run: bool,
+    path: str | None,
+    columns: dict[str, str],
+    constants: dict[str, str],
+    delimiter: str | None,
+    timezone: str | None,
+    unsigned: bool,
+    by: str | None,
+    reason: str | None,
+    store: str | None,
+) -> None:
+    """Record the notifications of files (plain or gzip, names or quoted patterns), or of stdin for -.
 
-    One JSON object a line: received_at (UTC, ISO 8601) and query (the raw query string). Importing a file twice changes
-    nothing, so an import that was interrupted is resumed by running it again. A line that cannot be read is reported
-    and stops nothing; the exit code is then 1. The ledger is created where there is none.
+    Importing a file twice changes nothing, so an import that was interrupted is resumed by running it again. A line that
+    cannot be read is reported and stops nothing; the exit code is then 1. Several files are taken in order of their
+    first notifications' times. The ledger is created where there is none.
+
+    \b
+    ndjson      one JSON object a line: received_at (ISO 8601 with offset) and query (the raw query string)
+    access-log  "combined" or "common" lines of nginx and Apache: the GET requests to --path. Logs hold no bodies:
+                POST requests to it are counted as unreadable.
+    csv         a table with a header. Columns named like a parameter, received_at, id (of the row) or query (a raw
+                query string) are taken, others by --column; the rest is left. An empty cell is a parameter that was
+                not there. received_at is ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds.
+
+    A table without a column sig or query needs --unsigned, --by and --reason. A row is then known by the source's name,
+    by its id, else its time and its number among equal rows of its file, and by its parameters: two equal calls stay two,
+    and the same table again changes nothing. Rename the file, and all of its rows are new: give a table that may move
+    a --source of its own. Map other columns, and they are new too: try with --dry-run first. A row with a value that
+    cannot be is reported as unreadable: mend the table and import it again.
 
     \b
     Examples:
       tringledger import october.ndjson
-      zcat october.ndjson.gz | tringledger import -
+      tringledger import --format access-log --path /handler.php '/var/log/nginx/access.log*'
+      tringledger import --format csv --source old-handler --column received_at=created --column srccharge=cost \\
+        --set type=cdr --unsigned --by "A. Clerk" --reason "calls before October" --dry-run calls.csv
     """
+    _check(kind, {CSV: [columns, constants, delimiter, timezone, unsigned, by, reason], ACCESS_LOG: [path]})
+    vouch = _vouch(by, reason, unsigned=unsigned)
     read = settings.load(store=store)
-    with Ledger(read.store, read.keyring(), read.terms, create=True) as ledger:
-        if file == "-":
-            summary = _import(ledger, sys.stdin.buffer, "stdin", None)
-        else:
-            with Path(file).open("rb") as opened:
-                summary = _import(ledger, opened, Path(file).name, _size(opened))
-    click.echo(
-        f"{summary.recorded} recorded, {summary.duplicate} duplicate, {summary.quarantined} quarantined"
-        f" ({summary.kept_aside} new), {summary.unreadable} unreadable",
-        err=True,
-    )
+    layout = Layout(columns, constants, delimiter or ",", timezone or "UTC", unsigned)
+    rows = _rows(kind, path or read.notify_path, layout)
+    files = in_order_of_time(found(names), rows)
+    if vouch and source is None and files[0].path == STDIN:
+        raise click.UsageError("rows without a signature are known by their source: expected --source NAME for stdin")
+    with _recorder(read, vouch or read.keyring(), dry_run=dry_run) as record:
+        summary = _import(Import(rows, vouch or read.keyring(), record, say, source), files)
+    _tell(summary, dry_run=dry_run)
     context.exit(1 if summary.unreadable else 0)
 
 
-def _import(ledger: Ledger, file: BinaryIO, name: str, size: int | None) -> Summary:
-    with progress(f"Importing {name}", size, "bytes") as moved:
-        return import_lines(
-            ledger,
-            file,
-            name,
-            unreadable=lambda number, reason: say(f"{name}, line {number} is unreadable: {reason}"),
-            progress=lambda read, _summary: moved(read),
-        )
+def _check(kind: str, options: dict[str, list[object]]) -> None:
+    for of_kind, given in options.items():
+        if kind != of_kind and any(given):
+            which = (
+                "--path is" if of_kind == ACCESS_LOG else "--column, --set, --delimiter, --timezone and --unsigned are"
+            )
+            msg = f"{which} for --format {of_kind}, and this is {kind}"
+            raise click.UsageError(msg)
 
 
-def _size(file: BinaryIO) -> int | None:
-    """Return a file's size in bytes, or None where it has none to show (a pipe)."""
-    about = os.fstat(file.fileno())
-    return about.st_size if stat.S_ISREG(about.st_mode) else None
+def _vouch(by: str | None, reason: str | None, *, unsigned: bool) -> Vouch | None:
+    given = [(text or "").strip() for text in (by, reason)]
+    if unsigned and all(given) and all(text.isprintable() for text in given):
+        return Vouch(*given)
+    if unsigned or by or reason:
+        raise click.UsageError("expected all of --unsigned, --by NAME and --reason TEXT, or none of them")
+    return None
+
+
+def _rows(kind: str, path: str, layout: Layout) -> Format:
+    if kind == ACCESS_LOG:
+        return partial(access_log.rows, path=path)
+    return partial(table.rows, layout=layout) if kind == CSV else ndjson.rows
+
+
+@contextmanager
+def _recorder(read: Settings, proof: Keyring | Vouch, *, dry_run: bool) -> Iterator[Record]:
+    keyring = proof if isinstance(proof, Keyring) else None
+    if not dry_run:
+        with Ledger(read.store, keyring, read.terms, create=True) as ledger:
+            yield Pace(ledger).record
+        return
+    with Tally() as events, Tally() as aside:
+        try:
+            ledger = Ledger(read.store, keyring, read.terms)
+        except NoLedger:
+            yield DryRun(None, read.quarantine_max, events, aside).record
+            return
+        with ledger:
+            yield DryRun(ledger, read.quarantine_max, events, aside).record
+
+
+def _import(how: Import, files: Sequence[File]) -> Summary:
+    sizes = [file.size for file in files if file.size is not None]
+    total = sum(sizes) if len(sizes) == len(files) else None
+    what = files[0].name if len(files) == 1 else f"{len(files)} files"
+    with progress(f"Importing {what}", total, "bytes") as moved:
+        return run(Import(how.rows, how.proof, how.record, how.report, how.source, moved), files)
+
+
+def _tell(summary: Summary, *, dry_run: bool) -> None:
+    if summary.bodiless:
+        say(f"{summary.bodiless} POST requests are unreadable: an access log does not hold their bodies")
+    if summary.elsewhere:
+        say(f"{summary.elsewhere} other requests passed over")
+    said = (
+        f"{summary.recorded} recorded, {summary.duplicate} duplicate, {summary.quarantined} quarantined"
+        f" ({summary.kept_aside} new), {summary.unreadable} unreadable"
+    )
+    say(f"dry run, nothing was written: {said}" if dry_run else said)
+    if summary.wrongly_signed == summary.quarantined > summary.recorded == summary.duplicate == 0:
+        say("no signature fits: `tringledger signature identify` tells which formula would")

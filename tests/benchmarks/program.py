@@ -3,8 +3,12 @@
 import sys
 from pathlib import Path
 
-from api.importing import import_lines
+from api.importing import ndjson
+from api.importing.files import found
+from api.importing.pace import Pace
+from api.importing.run import Import, run
 from domain.ledger import Ledger
+from domain.signature import Keyring
 from tests.benchmarks.traffic import FORMULA, KEY
 
 SERVE_ENVIRONMENT = {"TRINGME_PRIVATE_KEY": KEY, "TRINGLEDGER_SIGNATURE": FORMULA}
@@ -20,10 +24,9 @@ def serve_command(port: int, store: Path) -> list[str]:
 
 def import_file(ledger: Ledger, path: Path) -> None:
     """Import a file of notifications, one a line."""
-    with path.open("rb") as lines:
-        import_lines(ledger, lines, path.name, unreadable=_refuse)
+    run(Import(ndjson.rows, Keyring(FORMULA, [KEY]), Pace(ledger).record, _refuse), found([str(path)]))
 
 
-def _refuse(number: int, reason: str) -> None:
-    msg = f"line {number} of our own traffic cannot be read: {reason}"
+def _refuse(report: str) -> None:
+    msg = f"our own traffic cannot be read: {report}"
     raise ValueError(msg)

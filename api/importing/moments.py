@@ -1,0 +1,63 @@
+"""Times as access logs and tables write them, read as whole microseconds, UTC."""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from domain import times
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = {name: f"{number:02}" for number, name in enumerate(_MONTHS, start=1)}
+
+# Nine digits or more: fewer could be a date, and Unix time has had nine since 1973.
+_UNIX = re.compile(r"([0-9]{9,12})(?:\.([0-9]{1,6}))?")
+
+
+@lru_cache(maxsize=4096)
+def logged(text: str) -> int:
+    """Read the time of a line of an access log, such as ``10/Oct/2026:13:55:36 +0200``; raises ValueError.
+
+    The names of months are English in every locale.
+    """
+    day, month, year, clock = text[:2], text[3:6], text[7:11], text[12:20]
+    return times.parse(f"{year}-{MONTHS.get(month, month)}-{day}T{clock}{text[21:]}")
+
+
+@lru_cache(maxsize=4096)
+def tabled(text: str, zone: str) -> int:
+    """Read a time of a table: ISO 8601, ``YYYY-MM-DD HH:MM:SS`` with or without a fraction, or Unix seconds.
+
+    One without an offset is taken in a time zone; of an hour that comes twice there, when clocks are put back, it is the
+    first. Raises ValueError for anything else, and for a time that the zone never had.
+    """
+    unix = _UNIX.fullmatch(text)
+    if unix:
+        seconds, fraction = unix.groups(default="")
+        return _in_range(text, int(seconds) * times.SECOND + int(fraction.ljust(6, "0")))
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"received_at={text!r}: expected ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds"
+        raise ValueError(msg) from None
+    if read.tzinfo is None:
+        read = _local(read, zone)
+    return _in_range(text, times.micros(read))
+
+
+def _local(read: datetime, zone: str) -> datetime:
+    local = read.replace(tzinfo=times.zone(zone))
+    try:
+        back = local.astimezone(UTC).astimezone(local.tzinfo)
+    except OverflowError:
+        return read.replace(tzinfo=UTC)  # At the calendar's ends, which are out of range in any zone.
+    if back.replace(tzinfo=None) != read:
+        msg = f"received_at='{read}': expected a time that was on the clocks of {zone}, which were put forward then"
+        raise ValueError(msg)
+    return local
+
+
+def _in_range(text: str, at: int) -> int:
+    if not 0 <= at < times.LAST:
+        msg = f"received_at={text!r}: expected a time from 1970 to 9998"
+        raise ValueError(msg)
+    return at

@@ -1,0 +1,62 @@
+"""An import from its files to its summary: each file's rows are taken in turn, under the name of their source."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from api.importing.batches import Record, Summary, Way, take
+from api.importing.files import File
+from api.importing.rows import Format, Row
+from api.importing.tally import Tally
+from api.importing.vouching import Vouch, delivery_of
+from domain.recording import Delivery
+from domain.signature import Keyring
+
+Report = Callable[[str], None]
+Progress = Callable[[int], None]
+
+
+class Import(msgspec.Struct, frozen=True):
+    """How files are imported: their format, by whose word (a keyring's, or a person's), what records, and who hears of it.
+
+    ``source`` names what they come from, else each file does. ``report`` is told each line that cannot be read, and
+    ``progress`` how many bytes of all files have been.
+    """
+
+    rows: Format
+    proof: Keyring | Vouch
+    record: Record
+    report: Report
+    source: str | None = None
+    progress: Progress = lambda _bytes: None
+
+
+def run(how: Import, files: Sequence[File]) -> Summary:
+    """Record what files hold and return what became of it.
+
+    Raises StoreUnavailable, ImportStopped and WrongTable; what was recorded until then is kept.
+    """
+    summary, done = Summary(), 0
+    for file in files:
+        done = _take(how, file, done, summary)
+    return summary
+
+
+def _take(how: Import, file: File, done: int, summary: Summary) -> int:
+    """Take one file, and return how many bytes have been read, ``done`` before it among them."""
+    with file.open() as opened, Tally() as equals:
+        way = Way(
+            partial(_delivery, how.proof, f"import:{how.source or file.name}", equals),
+            how.record,
+            lambda line, reason: how.report(f"{file.name}, line {line} is unreadable: {reason}"),
+            lambda: how.progress(done + opened.bytes_read()),
+        )
+        take(how.rows(opened.lines), way, summary)
+        return done + opened.bytes_read()
+
+
+def _delivery(proof: Keyring | Vouch, source: str, equals: Tally, row: Row) -> Delivery:
+    if isinstance(proof, Keyring):
+        return Delivery(row.notification, proof.verify(row.notification.pairs), source)
+    return delivery_of(row, source, proof, equals)
