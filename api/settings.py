@@ -11,7 +11,7 @@ from domain import correlation, times
 from domain.correlation import Reach
 from domain.errors import LedgerError, UnknownStore
 from domain.ledger import QUARANTINE_MAX, Terms
-from domain.log import SQLITE, sqlite_path
+from domain.log import address
 from domain.signature import FORMULAS, OFF, Keyring
 
 DIGITS_MAX = 9
@@ -33,10 +33,9 @@ class Setting(NamedTuple):
 
 def _store(text: str) -> str:
     try:
-        sqlite_path(text)
+        address.check(text)
     except UnknownStore:
-        msg = f"{SQLITE}PATH, such as {SQLITE}tringledger.db"
-        raise ValueError(msg) from None
+        raise ValueError(address.EXPECTED) from None
     return text
 
 
@@ -86,7 +85,7 @@ def _api_url(text: str) -> str:
 
 
 SETTINGS = (
-    Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH`.", _store),
+    Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", _store),
     Setting(
         "TRINGME_PRIVATE_KEY", "", "TringMe's private key; several, separated by commas, while one replaces another.", _keys
     ),
@@ -219,7 +218,7 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except ValueError as error:
-        msg = f"{name}={text!r} cannot be used: expected {error}"
+        msg = f"{name}={address.shown(text)!r} cannot be used: expected {error}"
         raise WrongSetting(msg) from None
 
 

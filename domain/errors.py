@@ -27,6 +27,10 @@ class UnknownStore(LedgerError):
     """The store's address is of no kind that is known."""
 
 
+class MissingDriver(LedgerError):
+    """The store is of a kind whose driver is not installed; the message says what installs it."""
+
+
 class UnknownShape(LedgerError, MapperDeserialisationError):
     """A stored event is of a topic or shape that this version of tringledger does not know."""
 

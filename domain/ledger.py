@@ -6,13 +6,12 @@ processes may record into one store, and none of them opens an ordinal twice or 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import msgspec
 from eventsourcing.application import Application
-from eventsourcing.persistence import Mapper
+from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
 from domain import correlation, notification, times
@@ -20,8 +19,7 @@ from domain.answers import Answer
 from domain.correlation import Reach
 from domain.errors import LedgerError, NoLedger, SettingsDiffer
 from domain.events import Line, Notice, NoticeMapper, decode_notice, line_key
-from domain.log import Log, LogRow, QuarantineEntry, sqlite_path
-from domain.log.sqlite import SQLiteLogFactory
+from domain.log import Log, LogRow, QuarantineEntry, address
 from domain.recording import SIGNATURE_FITTED, Delivery, Recording, Rules
 from domain.signature import Keyring
 
@@ -29,7 +27,7 @@ QUARANTINE_MAX = 100_000
 CALLBACK = "callback"
 REPROCESS = "reprocess"
 EVER = (1 << 63) - 1
-SCHEMA = "1"
+SCHEMA = 1
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -55,18 +53,19 @@ class Ledger(Application[UUID]):
         create: bool = False,
         clock: Callable[[], int] = times.now,
     ) -> None:
-        """Open the ledger at a store's address, or create it there; without a keyring it is for reading only.
+        """Open the ledger at a store's address; without a keyring it is for reading only.
 
-        Raises NoLedger where there is none and none is to be created, SettingsDiffer where it was created on other
-        terms, StoreUnavailable where the store cannot be used.
+        ``create`` makes it where there is none, and brings an older schema up to date. Raises NoLedger where there is
+        none and none is to be created, SettingsDiffer where it was created on other terms, UnknownStore for an address
+        that names no store, StoreUnavailable where the store cannot be used. ``found_schema`` is the schema's number
+        that was found, 0 where there was no ledger.
         """
         self.url = url
-        self.path = sqlite_path(url)
         self.terms = terms or Terms()
         self._keyring = keyring
         self._clock = clock
         _check(self.terms)
-        if not create and not Path(self.path).exists():
+        if not create and not address.may_exist(url):
             raise _no_ledger(url)
         super().__init__({})
         self.store = cast("Log", self.recorder)
@@ -82,24 +81,38 @@ class Ledger(Application[UUID]):
         """Take nothing from the process's environment: only the settings read it."""
         return Environment(name, env)
 
-    def construct_factory(self, env: Environment) -> SQLiteLogFactory:  # type: ignore[override]  # noqa: ARG002
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:  # noqa: ARG002
         """Return what makes the recorder of this ledger's store."""
-        return SQLiteLogFactory(self.path)
+        return address.log_factory(self.url)
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Return the mapper of notices."""
         return NoticeMapper()
 
+    @property
+    def path(self) -> str:
+        """The path of a ledger in a SQLite file; raises UnknownStore for any other."""
+        return address.sqlite_path(self.url)
+
+    @property
+    def shown_url(self) -> str:
+        """The store's address as it may be printed: without the password."""
+        return address.shown(self.url)
+
     def _open(self, *, create: bool) -> dict[str, str]:
         facts = self.store.facts()
-        if not facts:
-            if not create:
-                raise _no_ledger(self.url)
+        self.found_schema = int(facts.get("schema", 0))
+        if create and self.found_schema < SCHEMA:
             self.store.create()
             facts = self._found()
-        if facts["schema"] != SCHEMA:
+        if not facts:
+            raise _no_ledger(self.url)
+        schema = int(facts["schema"])
+        if schema != SCHEMA:
+            cure = "run `tringledger migrate`" if schema < SCHEMA else "use the newer tringledger that made it so"
             msg = (
-                f"the ledger at {self.url} has schema {facts['schema']}, and this version of tringledger knows {SCHEMA}"
+                f"the ledger at {self.shown_url} has schema {schema}, and this version of tringledger knows {SCHEMA}:"
+                f" {cure}"
             )
             raise LedgerError(msg)
         for name, wanted in (("correlation", self.terms.correlation), ("timezone", self.terms.timezone)):
@@ -109,10 +122,9 @@ class Ledger(Application[UUID]):
         return facts
 
     def _found(self) -> dict[str, str]:
-        """Write the ledger's own facts, unless another process was first."""
+        """Write the ledger's own facts, unless another process was first, and the schema that it has now."""
         facts = {
             "id": str(uuid4()),
-            "schema": SCHEMA,
             "created_at": times.iso(self._clock()),
             "correlation": self.terms.correlation or correlation.BY_TAG_AND_SRC,
             "timezone": self.terms.timezone or "UTC",
@@ -121,6 +133,8 @@ class Ledger(Application[UUID]):
             if log.fact("id") is None:
                 for name, value in facts.items():
                     log.note(name, value)
+            if int(log.fact("schema") or 0) < SCHEMA:
+                log.note("schema", str(SCHEMA))
         return self.store.facts()
 
     def inspect(self, raw: bytes, received_at: int, source: str = CALLBACK) -> Delivery:
@@ -190,7 +204,10 @@ class Ledger(Application[UUID]):
 
 
 def _no_ledger(url: str) -> NoLedger:
-    return NoLedger(f"there is no ledger at {url}: `tringledger serve` and `tringledger import` create one")
+    makers = "`tringledger migrate` creates"
+    if not address.is_postgres(url):
+        makers = "`tringledger serve` and `tringledger import` create"
+    return NoLedger(f"there is no ledger at {address.shown(url)}: {makers} one")
 
 
 def _check(terms: Terms) -> None:

@@ -6,7 +6,6 @@ what no single one does. Choose with ``--hypothesis-profile``; where CI is set, 
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,7 +18,8 @@ settings.register_profile("dev", max_examples=40, deadline=None, suppress_health
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
 settings.load_profile("ci" if "CI" in os.environ else "dev")
 
-STORES = ("sqlite",)
+STORES = ("sqlite", "postgres")
+STORES_OF_READ_MODELS = ("sqlite",)
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +37,24 @@ def database(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
+def new_store(kind: str, request: pytest.FixtureRequest) -> str:
+    """Return the address of a store that does not exist yet."""
+    if kind == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/ledger.db"
+    url: str = request.getfixturevalue("database")
+    return url
+
+
 @pytest.fixture(params=STORES)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a store that does not exist yet, of each kind in turn."""
-    assert request.param == "sqlite"
-    return f"sqlite:///{tmp_path}/ledger.db"
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of a store that does not exist yet, of each kind in turn: for what concerns the log."""
+    return new_store(request.param, request)
+
+
+@pytest.fixture(params=STORES_OF_READ_MODELS)
+def whole_store_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of a store that does not exist yet, of each kind that has read models too."""
+    return new_store(request.param, request)
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,9 +1,9 @@
-"""The log of events as the stores keep it: what a store must offer, and which store an address names.
+"""The log of events as the stores keep it: what a store must offer.
 
 Beside the events, in the same transaction, a store keeps the delivery keys, the lines' calls and the quarantine.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -11,9 +11,6 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from domain.correlation import Calls, Head
-from domain.errors import UnknownStore
-
-SQLITE = "sqlite:///"
 
 
 class LogRow(NamedTuple):
@@ -52,6 +49,23 @@ class QuarantineEntry(NamedTuple):
     position: int
 
 
+class Prospect(NamedTuple):
+    """What a decision about a delivery is going to ask the store.
+
+    ``refused``: only the quarantine is asked. Otherwise the ``delivery_key``, and of a call's notice the calls of its
+    ``line`` that began no later than ``until`` and, where ``since`` is there, that were under way from then to ``until``
+    (microseconds, UTC); of other notices the last version of their ``stream``; and the ``nonce``, where it counts.
+    """
+
+    delivery_key: bytes
+    refused: bool
+    line: str = ""
+    since: int | None = None
+    until: int = 0
+    stream: UUID | None = None
+    nonce: str | None = None
+
+
 class LineCalls(Calls, Protocol):
     """The calls of a line within a transaction, which may add to them."""
 
@@ -67,6 +81,12 @@ class Writing(Protocol):
 
     position: int
     recorded_at: int
+
+    def foresee(self, prospects: Iterable[Prospect]) -> None:
+        """Be told what will be asked, so that a store across a network can fetch it for all deliveries at once.
+
+        It changes no answer: what was not foreseen may be asked all the same.
+        """
 
     def claim(self, delivery_key: bytes, position: int) -> int:
         """Take a delivery key for a position; return 0, or the position that took it before."""
@@ -112,7 +132,12 @@ class Writing(Protocol):
 
 
 class Log(Protocol):
-    """What a store offers: one writer at a time, readers that never wait."""
+    """What a store offers: one writer at a time, readers that never wait.
+
+    ``is_remote``: a question to it may take long, so that nobody should wait for the answer on an event loop.
+    """
+
+    is_remote: bool
 
     def writing(self) -> AbstractContextManager[Writing]:
         """Begin a transaction that nobody else writes beside, and commit it durably at the end."""
@@ -161,11 +186,3 @@ class Log(Protocol):
 
     def close(self) -> None:
         """Let go of the store."""
-
-
-def sqlite_path(url: str) -> str:
-    """Return the path that a store's address names; raises UnknownStore for an address that is no SQLite store's."""
-    if not url.startswith(SQLITE) or not url.removeprefix(SQLITE):
-        msg = f"the store {url!r} is not known: expected {SQLITE}PATH, such as {SQLITE}tringledger.db"
-        raise UnknownStore(msg)
-    return url.removeprefix(SQLITE)

@@ -100,6 +100,8 @@ def prepare(connection: sqlite3.Connection, pragmas: str) -> None:
 class SQLiteLog(SQLiteApplicationRecorder):
     """The log in a SQLite file; see Log for what each method does."""
 
+    is_remote = False
+
     def construct_create_table_statements(self) -> list[str]:
         """Return the statements that make the log's tables."""
         return list(SCHEMA)

@@ -1,77 +1,32 @@
 """One transaction on a SQLite log: the queries that decide, and the rows that follow from the decision."""
 
 import sqlite3
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from eventsourcing.persistence import StoredEvent
 
 from domain.correlation import Head
 from domain.events import decode_notice
-from domain.log import QuarantineEntry
-from domain.times import SECOND
-
-# Calls are indexed by the class of their span and by when they began: a search over a stretch of time then looks only
-# at calls that began so much earlier as calls of that class can last, however many calls the line has had.
-SPANS = (300 * SECOND, 3600 * SECOND, 26 * 3600 * SECOND)
-UNBOUNDED = 1 << 62
+from domain.log import Prospect, QuarantineEntry
+from domain.log.line_calls import HEAD, SPANS, UNBOUNDED, head_of, row_of
 
 LAST_EVENT = "SELECT position, state FROM stored_events ORDER BY position DESC LIMIT 1"
 
-_HEAD = "ordinal, first_at, last_at, opening, outcomes, cdr, cdr_status, events"
 _BEGAN_LAST = " UNION ALL ".join(
-    f"SELECT * FROM (SELECT {_HEAD} FROM line_calls INDEXED BY line_calls_by_beginning WHERE line = ?1 AND span = {span} AND first_at <= ?2"
+    f"SELECT * FROM (SELECT {HEAD} FROM line_calls INDEXED BY line_calls_by_beginning WHERE line = ?1 AND span = {span} AND first_at <= ?2"
     " ORDER BY first_at DESC, ordinal DESC LIMIT 1)"
     for span in range(len(SPANS) + 1)
 )
 # Named, because SQLite would else walk the whole line by its primary key.
 _TOUCHING = " UNION ALL ".join(
-    f"SELECT {_HEAD} FROM line_calls INDEXED BY line_calls_by_beginning WHERE line = ?1 AND span = {span}"
+    f"SELECT {HEAD} FROM line_calls INDEXED BY line_calls_by_beginning WHERE line = ?1 AND span = {span}"
     f" AND first_at BETWEEN ?2 - {longest} AND ?3 AND last_at >= ?2"
     for span, longest in enumerate((*SPANS, UNBOUNDED))
 )
 _LAST_ORDINAL = "SELECT max(ordinal) FROM line_calls WHERE line = ?"
 _PUT_CALL = "INSERT OR REPLACE INTO line_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_encode = msgspec.json.encode
-_decode_numbers = msgspec.json.Decoder(
-    tuple[int | None, int | None, int | None, int | None, int | None, int | None]
-).decode
-
-
-def _span_class(head: Head) -> int:
-    return bisect_left(SPANS, head.last_at - head.first_at)
-
-
-def _head(row: Sequence[Any]) -> Head:
-    ordinal, first_at, last_at, opening, outcomes, cdr, cdr_status, events = row
-    return Head(
-        ordinal,
-        first_at,
-        last_at,
-        opening,
-        tuple(outcomes.split()),
-        None if cdr is None else _decode_numbers(cdr),
-        cdr_status,
-        events,
-    )
-
-
-def _row(line: str, head: Head) -> tuple[object, ...]:
-    return (
-        line,
-        head.ordinal,
-        head.first_at,
-        head.last_at,
-        head.opening,
-        " ".join(head.outcomes),
-        None if head.cdr is None else _encode(head.cdr).decode(),
-        head.cdr_status,
-        head.events,
-        _span_class(head),
-    )
 
 
 class _LineCalls:
@@ -100,14 +55,14 @@ class _LineCalls:
 
     def _began_last_in_table(self, before: int) -> Head | None:
         rows = self._cursor.execute(_BEGAN_LAST, (self._line, before)).fetchall()
-        return _head(max(rows, key=lambda row: (row[1], row[0]))) if rows else None
+        return head_of(max(rows, key=lambda row: (row[1], row[0]))) if rows else None
 
     def touching(self, start: int, end: int) -> Iterable[Head]:
         if self._latest is None:
             return []
         self.write()
         rows = self._cursor.execute(_TOUCHING, (self._line, start, end)).fetchall()
-        return [_head(row) for row in sorted(rows)]
+        return [head_of(row) for row in sorted(rows)]
 
     def last_ordinal(self) -> int:
         if self._latest is None:
@@ -129,7 +84,7 @@ class _LineCalls:
     def write(self) -> None:
         """Put the calls that have changed into the table."""
         if self._unwritten:
-            self._cursor.executemany(_PUT_CALL, [_row(self._line, head) for head in self._unwritten.values()])
+            self._cursor.executemany(_PUT_CALL, [row_of(self._line, head) for head in self._unwritten.values()])
             self._unwritten.clear()
 
 
@@ -146,6 +101,9 @@ class SQLiteWriting:
         self.position = self.recorded_at = 0
         for position, state in cursor.execute(LAST_EVENT):
             self.position, self.recorded_at = position, decode_notice(state).recorded_at
+
+    def foresee(self, prospects: Iterable[Prospect]) -> None:
+        """Do nothing: what a decision asks is but a function call away."""
 
     def _one(self, statement: str, parameters: Sequence[Any]) -> Any:
         row = self._cursor.execute(statement, parameters).fetchone()

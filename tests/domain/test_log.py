@@ -20,8 +20,8 @@ from domain.errors import LedgerError, StoreUnavailable
 from domain.events import CdrRecorded, Notice, NoticeMapper, call_id, decode_notice
 from domain.ledger import Ledger
 from domain.log import sqlite as sqlite_log
-from domain.log import sqlite_path
 from domain.log import sqlite_writing as sqlite_log_writing
+from domain.log.address import sqlite_path
 from tests.domain.recorder import crowd
 from tests.given import GRACE, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
 
