@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests and benchmarks, from a wheel: it starts in about a second, without installation, as root too.
 
-It listens on a socket in its own short-named directory only. One server serves a whole run; what a test gets is a
-database of its own. Stopping the server and killing its backends is how tests see what heals without help.
+It listens on a socket in its own short-named directory only. One server serves a whole run; what a test gets is an
+empty database of its own. Stopping the server and killing its backends is how tests see what heals without help.
 """
 
 import tempfile
@@ -15,6 +15,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+EMPTY = """
+    DO $$ DECLARE name text; BEGIN
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid();
+        FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'
+            LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
+        CREATE SCHEMA public;
+    END $$
+"""
 _numbers = count(1)
 
 
@@ -29,6 +38,7 @@ class Postgres:
         # Not in the test's own directory: a socket's path may have 107 characters.
         self.directory = Path(tempfile.mkdtemp(prefix="tl-pg-"))
         self._server = get_server(self.directory, cleanup_mode="delete")
+        self._unused: list[str] = []
 
     def url(self, database: str) -> str:
         """Return the address of a database, which need not exist."""
@@ -42,14 +52,17 @@ class Postgres:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """Make an empty database, give its address, and drop it with whoever still uses it."""
-        name = f"ledger_{next(_numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
+        """Give the address of an empty database; at the end, whoever still uses it is cut off."""
+        if not self._unused:
+            self._unused.append(f"ledger_{next(_numbers)}")
+            self.execute(f"CREATE DATABASE {self._unused[-1]}")
+        name = self._unused.pop()
         try:
             yield self.url(name)
         finally:
             self.start()
-            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self.execute(EMPTY, database=name)  # Far faster than dropping it and making another.
+            self._unused.append(name)
 
     def kill_backends(self, url: str) -> int:
         """Cut every connection to a database, as an administrator or a failing network would; return how many."""
