@@ -21,10 +21,11 @@ _log = logging.getLogger(__name__)
 
 
 class State(msgspec.Struct, frozen=True):
-    """How far a process has come in the log, and what stops it (empty: nothing)."""
+    """How far a process has come in the log, what stops it (empty: nothing), and whether another does its work."""
 
     position: int = 0
     failure: str = ""
+    stands_by: bool = False
 
 
 class Child:

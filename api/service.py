@@ -93,6 +93,7 @@ class Service:
             "position": following.position,
             "lag": max(head - following.position, 0),
             "failure": following.failure or None,
+            "standing_by": following.stands_by,
         }
         content = {
             "status": status,

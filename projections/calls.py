@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from domain.call import IN_PROGRESS, MISSING_OPENING, Call
 from domain.correlation import Reach
@@ -72,7 +72,7 @@ def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, 
 
     Looks only at calls that began in the latest events before the log's head.
     """
-    lacking = func.sum(CALLS.c.flags.contains(MISSING_OPENING).cast(CALLS.c.has_cdr.type))
+    lacking = func.sum(case((CALLS.c.flags.contains(MISSING_OPENING), 1), else_=0))
     query = (
         select(CALLS.c.tag, lacking, func.count())
         .where(CALLS.c.position > head - LATEST_EVENTS)

@@ -6,6 +6,7 @@ What is the same everywhere stands here; what differs stands in one file per dat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Event
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -23,6 +24,11 @@ class ReadModelsUnfit(LedgerError):
 
 class RebuildRunning(LedgerError):
     """Another rebuild of the same ledger is under way."""
+
+
+def said_by(error: BaseException) -> str:
+    """Return in one line what the database said of itself."""
+    return " ".join(str(getattr(error, "orig", error)).split())
 
 
 class ReadStore(ABC):
@@ -54,8 +60,8 @@ class ReadStore(ABC):
             with self._engine.connect() as connection:
                 begin(connection)
                 yield connection
-        except DBAPIError as error:
-            msg = f"the read models in {self.name} cannot be used now: {error.orig}"
+        except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
+            msg = f"the read models in {self.name} cannot be used now: {said_by(error)}"
             raise StoreUnavailable(msg) from error
 
     @abstractmethod
@@ -107,6 +113,19 @@ class ReadStore(ABC):
         self._engine.dispose()
 
 
+class Turn(Protocol):
+    """Whose turn it is to keep the read models: of all that would follow a log, one does, and the others stand by."""
+
+    def is_ours(self) -> bool:
+        """Take the turn where nobody has it; whether it is ours, asked of the database each time."""
+
+    def wait(self, stopping: Event) -> None:
+        """Wait a moment, at most until told to stop, after which it is worth while to look at the log again."""
+
+    def close(self) -> None:
+        """Give the turn up."""
+
+
 class Generations(Protocol):
     """What a database offers: generations of one ledger's read models, side by side."""
 
@@ -118,6 +137,9 @@ class Generations(Protocol):
 
     def remove_before(self, generation: int) -> None:
         """Delete all earlier generations, but never under who still reads them."""
+
+    def turn(self) -> Turn:
+        """Return what tells followers apart."""
 
     def only_one_rebuild(self) -> AbstractContextManager[None]:
         """Keep other rebuilds of this ledger out; raises RebuildRunning. The lock goes with the process, however it ends."""

@@ -1,19 +1,39 @@
-"""Rows in and out of a read model's tables, many at a time."""
+"""Rows in and out of a read model's tables, many at a time.
+
+Both databases take the same statements, but for their placeholders; PostgreSQL takes many rows faster by its COPY.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, Table, and_, bindparam, delete
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, Connection, Table, and_, bindparam, delete
+
+PLACEHOLDERS = {"qmark": "?", "pyformat": "%s"}
+COPIED_FROM = 50
 
 Row = Sequence[object]
 
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows, in the table's column order, or replace those that have their key."""
-    if rows:
-        connection.exec_driver_sql(_put_statement(table, connection.dialect), [tuple(row) for row in rows])
+    if len(rows) >= COPIED_FROM and connection.dialect.name == "postgresql":
+        _copy(connection, table, rows)
+    elif rows:
+        statement = _put_statement(table, PLACEHOLDERS[connection.dialect.paramstyle])
+        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+
+
+def _copy(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Put rows by way of a table that is the session's own, since COPY knows no rows that replace others."""
+    passing = f"passing_{table.name}"
+    connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {passing} (LIKE {table.name}) ON COMMIT DELETE ROWS")
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {passing} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    connection.exec_driver_sql(_upsert(table, f"SELECT * FROM {passing}"))
+    connection.exec_driver_sql(f"TRUNCATE {passing}")
 
 
 def delete_rows(connection: Connection, table: Table, columns: Sequence[Column[object]], keys: Sequence[Row]) -> None:
@@ -25,10 +45,15 @@ def delete_rows(connection: Connection, table: Table, columns: Sequence[Column[o
 
 
 @lru_cache(maxsize=64)
-def _put_statement(table: Table, dialect: Dialect) -> str:
-    # Written out and handed to the driver as it is: SQLAlchemy's own way through dictionaries takes twice as long.
-    put = insert(table)
-    keys = list(table.primary_key)
-    others = {column.name: put.excluded[column.name] for column in table.columns if column not in keys}
-    values: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
-    return str(put.values(values).on_conflict_do_update(index_elements=keys, set_=others).compile(dialect=dialect))
+def _put_statement(table: Table, placeholder: str) -> str:
+    # Handed to the driver as it is: SQLAlchemy's own way through dictionaries takes twice as long.
+    return _upsert(table, f"VALUES ({', '.join([placeholder] * len(table.columns))})")
+
+
+def _upsert(table: Table, source: str) -> str:
+    columns, keys = ([column.name for column in group] for group in (table.columns, table.primary_key))
+    replaced = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    return (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) {source}"
+        f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {replaced}"
+    )

@@ -3,15 +3,19 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from domain.log.sqlite import prepare
-from projections.read_store import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning
+from projections.read_store import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn
 from projections.whole_file import sync
+
+LOOK_AGAIN = timedelta(milliseconds=300)
 
 # A read model that loses its last second in a power cut catches it up again: its commits need not wait for the disk.
 LIVE = "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"
@@ -60,6 +64,19 @@ def _engine(path: Path, pragmas: str) -> Engine:
     return engine
 
 
+class SQLiteTurn:
+    """It is everybody's turn, since nobody is far away: pages are applied by one follower at a time in any case."""
+
+    def is_ours(self) -> bool:  # noqa: D102
+        return True
+
+    def wait(self, stopping: Event) -> None:  # noqa: D102
+        stopping.wait(LOOK_AGAIN.total_seconds())
+
+    def close(self) -> None:  # noqa: D102
+        pass
+
+
 class SQLiteGenerations:
     """The files beside a log, each with its generation in its name; see Generations for what each method does."""
 
@@ -86,6 +103,9 @@ class SQLiteGenerations:
             if not self.path(earlier).exists():
                 return
             self.remove(earlier)
+
+    def turn(self) -> Turn:  # noqa: D102
+        return SQLiteTurn()
 
     @contextmanager
     def only_one_rebuild(self) -> Iterator[None]:  # noqa: D102

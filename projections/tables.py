@@ -26,8 +26,12 @@ class Kind(StrEnum):
     INTERNAL = "internal"
 
 
+# In the order of code points, whatever language a database is set up for (SPEC 7); SQLite has no other.
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+
 def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, Text, nullable=False, info={"kind": Kind.TEXT}, **options)
+    return Column(name, _TEXT, nullable=False, info={"kind": Kind.TEXT}, **options)
 
 
 def _whole(name: str, kind: Kind, *, nullable: bool = False, **options: Any) -> Column[int]:
@@ -96,7 +100,7 @@ CDRS = Table(
     _text("period"),
     _position(),
     _text("flags"),
-    Column("day", Text, nullable=False, info={"kind": Kind.INTERNAL}),
+    Column("day", _TEXT, nullable=False, info={"kind": Kind.INTERNAL}),
 )
 
 TOTALS = (

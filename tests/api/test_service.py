@@ -116,7 +116,12 @@ class TestHealth:
     def test_the_read_models_follow_within_a_second(self, client: TestClient) -> None:
         get(client, signed(notice()))
         asgi.eventually(lambda: client.get("/health").json()["read_models"]["lag"] == 0)
-        assert client.get("/health").json()["read_models"] == {"position": 1, "lag": 0, "failure": None}
+        assert client.get("/health").json()["read_models"] == {
+            "position": 1,
+            "lag": 0,
+            "failure": None,
+            "standing_by": False,
+        }
 
     def test_it_is_degraded_while_the_read_models_stand_still(self, client: TestClient, tmp_path: Path) -> None:
         get(client, signed(notice(1)))
