@@ -46,7 +46,8 @@ class PostgresReadStore(ReadStore):
     def _find(self) -> int | None:
         """Return the number that the database gave a table of ours, if it is there."""
         with self.reading() as connection:
-            found: int | None = connection.exec_driver_sql("SELECT to_regclass('progress')::oid").scalar_one()
+            statement = f"SELECT to_regclass('{self._schema}.progress')::oid"
+            found: int | None = connection.exec_driver_sql(statement).scalar_one()
             return found
 
     def _make(self) -> int | None:
