@@ -120,6 +120,14 @@ class PostgresLog(ApplicationRecorder):
         ordinal: int = rows[0][0]
         return ordinal
 
+    def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
+        query = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b)"
+        return dict(self._rows(query, (list(delivery_keys),)))
+
+    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
+        query = f"SELECT delivery_key FROM {SCHEMA}.quarantine WHERE delivery_key = ANY(%b)"
+        return {row[0] for row in self._rows(query, (list(delivery_keys),))}
+
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
         query = f"SELECT authentic, count(*) FROM {SCHEMA}.quarantine WHERE position = 0 GROUP BY authentic"
         counts = dict(self._rows(query))

@@ -409,9 +409,9 @@ def test_read_models_that_are_no_database_are_unavailable_by_name(ledger: Ledger
     [
         (CallStatusRecorded.TOPIC, b"{"),
         (CallStatusRecorded.TOPIC, b"{}"),
-        (CallStatusRecorded.TOPIC, msgspec.json.encode(GOOD).replace(b'"v":1', b'"v":2')),
+        (CallStatusRecorded.TOPIC, msgspec.json.encode(GOOD).replace(b'"v":1', b'"v":99')),
         (VoicemailRecorded.TOPIC, b"\xff"),
-        (VoicemailRecorded.TOPIC, b'{"v":2}'),
+        (VoicemailRecorded.TOPIC, b'{"v":99}'),
         ("tringledger:from-a-later-version", msgspec.json.encode(GOOD)),
     ],
 )
