@@ -1,6 +1,6 @@
 """One transaction's decisions: each delivery becomes an event, a duplicate, or an entry of the quarantine (SPEC 2, 4, 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,10 +9,11 @@ from eventsourcing.persistence import Mapper
 
 from domain import call_notice, correlation, times
 from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept, no_room
+from domain.call_notice import CallNotice
 from domain.correlation import Head, Reach
 from domain.errors import BrokenValue
 from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, Voucher, call_id, line_key, notices_id
-from domain.log import QuarantineEntry, Writing
+from domain.log import Prospect, QuarantineEntry, Writing
 from domain.notification import Notification, Problem, delivery_key, unsigned_key
 from domain.signature import COVERS_ONLY_R, UNSIGNED, Verdict
 
@@ -58,6 +59,27 @@ class Rules(msgspec.Struct, frozen=True):
     quarantine_max: int
 
 
+class Read(NamedTuple):
+    """A delivery, and what is read from it once: its key, what is wrong with it, and what it says of a call, if it does."""
+
+    delivery: Delivery
+    key: bytes
+    problem: Problem | None
+    values: dict[str, str]
+    kind: str
+    said: CallNotice | None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it cannot become an event: its signature is wrong, or a value broken."""
+        return self.delivery.verdict is None or self.problem is not None
+
+    @property
+    def covers_only_r(self) -> bool:
+        """Whether its signature covers nothing but ``r``."""
+        return self.delivery.verdict is not None and self.delivery.verdict.formula in COVERS_ONLY_R
+
+
 class Placed(NamedTuple):
     """Where a notice belongs: its line, its call with the notice applied, and the rule of SPEC 6 that said so."""
 
@@ -79,24 +101,40 @@ class Recording:
 
     def take_all(self, deliveries: Sequence[Delivery]) -> list[Answer]:
         """Keep deliveries where they belong; return, in the same order, what became of each."""
-        answers = [self._take(delivery) for delivery in deliveries]
+        read = [_read(delivery) for delivery in deliveries]
+        self._log.foresee(self._prospects(read))
+        answers = [self._take(each) for each in read]
         self._log.flush()
         return answers
 
-    def _take(self, delivery: Delivery) -> Answer:
-        if delivery.verdict is None:
-            return self._refuse(delivery, None)
-        self._note_fitted(delivery.verdict)
-        problem = delivery.notification.problem()
-        if problem:
-            return self._refuse(delivery, problem)
-        return self._append(delivery, delivery.verdict)
+    def _prospects(self, read: Sequence[Read]) -> Iterator[Prospect]:
+        grace = self._rules.reach.grace
+        for each in read:
+            if each.is_refused:
+                yield Prospect(each.key, refused=True)
+                continue
+            nonce = each.values["r"] if each.covers_only_r else None
+            if each.said is None:
+                yield Prospect(each.key, refused=False, stream=_stream_of_no_call(each.kind, each.values), nonce=nonce)
+                continue
+            at, line = each.said.at, line_key(each.said.line(self._rules.correlation))
+            since = at - grace if each.said.is_cdr else None
+            yield Prospect(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce)
 
-    def _refuse(self, delivery: Delivery, problem: Problem | None) -> Quarantined | Unkept:
+    def _take(self, read: Read) -> Answer:
+        verdict = read.delivery.verdict
+        if verdict is None:
+            return self._refuse(read.delivery, read.key, None)
+        self._note_fitted(verdict)
+        if read.problem:
+            return self._refuse(read.delivery, read.key, read.problem)
+        return self._append(read, verdict)
+
+    def _refuse(self, delivery: Delivery, key: bytes, problem: Problem | None) -> Quarantined | Unkept:
         received, authentic = delivery.notification, delivery.verdict is not None
         at = received.received_at
         reason = WRONG_SIGNATURE if problem is None else str(problem)
-        entry = QuarantineEntry(0, delivery.key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
+        entry = QuarantineEntry(0, key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
         known = self._log.count_again(entry)
         if known:
             return Quarantined(known, problem, is_new=False)
@@ -107,29 +145,27 @@ class Recording:
             self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
         return Quarantined(self._log.quarantine(entry), problem, is_new=True)
 
-    def _append(self, delivery: Delivery, verdict: Verdict) -> Recorded | Duplicate:
+    def _append(self, read: Read, verdict: Verdict) -> Recorded | Duplicate:
         """Make an authentic, well-formed notification an event, unless it is one already."""
         position = self._log.position + 1
-        first = self._log.claim(delivery.key, position)
+        first = self._log.claim(read.key, position)
         if first:
             return Duplicate(first)
-        received = delivery.notification
-        values = dict(received.pairs)
-        kind = values.get("type", "")
-        placed = self._place(values, received.received_at) if kind in CALL_TYPES else None
+        received, values, kind = read.delivery.notification, read.values, read.kind
+        placed = self._place(read.said) if read.said else None
         notice = Notice(
-            2 if delivery.voucher else 1,
+            2 if read.delivery.voucher else 1,
             received.received_at,
             self._recorded_at,
-            delivery.source,
+            read.delivery.source,
             verdict.formula,
             verdict.key,
             received.pairs,
             placed.line if placed else None,
             placed.head.ordinal if placed else 0,
             placed.rule if placed else 0,
-            self._nonce_reused(values, position) if verdict.formula in COVERS_ONLY_R else 0,
-            delivery.voucher,
+            self._nonce_reused(values, position) if read.covers_only_r else 0,
+            read.delivery.voucher,
         )
         if placed:
             stream = call_id(placed.line, placed.head.ordinal)
@@ -139,14 +175,13 @@ class Recording:
         self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
         return Recorded(position)
 
-    def _place(self, values: dict[str, str], at: int) -> Placed:
+    def _place(self, said: CallNotice) -> Placed:
         """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
-        said = call_notice.read(values, at)
         line = said.line(self._rules.correlation)
         calls = self._log.calls(line_key(line))
         rule, head = correlation.place(said, calls, self._rules.reach)
         if head is None:
-            head = Head(calls.last_ordinal() + 1, at, at)
+            head = Head(calls.last_ordinal() + 1, said.at, said.at)
         head.apply(said)
         calls.put(head)
         return Placed(line, head, rule)
@@ -156,11 +191,11 @@ class Recording:
         if delivery.verdict is None:
             return Quarantined(entry_id, None, is_new=False)
         self._note_fitted(delivery.verdict)
-        problem = delivery.notification.problem()
-        if problem:
-            self._log.judge(entry_id, str(problem))
-            return Quarantined(entry_id, problem, is_new=False)
-        answer = self._append(delivery, delivery.verdict)
+        read = _read(delivery)
+        if read.problem:
+            self._log.judge(entry_id, str(read.problem))
+            return Quarantined(entry_id, read.problem, is_new=False)
+        answer = self._append(read, delivery.verdict)
         self._log.settle(entry_id, answer.position)
         return answer
 
@@ -176,6 +211,16 @@ class Recording:
 
     def _store(self, event: type, stream: UUID, version: int, notice: Notice) -> None:
         self._log.append(self._mapper.to_stored_event(event(stream, version, notice)))
+
+
+def _read(delivery: Delivery) -> Read:
+    received = delivery.notification
+    problem = received.problem() if delivery.verdict else None
+    values = dict(received.pairs)
+    kind = values.get("type", "")
+    is_of_call = kind in CALL_TYPES and delivery.verdict is not None and problem is None
+    said = call_notice.read(values, received.received_at) if is_of_call else None
+    return Read(delivery, delivery.key, problem, values, kind, said)
 
 
 def _stream_of_no_call(kind: str, values: dict[str, str]) -> UUID:
