@@ -56,12 +56,12 @@ class File(NamedTuple):
             counted = _Counted(raw)
             plain = io.BufferedReader(counted, BUFFER_BYTES)
             compressed = plain.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-            file = io.BufferedReader(gzip.GzipFile(fileobj=plain), BUFFER_BYTES) if compressed else plain
+            file = io.BufferedReader(_Counted(gzip.GzipFile(fileobj=plain)), BUFFER_BYTES) if compressed else plain
             yield Opened(_lines(file), lambda: counted.count)
 
 
 class _Counted(io.RawIOBase):
-    """Counts the bytes that are read from another file."""
+    """Counts the bytes that are read from another file, and gives all that it gives before it fails."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
