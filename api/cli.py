@@ -20,6 +20,7 @@ from api.commands.rehearse import rehearse
 from api.commands.serve import serve
 from api.commands.signature import signature
 from api.commands.status import status
+from api.commands.tail import tail
 from api.commands.trigger import trigger
 from api.importing.files import NoSuchFile
 from api.importing.table import WrongTable
@@ -95,6 +96,7 @@ for command in (
     signature,
     register,
     trigger,
+    tail,
     rehearse,
 ):
     main.add_command(command)

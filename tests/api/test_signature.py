@@ -62,7 +62,7 @@ class TestSignatureIdentify:
     @pytest.mark.parametrize("words", [(), ("--file", "/no/such/file"), ("--query", "x", "--file", "-")])
     def test_nothing_and_both_are_wrong_usage(self, words: tuple[str, ...]) -> None:
         said = run("signature", "identify", *words, TRINGME_PRIVATE_KEY=KEY)
-        assert (said.code, said.out) == (USAGE, "")
+        assert (said.code, said.out, KEY in said.err) == (USAGE, "", False)
 
     def test_without_a_key_it_is_wrong_usage(self) -> None:
         said = identified(signed(notice()), "")
