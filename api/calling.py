@@ -10,6 +10,7 @@ import os
 import msgspec
 
 from api import addresses
+from api.showing import printable
 from domain.errors import LedgerError
 
 ANSWER_MAX_BYTES = 64 * 1024
@@ -35,9 +36,9 @@ class Answer(msgspec.Struct):
 
     @property
     def line(self) -> str:
-        """The status as the other side put it, and where a redirect leads."""
+        """The status as the other side put it, and where a redirect leads, so that it moves no cursor."""
         redirect = f", a redirect to {self.location}, which is not followed" if self.location else ""
-        return f"{self.status} {self.reason}".strip() + redirect
+        return printable(f"{self.status} {self.reason}".strip() + redirect)
 
 
 def get(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:

@@ -47,26 +47,29 @@ def identify(context: click.Context, query: str | None, file: BinaryIO | None) -
     read = _read(query, file)
     if not read:
         raise click.UsageError("no notification: expected a captured query string, such as f=tm&tag=…&r=…&sig=…")
+    usable = [each for each in read if each.notice]
     for each in read:
         if each.problem:
             say(f"line {each.line} is no signed notification: {each.problem}")
-    usable = [each for each in read if each.notice]
     groups = identifying.identify([each.notice for each in usable if each.notice], keys)
     if groups and len(groups[0].fits) == len(read):
         context.exit(_tell(groups[0]))
     if groups:
         _tell_partial(groups, usable, len(read))
-    else:
+    elif usable:
         _tell_none(len(keys))
     context.exit(FINDING)
 
 
 def _read(query: str | None, file: BinaryIO | None) -> list[Capture]:
-    if query is None:
-        return list(islice(captures.read(file or sys.stdin.buffer), CAPTURES_MAX))
-    if file:
-        raise click.UsageError("expected either --query or --file")
-    return [captures.read_one(query.encode(errors="surrogateescape"))]
+    if query is not None:
+        if file:
+            raise click.UsageError("expected either --query or --file")
+        return [captures.read_one(query.encode(errors="surrogateescape"))]
+    read = list(islice(captures.read(file or sys.stdin.buffer), CAPTURES_MAX + 1))
+    if len(read) > CAPTURES_MAX:
+        say(f"only the first {CAPTURES_MAX} are taken")
+    return read[:CAPTURES_MAX]
 
 
 def _tell(group: Group) -> int:

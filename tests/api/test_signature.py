@@ -58,6 +58,7 @@ class TestSignatureIdentify:
         said = identified(problem)
         assert (said.code, said.out) == (FINDING, "")
         assert said.err.startswith("line 1 is no signed notification: ")
+        assert said.err.count("\n") == 1
 
     @pytest.mark.parametrize("words", [(), ("--file", "/no/such/file"), ("--query", "x", "--file", "-")])
     def test_nothing_and_both_are_wrong_usage(self, words: tuple[str, ...]) -> None:
@@ -98,6 +99,11 @@ class TestWithSeveralCaptured:
     def test_a_single_one_without_signature_keeps_it_from_being_done(self) -> None:
         said = identified(signed(notice(1)) + "\nf=tm", stdin=True)
         assert (said.code, said.out) == (FINDING, "")
+
+    def test_what_is_too_much_is_left_out_saying_so(self) -> None:
+        said = identified("f=tm\n" * 1001, stdin=True)
+        assert said.err.startswith("only the first 1000 are taken\n")
+        assert said.err.count("is no signed notification") == 1000
 
     def test_many_lines_are_counted_not_listed(self) -> None:
         said = identified("\n".join([signed(notice(r)) for r in range(15)] + [signed(notice(), "forged")]), stdin=True)
