@@ -5,6 +5,7 @@ a process needs to know comes through that pipe as well: on its command line eve
 """
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -80,10 +81,9 @@ class Child:
             with suppress(BrokenPipeError):  # It has ended already; it is waited for below.
                 self._process.stdin.write(msgspec.json.encode(self._arguments) + b"\n")
                 self._process.stdin.flush()
-        assert self._process.stdout
-        with self._process.stdout as lines:
-            yield from lines
-        self._process.wait()
+        with self._process as process:
+            assert process.stdout
+            yield from process.stdout
 
     def _note(self, state: State) -> None:
         if state.failure and state.failure != self.state.failure:
@@ -120,5 +120,5 @@ def on_end(end: Callable[[], object]) -> None:
 
 def tell(state: State) -> None:
     """In the process: let the service know."""
-    sys.stdout.buffer.write(msgspec.json.encode(state) + b"\n")
-    sys.stdout.buffer.flush()
+    with suppress(BrokenPipeError):  # The service is gone, and we are about to end.
+        os.write(sys.stdout.fileno(), msgspec.json.encode(state) + b"\n")

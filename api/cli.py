@@ -11,6 +11,7 @@ import click
 
 from api.calling import Unanswered
 from api.commands.export import export
+from api.commands.forward import forward
 from api.commands.history import history
 from api.commands.import_ import import_
 from api.commands.quarantine import quarantine
@@ -22,6 +23,7 @@ from api.commands.signature import signature
 from api.commands.status import status
 from api.commands.tail import tail
 from api.commands.trigger import trigger
+from api.forwarder import CannotSkip
 from api.importing.files import NoSuchFile
 from api.importing.table import WrongTable
 from api.rehearsal.books import UnfitBooks
@@ -50,6 +52,7 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     WrongTarget: USAGE,
     UnfitBooks: USAGE,
     NotVerifiable: USAGE,
+    CannotSkip: USAGE,
 }
 
 
@@ -92,6 +95,7 @@ for command in (
     status,
     history,
     quarantine,
+    forward,
     rebuild,
     signature,
     register,

@@ -1,9 +1,10 @@
-"""The composition root: settings become a ledger, its intake, its follower, and the web application around them."""
+"""The composition root: settings become a ledger, its intake, its helper processes, and the web application around them."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
+from api import forwarder
 from api.callbacks import Notify
+from api.children import State
 from api.following import follower
 from api.intake import Intake
 from api.settings import Settings
@@ -50,20 +53,24 @@ class Service:
         self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=True, clock=clock)
         self.intake = Intake(self.ledger.recording, settings.queue_max)
         self.follower = follower(self.ledger.url)
+        url = settings.forward_url
+        self.forwarder = forwarder.of(self.ledger, url) if url else None
         self.notify = Notify(self.ledger, self.intake, clock)
         self.app = App(settings.notify_path, self.notify, [Route("/health", self.health)], self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         self.intake.start()
-        self.follower.start()
+        helpers = [self.follower, *([self.forwarder] if self.forwarder else [])]
+        for helper in helpers:
+            helper.start()
         counting = asyncio.create_task(self._log_counts())
         try:
             yield
         finally:
             counting.cancel()
             await self.intake.stop()
-            await asyncio.to_thread(self.follower.stop)
+            await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
             _log.info("stopped; since start: %s", self.counts())
             self.ledger.close()
 
@@ -83,23 +90,37 @@ class Service:
     async def health(self, _request: Request) -> Response:
         """Say whether callbacks can be taken (else 503), and how far the read models are behind."""
         try:
-            head = await asyncio.to_thread(self.ledger.head)
+            content = await asyncio.to_thread(self._content_of_health)
         except StoreUnavailable as error:
             return JSONResponse({"status": "failing", "failure": str(error)}, 503)
-        failure = self.intake.failing()
-        following = self.follower.state
-        status = "failing" if failure else "degraded" if following.failure else "ok"
-        models = {
-            "position": following.position,
-            "lag": max(head - following.position, 0),
-            "failure": following.failure or None,
-            "standing_by": following.stands_by,
-        }
-        content = {
-            "status": status,
+        return JSONResponse(content, 503 if content["failure"] else 200)
+
+    def _content_of_health(self) -> dict[str, Any]:
+        head, failure, following = self.ledger.head(), self.intake.failing(), self.follower.state
+        content: dict[str, Any] = {
+            "status": "failing" if failure else "degraded" if following.failure else "ok",
             "head": head,
             "signature": self.settings.signature,
             "failure": failure or None,
-            "read_models": models,
+            "read_models": {
+                "position": following.position,
+                "lag": max(head - following.position, 0),
+                "failure": following.failure or None,
+                "standing_by": following.stands_by,
+            },
         }
-        return JSONResponse(content, 503 if failure else 200)
+        if self.forwarder and self.settings.forward_url:
+            content["forwarding"] = self._content_of_forwarding(self.forwarder.state, self.settings.forward_url)
+            if self.forwarder.state.failure and not failure:
+                content["status"] = "degraded"
+        return content
+
+    def _content_of_forwarding(self, state: State, url: str) -> dict[str, Any]:
+        lag, seconds = self.ledger.lag(state.position, times.now())
+        return {
+            "to": forwarder.masked(url),
+            "position": state.position,
+            "lag": lag,
+            "lag_seconds": seconds,
+            "failure": state.failure or None,
+        }

@@ -84,6 +84,10 @@ def _api_url(text: str) -> str:
     return addresses.checked(text)
 
 
+def _forward_url(text: str) -> str | None:
+    return addresses.checked(text) if text else None
+
+
 SETTINGS = (
     Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", _store),
     Setting(
@@ -123,6 +127,12 @@ SETTINGS = (
         _whole(1),
     ),
     Setting("TRINGLEDGER_NOTIFY_PATH", "/notify", "The path that TringMe calls.", _path),
+    Setting(
+        "TRINGLEDGER_FORWARD_URL",
+        "",
+        "The handler that you had before: every accepted notification is handed on to it.",
+        _forward_url,
+    ),
     Setting("TRINGLEDGER_QUEUE_MAX", "10000", "How many callbacks may wait to be written; beyond, they get 503.", _whole(1)),
     Setting("TRINGME_API_URL", "http://api.tringme.com/api.php", "Where TringMe's API is, for `register`.", _api_url),
     Setting("TRINGME_API_KEY", "", "TringMe's public API key, for `register`.", str),
@@ -147,6 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_age_seconds: int
     quarantine_max: int
     notify_path: str
+    forward_url: str | None
     queue_max: int
     api_url: str
     api_key: str
@@ -186,6 +197,7 @@ _FIELDS = {
     "TRINGLEDGER_MAX_AGE_SECONDS": "max_age_seconds",
     "TRINGLEDGER_QUARANTINE_MAX": "quarantine_max",
     "TRINGLEDGER_NOTIFY_PATH": "notify_path",
+    "TRINGLEDGER_FORWARD_URL": "forward_url",
     "TRINGLEDGER_QUEUE_MAX": "queue_max",
     "TRINGME_API_URL": "api_url",
     "TRINGME_API_KEY": "api_key",

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select
 
+from api import forwarder
 from domain import times
 from domain.errors import LedgerError
 from domain.ledger import CALLBACK, Ledger
@@ -32,6 +33,21 @@ class ReadModels(msgspec.Struct):
     rows: dict[str, int] = {}
 
 
+class Forwarding(msgspec.Struct):
+    """How far the log was forwarded to the handler at ``to``, and what then stopped that (``failure``).
+
+    ``position`` is None as long as no service has begun; ``lag`` is in events; ``skipped`` tells how often an operator
+    passed something over.
+    """
+
+    to: str
+    position: int | None
+    lag: int
+    lag_seconds: int
+    failure: str
+    skipped: int
+
+
 class Status(msgspec.Struct):
     """What ``tringledger status`` says; times are microseconds, UTC, or None."""
 
@@ -47,9 +63,10 @@ class Status(msgspec.Struct):
     broken_values: int
     waiting: Waiting
     tags_without_openings: list[tuple[str, int, int]]
+    forwarding: Forwarding | None
 
 
-def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool) -> Status:
+def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, forward_url: str | None = None) -> Status:
     """Look at a ledger; the lag is what was found before catching up."""
     head = ledger.head()
     models = _read_models(ledger, store, head, now)
@@ -78,6 +95,7 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool) ->
         broken_values=broken_values,
         waiting=waiting,
         tags_without_openings=tags,
+        forwarding=_forwarding(ledger, forward_url, now) if forward_url else None,
     )
 
 
@@ -87,10 +105,15 @@ def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadM
             position = store.position(connection, ledger.head)
     except ReadModelsUnfit as error:
         return ReadModels(0, head, head, 0, str(error))
-    behind = position < head
-    seconds = (now - ledger.notice_at(position + 1).recorded_at) // times.SECOND if behind else 0
-    lag = max(head - position, 0)
-    return ReadModels(position, lag, lag, max(seconds, 0))
+    lag, seconds = ledger.lag(position, now)
+    return ReadModels(position, lag, lag, seconds)
+
+
+def _forwarding(ledger: Ledger, url: str, now: int) -> Forwarding:
+    kept, skipped = forwarder.find(ledger), len(forwarder.skips(ledger))
+    lag, seconds = ledger.lag(kept.position, now) if kept else (0, 0)
+    position, failure = (kept.position, kept.failure) if kept else (None, "")
+    return Forwarding(forwarder.masked(url), position, lag, seconds, failure, skipped)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -111,6 +134,10 @@ def findings(status: Status, limits: Limits, ledger: Ledger, now: int) -> list[s
     if models.found_lag_seconds > limits.lag_seconds:
         behind = f"{models.found_lag} events and {models.found_lag_seconds} s"
         found.append(f"the read models were {behind} behind: the limit is {limits.lag_seconds} s")
+    forwarding = status.forwarding
+    if forwarding and forwarding.lag_seconds > limits.lag_seconds:
+        behind = f"{forwarding.lag} events and {forwarding.lag_seconds} s behind: the limit is {limits.lag_seconds} s"
+        found.append(f"forwarding is {behind}" + (f" ({forwarding.failure})" if forwarding.failure else ""))
     if limits.silent_hours is not None and not _called_since(ledger, now - limits.silent_hours * 3600 * times.SECOND):
         found.append(f"no callback was recorded for {limits.silent_hours} h")
     waiting = status.wrong_signatures + status.broken_values
@@ -137,4 +164,6 @@ def as_document(status: Status) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(status)
     document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
     document["waiting"] = status.waiting._asdict()
+    if status.forwarding is None:
+        del document["forwarding"]
     return document

@@ -190,6 +190,11 @@ class Ledger(Application[UUID]):
                 after = middle
         return before
 
+    def lag(self, position: int, now: int) -> tuple[int, int]:
+        """Return how many events come after a position, and for how many seconds the first of them has been there."""
+        lag = self.head() - position
+        return (lag, max((now - self.notice_at(position + 1).recorded_at) // times.SECOND, 0)) if lag > 0 else (0, 0)
+
     def notice_at(self, position: int) -> Notice:
         """Return the notice at a position, which must be one that the log has."""
         return decode_notice(self.store.page(position - 1, 1, position)[0].state)

@@ -5,7 +5,7 @@ import click
 from api import status as statuses
 from api.commands.common import catch_up_option, format_option, reading, store_option
 from api.showing import as_json, say, table
-from api.status import Limits, Status
+from api.status import Forwarding, Limits, Status
 from domain import times
 from projections.store import open_current
 
@@ -19,7 +19,7 @@ COUNT = click.IntRange(0)
     type=COUNT,
     default=60,
     show_default=True,
-    help="--check: how far the read models may be behind.",
+    help="--check: how far the read models, and forwarding, may be behind.",
 )
 @click.option(
     "--silent-hours", type=click.IntRange(1), help="--check: how long no callback may come (default: not looked at)."
@@ -60,9 +60,9 @@ def status(
     """
     now = times.now()
     limits = Limits(lag_seconds, silent_hours, quarantine, missing_cdrs)
-    with reading(store) as (ledger, _):
+    with reading(store) as (ledger, read):
         read_store = open_current(ledger)
-        found = statuses.of_ledger(ledger, read_store, now, caught_up=not no_catch_up)
+        found = statuses.of_ledger(ledger, read_store, now, caught_up=not no_catch_up, forward_url=read.forward_url)
         problems = statuses.findings(found, limits, ledger, now) if check else []
         read_store.close()
     if output == "json":
@@ -90,14 +90,26 @@ def _print(found: Status) -> None:
             f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR",
         ),
     ]
+    if found.forwarding:
+        rows.append(("forwarding", _told(found.forwarding)))
     table(["", ""], rows)
     click.echo()
     models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
     table(["read model", "position", "lag", "rows"], models_rows)
     if models.failure:
         say(f"the read models stand still: {models.failure}")
+    if found.forwarding and found.forwarding.failure:
+        say(f"forwarding stands still: {found.forwarding.failure}")
     for tag, lacking, calls in found.tags_without_openings:
         say(
             f"{lacking} of {calls} calls of tag {tag!r} lack their opening: if TringMe sends the destination's number on"
             " destination notices, use correlation=tag with tags unique per call"
         )
+
+
+def _told(forwarding: Forwarding) -> str:
+    if forwarding.position is None:
+        return f"to {forwarding.to}, not begun: the service begins it"
+    lag = f"{forwarding.lag} events, {forwarding.lag_seconds} s behind" if forwarding.lag else "up to date"
+    skipped = f", {forwarding.skipped} times passed over" if forwarding.skipped else ""
+    return f"to {forwarding.to}, at position {forwarding.position}, {lag}{skipped}"

@@ -184,5 +184,8 @@ class Log(Protocol):
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:
         """Return one notice of the quarantine."""
 
+    def quarantined_at(self, position: int) -> QuarantineEntry | None:
+        """Return the notice of the quarantine that became the event at a position (from 1 on)."""
+
     def close(self) -> None:
         """Let go of the store."""

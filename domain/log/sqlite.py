@@ -225,7 +225,13 @@ class SQLiteLog(SQLiteApplicationRecorder):
             yield from map(_entry, cursor.execute(statement))
 
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:  # noqa: D102
-        rows = self._rows("SELECT * FROM quarantine WHERE id = ?", (entry_id,))
+        return self._quarantined_where("id", entry_id)
+
+    def quarantined_at(self, position: int) -> QuarantineEntry | None:  # noqa: D102
+        return self._quarantined_where("position", position)
+
+    def _quarantined_where(self, column: str, number: int) -> QuarantineEntry | None:
+        rows = self._rows(f"SELECT * FROM quarantine WHERE {column} = ?", (number,))
         return _entry(rows[0]) if rows else None
 
     def close(self) -> None:  # noqa: D102

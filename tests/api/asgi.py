@@ -111,9 +111,9 @@ def notices(service: Service) -> list[Notice]:
     return [decode_notice(row.state) for row in store.page(0, store.head() + 1, store.head())]
 
 
-def eventually(holds: Callable[[], bool]) -> None:
+def eventually(holds: Callable[[], bool], seconds_max: float = SECONDS_MAX) -> None:
     """Wait until something holds; fail where it does not within seconds."""
-    deadline = time.monotonic() + SECONDS_MAX
+    deadline = time.monotonic() + seconds_max
     while not holds():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.01)

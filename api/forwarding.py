@@ -1,0 +1,160 @@
+"""The forwarder: a process of its own that hands every accepted notification on to the handler that the user had before.
+
+From the log, so that no callback waits for it and nothing is lost while the handler is down: in order, one after the
+other, each until it is taken. So each comes at least once: the position is kept once a second, and what was taken since
+comes again after a crash. Of several services on one ledger one forwards; the others stand by.
+"""
+
+import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import random
+from time import monotonic
+
+from api import children, forwarder
+from api.children import RETRY_SECONDS, State
+from api.handler import Handler
+from domain import notification
+from domain.errors import LedgerError, UnknownShape
+from domain.events import Notice, decode_notice
+from domain.ledger import CALLBACK, EVER, REPROCESS, Ledger
+from domain.log import LogRow
+
+PAGE_SIZE = 500
+POLL_SECONDS = 0.2
+KEEP_SECONDS = 1.0
+STAND_BY_SECONDS = 0.5
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 1.0, 60.0
+
+
+@contextmanager
+def only_one(ledger: Ledger) -> Iterator[bool]:
+    """Tell whether this process is the one that forwards this ledger, for the length of the block at least.
+
+    The lock goes with the process, however it ends.
+    """
+    log = Path(ledger.path).resolve()
+    with log.with_name(f"{log.name}.forward.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+class Forwarding:
+    """What the process does: go through the log, and not on until the handler took what is to be forwarded."""
+
+    def __init__(self, ledger: Ledger, handler: Handler) -> None:
+        """Take the ledger and the handler."""
+        self._ledger = ledger
+        self._handler = handler
+        self._state = State()
+        self._kept: State | None = None
+        self._kept_at = 0.0
+
+    async def run(self) -> None:
+        """Forward until cancelled; what else stops it is told, and tried again."""
+        while True:
+            try:
+                with only_one(self._ledger) as is_ours:
+                    await (self._forward() if is_ours else self._stand_by())
+            except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
+                failure = str(error) if isinstance(error, LedgerError) else repr(error)
+                children.tell(State(self._state.position, failure))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _stand_by(self) -> None:
+        children.tell(forwarder.begin(self._ledger))
+        await asyncio.sleep(STAND_BY_SECONDS)
+
+    async def _forward(self) -> None:
+        # What was taken but could not be kept is not sent again, and nothing more is until it can.
+        self._state = State(max(self._state.position, forwarder.begin(self._ledger).position))
+        self._kept = None
+        try:
+            self._keep()
+            while True:  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
+                await asyncio.sleep(0 if await self._forward_page() else POLL_SECONDS)
+        finally:
+            self._keep()
+
+    async def _forward_page(self) -> bool:
+        """Forward a page of the log; return whether there was one."""
+        page = self._ledger.store.page(self._state.position, PAGE_SIZE, EVER)
+        for row in page:
+            await self._forward_one(row)
+        self._note(self._state)
+        return bool(page)
+
+    async def _forward_one(self, row: LogRow) -> None:
+        """Send a notification until it is taken, or an operator passes it over."""
+        pause = PAUSE_SECONDS
+        while row.position > self._state.position and (refusal := await self._refusal(row)):
+            failure = f"the notification at position {row.position} is not taken: {refusal}"
+            self._note(State(self._state.position, failure))
+            await self._wait(row.position, pause * (1 + random()) / 2)  # noqa: S311 - nobody is to guess it
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+        self._note(State(max(row.position, self._state.position)))
+
+    async def _refusal(self, row: LogRow) -> str:
+        """Send what is to be forwarded; return why that was not taken, or nothing."""
+        try:
+            notice = decode_notice(row.state)
+        except UnknownShape as error:
+            return str(error)
+        if not self._came_as_callback(row.position, notice):
+            return ""
+        return await self._handler.refusal(notification.query(notice.params))
+
+    def _came_as_callback(self, position: int, notice: Notice) -> bool:
+        """Whether TringMe itself sent it here, if only into quarantine at first: imports are not forwarded."""
+        if notice.source != REPROCESS:
+            return notice.source == CALLBACK
+        entry = self._ledger.store.quarantined_at(position)
+        return entry is None or entry.source == CALLBACK
+
+    async def _wait(self, position: int, seconds: float) -> None:
+        """Wait, but no longer than until an operator passes over a position."""
+        until = monotonic() + seconds
+        while self._state.position < position and (left := until - monotonic()) > 0:
+            await asyncio.sleep(min(left, KEEP_SECONDS))
+            kept = forwarder.find(self._ledger)
+            if kept and kept.position > self._state.position:
+                self._note(kept)
+
+    def _note(self, state: State) -> None:
+        """Go on from a state; it is kept and told at once where something fails or no longer does, else once a second."""
+        is_news = state.failure != self._state.failure
+        self._state = state
+        if is_news or monotonic() >= self._kept_at + KEEP_SECONDS:
+            self._keep()
+
+    def _keep(self) -> None:
+        self._kept_at = monotonic()
+        if self._state != self._kept:
+            self._state = self._kept = forwarder.keep(self._ledger, self._state)
+            children.tell(self._kept)
+
+
+async def _forward_until_end(store: str, url: str) -> None:
+    loop = asyncio.get_running_loop()
+    with Ledger(store) as ledger:
+        async with Handler(url) as handler:
+            forwarding = asyncio.create_task(Forwarding(ledger, handler).run())
+            children.on_end(lambda: loop.call_soon_threadsafe(forwarding.cancel))
+            with suppress(asyncio.CancelledError):
+                await forwarding
+
+
+def main() -> None:
+    """Forward until the service ends, and tell it how that goes."""
+    store, url = children.begin()
+    asyncio.run(_forward_until_end(store, url))
+
+
+if __name__ == "__main__":
+    main()
