@@ -4,6 +4,7 @@ A stored event is its stream's id, its version there, its topic, and its notice 
 its own version ``v``: a new shape gets a new number and an upcast from the old one, and nothing stored is ever edited.
 """
 
+from functools import lru_cache
 from typing import ClassVar, Literal
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
@@ -107,6 +108,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Notice).decode
 
 
+@lru_cache(maxsize=4096)  # A call's notices come close together.
 def call_id(line: Line, ordinal: int) -> UUID:
     """Return the id of a line's call, which is also its stream's (SPEC 6)."""
     return uuid5(NAMESPACE, _encode((*line, ordinal)).decode())

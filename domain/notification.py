@@ -96,14 +96,15 @@ def parse(raw: bytes) -> list[tuple[str, str]]:
     """Split ``application/x-www-form-urlencoded`` bytes into decoded pairs, in order."""
     if raw.isascii() and b"%" not in raw and b"+" not in raw:
         # Nothing to decode, as in most notifications: a third of the time.
-        split = (segment.partition("=") for segment in raw.decode().split("&") if segment)
-        return [(name, value) for name, _, value in split]
+        return [segment.partition("=")[::2] for segment in raw.decode().split("&") if segment]
     parts = (segment.partition(b"=") for segment in raw.split(b"&") if segment)
     return [(_decode(name), _decode(value)) for name, _, value in parts]
 
 
 def _decode(text: bytes) -> str:
-    return unquote_to_bytes(text.replace(b"+", b" ")).decode(errors="surrogateescape")
+    if b"%" in text or b"+" in text:
+        text = unquote_to_bytes(text.replace(b"+", b" "))
+    return text.decode(errors="surrogateescape")
 
 
 def query(pairs: list[tuple[str, str]]) -> bytes:

@@ -6,6 +6,7 @@ TringMe's page names ``sig`` and ``r`` and gives no formula, so the formula is a
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import msgspec
 
@@ -39,8 +40,12 @@ def _name(pair: tuple[str, str]) -> bytes:
 
 
 def _text(pairs: Pairs, separator: str) -> bytes:
-    signed = sorted([pair for pair in pairs if pair[0] != "sig"], key=_name)
-    return _bytes(separator.join([f"{name}={value}" for name, value in signed]))
+    unsorted = [pair for pair in pairs if pair[0] != "sig"]
+    text = separator.join([f"{name}={value}" for name, value in sorted(unsorted, key=itemgetter(0))])
+    if not text.isascii():
+        # The names' bytes decide, and those that are no UTF-8 sort otherwise as characters than as bytes.
+        text = separator.join([f"{name}={value}" for name, value in sorted(unsorted, key=_name)])
+    return _bytes(text)
 
 
 def _r(pairs: Pairs) -> bytes | None:
