@@ -113,16 +113,21 @@ class Wire:
 
 
 class _Response:
-    """What the parser tells of an answer, as it comes in."""
+    """What the parser tells of an answer, as it comes in; without a length it ends where the connection does."""
 
     def __init__(self) -> None:
         self.retry_after: int | None = None
-        self.is_complete = False
+        self.has_length = self.has_headers = self.is_complete = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() in (b"content-length", b"transfer-encoding"):
+            self.has_length = True
         if name.lower() == b"retry-after":
             with suppress(ValueError):
                 self.retry_after = int(value)
+
+    def on_headers_complete(self) -> None:
+        self.has_headers = True
 
     def on_message_complete(self) -> None:
         self.is_complete = True
@@ -143,6 +148,8 @@ async def _read(connection: Connection) -> tuple[Answer, bool]:
     parser = httptools.HttpResponseParser(response)
     while not response.is_complete:
         data = await connection.reader.read(READ_BYTES)
+        if not data and response.has_headers and not response.has_length:
+            break
         if not data:
             raise ConnectionResetError("the service hung up before its answer")
         parser.feed_data(data)
