@@ -1,10 +1,12 @@
 """``make demo``: a service on this machine, a platform that calls it, and what arrives, as it arrives.
 
-The platform is made up; the service, the signatures and the HTTP between them are real. Calls run sixty times as fast as
-calls do. The service goes on until Ctrl-C.
+The platform is that of ``tringledger rehearse``, with all the chaos; the service, the signatures and the HTTP between them
+are real. Calls run sixty times as fast as calls do. At the end the platform's books are compared with the ledger's, and the
+service goes on until Ctrl-C.
 """
 
 import argparse
+import asyncio
 import os
 import shutil
 import signal
@@ -21,14 +23,23 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from api.rehearsal import books as booking
+from api.rehearsal import found, target
+from api.rehearsal.books import Books, Document
+from api.rehearsal.script import Script
+from api.rehearsal.sending import Platform, Unreachable
+from api.rehearsal.verifying import differences
 from domain.ledger import Ledger
+from projections.catch_up import catch_up
 from projections.store import open_current
-from tests.benchmarks.traffic import KEY
-from tests.demo.platform import Platform
 from tests.demo.view import view
+
+KEY, FORMULA = "demo-private-key", "md5-params"
+SEED, CALLS_PER_SECOND, TIMES_AS_FAST = 7, 4, 60
 
 FOLDER = Path(".demo")
 STORE = (FOLDER / "tringledger.db").absolute()
+BOOKS = (FOLDER / "books.json").absolute()
 START_SECONDS_MAX = 30
 LOOK_SECONDS = 0.5
 PRINT_SECONDS = 5
@@ -44,11 +55,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _wait_until_healthy(service, options.port)
-        platform = Platform(options.port, options.seconds)
-        sending = Thread(target=platform.run, daemon=True)
-        sending.start()
-        _show(sending, platform)
-        _tell_what_to_try(options.port, platform)
+        sending, books = _call(options.port, options.seconds)
+        _show(sending, books)
+        _tell_what_to_try(options.port, _compare(books))
         while service.poll() is None:
             time.sleep(LOOK_SECONDS)
     except KeyboardInterrupt:
@@ -89,14 +98,38 @@ def _wait_until_healthy(service: subprocess.Popen[bytes], port: int) -> None:
     sys.exit("the service did not come up")
 
 
-def _show(sending: Thread, platform: Platform) -> None:
+def _call(port: int, seconds: int) -> tuple[Thread, Books]:
+    """Begin to call the service, and give the books that are being kept of it."""
+    script = Script(seed=SEED, calls=seconds * CALLS_PER_SECOND, rate=CALLS_PER_SECOND, speed=TIMES_AS_FAST, chaos=True)
+    plan, books = script.prepare(FORMULA, KEY)
+    platform = Platform(target.read(f"http://127.0.0.1:{port}/notify", anywhere=False), plan, books)
+
+    def run() -> None:
+        with suppress(Unreachable):  # The service was stopped.
+            asyncio.run(platform.run())
+
+    sending = Thread(target=run, daemon=True)
+    sending.start()
+    return sending, books
+
+
+def _said(books: Books) -> str:
+    answers = books.answers
+    garbage = answers.total() - answers[200] - answers[202] - answers[403]
+    return (
+        f"the platform made {answers.total()} requests about {books.calls} calls: {answers[200]} were taken,"
+        f" {answers[202] + answers[403]} put in quarantine, {garbage} garbage; {books.unexpected.total()} wrongly answered"
+    )
+
+
+def _show(sending: Thread, books: Books) -> None:
     """Show what has arrived until the platform is done: redrawn on a terminal, else printed now and then."""
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     with Ledger(f"sqlite:///{STORE}") as ledger:
         store = open_current(ledger)
 
         def look() -> Group:
-            return Group(*view(store), Text(platform.books()))
+            return Group(*view(store), Text(_said(books)))
 
         if console.is_terminal:
             _redraw(console, sending, look)
@@ -121,13 +154,32 @@ def _print_now_and_then(console: Console, sending: Thread, look: Callable[[], Gr
             console.print(look())
 
 
-def _tell_what_to_try(port: int, platform: Platform) -> None:
+def _compare(books: Books) -> Document:
+    """Say whether the platform's books and the ledger's agree, and save the platform's."""
+    document = books.document()
+    booking.save(document, BOOKS)
+    with Ledger(f"sqlite:///{STORE}") as ledger:
+        store = open_current(ledger)
+        catch_up(ledger, store)
+        differing = list(differences(document, found.in_ledger(ledger, store)))
+        store.close()
+    charged = sum(call.row is not None for call in document.calls)
+    print(f"\nThe platform's own books list {charged} charged calls of {len(document.calls)}.", end=" ")
+    print(
+        f"The ledger {'differs in ' + str(len(differing)) if differing else 'agrees'}, call by call, to the last digit."
+    )
+    return document
+
+
+def _tell_what_to_try(port: int, document: Document) -> None:
     command, store = f"{Path(sys.executable).parent}/tringledger", f"--store sqlite:///{STORE}"
+    last = next(call for call in reversed(document.calls) if call.row and call.src)
     print("\nThe service runs on until Ctrl-C. In another terminal:\n")
     for what, how in (
         ("how the ledger is", f"{command} status {store}"),
         ("what each account's calls cost", f"{command} export billing {store}"),
-        ("one call's history", f"{command} history --tag '{platform.last_tag}' --src {platform.last_src} {store}"),
+        ("one call's history", f"{command} history --tag '{last.tag}' --src {last.src} {store}"),
+        ("compare the books again", f"{command} rehearse --books {BOOKS} --verify sqlite:///{STORE}"),
         ("is the service well", f"curl http://127.0.0.1:{port}/health"),
     ):
         print(f"  {what + ':':32}{how}")

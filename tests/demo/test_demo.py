@@ -1,4 +1,4 @@
-"""The demo does what the README says of it: it starts, calls, shows, stays, and goes when told to."""
+"""The demo does what the README says of it: it starts, calls, shows, compares the books, stays, and goes when told to."""
 
 import os
 import signal
@@ -35,8 +35,9 @@ def test_the_demo_shows_calls_and_billing_and_leaves_the_service_running_until_i
     demo.send_signal(signal.SIGINT)
     rest, errors = demo.communicate(timeout=30)
     assert demo.returncode == 0, errors
-    assert "0 were not taken" in printed
-    assert "campaign-october  20" in printed
+    assert "; 0 wrongly answered" in printed
+    assert "campaign 1 r7  20" in printed
+    assert "The ledger agrees, call by call, to the last digit." in printed
     assert "recorded" in errors
     with pytest.raises(OSError, match="refused"):
         _health(port)
