@@ -12,6 +12,7 @@ TITLES = {
     202: "Kept in quarantine",
     400: "Not a notification",
     403: "Wrong signature",
+    404: "Nothing there",
     405: "Method not allowed",
     408: "Body incomplete",
     413: "Body too large",

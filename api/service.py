@@ -17,6 +17,7 @@ from api.callbacks import Notify
 from api.children import State
 from api.following import follower
 from api.intake import Intake
+from api.problems import problem
 from api.settings import Settings
 from domain import times
 from domain.errors import StoreUnavailable
@@ -32,7 +33,7 @@ class App(Starlette):
 
     def __init__(self, notify_path: str, notify: Notify, routes: list[Route], lifespan: Lifespan[Starlette]) -> None:
         """Take where callbacks come in, what answers them, and everything else."""
-        super().__init__(routes=routes, lifespan=lifespan)
+        super().__init__(routes=routes, lifespan=lifespan, exception_handlers={404: self._nothing_there})
         self._notify_path = notify_path
         self._notify = notify
 
@@ -42,6 +43,11 @@ class App(Starlette):
             await self._notify(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    async def _nothing_there(self, request: Request, _error: Exception) -> Response:
+        """Count it too: it may be a callback, and TringMe may have been given a wrong path."""
+        self._notify.counts["refused with 404"] += 1
+        return problem(404, f"there is nothing at {request.url.path}: callbacks are taken at {self._notify_path}")
 
 
 class Service:

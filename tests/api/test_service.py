@@ -165,6 +165,14 @@ class TestAtTheEnd:
             "stopped; since start: 1 duplicate, 1 quarantined, 1 recorded, 2 refused with 400, 1 refused with 414"
         )
 
+    def test_what_was_sent_to_a_wrong_path_is_counted_too(self, service: Service) -> None:
+        with asgi.running(service) as client:
+            refused = client.get("/notfy?" + signed(notice()))
+            client.get("/health")
+        assert (refused.status_code, refused.headers["content-type"]) == (404, "application/problem+json")
+        assert refused.json()["detail"] == "there is nothing at /notfy: callbacks are taken at /notify"
+        assert service.counts() == "1 refused with 404"
+
     def test_no_phone_number_and_no_signature_is_in_the_log(
         self, service: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
