@@ -37,7 +37,12 @@ def skip(position: int, reason: str, store: str | None) -> None:
 @format_option
 @store_option
 def skipped_(output: str, store: str | None) -> None:
-    """List what was passed over, when, and why."""
+    """List what was passed over, when, and why.
+
+    \b
+    Example:
+      tringledger forward skipped --format json
+    """
     with reading(store) as (ledger, _):
         skips = [msgspec.structs.asdict(skipped) for skipped in forwarder.skips(ledger)]
     if output == "json":

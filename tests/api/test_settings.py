@@ -23,7 +23,7 @@ WRONG = [
     ("TRINGLEDGER_QUARANTINE_MAX", "0", "a whole number, at least 1"),
     ("TRINGLEDGER_QUEUE_MAX", "0", "a whole number, at least 1"),
     ("TRINGME_API_URL", "api.tringme.com", "http:// or https:// with a host"),
-    ("TRINGME_API_URL", "http://me:secret@api.tringme.com/", "an address without query, user and password"),
+    ("TRINGME_API_URL", "http://me@api.tringme.com/", "an address without query, user and password"),
     ("TRINGME_API_SIGNATURE", "off", "one of md5-params"),
     ("TRINGLEDGER_FORWARD_URL", "example.com/their.php", "http:// or https:// with a host"),
     ("TRINGLEDGER_FORWARD_URL", "ftp://example.com/", "http:// or https:// with a host"),
