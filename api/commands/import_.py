@@ -43,6 +43,13 @@ def _assignments(*names: str) -> Callable[[click.Context, click.Parameter, Seque
     return read
 
 
+def _printable(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not (text.strip() and text.isprintable()):
+        msg = f"{text!r}: expected a text of printable characters"
+        raise click.BadParameter(msg)
+    return text and text.strip()
+
+
 def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
     try:
         return name and times.zone(name).key
@@ -68,7 +75,12 @@ def _delimiter(_context: click.Context, _option: click.Parameter, text: str | No
     show_default=True,
     help="What the files are.",
 )
-@click.option("--source", metavar="NAME", help="What the notifications come from (default: the file's name).")
+@click.option(
+    "--source",
+    metavar="NAME",
+    callback=_printable,
+    help="What the notifications come from (default: the file's name, without .gz).",
+)
 @click.option("--dry-run", is_flag=True, help="Count what would be recorded, and write nothing.")
 @click.option(
     "--path", metavar="PATH", help="access-log: the path that TringMe called (default: TRINGLEDGER_NOTIFY_PATH)."
@@ -97,8 +109,18 @@ def _delimiter(_context: click.Context, _option: click.Parameter, text: str | No
 )
 @click.option("--timezone", metavar="ZONE", callback=_zone, help="csv: of times that name no offset (default: UTC).")
 @click.option("--unsigned", is_flag=True, help="csv: take rows without a signature; with --by and --reason.")
-@click.option("--by", metavar="NAME", help="With --unsigned: who vouches for the rows; kept with each for ever.")
-@click.option("--reason", metavar="TEXT", help="With --unsigned: why they are to be believed; kept with each for ever.")
+@click.option(
+    "--by",
+    metavar="NAME",
+    callback=_printable,
+    help="With --unsigned: who vouches for the rows; kept with each for ever.",
+)
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    callback=_printable,
+    help="With --unsigned: why they are to be believed; kept with each for ever.",
+)
 @store_option
 @click.pass_context
 def import_(
@@ -126,7 +148,7 @@ def import_(
     \b
     ndjson      one JSON object a line: received_at (ISO 8601 with offset) and query (the raw query string)
     access-log  "combined" or "common" lines of nginx and Apache: the GET requests to --path. Logs hold no bodies:
-                POST requests to it are counted as unreadable.
+                POST requests to it are counted as unreadable, other requests are passed over.
     csv         a table with a header. Columns named like a parameter, received_at, id (of the row) or query (a raw
                 query string) are taken, others by --column; the rest is left. An empty cell is a parameter that was
                 not there. received_at is ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds.
@@ -169,9 +191,8 @@ def _check(kind: str, options: dict[str, list[object]]) -> None:
 
 
 def _vouch(by: str | None, reason: str | None, *, unsigned: bool) -> Vouch | None:
-    given = [(text or "").strip() for text in (by, reason)]
-    if unsigned and all(given) and all(text.isprintable() for text in given):
-        return Vouch(*given)
+    if unsigned and by and reason:
+        return Vouch(by, reason)
     if unsigned or by or reason:
         raise click.UsageError("expected all of --unsigned, --by NAME and --reason TEXT, or none of them")
     return None
@@ -210,9 +231,9 @@ def _import(how: Import, files: Sequence[File]) -> Summary:
 
 def _tell(summary: Summary, *, dry_run: bool) -> None:
     if summary.bodiless:
-        say(f"{summary.bodiless} POST requests are unreadable: an access log does not hold their bodies")
+        say(f"POST requests, unreadable because an access log does not hold their bodies: {summary.bodiless}")
     if summary.elsewhere:
-        say(f"{summary.elsewhere} other requests passed over")
+        say(f"other requests, passed over: {summary.elsewhere}")
     said = (
         f"{summary.recorded} recorded, {summary.duplicate} duplicate, {summary.quarantined} quarantined"
         f" ({summary.kept_aside} new), {summary.unreadable} unreadable"

@@ -65,8 +65,10 @@ def take(items: Iterable[Item], way: Way, summary: Summary) -> None:
                 _gather(batch, item, way, summary)
             else:
                 _note(item, way, summary)
-            if lines % BATCH_SIZE == 0:
+            if len(batch) == BATCH_SIZE:
                 _record(batch, way, summary)
+            elif lines % BATCH_SIZE == 0:
+                way.progress()
     except CutOff as error:
         _note(Unreadable(lines + 1, str(error)), way, summary)
     _record(batch, way, summary)

@@ -6,7 +6,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ LATEST = 1 << 63
 
 
 class NoSuchFile(LedgerError):
-    """A name or pattern that was given names no file."""
+    """A name or pattern that was given names no file that could be opened."""
 
 
 class CutOff(LedgerError):
@@ -47,17 +47,29 @@ class File(NamedTuple):
     @property
     def name(self) -> str:
         """What the source is called after it: the same whether it is compressed or not."""
-        return "stdin" if self.path == STDIN else Path(self.path).name.removesuffix(".gz")
+        if self.path == STDIN:
+            return "stdin"
+        name = Path(self.path).name.removesuffix(".gz")
+        return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
     @contextmanager
     def open(self) -> Iterator[Opened]:
         """Open it for reading, line by line."""
-        with nullcontext(sys.stdin.buffer) if self.path == STDIN else Path(self.path).open("rb") as raw:
+        with self._raw() as raw:
             counted = _Counted(raw)
             plain = io.BufferedReader(counted, BUFFER_BYTES)
             compressed = plain.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             file = io.BufferedReader(_Counted(gzip.GzipFile(fileobj=plain)), BUFFER_BYTES) if compressed else plain
             yield Opened(_lines(file), lambda: counted.count)
+
+    def _raw(self) -> AbstractContextManager[IO[bytes]]:
+        if self.path == STDIN:
+            return nullcontext(sys.stdin.buffer)
+        try:
+            return Path(self.path).open("rb")
+        except OSError as error:
+            msg = f"{self.path!r} cannot be opened: {error.strerror}"
+            raise NoSuchFile(msg) from None
 
 
 class _Counted(io.RawIOBase):

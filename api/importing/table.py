@@ -122,6 +122,8 @@ def _check(named: Mapping[str, str], header: list[str], layout: Layout) -> None:
         problem = "there is no type: expected a column type, --column type=COLUMN, or --set type=cdr"
     elif not signed and not layout.unsigned:
         problem = "there is no signature: expected a column sig or query, or --unsigned with --by and --reason"
+    elif QUERY in named and {*layout.constants, *layout.columns} & {*PARAMETERS}:
+        problem = f"the parameters are in {named[QUERY]}: expected neither --set nor --column for one of them"
     elif signed and layout.unsigned:
         problem = f"there are signatures, in {named[signed[0]]}: expected none with --unsigned (--column {signed[0]}= leaves them out)"
     else:

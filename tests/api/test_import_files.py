@@ -1,6 +1,8 @@
 """What ``tringledger import`` takes its lines from: files, patterns, compressed ones, stdin; and what a dry run foretells."""
 
 import gzip
+import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,18 @@ class TestTheFilesOfAnImport:
         (tmp_path / "a").write_text(lines(1))
         run("import", "--source", "old handler", str(tmp_path / "a"))
         assert sources(store) == ["import:old handler"]
+
+    def test_a_name_that_is_no_text_is_written_out(self, store: str, tmp_path: Path) -> None:
+        file = tmp_path / "caf\udce9.ndjson"
+        file.write_text(lines(1))
+        assert (run("import", str(file)).code, sources(store)) == (DONE, [r"import:caf\xe9.ndjson"])
+
+    def test_what_cannot_be_opened_is_wrong_usage(self, tmp_path: Path) -> None:
+        with closing(socket.socket(socket.AF_UNIX)) as listening:
+            listening.bind(str(tmp_path / "socket"))
+            said = run("import", str(tmp_path / "socket"))
+        assert said.code == USAGE
+        assert "cannot be opened: " in said.err
 
     @pytest.mark.parametrize("names", [("missing",), ("*.nothing",), ("/missing/*",), (".",), (), ("-", "there")])
     def test_what_names_no_file_is_wrong_usage_and_makes_no_ledger(
