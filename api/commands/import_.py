@@ -50,6 +50,13 @@ def _printable(_context: click.Context, _option: click.Parameter, text: str | No
     return text and text.strip()
 
 
+def _path(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
+    if path is not None and not path.startswith("/"):
+        msg = f"{path!r}: expected a path such as /notify"
+        raise click.BadParameter(msg)
+    return path
+
+
 def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
     try:
         return name and times.zone(name).key
@@ -83,7 +90,10 @@ def _delimiter(_context: click.Context, _option: click.Parameter, text: str | No
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be recorded, and write nothing.")
 @click.option(
-    "--path", metavar="PATH", help="access-log: the path that TringMe called (default: TRINGLEDGER_NOTIFY_PATH)."
+    "--path",
+    metavar="PATH",
+    callback=_path,
+    help="access-log: the path that TringMe called (default: TRINGLEDGER_NOTIFY_PATH).",
 )
 @click.option(
     "--column",

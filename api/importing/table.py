@@ -13,7 +13,7 @@ from api.importing import moments
 from api.importing.rows import Item, Row, Unreadable, read
 from domain import notification
 from domain.errors import LedgerError, NotANotification
-from domain.notification import CHARGES, DURATIONS, Notification
+from domain.notification import CHARGES, DURATIONS, TEXT_LENGTH_MAX, Notification
 
 PARAMETERS = ("type", "status", "tag", "src", "sig", "r", *DURATIONS, *CHARGES, "p", "email", "voicemail")
 RECEIVED_AT, ID, QUERY = "received_at", "id", "query"
@@ -64,8 +64,8 @@ class Plan(msgspec.Struct, frozen=True):
         if ID not in self.places:
             return None
         found = cells[self.places[ID]]
-        if not found or not found.isprintable():
-            msg = f"{ID}={notification.shown(found)!r}: expected a text that tells this row from all others"
+        if not 0 < len(found) <= TEXT_LENGTH_MAX or not found.isprintable():
+            msg = f"{ID}={notification.shown(found)!r}: expected 1 to {TEXT_LENGTH_MAX} printable characters"
             raise ValueError(msg)
         return found
 

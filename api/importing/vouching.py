@@ -10,6 +10,7 @@ import msgspec
 from api.importing.rows import Row
 from api.importing.tally import Tally
 from domain import times
+from domain.errors import BrokenValue
 from domain.events import Voucher
 from domain.notification import Notification, delivery_key
 from domain.recording import Delivery, vouched
@@ -26,12 +27,19 @@ class Vouch(msgspec.Struct, frozen=True):
 
 
 def delivery_of(row: Row, source: str, vouch: Vouch, equals: Tally) -> Delivery:
-    """Return a row's delivery, counting it among its equals in the file; raises BrokenValue for one that breaks SPEC 1."""
+    """Return a row's delivery, counting it among its equals in the file.
+
+    Raises BrokenValue for a row that breaks SPEC 1, and for one whose id another row of the file has: of these two the
+    second would else pass for a duplicate.
+    """
     return vouched(row.notification, source, Voucher(vouch.by, vouch.reason, _which(row, equals)))
 
 
 def _which(row: Row, equals: Tally) -> str:
     if row.id is not None:
+        if equals.count(row.id.encode()) > 1:
+            msg = f"id={row.id!r}: expected an id that no other row of the file has"
+            raise BrokenValue(msg)
         return f"id={row.id}"
     number = equals.count(_equality(row.notification))
     return f"at={times.iso(row.notification.received_at)} n={number}"

@@ -104,8 +104,9 @@ class TestImportOfAnAccessLog:
         assert said.code == FINDING
         assert said.err.startswith("stdin, line 2 is unreadable: expected a line of an access log")
 
-    def test_a_path_is_wrong_usage_with_another_format(self, log: Callable[..., str]) -> None:
+    def test_a_path_begins_with_a_stroke_and_is_for_this_format(self, log: Callable[..., str]) -> None:
         assert run("import", "--path", "/x", log()).code == USAGE
+        assert run("import", "--format", "access-log", "--path", "handler.php", log()).code == USAGE
 
 
 class TestALineOfAnAccessLog:

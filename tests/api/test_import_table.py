@@ -96,15 +96,22 @@ class TestImportOfATable:
 
     def test_a_row_that_cannot_be_is_reported_with_its_value_and_recorded_once_it_is_mended(self, store: str) -> None:
         broken = ("8", AT, "cdr", "", "acme\nGmbH", "", "", "1,5")
-        said = vouched(table(ROW, broken, ROW))
+        said = vouched(table(ROW, broken))
         assert said.code == FINDING
         assert said.err == (
             "stdin, line 3 is unreadable: srccharge='1,5': expected a decimal, at most 9 digits before and 6 after the point\n"
-            "1 recorded, 1 duplicate, 0 quarantined (0 new), 1 unreadable\n"
+            "1 recorded, 0 duplicate, 0 quarantined (0 new), 1 unreadable\n"
         )
-        said = vouched(table(ROW, (*broken[:-1], "1.5"), ROW))
-        assert (said.code, said.err.split(",")[:2]) == (DONE, ["1 recorded", " 2 duplicate"])
+        said = vouched(table(ROW, (*broken[:-1], "1.5")))
+        assert (said.code, said.err.split(",")[:2]) == (DONE, ["1 recorded", " 1 duplicate"])
         assert head(store) == 2
+
+    def test_an_id_that_two_rows_have_is_no_id(self, store: str) -> None:
+        said = vouched(table(ROW, ("7", "2026-10-15 12:00:09", *ROW[2:])))
+        assert (said.code, head(store)) == (FINDING, 1)
+        assert said.err.startswith(
+            "stdin, line 3 is unreadable: id='7': expected an id that no other row of the file has"
+        )
 
     @pytest.mark.usefixtures("store")
     @pytest.mark.parametrize(
@@ -116,13 +123,13 @@ class TestImportOfATable:
                 "9,yesterday,cdr,,acme,,,",
                 "received_at='yesterday': expected ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds",
             ),
-            (",2026-10-15 12:00:00,cdr,,acme,,,", "id='': expected a text that tells this row from all others"),
+            (",2026-10-15 12:00:00,cdr,,acme,,,", "id='': expected 1 to 256 printable characters"),
             ('9,2026-10-15 12:00:00,cdr,,"ac"me,,,', "',' expected after '\"'"),
             ('9,2026-10-15 12:00:00,cdr,,"acme', "unexpected end of data"),
             ("9,2026-10-15 12:00:00,cdr,,ac\udce9me,,,", "tag='ac\\\\xe9me': expected valid UTF-8"),
             (
                 "\udce9,2026-10-15 12:00:00,cdr,,acme,,,",
-                "id='\\\\xe9': expected a text that tells this row from all others",
+                "id='\\\\xe9': expected 1 to 256 printable characters",
             ),
         ],
     )
