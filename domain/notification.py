@@ -94,17 +94,18 @@ def read(raw: bytes, received_at: int) -> Notification:
 
 def parse(raw: bytes) -> list[tuple[str, str]]:
     """Split ``application/x-www-form-urlencoded`` bytes into decoded pairs, in order."""
-    if raw.isascii() and b"%" not in raw and b"+" not in raw:
-        # Nothing to decode, as in most notifications: a third of the time.
-        return [segment.partition("=")[::2] for segment in raw.decode().split("&") if segment]
-    parts = (segment.partition(b"=") for segment in raw.split(b"&") if segment)
-    return [(_decode(name), _decode(value)) for name, _, value in parts]
+    whole = raw.decode(errors="surrogateescape")
+    pairs = [segment.partition("=")[::2] for segment in whole.split("&") if segment]
+    if "%" in whole or "+" in whole:
+        return [(_decoded(name), _decoded(value)) for name, value in pairs]
+    return pairs
 
 
-def _decode(text: bytes) -> str:
-    if b"%" in text or b"+" in text:
-        text = unquote_to_bytes(text.replace(b"+", b" "))
-    return text.decode(errors="surrogateescape")
+def _decoded(text: str) -> str:
+    if "%" in text or "+" in text:
+        encoded = text.replace("+", " ").encode(errors="surrogateescape")
+        return unquote_to_bytes(encoded).decode(errors="surrogateescape")
+    return text
 
 
 def query(pairs: list[tuple[str, str]]) -> bytes:
