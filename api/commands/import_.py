@@ -11,7 +11,7 @@ from api.commands.common import store_option
 from api.importing import access_log, ndjson, table
 from api.importing.batches import Record, Summary
 from api.importing.dry_run import DryRun
-from api.importing.files import STDIN, File, found, in_order_of_time
+from api.importing.files import STDIN, File, NoSuchFile, found, in_order_of_time
 from api.importing.pace import Pace
 from api.importing.rows import Format
 from api.importing.run import Import, run
@@ -181,7 +181,7 @@ def import_(
     read = settings.load(store=store)
     layout = Layout(columns, constants, delimiter or ",", timezone or "UTC", unsigned)
     rows = _rows(kind, path or read.notify_path, layout)
-    files = in_order_of_time(found(names), rows)
+    files = in_order_of_time(_found(names), rows)
     if vouch and source is None and files[0].path == STDIN:
         raise click.UsageError("rows without a signature are known by their source: expected --source NAME for stdin")
     with _recorder(read, vouch or read.keyring(), dry_run=dry_run) as record:
@@ -198,6 +198,13 @@ def _check(kind: str, options: dict[str, list[object]]) -> None:
             )
             msg = f"{which} for --format {of_kind}, and this is {kind}"
             raise click.UsageError(msg)
+
+
+def _found(names: Sequence[str]) -> list[File]:
+    try:
+        return found(names)
+    except NoSuchFile as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _vouch(by: str | None, reason: str | None, *, unsigned: bool) -> Vouch | None:
