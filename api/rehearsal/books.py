@@ -31,7 +31,7 @@ class UnfitBooks(LedgerError):
 class CallEntry(msgspec.Struct, frozen=True):
     """A call in the books: which of its notices were sent, which were not, and the row that the ledger owes for it.
 
-    ``row`` is None where no CDR was sent: nothing can be charged. An ``unsure`` call had a notice sent that was never
+    ``events`` is how many notices the ledger must have of it. ``row`` is None where no CDR was sent: nothing can be charged. An ``unsure`` call had a notice sent that was never
     answered, so nobody can tell what the ledger knows of its line.
     """
 
@@ -40,6 +40,7 @@ class CallEntry(msgspec.Struct, frozen=True):
     src: str
     sent: list[Kind]
     unsent: list[Kind]
+    events: int
     row: Row | None
     unsure: bool = False
 
@@ -127,7 +128,9 @@ class Books:
         cdrs = sum(notified.kind == "cdr" for notified in answered)
         row = _owed(call, sent, cdrs) if cdrs else None
         unsure = self._begun[number] != answered
-        return CallEntry(call.sort, call.tag, call.src, [notice.kind for notice in sent], unsent, row, unsure)
+        return CallEntry(
+            call.sort, call.tag, call.src, [notice.kind for notice in sent], unsent, len(answered), row, unsure
+        )
 
     def _system(self, kind: str, name: str) -> list[str]:
         """Return one parameter of each answered notice of the system of a kind."""

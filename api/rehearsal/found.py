@@ -30,12 +30,13 @@ class NotVerifiable(LedgerError):
 class Found(msgspec.Struct, frozen=True):
     """A ledger's word: its charged calls, and where the place tells them, its billing by tag and what else it took.
 
-    ``quarantine`` has the reason for each raw notice that waits there; ``voicemails`` and ``channels`` count file names
+    ``events`` counts what the calls of each line (tag and number) are made of, ``quarantine`` has the reason for each raw notice that waits there; ``voicemails`` and ``channels`` count file names
     and numbers.
     """
 
     rows: list[Row]
     billing: dict[str, Total] | None = None
+    events: Counter[tuple[str, str]] | None = None
     quarantine: dict[bytes, str] | None = None
     voicemails: Counter[str] | None = None
     channels: Counter[str] | None = None
@@ -64,6 +65,7 @@ def in_ledger(ledger: Ledger, store: ReadStore) -> Found:
     return Found(
         list(_rows(exported("cdrs"), ledger.url)),
         _by_tag(exported("billing")),
+        _events(exported("calls")),
         {entry.raw: entry.reason for entry in ledger.store.quarantined(settled=False)},
         Counter(row["voicemail"] for row in exported("voicemails")),
         Counter(row["src"] for row in exported("channels")),
@@ -89,6 +91,13 @@ def _rows(table: Iterable[dict[str, str]], where: str) -> Iterator[Row]:
             msg = f"{where} has no column {missing[0]}: expected the CSV of `tringledger export cdrs`"
             raise NotVerifiable(msg)
         yield Row(**{name: row[name] for name in COLUMNS})
+
+
+def _events(calls: Iterable[dict[str, str]]) -> Counter[tuple[str, str]]:
+    events: Counter[tuple[str, str]] = Counter()
+    for row in calls:
+        events[row["tag"], row["src"]] += int(row["events"])
+    return events
 
 
 def _by_tag(billing: Iterable[dict[str, str]]) -> dict[str, Total]:

@@ -42,6 +42,8 @@ def differences(books: Document, found: Found) -> Iterator[Difference]:
         settled = tags - {tag for tag, _ in unsure}
         billed = {tag: total for tag, total in found.billing.items() if tag in settled}
         yield from _totals([total for total in books.totals if total.tag in settled], billed, "billing")
+    if found.events is not None:
+        yield from _events([call for call in books.calls if (call.tag, call.src) not in unsure], found.events)
     if found.quarantine is not None:
         yield from _quarantine(books.unfit, found.quarantine)
     yield from _once("voicemail", books.voicemails, found.voicemails)
@@ -94,6 +96,16 @@ def _totals(expected: Sequence[Total], found: dict[str, Total], what: str) -> It
             values = [getattr(total, column) if total else ABSENT for total in (one, other)]
             if values[0] != values[1]:
                 yield Difference(what, tag, "", column, *values)
+
+
+def _events(calls: Sequence[CallEntry], found: Counter[Line]) -> Iterator[Difference]:
+    """Compare how many notices there are of each line: one that is missing need not show in what is charged."""
+    expected: Counter[Line] = Counter()
+    for call in calls:
+        expected[call.tag, call.src] += call.events
+    for line, count in expected.items():
+        if found[line] != count:
+            yield Difference("notices", *line, "events", str(count), str(found[line]))
 
 
 def _quarantine(unfit: Sequence[Unfit], quarantine: dict[bytes, str]) -> Iterator[Difference]:
