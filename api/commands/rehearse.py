@@ -189,9 +189,10 @@ def _play(platform: Platform, books: Books, file: Path | None) -> Document:
             asyncio.run(platform.run(moved))
     finally:
         document = books.document()
-        if file:
+        if books.answers:
+            _tell(platform, books, file)
+        if file and books.answers:
             booking.save(document, file)
-        _tell(platform, books, file)
     return document
 
 

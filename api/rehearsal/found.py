@@ -22,6 +22,8 @@ from projections.selection import Selection
 from projections.store import ReadStore
 from projections.texts import write_csv
 
+EXCEL_SAFE = "'"
+
 
 class NotVerifiable(LedgerError):
     """There is nothing that a rehearsal's books can be compared with; the message says what was expected."""
@@ -30,8 +32,8 @@ class NotVerifiable(LedgerError):
 class Found(msgspec.Struct, frozen=True):
     """A ledger's word: its charged calls, and where the place tells them, its billing by tag and what else it took.
 
-    ``events`` counts what the calls of each line (tag and number) are made of, ``quarantine`` has the reason for each raw notice that waits there; ``voicemails`` and ``channels`` count file names
-    and numbers.
+    ``events`` counts what the calls of each line (tag and number) are made of, ``quarantine`` has the reason for each raw
+    notice that waits there, ``voicemails`` and ``channels`` count file names and numbers.
     """
 
     rows: list[Row]
@@ -89,6 +91,9 @@ def _rows(table: Iterable[dict[str, str]], where: str) -> Iterator[Row]:
         missing = [name for name in COLUMNS if name not in row]
         if missing:
             msg = f"{where} has no column {missing[0]}: expected the CSV of `tringledger export cdrs`"
+            raise NotVerifiable(msg)
+        if row["src"].startswith(EXCEL_SAFE):
+            msg = f"{where} was exported with --excel-safe, which changes texts: expected an export without"
             raise NotVerifiable(msg)
         yield Row(**{name: row[name] for name in COLUMNS})
 

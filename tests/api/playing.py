@@ -41,9 +41,10 @@ def play(plan: Sequence[Chain], books: Books, answer: Callable[[int, bytes], int
 
 
 def play_into(ledger: Ledger, played: Script) -> Document:
-    """Play a script into a ledger, and return the platform's books."""
+    """Play a script into a ledger, in one transaction, and return the platform's books."""
     plan, books = played.prepare(FORMULA, KEY)
-    return play(plan, books, lambda at, query: status(ledger.record([ledger.inspect(query, at)])[0]))
+    with ledger.recording() as recording:
+        return play(plan, books, lambda at, query: status(recording.take_all([ledger.inspect(query, at)])[0]))
 
 
 def status(answer: Answer) -> int:

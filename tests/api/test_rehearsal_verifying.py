@@ -207,6 +207,11 @@ class TestTheCommand:
         assert said.code == 2
         assert "has no column tag: expected the CSV of `tringledger export cdrs`" in said.err
 
+    def test_refuses_a_file_whose_texts_were_changed(self, saved: Callable[[], str], tmp_path: Path) -> None:
+        assert run("export", "cdrs", "--excel-safe", "-o", str(tmp_path / "cdrs.csv")).code == 0
+        said = run("rehearse", "--books", saved(), "--verify", str(tmp_path / "cdrs.csv"))
+        assert (said.code, "was exported with --excel-safe" in said.err) == (2, True)
+
     def test_refuses_a_file_that_is_not_there(self, saved: Callable[[], str]) -> None:
         said = run("rehearse", "--books", saved(), "--verify", "nowhere.csv")
         assert (said.code, "nowhere.csv cannot be read" in said.err) == (2, True)
