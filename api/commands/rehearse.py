@@ -16,7 +16,7 @@ from api.rehearsal.books import Books, Document
 from api.rehearsal.call import KINDS, Kind
 from api.rehearsal.found import Found
 from api.rehearsal.script import Script
-from api.rehearsal.sending import PATIENCE_SECONDS, Platform
+from api.rehearsal.sending import PATIENCE_SECONDS, PATIENCE_SECONDS_MAX, Platform
 from api.rehearsal.standin import StandIn
 from api.rehearsal.verifying import differences, unsure_lines
 from api.settings import Settings
@@ -70,8 +70,9 @@ FINDING, UNAVAILABLE = 1, 3
     "--patience",
     default=PATIENCE_SECONDS,
     show_default=True,
-    type=click.FloatRange(0),
-    help="For how many seconds a notice is sent again until it is answered.",
+    type=click.FloatRange(0, PATIENCE_SECONDS_MAX),
+    help="For how many seconds a notice is sent again until it is answered; after the ledger's grace nobody could tell"
+    " which call it is of.",
 )
 @click.option("--yes-not-local", "anywhere", is_flag=True, help="Call another machine: made-up load, on your word.")
 @click.option(
