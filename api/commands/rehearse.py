@@ -18,7 +18,7 @@ from api.rehearsal.found import Found
 from api.rehearsal.script import Script
 from api.rehearsal.sending import PATIENCE_SECONDS, PATIENCE_SECONDS_MAX, Platform
 from api.rehearsal.standin import StandIn
-from api.rehearsal.verifying import differences, unsure_lines
+from api.rehearsal.verifying import SIGNATURE, differences, unsure_lines
 from api.settings import Settings
 from api.showing import progress, say, table
 
@@ -64,7 +64,7 @@ FINDING, UNAVAILABLE = 1, 3
     "losing",
     multiple=True,
     type=click.Choice(KINDS),
-    help="Never send some notices of this kind; may be given several times (default with --chaos: all kinds that calls have).",
+    help="Never send one in twenty notices of this kind; may be given several times (default with --chaos: all kinds that calls have).",
 )
 @click.option(
     "--patience",
@@ -121,6 +121,7 @@ def rehearse(
       tringledger rehearse --to http://127.0.0.1:8000/notify --chaos --books books.json
       tringledger rehearse --books books.json --verify sqlite:///tringledger.db
       tringledger rehearse --listen 8090 --calls 1000 --rate 50 --lose cdr --books books.json
+      TRINGME_API_URL=http://127.0.0.1:8090/api.php tringledger register http://127.0.0.1:8000/notify
     """
     _check(to, listen, file, where)
     if to is None and listen is None:
@@ -241,7 +242,9 @@ def _found(where: str) -> Found:
 
 
 def _tell_of_quarantine(books: Document, ledger: Found) -> None:
-    wrong = sum(each.parameter == "sig" for each in books.unfit)
-    if books.unfit:
-        checked = "looked for" if ledger.quarantine is not None else "not looked for: a file does not tell"
-        say(f"expected in quarantine: {wrong} wrong signatures, {len(books.unfit) - wrong} broken values ({checked})")
+    if not books.unfit:
+        return
+    wrong = sum(each.parameter == SIGNATURE for each in books.unfit)
+    checked = "looked for" if ledger.quarantine is not None else "not looked for: a file does not tell"
+    broken = len(books.unfit) - wrong
+    say(f"expected in quarantine: {wrong} with a wrong signature, {broken} with a broken value ({checked})")

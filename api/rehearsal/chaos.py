@@ -59,7 +59,7 @@ class Chaos:
             disturbed += self._quiet(chain) if is_quiet(chain) else [list(self._busy(chain))]
             for sending in chain:
                 if self._happens(UNFIT):
-                    disturbed.append(list(unfit.beside(self._random, self._signer, sending, self._late(sending.due))))
+                    disturbed.append([unfit.beside(self._random, self._signer, sending, self._late(sending.due))])
         return [[self._held(self._mannered(sending)) for sending in chain] for chain in disturbed]
 
     def _happens(self, share: float) -> bool:

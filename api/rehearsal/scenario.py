@@ -22,6 +22,7 @@ OUTCOMES = ("COMPLETED",) * 14 + ("DESTNOTANSWERED",) * 3 + ("DESTBUSY",) * 2 + 
 SYSTEM_SHARE = 0.04
 FAILED_SHARE = 0.1
 KEYED_SHARE = 0.25
+SPELT_SHARE = 0.1
 MEAN_SECONDS, SECONDS_MAX = 90, 600
 
 
@@ -89,41 +90,41 @@ class Scenario:
         return calls
 
     def _call(self, sort: str, tag: str, src: str, begins: int = 0) -> Call:
-        spelt = _Spelling(self._random, src)
+        leg = _Leg(self._random, tag, src)
         if sort == "flash":
-            notices = self._flash(tag, spelt, begins)
+            notices = self._flash(leg, begins)
         elif self._random.random() < FAILED_SHARE:
-            notices = self._failed(tag, spelt, begins)
+            notices = self._failed(leg, begins)
         else:
-            notices = self._answered(tag, spelt, begins)
+            notices = self._answered(leg, begins)
         return Call(sort, tag, src, list(notices))
 
-    def _failed(self, tag: str, spelt: "_Spelling", at: int) -> Iterator[Notice]:
+    def _failed(self, leg: "_Leg", at: int) -> Iterator[Notice]:
         status = list(FAILED_OPENINGS)[int(self._random.random() * len(FAILED_OPENINGS))]
-        yield _status("opening", at, tag, spelt, status)
-        yield self._cdr(at + SECOND, tag, spelt, status, 0)
+        yield leg.status("opening", at, status)
+        yield self._cdr(leg, at + SECOND, status, 0)
 
-    def _answered(self, tag: str, spelt: "_Spelling", at: int) -> Iterator[Notice]:
-        yield _status("opening", at, tag, spelt, ANSWERED)
+    def _answered(self, leg: "_Leg", at: int) -> Iterator[Notice]:
+        yield leg.status("opening", at, ANSWERED)
         for _ in range(int(self._random.random() * 4) if self._random.random() < KEYED_SHARE else 0):
             at += self._seconds(1, 9)
             keyed = ("p", f"{int(self._random.random() * 10_000)}{'#' * (self._random.random() < 0.3)}")
-            yield _status("input", at, tag, spelt, INPUTS[self._random.random() < 0.2], keyed)
-        yield from self._ended(tag, spelt, at + self._seconds(3, 15), self._outcome())
+            yield leg.status("input", at, INPUTS[self._random.random() < 0.2], keyed)
+        yield from self._ended(leg, at + self._seconds(3, 15), self._outcome())
 
-    def _flash(self, tag: str, spelt: "_Spelling", at: int) -> Iterator[Notice]:
+    def _flash(self, leg: "_Leg", at: int) -> Iterator[Notice]:
         """Return a call from a browser: its source counts as answered only once it is connected to the destination."""
         outcome = self._outcome()
         at += self._seconds(3, 15)
         if outcome == "COMPLETED":
-            yield _status("opening", at, tag, spelt, ANSWERED)
-        yield from self._ended(tag, spelt, at, outcome)
+            yield leg.status("opening", at, ANSWERED)
+        yield from self._ended(leg, at, outcome)
 
-    def _ended(self, tag: str, spelt: "_Spelling", at: int, outcome: str) -> Iterator[Notice]:
+    def _ended(self, leg: "_Leg", at: int, outcome: str) -> Iterator[Notice]:
         seconds = int(self._random.expovariate(1 / MEAN_SECONDS)) % SECONDS_MAX if outcome == "COMPLETED" else 0
         at += seconds * SECOND
-        yield _status("outcome", at, tag, spelt, outcome)
-        yield self._cdr(at + self._seconds(0.5, 1.5), tag, spelt, outcome, seconds)
+        yield leg.status("outcome", at, outcome)
+        yield self._cdr(leg, at + self._seconds(0.5, 1.5), outcome, seconds)
 
     def _outcome(self) -> str:
         return OUTCOMES[int(self._random.random() * len(OUTCOMES))]
@@ -132,43 +133,43 @@ class Scenario:
         """Return some time between so many seconds, in microseconds."""
         return int((least + self._random.random() * (most - least)) * SECOND)
 
-    def _cdr(self, at: int, tag: str, spelt: "_Spelling", status: str, seconds: int) -> Notice:
+    def _cdr(self, leg: "_Leg", at: int, status: str, seconds: int) -> Notice:
         numbers = cdr.draw(self._random, seconds)
         chance = self._random.random()
         said = [("status", status)] if chance < 0.5 else [("status", "")] if chance < 0.75 else []
-        return Notice("cdr", at, [*_head(tag, spelt), ("type", "cdr"), *said, *numbers])
+        return Notice("cdr", at, [*leg.head(), ("type", "cdr"), *said, *numbers])
 
     def _system_notice(self) -> Call:
-        src, chance = self._number(), self._random.random()
-        kind: Kind = "voicemail" if chance < 0.6 else "deletechannel"
-        mailbox = [("email", f"box{src[-2:]}-r{self._seed}@example.com"), ("voicemail", f"vm-r{self._seed}-{src}.wav")]
-        pairs = [*_head(SYSTEM_TAG, _Spelling(self._random, src, often=0)), ("type", kind)]
-        return Call(kind, SYSTEM_TAG, src, [Notice(kind, 0, [*pairs, *mailbox] if kind == "voicemail" else pairs)])
+        src = self._number()
+        kind: Kind = "voicemail" if self._random.random() < 0.6 else "deletechannel"
+        pairs = [("f", "tm"), ("tag", SYSTEM_TAG), ("src", src), ("type", kind)]
+        if kind == "voicemail":
+            pairs += [
+                ("email", f"box{src[-2:]}-r{self._seed}@example.com"),
+                ("voicemail", f"vm-r{self._seed}-{src}.wav"),
+            ]
+        return Call(kind, SYSTEM_TAG, src, [Notice(kind, 0, pairs)])
 
 
-class _Spelling:
-    """How a number is written: mostly in digits, for some lines in another way on every notice."""
+class _Leg:
+    """The leg that a call's notices are about: its tag, and its number, which some calls spell in another way each time."""
 
-    def __init__(self, random: Random, number: str, often: float = 0.1) -> None:
+    def __init__(self, random: Random, tag: str, number: str) -> None:
         self._random = random
+        self._tag = tag
         self._number = number
-        self._varies = bool(number) and random.random() < often
+        self._varies = bool(number) and random.random() < SPELT_SHARE
 
-    def __str__(self) -> str:
-        if not self._varies:
-            return self._number
-        form = SPELLINGS[int(self._random.random() * len(SPELLINGS))]
-        number = self._number
+    def head(self) -> Pairs:
+        src = self._spelt() if self._varies else self._number
+        return [("f", "tm"), ("tag", self._tag), *([("src", src)] if src else [])]
+
+    def _spelt(self) -> str:
+        form, number = SPELLINGS[int(self._random.random() * len(SPELLINGS))], self._number
         return form.format(number[0], number[1:4], number[4:7], number[7:])
 
-
-def _head(tag: str, spelt: _Spelling) -> Pairs:
-    src = str(spelt)
-    return [("f", "tm"), ("tag", tag), *([("src", src)] if src else [])]
-
-
-def _status(kind: Kind, at: int, tag: str, spelt: _Spelling, status: str, *more: tuple[str, str]) -> Notice:
-    return Notice(kind, at, [*_head(tag, spelt), ("type", "callstatus"), ("status", status), *more])
+    def status(self, kind: Kind, at: int, status: str, *more: tuple[str, str]) -> Notice:
+        return Notice(kind, at, [*self.head(), ("type", "callstatus"), ("status", status), *more])
 
 
 def _numbers(call: Call) -> cdr.Numbers:

@@ -85,7 +85,8 @@ class Platform:
                     raise Unreachable(msg) from None
                 await asyncio.sleep(WAIT_SECONDS)
             else:
-                return connection.drop()
+                connection.drop()
+                return
 
     async def _until(self, due: int) -> None:
         await asyncio.sleep(max(self._began + due / SECOND - self._loop.time(), 0))

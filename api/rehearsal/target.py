@@ -5,10 +5,10 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from api import addresses
 from domain.errors import LedgerError
 
 PORTS = {"http": 80, "https": 443}
-EXPECTED = "expected a URL such as http://127.0.0.1:8000/notify"
 
 
 class WrongTarget(LedgerError):
@@ -27,17 +27,14 @@ class Target(NamedTuple):
 
 def read(url: str, *, anywhere: bool) -> Target:
     """Read a notify URL; raises WrongTarget, also where the host is not this one and it may not be anywhere."""
-    parts = urlsplit(url)
     try:
-        port = parts.port
+        parts = urlsplit(addresses.checked(url))
     except ValueError as error:
-        msg = f"{url!r} cannot be called: {error}; {EXPECTED}"
+        msg = f"{url!r} cannot be called: expected {error}"
         raise WrongTarget(msg) from None
-    if parts.scheme not in PORTS or not parts.hostname or not url.isascii() or not url.isprintable() or " " in url:
-        msg = f"{url!r} cannot be called: {EXPECTED}"
-        raise WrongTarget(msg)
-    if parts.query or parts.fragment or parts.username is not None:
-        msg = f"{url!r} cannot be called: expected a URL without a query, a fragment or a name before its host"
+    assert parts.hostname
+    if parts.query or parts.username is not None or not url.isascii():
+        msg = f"{url!r} cannot be called: expected an address in ASCII, without a query or a name before its host"
         raise WrongTarget(msg)
     if not (anywhere or _is_local(parts.hostname)):
         msg = (
@@ -46,7 +43,7 @@ def read(url: str, *, anywhere: bool) -> Target:
         )
         raise WrongTarget(msg)
     tls = parts.scheme == "https"
-    return Target(parts.hostname, port or PORTS[parts.scheme], parts.path or "/", tls, parts.netloc)
+    return Target(parts.hostname, parts.port or PORTS[parts.scheme], parts.path or "/", tls, parts.netloc)
 
 
 def _is_local(host: str) -> bool:

@@ -3,7 +3,6 @@
 The first two are made of genuine notices with something changed, so that a ledger which took them would be wrong.
 """
 
-from collections.abc import Iterator
 from random import Random
 
 from api.rehearsal.call import Pairs
@@ -41,17 +40,15 @@ GARBAGE = (
 )  # fmt: skip
 
 
-def beside(random: Random, signer: Signer, genuine: Sending, due: int) -> Iterator[Sending]:
-    """Yield one unfit request made of a genuine one, of any kind that the formula leaves."""
-    posted = random.random() < 0.3
+def beside(random: Random, signer: Signer, genuine: Sending, due: int) -> Sending:
+    """Return one unfit request made of a genuine one, of any kind that the formula leaves."""
     chance = random.random()
     if chance < 0.25:
-        yield Sending(due=due, what="garbage", raw=GARBAGE[int(random.random() * len(GARBAGE))])
-    elif chance < 0.6 and signer.formula != OFF:
-        yield Sending(due=due, what="wrong-signature", query=query(_forged(random, signer, genuine)), posted=posted)
-    else:
-        name, pairs = _broken(random, genuine)
-        yield Sending(due=due, what="broken", query=query(signer.sign(pairs)), at_fault=name, posted=posted)
+        return Sending(due=due, what="garbage", raw=GARBAGE[int(random.random() * len(GARBAGE))])
+    if chance < 0.6 and signer.formula != OFF:
+        return Sending(due=due, what="wrong-signature", query=query(_forged(random, signer, genuine)))
+    name, pairs = _broken(random, genuine)
+    return Sending(due=due, what="broken", query=query(signer.sign(pairs)), at_fault=name)
 
 
 def _forged(random: Random, signer: Signer, genuine: Sending) -> Pairs:

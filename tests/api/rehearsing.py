@@ -4,10 +4,8 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.request import urlopen
 
-from tests.api.command import SECONDS_MAX, spawn
-from tests.api.tringme import signed
+from tests.api.command import SECONDS_MAX, run, spawn
 
 ANNOUNCED = re.compile(rb"api\.php at (http://\S+),")
 
@@ -21,10 +19,7 @@ class Rehearsal:
 
     def register(self, url: str) -> str:
         """Set the notify URL, as a user's first step with TringMe; return the answer."""
-        query = signed([("apikey", "a-public-key"), ("op", "setnotifyurl"), ("url", url)])
-        with urlopen(f"{self.api}?{query}", timeout=SECONDS_MAX) as answer:
-            said: str = answer.read().decode()
-        return said
+        return run("register", url, TRINGME_API_URL=self.api, TRINGME_API_KEY="a-public-key").out
 
     @property
     def is_running(self) -> bool:

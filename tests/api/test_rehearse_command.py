@@ -5,7 +5,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import HTTPError
 
 import pytest
 
@@ -60,8 +59,7 @@ class TestARehearsal:
 
     def test_is_sent_to_whom_a_user_registers(self, service: Server, store: str, tmp_path: Path) -> None:
         with rehearsing(*QUICK, "--verify", store, "--books", str(tmp_path / "books.json")) as platform:
-            with pytest.raises(HTTPError, match="400"):
-                platform.register("http://192.0.2.1/notify")
+            assert "192.0.2.1 is not this machine" in platform.register("http://192.0.2.1/notify")
             assert platform.register(notify_url(service)) == "OK\n"
             said = platform.said()
         assert (platform.process.returncode, "the ledger agrees" in said) == (DONE, True), said
@@ -96,7 +94,7 @@ class TestAMistake:
             ((), "expected --to URL or --listen PORT, or else --books FILE with --verify WHERE"),
             (("--verify", "cdrs.csv"), "or else --books FILE with --verify WHERE"),
             (("--to", "http://127.0.0.1:1/", "--listen", "1"), "expected either --to or --listen"),
-            (("--to", "nonsense"), "'nonsense' cannot be called: expected a URL such as"),
+            (("--to", "nonsense"), "'nonsense' cannot be called: expected http:// or https://"),
             (("--to", "http://192.0.2.1/notify"), "192.0.2.1 is not this machine"),
             (("--to", "http://127.0.0.1:1/", "--verify", "cdrs.csv"), "cannot tell of calls to come"),
             (

@@ -59,7 +59,7 @@ class TestARefusal:
             (request(op=""), KEY, 400, "op is ''"),
             (request(apikey=""), KEY, 403, "apikey is missing"),
             (request(), "a wrong key", 403, "sig is wrong or missing"),
-            (request(url=""), KEY, 400, "expected a URL such as"),
+            (request(url=""), KEY, 400, "expected http:// or https://"),
             (request(url="http://192.0.2.1/notify"), KEY, 400, "is not this machine"),
         ],
     )
