@@ -4,13 +4,14 @@ The library's recorder and connections carry it; ours is the schema, because a p
 implicit row id may change when SQLite rewrites the file), and the transaction, which locks before it reads.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 from uuid import UUID
 
@@ -66,9 +67,28 @@ class _Pool(SQLiteConnectionPool):
 
     Not the library's own, which keep but one prepared statement (``cached_statements=True`` means 1) and a small page
     cache: delivery keys and stream ids are random, so that both cost a recording two thirds of its time.
+
+    All are connections to one file, as it was with the first of them: one that was deleted or replaced can still be
+    written, but nobody would ever find it again.
     """
 
+    def __init__(self, path: Path) -> None:
+        """Take the path of the file, which is made with the first connection if it is missing."""
+        super().__init__(db_name=f"file:{quote(str(path))}")
+        self._path = path
+        self._opened: os.stat_result | None = None
+
+    def check_in_place(self) -> None:
+        """Raise OSError where the file that was opened no longer stands where it did."""
+        try:
+            is_in_place = self._opened is None or os.path.samestat(self._path.stat(), self._opened)
+        except FileNotFoundError:
+            is_in_place = False
+        if not is_in_place:
+            raise OSError("its file was moved, deleted or replaced while it was open: bring it back, or start again")
+
     def _create_connection(self) -> SQLiteConnection:
+        self.check_in_place()
         connection = sqlite3.connect(
             self.db_name,
             uri=True,
@@ -78,6 +98,7 @@ class _Pool(SQLiteConnectionPool):
             cached_statements=256,
         )
         prepare(connection, PRAGMAS)
+        self._opened = self._opened or self._path.stat()
         return SQLiteConnection(connection, self.max_age)
 
 
@@ -112,7 +133,11 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     @property
     def _path(self) -> str:
-        return self.datastore.pool.db_name
+        return self._pool.db_name
+
+    @property
+    def _pool(self) -> _Pool:
+        return cast("_Pool", self.datastore.pool)
 
     @contextmanager
     def writing(self) -> Iterator[SQLiteWriting]:  # noqa: D102
@@ -123,6 +148,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
                 writing = SQLiteWriting(cursor)
                 yield writing
                 writing.flush()
+                self._pool.check_in_place()
                 cursor.execute("COMMIT")
             except BaseException:
                 # A full disk may have ended the transaction already; then there is nothing to roll back.
@@ -250,10 +276,10 @@ class SQLiteLogFactory(SQLiteFactory):
 
     def __init__(self, path: str) -> None:
         """Take the path of the file, which is made with the first connection if it is missing."""
-        location = f"file:{quote(str(Path(path).absolute()))}"
-        super().__init__({self.SQLITE_DBNAME: location, self.CREATE_TABLE: "no"})
-        self.datastore = SQLiteDatastore(location)
-        self.datastore.pool = _Pool(db_name=location)
+        pool = _Pool(Path(path).absolute())
+        super().__init__({self.SQLITE_DBNAME: pool.db_name, self.CREATE_TABLE: "no"})
+        self.datastore = SQLiteDatastore(pool.db_name)
+        self.datastore.pool = pool
 
 
 @contextmanager

@@ -238,6 +238,30 @@ class TestAFullDisk:
         assert agrees_with_its_log()
 
 
+class TestTheStoreIsTakenAway:
+    @pytest.mark.parametrize("leaves_another", [False, True])
+    def test_it_is_503_until_the_file_is_back_and_nothing_answered_is_lost(
+        self, tmp_path: Path, store: str, *, leaves_another: bool
+    ) -> None:
+        file, away = tmp_path / "ledger.db", tmp_path / "away.db"
+        queries, replies = traffic(range(4)), Replies()
+        with serving(tmp_path) as server:
+            asyncio.run(deliver(server.port, queries[:4], replies))
+            file.rename(away)
+            if leaves_another:
+                file.touch()
+            asyncio.run(deliver(server.port, queries[4:8], replies))
+            assert {replies[query].status for query in queries[4:8]} == {503}
+            health = caller.health(server.port)
+            assert (health["status"], "moved, deleted or replaced" in health["failure"]) == ("failing", True)
+            assert leaves_another or not file.exists(), "nothing else is made in its place"
+            away.rename(file)
+            asyncio.run(deliver(server.port, queries[4:], replies))
+        assert {reply.status for reply in replies.values()} == {200}
+        assert is_kept(logged(store), replies)
+        assert sorted(logged(store)) == sorted(queries)
+
+
 class TestToldToStop:
     def test_everything_that_waits_is_recorded_and_answered(self, tmp_path: Path, store: str) -> None:
         queries, replies = traffic(range(20)), Replies()
