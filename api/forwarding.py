@@ -17,7 +17,7 @@ from api import children, forwarder
 from api.children import RETRY_SECONDS, State
 from api.handler import Handler
 from domain import notification
-from domain.errors import LedgerError, UnknownShape
+from domain.errors import LedgerError, StoreUnavailable, UnknownShape
 from domain.events import Notice, decode_notice
 from domain.ledger import CALLBACK, EVER, REPROCESS, Ledger
 from domain.log import LogRow
@@ -75,12 +75,14 @@ class Forwarding:
         # What was taken but could not be kept is not sent again, and nothing more is until it can.
         self._state = State(max(self._state.position, forwarder.begin(self._ledger).position))
         self._kept = None
+        self._keep()
         try:
-            self._keep()
             while True:  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
                 await asyncio.sleep(0 if await self._forward_page() else POLL_SECONDS)
-        finally:
-            self._keep()
+        except asyncio.CancelledError:
+            with suppress(StoreUnavailable):  # It would hide that this is the end.
+                self._keep()
+            raise
 
     async def _forward_page(self) -> bool:
         """Forward a page of the log; return whether there was one."""

@@ -306,7 +306,7 @@ class TestWhenTheServiceIsKilled:
 
 
 class TestWhenThePositionCannotBeKept:
-    def test_nothing_more_is_sent_until_it_can_be_and_nothing_again(
+    def test_nothing_more_is_sent_until_it_can_be_nothing_again_and_it_ends_when_told(
         self, handler: TheirHandler, store: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told: list[State] = []
@@ -325,13 +325,22 @@ class TestWhenThePositionCannotBeKept:
                     assert handler.taken == notices(range(3))
                     assert told[-1].failure == "the disk is full"
                 await until(lambda: told[-1] == State(6))
+                monkeypatch.setattr(forwarding_process, "KEEP_SECONDS", 100)
+                ledger.record([ledger.inspect(query.encode(), 0) for query in notices([6])])
+                await until(lambda: len(handler.taken) == 7)
+                handler.behaviour = handler.hanging
+                ledger.record([ledger.inspect(query.encode(), 0) for query in notices([7])])
+                await until(lambda: len(handler.heard) == 8)
+                monkeypatch.setattr(forwarder, "keep", unavailable)
                 task.cancel()
+                await until(task.done)
+                assert task.cancelled()
 
         with Ledger(store, Keyring("md5-params", [KEY]), create=True) as ledger:
             forwarder.begin(ledger)
             ledger.record([ledger.inspect(query.encode(), 0) for query in notices(range(2))])
             asyncio.run(scenario(ledger))
-        assert handler.taken == notices(range(6))
+        assert handler.taken == notices(range(7))
 
 
 def unavailable(*_: object) -> State:
