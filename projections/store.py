@@ -7,7 +7,9 @@ wait and never see half of it.
 from pathlib import Path
 
 from domain.ledger import Ledger
+from domain.log import address
 from projections.read_store import Generations, ReadModelsUnfit, ReadStore, RebuildRunning
+from projections.store_postgres import PostgresGenerations
 from projections.store_sqlite import SQLiteGenerations
 
 __all__ = [
@@ -27,6 +29,8 @@ GENERATION = "read_models"
 
 def generations(ledger: Ledger) -> Generations:
     """Return where the generations of a ledger's read models live: in the same database as its log, or beside it."""
+    if address.is_postgres(ledger.url):
+        return PostgresGenerations(ledger.url, ledger.id)
     return SQLiteGenerations(Path(ledger.path), ledger.id)
 
 
