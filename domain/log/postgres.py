@@ -145,6 +145,11 @@ class PostgresLog(ApplicationRecorder):
         rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE id = %s", (entry_id,))
         return QuarantineEntry._make(rows[0]) if rows else None
 
+    def quarantined_at(self, position: int) -> QuarantineEntry | None:  # noqa: D102
+        # The second condition is the index's own: the planner knows no value when it plans.
+        rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE position = %s AND position > 0", (position,))
+        return QuarantineEntry._make(rows[0]) if rows else None
+
     def close(self) -> None:  # noqa: D102
         self._connections.close()
 

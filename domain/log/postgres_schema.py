@@ -40,6 +40,7 @@ STATEMENTS = (
         authentic boolean NOT NULL, reason text NOT NULL, raw bytea NOT NULL, received_at bigint NOT NULL,
         last_received_at bigint NOT NULL, times bigint NOT NULL, source text NOT NULL, position bigint NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS quarantine_waiting ON {SCHEMA}.quarantine (authentic, id) WHERE position = 0",
+    f"CREATE INDEX IF NOT EXISTS quarantine_settled ON {SCHEMA}.quarantine (position) WHERE position > 0",
 )
 
 
