@@ -6,10 +6,7 @@ comes again after a crash. Of several services on one ledger one forwards; the o
 """
 
 import asyncio
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import closing, suppress
 from random import random
 from time import monotonic
 
@@ -22,27 +19,12 @@ from domain.events import Notice, decode_notice
 from domain.ledger import CALLBACK, EVER, REPROCESS, Ledger
 from domain.log import LogRow
 
+PURPOSE = "forward"
 PAGE_SIZE = 500
 POLL_SECONDS = 0.2
 KEEP_SECONDS = 1.0
 STAND_BY_SECONDS = 0.5
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 1.0, 60.0
-
-
-@contextmanager
-def only_one(ledger: Ledger) -> Iterator[bool]:
-    """Tell whether this process is the one that forwards this ledger, for the length of the block at least.
-
-    The lock goes with the process, however it ends.
-    """
-    log = Path(ledger.path).resolve()
-    with log.with_name(f"{log.name}.forward.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 class Forwarding:
@@ -52,20 +34,25 @@ class Forwarding:
         """Take the ledger and the handler."""
         self._ledger = ledger
         self._handler = handler
+        self._alone = ledger.store.alone(PURPOSE)
         self._state = State()
         self._kept: State | None = None
         self._kept_at = 0.0
 
     async def run(self) -> None:
         """Forward until cancelled; what else stops it is told, and tried again."""
-        while True:
-            try:
-                with only_one(self._ledger) as is_ours:
-                    await (self._forward() if is_ours else self._stand_by())
-            except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
-                failure = str(error) if isinstance(error, LedgerError) else repr(error)
-                children.tell(State(self._state.position, failure))
-                await asyncio.sleep(RETRY_SECONDS)
+        with closing(self._alone):
+            while True:
+                await self._run()
+
+    async def _run(self) -> None:
+        try:
+            await (self._forward() if self._alone.is_ours() else self._stand_by())
+        except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
+            self._alone.close()  # Another may have more luck meanwhile.
+            failure = str(error) if isinstance(error, LedgerError) else repr(error)
+            children.tell(State(self._state.position, failure))
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _stand_by(self) -> None:
         children.tell(forwarder.begin(self._ledger))
@@ -77,7 +64,7 @@ class Forwarding:
         self._kept = None
         self._keep()
         try:
-            while True:  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
+            while self._alone.is_ours():  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
                 await asyncio.sleep(0 if await self._forward_page() else POLL_SECONDS)
         except asyncio.CancelledError:
             with suppress(StoreUnavailable):  # It would hide that this is the end.
@@ -103,13 +90,15 @@ class Forwarding:
         self._note(State(max(row.position, self._state.position)))
 
     async def _refusal(self, row: LogRow) -> str:
-        """Send what is to be forwarded; return why that was not taken, or nothing."""
+        """Send what is to be forwarded, while that is ours to do; return why it was not taken, or nothing."""
         try:
             notice = decode_notice(row.state)
         except UnknownShape as error:
             return str(error)
         if not self._came_as_callback(row.position, notice):
             return ""
+        if not self._alone.is_ours():
+            return "another service forwards by now"
         return await self._handler.refusal(notification.query(notice.params))
 
     def _came_as_callback(self, position: int, notice: Notice) -> bool:

@@ -131,6 +131,19 @@ class Writing(Protocol):
         """Mark a quarantined notice as recorded at a position."""
 
 
+class Alone(Protocol):
+    """What one process at a time does for a ledger, on whichever host; the others stand by."""
+
+    def is_ours(self) -> bool:
+        """Take it where nobody has it; whether it is ours, to be asked again before each step.
+
+        Raises StoreUnavailable where that cannot be told; then it is not ours any more.
+        """
+
+    def close(self) -> None:
+        """Give it up; it may be asked for again. It ends with the process as well, however that ends."""
+
+
 class Log(Protocol):
     """What a store offers: one writer at a time, readers that never wait.
 
@@ -186,6 +199,9 @@ class Log(Protocol):
 
     def quarantined_at(self, position: int) -> QuarantineEntry | None:
         """Return the notice of the quarantine that became the event at a position (from 1 on)."""
+
+    def alone(self, purpose: str) -> Alone:
+        """Return what tells the one that does a thing for this ledger from all others; a purpose is a word."""
 
     def close(self) -> None:
         """Let go of the store."""

@@ -23,6 +23,7 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment
 
 from domain.log import LogRow, QuarantineEntry
+from domain.log.postgres_alone import PostgresAlone
 from domain.log.postgres_connections import Connections, check
 from domain.log.postgres_schema import SCHEMA, create
 from domain.log.postgres_writing import PostgresWriting
@@ -149,6 +150,9 @@ class PostgresLog(ApplicationRecorder):
         # The second condition is the index's own: the planner knows no value when it plans.
         rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE position = %s AND position > 0", (position,))
         return QuarantineEntry._make(rows[0]) if rows else None
+
+    def alone(self, purpose: str) -> PostgresAlone:  # noqa: D102
+        return PostgresAlone(self._connections, purpose)
 
     def close(self) -> None:  # noqa: D102
         self._connections.close()

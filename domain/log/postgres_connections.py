@@ -6,7 +6,7 @@ connection costs the transaction that it carried, and a restarted server costs t
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -79,7 +79,7 @@ class Connections:
 
         It comes back in that state, or is given up.
         """
-        with self._mapped():
+        with self.mapped():
             connection = self._take()
             try:
                 yield connection
@@ -93,7 +93,7 @@ class Connections:
                 if _is_alive(connection):
                     return connection
                 connection.close()
-        return self._connect()
+        return self.connect()
 
     def _take_back(self, connection: Connection[Any]) -> None:
         if connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
@@ -101,16 +101,21 @@ class Connections:
         else:
             connection.close()
 
-    def _connect(self) -> Connection[Any]:
+    def connect(self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}) -> Connection[Any]:
+        """Return a connection that is not shared, in autocommit mode; what goes wrong is for ``mapped``.
+
+        ``network`` stands back behind what the address says, ``session`` goes before what is usual here.
+        """
         given = conninfo_to_dict(self._url)
-        defaults: dict[str, Any] = {name: value for name, value in _NETWORK.items() if name not in given}
+        defaults: dict[str, Any] = {name: value for name, value in network.items() if name not in given}
         connection = psycopg.connect(self._url, autocommit=True, client_encoding="utf8", **defaults)
-        settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in _SESSION.items())
+        values = {**_SESSION, **session}
+        settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in values.items())
         connection.execute(f"SELECT {settings}".encode())
         return connection
 
     @contextmanager
-    def _mapped(self) -> Iterator[None]:
+    def mapped(self) -> Iterator[None]:
         """Turn what the driver says of a failing store into one error that names it."""
         try:
             yield

@@ -26,6 +26,7 @@ from eventsourcing.sqlite import (
 
 from domain.errors import StoreUnavailable
 from domain.log import LogRow, QuarantineEntry
+from domain.log.sqlite_alone import SQLiteAlone
 from domain.log.sqlite_writing import SQLiteWriting
 
 SCHEMA = (
@@ -75,13 +76,13 @@ class _Pool(SQLiteConnectionPool):
     def __init__(self, path: Path) -> None:
         """Take the path of the file, which is made with the first connection if it is missing."""
         super().__init__(db_name=f"file:{quote(str(path))}")
-        self._path = path
+        self.path = path
         self._opened: os.stat_result | None = None
 
     def check_in_place(self) -> None:
         """Raise OSError where the file that was opened no longer stands where it did."""
         try:
-            is_in_place = self._opened is None or os.path.samestat(self._path.stat(), self._opened)
+            is_in_place = self._opened is None or os.path.samestat(self.path.stat(), self._opened)
         except FileNotFoundError:
             is_in_place = False
         if not is_in_place:
@@ -98,7 +99,7 @@ class _Pool(SQLiteConnectionPool):
             cached_statements=256,
         )
         prepare(connection, PRAGMAS)
-        self._opened = self._opened or self._path.stat()
+        self._opened = self._opened or self.path.stat()
         return SQLiteConnection(connection, self.max_age)
 
 
@@ -259,6 +260,9 @@ class SQLiteLog(SQLiteApplicationRecorder):
     def _quarantined_where(self, column: str, number: int) -> QuarantineEntry | None:
         rows = self._rows(f"SELECT * FROM quarantine WHERE {column} = ?", (number,))
         return _entry(rows[0]) if rows else None
+
+    def alone(self, purpose: str) -> SQLiteAlone:  # noqa: D102
+        return SQLiteAlone(self._pool.path, purpose)
 
     def close(self) -> None:  # noqa: D102
         self.datastore.close()

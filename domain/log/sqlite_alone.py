@@ -1,0 +1,36 @@
+"""Who alone does a thing for a ledger in a SQLite file: who has locked a file beside it. The lock ends with its process."""
+
+import fcntl
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+
+class SQLiteAlone:
+    """See Alone for what each method does."""
+
+    def __init__(self, store: Path, purpose: str) -> None:
+        """Take the store's file and what is done alone; nothing is locked yet."""
+        # Whoever comes by a link must meet whoever does not.
+        file = store.resolve()
+        self._path = file.with_name(f"{file.name}.{purpose}.lock")
+        self._locked: BinaryIO | None = None
+
+    def is_ours(self) -> bool:  # noqa: D102
+        return self._locked is not None or self._lock()
+
+    def _lock(self) -> bool:
+        with ExitStack() as opened:
+            lock = opened.enter_context(self._path.open("ab"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            opened.pop_all()
+            self._locked = lock
+            return True
+
+    def close(self) -> None:  # noqa: D102
+        if self._locked:
+            self._locked.close()
+        self._locked = None
