@@ -14,6 +14,7 @@ from api.commands.export import export
 from api.commands.forward import forward
 from api.commands.history import history
 from api.commands.import_ import import_
+from api.commands.migrate import migrate
 from api.commands.quarantine import quarantine
 from api.commands.rebuild import rebuild
 from api.commands.register import register
@@ -30,7 +31,7 @@ from api.rehearsal.books import UnfitBooks
 from api.rehearsal.found import NotVerifiable
 from api.rehearsal.target import WrongTarget
 from api.settings import WrongSetting
-from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
+from domain.errors import LedgerError, MissingDriver, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
 from projections.selection import SelectionError
 from projections.store import RebuildRunning
 from projections.whole_file import NotWritten
@@ -53,6 +54,7 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     UnfitBooks: USAGE,
     NotVerifiable: USAGE,
     CannotSkip: USAGE,
+    MissingDriver: USAGE,
 }
 
 
@@ -90,6 +92,7 @@ def main() -> None:
 
 for command in (
     serve,
+    migrate,
     import_,
     export,
     status,

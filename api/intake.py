@@ -1,9 +1,10 @@
 """Group commit: the callbacks of a moment share one transaction, and each waits for that commit, not for its own.
 
 Syncing to disk is what a callback costs; nobody is answered before the disk has it. A thread waits for the store's lock
-and for the disk. What lies between, the decisions, runs on the event loop: in the thread each of its many short queries
-would give up the interpreter's lock and then wait for the loop to yield it. The queue is bounded: what does not fit is
-refused at once, so that the sender keeps the notification.
+and for the disk. What lies between, the decisions, runs on the event loop where the store is a file: in the thread each of
+its many short queries would give up the interpreter's lock and then wait for the loop to yield it. A store across a
+network is asked few questions, but each may take long: there the thread decides too. The queue is bounded: what does not
+fit is refused at once, so that the sender keeps the notification.
 """
 
 import asyncio
@@ -35,9 +36,10 @@ class Busy(LedgerError):
 class Intake:
     """Takes deliveries from the event loop, records them in batches, and hands back what became of each."""
 
-    def __init__(self, begin: Begin, queue_max: int) -> None:
-        """Take what begins a durable transaction, and how many deliveries may wait for one."""
+    def __init__(self, begin: Begin, queue_max: int, *, is_remote: bool = False) -> None:
+        """Take what begins a durable transaction, how many deliveries may wait for one, and where the store is."""
         self._begin = begin
+        self._is_remote = is_remote
         self._queue_max = queue_max
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._waiting = 0
@@ -110,6 +112,8 @@ class Intake:
 
     def _record(self, deliveries: list[Delivery]) -> list[Answer]:
         with self._begin() as recording:
+            if self._is_remote:
+                return recording.take_all(deliveries)
             return self._on_loop(lambda: recording.take_all(deliveries))
 
     def _on_loop(self, decide: Callable[[], list[Answer]]) -> list[Answer]:

@@ -54,10 +54,10 @@ class Service:
     """All that runs while callbacks are taken."""
 
     def __init__(self, settings: Settings, clock: Callable[[], int] = times.now) -> None:
-        """Open or create the ledger; raises what Ledger and the settings' keyring raise."""
+        """Open the ledger, or create one in a file; raises what Ledger and the settings' keyring raise."""
         self.settings = settings
-        self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=True, clock=clock)
-        self.intake = Intake(self.ledger.recording, settings.queue_max)
+        self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=settings.creates, clock=clock)
+        self.intake = Intake(self.ledger.recording, settings.queue_max, is_remote=self.ledger.store.is_remote)
         self.follower = follower(self.ledger.url)
         url = settings.forward_url
         self.forwarder = forwarder.of(self.ledger, url) if url else None

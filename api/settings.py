@@ -165,6 +165,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signature_is_explicit: bool
 
     @property
+    def creates(self) -> bool:
+        """Whether a command that records creates a ledger that is missing; in PostgreSQL somebody migrates first."""
+        return not address.is_postgres(self.store)
+
+    @property
     def terms(self) -> Terms:
         """On what terms the ledger is to be opened."""
         reach = Reach(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)

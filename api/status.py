@@ -83,7 +83,7 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, fo
         waiting = calls.waiting(connection, ledger.terms.reach, now)
         tags = calls.tags_without_openings(connection, head)
     return Status(
-        store=ledger.url,
+        store=ledger.shown_url,
         ledger=ledger.id,
         correlation=ledger.correlation,
         timezone=ledger.timezone,

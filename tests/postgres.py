@@ -44,6 +44,11 @@ class Postgres:
         """Return the address of a database, which need not exist."""
         return f"postgresql://postgres@/{database}?host={self.directory}"
 
+    @staticmethod
+    def name_of(url: str) -> str:
+        """Return the name of the database that an address names."""
+        return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+
     def execute(self, statement: str, *parameters: object, database: str = "postgres") -> list[Any]:
         """Run a statement as the superuser, beside all that tests run, and return its rows, if it has any."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -66,8 +71,9 @@ class Postgres:
 
     def kill_backends(self, url: str) -> int:
         """Cut every connection to a database, as an administrator or a failing network would; return how many."""
-        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-        found = self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+        found = self.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", self.name_of(url)
+        )
         return len(found)
 
     def stop(self) -> None:

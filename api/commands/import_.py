@@ -153,7 +153,7 @@ def import_(
 
     Importing a file twice changes nothing, so an import that was interrupted is resumed by running it again. A line that
     cannot be read is reported and stops nothing; the exit code is then 1. Several files are taken in order of their
-    first notifications' times. The ledger is created where there is none.
+    first notifications' times. A ledger in a file is created where there is none.
 
     \b
     ndjson      one JSON object a line: received_at (ISO 8601 with offset) and query (the raw query string)
@@ -225,7 +225,7 @@ def _rows(kind: str, path: str, layout: Layout) -> Format:
 def _recorder(read: Settings, proof: Keyring | Vouch, *, dry_run: bool) -> Iterator[Record]:
     keyring = proof if isinstance(proof, Keyring) else None
     if not dry_run:
-        with Ledger(read.store, keyring, read.terms, create=True) as ledger:
+        with Ledger(read.store, keyring, read.terms, create=read.creates) as ledger:
             yield Pace(ledger).record
         return
     with Tally() as events, Tally() as aside:

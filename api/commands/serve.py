@@ -1,19 +1,21 @@
 """``tringledger serve``: take callbacks until told to stop."""
 
-import logging
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from socket import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import uvicorn
 
-from api import forwarder, settings
+from api import forwarder, settings, workers
 from api.commands.common import store_option
 from api.service import Service
-from api.settings import WrongSetting
+from api.settings import Settings, WrongSetting
 from api.showing import say
+from domain.ledger import Ledger
+from domain.log import address
 from domain.signature import OFF
 
 GRACEFUL_SHUTDOWN_SECONDS = 10
@@ -26,40 +28,48 @@ LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S1
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port (0: any free one)."
 )
+@click.option(
+    "--workers",
+    "count",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="How many processes take callbacks; more than one only with a store in PostgreSQL.",
+)
 @store_option
-def serve(host: str, port: int, store: str | None) -> None:
+def serve(host: str, port: int, count: int, store: str | None) -> None:
     """Take TringMe's callbacks and keep the read models up to date, until Ctrl-C.
 
-    Every callback is on disk before it is answered. The ledger is created where there is none.
+    Every callback is on disk before it is answered. A ledger in a file is created where there is none; in PostgreSQL,
+    `tringledger migrate` comes first.
 
     \b
-    Example:
+    Examples:
       TRINGME_PRIVATE_KEY=… tringledger serve --port 8000
+      tringledger serve --workers 4 --store postgresql://ledger@db.example.com/tringledger
     """
     read = settings.load(store=store)
     if read.forward_url and is_own(read.forward_url, host, port, read.notify_path):
         msg = f"TRINGLEDGER_FORWARD_URL={forwarder.masked(read.forward_url)} cannot be used: it is this service's own address"
         raise WrongSetting(msg)
-    service = Service(read)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    say(f"ledger {service.ledger.url} ({service.ledger.head()} events)")
-    if read.signature == OFF:
-        say("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
-    else:
-        say(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
-    if read.forward_url and service.forwarder:
-        say(f"forwarding to {forwarder.masked(read.forward_url)}, after position {service.forwarder.state.position}")
     # The access log would carry phone numbers and signatures: it stays off.
-    config = uvicorn.Config(
-        service.app,
-        host=host,
-        port=port,
-        access_log=False,
-        proxy_headers=False,
-        log_level="warning",
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
-    )
-    server = _Server(config, read.notify_path)
+    options: dict[str, Any] = {
+        "access_log": False,
+        "proxy_headers": False,
+        "log_level": "warning",
+        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_SECONDS,
+    }
+    if count > 1:
+        _serve_by_many(read, host, port, count, options)
+    else:
+        _serve_alone(read, host, port, options)
+
+
+def _serve_alone(read: Settings, host: str, port: int, options: dict[str, Any]) -> None:
+    service = Service(read)
+    workers.log_to_stderr()
+    _introduce(service.ledger, read)
+    server = _Server(uvicorn.Config(service.app, host=host, port=port, **options), read.notify_path)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
@@ -74,6 +84,42 @@ def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
     return split.hostname in ours and (split.port or default) == port and split.path == notify_path
 
 
+def _serve_by_many(read: Settings, host: str, port: int, count: int, options: dict[str, Any]) -> None:
+    if not address.is_postgres(read.store):
+        msg = (
+            f"--workers {count} needs a store in PostgreSQL: a SQLite file takes one writer at a time, so that several"
+            " processes would only wait for each other"
+        )
+        raise click.UsageError(msg)
+    with closing(Ledger(read.store, read.keyring(), read.terms)) as ledger:
+        _introduce(ledger, read)
+    try:
+        listening = workers.listen(host, port)
+    except OSError as error:
+        say(f"cannot listen on {host} port {port}: {error.strerror}")
+        sys.exit(UNAVAILABLE)
+    with listening:
+        _say_where(listening, read.notify_path)
+        if not workers.run(read, listening, count, **options):
+            sys.exit(UNAVAILABLE)
+
+
+def _introduce(ledger: Ledger, read: Settings) -> None:
+    say(f"ledger {ledger.shown_url} ({ledger.head()} events)")
+    if read.signature == OFF:
+        say("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
+    else:
+        say(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
+    if read.forward_url:
+        after = forwarder.begin(ledger).position
+        say(f"forwarding to {forwarder.masked(read.forward_url)}, after position {after}")
+
+
+def _say_where(listening: socket, notify_path: str) -> None:
+    host, port = listening.getsockname()[:2]
+    say(f"callbacks at http://{f'[{host}]' if ':' in host else host}:{port}{notify_path}, stop with Ctrl-C")
+
+
 class _Server(uvicorn.Server):
     """Says where it listens once it does: only then is a free port known, or that this one is taken."""
 
@@ -85,7 +131,4 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         for server in self.servers if self.started else []:
             for listening in server.sockets:
-                host, port = listening.getsockname()[:2]
-                say(
-                    f"callbacks at http://{f'[{host}]' if ':' in host else host}:{port}{self._notify_path}, stop with Ctrl-C"
-                )
+                _say_where(listening, self._notify_path)

@@ -66,7 +66,7 @@ def _postgres() -> Any:
     try:
         from domain.log import postgres  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        if error.name not in ("psycopg", "psycopg_pool"):
+        if error.name != "psycopg":
             raise
         msg = "a store in PostgreSQL needs its driver, which is not installed: pip install 'tringledger[postgres]'"
         raise MissingDriver(msg) from error

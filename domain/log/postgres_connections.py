@@ -8,18 +8,20 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection, pq
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import StoreUnavailable, UnknownStore
 from domain.log.address import EXPECTED, shown
 
 CONNECT_SECONDS_MAX = 10
-STATEMENT_SECONDS_MAX = 60
 LOCK_SECONDS_MAX = 15
+STATEMENT_SECONDS_MAX = 25
+ANSWER_SECONDS_MAX = 30
 SILENT_SECONDS_MAX = 10
 
 # A network that is gone must be noticed within half a minute, on our side and, for the sake of the lock, on the server's.
@@ -47,6 +49,7 @@ _SESSION = {
     "jit": "off",
     "search_path": "pg_catalog",
 }
+_T = TypeVar("_T")
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
 _NOT_FOR_US = (psycopg.errors.InsufficientPrivilege,)
 
@@ -63,6 +66,21 @@ def check(url: str) -> None:
             " percent-encoded, and parameters that libpq knows"
         )
         raise UnknownStore(msg)
+
+
+class _Connection(Connection[tuple[Any, ...]]):
+    """A connection that does not wait for ever, not even for a server that is frozen while its network answers."""
+
+    def wait(self, gen: PQGen[_T], *given: Any, **named: Any) -> _T:
+        """Run one exchange with the server; hang up where it takes too long."""
+        if given or named:
+            return super().wait(gen, *given, **named)
+        try:
+            return super().wait(gen, timeout=ANSWER_SECONDS_MAX)
+        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - its documented name
+            self.pgconn.finish()
+            msg = f"the server has not answered for {ANSWER_SECONDS_MAX} s"
+            raise psycopg.OperationalError(msg) from error
 
 
 class Connections:
@@ -108,7 +126,7 @@ class Connections:
         """
         given = conninfo_to_dict(self._url)
         defaults: dict[str, Any] = {name: value for name, value in network.items() if name not in given}
-        connection = psycopg.connect(self._url, autocommit=True, client_encoding="utf8", **defaults)
+        connection = _Connection.connect(self._url, autocommit=True, client_encoding="utf8", **defaults)
         values = {**_SESSION, **session}
         settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in values.items())
         connection.execute(f"SELECT {settings}".encode())

@@ -12,7 +12,9 @@ from domain import times
 from domain.ledger import CALLBACK, Ledger
 from domain.signature import Keyring
 from tests.api import asgi
+from tests.api.stores import named_store
 from tests.api.tringme import KEY
+from tests.conftest import STORES, STORES_OF_READ_MODELS
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +26,16 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name a store that does not exist yet, and the private key, in the environment."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    monkeypatch.setenv("TRINGLEDGER_STORE", url)
-    monkeypatch.setenv("TRINGME_PRIVATE_KEY", KEY)
-    return url
+@pytest.fixture(params=STORES_OF_READ_MODELS)
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name a new store, and the private key, in the environment: of each kind that has read models."""
+    return named_store(request.param, request, monkeypatch)
+
+
+@pytest.fixture(params=STORES)
+def log_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name a new store, and the private key, in the environment: of each kind, for what concerns the log only."""
+    return named_store(request.param, request, monkeypatch)
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 It opens (or creates) the ledger when a line comes in on stdin, so that several begin at one moment, and prints what it
 was answered as JSON.
 
-``share``: two threads record all of ``crowd()`` in an order of their own, in small transactions. ``endless``: one event a
+``share``: two threads record all of ``crowd()`` in an order of their own, in small transactions. ``throng``: one does so
+with ``throng()``. ``endless``: one event a
 transaction, each position printed once it is promised, until killed. ``full``: the same, in a file that may not grow,
 then in one that may.
 """
@@ -12,6 +13,7 @@ import json
 import random
 import resource
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -36,10 +38,21 @@ def crowd() -> list[Said]:
     return found
 
 
-def share(ledger: Ledger, seed: int) -> Answers:
-    """Record the whole crowd in an order of one's own."""
+def throng() -> list[Said]:
+    """Return the notices of many calls on very few lines, most of them near each other."""
+    found = []
+    for number in range(120):
+        tag, at = f"line-{number % 3}", number * GRACE // 4
+        for step, name in enumerate(("SRCANSWERED", "COMPLETED", "RINGING")):
+            found.append(status(name, at + step, tag=tag, r=f"{number}-{step}"))
+        found.append(cdr(at + 9, "COMPLETED", tag=tag, r=f"{number}-cdr", srcduration=str(number)))
+    return found
+
+
+def share(ledger: Ledger, seed: int, notices: Callable[[], list[Said]] = crowd) -> Answers:
+    """Record all of the notices in an order of one's own."""
     chance = random.Random(seed)
-    todo = crowd()
+    todo = notices()
     chance.shuffle(todo)
     answers: Answers = []
     while todo:
@@ -87,6 +100,8 @@ def main(mode: str, url: str, seed: int) -> None:
             with ThreadPoolExecutor(2) as threads:
                 shared = threads.map(lambda number: share(ledger, 2 * seed + number), (0, 1))
                 print(json.dumps({"id": ledger.id, "answers": [answer for answers in shared for answer in answers]}))
+        elif mode == "throng":
+            print(json.dumps({"id": ledger.id, "answers": share(ledger, seed, throng)}))
         elif mode == "full":
             print(json.dumps(full(ledger)))
         else:

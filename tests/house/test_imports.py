@@ -18,7 +18,7 @@ THEIRS = {
     "domain": {"eventsourcing", "msgspec"},
     "projections": {"eventsourcing", "msgspec", "sqlalchemy"},
 }
-DRIVERS = {"psycopg", "psycopg_pool"}  # Beside sqlite3, which the standard library has.
+DRIVERS = {"psycopg"}  # Beside sqlite3, which the standard library has.
 HEAVY = {"pandas", "pyarrow", "xlsxwriter"}
 HEAVY_IN = {
     "projections/frames.py": {"pandas", "pyarrow"},
