@@ -100,8 +100,7 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int, options: di
         sys.exit(UNAVAILABLE)
     with listening:
         _say_where(listening, read.notify_path)
-        if not workers.run(read, listening, count, **options):
-            sys.exit(UNAVAILABLE)
+        workers.run(read, listening, count, **options)
 
 
 def _introduce(ledger: Ledger, read: Settings) -> None:
