@@ -96,7 +96,15 @@ def _work(settings: Settings, listening: socket.socket, options: dict[str, Any])
     except LedgerError as error:
         say(f"a worker cannot start: {error}")
         sys.exit(1)
-    uvicorn.Server(uvicorn.Config(service.app, **options)).run([listening])
+    _Server(uvicorn.Config(service.app, **options)).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """Says when it has begun to take what comes over the socket, which others may have listened on for long."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        _log.info("worker %d takes callbacks", os.getpid())
 
 
 def _end_with_parent() -> None:

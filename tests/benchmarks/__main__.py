@@ -15,6 +15,8 @@ from tests.benchmarks.measure import Row, Sizes
 
 DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "callbacks": callbacks.measure,
+    "callbacks-postgres": callbacks.measure_postgres,
+    "callbacks-postgres-2": callbacks.measure_two_workers,
     "import": importing.measure,
     "beside-import": beside.measure,
     "rebuild": rebuilding.measure,

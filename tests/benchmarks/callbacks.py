@@ -1,54 +1,114 @@
-"""Callbacks over HTTP, durable and with their signatures checked, against the same server answering a constant."""
+"""Callbacks over HTTP, durable and with their signatures checked: against a constant, and on PostgreSQL by one and two workers."""
 
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 from statistics import median
 
-from tests.benchmarks import ledgers, program, serving
+from domain.ledger import Ledger
+from tests.benchmarks import program, serving
 from tests.benchmarks.measure import Row, Sizes, in_turns
 from tests.benchmarks.serving import Load
 from tests.benchmarks.traffic import notifications
+from tests.postgres import Postgres
+
+READY_SECONDS_MAX = 60
+
+
+class Side:
+    """One of the two servers that are compared: what loads it bore."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        """Write the callbacks to a file, unless they are there."""
+        self._sizes = sizes
+        self._queries = sizes.directory / "queries.txt"
+        self._queries.write_bytes(b"\n".join(query for _, query in notifications(sizes.requests)))
+        self.loads: list[Load] = []
+
+    def constant(self, _run: int) -> float:
+        """Load the server that answers a constant; return answers per second."""
+        port = serving.free_port()
+        return self._bear([sys.executable, "-m", "tests.benchmarks.constant", str(port)], port, {}, 0)
+
+    def service(self, store: str, workers: int = 1) -> float:
+        """Load the service with a new ledger at an address; return answers per second."""
+        with closing(Ledger(store, create=True)) as ledger:
+            port = serving.free_port()
+            command = program.serve_command(port, store, workers)
+            rate = self._bear(command, port, program.SERVE_ENVIRONMENT, workers if workers > 1 else 0)
+            assert ledger.head() == self._sizes.requests, "every callback with a 200 is an event"
+        return rate
+
+    def file(self, run: int) -> float:
+        """Load the service with a new ledger in a file."""
+        return self.service(f"sqlite:///{self._sizes.directory}/callbacks-{run}-{len(self.loads)}.db")
+
+    def _bear(self, command: list[str], port: int, environment: Mapping[str, str], workers: int) -> float:
+        log = self._sizes.directory / "server.log"
+        with serving.running(command, port, environment, log):
+            _wait_for_workers(log, workers)
+            self.loads.append(serving.load(port, self._queries, self._sizes.connections))
+        return self.loads[-1].answered / self.loads[-1].seconds
+
+    @property
+    def latency(self) -> str:
+        """Latencies in milliseconds: medians of the medians and of the 99th percentiles."""
+        return f"{median(load.p50 for load in self.loads):.1f} and {median(load.p99 for load in self.loads):.1f}"
+
+
+def _wait_for_workers(log: Path, count: int) -> None:
+    """Wait until so many workers are there: the first alone would get all connections."""
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while log.read_text(errors="replace").count(program.WORKER_READY) < count:
+        if time.monotonic() > deadline:
+            msg = f"{count} workers did not come up"
+            raise RuntimeError(msg)
+        time.sleep(0.05)
 
 
 def measure(sizes: Sizes) -> Row:
     """Send the same callbacks to either server, in turns, each started anew and ours with a new ledger."""
-    queries = sizes.directory / "queries.txt"
-    queries.write_bytes(b"\n".join(query for _, query in notifications(sizes.requests)))
-    found: dict[str, list[Load]] = {"constant": [], "ours": []}
-
-    def constant(run: int) -> float:
-        port = serving.free_port()
-        command = [sys.executable, "-m", "tests.benchmarks.constant", str(port)]
-        return _bear(command, port, {}, f"constant-{run}", found["constant"])
-
-    def ours(run: int) -> float:
-        port, store = serving.free_port(), sizes.directory / f"callbacks-{run}.db"
-        command = program.serve_command(port, store)
-        rate = _bear(command, port, program.SERVE_ENVIRONMENT, f"ours-{run}", found["ours"])
-        with ledgers.opened(store) as ledger:
-            assert ledger.head() == sizes.requests, "every callback with a 200 is an event"
-        return rate
-
-    def _bear(command: list[str], port: int, environment: Mapping[str, str], name: str, to: list[Load]) -> float:
-        with serving.running(command, port, environment, sizes.directory / f"{name}.log"):
-            to.append(serving.load(port, queries, sizes.connections))
-        return to[-1].answered / to[-1].seconds
-
-    pairs = in_turns(sizes.runs, constant, ours)
+    constant, ours = Side(sizes), Side(sizes)
+    pairs = in_turns(sizes.runs, constant.constant, ours.file)
     note = (
         f"Callbacks: {sizes.requests:,} a run over {sizes.connections} connections; latency in ms, median and 99th"
-        f" percentile: ours {_latency(found['ours'])}, constant {_latency(found['constant'])}."
+        f" percentile: ours {ours.latency}, constant {constant.latency}."
     )
-    return Row(
-        "callbacks, durable, signature checked",
-        "a constant from the same server",
-        "/s",
-        0.20,
-        0.40,
-        pairs,
-        notes=[note],
-    )
+    what = "callbacks, durable, signature checked"
+    return Row(what, "a constant from the same server", "/s", 0.20, 0.40, pairs, notes=[note])
 
 
-def _latency(loads: list[Load]) -> str:
-    return f"{median(load.p50 for load in loads):.1f} and {median(load.p99 for load in loads):.1f}"
+def measure_postgres(sizes: Sizes) -> Row:
+    """Send callbacks to the service with a ledger in PostgreSQL on this machine, and with one in a file."""
+    return _on_postgres(sizes, 1, "the same on SQLite", (0.4, 0.7))
+
+
+def measure_two_workers(sizes: Sizes) -> Row:
+    """Send callbacks to two workers with a ledger in PostgreSQL on this machine, and to one."""
+    return _on_postgres(sizes, 2, "the same with 1 worker", (1.0, 1.6))
+
+
+def _on_postgres(sizes: Sizes, workers: int, against: str, marks: tuple[float, float]) -> Row:
+    yardstick, ours = Side(sizes), Side(sizes)
+    server = Postgres()
+
+    def on_postgres(side: Side, count: int) -> float:
+        with server.database() as url:
+            return side.service(url, count)
+
+    try:
+        pairs = in_turns(
+            sizes.runs,
+            yardstick.file if workers == 1 else lambda _: on_postgres(yardstick, 1),
+            lambda _: on_postgres(ours, workers),
+        )
+    finally:
+        server.end()
+    note = (
+        f"On PostgreSQL with {workers} worker{'s' * (workers > 1)}, latency in ms, median and 99th percentile:"
+        f" {ours.latency} ({against}: {yardstick.latency}). Server, workers and load share this machine's cores."
+    )
+    what = f"callbacks on PostgreSQL, {workers} worker{'s' * (workers > 1)}"
+    return Row(what, against, "/s", *marks, pairs, notes=[note])

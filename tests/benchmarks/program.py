@@ -14,11 +14,14 @@ from tests.benchmarks.traffic import FORMULA, KEY
 SERVE_ENVIRONMENT = {"TRINGME_PRIVATE_KEY": KEY, "TRINGLEDGER_SIGNATURE": FORMULA}
 
 
-def serve_command(port: int, store: Path) -> list[str]:
-    """Return the command that runs the service on a port of this machine, with a store."""
+WORKER_READY = "takes callbacks"
+
+
+def serve_command(port: int, store: str, workers: int = 1) -> list[str]:
+    """Return the command that runs the service on a port of this machine, with the store at an address."""
     return [
-        *(sys.executable, "-m", "api.cli", "serve"),
-        *("--host", "127.0.0.1", "--port", str(port), "--store", f"sqlite:///{store}"),
+        *(sys.executable, "-m", "api.cli", "serve", "--workers", str(workers)),
+        *("--host", "127.0.0.1", "--port", str(port), "--store", store),
     ]
 
 
