@@ -5,10 +5,10 @@ moment, whoever writes meanwhile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, func, select
+from sqlalchemy import Column, Connection, Result, Row, Select, func, select
 
 from domain.ledger import Ledger
 from projections.selection import Selection, conditions, order, table_of
@@ -38,6 +38,7 @@ class Reading:
         self._connection = connection
         self._conditions = conditions(model, selection, timezone)
         self._progress = progress
+        self._results = ExitStack()
 
     @property
     def names(self) -> list[str]:
@@ -47,7 +48,7 @@ class Reading:
     def chunks(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         """Yield the rows, many at a time."""
         statement = select(*self.columns).where(*self._conditions).order_by(*order(self.model))
-        for rows in self._connection.execute(statement.execution_options(yield_per=rows_at_once)).partitions():
+        for rows in self._executed(statement, rows_at_once).partitions():
             yield rows
             self.done += len(rows)
             self._progress(self.done)
@@ -60,7 +61,15 @@ class Reading:
     def longer_than(self, column: Column[Any], length: int) -> Iterator[str]:
         """Yield the texts of a column that have more than so many code points."""
         statement = select(column).where(*self._conditions, func.length(column) > length)
-        yield from self._connection.execute(statement.execution_options(yield_per=100)).scalars()
+        yield from self._executed(statement, 100).scalars()
+
+    def _executed(self, statement: Select[Any], rows_at_once: int) -> Result[Any]:
+        result = self._connection.execute(statement.execution_options(yield_per=rows_at_once))
+        return self._results.enter_context(result)
+
+    def close(self) -> None:
+        """Give up what was not read to its end: a server may keep it for us."""
+        self._results.close()
 
 
 @contextmanager
@@ -73,4 +82,5 @@ def reading(
     """
     with store.reading() as connection:
         store.position(connection, ledger.head)
-        yield Reading(connection, model, selection, ledger.timezone, progress)
+        with closing(Reading(connection, model, selection, ledger.timezone, progress)) as rows:
+            yield rows

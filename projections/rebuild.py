@@ -188,5 +188,6 @@ def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> I
 
 
 def _walk(table: Table, connection: Connection) -> Iterator[Row]:
-    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table).order_by(*table.primary_key))
-    return iter(rows)
+    statement = select(table).order_by(*table.primary_key)
+    with connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement) as rows:
+        yield from rows

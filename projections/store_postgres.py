@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from domain.errors import StoreUnavailable
 from projections.postgres import CREATING, ONLY_ONE, OPEN, REBUILDING, WRITING, engine, locked, mapped
 from projections.read_store import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn, said_by
+from projections.tables import METADATA
 from projections.turn_postgres import PostgresTurn
 
 SCHEMA_PREFIX = "tringledger_read_"
@@ -82,7 +83,7 @@ class PostgresReadStore(ReadStore):
 
     def settle(self) -> None:  # noqa: D102
         with self.writing() as connection:
-            connection.exec_driver_sql("ANALYZE")
+            connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
 
 
 class PostgresGenerations:

@@ -32,8 +32,8 @@ class Case(NamedTuple):
 
 
 @contextmanager
-def a_ledger(directory: Path, timezone: str = "UTC") -> Iterator[Case]:
-    url = f"sqlite:///{directory}/t.db"
+def a_ledger(url: str, timezone: str = "UTC") -> Iterator[Case]:
+    """Make a ledger at a store's address, and open its read models."""
     keyring = Keyring("md5-params", [KEY])
     with (
         closing(Ledger(url, keyring, Terms(timezone=timezone), create=True)) as ledger,

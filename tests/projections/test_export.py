@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from projections.selection import Selection, SelectionError, select
 from projections.sheets import SheetTooSmall
 from projections.tables import READ_MODELS, Kind, exported, kind
 from projections.texts import excel_safe_text
+from tests.conftest import STORES
+from tests.postgres import Postgres
 from tests.projections.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, put, record_sample
 
 ALL = Selection()
@@ -76,7 +79,7 @@ HARMLESS = [
 
 @pytest.fixture
 def case(tmp_path: Path) -> Iterator[Case]:
-    with a_ledger(tmp_path) as made:
+    with a_ledger(f"sqlite:///{tmp_path}/t.db") as made:
         yield made
 
 
@@ -409,7 +412,7 @@ class TestSelecting:
         assert not out.exists()
 
     def test_days_begin_in_the_ledgers_time_zone(self, tmp_path: Path) -> None:
-        with a_ledger(tmp_path, "Asia/Kathmandu") as case:
+        with a_ledger(f"sqlite:///{tmp_path}/t.db", "Asia/Kathmandu") as case:
             put(case, "billing-days", [a_row("billing-days", 1, day=f"2026-10-0{n}") for n in (1, 2)])
             selection = select("billing-days", since="2026-10-02", timezone="Asia/Kathmandu")
             assert [row["day"] for row in csv_rows(export(case, "billing-days", "csv", selection))] == ["2026-10-02"]
@@ -585,15 +588,20 @@ def _leftovers(directory: Path) -> list[str]:
 ROWS_COMPARED = (12_000, 120_000)
 
 
-@pytest.fixture(scope="module")
-def small_and_large(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+@pytest.fixture(scope="module", params=STORES)
+def small_and_large(
+    request: pytest.FixtureRequest, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[str]]:
     """The addresses of two ledgers of which one has ten times the rows."""
-    urls = []
-    for count in ROWS_COMPARED:
-        with a_ledger(tmp_path_factory.mktemp("peak")) as case:
-            fill_channels(case, count)
-            urls.append(case.url)
-    return urls
+    with ExitStack() as stack:
+        if request.param == "postgres":
+            urls = [stack.enter_context(postgres.database()) for _ in ROWS_COMPARED]
+        else:
+            urls = [f"sqlite:///{tmp_path_factory.mktemp('peak')}/t.db" for _ in ROWS_COMPARED]
+        for url, count in zip(urls, ROWS_COMPARED, strict=True):
+            with a_ledger(url) as case:
+                fill_channels(case, count)
+        yield urls
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")

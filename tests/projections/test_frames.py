@@ -34,14 +34,14 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
-    with a_ledger(tmp_path) as made:
+def case(whole_store_url: str) -> Iterator[Case]:
+    with a_ledger(whole_store_url) as made:
         yield made
 
 
 @pytest.fixture
-def berlin(tmp_path: Path) -> Iterator[Case]:
-    with a_ledger(tmp_path, "Europe/Berlin") as made:
+def berlin(whole_store_url: str) -> Iterator[Case]:
+    with a_ledger(whole_store_url, "Europe/Berlin") as made:
         yield made
 
 

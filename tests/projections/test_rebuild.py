@@ -5,12 +5,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
+import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
@@ -19,9 +21,10 @@ from domain.events import CallStatusRecorded, Notice, VoicemailRecorded, call_id
 from domain.ledger import Ledger
 from projections.catch_up import ProjectionStopped, catch_up
 from projections.rebuild import Difference, check, rebuild
+from projections.rows import put_rows
 from projections.store import ReadModelsUnfit, RebuildRunning, generation_of, generations, open_current
 from projections.store_sqlite import SQLiteGenerations
-from projections.tables import CALLS, READ_MODELS, Kind
+from projections.tables import CALLS, CHANNELS, READ_MODELS, Kind
 from tests.given import GRACE, SRC, START, TAG, cdr, opened, record, said, status, tables
 
 ROOT = Path(__file__).parents[2]
@@ -50,14 +53,30 @@ rebuild(Ledger(sys.argv[1]), halt)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """Return the address of the ledger's store."""
-    return f"sqlite:///{tmp_path}/ledger.db"
+def url(whole_store_url: str) -> str:
+    """Return the address of the ledger's store, of each kind in turn."""
+    return whole_store_url
 
 
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
     """Return a ledger with a few events, and read models that know them."""
+    yield from a_ledger(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the address of a store in a file, for what is done to files."""
+    return f"sqlite:///{tmp_path}/ledger.db"
+
+
+@pytest.fixture
+def sqlite_ledger(sqlite_url: str) -> Iterator[Ledger]:
+    """Return such a ledger in a file."""
+    yield from a_ledger(sqlite_url)
+
+
+def a_ledger(url: str) -> Iterator[Ledger]:
     with opened(url) as found:
         record(found, *LOG)
         follow(found)
@@ -85,8 +104,9 @@ def position(ledger: Ledger) -> int:
 
 def tamper(ledger: Ledger, statement: str, *parameters: object) -> None:
     """Change the current read models behind their back."""
-    with closing(sqlite3.connect(path_of(ledger, generation_of(ledger)))) as connection, connection:
-        assert connection.execute(statement, parameters).rowcount == 1
+    with closing(open_current(ledger)) as store, store.writing() as connection:
+        placeholder = "?" if connection.dialect.name == "sqlite" else "%s"
+        assert connection.exec_driver_sql(statement.replace("?", placeholder), parameters).rowcount == 1
 
 
 def insert(ledger: Ledger, topic: str, state: bytes, stream: UUID = UUID(int=7), version: int = 1) -> int:  # noqa: B008
@@ -101,18 +121,22 @@ def path_of(ledger: Ledger, generation: int) -> Path:
     return SQLiteGenerations(Path(ledger.path), ledger.id).path(generation)
 
 
-def files(ledger: Ledger) -> set[str]:
-    """Return the names of the read models' files, without what SQLite keeps beside them."""
-    return {path.name for path in Path(ledger.path).parent.glob("*.read-*.db")}
+def kept(ledger: Ledger) -> set[int]:
+    """Return which generations there are, in files or schemas."""
+    if ledger.url.startswith("sqlite"):
+        return {int(path.stem.rpartition("-")[2]) for path in Path(ledger.path).parent.glob("*.read-*.db")}
+    with psycopg.connect(ledger.url) as connection:
+        found = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tringledger_read%'")
+        return {int(name.rpartition("_")[2]) for (name,) in found}
 
 
 # Given read models that are right
 
 
 def test_a_check_finds_nothing_and_leaves_no_file(ledger: Ledger) -> None:
-    before = files(ledger)
+    before = kept(ledger)
     assert check(ledger) == ([], 0, len(LOG))
-    assert files(ledger) == before
+    assert kept(ledger) == before
 
 
 def test_a_check_catches_up_first_unless_told_not_to(ledger: Ledger) -> None:
@@ -128,7 +152,7 @@ def test_a_rebuild_shows_the_same_in_a_new_generation(ledger: Ledger) -> None:
     assert rebuild(ledger) == ([], 0, len(LOG))
     assert tables(ledger) == before
     assert generation_of(ledger) == generation + 1
-    assert files(ledger) == {path_of(ledger, generation + 1).name}
+    assert kept(ledger) == {generation + 1}
 
 
 def test_a_rebuilt_generation_follows_on(ledger: Ledger) -> None:
@@ -180,7 +204,10 @@ def test_a_tampered_row_is_found_with_what_it_is_and_what_it_should_be(ledger: L
 @pytest.mark.parametrize("name", READ_MODELS)
 def test_a_missing_row_of_any_read_model_is_found(ledger: Ledger, name: str) -> None:
     table = READ_MODELS[name]
-    tamper(ledger, f"DELETE FROM {table.name} WHERE rowid = (SELECT min(rowid) FROM {table.name})")
+    keys = ", ".join(column.name for column in table.primary_key)
+    tamper(
+        ledger, f"DELETE FROM {table.name} WHERE ({keys}) IN (SELECT {keys} FROM {table.name} ORDER BY {keys} LIMIT 1)"
+    )
     (difference,) = check(ledger).differences
     assert (difference.model, difference.column, difference.live, difference.fresh) == (name, "(row)", None, "present")
 
@@ -192,7 +219,8 @@ def test_a_row_too_many_is_found_wherever_it_stands(ledger: Ledger) -> None:
     assert found == [("channels", number, "present", None) for number in ("0", "5", "999")]
 
 
-def test_a_float_where_a_whole_number_was_is_found(ledger: Ledger) -> None:
+def test_a_float_where_a_whole_number_was_is_found(sqlite_ledger: Ledger) -> None:
+    ledger = sqlite_ledger
     tamper(ledger, "UPDATE billing SET cost = cost + 0.5")
     (difference,) = check(ledger).differences
     assert (difference.model, difference.column, difference.fresh) == ("billing", "cost", 1_500_000)
@@ -213,7 +241,7 @@ def test_only_so_many_differences_are_shown_and_all_are_counted(ledger: Ledger) 
     store = open_current(ledger)
     with store.writing() as connection:
         rows = [(number, 1, "", "") for number in range(1000, 1500)]
-        connection.exec_driver_sql("INSERT INTO channels VALUES (?, ?, ?, ?)", rows)
+        put_rows(connection, CHANNELS, rows)
     store.close()
     report = check(ledger)
     assert (len(report.differences), report.found) == (200, 500)
@@ -248,6 +276,15 @@ def test_two_rebuilds_at_once_are_refused_and_the_first_goes_on(ledger: Ledger) 
     assert rebuild(ledger).found == 0
 
 
+def until_another_may_rebuild(ledger: Ledger) -> None:
+    """Wait until a database has noticed that whoever rebuilt is gone."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        with suppress(RebuildRunning), generations(ledger).only_one_rebuild():
+            return
+        time.sleep(0.02)
+
+
 def test_a_rebuild_that_is_killed_half_way_leaves_the_live_ones_and_the_next_one_works(ledger: Ledger) -> None:
     before, generation = tables(ledger), generation_of(ledger)
     command = [sys.executable, "-c", BUILDER, ledger.url]
@@ -258,21 +295,22 @@ def test_a_rebuild_that_is_killed_half_way_leaves_the_live_ones_and_the_next_one
         with pytest.raises(RebuildRunning):
             rebuild(ledger)
         building.kill()
+    until_another_may_rebuild(ledger)
     assert (tables(ledger), generation_of(ledger)) == (before, generation)
     assert check(ledger).found == 0
     assert rebuild(ledger).found == 0
     assert (tables(ledger), generation_of(ledger)) == (before, generation + 1)
-    assert files(ledger) == {path_of(ledger, generation + 1).name}
+    assert kept(ledger) == {generation + 1}
 
 
 def test_a_rebuild_that_fails_leaves_the_live_ones_and_no_file(ledger: Ledger) -> None:
     def fail(_done: int, _total: int) -> None:
         raise InterruptedError
 
-    before, kept = tables(ledger), files(ledger)
+    before, generations_before = tables(ledger), kept(ledger)
     with pytest.raises(InterruptedError):
         rebuild(ledger, fail)
-    assert (tables(ledger), files(ledger)) == (before, kept)
+    assert (tables(ledger), kept(ledger)) == (before, generations_before)
 
 
 def test_a_rebuild_that_begins_as_another_ends_builds_beside_what_that_one_made(
@@ -294,7 +332,7 @@ def test_a_rebuild_that_begins_as_another_ends_builds_beside_what_that_one_made(
     assert meanwhile
     assert all(meanwhile)
     assert tables(ledger) == before
-    assert files(ledger) == {path_of(ledger, generation_of(ledger)).name}
+    assert kept(ledger) == {generation_of(ledger)}
 
 
 def test_a_check_throws_its_build_away_before_another_may_begin_its_own(
@@ -313,9 +351,9 @@ def test_a_check_throws_its_build_away_before_another_may_begin_its_own(
     assert free == []
 
 
-def test_read_models_that_another_process_is_just_creating_are_waited_for(url: str) -> None:
+def test_read_models_that_another_process_is_just_creating_are_waited_for(sqlite_url: str) -> None:
     with (
-        opened(url) as ledger,
+        opened(sqlite_url) as ledger,
         closing(sqlite3.connect(path_of(ledger, 1), isolation_level=None, check_same_thread=False)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
@@ -330,17 +368,28 @@ def test_read_models_that_another_process_is_just_creating_are_waited_for(url: s
 # Given a log that is not the one that was followed
 
 
-def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_mends_them(url: str) -> None:
-    with opened(url) as ledger:
+def test_read_models_ahead_of_the_log_are_refused_by_name_and_a_rebuild_mends_them(ledger: Ledger) -> None:
+    tamper(ledger, "UPDATE progress SET position = 99")
+    ahead = "are at position 99, ahead of the log's head 7.*run `tringledger rebuild`"
+    with pytest.raises(ReadModelsUnfit, match=ahead):
+        follow(ledger)
+    with pytest.raises(ReadModelsUnfit, match=ahead):
+        check(ledger)
+    assert rebuild(ledger).position is None
+    assert (position(ledger), check(ledger).found) == (len(LOG), 0)
+
+
+def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_mends_them(sqlite_url: str) -> None:
+    with opened(sqlite_url) as ledger:
         record(ledger, *LOG[:3])
     shutil.copy(ledger.path, ledger.path + ".copy")
-    with opened(url) as ledger:
+    with opened(sqlite_url) as ledger:
         record(ledger, *LOG[3:])
         follow(ledger)
     for path in (Path(ledger.path + "-wal"), Path(ledger.path + "-shm")):
         path.unlink(missing_ok=True)
     shutil.copy(ledger.path + ".copy", ledger.path)
-    with opened(url) as ledger:
+    with opened(sqlite_url) as ledger:
         assert ledger.head() == 3
         ahead = r"ledger\.read-1\.db are at position 7, ahead of the log's head 3.*run `tringledger rebuild`"
         with pytest.raises(ReadModelsUnfit, match=ahead):
@@ -354,15 +403,15 @@ def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_m
         assert check(ledger).found == 0
 
 
-def test_read_models_that_followed_another_past_of_the_log_are_found_by_a_check_and_mended(url: str) -> None:
-    with opened(url) as ledger:
+def test_read_models_that_followed_another_past_of_the_log_are_found_by_a_check_and_mended(sqlite_url: str) -> None:
+    with opened(sqlite_url) as ledger:
         record(ledger, *LOG[:3])
     shutil.copy(ledger.path, ledger.path + ".copy")
-    with opened(url) as ledger:
+    with opened(sqlite_url) as ledger:
         record(ledger, *LOG[3:])
         follow(ledger)
     shutil.copy(ledger.path + ".copy", ledger.path)
-    with opened(url) as ledger:
+    with opened(sqlite_url) as ledger:
         record(ledger, *[cdr(number * GRACE, srcduration=str(number)) for number in range(20, 30)])
         assert check(ledger).found > 0
         rebuild(ledger)
@@ -386,13 +435,13 @@ def test_read_models_of_another_ledger_or_schema_are_refused_by_name_and_a_rebui
 
 def test_read_models_that_are_gone_begin_anew(ledger: Ledger) -> None:
     before = tables(ledger)
-    for path in Path(ledger.path).parent.glob("*.read-*"):
-        path.unlink()
+    generations(ledger).remove(1)
     assert follow(ledger) == len(LOG)
     assert tables(ledger) == before
 
 
-def test_read_models_that_are_no_database_are_unavailable_by_name(ledger: Ledger) -> None:
+def test_read_models_that_are_no_database_are_unavailable_by_name(sqlite_ledger: Ledger) -> None:
+    ledger = sqlite_ledger
     path = path_of(ledger, generation_of(ledger))
     for beside in path.parent.glob(path.name + "-*"):
         beside.unlink()
