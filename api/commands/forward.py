@@ -11,7 +11,13 @@ from domain import times
 
 @click.group()
 def forward() -> None:
-    """Pass over what the handler at TRINGLEDGER_FORWARD_URL refuses for ever, and see what was."""
+    """Pass over what the handler at TRINGLEDGER_FORWARD_URL refuses for ever, and see what was.
+
+    \b
+    Example:
+      tringledger status
+      tringledger forward skip 1234 --reason "the handler fails on this tag"
+    """
 
 
 @forward.command()
