@@ -10,6 +10,7 @@ import sys
 import click
 
 from api.calling import Unanswered
+from api.commands.certificate import certificate
 from api.commands.export import export
 from api.commands.forward import forward
 from api.commands.history import history
@@ -35,6 +36,7 @@ from domain.errors import LedgerError, MissingDriver, NoLedger, SettingsDiffer, 
 from projections.selection import SelectionError
 from projections.store import RebuildRunning
 from projections.whole_file import NotWritten
+from projections.workers import WorkersLost, WorkersUnavailable, WorkersUnfit
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 FINDING, USAGE, UNAVAILABLE, INTERRUPTED = 1, 2, 3, 130
@@ -44,6 +46,9 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     RebuildRunning: UNAVAILABLE,
     NotWritten: UNAVAILABLE,
     Unanswered: UNAVAILABLE,
+    WorkersLost: UNAVAILABLE,
+    WorkersUnavailable: UNAVAILABLE,
+    WorkersUnfit: UNAVAILABLE,
     WrongSetting: USAGE,
     NoSuchFile: USAGE,
     WrongTable: USAGE,
@@ -100,6 +105,7 @@ for command in (
     quarantine,
     forward,
     rebuild,
+    certificate,
     signature,
     register,
     trigger,

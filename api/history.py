@@ -9,7 +9,7 @@ from domain import amounts, times
 from domain.call import Call, begin
 from domain.events import Notice, decode_notice
 from domain.ledger import Ledger
-from projections import calls, cdrs
+from projections import call_rows, cdrs
 from projections.tables import CALLS, CDRS, Kind, exported, kind
 
 
@@ -43,7 +43,7 @@ def of_call(ledger: Ledger, call_id: UUID, until: int) -> History | None:
         call = call or begin(row.stream_id, notice)
         call.apply(row.position, notice)
         values = dict(notice.params)
-        after = _shown(CALLS, calls.row(call))
+        after = _shown(CALLS, call_rows.row(call))
         steps.append(Step(row.position, row.version, values["type"], values.get("status", ""), notice, after))
     if call is None:
         return None

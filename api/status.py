@@ -9,9 +9,10 @@ from api import forwarder
 from domain import times
 from domain.errors import LedgerError
 from domain.ledger import CALLBACK, Ledger
-from projections import calls
+from projections import calls, certificate
 from projections.calls import Waiting
 from projections.catch_up import catch_up
+from projections.certificate import Certificate
 from projections.store import ReadModelsUnfit, ReadStore
 from projections.tables import READ_MODELS
 
@@ -64,6 +65,7 @@ class Status(msgspec.Struct):
     waiting: Waiting
     tags_without_openings: list[tuple[str, int, int]]
     forwarding: Forwarding | None
+    rebuilt: Certificate | None
 
 
 def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, forward_url: str | None = None) -> Status:
@@ -96,6 +98,7 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, fo
         waiting=waiting,
         tags_without_openings=tags,
         forwarding=_forwarding(ledger, forward_url, now) if forward_url else None,
+        rebuilt=certificate.last_of(ledger),
     )
 
 

@@ -67,6 +67,9 @@ def fill(connection: Connection) -> None:
     """Fill both tables, empty so far, from the CDRs: a rebuild's way, which also checks the differences' way."""
     summed = [func.coalesce(func.sum(CDRS.c[name]), 0) for name in _SUMMED]
     answered = func.sum(case((CDRS.c.disposition == "ANSWERED", 1), else_=0))
-    for table, period in ((BILLING, CDRS.c.period), (BILLING_DAYS, CDRS.c.day)):
-        totals = select(CDRS.c.account, period, func.count(), answered, *summed).group_by(CDRS.c.account, period)
-        connection.execute(insert(table).from_select(list(table.columns.keys()), totals))
+    days = select(CDRS.c.account, CDRS.c.day, func.count(), answered, *summed).group_by(CDRS.c.account, CDRS.c.day)
+    connection.execute(insert(BILLING_DAYS).from_select(list(BILLING_DAYS.columns.keys()), days))
+    period = func.substr(BILLING_DAYS.c.day, 1, MONTH_LENGTH)
+    totals = [func.sum(BILLING_DAYS.c[name]) for name in TOTALS]
+    months = select(BILLING_DAYS.c.account, period, *totals).group_by(BILLING_DAYS.c.account, period)
+    connection.execute(insert(BILLING).from_select(list(BILLING.columns.keys()), months))

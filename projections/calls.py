@@ -1,41 +1,19 @@
-"""The read model ``calls``: one row per call, live or ended (SPEC 7)."""
+"""The read model ``calls``, one row per call, live or ended (SPEC 7): which of its calls wait for something.
+
+How a row is made is in ``call_rows.py``: the workers of a rebuild make rows and ask nothing.
+"""
 
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
-from domain.call import IN_PROGRESS, MISSING_OPENING, Call
+from domain.call import IN_PROGRESS, MISSING_OPENING
 from domain.correlation import Reach
 from domain.statuses import OUTCOMES
 from projections.tables import CALLS
 
 TAG_CALLS_MIN = 10
 LATEST_EVENTS = 100_000
-
-
-def row(call: Call) -> tuple[object, ...]:
-    """Return a call as a row of the table; ``position`` is that of its first event."""
-    tag, src = call.line
-    assert call.first is not None
-    return (
-        call.id,
-        tag,
-        src or "",
-        call.ordinal,
-        call.state,
-        call.disposition,
-        call.status,
-        ";".join(sorted(call.statuses)),
-        call.head.first_at,
-        call.answered_at,
-        call.ended_at,
-        call.head.last_at,
-        call.head.events,
-        call.digits,
-        call.flags,
-        int(call.cdr is not None),
-        call.first[0],
-    )
 
 
 class Waiting(NamedTuple):

@@ -4,104 +4,22 @@ A page collects the calls that it touches and folds each whole, so applying it i
 loop with its position; it is never skipped.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, select
 
-from domain import call as calls_fold
-from domain.call import Call
-from domain.errors import LedgerError, UnknownShape
-from domain.events import (
-    CallStatusRecorded,
-    CdrRecorded,
-    ChannelDeletionRecorded,
-    UnrecognisedRecorded,
-    VoicemailRecorded,
-    decode_notice,
-)
 from domain.ledger import Ledger
 from domain.log import LogRow
-from projections import billing, calls, cdrs, exceptions, notices
+from projections import billing
+from projections.page import CALL_TOPICS, Page, ProjectionStopped, fold
 from projections.rows import Row, delete_rows, put_rows
 from projections.store import ReadStore
 from projections.tables import CALLS, CDRS, CHANNELS, EXCEPTIONS, VOICEMAILS
 
+__all__ = ["ProjectionStopped", "catch_up", "put_page"]
+
 PAGE_SIZE = 4000
 ROWS_AT_ONCE = 400
-
-CALL_TOPICS = (CallStatusRecorded.TOPIC, CdrRecorded.TOPIC)
-NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
-
-
-class ProjectionStopped(LedgerError):
-    """An event could not be projected, so the read models stand still before it."""
-
-
-class Page:
-    """The rows that a stretch of events yields, gathered for all read models."""
-
-    def __init__(self, timezone: str) -> None:
-        """Begin an empty page, for the billing time zone."""
-        self._timezone = timezone
-        self.calls: list[Row] = []
-        self.cdrs: list[Row] = []
-        self.exceptions: list[Row] = []
-        self.voicemails: list[Row] = []
-        self.channels: list[Row] = []
-
-    @property
-    def size(self) -> int:
-        """How many rows wait to be written, roughly."""
-        return len(self.calls) + len(self.exceptions) + len(self.voicemails) + len(self.channels)
-
-    def add_call(self, call: Call) -> None:
-        """Add the rows of a call."""
-        self.calls.append(calls.row(call))
-        cdr = cdrs.row(call, self._timezone)
-        if cdr:
-            self.cdrs.append(cdr)
-        self.exceptions += exceptions.rows(call)
-
-    def add_notice(self, row: LogRow) -> None:
-        """Add the rows of a notice that is no call's; one that no read model shows adds none."""
-        try:
-            notice = decode_notice(row.state)
-        except UnknownShape as error:
-            raise _stopped(row, error) from error
-        if row.topic not in NO_CALL_TOPICS:
-            raise _stopped(row, f"its topic {row.topic!r} is not known")
-        if row.topic == VoicemailRecorded.TOPIC:
-            self.voicemails.append(notices.voicemail_row(row.position, notice))
-        elif row.topic == ChannelDeletionRecorded.TOPIC:
-            self.channels.append(notices.channel_row(row.position, notice))
-        recognised = row.topic != UnrecognisedRecorded.TOPIC
-        self.exceptions += exceptions.rows_of_notice(row.position, notice, recognised=recognised)
-
-    def put(self, connection: Connection) -> None:
-        """Write the rows, in place of those of the same calls."""
-        put_rows(connection, CALLS, self.calls)
-        put_rows(connection, CDRS, self.cdrs)
-        put_rows(connection, EXCEPTIONS, self.exceptions)
-        put_rows(connection, VOICEMAILS, self.voicemails)
-        put_rows(connection, CHANNELS, self.channels)
-
-
-def fold(rows: Iterable[LogRow]) -> Call:
-    """Fold the events of one call, in order; raises ProjectionStopped at the one that cannot be folded."""
-    call: Call | None = None
-    for row in rows:
-        try:
-            notice = decode_notice(row.state)
-            call = call or calls_fold.begin(row.stream_id, notice)
-            call.apply(row.position, notice)
-        except Exception as error:
-            raise _stopped(row, error) from error
-    assert call is not None
-    return call
-
-
-def _stopped(row: LogRow, error: object) -> ProjectionStopped:
-    return ProjectionStopped(f"the event at position {row.position} cannot be projected: {error}")
 
 
 def catch_up(
@@ -145,7 +63,16 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     billing.change(connection, list(_stored(connection, replaced)), page.cdrs)
     known = [(call.id,) for call in folded if call.first and call.first[0] < start]
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
-    page.put(connection)
+    put_page(connection, page)
+
+
+def put_page(connection: Connection, page: Page) -> None:
+    """Write a page's rows, in place of those that have their keys."""
+    put_rows(connection, CALLS, page.calls)
+    put_rows(connection, CDRS, page.cdrs)
+    put_rows(connection, EXCEPTIONS, page.exceptions)
+    put_rows(connection, VOICEMAILS, page.voicemails)
+    put_rows(connection, CHANNELS, page.channels)
 
 
 def _complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:

@@ -1,28 +1,26 @@
-"""Build the read models anew beside the live ones, compare the two, and swap.
+"""Build the read models anew beside the live ones, compare the two, swap, and leave a certificate.
 
-A rebuild reads the log by stream: each call is folded to its end and forgotten, so its memory does not grow with the log.
-It ends at a cut position; from there the ordinary catch-up takes over.
+A rebuild reads the log by stream: each call is folded to its end and forgotten, so its memory does not grow with the log, and
+any number of processes may fold at once. It ends at a cut position; from there the ordinary catch-up takes over.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from itertools import chain, groupby
-from operator import attrgetter, itemgetter
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection
 
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from domain.log import LogRow
-from projections import billing
-from projections.catch_up import CALL_TOPICS, Page, catch_up, fold
-from projections.rows import Row
+from projections import billing, certificate, comparison
+from projections.catch_up import catch_up, put_page
+from projections.certificate import Certificate
+from projections.comparison import Difference, Findings
+from projections.folding import ALONE, Folding, ranges
 from projections.store import ReadModelsUnfit, ReadStore, generation_of, generations, open_current, swap
-from projections.tables import READ_MODELS, Kind, kind
 
-FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
-ROWS_AT_ONCE = 1000
+RANGES_PER_JOB = 4  # So that all are busy nearly to the end, and one that is lost costs little.
 
 Progress = Callable[[int, int], None]
 
@@ -31,55 +29,51 @@ def _silent(_done: int, _total: int) -> None:
     """Report progress to nobody."""
 
 
-class Difference(NamedTuple):
-    """Where the live read models and a fresh build disagree: a column of a row, or a whole row that one of them lacks.
-
-    ``live`` and ``fresh`` are as the tables keep them (millionths, microseconds), None where absent; ``kind`` is the
-    column's, None for a whole row.
-    """
-
-    model: str
-    row: str
-    column: str
-    live: Any
-    fresh: Any
-    kind: Kind | None
-
-
 class Report(NamedTuple):
     """What a comparison found: the first differences, how many there are, and the position at which it was made.
 
-    The position is None where the live read models were unfit to be compared with.
+    The position is None where the live read models were unfit to be compared with. The certificate is the fresh build's.
     """
 
     differences: list[Difference]
     found: int
     position: int | None
+    certificate: Certificate
 
 
-DIFFERENCES_SHOWN_MAX = 200
-ROW, PRESENT = "(row)", "present"
+class _Fresh(NamedTuple):
+    """A build: its read models, how many events it was made of, when it was begun, and how many worked at it."""
+
+    store: ReadStore
+    cut: int
+    events: int
+    begun: int
+    jobs: int
 
 
-def rebuild(ledger: Ledger, progress: Progress = _silent) -> Report:
+def rebuild(ledger: Ledger, progress: Progress = _silent, folding: Folding = ALONE) -> Report:
     """Build anew, swap, and return in what the read models until now differed from the log.
 
-    ``progress`` is told how many of how many events are done. Raises RebuildRunning, ProjectionStopped.
+    ``progress`` is told how many of how many events are done. Raises RebuildRunning, ProjectionStopped, and what the way of
+    folding raises.
     """
     kept = generations(ledger)
     with kept.only_one_rebuild():
         generation = generation_of(ledger) + 1
-        with _build(ledger, generation, ledger.head(), progress) as fresh:
+        with _build(ledger, generation, ledger.head(), progress, folding) as fresh:
             report = _compare_with_live(ledger, fresh)
-            swap(ledger, generation)
+            swap(ledger, generation, {certificate.FACT: certificate.encode(report.certificate)})
         kept.remove_before(generation)
     return report
 
 
-def check(ledger: Ledger, progress: Progress = _silent, *, catch_up_first: bool = True) -> Report:
+def check(
+    ledger: Ledger, progress: Progress = _silent, folding: Folding = ALONE, *, catch_up_first: bool = True
+) -> Report:
     """Build anew, compare with the live read models, and throw the build away.
 
-    Raises RebuildRunning, ProjectionStopped, and ReadModelsUnfit where there is nothing to compare with.
+    Raises RebuildRunning, ProjectionStopped, ReadModelsUnfit where there is nothing to compare with, and what the way of
+    folding raises.
     """
     kept = generations(ledger)
     with kept.only_one_rebuild(), closing(open_current(ledger)) as live:
@@ -87,107 +81,74 @@ def check(ledger: Ledger, progress: Progress = _silent, *, catch_up_first: bool 
             catch_up(ledger, live)
         with live.reading() as connection:
             cut = live.position(connection, ledger.head)
-        with _build(ledger, generation_of(ledger) + 1, cut, progress) as fresh:
+        with _build(ledger, generation_of(ledger) + 1, cut, progress, folding) as fresh:
             report = _compare(ledger, live, fresh)
-        kept.remove(fresh.generation)
+        kept.remove(fresh.store.generation)
     return report
 
 
-def _compare_with_live(ledger: Ledger, fresh: ReadStore) -> Report:
+def _compare_with_live(ledger: Ledger, fresh: _Fresh) -> Report:
     """Compare, where there is something fit to be compared with: a rebuild mends what is not."""
     try:
         with closing(open_current(ledger)) as live:
             catch_up(ledger, live)
             return _compare(ledger, live, fresh)
     except (ReadModelsUnfit, StoreUnavailable):
-        return Report([], 0, None)
+        with fresh.store.reading() as connection:
+            position = fresh.store.position(connection)
+            return _report(ledger, fresh, Findings([], 0, comparison.seal(connection)), position)._replace(
+                position=None
+            )
+
+
+def _compare(ledger: Ledger, live: ReadStore, fresh: _Fresh) -> Report:
+    """Compare, at the position where the live read models are when it begins."""
+    with live.reading() as live_connection:
+        position = live.position(live_connection)
+        catch_up(ledger, fresh.store, position)
+        with fresh.store.reading() as connection:
+            return _report(ledger, fresh, comparison.compare(live_connection, connection), position)
+
+
+def _report(ledger: Ledger, fresh: _Fresh, findings: Findings, position: int) -> Report:
+    certified = certificate.certify(
+        ledger,
+        findings.seals,
+        last=position,
+        events=fresh.events + position - fresh.cut,
+        microseconds=(perf_counter_ns() - fresh.begun) // 1000,
+        jobs=fresh.jobs,
+    )
+    return Report(findings.differences, findings.found, position, certified)
 
 
 @contextmanager
-def _build(ledger: Ledger, generation: int, cut: int, progress: Progress) -> Iterator[ReadStore]:
+def _build(ledger: Ledger, generation: int, cut: int, progress: Progress, folding: Folding) -> Iterator[_Fresh]:
     """Build a generation up to a position; on any failure nothing of it is left."""
+    begun = perf_counter_ns()
     kept = generations(ledger)
     kept.remove(generation)  # What a rebuild that was killed has left.
     try:
         with closing(kept.open(generation, building=True)) as store, store.writing() as connection:
-            _fill(connection, ledger, cut, progress)
+            events = _fill(connection, ledger, cut, progress, folding)
             store.move_to(connection, cut)
-        with closing(kept.open(generation)) as fresh:
-            fresh.settle()
-            yield fresh
+        with closing(kept.open(generation)) as store:
+            store.settle()
+            yield _Fresh(store, cut, events, begun, folding.jobs)
     except BaseException:
         kept.remove(generation)
         raise
 
 
-def _fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress) -> None:
-    """Write the rows of all streams as they are at a position into empty tables."""
-    page, done = Page(ledger.timezone), 0
-    for _, rows in groupby(ledger.store.by_stream(cut, FIRST, LAST), key=attrgetter("stream")):
-        done += _add_stream(page, rows)
-        if page.size >= ROWS_AT_ONCE:
-            page.put(connection)
-            page = Page(ledger.timezone)
+def _fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: Folding) -> int:
+    """Write the rows of all streams as they are at a position into empty tables, and return of how many events."""
+    done = 0
+    at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
+    parts: Any = folding(ledger, cut, ranges(cut, at_least))
+    with closing(parts):
+        for part in parts:
+            put_page(connection, part.page)
+            done += part.events
             progress(done, cut)
-    page.put(connection)
     billing.fill(connection)
-    progress(done, cut)
-
-
-def _add_stream(page: Page, rows: Iterator[LogRow]) -> int:
-    """Add what a stream yields, and return how many events it has."""
-    first = next(rows)
-    if first.topic in CALL_TOPICS:
-        events = [first, *rows]
-        page.add_call(fold(events))
-        return len(events)
-    count = 0
-    for count, row in enumerate(chain((first,), rows), start=1):  # noqa: B007
-        page.add_notice(row)
-    return count
-
-
-def _compare(ledger: Ledger, live: ReadStore, fresh: ReadStore) -> Report:
-    """Compare, at the position where the live read models are when it begins."""
-    shown: list[Difference] = []
-    found = 0
-    with live.reading() as live_connection:
-        position = live.position(live_connection)
-        catch_up(ledger, fresh, position)
-        with fresh.reading() as fresh_connection:
-            for model, table in READ_MODELS.items():
-                for difference in _differences(model, table, live_connection, fresh_connection):
-                    found += 1
-                    if found <= DIFFERENCES_SHOWN_MAX:
-                        shown.append(difference)
-    return Report(shown, found, position)
-
-
-def _differences(model: str, table: Table, live: Connection, fresh: Connection) -> Iterator[Difference]:
-    """Walk both tables in the order of their key, side by side."""
-    key = itemgetter(*(list(table.columns).index(column) for column in table.primary_key))
-    ours, theirs = _walk(table, live), _walk(table, fresh)
-    left, right = next(ours, None), next(theirs, None)
-    while left or right:
-        if left and right and key(left) == key(right):
-            if left != right:
-                yield from _of_one_row(model, table, left, right, str(key(left)))
-            left, right = next(ours, None), next(theirs, None)
-        elif left and (right is None or key(left) < key(right)):
-            yield Difference(model, str(key(left)), ROW, PRESENT, None, None)
-            left = next(ours, None)
-        elif right:
-            yield Difference(model, str(key(right)), ROW, None, PRESENT, None)
-            right = next(theirs, None)
-
-
-def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> Iterator[Difference]:
-    for column, was, is_now in zip(table.columns, live, fresh, strict=True):
-        if was != is_now:
-            yield Difference(model, name, column.name, was, is_now, kind(column))
-
-
-def _walk(table: Table, connection: Connection) -> Iterator[Row]:
-    statement = select(table).order_by(*table.primary_key)
-    with connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement) as rows:
-        yield from rows
+    return done

@@ -4,6 +4,7 @@ A rebuild makes the next generation beside the current one and then changes one 
 wait and never see half of it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from domain.ledger import Ledger
@@ -57,7 +58,9 @@ def open_current(ledger: Ledger) -> ReadStore:
         kept.remove(generation)
 
 
-def swap(ledger: Ledger, generation: int) -> None:
-    """Make a generation the current one, for everybody and at once."""
+def swap(ledger: Ledger, generation: int, said_of_it: Mapping[str, str]) -> None:
+    """Make a generation the current one, for everybody and at once, and note what is said of it in the same moment."""
     with ledger.store.writing() as log:
         log.note(GENERATION, str(generation))
+        for name, value in said_of_it.items():
+            log.note(name, value)

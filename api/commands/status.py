@@ -89,6 +89,7 @@ def _print(found: Status) -> None:
             "calls",
             f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR",
         ),
+        ("rebuilt", f"{found.rebuilt.made_at}, up to position {found.rebuilt.last}" if found.rebuilt else "never"),
     ]
     if found.forwarding:
         rows.append(("forwarding", _told(found.forwarding)))

@@ -176,8 +176,11 @@ class Log(Protocol):
     def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:
         """Return, for each stream and version given, the stream's events before that version."""
 
-    def by_stream(self, until: int, first: str, last: str) -> Iterator[LogRow]:
-        """Return the events up to a position of the streams from ``first`` to before ``last``, stream by stream."""
+    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:
+        """Return the events up to a position of the streams from ``first`` to before ``last``, stream by stream.
+
+        Of the stream ``first`` itself only those after a version, so that a reader can go on within a long stream.
+        """
 
     def last_ordinal(self, line: str) -> int:
         """Return the highest ordinal of a line, or 0."""

@@ -71,3 +71,8 @@ def _postgres() -> Any:
         msg = "a store in PostgreSQL needs its driver, which is not installed: pip install 'tringledger[postgres]'"
         raise MissingDriver(msg) from error
     return postgres
+
+
+def wherever(url: str) -> str:
+    """Return a store's address so that it means the same in every working directory."""
+    return f"{SQLITE}{Path(sqlite_path(url)).absolute()}" if url.startswith(SQLITE) else url

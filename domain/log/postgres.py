@@ -104,17 +104,17 @@ class PostgresLog(ApplicationRecorder):
         )
         return [LogRow._make(row) for row in self._rows(query, [list(column) for column in zip(*pages, strict=True)])]
 
-    def by_stream(self, until: int, first: str, last: str) -> Iterator[LogRow]:  # noqa: D102
+    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
         query = (
-            f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE stream >= %s AND stream < %s AND position <= %s"
-            " ORDER BY stream, version"
+            f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE (stream, version) > (%s, %s) AND stream < %s"
+            " AND position <= %s ORDER BY stream, version"
         )
         with self._connections.borrowed() as connection, connection.transaction():
             # Whoever reads may take his time with each event: he holds no lock that anybody waits for.
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             with connection.cursor("by_stream", binary=True) as cursor:
                 cursor.itersize = ROWS_AT_ONCE
-                yield from map(LogRow._make, cursor.execute(query.encode(), (first, last, until)))
+                yield from map(LogRow._make, cursor.execute(query.encode(), (first, after, last, until)))
 
     def last_ordinal(self, line: str) -> int:  # noqa: D102
         rows = self._rows(f"SELECT coalesce(max(ordinal), 0) FROM {SCHEMA}.line_calls WHERE line = %s", (line,))

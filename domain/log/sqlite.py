@@ -214,14 +214,14 @@ class SQLiteLog(SQLiteApplicationRecorder):
             found += [LogRow(*row) for row in self._rows(statement, [value for page in chunk for value in page])]
         return found
 
-    def by_stream(self, until: int, first: str, last: str) -> Iterator[LogRow]:  # noqa: D102
+    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
         statement = (
             f"SELECT {EVENT} FROM stored_events INDEXED BY sqlite_autoindex_stored_events_1"
-            " WHERE originator_id >= ? AND originator_id < ? AND position <= ?"
+            " WHERE (originator_id, originator_version) > (?, ?) AND originator_id < ? AND position <= ?"
             " ORDER BY originator_id, originator_version"
         )
         with self._reading() as cursor:
-            cursor.execute(statement, (first, last, until))
+            cursor.execute(statement, (first, after, last, until))
             while rows := cursor.fetchmany(1000):
                 yield from map(LogRow._make, rows)
 

@@ -9,7 +9,7 @@ from tests.api import tringme
 from tests.api.command import run
 from tests.api.ledgers import change, exported
 
-DONE, FINDING = 0, 1
+DONE, FINDING, USAGE = 0, 1, 2
 
 
 class TestRebuild:
@@ -70,3 +70,41 @@ class TestRebuild:
             assert run("rebuild").code == DONE
         run("rebuild", "--check")
         assert [file.name for file in tmp_path.glob("*.read-*.db")] == ["ledger.read-4.db"]
+
+    def test_a_rebuild_prints_its_certificate_and_the_ledger_keeps_it(self) -> None:
+        assert "no rebuild has left a certificate yet" in run("certificate").err
+        assert run("certificate").code == FINDING
+        assert "rebuilt     never" in run("status").out
+        printed = run("rebuild").out.lstrip()
+        assert run("certificate").out == printed
+        assert re.search(r"^events +214, positions 1 to 214, of ledger ", printed, re.MULTILINE)
+        assert re.search(r"^cdrs +53 +[0-9a-f]{64}$", printed, re.MULTILINE)
+        assert re.search(r"^rebuilt +20.*Z, up to position 214$", run("status").out, re.MULTILINE)
+        assert run("status", "--format", "json").json()["rebuilt"] == run("certificate", "--format", "json").json()
+
+    def test_jobs_change_who_folds_and_not_what_comes_out(self) -> None:
+        alone, spread = (run("rebuild", "--jobs", jobs, "--format", "json").json() for jobs in ("1", "2"))
+        assert (alone["jobs"], spread["jobs"]) == (1, 2)
+        assert alone["read_models"] == spread["read_models"]
+
+    def test_two_certificates_can_be_compared(self, tmp_path: Path) -> None:
+        said = run("rebuild", "--format", "json")
+        kept = tmp_path / "kept.json"
+        kept.write_text(said.out)
+        run("rebuild")
+        agreed = run("certificate", "--compare", str(kept))
+        assert (agreed.code, agreed.out, "the certificates agree: positions 1 to 214" in agreed.err) == (DONE, "", True)
+        run("import", str(tringme.SAMPLES / "edges.ndjson"))
+        run("rebuild")
+        differ = run("certificate", "--compare", str(kept))
+        assert (differ.code, bool(re.search(r"^last +333 +214$", differ.out, re.MULTILINE))) == (FINDING, True)
+        kept.write_text("{}")
+        assert (run("certificate", "--compare", str(kept)).code) == USAGE
+
+    def test_a_check_in_json_has_the_digests_and_what_differs(self, tmp_path: Path) -> None:
+        change(tmp_path / "ledger.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
+        said = run("rebuild", "--check", "--format", "json")
+        found = said.json()
+        assert (said.code, found["found"], found["compared_at"]) == (FINDING, 1, 214)
+        assert (found["differences"][0]["column"], found["differences"][0]["by"]) == ("cost", "-2.5")
+        assert len(found["read_models"]["cdrs"]["digest"]) == 64

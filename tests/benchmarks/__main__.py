@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import beside, callbacks, catching_up, distance, importing, memory, rebuilding, table
+from tests.benchmarks import beside, callbacks, catching_up, distance, growth, importing, memory, rebuilding, table
 from tests.benchmarks.measure import Row, Sizes
 
 DEFAULT: dict[str, Callable[[Sizes], Row]] = {
@@ -20,16 +20,22 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "import": importing.measure,
     "beside-import": beside.measure,
     "rebuild": rebuilding.measure,
+    "rebuild-alone": rebuilding.measure_alone,
+    "rebuild-dask": rebuilding.measure_dask,
     "catch-up": catching_up.measure,
 }
 LARGE: dict[str, Callable[[Sizes], Row]] = {
     "memory": memory.measure,
+    "memory-spread": memory.measure_spread,
+    "growth-rebuild": growth.measure_rebuild,
+    "growth-catch-up": growth.measure_catch_up,
     "long-line": distance.measure_line,
     "long-log": distance.measure_log,
 }
 ALL = DEFAULT | LARGE
 EVENTS, EVENTS_LARGE, EVENTS_QUICK = 100_000, 10_000_000, 2_000
 EVENTS_OF_MEMORY_MAX = 1_000_000
+FEWER_EVENTS = ("memory", "growth")
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -61,7 +67,7 @@ def measured(names: Sequence[str], how: Sizes) -> list[Row]:
     rows = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        fitting = how._replace(events=min(how.events, EVENTS_OF_MEMORY_MAX)) if name == "memory" else how
+        fitting = how._replace(events=min(how.events, EVENTS_OF_MEMORY_MAX)) if name.startswith(FEWER_EVENTS) else how
         try:
             rows.append(ALL[name](fitting))
         except Exception:  # noqa: BLE001 - one that fails must not cost the others their figures

@@ -20,6 +20,8 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "import of a",
         "99th percentile of",
         "rebuild of all",
+        "rebuild of all",
+        "rebuild of all",
         "catch-up from position",
     ]
     for row in rows:

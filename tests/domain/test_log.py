@@ -108,6 +108,15 @@ def test_by_stream_gives_each_event_once_and_streams_unbroken_however_the_ids_ar
     assert [(row.stream, row.version) for row in whole] == sorted((row.stream, row.version) for row in whole)
 
 
+def test_by_stream_goes_on_after_any_event_even_within_a_stream(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        record(ledger, *calls(12))
+        until = ledger.head() - 1
+        whole = list(ledger.store.by_stream(until, "", "g"))
+        for number, row in enumerate(whole, start=1):
+            assert list(ledger.store.by_stream(until, row.stream, "g", row.version)) == whole[number:]
+
+
 def test_an_event_read_back_is_the_one_that_was_recorded(store_url: str) -> None:
     with opened(store_url) as ledger:
         record(ledger, cdr(p="Zürich\r\n=1+1"))

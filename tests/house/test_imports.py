@@ -19,8 +19,9 @@ THEIRS = {
     "projections": {"eventsourcing", "msgspec", "sqlalchemy"},
 }
 DRIVERS = {"psycopg"}  # Beside sqlite3, which the standard library has.
-HEAVY = {"pandas", "pyarrow", "xlsxwriter"}
+HEAVY = {"distributed", "pandas", "pyarrow", "xlsxwriter"}
 HEAVY_IN = {
+    "projections/cluster.py": {"distributed"},
     "projections/frames.py": {"pandas", "pyarrow"},
     "projections/export.py": {"pandas", "pyarrow"},
     "projections/sheets.py": {"xlsxwriter"},

@@ -20,7 +20,8 @@ from domain.errors import StoreUnavailable
 from domain.events import CallStatusRecorded, Notice, VoicemailRecorded, call_id
 from domain.ledger import Ledger
 from projections.catch_up import ProjectionStopped, catch_up
-from projections.rebuild import Difference, check, rebuild
+from projections.comparison import Difference
+from projections.rebuild import check, rebuild
 from projections.rows import put_rows
 from projections.store import ReadModelsUnfit, RebuildRunning, generation_of, generations, open_current
 from projections.store_sqlite import SQLiteGenerations
@@ -135,21 +136,21 @@ def kept(ledger: Ledger) -> set[int]:
 
 def test_a_check_finds_nothing_and_leaves_no_file(ledger: Ledger) -> None:
     before = kept(ledger)
-    assert check(ledger) == ([], 0, len(LOG))
+    assert check(ledger)[:3] == ([], 0, len(LOG))
     assert kept(ledger) == before
 
 
 def test_a_check_catches_up_first_unless_told_not_to(ledger: Ledger) -> None:
     record(ledger, cdr(20 * GRACE))
-    assert check(ledger, catch_up_first=False) == ([], 0, len(LOG))
+    assert check(ledger, catch_up_first=False)[:3] == ([], 0, len(LOG))
     assert position(ledger) == len(LOG)
-    assert check(ledger) == ([], 0, len(LOG) + 1)
+    assert check(ledger)[:3] == ([], 0, len(LOG) + 1)
     assert position(ledger) == len(LOG) + 1
 
 
 def test_a_rebuild_shows_the_same_in_a_new_generation(ledger: Ledger) -> None:
     before, generation = tables(ledger), generation_of(ledger)
-    assert rebuild(ledger) == ([], 0, len(LOG))
+    assert rebuild(ledger)[:3] == ([], 0, len(LOG))
     assert tables(ledger) == before
     assert generation_of(ledger) == generation + 1
     assert kept(ledger) == {generation + 1}
@@ -172,7 +173,7 @@ def test_the_progress_ends_with_all_events(ledger: Ledger) -> None:
 
 def test_an_empty_ledger_can_be_checked_and_rebuilt(url: str) -> None:
     with opened(url) as ledger:
-        assert check(ledger) == rebuild(ledger) == ([], 0, 0)
+        assert check(ledger)[:3] == rebuild(ledger)[:3] == ([], 0, 0)
         assert not any(tables(ledger).values())
 
 
