@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from domain.errors import LedgerError
 from domain.ledger import Ledger
+from domain.log.address import shown
 from projections.folding import fold_range
 
 
@@ -32,7 +33,7 @@ def open_ledger(job: Job) -> Ledger:
     ledger = Ledger(job.url)
     if ledger.id != job.ledger_id:
         ledger.close()
-        msg = f"a worker finds ledger {ledger.id} at {job.url}: expected {job.ledger_id}"
+        msg = f"a worker finds ledger {ledger.id} at {shown(job.url)}: expected {job.ledger_id}"
         raise WrongLedger(msg)
     return ledger
 
