@@ -185,13 +185,13 @@ class TestWhileAnotherProcessRecords:
             assert tail.positions(2) == [4, 5]
             assert tail.stop() == ([], INTERRUPTED, "continue with --from 6\n")
 
-    def test_an_event_is_shown_within_a_second(self, store: str) -> None:
+    def test_an_event_is_shown_within_seconds(self, store: str) -> None:
         with tailing() as tail:
             tail.started()
             record(store, notice(3))
             began = time.monotonic()
             tail.positions(1)
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5
 
     def test_it_goes_on_behind_events_that_it_does_not_show(self, store: str) -> None:
         with tailing("--type", "cdr") as tail:
