@@ -20,7 +20,6 @@ from projections.rebuild import check, rebuild
 from projections.selection import Selection
 from projections.store import open_current
 from projections.tables import READ_MODELS
-from projections.whole_file import NotWritten
 from tests.given import cdr, opened, record, tables
 from tests.postgres import Postgres
 from tests.projections.export_ledgers import Case, a_ledger, record_sample
@@ -60,14 +59,13 @@ def test_a_sample_is_exported_to_the_same_bytes(both: tuple[Case, Case], model: 
 
 
 def test_an_export_that_fails_half_way_spoils_nothing_for_the_next(both: tuple[Case, Case]) -> None:
-    class Failing(io.BytesIO):
-        def write(self, _: object) -> int:
-            raise InterruptedError
+    def fail(_rows: int) -> None:
+        raise RuntimeError
 
     for case in both:
         for form in Format:
-            with pytest.raises(NotWritten):
-                write(case.ledger, case.store, "calls", Selection(), form, Failing())
+            with pytest.raises(RuntimeError):
+                write(case.ledger, case.store, "calls", Selection(), form, io.BytesIO(), progress=fail)
         with case.store.reading() as connection:
             assert case.store.position(connection) == case.ledger.head()
 
