@@ -87,7 +87,7 @@ class SQLiteGenerations:
 
     def path(self, generation: int) -> Path:
         """Return the file of a generation."""
-        return self._log.with_name(f"{self._log.stem}.read-{generation}.db")
+        return self._log.with_name(f"{self._log.name}.read-{generation}.db")
 
     def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
         return SQLiteReadStore(self.path(generation), generation, self._ledger_id, building=building)
@@ -109,7 +109,7 @@ class SQLiteGenerations:
 
     @contextmanager
     def only_one_rebuild(self) -> Iterator[None]:  # noqa: D102
-        path = self._log.with_name(f"{self._log.stem}.rebuild.lock")
+        path = self._log.with_name(f"{self._log.name}.rebuild.lock")
         with path.open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

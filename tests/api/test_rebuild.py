@@ -29,7 +29,7 @@ class TestRebuild:
         assert "up to position 333" in run("rebuild", "--check").err
 
     def test_a_row_that_was_changed_is_found_with_by_how_much(self, tmp_path: Path) -> None:
-        change(tmp_path / "ledger.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
+        change(tmp_path / "ledger.db.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
         said = run("rebuild", "--check")
         assert (said.code, said.err) == (FINDING, "1 differences at position 214\n")
         heads, row = said.out.splitlines()
@@ -39,8 +39,8 @@ class TestRebuild:
         assert float(live) - float(fresh) == 2.5
 
     def test_a_missing_and_an_invented_row_are_found(self, tmp_path: Path) -> None:
-        change(tmp_path / "ledger.read-1.db", "DELETE FROM calls WHERE position = 1")
-        change(tmp_path / "ledger.read-1.db", "INSERT INTO voicemails VALUES (999, 0, '', '', '', '')")
+        change(tmp_path / "ledger.db.read-1.db", "DELETE FROM calls WHERE position = 1")
+        change(tmp_path / "ledger.db.read-1.db", "INSERT INTO voicemails VALUES (999, 0, '', '', '', '')")
         said = run("rebuild", "--check")
         assert (said.code, "2 differences" in said.err) == (FINDING, True)
         assert re.search(r"^calls +1 +\(row\) +present$", said.out, re.MULTILINE)
@@ -48,20 +48,20 @@ class TestRebuild:
 
     def test_a_rebuild_tells_what_differed_and_mends_it(self, tmp_path: Path) -> None:
         before = exported()
-        change(tmp_path / "ledger.read-1.db", "UPDATE billing SET cost = 0")
+        change(tmp_path / "ledger.db.read-1.db", "UPDATE billing SET cost = 0")
         said = run("rebuild")
         assert (said.code, "differences at position 214" in said.err) == (DONE, True)
         assert (exported(), run("rebuild", "--check").code) == (before, DONE)
 
     def test_read_models_ahead_of_a_restored_log_are_mended_by_a_rebuild(self, tmp_path: Path) -> None:
-        change(tmp_path / "ledger.read-1.db", "UPDATE progress SET position = 999")
+        change(tmp_path / "ledger.db.read-1.db", "UPDATE progress SET position = 999")
         said = run("rebuild", "--check")
         assert (said.code, "ahead of the log's head" in said.err) == (FINDING, True)
         assert (run("rebuild").code, run("rebuild", "--check").code) == (DONE, DONE)
 
     def test_deleted_read_models_come_back_by_themselves(self, tmp_path: Path) -> None:
         before = exported()
-        for file in tmp_path.glob("ledger.read-*"):
+        for file in tmp_path.glob("ledger.db.read-*"):
             file.unlink()
         assert exported() == before
 
@@ -69,7 +69,7 @@ class TestRebuild:
         for _ in range(3):
             assert run("rebuild").code == DONE
         run("rebuild", "--check")
-        assert [file.name for file in tmp_path.glob("*.read-*.db")] == ["ledger.read-4.db"]
+        assert [file.name for file in tmp_path.glob("*.read-*.db")] == ["ledger.db.read-4.db"]
 
     def test_a_rebuild_prints_its_certificate_and_the_ledger_keeps_it(self) -> None:
         assert "no rebuild has left a certificate yet" in run("certificate").err
@@ -102,7 +102,7 @@ class TestRebuild:
         assert (run("certificate", "--compare", str(kept)).code) == USAGE
 
     def test_a_check_in_json_has_the_digests_and_what_differs(self, tmp_path: Path) -> None:
-        change(tmp_path / "ledger.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
+        change(tmp_path / "ledger.db.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
         said = run("rebuild", "--check", "--format", "json")
         found = said.json()
         assert (said.code, found["found"], found["compared_at"]) == (FINDING, 1, 214)

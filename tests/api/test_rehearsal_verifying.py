@@ -196,7 +196,7 @@ class TestTheCommand:
         self, saved: Callable[[], str], store: str, tmp_path: Path
     ) -> None:
         exported(saved, tmp_path)
-        with closing(sqlite3.connect(tmp_path / "ledger.read-1.db")) as connection, connection:
+        with closing(sqlite3.connect(tmp_path / "ledger.db.read-1.db")) as connection, connection:
             connection.execute("UPDATE billing SET cost = cost + 1 WHERE account LIKE 'sales%'")
         said = run("rehearse", "--books", saved(), "--verify", store)
         assert (said.code, said.out.count("\nbilling  sales")) == (1, 1)

@@ -126,7 +126,7 @@ class TestHealth:
     def test_it_is_degraded_while_the_read_models_stand_still(self, client: TestClient, tmp_path: Path) -> None:
         get(client, signed(notice(1)))
         asgi.eventually(lambda: client.get("/health").json()["read_models"]["lag"] == 0)
-        with closing(sqlite3.connect(tmp_path / "ledger.read-1.db")) as connection, connection:
+        with closing(sqlite3.connect(tmp_path / "ledger.db.read-1.db")) as connection, connection:
             connection.execute("UPDATE progress SET schema = 99")
         asgi.eventually(lambda: client.get("/health").json()["status"] == "degraded")
         assert get(client, signed(notice(2))).status_code == 200

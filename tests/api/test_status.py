@@ -118,7 +118,7 @@ class TestStatusCheck:
     def test_read_models_that_cannot_move_are_a_finding(self, aged: Callable[..., None], tmp_path: Path) -> None:
         aged(0, signed(notice(1)))
         run("status")
-        change(tmp_path / "ledger.read-1.db", "UPDATE progress SET position = 7")
+        change(tmp_path / "ledger.db.read-1.db", "UPDATE progress SET position = 7")
         said = run("status", "--check")
         assert (said.code, "the read models stand still" in said.err) == (FINDING, True)
         assert "tringledger rebuild" in said.err

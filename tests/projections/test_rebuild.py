@@ -392,7 +392,7 @@ def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_m
     shutil.copy(ledger.path + ".copy", ledger.path)
     with opened(sqlite_url) as ledger:
         assert ledger.head() == 3
-        ahead = r"ledger\.read-1\.db are at position 7, ahead of the log's head 3.*run `tringledger rebuild`"
+        ahead = r"ledger\.db\.read-1\.db are at position 7, ahead of the log's head 3.*run `tringledger rebuild`"
         with pytest.raises(ReadModelsUnfit, match=ahead):
             follow(ledger)
         with pytest.raises(ReadModelsUnfit, match=ahead):
@@ -447,7 +447,7 @@ def test_read_models_that_are_no_database_are_unavailable_by_name(sqlite_ledger:
     for beside in path.parent.glob(path.name + "-*"):
         beside.unlink()
     path.write_bytes(b"somebody's text\n" * 999)
-    with pytest.raises(StoreUnavailable, match=r"ledger\.read-1\.db cannot be used now"):
+    with pytest.raises(StoreUnavailable, match=r"ledger\.db\.read-1\.db cannot be used now"):
         open_current(ledger)
 
 
