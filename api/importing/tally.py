@@ -17,6 +17,8 @@ class Tally:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(PRAGMAS)
         self._connection.execute(TABLE)
+        # One transaction for all: a commit would look at the whole cache each time.
+        self._connection.execute("BEGIN")
 
     def count(self, key: bytes) -> int:
         """Count a key; return how often it has come by now."""
