@@ -105,9 +105,8 @@ class Workers:
                     continue
                 if part.rest:
                     waiting.appendleft((part.rest, 0))
-                _hand_out(
-                    waiting, idle, busy
-                )  # Before the part is taken care of, so that its worker goes on meanwhile.
+                # Before the part is taken care of, so that its worker goes on meanwhile.
+                _hand_out(waiting, idle, busy)
                 yield part
         finally:
             for worker in (*idle, *busy.values()):

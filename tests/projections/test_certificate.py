@@ -65,6 +65,13 @@ def test_it_describes_what_was_swapped_in_with_the_events_that_came_meanwhile(le
     assert differences(found, certified(ledger)) == []
 
 
+def test_the_same_events_give_the_same_digests_and_sums_on_any_store(ledger: Ledger, tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/other.db") as other:
+        record(other, *LOG)
+        ours, theirs = certified(ledger), certified(other)
+    assert (ours.read_models, ours.money) == (theirs.read_models, theirs.money)
+
+
 @pytest.mark.parametrize("amount", ["1.500001", "1.499999"])
 def test_one_amount_that_differs_by_a_millionth_shows(whole_store_url: str, tmp_path: Path, amount: str) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
