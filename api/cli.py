@@ -11,6 +11,7 @@ import click
 
 from api.calling import Unanswered
 from api.commands.certificate import certificate
+from api.commands.copy import copy
 from api.commands.export import export
 from api.commands.forward import forward
 from api.commands.history import history
@@ -32,7 +33,16 @@ from api.rehearsal.books import UnfitBooks
 from api.rehearsal.found import NotVerifiable
 from api.rehearsal.target import WrongTarget
 from api.settings import WrongSetting
-from domain.errors import LedgerError, MissingDriver, NoLedger, SettingsDiffer, StoreUnavailable, UnknownStore
+from domain.errors import (
+    CopyRunning,
+    LedgerError,
+    MissingDriver,
+    NoLedger,
+    NotACopy,
+    SettingsDiffer,
+    StoreUnavailable,
+    UnknownStore,
+)
 from projections.selection import SelectionError
 from projections.store import RebuildRunning
 from projections.whole_file import NotWritten
@@ -60,6 +70,8 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     NotVerifiable: USAGE,
     CannotSkip: USAGE,
     MissingDriver: USAGE,
+    NotACopy: USAGE,
+    CopyRunning: UNAVAILABLE,
 }
 
 
@@ -106,6 +118,7 @@ for command in (
     forward,
     rebuild,
     certificate,
+    copy,
     signature,
     register,
     trigger,

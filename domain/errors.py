@@ -37,3 +37,19 @@ class UnknownShape(LedgerError, MapperDeserialisationError):
 
 class StoreUnavailable(LedgerError):
     """The store cannot take or give anything now: locked, full, unreadable or gone."""
+
+
+class CopyUnderWay(StoreUnavailable):
+    """The store is being filled by a copy that is not complete: who wrote it now would fork the ledger's history."""
+
+
+class NotACopy(LedgerError):
+    """The store that a copy is to fill has something else, which would be lost or mixed."""
+
+
+class CopyRunning(LedgerError):
+    """Another copy fills the store at this moment."""
+
+
+class CopyDiffers(LedgerError):
+    """What a copy has filled differs from what it was to copy; the message names the table and the first key."""

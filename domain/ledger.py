@@ -17,9 +17,10 @@ from eventsourcing.utils import Environment, EnvType
 from domain import correlation, notification, times
 from domain.answers import Answer
 from domain.correlation import Reach
-from domain.errors import LedgerError, NoLedger, SettingsDiffer
+from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable
 from domain.events import Line, Notice, NoticeMapper, decode_notice, line_key
 from domain.log import Log, LogRow, QuarantineEntry, address
+from domain.log.tables import COPYING, check_not_copying
 from domain.recording import SIGNATURE_FITTED, Delivery, Recording, Rules
 from domain.signature import Keyring
 
@@ -101,6 +102,7 @@ class Ledger(Application[UUID]):
 
     def _open(self, *, create: bool) -> dict[str, str]:
         facts = self.store.facts()
+        check_not_copying(facts.get(COPYING))
         self.found_schema = int(facts.get("schema", 0))
         if create and self.found_schema < SCHEMA:
             self.store.create()
@@ -155,6 +157,9 @@ class Ledger(Application[UUID]):
         Raises StoreUnavailable, and then nothing of them was kept.
         """
         with self.store.writing() as log:
+            if (found := log.fact("id")) != self.id:
+                msg = f"the store {self.shown_url} has ledger {found} by now, no longer {self.id}: start again"
+                raise StoreUnavailable(msg)
             fitted = self._signature_fitted or log.fact(SIGNATURE_FITTED) is not None
             rules = Rules(self.correlation, self.terms.reach, self.terms.quarantine_max)
             recording = Recording(log, self.mapper, rules, self._clock(), fitted=fitted)

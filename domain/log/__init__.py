@@ -11,6 +11,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from domain.correlation import Calls, Head
+from domain.log.tables import Filling, Snapshot
 
 
 class LogRow(NamedTuple):
@@ -153,7 +154,10 @@ class Log(Protocol):
     is_remote: bool
 
     def writing(self) -> AbstractContextManager[Writing]:
-        """Begin a transaction that nobody else writes beside, and commit it durably at the end."""
+        """Begin a transaction that nobody else writes beside, and commit it durably at the end.
+
+        Raises CopyUnderWay where a copy is filling the store.
+        """
 
     def create(self) -> None:
         """Make the tables where they are missing."""
@@ -202,6 +206,12 @@ class Log(Protocol):
 
     def quarantined_at(self, position: int) -> QuarantineEntry | None:
         """Return the notice of the quarantine that became the event at a position (from 1 on)."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Look at the whole store as it is at this moment."""
+
+    def filling(self) -> AbstractContextManager[Filling]:
+        """Begin a transaction of a copy, on a store that its mark keeps from being written otherwise."""
 
     def alone(self, purpose: str) -> Alone:
         """Return what tells the one that does a thing for this ledger from all others; a purpose is a word."""

@@ -5,11 +5,12 @@ The driver of PostgreSQL is imported only for such an address: who stays on SQLi
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eventsourcing.persistence import InfrastructureFactory
 
 from domain.errors import MissingDriver, UnknownStore
+from domain.log import Log
 from domain.log.sqlite import SQLiteLogFactory
 
 SQLITE = "sqlite:///"
@@ -60,6 +61,11 @@ def log_factory(url: str) -> InfrastructureFactory[Any]:
         factory: InfrastructureFactory[Any] = _postgres().PostgresLogFactory(url)
         return factory
     return SQLiteLogFactory(sqlite_path(url))
+
+
+def log(url: str) -> Log:
+    """Return the log at an address, whether there is a ledger or not; raises UnknownStore."""
+    return cast("Log", log_factory(url).application_recorder())
 
 
 def _postgres() -> Any:

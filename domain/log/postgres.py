@@ -25,8 +25,10 @@ from eventsourcing.utils import Environment
 from domain.log import LogRow, QuarantineEntry
 from domain.log.postgres_alone import PostgresAlone
 from domain.log.postgres_connections import Connections, check
+from domain.log.postgres_copying import PostgresFilling, PostgresSnapshot
 from domain.log.postgres_schema import SCHEMA, create
 from domain.log.postgres_writing import PostgresWriting
+from domain.log.tables import COPYING, check_not_copying
 
 __all__ = ["PostgresLog", "PostgresLogFactory", "check"]
 
@@ -52,12 +54,23 @@ class PostgresLog(ApplicationRecorder):
         with self._connections.borrowed() as connection:
             try:
                 writing = PostgresWriting(connection)
+                check_not_copying(writing.fact(COPYING))
                 yield writing
                 writing.commit()
             except BaseException:
                 with suppress(psycopg.Error):
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresSnapshot]:  # noqa: D102
+        with self._connections.borrowed() as connection, connection.transaction():
+            yield PostgresSnapshot(connection)
+
+    @contextmanager
+    def filling(self) -> Iterator[PostgresFilling]:  # noqa: D102
+        with self._connections.borrowed() as connection, connection.transaction():
+            yield PostgresFilling(connection)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""

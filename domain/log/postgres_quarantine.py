@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.log import Prospect, QuarantineEntry
 from domain.log.postgres_schema import SCHEMA
+from domain.log.tables import LAST_NUMBER
 
 _QUARANTINE = f"{SCHEMA}.quarantine"
 KNOWN = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b)"
@@ -27,7 +28,6 @@ JUDGE = f"UPDATE {_QUARANTINE} SET authentic = true, reason = %s WHERE id = %s"
 SETTLE = f"UPDATE {_QUARANTINE} SET position = %s WHERE id = %s"
 
 # A number is never given twice, even where its notice is gone; a sequence would leave gaps behind what fails.
-LAST_NUMBER = "quarantine_last"
 LAST = (
     f"SELECT greatest((SELECT max(id) FROM {_QUARANTINE}),"
     f" (SELECT value::bigint FROM {SCHEMA}.ledger WHERE name = '{LAST_NUMBER}'), 0)"

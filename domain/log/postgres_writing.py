@@ -15,13 +15,15 @@ from domain.errors import StoreUnavailable
 from domain.events import decode_notice
 from domain.log import Prospect, QuarantineEntry
 from domain.log.postgres_lines import PUT, Line, Lines
-from domain.log.postgres_quarantine import LAST_NUMBER, Quarantine
+from domain.log.postgres_quarantine import Quarantine
 from domain.log.postgres_schema import CHANNEL, SCHEMA
+from domain.log.tables import COPYING, LAST_NUMBER
 
 # The lock comes first: what is read after it is what all others have left. Readers do not mind it.
 BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on;"
     f" LOCK TABLE {SCHEMA}.stored_events IN EXCLUSIVE MODE;"
+    f" SELECT name, value FROM {SCHEMA}.ledger WHERE name IN ('id', '{COPYING}');"
     f" SELECT position, state FROM {SCHEMA}.stored_events ORDER BY position DESC LIMIT 1"
 )
 POSITIONS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b)"
@@ -58,7 +60,7 @@ class PostgresWriting:
         self._versions: dict[UUID, int] = {}
         self._nonces: dict[str, dict[bytes, int]] = {}
         self._nonces_claimed: Rows = []
-        self._facts: dict[str, str | None] = {}
+        self._facts: dict[str, str | None] = {"id": None, COPYING: None}
         self._lines = Lines(self._ask)
         self._quarantine = Quarantine(self._ask_after_all_queued, self._queue)
         self.position = self.recorded_at = 0
@@ -67,9 +69,9 @@ class PostgresWriting:
 
     def _begin(self) -> Rows:
         cursor = self._connection.execute(BEGIN, prepare=False)
-        while cursor.nextset():
-            pass
-        return cursor.fetchall()
+        found = [cursor.fetchall() for _ in iter(cursor.nextset, None) if cursor.description]
+        self._facts.update(found[0])
+        return found[1]
 
     def _ask(self, query: str, parameters: Sequence[Any]) -> Rows:
         return self._connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()

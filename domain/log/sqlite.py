@@ -27,7 +27,9 @@ from eventsourcing.sqlite import (
 from domain.errors import StoreUnavailable
 from domain.log import LogRow, QuarantineEntry
 from domain.log.sqlite_alone import SQLiteAlone
-from domain.log.sqlite_writing import SQLiteWriting
+from domain.log.sqlite_copying import SQLiteFilling, SQLiteSnapshot
+from domain.log.sqlite_writing import LAST_EVENT, SQLiteWriting
+from domain.log.tables import COPYING, check_not_copying
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
@@ -142,13 +144,19 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     @contextmanager
     def writing(self) -> Iterator[SQLiteWriting]:  # noqa: D102
+        with self._transaction() as cursor:
+            writing = SQLiteWriting(cursor)
+            check_not_copying(writing.fact(COPYING))
+            yield writing
+            writing.flush()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
         with _mapped(self._path), self.datastore.get_connection(commit=True) as connection:
             cursor = connection.cursor().sqlite_cursor
             try:
                 cursor.execute("BEGIN IMMEDIATE")
-                writing = SQLiteWriting(cursor)
-                yield writing
-                writing.flush()
+                yield cursor
                 self._pool.check_in_place()
                 cursor.execute("COMMIT")
             except BaseException:
@@ -158,6 +166,22 @@ class SQLiteLog(SQLiteApplicationRecorder):
                 raise
             finally:
                 cursor.close()
+
+    @contextmanager
+    def filling(self) -> Iterator[SQLiteFilling]:  # noqa: D102
+        with self._transaction() as cursor:
+            yield SQLiteFilling(cursor)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLiteSnapshot]:  # noqa: D102
+        with self._reading() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                cursor.execute(LAST_EVENT)  # The moment is that of the first look.
+                yield SQLiteSnapshot(cursor.connection)
+            finally:
+                with suppress(sqlite3.Error):
+                    cursor.connection.rollback()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""

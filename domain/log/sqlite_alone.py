@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from domain.errors import StoreUnavailable
+
 
 class SQLiteAlone:
     """See Alone for what each method does."""
@@ -21,11 +23,14 @@ class SQLiteAlone:
 
     def _lock(self) -> bool:
         with ExitStack() as opened:
-            lock = opened.enter_context(self._path.open("ab"))
             try:
+                lock = opened.enter_context(self._path.open("ab"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
+            except OSError as error:
+                msg = f"{self._path} cannot be locked: {error.strerror}"
+                raise StoreUnavailable(msg) from error
             opened.pop_all()
             self._locked = lock
             return True

@@ -1,0 +1,87 @@
+"""Two tables side by side, row by row in the order of their keys: what to write so that one equals the other, and whether it does.
+
+Never more than a few rows of either are in memory.
+"""
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from itertools import islice, zip_longest
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from domain.log.tables import Row, Table
+
+ROWS_AT_ONCE = 1000
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+_T = TypeVar("_T")
+
+
+class Change(NamedTuple):
+    """A row to take away, or one to put, or one to put in another's place."""
+
+    gone: Row | None
+    row: Row | None
+
+
+class Comparison(NamedTuple):
+    """What a comparison found: how many rows the first table has, its digest, and the first key at which they differ.
+
+    A digest is the SHA-256, in hexadecimal digits, of all rows in the order of their keys, each as a line of JSON, bytes in
+    base64.
+    """
+
+    rows: int
+    digest: str
+    differs_at: Row | None
+
+
+def chunks(items: Iterable[_T], size: int = ROWS_AT_ONCE) -> Iterator[list[_T]]:
+    """Return items in lists of a size, the last perhaps shorter."""
+    iterator = iter(items)
+    return iter(lambda: list(islice(iterator, size)), [])
+
+
+def changes(table: Table, wanted: Iterable[Row], there: Iterator[Row]) -> Iterator[Change]:
+    """Return what makes one table, which is there, equal to another, which is wanted."""
+    found = next(there, None)
+    for row in wanted:
+        while found is not None and table.key_of(found) < table.key_of(row):
+            yield Change(found, None)
+            found = next(there, None)
+        if found is None or table.key_of(row) < table.key_of(found):
+            yield Change(None, row)
+            continue
+        if found != row:
+            yield Change(found, row)
+        found = next(there, None)
+    while found is not None:
+        yield Change(found, None)
+        found = next(there, None)
+
+
+def compare(table: Table, first: Iterable[Row], second: Iterable[Row]) -> Comparison:
+    """Compare two tables, each by its own digest."""
+    digests = sha256(), sha256()
+    count, differs_at = 0, None
+    nothing: list[Row] = []
+    for ours, theirs in zip_longest(chunks(first), chunks(second), fillvalue=nothing):
+        count += len(ours)
+        for hashed, rows in zip(digests, (ours, theirs), strict=True):
+            hashed.update(_encode_lines(rows))
+        if differs_at is None and ours != theirs:
+            pairs = zip_longest(ours, theirs)
+            differing = next(pair for pair in pairs if pair[0] != pair[1])
+            differs_at = min(table.key_of(row) for row in differing if row is not None)
+    one, other = (hashed.hexdigest() for hashed in digests)
+    assert (one == other) == (differs_at is None)
+    return Comparison(count, one, differs_at)
+
+
+def digest(rows: Iterable[Row]) -> str:
+    """Return a table's digest, as a comparison does."""
+    hashed = sha256()
+    for chunk in chunks(rows):
+        hashed.update(_encode_lines(chunk))
+    return hashed.hexdigest()

@@ -1,0 +1,79 @@
+"""A log's tables as a copy sees them: alike on every store, row for row, so that one store can be filled from another."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from domain.errors import CopyUnderWay
+
+Row = tuple[Any, ...]
+
+
+class Table(NamedTuple):
+    """A table: how many columns it has, in the same order on every store, and its key.
+
+    The key's columns are the first ones, named alike on every store. ``grows``: its rows are never changed or deleted.
+    """
+
+    name: str
+    columns: int
+    key: tuple[str, ...]
+    grows: bool
+
+    def key_of(self, row: Row) -> Row:
+        """Return the key of a row."""
+        return row[: len(self.key)]
+
+
+EVENTS = Table("stored_events", 5, ("position",), grows=True)
+DELIVERY_KEYS = Table("delivery_keys", 2, ("delivery_key",), grows=True)
+NONCES = Table("nonces", 3, ("nonce", "content"), grows=True)
+LINE_CALLS = Table("line_calls", 10, ("line", "ordinal"), grows=False)
+QUARANTINE = Table("quarantine", 10, ("id",), grows=False)
+TABLES = (EVENTS, DELIVERY_KEYS, NONCES, LINE_CALLS, QUARANTINE)
+
+# The fact that says that a store is being filled, so that nobody else may write it.
+COPYING = "copying"
+# The fact that says which number the quarantine gave last, even where that notice is gone. SQLite keeps it elsewhere.
+LAST_NUMBER = "quarantine_last"
+
+
+def check_not_copying(mark: str | None) -> None:
+    """Raise CopyUnderWay where a store's mark says that it is being filled."""
+    if mark is not None:
+        origin = msgspec.json.decode(mark)["origin"]
+        msg = (
+            f"this store is a copy of {origin} that is not complete: run `tringledger copy` again until it says that the"
+            " copy is complete"
+        )
+        raise CopyUnderWay(msg)
+
+
+class Snapshot(Protocol):
+    """A store as it was at one moment, however long that is looked at; nobody waits meanwhile."""
+
+    def facts(self) -> Mapping[str, str]:
+        """Return the ledger's own facts, LAST_NUMBER among them on every store."""
+
+    def count(self, table: Table) -> int:
+        """Return how many rows a table has."""
+
+    def rows(self, table: Table) -> Iterator[Row]:
+        """Return a table's rows in the order of their keys: texts by code points, bytes by value."""
+
+
+class Filling(Protocol):
+    """One transaction of a copy on the store that it fills: all of it is kept durably, or nothing."""
+
+    def note(self, name: str, value: str) -> None:
+        """Write one of the ledger's own facts."""
+
+    def forget(self, name: str) -> None:
+        """Delete one of the ledger's own facts."""
+
+    def remove(self, table: Table, keys: Iterable[Row]) -> None:
+        """Delete the rows with these keys."""
+
+    def put(self, table: Table, rows: Iterable[Row]) -> None:
+        """Add rows."""
