@@ -1,4 +1,4 @@
-"""What the README says is so: its commands run and print what it shows, its code runs, its tables are complete.
+"""What the README and docs say is so: their commands run and print what they show, code runs, tables are complete.
 
 A document that nothing runs is wrong within a month.
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from doctest import ELLIPSIS, OutputChecker
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -25,22 +25,26 @@ from api import cli
 from api.problems import TITLES
 from api.settings import SETTINGS
 from domain import call, events
+from domain.log import address
 from tests.ports import free_port
+from tests.postgres import Postgres
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+POSTGRESQL = (ROOT / "docs" / "postgresql.md").read_text()
 BIN = Path(sys.executable).parent
+SERVER = "postgresql://ledger:PASSWORD@db.example.com"
 PORT_IN_README = "8000"
 START_SECONDS_MAX = 20
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
 
 
-def commands() -> Iterator[tuple[str, str]]:
-    """Return the commands of the tour, each with the output that the README shows below it."""
-    for block in blocks("console"):
+def commands(document: str) -> Iterator[tuple[str, str]]:
+    """Return the commands of a document, each with the output that it shows below."""
+    for block in blocks(document, "console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             yield command, output
@@ -79,6 +83,9 @@ class Shell:
             name, _, value = command.removeprefix("export ").partition("=")
             self.environment[name] = value
             return ""
+        if command.startswith("unset "):
+            del self.environment[command.removeprefix("unset ")]
+            return ""
         if command.startswith("curl "):
             return fetched(shlex.split(command)[-1])
         done = subprocess.run(
@@ -103,12 +110,10 @@ class Shell:
 
     def _wait_until_healthy(self) -> None:
         for _ in range(START_SECONDS_MAX * 10):
-            with suppress(OSError, HTTPException):
-                connection = HTTPConnection("127.0.0.1", self.port, timeout=1)
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=1)
+            with suppress(OSError, HTTPException), closing(connection):
                 connection.request("GET", "/health")
-                answer = connection.getresponse().read()
-                connection.close()
-                if b'"lag":0' in answer:
+                if b'"lag":0' in connection.getresponse().read():
                     return
             time.sleep(0.1)
         pytest.fail("the service of the README did not come up")
@@ -130,15 +135,28 @@ def shell(folder: Path) -> Iterator[Shell]:
         opened.stop()
 
 
+def follow(user: Shell, document: str) -> None:
+    """Type a document's commands; each must print what the document shows."""
+    for command, shown in commands(document):
+        if command.endswith("&"):
+            user.start(command, shown)
+            continue
+        printed = user.run(command)
+        assert agrees(shown, printed), f"$ {command}\nshown:\n{shown}\nprinted:\n{printed}"
+
+
+def test_the_page_on_postgresql_shows_what_its_commands_print(tmp_path: Path, postgres: Postgres) -> None:
+    with postgres.database() as first, postgres.database() as second, shell(tmp_path) as user:
+        at_hand = POSTGRESQL
+        for shown, url in ((f"{SERVER}/tringledger", first), (f"{SERVER}/moved", second)):
+            at_hand = at_hand.replace(shown, url).replace(address.shown(shown), address.shown(url))
+        follow(user, at_hand)
+
+
 def test_the_tour_prints_what_the_readme_shows_and_the_notebook_code_runs_after_it(tmp_path: Path) -> None:
     with shell(tmp_path) as user:
-        for command, shown in commands():
-            if command.endswith("&"):
-                user.start(command, shown)
-                continue
-            printed = user.run(command)
-            assert agrees(shown, printed), f"$ {command}\nshown:\n{shown}\nprinted:\n{printed}"
-        for code in blocks("python"):
+        follow(user, README)
+        for code in blocks(README, "python"):
             (tmp_path / "code.py").write_text(code)
             printed = user.run("python -W error code.py || echo FAILED")
             assert "FAILED" not in printed, printed
