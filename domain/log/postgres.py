@@ -27,7 +27,7 @@ from domain.log.postgres_alone import PostgresAlone
 from domain.log.postgres_connections import Connections, check
 from domain.log.postgres_copying import PostgresFilling, PostgresSnapshot
 from domain.log.postgres_schema import SCHEMA, create
-from domain.log.postgres_writing import PostgresWriting
+from domain.log.postgres_writing import POSITIONS, PostgresWriting
 from domain.log.tables import COPYING, check_not_copying
 
 __all__ = ["PostgresLog", "PostgresLogFactory", "check"]
@@ -135,11 +135,10 @@ class PostgresLog(ApplicationRecorder):
         return ordinal
 
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
-        query = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b)"
-        return dict(self._rows(query, (list(delivery_keys),)))
+        return dict(self._rows(POSITIONS, (list(delivery_keys),)))
 
     def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
-        query = f"SELECT delivery_key FROM {SCHEMA}.quarantine WHERE delivery_key = ANY(%b)"
+        query = f"SELECT delivery_key FROM {SCHEMA}.quarantine WHERE delivery_key = ANY(%b::bytea[])"
         return {row[0] for row in self._rows(query, (list(delivery_keys),))}
 
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102

@@ -12,7 +12,7 @@ from domain.log.postgres_schema import SCHEMA
 from domain.log.tables import LAST_NUMBER
 
 _QUARANTINE = f"{SCHEMA}.quarantine"
-KNOWN = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b)"
+KNOWN = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b::bytea[])"
 COUNT = f"SELECT count(*) FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
 # A wrong signature never hides that the notice was once found authentic.
 COUNT_AGAIN = (

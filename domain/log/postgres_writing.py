@@ -26,7 +26,7 @@ BEGIN = (
     f" SELECT name, value FROM {SCHEMA}.ledger WHERE name IN ('id', '{COPYING}');"
     f" SELECT position, state FROM {SCHEMA}.stored_events ORDER BY position DESC LIMIT 1"
 )
-POSITIONS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b)"
+POSITIONS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b::bytea[])"
 LAST_VERSIONS = (
     f"SELECT w.stream, coalesce((SELECT max(version) FROM {SCHEMA}.stored_events e WHERE e.stream = w.stream), 0)"
     " FROM unnest(%b::text[]) AS w(stream)"

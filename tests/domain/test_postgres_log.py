@@ -170,6 +170,16 @@ def test_no_line_is_walked_and_no_table_scanned(database: str) -> None:
             assert "Index" in plan
 
 
+def test_delivery_keys_are_looked_up_many_at_once(ledger: Ledger) -> None:
+    record(ledger, cdr(1), cdr(2, srccharge="x"))
+    keys = [
+        ledger.inspect(signed(notice.pairs), 1).notification.key for notice in (cdr(1), cdr(2, srccharge="x"), cdr(3))
+    ]
+    assert ledger.store.positions(keys) == {keys[0]: 1}  # type: ignore[attr-defined]
+    assert ledger.store.aside(keys) == {keys[1]}  # type: ignore[attr-defined]
+    assert (ledger.store.positions([]), ledger.store.aside([])) == ({}, set())  # type: ignore[attr-defined]
+
+
 # What an address may be, and what is shown of it
 
 
