@@ -73,6 +73,8 @@ class PostgresWriting:
         self._facts.update(found[0])
         return found[1]
 
+    # One by one, not in libpq's pipeline: after that the server no longer times how long the transaction is idle, so that
+    # a host that stops in the middle would keep the lock for good.
     def _ask(self, query: str, parameters: Sequence[Any]) -> Rows:
         return self._connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
 
