@@ -19,7 +19,7 @@ settings.register_profile("ci", max_examples=100, deadline=None, suppress_health
 settings.load_profile("ci" if "CI" in os.environ else "dev")
 
 STORES = ("sqlite", "postgres")
-STORES_OF_READ_MODELS = STORES
+STORES_OF_READ_MODELS = ("sqlite",)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
     return new_store(request.param, request)
 
 
-@pytest.fixture(params=STORES_OF_READ_MODELS)
+@pytest.fixture(params=STORES)
 def whole_store_url(request: pytest.FixtureRequest) -> str:
     """Return the address of a store that does not exist yet, of each kind that has read models too."""
     return new_store(request.param, request)
