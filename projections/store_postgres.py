@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, NullPool
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from domain.errors import StoreUnavailable
 from projections.postgres import CREATING, ONLY_ONE, OPEN, REBUILDING, WRITING, engine, locked, mapped
@@ -107,10 +107,12 @@ class PostgresGenerations:
     def remove_before(self, generation: int) -> None:  # noqa: D102
         with mapped("the database of the read models"), self._engine.connect() as connection:
             for earlier in _generations(connection):
-                # Whoever looks into a schema by hand knows nothing of our locks: then it is left for another time.
+                # Whoever has it open, or looks into it by hand, is not waited for: it is left for another time. But who
+                # has just closed it may hold his lock a moment longer.
                 with suppress(OperationalError), connection.begin():
-                    connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
-                    if earlier < generation and locked(connection, f"xact_lock({OPEN}, {earlier})"):
+                    if earlier < generation:
+                        connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
+                        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {earlier})")
                         _drop(connection, earlier)
 
     def turn(self) -> Turn:  # noqa: D102
@@ -123,7 +125,12 @@ class PostgresGenerations:
         with connection:
             if not locked(connection, f"lock({ONLY_ONE}, {REBUILDING})"):
                 raise RebuildRunning("another rebuild is running on this database")
-            yield
+            try:
+                yield
+            finally:
+                # The next one may come before the server has noticed that this connection is gone.
+                with suppress(DBAPIError):
+                    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({ONLY_ONE}, {REBUILDING})")
 
 
 def _drop(connection: Connection, generation: int) -> None:
