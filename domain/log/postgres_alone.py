@@ -59,6 +59,8 @@ class PostgresAlone:
 
     def close(self) -> None:  # noqa: D102
         if self._connection:
+            # Closing alone is over before the server has noticed, and gives the lock free.
             with suppress(psycopg.Error):
-                self._connection.close()
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
+            self._connection.close()
         self._connection, self._is_ours = None, False
