@@ -39,8 +39,9 @@ class Problem(msgspec.Struct, frozen=True):
     expected: str
 
     def __str__(self) -> str:
-        """Return the problem as one sentence."""
-        return f"{self.name}={self.value!r}: expected {self.expected}"
+        """Return the problem as one sentence, without U+0000, which not every store takes in a text."""
+        name = self.name.replace("\0", "\\x00")
+        return f"{name}={self.value!r}: expected {self.expected}"
 
 
 def shown(text: str) -> str:

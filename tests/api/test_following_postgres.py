@@ -119,7 +119,7 @@ def agrees(ledger: Ledger, calls: int) -> bool:
     """Whether the read models are those of the log, as the followers left them: no row doubled, none lost."""
     report = check(ledger, catch_up_first=False)
     (bill,) = tables(ledger)["billing"]
-    assert report == ([], 0, ledger.head())
+    assert report[:3] == ([], 0, ledger.head())
     return bill[2] == calls and bill[6] == calls * 1_250_000
 
 

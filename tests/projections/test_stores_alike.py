@@ -101,7 +101,7 @@ def log(ledger: Ledger) -> list[LogRow]:
 @given(data=st.data())
 def test_any_log_is_shown_the_same_however_the_read_models_came_to_be(data: st.DataObject, postgres: Postgres) -> None:
     chosen = data.draw(rules)
-    heard = [delivery for delivery in data.draw(traffic(chosen.formula)) if b"%00" not in delivery[1]]
+    heard = data.draw(traffic(chosen.formula))
     sizes = data.draw(st.lists(st.integers(1, 30), min_size=1, max_size=4))
     with fresh(chosen) as (ours, store), fresh_postgres(postgres, chosen) as theirs:
         with closing(open_current(theirs)) as followed:
@@ -115,7 +115,7 @@ def test_any_log_is_shown_the_same_however_the_read_models_came_to_be(data: st.D
         expected = tables(ours)
         assert log(theirs) == log(ours)
         assert tables(theirs) == expected
-        assert check(theirs) == rebuild(theirs) == ([], 0, theirs.head())
+        assert check(theirs)[:3] == rebuild(theirs)[:3] == ([], 0, theirs.head())
         assert tables(theirs) == expected
         same = zip(flat(tables(theirs)), flat(expected), strict=True)
         assert all(type(one) is type(other) for one, other in same)
