@@ -169,14 +169,19 @@ class TestGoingOnThere:
             record(store, signed(notice(5000), "a wrong key"))
             assert dump(store)["quarantine"][-1][0] == given_last + 1
 
+    @pytest.mark.parametrize("kinds", [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite")])
     def test_what_was_written_meanwhile_is_said_and_fetched_by_the_next(
-        self, source: str, target: str, tmp_path: Path
+        self, source: str, kinds: tuple[str, str], request: pytest.FixtureRequest, tmp_path: Path
     ) -> None:
+        origin, target = source, new_store(kinds[1], request)
+        if kinds[0] == "postgres":
+            origin = request.getfixturevalue("database")
+            copied(source, origin)
         queries = [signed(notice(number, tag="meanwhile")) for number in range(6000)]
         replies: Replies = {}
-        with serving(tmp_path, "--store", source) as server:
+        with serving(tmp_path, "--store", origin) as server:
             process = subprocess.Popen(
-                [sys.executable, "-c", SLOWLY, "copy", source, target], stderr=subprocess.PIPE, text=True
+                [sys.executable, "-c", SLOWLY, "copy", origin, target], stderr=subprocess.PIPE, text=True
             )
             sent = 0
             while process.poll() is None and sent < len(queries):
@@ -185,13 +190,13 @@ class TestGoingOnThere:
             _, said = process.communicate(timeout=SECONDS_MAX)
         assert {reply.status for reply in replies.values()} == {200}
         assert (process.returncode, "meanwhile FROM has got" in said) == (DONE, True), said
-        part, whole = dump(target), dump(source)
+        part, whole = dump(target), dump(origin)
         assert part["stored_events"] == whole["stored_events"][: len(part["stored_events"])]
         assert len(part["stored_events"]) == len(part["delivery_keys"]) < len(whole["stored_events"])
         with Ledger(target) as ledger:
             assert ledger.head() == len(part["stored_events"])
-        assert "meanwhile" not in copied(source, target).err
-        assert dump(target) == dump(source)
+        assert "meanwhile" not in copied(origin, target).err
+        assert dump(target) == dump(origin)
 
 
 def kill_midway(origin: str, to: str, random: Random) -> bool:
