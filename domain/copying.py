@@ -85,9 +85,8 @@ class _Copying:
         with self._target.filling() as filling:
             facts = copy_marks.check(self._source, self._target, self._shown)
             if facts.get("id", self._source.id) != self._source.id:
-                filling.note(
-                    READ_MODELS, str(int(facts.get(READ_MODELS, "1")) + 1)
-                )  # Those there are another ledger's.
+                # What read models there are, are another ledger's.
+                filling.note(READ_MODELS, str(int(facts.get(READ_MODELS, "1")) + 1))
             filling.note(COPYING, copy_marks.under_way(self._source, now))
 
     def _fill(self, then: Snapshot) -> None:

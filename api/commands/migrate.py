@@ -13,9 +13,10 @@ from domain.ledger import SCHEMA, Ledger
 def migrate(store: str | None) -> None:
     """Create the ledger where there is none, or bring the schema of an older one up to date.
 
-    In PostgreSQL nothing else creates tables: run it once, and after each new version, with a role that may. The
-    ledger's correlation and time zone are written into it when it is created: TRINGLEDGER_CORRELATION and
-    TRINGLEDGER_TIMEZONE must be right at that moment. Running it again changes nothing, and several at once are safe.
+    In PostgreSQL nothing creates tables but this, and `copy` into an empty database: run it once, and after each new
+    version, with a role that may. The ledger's correlation and time zone are written into it when it is created:
+    TRINGLEDGER_CORRELATION and TRINGLEDGER_TIMEZONE must be right at that moment. Running it again changes nothing,
+    and several at once are safe.
 
     \b
     Example:

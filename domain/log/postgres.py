@@ -34,6 +34,8 @@ __all__ = ["PostgresLog", "PostgresLogFactory", "check"]
 
 EVENT = "position, stream, version, topic, state"
 ROWS_AT_ONCE = 1000
+# A table with no index in the order wanted is sorted as a whole before its first row comes.
+SORTING_SECONDS_MAX = 3600
 
 
 class PostgresLog(ApplicationRecorder):
@@ -64,7 +66,7 @@ class PostgresLog(ApplicationRecorder):
 
     @contextmanager
     def snapshot(self) -> Iterator[PostgresSnapshot]:  # noqa: D102
-        with self._connections.borrowed() as connection, connection.transaction():
+        with self._connections.borrowed(SORTING_SECONDS_MAX) as connection, connection.transaction():
             yield PostgresSnapshot(connection)
 
     @contextmanager

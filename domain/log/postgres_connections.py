@@ -71,15 +71,18 @@ def check(url: str) -> None:
 class _Connection(Connection[tuple[Any, ...]]):
     """A connection that does not wait for ever, not even for a server that is frozen while its network answers."""
 
+    answer_seconds_max: int | None = None
+
     def wait(self, gen: PQGen[_T], *given: Any, **named: Any) -> _T:
         """Run one exchange with the server; hang up where it takes too long."""
         if given or named:
             return super().wait(gen, *given, **named)
+        seconds_max = self.answer_seconds_max or ANSWER_SECONDS_MAX
         try:
-            return super().wait(gen, timeout=ANSWER_SECONDS_MAX)
+            return super().wait(gen, timeout=seconds_max)
         except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - its documented name
             self.pgconn.finish()
-            msg = f"the server has not answered for {ANSWER_SECONDS_MAX} s"
+            msg = f"the server has not answered for {seconds_max} s"
             raise psycopg.OperationalError(msg) from error
 
 
@@ -89,22 +92,23 @@ class Connections:
     def __init__(self, url: str) -> None:
         """Take the address; nothing is connected before somebody asks."""
         self._url = url
-        self._idle: deque[Connection[Any]] = deque()
+        self._idle: deque[_Connection] = deque()
 
     @contextmanager
-    def borrowed(self) -> Iterator[Connection[Any]]:
+    def borrowed(self, answer_seconds_max: int | None = None) -> Iterator[Connection[Any]]:
         """Lend a connection, in autocommit mode and in no transaction; raises StoreUnavailable.
 
-        It comes back in that state, or is given up.
+        It comes back in that state, or is given up. ``answer_seconds_max`` is for what takes longer than usual.
         """
         with self.mapped():
             connection = self._take()
+            connection.answer_seconds_max = answer_seconds_max
             try:
                 yield connection
             finally:
                 self._take_back(connection)
 
-    def _take(self) -> Connection[Any]:
+    def _take(self) -> _Connection:
         with suppress(IndexError):
             while True:
                 connection = self._idle.pop()
@@ -113,13 +117,13 @@ class Connections:
                 connection.close()
         return self.connect()
 
-    def _take_back(self, connection: Connection[Any]) -> None:
+    def _take_back(self, connection: _Connection) -> None:
         if connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             self._idle.append(connection)
         else:
             connection.close()
 
-    def connect(self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}) -> Connection[Any]:
+    def connect(self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}) -> _Connection:
         """Return a connection that is not shared, in autocommit mode; what goes wrong is for ``mapped``.
 
         ``network`` stands back behind what the address says, ``session`` goes before what is usual here.

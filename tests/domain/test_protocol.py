@@ -4,7 +4,8 @@ import inspect
 
 import pytest
 
-from domain.log import Log, Writing
+from domain.errors import StoreUnavailable
+from domain.log import Log, Writing, postgres_connections
 from domain.log.postgres import PostgresLog
 from domain.log.postgres_writing import PostgresWriting
 from domain.log.sqlite import SQLiteLog
@@ -43,3 +44,15 @@ def test_a_notice_that_was_mended_is_found_by_the_position_of_its_event(store_ur
         found = ledger.store.quarantined_at(1)
         assert found == waiting._replace(position=1)
         assert ledger.store.quarantined_at(2) is None
+
+
+def test_a_look_at_a_whole_store_may_wait_for_its_first_row_longer_than_a_callback(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_connections, "ANSWER_SECONDS_MAX", 1)
+    with opened(database) as ledger:
+        with ledger.store.snapshot() as snapshot:
+            connection = snapshot._connection  # type: ignore[attr-defined]
+            assert connection.execute("SELECT pg_sleep(1.5)").fetchone()
+        with pytest.raises(StoreUnavailable, match="has not answered for 1 s"), ledger.store.writing() as writing:
+            writing._ask("SELECT pg_sleep(1.5)", ())  # type: ignore[attr-defined]
