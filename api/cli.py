@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a finding, 2 usage, 3 the store (or the output, or another
 import errno
 import signal
 import sys
+from typing import Any
 
 import click
 
@@ -78,6 +79,15 @@ EXIT_CODES: dict[type[LedgerError], int] = {
 class _Group(click.Group):
     """Maps the ledger's refusals to a line on stderr and an exit code, for every subcommand alike."""
 
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().main(*arguments, **named)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            click.echo(f"tringledger: the output cannot be written: {error.strerror}", err=True)
+            sys.exit(UNAVAILABLE)
+
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
@@ -88,11 +98,6 @@ class _Group(click.Group):
             click.echo(f"tringledger: {error}", err=True)
             code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FINDING)
             context.exit(code)
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            click.echo(f"tringledger: the output cannot be written: {error.strerror}", err=True)
-            context.exit(UNAVAILABLE)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -101,7 +106,8 @@ def main() -> None:
     """Take TringMe's call notifications, never lose or double one, and tell what calls cost.
 
     The settings come from the environment; the README lists them. Data goes to stdout, everything else to stderr.
-    Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store (or the output, or another service) is unavailable.
+    Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store (or the output, or another service) is unavailable,
+    130 ended by Ctrl-C.
     """
     # A command that is told to end cleans up behind it, as on Ctrl-C. The service has its own way.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))

@@ -37,11 +37,11 @@ class ReadModels(msgspec.Struct):
 class Forwarding(msgspec.Struct):
     """How far the log was forwarded to the handler at ``to``, and what then stopped that (``failure``).
 
-    ``position`` is None as long as no service has begun; ``lag`` is in events; ``skipped`` tells how often an operator
+    ``to`` is None where the setting is not there for whoever asks. ``position`` is None as long as no service has begun; ``lag`` is in events; ``skipped`` tells how often an operator
     passed something over.
     """
 
-    to: str
+    to: str | None
     position: int | None
     lag: int
     lag_seconds: int
@@ -97,7 +97,7 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, fo
         broken_values=broken_values,
         waiting=waiting,
         tags_without_openings=tags,
-        forwarding=_forwarding(ledger, forward_url, now) if forward_url else None,
+        forwarding=_forwarding(ledger, forward_url, now),
         rebuilt=certificate.last_of(ledger),
     )
 
@@ -112,11 +112,13 @@ def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadM
     return ReadModels(position, lag, lag, seconds)
 
 
-def _forwarding(ledger: Ledger, url: str, now: int) -> Forwarding:
+def _forwarding(ledger: Ledger, url: str | None, now: int) -> Forwarding | None:
     kept, skipped = forwarder.find(ledger), len(forwarder.skips(ledger))
+    if not (kept or url):
+        return None
     lag, seconds = ledger.lag(kept.position, now) if kept else (0, 0)
     position, failure = (kept.position, kept.failure) if kept else (None, "")
-    return Forwarding(forwarder.masked(url), position, lag, seconds, failure, skipped)
+    return Forwarding(forwarder.masked(url) if url else None, position, lag, seconds, failure, skipped)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -138,7 +140,8 @@ def findings(status: Status, limits: Limits, ledger: Ledger, now: int) -> list[s
         behind = f"{models.found_lag} events and {models.found_lag_seconds} s"
         found.append(f"the read models were {behind} behind: the limit is {limits.lag_seconds} s")
     forwarding = status.forwarding
-    if forwarding and forwarding.lag_seconds > limits.lag_seconds:
+    # Without the setting nobody may forward any more, on purpose; but what failed last waits for somebody.
+    if forwarding and (forwarding.to or forwarding.failure) and forwarding.lag_seconds > limits.lag_seconds:
         behind = f"{forwarding.lag} events and {forwarding.lag_seconds} s behind: the limit is {limits.lag_seconds} s"
         found.append(f"forwarding is {behind}" + (f" ({forwarding.failure})" if forwarding.failure else ""))
     if limits.silent_hours is not None and not _called_since(ledger, now - limits.silent_hours * 3600 * times.SECOND):

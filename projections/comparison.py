@@ -4,7 +4,8 @@ They are compared many rows at a time, as they mostly agree, and one by one from
 are sealed on the way: a certificate costs no walk of its own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from itertools import chain, zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -51,10 +52,12 @@ def compare(live: Connection, fresh: Connection) -> Findings:
     found = 0
     seals = {model: Seal(table) for model, table in READ_MODELS.items()}
     for model, table in READ_MODELS.items():
-        for difference in _differences(model, table, _chunks(table, live), seals[model].sealing(_chunks(table, fresh))):
-            found += 1
-            if found <= DIFFERENCES_SHOWN_MAX:
-                shown.append(difference)
+        # Closed here, however this ends: a walk that outlives its connection complains.
+        with closing(_chunks(table, live)) as ours, closing(_chunks(table, fresh)) as theirs:
+            for difference in _differences(model, table, ours, seals[model].sealing(theirs)):
+                found += 1
+                if found <= DIFFERENCES_SHOWN_MAX:
+                    shown.append(difference)
     return Findings(shown, found, seals)
 
 
@@ -62,8 +65,9 @@ def seal(fresh: Connection) -> dict[str, Seal]:
     """Seal all read models, where there is nothing to compare them with."""
     seals = {model: Seal(table) for model, table in READ_MODELS.items()}
     for model, table in READ_MODELS.items():
-        for _ in seals[model].sealing(_chunks(table, fresh)):
-            pass
+        with closing(_chunks(table, fresh)) as rows:
+            for _ in seals[model].sealing(rows):
+                pass
     return seals
 
 
@@ -98,7 +102,7 @@ def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> I
             yield Difference(model, name, str(column.name), was, is_now, kind(column))
 
 
-def _chunks(table: Table, connection: Connection) -> Iterator[Rows]:
+def _chunks(table: Table, connection: Connection) -> Generator[Rows]:
     """Yield a table's rows in the order of its key, many at a time."""
     statement = select(table).order_by(*table.primary_key).execution_options(yield_per=ROWS_AT_ONCE)
     with connection.execute(statement) as result:

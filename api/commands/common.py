@@ -1,5 +1,6 @@
 """What the subcommands share: the store's option, opening a ledger for reading, and bringing read models up to date."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -67,10 +68,13 @@ class Address(click.ParamType[str]):
 
 
 def show_answer(answer: Answer) -> None:
-    """Show what another service answered: its status on stderr, its body on stdout, byte for byte."""
+    """Show what another service answered: its status on stderr, its body on stdout, byte for byte.
+
+    On a terminal a line that is not ended is ended, or else the prompt would stick to it.
+    """
     if answer.status:
         say(answer.line)
-    click.echo(answer.body, nl=False)
+    click.echo(answer.body, nl=bool(answer.body) and sys.stdout.isatty() and not answer.body.endswith(b"\n"))
 
 
 @contextmanager

@@ -50,7 +50,9 @@ def history(
         wanted = call_id or _find(ledger, tag or "", src, ordinal)
         found = histories.of_call(ledger, wanted, _until(ledger, at))
     if found is None:
-        say(f"no call {wanted} in this ledger" + (f" at {at}" if at else ""))
+        which = f"call {call_id}" if call_id else f"call of tag {tag!r} and src {src!r}"
+        which += f" with ordinal {ordinal}" if ordinal else ""
+        say(f"no {which} in this ledger" + (f" at {at}" if at else ""))
         context.exit(1)
     if output == "json":
         as_json(histories.as_document(found))

@@ -101,7 +101,7 @@ def _cluster(address: str) -> "Cluster":
         # Half a second to load, and an extra.
         from projections.cluster import Cluster  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        msg = f"--dask needs the extra: expected `pip install 'tringledger[dask]'` ({error})"
+        msg = f"--dask needs the extra: expected tringledger installed with it, as by `pip install '.[dask]'` ({error})"
         raise click.UsageError(msg) from None
     return Cluster(address)
 

@@ -109,8 +109,9 @@ def _print(found: Status) -> None:
 
 
 def _told(forwarding: Forwarding) -> str:
+    to = f"to {forwarding.to}" if forwarding.to else "TRINGLEDGER_FORWARD_URL is not set here"
     if forwarding.position is None:
-        return f"to {forwarding.to}, not begun: the service begins it"
+        return f"{to}, not begun: the service begins it"
     lag = f"{forwarding.lag} events, {forwarding.lag_seconds} s behind" if forwarding.lag else "up to date"
-    skipped = f", {forwarding.skipped} times passed over" if forwarding.skipped else ""
-    return f"to {forwarding.to}, at position {forwarding.position}, {lag}{skipped}"
+    skipped = f", passed over by hand: {forwarding.skipped}" if forwarding.skipped else ""
+    return f"{to}, at position {forwarding.position}, {lag}{skipped}"

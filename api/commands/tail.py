@@ -65,7 +65,10 @@ def tail(
         raise click.UsageError("expected --from with --no-follow")
     wanted = [(name, values) for name, values in (("tag", tags), ("type", types), ("status", statuses)) if values]
     with reading(store) as (ledger, _), Stopping() as stopping:
-        position = ledger.head() if first is None else first - 1
+        head = ledger.head()
+        position = head if first is None else first - 1
+        if position > head:
+            say(f"the log ends at position {head}: what comes before {position + 1} is not shown")
         for rows in _pages(ledger, position, stopping) if follow else tailing.pages(ledger, position):
             events = [tailing.event(row) for row in rows]
             chosen = [each for each in events if all(getattr(each, name) in values for name, values in wanted)]

@@ -74,7 +74,10 @@ def _postgres() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise
-        msg = "a store in PostgreSQL needs its driver, which is not installed: pip install 'tringledger[postgres]'"
+        msg = (
+            "a store in PostgreSQL needs its driver, which is not installed: expected tringledger with the extra postgres,"
+            " as by `pip install '.[postgres]'`"
+        )
         raise MissingDriver(msg) from error
     return postgres
 

@@ -196,7 +196,9 @@ class TestDataAndTheRest:
             _, err = process.communicate(timeout=SECONDS_MAX)
             assert b"Traceback" not in err
 
-    @pytest.mark.parametrize("words", [("status",), ("quarantine", "list"), ("export", "billing")], ids=" ".join)
+    @pytest.mark.parametrize(
+        "words", [("status",), ("quarantine", "list"), ("export", "billing"), ("--help",), ("--version",)], ids=" ".join
+    )
     def test_a_full_disk_under_stdout_is_told_in_one_line(self, words: tuple[str, ...]) -> None:
         run("import", str(tringme.SAMPLES / "adverse.ndjson"))
         with Path("/dev/full").open("wb") as full:

@@ -193,6 +193,8 @@ class TestWhileTheHandlerFails:
             assert (health["status"], health["forwarding"]["lag"]) == ("degraded", 4)
             assert f"forwarding stands still: {expected}" in server.said
             assert f"forwarding stands still: {expected}" in run("status").err
+            found = run("status", "--check", "--lag-seconds", "0", "--quarantine", "9", TRINGLEDGER_FORWARD_URL="")
+            assert (found.code, "TRINGLEDGER_FORWARD_URL is not set here" in found.out) == (FINDING, True), found
             handler.behaviour = their_handler.taking
             eventually(lambda: handler.taken == queries)
             eventually(lambda: caller.health(server.port)["status"] == "ok")
@@ -389,7 +391,7 @@ class TestPassedOver:
             assert (said.code, said.err) == (0, "positions 1 to 1 are not forwarded\n")
             eventually(lambda: handler.taken == queries[1:])
             eventually(lambda: forwarding(server)["lag"] == 0)
-        assert "at position 4, up to date, 1 times passed over" in run("status").out
+        assert "at position 4, up to date, passed over by hand: 1" in run("status").out
         (trace,) = run("forward", "skipped", "--format", "json").json()
         assert (trace["first"], trace["last"], trace["reason"]) == (1, 1, "it knows no such tag")
         assert "it knows no such tag" in run("forward", "skipped").out

@@ -114,7 +114,7 @@ def test_without_the_extra_it_names_it(tmp_path: Path) -> None:
     script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from api.cli import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", script, "rebuild", "--dask", "tcp://127.0.0.1:1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, "pip install 'tringledger[dask]'" in done.stderr) == (USAGE, True), done.stderr
+    assert (done.returncode, "pip install '.[dask]'" in done.stderr) == (USAGE, True), done.stderr
 
 
 def test_jobs_and_a_cluster_are_not_both_taken() -> None:

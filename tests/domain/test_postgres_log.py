@@ -225,7 +225,7 @@ def test_without_its_driver_it_says_what_to_install_and_sqlite_does_not_need_it(
     command = [sys.executable, "-c", code, "status", "--store", "postgresql://h/d"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'tringledger[postgres]'" in done.stderr
+    assert "pip install '.[postgres]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,0 +1,14 @@
+"""The program's first step: Ctrl-C while its modules are loaded ends it as quietly as later."""
+
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Load the command and run it."""
+    try:
+        from api.cli import main as command  # noqa: PLC0415 - this is what takes its time
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    command()
