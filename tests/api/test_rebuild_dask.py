@@ -82,13 +82,13 @@ def test_without_a_scheduler_or_its_workers_it_says_so(tmp_path: Path) -> None:
 
 
 def test_workers_that_cannot_open_the_store_are_named_with_the_reason(cluster: DaskCluster, tmp_path: Path) -> None:
-    # What a worker on another host sees: no such file there. Here the file goes between the command's look and the worker's.
+    # What a worker on another host sees: no such file there.
     script = (
-        "import sys, pathlib; from domain.ledger import Ledger; from projections.cluster import Cluster;"
+        "import sys; from domain.ledger import Ledger; from projections import cluster;"
         "from projections.rebuild import rebuild\n"
-        "ledger, cluster = Ledger(sys.argv[1]), Cluster(sys.argv[2])\n"
-        "ledger.url = 'sqlite:////nowhere/ledger.db'\n"
-        "rebuild(ledger, folding=cluster)"
+        "there = cluster.Cluster(sys.argv[2])\n"
+        "cluster.wherever = lambda _: 'sqlite:////nowhere/ledger.db'\n"
+        "rebuild(Ledger(sys.argv[1]), folding=there)"
     )
     command = [sys.executable, "-c", script, f"sqlite:///{tmp_path}/ledger.db", cluster.address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
