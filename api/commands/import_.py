@@ -180,13 +180,14 @@ def import_(
     vouch = _vouch(by, reason, unsigned=unsigned)
     read = settings.load(store=store)
     layout = Layout(columns, constants, delimiter or ",", timezone or "UTC", unsigned)
-    rows = _rows(kind, path or read.notify_path, layout)
+    path = path or read.notify_path
+    rows = _rows(kind, path, layout)
     files = in_order_of_time(_found(names), rows)
     if vouch and source is None and files[0].path == STDIN:
         raise click.UsageError("rows without a signature are known by their source: expected --source NAME for stdin")
     with _recorder(read, vouch or read.keyring(), dry_run=dry_run) as record:
         summary = _import(Import(rows, vouch or read.keyring(), record, say, source), files)
-    _tell(summary, dry_run=dry_run)
+    _tell(summary, path, dry_run=dry_run)
     context.exit(1 if summary.unreadable else 0)
 
 
@@ -246,7 +247,7 @@ def _import(how: Import, files: Sequence[File]) -> Summary:
         return run(Import(how.rows, how.proof, how.record, how.report, how.source, moved), files)
 
 
-def _tell(summary: Summary, *, dry_run: bool) -> None:
+def _tell(summary: Summary, path: str, *, dry_run: bool) -> None:
     if summary.bodiless:
         say(f"POST requests, unreadable because an access log does not hold their bodies: {summary.bodiless}")
     if summary.elsewhere:
@@ -258,3 +259,5 @@ def _tell(summary: Summary, *, dry_run: bool) -> None:
     say(f"dry run, nothing was written: {said}" if dry_run else said)
     if summary.wrongly_signed == summary.quarantined > summary.recorded == summary.duplicate == 0:
         say("no signature fits: `tringledger signature identify` tells which formula would")
+    if summary.elsewhere > summary.recorded + summary.duplicate + summary.quarantined + summary.bodiless == 0:
+        say(f"no notification to {path!r} was found: if TringMe called another path, name it with --path")

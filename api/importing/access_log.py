@@ -32,6 +32,8 @@ def rows(lines: Iterable[bytes], path: str) -> Iterator[Item]:
 
 
 def _item(number: int, line: bytes, wanted: bytes) -> Item:
+    if not line.strip():
+        return Passed.BLANK
     found = _LINE.match(line)
     if found is None:
         msg = 'expected a line of an access log: ... [day/month/year:time zone] "request" ...'

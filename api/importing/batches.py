@@ -82,6 +82,8 @@ def _gather(batch: list[Delivery], row: Row, way: Way, summary: Summary) -> None
 
 
 def _note(item: Unreadable | Passed, way: Way, summary: Summary) -> None:
+    if item is Passed.BLANK:
+        return
     if item is Passed.ELSEWHERE:
         summary.elsewhere += 1
         return

@@ -29,9 +29,10 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 
 class Passed(Enum):
-    """A line of an access log that is a request, but no notification that could be read from it."""
+    """A line of an access log from which no notification could ever be read."""
 
     ELSEWHERE = "a request to another path, or by another method than GET and POST"
+    BLANK = "nothing: people who put logs together leave such lines between them"
     BODILESS = "a POST: its body, and so the notification, is in no access log"
 
 

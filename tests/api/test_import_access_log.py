@@ -88,6 +88,24 @@ class TestImportOfAnAccessLog:
         imported(got(signed(notice(2)), path="/x"), arguments=("--path", "/x"))
         assert head(store) == 2
 
+    @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+    def test_where_nothing_was_to_the_path_it_names_it_and_hints_at_the_option(
+        self, arguments: tuple[str, ...]
+    ) -> None:
+        elsewhere = got(QUERY, path="/handler.php") + logged(b"POST /login HTTP/1.1")
+        hint = "no notification to '/notify' was found: if TringMe called another path, name it with --path\n"
+        said = imported(elsewhere, arguments=arguments)
+        assert (said.code, said.err.endswith(f" 0 unreadable\n{hint}")) == (DONE, True)
+        for there in (got(QUERY), got(signed(notice(), "other")), logged(b"POST /notify HTTP/1.1")):
+            assert hint not in imported(elsewhere, there, arguments=arguments).err
+        assert hint not in imported(arguments=arguments).err
+
+    def test_empty_lines_are_passed_over_and_yet_numbered(self) -> None:
+        said = imported(b"\n", got(QUERY), b" \r\n", b"x\n", b"\n")
+        assert said.code == FINDING
+        assert said.err.startswith("stdin, line 4 is unreadable: expected a line of an access log")
+        assert said.err.endswith("\n1 recorded, 0 duplicate, 0 quarantined (0 new), 1 unreadable\n")
+
     def test_an_event_has_the_lines_time_and_names_the_file(self, store: str, tmp_path: Path) -> None:
         (tmp_path / "access.log").write_bytes(got(QUERY, "15/Oct/2026:14:00:00 +0200"))
         run("import", "--format", "access-log", str(tmp_path / "access.log"))
