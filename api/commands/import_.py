@@ -233,6 +233,8 @@ def _recorder(read: Settings, proof: Keyring | Vouch, *, dry_run: bool) -> Itera
         try:
             ledger = Ledger(read.store, keyring, read.terms)
         except NoLedger:
+            if not read.creates:
+                raise
             yield DryRun(None, read.quarantine_max, events, aside).record
             return
         with ledger:

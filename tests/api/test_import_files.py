@@ -11,9 +11,9 @@ from domain.ledger import Ledger
 from tests.api import tringme
 from tests.api.command import run, run_alone
 from tests.api.ledgers import exported, head
-from tests.api.tringme import OTHER_KEY, call, cdr, line, notice, signed
+from tests.api.tringme import KEY, OTHER_KEY, call, cdr, line, notice, signed
 
-DONE, FINDING, USAGE = 0, 1, 2
+DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 NONE_LEFT = "0 quarantined (0 new), 0 unreadable\n"
 
 
@@ -152,3 +152,9 @@ class TestADryRun:
         run("import", "-", stdin=lines(1))
         said = run("import", "--dry-run", "-", stdin=lines(1), TRINGLEDGER_CORRELATION="tag")
         assert (said.code, head(store)) == (USAGE, 1)
+
+    def test_it_says_that_somebody_must_migrate_first_as_the_import_would(self, database: str) -> None:
+        words = ("import", "-", "--store", database)
+        foretold, done = (run(*words, *more, stdin=lines(1), TRINGME_PRIVATE_KEY=KEY) for more in (("--dry-run",), ()))
+        assert (foretold.code, done.code, foretold.err) == (UNAVAILABLE, UNAVAILABLE, done.err)
+        assert "`tringledger migrate` creates one" in foretold.err
