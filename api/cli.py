@@ -29,7 +29,7 @@ from api.commands.tail import tail
 from api.commands.trigger import trigger
 from api.forwarder import CannotSkip
 from api.importing.files import NoSuchFile
-from api.importing.table import WrongTable
+from api.importing.rows import WrongTable
 from api.rehearsal.books import UnfitBooks
 from api.rehearsal.found import NotVerifiable
 from api.rehearsal.target import WrongTarget

@@ -161,7 +161,8 @@ def import_(
                 POST requests to it are counted as unreadable, other requests are passed over.
     csv         a table with a header. Columns named like a parameter, received_at, id (of the row) or query (a raw
                 query string) are taken, others by --column; the rest is left. An empty cell is a parameter that was
-                not there. received_at is ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds.
+                not there. received_at is ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds. Where a quotation mark is
+                never closed, all behind it is one line that cannot be read; its report says so.
 
     A table without a column sig or query needs --unsigned, --by and --reason. A row is then known by the source's name,
     by its id, else its time and its number among equal rows of its file, and by its parameters: two equal calls stay two,

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from api.importing.rows import Format, Row
+from api.importing.rows import Format, Row, WrongTable
 from domain.errors import LedgerError
 
 STDIN = "-"
@@ -54,13 +54,17 @@ class File(NamedTuple):
 
     @contextmanager
     def open(self) -> Iterator[Opened]:
-        """Open it for reading, line by line."""
+        """Open it for reading, line by line; a WrongTable that comes of its lines then names it."""
         with self._raw() as raw:
             counted = _Counted(raw)
             plain = io.BufferedReader(counted, BUFFER_BYTES)
             compressed = plain.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             file = io.BufferedReader(_Counted(gzip.GzipFile(fileobj=plain)), BUFFER_BYTES) if compressed else plain
-            yield Opened(_lines(file), lambda: counted.count)
+            try:
+                yield Opened(_lines(file), lambda: counted.count)
+            except WrongTable as error:
+                msg = f"{self.name}: {error}"
+                raise WrongTable(msg) from None
 
     def _raw(self) -> AbstractContextManager[IO[bytes]]:
         if self.path == STDIN:

@@ -9,8 +9,12 @@ from enum import Enum
 import msgspec
 
 from domain import notification
-from domain.errors import NotANotification
+from domain.errors import LedgerError, NotANotification
 from domain.notification import SIZE_MAX_BYTES, Notification
+
+
+class WrongTable(LedgerError):
+    """The table's header cannot be read, lacks what the import needs, or holds what it was told that there is not."""
 
 
 class Row(msgspec.Struct, frozen=True):

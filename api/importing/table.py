@@ -6,22 +6,28 @@ none, so an empty cell is a parameter that was not there.
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 import msgspec
 
 from api.importing import moments
-from api.importing.rows import Item, Row, Unreadable, read
+from api.importing.rows import Item, Row, Unreadable, WrongTable, read
 from domain import notification
-from domain.errors import LedgerError, NotANotification
+from domain.errors import NotANotification
 from domain.notification import CHARGES, DURATIONS, TEXT_LENGTH_MAX, Notification
 
 PARAMETERS = ("type", "status", "tag", "src", "sig", "r", *DURATIONS, *CHARGES, "p", "email", "voicemail")
 RECEIVED_AT, ID, QUERY = "received_at", "id", "query"
 NAMES = (*PARAMETERS, RECEIVED_AT, ID, QUERY)
+DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
+UTF_16_MARKS = b"\xff\xfe", b"\xfe\xff"
 
-
-class WrongTable(LedgerError):
-    """The table's header lacks what the import needs, or holds what it was told that there is not."""
+# How the beginnings of what Python says about a table sound in our words; what else it says is as plain as can be.
+_IN_OUR_WORDS = {
+    "unexpected end of data": "a quotation mark in the row that begins here is never closed, so nothing behind it was read",
+    "field larger than": f"it has a value of more than {csv.field_size_limit()} characters, or a quotation mark that is not closed",
+    "new-line character": "a carriage return is in it, outside of quotation marks: expected lines that end in LF or CRLF",
+}
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -72,12 +78,15 @@ class Plan(msgspec.Struct, frozen=True):
 
 def rows(lines: Iterable[bytes], layout: Layout) -> Iterator[Item]:
     """Return what each row of a table holds; raises WrongTable before the first, where the header does not fit."""
-    reader = csv.reader(_texts(lines), delimiter=layout.delimiter, strict=True)
+    rest = iter(lines)
+    first = _first(next(rest, b""))
+    texts = chain([first], (line.decode(errors="surrogateescape") for line in rest))
+    reader = csv.reader(texts, delimiter=layout.delimiter, strict=True)
     try:
-        plan = _plan(next(reader, []), layout)
-    except csv.Error as error:
-        msg = f"the header cannot be read: {error}"
-        raise WrongTable(msg) from None
+        plan = _plan(next(reader), layout)
+    except (csv.Error, WrongTable) as error:
+        problem = f"the header cannot be read: {_said(error)}" if isinstance(error, csv.Error) else str(error)
+        raise WrongTable(problem + _hint(first, layout.delimiter)) from None
     while True:
         line = reader.line_num + 1
         try:
@@ -87,15 +96,39 @@ def rows(lines: Iterable[bytes], layout: Layout) -> Iterator[Item]:
         except StopIteration:
             return
         except (csv.Error, NotANotification, ValueError) as error:
-            yield Unreadable(line, str(error))
+            yield Unreadable(line, _said(error) + _reach(line, reader.line_num))
 
 
-def _texts(lines: Iterable[bytes]) -> Iterator[str]:
-    first = True
-    for line in lines:
-        text = line.decode(errors="surrogateescape")
-        yield text.removeprefix("\ufeff") if first else text
-        first = False
+def _first(line: bytes) -> str:
+    """Return the first line as text; raises WrongTable where the file is not UTF-8."""
+    if line.startswith(UTF_16_MARKS):
+        raise WrongTable('the file is UTF-16, as "Unicode text" from Excel is: expected UTF-8')
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        msg = f"the file is not UTF-8: its header has the byte 0x{error.object[error.start]:02x}"
+        raise WrongTable(msg) from None
+    if "\0" in text:
+        raise WrongTable("the file is no text in UTF-8: its header has the byte 0x00")
+    return text
+
+
+def _said(error: Exception) -> str:
+    said = str(error)
+    return next((ours for theirs, ours in _IN_OUR_WORDS.items() if said.startswith(theirs)), said)
+
+
+def _reach(line: int, until: int) -> str:
+    """Return what to say of the lines that a row has, which may be others that a quotation mark drew in."""
+    return f" (lines {line} to {until} are this one row)" if until > line else ""
+
+
+def _hint(first: str, delimiter: str) -> str:
+    """Return what to say of a header that the delimiter does not divide, but another might."""
+    other = max(DELIMITERS, key=first.count)
+    if delimiter in first or other not in first:
+        return ""
+    return f"; if {DELIMITERS[other]} separates its columns, add --delimiter {DELIMITERS[other]}"
 
 
 def _plan(header: list[str], layout: Layout) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -125,7 +126,14 @@ class TestImportOfATable:
             ),
             (",2026-10-15 12:00:00,cdr,,acme,,,", "id='': expected 1 to 256 printable characters"),
             ('9,2026-10-15 12:00:00,cdr,,"ac"me,,,', "',' expected after '\"'"),
-            ('9,2026-10-15 12:00:00,cdr,,"acme', "unexpected end of data"),
+            (
+                "9,2026-10-15 12:00:00,cdr,,ac\rme,,,",
+                "a carriage return is in it, outside of quotation marks: expected lines that end in LF or CRLF",
+            ),
+            (
+                f"9,2026-10-15 12:00:00,cdr,,{'x' * 131_073},,,",
+                "it has a value of more than 131072 characters, or a quotation mark that is not closed",
+            ),
             ("9,2026-10-15 12:00:00,cdr,,ac\udce9me,,,", "tag='ac\\\\xe9me': expected valid UTF-8"),
             (
                 "\udce9,2026-10-15 12:00:00,cdr,,acme,,,",
@@ -140,6 +148,27 @@ class TestImportOfATable:
         assert (
             said.err
             == f"stdin, line 3 is unreadable: {reason}\n1 recorded, 0 duplicate, 0 quarantined (0 new), 1 unreadable\n"
+        )
+
+    @pytest.mark.usefixtures("store")
+    @pytest.mark.parametrize(("rows_behind", "span"), [(0, ""), (150, " (lines 3 to 153 are this one row)")])
+    def test_a_quotation_mark_that_is_never_closed_is_said_to_have_all_that_is_behind_it(
+        self, rows_behind: int, span: str
+    ) -> None:
+        behind = table(*[(str(number), *ROW[1:]) for number in range(10, 10 + rows_behind)], header=())
+        said = vouched(table(ROW) + f'9,{AT},cdr,,"acme,,,' + (behind if rows_behind else "\n"))
+        assert said.code == FINDING
+        assert said.err == (
+            "stdin, line 3 is unreadable: a quotation mark in the row that begins here is never closed, so nothing behind it"
+            f" was read{span}\n1 recorded, 0 duplicate, 0 quarantined (0 new), 1 unreadable\n"
+        )
+
+    def test_a_quotation_mark_that_is_closed_too_late_is_said_to_have_the_lines_between(self, store: str) -> None:
+        closed = f'9,{AT},cdr,,"acme,,,\n10,{AT},cdr,,acme,,,\n11,{AT},cdr,,"acme",,,\n12,{AT},cdr,,acme,,,\n'
+        said = vouched(table(ROW) + closed)
+        assert (said.code, head(store)) == (FINDING, 2)
+        assert said.err.startswith(
+            "stdin, line 3 is unreadable: ',' expected after '\"' (lines 3 to 5 are this one row)\n2 recorded"
         )
 
     @pytest.mark.parametrize(
@@ -239,8 +268,64 @@ class TestWrongUsage:
         (tmp_path / "old.csv").write_text(table(header=header))
         found = run("import", "--format", "csv", *arguments, str(tmp_path / "old.csv"))
         assert found.code == USAGE
-        assert found.err.startswith(f"tringledger: {said}")
+        assert found.err.startswith(f"tringledger: old.csv: {said}")
         assert found.err.endswith(f"the header has {', '.join(header) or 'no columns'}\n")
+
+    @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+    @pytest.mark.parametrize(
+        ("delimiter", "arguments", "shown"),
+        [(";", (), "';'"), ("\t", (), "tab"), ("|", (), "'|'"), (",", ("--delimiter", "tab"), "','")],
+    )
+    def test_a_header_that_another_character_would_divide_is_refused_with_a_hint_at_it(
+        self, delimiter: str, arguments: tuple[str, ...], shown: str, quoting: Literal[0, 1]
+    ) -> None:
+        text = io.StringIO()
+        csv.writer(text, delimiter=delimiter, quoting=quoting).writerows([COLUMNS, ROW])
+        said = vouched(text.getvalue(), *arguments)
+        assert said.code == USAGE
+        assert said.err.startswith("tringledger: stdin: the")
+        assert said.err.endswith(f"; if {shown} separates its columns, add --delimiter {shown}\n")
+
+    def test_of_several_tables_the_wrong_one_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text(table(ROW))
+        (tmp_path / "b.csv").write_text(table(ROW[1:], header=("created", *COLUMNS[2:])))
+        said = run("import", "--format", "csv", *VOUCHED, f"{tmp_path}/*.csv")
+        assert (said.code, said.err[:39]) == (USAGE, "tringledger: b.csv: there is no time: e")
+
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            (table(ROW).encode("utf-16"), 'the file is UTF-16, as "Unicode text" from Excel is: expected UTF-8'),
+            (table(ROW).encode("utf-16-le"), "the file is no text in UTF-8: its header has the byte 0x00"),
+            (
+                table(ROW, header=(*COLUMNS[:-1], "Gebühr")).encode("latin-1"),
+                "the file is not UTF-8: its header has the byte 0xfc",
+            ),
+            (b"\xef\xbb\xbfid,\xe9", "the file is not UTF-8: its header has the byte 0xe9"),
+            (
+                table(ROW).replace("\r\n", "\r"),
+                "the header cannot be read: a carriage return is in it, outside of quotation marks: expected lines that",
+            ),
+            (
+                '"' + table(ROW),
+                "the header cannot be read: a quotation mark in the row that begins here is never closed",
+            ),
+        ],
+        ids=[
+            "UTF-16",
+            "UTF-16 without a mark",
+            "Latin-1",
+            "a mark that is wrong",
+            "lines of an old Mac",
+            "an open quotation mark",
+        ],
+    )
+    def test_a_file_whose_header_cannot_be_read_is_refused_and_said_to_be_what_it_is(
+        self, text: str | bytes, why: str
+    ) -> None:
+        said = vouched(text)
+        assert said.code == USAGE
+        assert said.err.startswith(f"tringledger: stdin: {why}")
 
     @pytest.mark.parametrize(
         "arguments",
