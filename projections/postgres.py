@@ -11,25 +11,14 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailable
+from domain.log.postgres_connections import HOLDER_NETWORK, HOLDER_SESSION
 from projections.read_store import said_by
 
 # Two numbers name a lock within its database: one of these, and a generation, or which of the last it is.
 OPEN, WRITING, ONLY_ONE = 1_953_655_301, 1_953_655_302, 1_953_655_303
 CREATING, REBUILDING, FOLLOWING = 1, 2, 3
 
-# A client that is cut off without a word, since its host died, must not keep its locks: 2 + 2 * 1 seconds are silence enough.
-_DEAD_CLIENT = (
-    "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2;"
-    " SET tcp_user_timeout = '4s'"
-)
-# Nor must a client wait for such a server; what the address says of this goes before.
-_DEAD_SERVER = {
-    "connect_timeout": 5,
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
-}
+_GIVE_UP_SOON = "; ".join(f"SET {name} = '{value}'" for name, value in HOLDER_SESSION.items())
 _OURS = {"fallback_application_name": "tringledger", "client_encoding": "utf8"}
 
 
@@ -41,11 +30,11 @@ def engine(url: str, *statements: str, **options: Any) -> Engine:
     @event.listens_for(made, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
         arguments[:] = [url]
-        named.update(_OURS | {name: value for name, value in _DEAD_SERVER.items() if f"{name}=" not in url})
+        named.update(_OURS | {name: value for name, value in HOLDER_NETWORK.items() if f"{name}=" not in url})
 
     @event.listens_for(made, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        for statement in (_DEAD_CLIENT, *statements):
+        for statement in (_GIVE_UP_SOON, *statements):
             connection.execute(statement)
         connection.commit()
 

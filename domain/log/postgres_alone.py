@@ -7,26 +7,10 @@ from zlib import crc32
 import psycopg
 from psycopg import Connection
 
-from domain.log.postgres_connections import Connections
+from domain.log.postgres_connections import HOLDER_NETWORK, HOLDER_SESSION, Connections
 
 # Two numbers name an advisory lock: this one, which nothing else in the database uses, and one for the purpose.
 ALONE = 0x7472_696D
-
-# Whoever is cut off without a word, since its host or its network died, is alone no more after four seconds, and then
-# must not take itself for it much longer.
-_DEAD_CLIENT = {
-    "tcp_keepalives_idle": "2",
-    "tcp_keepalives_interval": "1",
-    "tcp_keepalives_count": "2",
-    "tcp_user_timeout": "4s",
-}
-_DEAD_SERVER = {
-    "connect_timeout": 5,
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
-}
 
 
 class PostgresAlone:
@@ -50,7 +34,7 @@ class PostgresAlone:
 
     def _ask(self) -> None:
         if self._connection is None:
-            self._connection = self._connections.connect(_DEAD_SERVER, _DEAD_CLIENT)
+            self._connection = self._connections.connect(HOLDER_NETWORK, HOLDER_SESSION)
         if self._is_ours:
             self._connection.execute("SELECT 1")
             return
