@@ -46,7 +46,7 @@ def measure(sizes: Sizes) -> Row:
 
 def _p99(sizes: Sizes, queries: Path, store: Path, lines: Path | None) -> float:
     port = serving.free_port()
-    command = program.serve_command(port, store)
+    command = program.serve_command(port, f"sqlite:///{store}")
     with serving.running(command, port, program.SERVE_ENVIRONMENT, store.with_suffix(".log")), _importing(lines, store):
         return serving.load(port, queries, sizes.connections).p99
 
