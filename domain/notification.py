@@ -21,8 +21,8 @@ CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")
 
 _SECONDS = (re.compile(r"([0-9]{1,9})?"), "a whole number of seconds, 0 to 999999999")
 _AMOUNT = (re.compile(r"([0-9]{1,9}(\.[0-9]{1,6})?)?"), "a decimal, at most 9 digits before and 6 after the point")
-_TEXT = (re.compile(rf".{{0,{TEXT_LENGTH_MAX}}}", re.DOTALL), f"at most {TEXT_LENGTH_MAX} characters")
-_FORMS = dict.fromkeys(DURATIONS, _SECONDS) | dict.fromkeys(CHARGES, _AMOUNT) | dict.fromkeys(("tag", "src"), _TEXT)
+_FORMS = dict.fromkeys(DURATIONS, _SECONDS) | dict.fromkeys(CHARGES, _AMOUNT)
+_TEXTS = ("tag", "src")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~=&-]*")
 _HEX_CASE = str.maketrans("ABCDEF", "abcdef")
@@ -68,7 +68,9 @@ class Notification(msgspec.Struct, frozen=True):
 
     def problem(self) -> Problem | None:
         """Return what breaks SPEC 1 first, in the order of delivery, or None."""
-        return next(_problems(self.pairs), None)
+        # Most notices have nothing but ASCII, and nothing encoded: then nothing in them can be broken as text.
+        is_plain = self.raw.isascii() and b"%" not in self.raw and b"\0" not in self.raw
+        return next(_problems(self.pairs, is_plain=is_plain), None)
 
 
 def read(raw: bytes, received_at: int) -> Notification:
@@ -149,16 +151,17 @@ def _encode(text: str) -> str:
     return quote(text, safe="", errors="surrogateescape")
 
 
-def _problems(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
+def _problems(pairs: list[tuple[str, str]], *, is_plain: bool) -> Iterator[Problem]:
     if len(dict(pairs)) < len(pairs):
         yield from _repeated(pairs)
-    text = "".join([name + value for name, value in pairs])
-    if not text.isascii() or "\0" in text:
+    if not is_plain:
         yield from _broken(pairs)
     for name, value in pairs:
         form = _FORMS.get(name)
         if form and not form[0].fullmatch(value):
             yield Problem(shown(name), shown(value), form[1])
+        elif name in _TEXTS and len(value) > TEXT_LENGTH_MAX:
+            yield Problem(shown(name), shown(value), f"at most {TEXT_LENGTH_MAX} characters")
 
 
 def _repeated(pairs: list[tuple[str, str]]) -> Iterator[Problem]:

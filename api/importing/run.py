@@ -1,6 +1,8 @@
 """An import from its files to its summary: each file's rows are taken in turn, under the name of their source."""
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import msgspec
@@ -12,6 +14,8 @@ from api.importing.tally import Tally
 from api.importing.vouching import Vouch, delivery_of
 from domain.recording import Delivery
 from domain.signature import Keyring
+
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 Report = Callable[[str], None]
 Progress = Callable[[int], None]
@@ -38,9 +42,21 @@ def run(how: Import, files: Sequence[File]) -> Summary:
     Raises StoreUnavailable, ImportStopped and WrongTable; what was recorded until then is kept.
     """
     summary, done = Summary(), 0
-    for file in files:
-        done = _take(how, file, done, summary)
+    with _seldom_collecting():
+        for file in files:
+            done = _take(how, file, done, summary)
     return summary
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Let the interpreter look for cycles of garbage now and then only: rows and events are in none."""
+    usual = gc.get_threshold()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _take(how: Import, file: File, done: int, summary: Summary) -> int:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +26,47 @@ _TOUCHING = " UNION ALL ".join(
     f" AND first_at BETWEEN ?2 - {longest} AND ?3 AND last_at >= ?2"
     for span, longest in enumerate((*SPANS, UNBOUNDED))
 )
+# A line that has no more is known as a whole, by one look at its last calls.
+SHORT_LINE_CALLS_MAX = 8
+_LAST_CALLS = f"SELECT {HEAD} FROM line_calls WHERE line = ? ORDER BY ordinal DESC LIMIT {SHORT_LINE_CALLS_MAX + 1}"
 _LAST_ORDINAL = "SELECT max(ordinal) FROM line_calls WHERE line = ?"
+_beginning = attrgetter("first_at", "ordinal")
+_ordinal = attrgetter("ordinal")
 _PUT_CALL = "INSERT OR REPLACE INTO line_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-class _LineCalls:
-    """The calls of one line during one transaction, as SPEC 6 looks for them.
+class _ShortLine:
+    """The calls of a line that has had but a few: all are known, so that no search needs the table."""
+
+    def __init__(self, line: str, heads: Iterable[Head]) -> None:
+        self._line = line
+        self._calls = {head.ordinal: head for head in heads}
+        self._changed: set[int] = set()
+
+    def began_last(self, before: int) -> Head | None:
+        began = [head for head in self._calls.values() if head.first_at <= before]
+        return max(began, key=_beginning) if len(began) > 1 else began[0] if began else None
+
+    def touching(self, start: int, end: int) -> Iterable[Head]:
+        found = [head for head in self._calls.values() if head.first_at <= end and head.last_at >= start]
+        return sorted(found, key=_ordinal)
+
+    def last_ordinal(self) -> int:
+        return max(self._calls, default=0)
+
+    def put(self, head: Head) -> None:
+        self._calls[head.ordinal] = head
+        self._changed.add(head.ordinal)
+
+    def changed(self) -> list[tuple[Any, ...]]:
+        """Return the rows of the calls that have changed since it was last asked."""
+        rows = [row_of(self._line, self._calls[ordinal]) for ordinal in self._changed]
+        self._changed.clear()
+        return rows
+
+
+class _LongLine:
+    """The calls of a line that has had many, as SPEC 6 looks for them.
 
     Most notices concern the call that began last. It is read once, and a call is written once for all its notices of
     the transaction: before the next search in the table, which must find it, or at the end.
@@ -43,14 +79,15 @@ class _LineCalls:
         self._find_latest()
 
     def _find_latest(self) -> None:
-        self.write()
-        self._latest = self._began_last_in_table(UNBOUNDED)
-        self._latest_first_at = self._latest.first_at if self._latest else 0
+        self._write()
+        latest = self._began_last_in_table(UNBOUNDED)
+        assert latest
+        self._latest, self._latest_first_at = latest, latest.first_at
 
     def began_last(self, before: int) -> Head | None:
-        if self._latest is None or self._latest.first_at <= before:
+        if self._latest.first_at <= before:
             return self._latest
-        self.write()
+        self._write()
         return self._began_last_in_table(before)
 
     def _began_last_in_table(self, before: int) -> Head | None:
@@ -58,34 +95,33 @@ class _LineCalls:
         return head_of(max(rows, key=lambda row: (row[1], row[0]))) if rows else None
 
     def touching(self, start: int, end: int) -> Iterable[Head]:
-        if self._latest is None:
-            return []
-        self.write()
+        self._write()
         rows = self._cursor.execute(_TOUCHING, (self._line, start, end)).fetchall()
         return [head_of(row) for row in sorted(rows)]
 
     def last_ordinal(self) -> int:
-        if self._latest is None:
-            return 0
-        self.write()
+        self._write()
         last: int = self._cursor.execute(_LAST_ORDINAL, (self._line,)).fetchone()[0]
         return last
 
     def put(self, head: Head) -> None:
         self._unwritten[head.ordinal] = head
         latest = self._latest
-        if latest and latest.ordinal == head.ordinal:
+        if latest.ordinal == head.ordinal:
             self._latest = head
             if head.first_at < self._latest_first_at:
                 self._find_latest()  # It began earlier than was known, and so perhaps before another.
-        elif latest is None or (head.first_at, head.ordinal) > (latest.first_at, latest.ordinal):
+        elif _beginning(head) > _beginning(latest):
             self._latest, self._latest_first_at = head, head.first_at
 
-    def write(self) -> None:
-        """Put the calls that have changed into the table."""
-        if self._unwritten:
-            self._cursor.executemany(_PUT_CALL, [row_of(self._line, head) for head in self._unwritten.values()])
-            self._unwritten.clear()
+    def _write(self) -> None:
+        self._cursor.executemany(_PUT_CALL, self.changed())
+
+    def changed(self) -> list[tuple[Any, ...]]:
+        """Return the rows of the calls that have changed since it was last asked."""
+        rows = [row_of(self._line, head) for head in self._unwritten.values()]
+        self._unwritten.clear()
+        return rows
 
 
 class SQLiteWriting:
@@ -96,7 +132,7 @@ class SQLiteWriting:
         self._cursor = cursor
         self._pending: list[tuple[int, str, int, str, bytes]] = []
         self._versions: dict[UUID, int] = {}
-        self._lines: dict[str, _LineCalls] = {}
+        self._lines: dict[str, _ShortLine | _LongLine] = {}
         self._unauthentic: int | None = None  # Counted once: a flood of them must not count again for each.
         self.position = self.recorded_at = 0
         for position, state in cursor.execute(LAST_EVENT):
@@ -120,10 +156,14 @@ class SQLiteWriting:
         self._cursor.execute("INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (nonce, content, position))
         return self._one("SELECT min(position) FROM nonces WHERE nonce = ? AND content <> ?", (nonce, content)) or 0
 
-    def calls(self, line: str) -> _LineCalls:  # noqa: D102
-        if line not in self._lines:
-            self._lines[line] = _LineCalls(self._cursor, line)
-        return self._lines[line]
+    def calls(self, line: str) -> _ShortLine | _LongLine:  # noqa: D102
+        calls = self._lines.get(line)
+        if calls is None:
+            rows = self._cursor.execute(_LAST_CALLS, (line,)).fetchall()
+            is_short = len(rows) <= SHORT_LINE_CALLS_MAX
+            calls = _ShortLine(line, map(head_of, rows)) if is_short else _LongLine(self._cursor, line)
+            self._lines[line] = calls
+        return calls
 
     def last_version(self, stream: UUID) -> int:  # noqa: D102
         if stream not in self._versions:
@@ -143,8 +183,8 @@ class SQLiteWriting:
         """Write the events and calls gathered so far."""
         self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?)", self._pending)
         self._pending.clear()
-        for calls in self._lines.values():
-            calls.write()
+        changed = [row for calls in self._lines.values() for row in calls.changed()]
+        self._cursor.executemany(_PUT_CALL, changed)
 
     def note(self, name: str, value: str) -> None:  # noqa: D102
         self._cursor.execute("INSERT OR REPLACE INTO ledger VALUES (?, ?)", (name, value))
