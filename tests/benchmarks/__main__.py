@@ -13,6 +13,12 @@ from pathlib import Path
 from tests.benchmarks import beside, callbacks, catching_up, distance, growth, importing, memory, rebuilding, table
 from tests.benchmarks.measure import Row, Sizes
 
+GROWTH: dict[str, Callable[[Sizes], Row]] = {
+    "memory": memory.measure,
+    "memory-spread": memory.measure_spread,
+    "growth-rebuild": growth.measure_rebuild,
+    "growth-catch-up": growth.measure_catch_up,
+}
 DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "callbacks": callbacks.measure,
     "callbacks-postgres": callbacks.measure_postgres,
@@ -23,19 +29,16 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "rebuild-alone": rebuilding.measure_alone,
     "rebuild-dask": rebuilding.measure_dask,
     "catch-up": catching_up.measure,
+    **GROWTH,
 }
 LARGE: dict[str, Callable[[Sizes], Row]] = {
-    "memory": memory.measure,
-    "memory-spread": memory.measure_spread,
-    "growth-rebuild": growth.measure_rebuild,
-    "growth-catch-up": growth.measure_catch_up,
+    **GROWTH,
     "long-line": distance.measure_line,
     "long-log": distance.measure_log,
 }
 ALL = DEFAULT | LARGE
 EVENTS, EVENTS_LARGE, EVENTS_QUICK = 100_000, 10_000_000, 2_000
-EVENTS_OF_MEMORY_MAX = 1_000_000
-FEWER_EVENTS = ("memory", "growth")
+EVENTS_OF_GROWTH_MAX = 1_000_000
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -55,7 +58,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def sizes(given: argparse.Namespace, directory: Path) -> Sizes:
     """Return how much to measure."""
-    large = given.large or given.only in LARGE
+    large = given.large or (given.only in LARGE and given.only not in DEFAULT)
     events = given.events or (EVENTS_QUICK if given.quick else EVENTS_LARGE if large else EVENTS)
     if given.quick:
         return Sizes(directory, given.runs or 1, events, library_events=300, requests=400, connections=8)
@@ -67,7 +70,7 @@ def measured(names: Sequence[str], how: Sizes) -> list[Row]:
     rows = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        fitting = how._replace(events=min(how.events, EVENTS_OF_MEMORY_MAX)) if name.startswith(FEWER_EVENTS) else how
+        fitting = how._replace(events=min(how.events, EVENTS_OF_GROWTH_MAX)) if name in GROWTH else how
         try:
             rows.append(ALL[name](fitting))
         except Exception:  # noqa: BLE001 - one that fails must not cost the others their figures

@@ -27,13 +27,16 @@ class Pair(NamedTuple):
 
 @dataclass(slots=True)
 class Row:
-    """One line of the table; ``at_most`` is for figures that should be low, times and memory."""
+    """One line of the table; ``at_most`` is for figures that should be low, times and memory.
+
+    A row that no mark was set for, ``must_reach`` None, tells what is so.
+    """
 
     what: str
     against: str
     unit: str
-    must_reach: float
-    aim: float
+    must_reach: float | None
+    aim: float | None
     pairs: list[Pair]
     at_most: bool = False
     notes: list[str] = field(default_factory=list)
@@ -60,7 +63,9 @@ class Row:
 
     @property
     def reached(self) -> str:
-        """``no``, ``yes``, or ``aim`` where even the aim is reached."""
+        """``no``, ``yes``, or ``aim`` where even the aim is reached; empty without marks."""
+        if self.must_reach is None or self.aim is None:
+            return ""
         if self._is_within(self.aim):
             return "aim"
         return "yes" if self._is_within(self.must_reach) else "no"

@@ -33,8 +33,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.against,
         _figure(row.yardstick, row.unit),
         f"{row.ratio:.2f} ({row.ratios[0]:.2f} to {row.ratios[-1]:.2f})",
-        f"{most}{row.must_reach:g}",
-        f"{most}{row.aim:g}",
+        *(f"{most}{mark:g}" if mark is not None else "" for mark in (row.must_reach, row.aim)),
         row.reached,
     )
 

@@ -23,6 +23,10 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "rebuild of all",
         "rebuild of all",
         "catch-up from position",
+        "peak memory of",
+        "peak memory of",
+        "rebuild, per event",
+        "catch-up, per event",
     ]
     for row in rows:
         assert row["ours"] > 0
