@@ -34,11 +34,12 @@ class Voucher(msgspec.Struct, frozen=True, gc=False):
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An accepted notification as it is kept.
 
-    ``v`` is the version of this shape, the oldest that can hold the notice: 2 has a ``voucher``, 1 has none. ``received_at`` and ``recorded_at`` are in microseconds since the epoch, UTC;
-    ``source`` is ``callback``, ``import:NAME`` or ``reprocess``; ``formula`` and ``key`` (a fingerprint) tell how it was
-    found authentic; ``params`` are all parameters as delivered; ``line``, ``ordinal`` and ``rule`` (SPEC 6) tell where it
-    was placed, for what belongs to a call; ``nonce_reused`` is the position of the event that first had this ``r``,
-    where the signature covers nothing else; ``voucher`` stands in for the signature of an imported row that has none.
+    ``v`` is the version of this shape, the oldest that can hold the notice: 2 has a ``voucher``, 1 has none.
+    ``received_at`` and ``recorded_at`` are in microseconds since the epoch, UTC; ``source`` is ``callback``,
+    ``import:NAME`` or ``reprocess``; ``formula`` and ``key`` (a fingerprint) tell how it was found authentic; ``params``
+    are all parameters as delivered; ``line``, ``ordinal`` and ``rule`` (SPEC 6) tell where it was placed, for what belongs
+    to a call; ``nonce_reused`` is the position of the event that first had this ``r``, where the signature covers nothing
+    else; ``voucher`` stands in for the signature of an imported row that has none.
     """
 
     v: Literal[1, 2]
