@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailable
-from domain.log.postgres_connections import HOLDER_NETWORK, HOLDER_SESSION
+from domain.log.postgres_holders import HOLDER_NETWORK, HOLDER_SESSION
 from projections.read_store import said_by
 
 # Two numbers name a lock within its database: one of these, and a generation, or which of the last it is.

@@ -7,7 +7,8 @@ from zlib import crc32
 import psycopg
 from psycopg import Connection
 
-from domain.log.postgres_connections import HOLDER_NETWORK, HOLDER_SESSION, Connections
+from domain.log.postgres_connections import Connections
+from domain.log.postgres_holders import HOLDER_NETWORK, HOLDER_SESSION
 
 # Two numbers name an advisory lock: this one, which nothing else in the database uses, and one for the purpose.
 ALONE = 0x7472_696D

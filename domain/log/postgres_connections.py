@@ -49,21 +49,6 @@ _SESSION = {
     "jit": "off",
     "search_path": "pg_catalog",
 }
-# Who keeps a lock for as long as it lives is sooner given up, on the server's side and on its own: where its host or its
-# network dies without a word, another must have the lock after four seconds, and it must not take itself for the holder much longer.
-HOLDER_SESSION = {
-    "tcp_keepalives_idle": "2",
-    "tcp_keepalives_interval": "1",
-    "tcp_keepalives_count": "2",
-    "tcp_user_timeout": "4s",
-}
-HOLDER_NETWORK = {
-    "connect_timeout": 5,
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
-}
 _T = TypeVar("_T")
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
 _NOT_FOR_US = (psycopg.errors.InsufficientPrivilege,)

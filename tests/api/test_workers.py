@@ -53,6 +53,7 @@ def delivered(server: Server, calls: range) -> Replies:
 
 def test_all_workers_take_callbacks_of_one_ledger_each_once(tmp_path: Path, migrated: str) -> None:
     with serving(tmp_path, "--workers", "2") as server:
+        eventually(lambda: server.said.count("takes callbacks") == 2, SECONDS_MAX)
         replies = delivered(server, range(60))
         again = delivered(server, range(60))
         assert server.terminate() in {DONE, -signal.SIGTERM}
