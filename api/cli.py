@@ -27,6 +27,7 @@ from api.commands.signature import signature
 from api.commands.status import status
 from api.commands.tail import tail
 from api.commands.trigger import trigger
+from api.exit_codes import FINDING, INTERRUPTED, SIGNALLED, UNAVAILABLE, USAGE
 from api.forwarder import CannotSkip
 from api.importing.files import NoSuchFile
 from api.importing.rows import WrongTable
@@ -50,7 +51,6 @@ from projections.whole_file import NotWritten
 from projections.workers import WorkersLost, WorkersUnavailable, WorkersUnfit
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-FINDING, USAGE, UNAVAILABLE, INTERRUPTED = 1, 2, 3, 130
 EXIT_CODES: dict[type[LedgerError], int] = {
     StoreUnavailable: UNAVAILABLE,
     NoLedger: UNAVAILABLE,
@@ -110,7 +110,7 @@ def main() -> None:
     130 ended by Ctrl-C.
     """
     # A command that is told to end cleans up behind it, as on Ctrl-C. The service has its own way.
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(SIGNALLED + number))
 
 
 for command in (

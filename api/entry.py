@@ -2,7 +2,7 @@
 
 import sys
 
-INTERRUPTED = 130
+from api.exit_codes import INTERRUPTED
 
 
 def main() -> None:

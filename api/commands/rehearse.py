@@ -10,6 +10,7 @@ import click
 
 from api import settings
 from api.commands.common import read_models, reading
+from api.exit_codes import DONE, FINDING, UNAVAILABLE
 from api.rehearsal import books as booking
 from api.rehearsal import found, standin, target
 from api.rehearsal.books import Books, Document
@@ -24,7 +25,6 @@ from api.showing import progress, say, table
 
 CALLS_MAX = 100_000
 SEED_BELOW = 1_000_000
-FINDING, UNAVAILABLE = 1, 3
 
 
 @click.command()
@@ -211,7 +211,7 @@ def _tell(platform: Platform, books: Books, file: Path | None) -> None:
 
 
 def _code(platform: Platform, books: Books) -> int:
-    return UNAVAILABLE if platform.given_up else FINDING if books.unexpected else 0
+    return UNAVAILABLE if platform.given_up else FINDING if books.unexpected else DONE
 
 
 def _verify(books: Document, where: str) -> int:
@@ -227,7 +227,7 @@ def _verify(books: Document, where: str) -> int:
     charged = sum(call.row is not None for call in books.calls)
     said = f"{len(differing)} differences from" if differing else "the ledger agrees with"
     say(f"{said} the platform's books: {charged} charged calls of {len(books.calls)}, {len(books.totals)} tags")
-    return FINDING if differing else 0
+    return FINDING if differing else DONE
 
 
 def _is_store(where: str) -> bool:

@@ -11,6 +11,7 @@ import uvicorn
 
 from api import forwarder, settings, workers
 from api.commands.common import store_option
+from api.exit_codes import UNAVAILABLE
 from api.service import Service
 from api.settings import Settings, WrongSetting
 from api.showing import say
@@ -19,7 +20,6 @@ from domain.log import address
 from domain.signature import OFF
 
 GRACEFUL_SHUTDOWN_SECONDS = 10
-UNAVAILABLE = 3
 LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 

@@ -9,12 +9,12 @@ import click
 
 from api import captures, settings
 from api.captures import CAPTURES_MAX, Capture
+from api.exit_codes import DONE, FINDING
 from api.showing import say
 from domain import identifying, signature_variants
 from domain.identifying import Group
 from domain.signature_variants import DIMENSIONS, NAMED
 
-FINDING = 1
 LINES_SHOWN_MAX = 10
 
 
@@ -80,7 +80,7 @@ def _tell(group: Group) -> int:
         say(f"they are signed with {group.variants[0]}; no setting covers that yet")
     for words in group.undecided().values():
         say(f"what was captured does not tell: {' or '.join(words)}")
-    return 0 if group.names else FINDING
+    return DONE if group.names else FINDING
 
 
 def _tell_partial(groups: Sequence[Group], usable: Sequence[Capture], total: int) -> None:

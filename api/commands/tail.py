@@ -7,6 +7,7 @@ import msgspec
 
 from api import outlet, tailing
 from api.commands.common import reading, store_option
+from api.exit_codes import DONE, SIGNALLED
 from api.outlet import Stopping
 from api.showing import printable, say
 from api.tailing import Event
@@ -14,7 +15,6 @@ from domain.ledger import EVER, Ledger
 from domain.log import LogRow
 
 POLL_SECONDS = 0.2
-SIGNALLED = 128
 
 
 @click.command()
@@ -77,7 +77,7 @@ def tail(
             if stopping.signal:
                 break
     say(f"continue with --from {position + 1}")
-    context.exit(SIGNALLED + stopping.signal if stopping.signal else 0)
+    context.exit(SIGNALLED + stopping.signal if stopping.signal else DONE)
 
 
 def _pages(ledger: Ledger, after: int, stopping: Stopping) -> Iterator[list[LogRow]]:

@@ -7,10 +7,10 @@ import click
 from api import addresses, calling, settings, triggering
 from api.calling import Answer, Unanswered
 from api.commands.common import Address, show_answer, timeout_option
+from api.exit_codes import DONE, FINDING
 from api.showing import say
 
 SERVICE = "http://127.0.0.1:8000"
-DONE, FINDING = 0, 1
 
 
 class Parameter(click.ParamType[tuple[str, str]]):

@@ -7,11 +7,12 @@ tells whether somebody else writes: its head then moves by more than what we rec
 import time
 from collections.abc import Sequence
 
+from api.importing.batches import BATCH_SIZE
 from domain.answers import Answer, Recorded
 from domain.ledger import Ledger
 from domain.recording import Delivery
 
-BATCH_MOST, BATCH_LEAST = 2000, 50
+BATCH_LEAST = 50
 SECONDS_HELD_MOST = 0.005
 QUIET_SECONDS = 2.0
 
@@ -25,7 +26,7 @@ class Pace:
         self._quiet_seconds = quiet_seconds
         self._ours = ledger.head()
         self._heard_at = time.monotonic() - quiet_seconds
-        self.batch_size = BATCH_MOST
+        self.batch_size = BATCH_SIZE
 
     def record(self, deliveries: Sequence[Delivery]) -> list[Answer]:
         """Record deliveries, in as many transactions as it takes; return, in the same order, what became of each.
@@ -48,8 +49,8 @@ class Pace:
             self._heard_at = now
         self._ours = head
         if now > self._heard_at + self._quiet_seconds:
-            self.batch_size = min(self.batch_size * 2, BATCH_MOST)
+            self.batch_size = min(self.batch_size * 2, BATCH_SIZE)
             return
-        fitting = int(size * SECONDS_HELD_MOST / max(seconds, SECONDS_HELD_MOST / BATCH_MOST))
-        self.batch_size = max(BATCH_LEAST, min(fitting, BATCH_MOST))
+        fitting = int(size * SECONDS_HELD_MOST / max(seconds, SECONDS_HELD_MOST / BATCH_SIZE))
+        self.batch_size = max(BATCH_LEAST, min(fitting, BATCH_SIZE))
         time.sleep(max(seconds, SECONDS_HELD_MOST))

@@ -6,7 +6,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from api.importing.pace import BATCH_LEAST, BATCH_MOST, SECONDS_HELD_MOST, Pace
+from api.importing.batches import BATCH_SIZE
+from api.importing.pace import BATCH_LEAST, SECONDS_HELD_MOST, Pace
 from domain.answers import Recorded
 from domain.ledger import Ledger
 from domain.recording import Delivery
@@ -34,7 +35,7 @@ def test_an_import_that_is_alone_records_in_large_batches(ledger: Ledger) -> Non
     pace = Pace(ledger)
     answers = pace.record(deliveries(ledger, range(100)))
     assert [answer.position for answer in answers if isinstance(answer, Recorded)] == list(range(1, 301))
-    assert pace.batch_size == BATCH_MOST
+    assert pace.batch_size == BATCH_SIZE
 
 
 def test_beside_callbacks_its_batches_are_small_and_it_pauses(ledger: Ledger) -> None:
@@ -43,7 +44,7 @@ def test_beside_callbacks_its_batches_are_small_and_it_pauses(ledger: Ledger) ->
     begun = monotonic()
     pace.record(deliveries(ledger, range(100)))
     assert monotonic() - begun >= SECONDS_HELD_MOST
-    assert BATCH_LEAST <= pace.batch_size < BATCH_MOST
+    assert BATCH_LEAST <= pace.batch_size < BATCH_SIZE
 
 
 def test_one_batch_that_is_split_still_answers_for_each_in_order(ledger: Ledger) -> None:

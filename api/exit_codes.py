@@ -1,0 +1,6 @@
+"""How a command ends, for cron and scripts: the README lists the codes."""
+
+DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
+# The codes of what a signal ended, as shells have them.
+SIGNALLED = 128
+INTERRUPTED = 130
