@@ -1,0 +1,133 @@
+"""Rating: what a call costs whoever is billed for it, from its CDR's numbers and the tariff in effect. Pure, and in whole numbers.
+
+Every CDR of a rebuild comes through here. All terms of a price are whole multiples of one small unit, so nothing is lost
+before the one rounding at the end, and no fraction has to be kept.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from domain.call_notice import Numbers, normalised
+from domain.rounding import CALL, level_key, rounded, step
+from domain.tariff import Rule, Tariff
+
+# The unit in which a price is summed up: so many to a millionth of a cent. It divides by what each term is given in,
+# millionths of a percent of millionths, millionths a minute for seconds, millionths of a credit at millionths each.
+UNITS = 300_000_000
+_WHOLE = 100_000_000  # 100 percent, in millionths of a percent.
+_PER_PERCENT = UNITS // _WHOLE
+_PER_SECOND = UNITS // 60
+_PER_CREDIT = UNITS // 1_000_000
+
+
+class Rated(NamedTuple):
+    """Whom a call is billed to, and at what price; prices in millionths of a cent.
+
+    ``tariff`` is the version as text and ``rule`` counts from 1; empty and 0 where no rule fits. ``rounding`` is what rounding
+    per call has added (or, below 0, taken). ``level`` is how the statement's total is to be rounded, such as
+    ``half-up:2``, or empty. ``timezone`` is that of the account's billing days, empty without a tariff.
+    """
+
+    account: str
+    timezone: str
+    tariff: str
+    rule: int
+    billed_seconds: int | None
+    price: int
+    rounding: int
+    level: str
+
+
+class Published(NamedTuple):
+    """A tariff and the log's position at which it was published."""
+
+    position: int
+    tariff: Tariff
+
+
+def version_for(tariffs: Sequence[Published], position: int, at: int) -> Tariff | None:
+    """Return the latest version published before a position and in effect at a moment; versions in ascending order."""
+    for published, tariff in reversed(tariffs):
+        if published < position and tariff.since <= at:
+            return tariff
+    return None
+
+
+def rate(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Numbers) -> Rated:
+    """Rate a CDR of ``at`` (microseconds, UTC) by the first rule that fits; without one its price is its cost."""
+    if tariff is None:
+        return Rated(tag, "", "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
+    for rule in tariff.rules:
+        if (
+            rule.since <= at
+            and (match := rule.pattern.fullmatch(tag))
+            and (not rule.src_prefix or normalised(src).startswith(rule.src_prefix))
+        ):
+            account = rule.account or (match[rule.group] if rule.group else tag) or tag
+            price, rounding, level = _money(rule, at, numbers)
+            return Rated(
+                account,
+                tariff.timezone_of(account),
+                str(tariff.version),
+                rule.number,
+                numbers[1] if rule.per_minute is None else _seconds(rule, numbers),
+                price,
+                rounding,
+                level,
+            )
+    return rate(None, tag, src, at, numbers)._replace(timezone=tariff.timezone_of(tag))
+
+
+def counted(seconds: int, initial: int, subsequent: int) -> int:
+    """Return the seconds billed for a leg's: none for none, else the initial ones and whole steps of further ones."""
+    if seconds <= initial:
+        return initial if seconds else 0
+    return initial - (initial - seconds) // subsequent * subsequent
+
+
+def _seconds(rule: Rule, numbers: Numbers) -> int:
+    return sum(counted(numbers[leg] or 0, *rule.increment) for leg in rule.legs)
+
+
+def _money(rule: Rule, at: int, numbers: Numbers) -> tuple[int, int, str]:
+    """Return the price, what rounding it has added, and how the statement's total is to be rounded."""
+    exact = _exact(rule, at, numbers)
+    mode, places, level = rule.rounding
+    fine = rounded(exact, UNITS, "none")
+    if level != CALL:
+        return fine, 0, level_key(mode, places)
+    size = step(places)
+    price = rounded(exact, UNITS * size, mode) * size
+    return price, price - fine, ""
+
+
+def _exact(rule: Rule, at: int, numbers: Numbers) -> int:
+    """Return the price before it is rounded, in units."""
+    connected = any(numbers)
+    exact = _own_price(rule, connected, numbers) if rule.per_minute is not None else 0
+    if rule.per_minute is None or rule.greater:
+        exact = max(exact, _cost_plus(rule, connected, numbers))
+    if rule.sip_prices:
+        credits_ = (numbers[4] or 0) + (numbers[5] or 0)
+        exact += credits_ * _credit_price(rule, at) * _PER_CREDIT
+    if rule.minimum is not None and connected:
+        exact = max(exact, rule.minimum * UNITS)
+    if rule.maximum is not None:
+        exact = min(exact, rule.maximum * UNITS)
+    return exact
+
+
+def _own_price(rule: Rule, connected: bool, numbers: Numbers) -> int:  # noqa: FBT001
+    assert rule.per_minute is not None
+    price = _seconds(rule, numbers) * rule.per_minute * _PER_SECOND
+    return price + rule.connection_fee * UNITS if connected else price
+
+
+def _cost_plus(rule: Rule, connected: bool, numbers: Numbers) -> int:  # noqa: FBT001
+    cost = (numbers[2] or 0) + (numbers[3] or 0)
+    price = cost * (_WHOLE + rule.markup_percent) * _PER_PERCENT
+    return price + rule.fixed * UNITS if connected else price
+
+
+def _credit_price(rule: Rule, at: int) -> int:
+    return next((price for since, price in reversed(rule.sip_prices) if since <= at), 0)

@@ -1,0 +1,58 @@
+"""Rounding whole numbers to multiples: the second of the two stages in which a call is priced, after its seconds.
+
+All of it is in whole numbers. An amount of any finer unit is rounded once, from its exact value; who rounds twice may
+end up a step off.
+"""
+
+from collections.abc import Callable
+
+from domain.amounts import PLACES
+
+NONE = "none"
+CALL = "call"
+STATEMENT = "statement"
+
+
+def _half_up(floor: int, rest: int, size: int) -> int:
+    return floor + (2 * rest >= size)
+
+
+def _half_even(floor: int, rest: int, size: int) -> int:
+    return floor + (2 * rest > size or (2 * rest == size and floor & 1))
+
+
+# Each is given how many whole multiples fit, what is left over, and how big one is. Amounts are never negative in a
+# call's price; in a total that is, "up" is towards more, and "half-up" takes the half towards more.
+_MODES: dict[str, Callable[[int, int, int], int]] = {
+    "up": lambda floor, rest, _: floor + (rest > 0),
+    "down": lambda floor, _rest, _size: floor,
+    "half-up": _half_up,
+    "half-even": _half_even,
+    NONE: _half_even,
+}
+MODES = (NONE, "up", "down", "half-up", "half-even")
+
+
+def rounded(amount: int, size: int, mode: str) -> int:
+    """Return how many multiples of ``size`` an amount comes to; ``none`` means half-even, at the finest size there is."""
+    floor, rest = divmod(amount, size)
+    return _MODES[mode](floor, rest, size) if rest else floor
+
+
+def step(places: int) -> int:
+    """Return what the last of so many places of a cent is worth, in millionths of a cent."""
+    return int(10 ** (PLACES - places))
+
+
+def level_key(mode: str, places: int) -> str:
+    """Return what stands in ``Rated.level`` for a rounding of the statement's total, such as ``half-up:2``."""
+    return f"{mode}:{places}"
+
+
+def total_rounded(amount: int, key: str) -> int:
+    """Return a statement's total, in millionths of a cent, rounded as a level key says; an empty key changes nothing."""
+    if not key:
+        return amount
+    mode, _, places = key.partition(":")
+    size = step(int(places))
+    return rounded(amount, size, mode) * size

@@ -1,0 +1,58 @@
+"""Where the keys of a TOML text stand: tomllib gives values without their lines, and a finding without one is half a finding.
+
+This only looks for lines; tomllib has read the text before and knows what it means. A value inside an inline table or an
+array is found at the line of the key that holds it.
+"""
+
+import re
+from collections.abc import Iterator
+
+Path = tuple[str | int, ...]
+
+_NAME = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_NAMES = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
+_HEADER = re.compile(rf"\s*(\[\[?)\s*({_NAMES})\s*\]")
+_KEY = re.compile(rf"\s*({_NAMES})\s*=")
+_ONE_NAME = re.compile(_NAME)
+
+
+class Lines:
+    """The lines of a text's keys and tables, counted from 1."""
+
+    def __init__(self, text: str) -> None:
+        """Look through the text once."""
+        self._lines: dict[Path, int] = {}
+        for path, line in _paths(text):
+            self._lines.setdefault(path, line)
+
+    def of(self, path: Path) -> int:
+        """Return the line of a key, or of the nearest thing around it that has one; 1 for the text as a whole."""
+        return next((self._lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._lines), 1)
+
+
+def _paths(text: str) -> Iterator[tuple[Path, int]]:
+    counts: dict[Path, int] = {}
+    table: Path = ()
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := _HEADER.match(line):
+            table = _inside(_names(header[2]), counts)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            yield table, number
+        elif key := _KEY.match(line):
+            names = _names(key[1])
+            for end in range(1, len(names) + 1):
+                yield (*table, *names[:end]), number
+
+
+def _inside(names: list[str], counts: dict[Path, int]) -> Path:
+    """Return a table's path: below an array of tables it is the latest one's."""
+    path: Path = ()
+    for name in names:
+        path = (*path, counts[path], name) if path in counts else (*path, name)
+    return path
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip("\"'") for name in _ONE_NAME.findall(text)]
