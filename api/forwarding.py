@@ -14,6 +14,7 @@ from api import children, forwarder
 from api.children import RETRY_SECONDS, State
 from api.handler import Handler
 from domain import notification
+from domain.acts import ACTS
 from domain.errors import LedgerError, StoreUnavailable, UnknownShape
 from domain.events import Notice, decode_notice
 from domain.ledger import CALLBACK, EVER, REPROCESS, Ledger
@@ -91,6 +92,8 @@ class Forwarding:
 
     async def _refusal(self, row: LogRow) -> str:
         """Send what is to be forwarded, while that is ours to do; return why it was not taken, or nothing."""
+        if row.topic in ACTS:
+            return ""
         try:
             notice = decode_notice(row.state)
         except UnknownShape as error:

@@ -1,4 +1,4 @@
-"""A call's history: each of its events as it came in, and what was known of the call after it."""
+"""A call's history: each of its events as it came in, what operators did to it, and what was known of the call after each."""
 
 from typing import Any
 from uuid import UUID
@@ -6,22 +6,31 @@ from uuid import UUID
 import msgspec
 
 from domain import amounts, times
-from domain.call import Call, begin
-from domain.events import Notice, decode_notice
+from domain.acts import Act
+from domain.books import Books
+from domain.call import Call
+from domain.call_stream import CallStream, is_of_call
+from domain.events import Notice
 from domain.ledger import Ledger
-from projections import call_rows, cdrs
+from projections import bills, call_rows
 from projections.tables import CALLS, CDRS, Kind, exported, kind
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One event of a call, and the call after it as the read model ``calls`` shows it."""
+    """One event of a call's stream, a notice or an act, and the call after it.
+
+    ``after`` is the call as the read model ``calls`` shows it, None where all its notices belong to another call by then;
+    ``price`` is what the call comes to by then, None while it has no CDR.
+    """
 
     position: int
     version: int
     type: str
     status: str
-    notice: Notice
-    after: dict[str, Any]
+    notice: Notice | None
+    act: Act | None
+    after: dict[str, Any] | None
+    price: dict[str, Any] | None
 
 
 class History(msgspec.Struct, frozen=True):
@@ -34,21 +43,38 @@ class History(msgspec.Struct, frozen=True):
 
 def of_call(ledger: Ledger, call_id: UUID, until: int) -> History | None:
     """Return the history of a call up to a position, or None where the log has no such call by then."""
-    call: Call | None = None
-    steps = []
-    for row in ledger.history(call_id, until):
-        notice = decode_notice(row.state)
-        if notice.line is None:
-            return None
-        call = call or begin(row.stream_id, notice)
-        call.apply(row.position, notice)
-        values = dict(notice.params)
-        after = _shown(CALLS, call_rows.row(call))
-        steps.append(Step(row.position, row.version, values["type"], values.get("status", ""), notice, after))
-    if call is None:
+    rows = ledger.history(call_id, until)
+    if not rows or not is_of_call(rows[0]):
         return None
-    cdr = cdrs.row(call, ledger.timezone)
-    return History(call.id, steps, _shown(CDRS, cdr) if cdr else None)
+    books = ledger.books(until)
+    stream = CallStream(rows, ledger.events_at)
+    notices = dict(stream.notices)
+    steps = [
+        _step((position, version), notices.get(position), act, call, books)
+        for version, (position, act, call) in enumerate(stream.standings(), start=1)
+    ]
+    row = bills.money_over_closings(stream, books).cdr
+    return History(stream.id, steps, _shown(CDRS, row) if row else None)
+
+
+def _step(key: tuple[int, int], notice: Notice | None, act: Act | None, call: Call, books: Books) -> Step:
+    values = dict(notice.params) if notice else {}
+    kind = act.TOPIC.partition(":")[2] if act else values["type"]
+    due = bills.bill(call, books)
+    account, period = (due.rated.account, due.day[: bills.MONTH_LENGTH]) if due else ("", "")
+    after = _shown(CALLS, call_rows.row(call, account, period)) if call.first else None
+    return Step(*key, kind, values.get("status", ""), notice, act, after, _price(due) if due else None)
+
+
+def _price(due: bills.Bill) -> dict[str, Any]:
+    rated = due.rated
+    return {
+        "account": rated.account,
+        "tariff": rated.tariff,
+        "rule": rated.rule or None,
+        "billed_seconds": rated.billed_seconds,
+        "price": amounts.plain(rated.price),
+    }
 
 
 def as_document(history: History) -> dict[str, Any]:
@@ -57,12 +83,20 @@ def as_document(history: History) -> dict[str, Any]:
 
 
 def _event(step: Step) -> dict[str, Any]:
-    notice = step.notice
+    said = _of_notice(step.notice) if step.notice else _of_act(step.act)
     return {
         "position": step.position,
         "version": step.version,
         "type": step.type,
         "status": step.status,
+        **said,
+        "call": step.after,
+        "price": step.price,
+    }
+
+
+def _of_notice(notice: Notice) -> dict[str, Any]:
+    return {
         "received_at": times.iso(notice.received_at),
         "recorded_at": times.iso(notice.recorded_at),
         "source": notice.source,
@@ -72,8 +106,13 @@ def _event(step: Step) -> dict[str, Any]:
         "nonce_reused": notice.nonce_reused or None,
         "voucher": msgspec.to_builtins(notice.voucher),
         "parameters": notice.params,
-        "call": step.after,
     }
+
+
+def _of_act(act: Act | None) -> dict[str, Any]:
+    assert act
+    said: dict[str, Any] = msgspec.to_builtins(act)
+    return said | {"recorded_at": times.iso(act.recorded_at)}
 
 
 def _shown(table: Any, row: tuple[object, ...]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from sqlalchemy import func, select
 
 from api import forwarder
 from domain import times
+from domain.acts import ACTS
 from domain.errors import LedgerError
+from domain.events import decode_notice
 from domain.ledger import CALLBACK, Ledger
 from projections import calls, certificate
 from projections.calls import Waiting
@@ -91,7 +93,7 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, fo
         timezone=ledger.timezone,
         events=head,
         head=head,
-        last_recorded_at=ledger.notice_at(head).recorded_at if head else None,
+        last_recorded_at=ledger.recorded_at(head) if head else None,
         read_models=models,
         wrong_signatures=wrong_signatures,
         broken_values=broken_values,
@@ -159,7 +161,10 @@ def _called_since(ledger: Ledger, moment: int) -> bool:
     oldest, newest = ledger.position_at(moment), ledger.head()
     while newest > oldest:
         start = max(oldest, newest - EVENTS_AT_ONCE)
-        if any(ledger.notice_at(position).source == CALLBACK for position in range(newest, start, -1)):
+        if any(
+            row.topic not in ACTS and decode_notice(row.state).source == CALLBACK
+            for row in ledger.store.page(start, EVENTS_AT_ONCE, newest)
+        ):
             return True
         newest = start
     return False

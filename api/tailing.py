@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from domain import times
+from domain.acts import ACTS, decode_act
+from domain.call_stream import is_of_call
 from domain.errors import StoreUnavailable
 from domain.events import Notice, decode_notice
 from domain.ledger import EVER, Ledger
@@ -44,7 +46,9 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def event(row: LogRow) -> Event:
-    """Return what a stored event says; raises UnknownShape."""
+    """Return what a stored event says, an operator's act too; raises UnknownShape."""
+    if row.topic in ACTS:
+        return _of_act(row)
     notice: Notice = decode_notice(row.state)
     said = dict(notice.params)
     return Event(
@@ -59,6 +63,27 @@ def event(row: LogRow) -> Event:
         src=said.get("src", ""),
         rule=notice.rule or None,
         parameters=notice.params,
+    )
+
+
+def _of_act(row: LogRow) -> Event:
+    act = decode_act(row.topic, row.state)
+    said = {
+        name: str(value) for name, value in msgspec.to_builtins(act).items() if name not in {"v", "recorded_at", "by"}
+    }
+    at = times.iso(act.recorded_at)
+    return Event(
+        position=row.position,
+        call_id=row.stream_id if is_of_call(row) else None,
+        received_at=at,
+        recorded_at=at,
+        source=act.by,
+        type=row.topic.partition(":")[2],
+        status="",
+        tag="",
+        src="",
+        rule=None,
+        parameters=list(said.items()),
     )
 
 

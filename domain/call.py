@@ -20,6 +20,7 @@ MISSING_OPENING = "missing-opening"
 CONTRADICTORY_OUTCOME = "contradictory-outcome"
 NONCE_REUSED = "nonce-reused"
 UNRECOGNISED_TYPE = "unrecognised-type"
+VOIDED = "voided"
 
 IN_PROGRESS = "in-progress"
 ENDED = "ended"
@@ -32,6 +33,14 @@ class Finding(NamedTuple):
     position: int
     at: int
     numbers: Numbers | None
+
+
+class Resolution(NamedTuple):
+    """That an exception needs no more attention: the position of the act that says so, by whom, and why."""
+
+    position: int
+    by: str
+    reason: str
 
 
 @dataclass(slots=True)
@@ -53,7 +62,8 @@ class Call:
     """One call as its events so far tell it; apply them in the order of the log.
 
     ``id`` is the call's UUIDv5 as text; ``first`` and ``contradicted`` are the events (position, and when received) that the call began with in the log, and
-    after which its outcomes differ.
+    after which its outcomes differ. What operators said of it: ``rerated`` is the tariff version that rates it whatever was
+    published when, or 0; ``voided``, that it is not billed; ``resolved``, which flags (and positions) need no more attention.
     """
 
     id: str
@@ -68,6 +78,9 @@ class Call:
     inputs: list[tuple[int, int, str]] = field(default_factory=list)
     raised: list[Finding] = field(default_factory=list)
     contradicted: tuple[int, int] | None = None
+    rerated: int = 0
+    voided: bool = False
+    resolved: dict[tuple[str, int], Resolution] = field(default_factory=dict)
 
     def apply(self, position: int, notice: Notice) -> None:
         """Take in the next event of the stream, at this position of the log."""
@@ -152,9 +165,9 @@ class Call:
     @property
     def flags(self) -> str:
         """The flags' names, each once, sorted and joined with ``;``."""
-        if not self.raised and not self.contradicted and self.head.opening:
+        if not self.raised and not self.contradicted and self.head.opening and not self.voided:
             return ""  # As most calls are.
-        return ";".join(sorted({finding.flag for finding in self.findings}))
+        return ";".join(sorted({finding.flag for finding in self.findings} | ({VOIDED} if self.voided else set())))
 
 
 def begin(call_id: str, notice: Notice) -> Call:

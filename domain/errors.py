@@ -53,3 +53,7 @@ class CopyRunning(LedgerError):
 
 class CopyDiffers(LedgerError):
     """What a copy has filled differs from what it was to copy; the message names the table and the first key."""
+
+
+class WrongAct(LedgerError):
+    """What an operator asks for makes no sense as things stand; the message says what was found and expected."""

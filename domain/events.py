@@ -1,5 +1,7 @@
 """The immutable events, one per accepted notification, and the topics under which they are stored for ever (SPEC 4).
 
+What operators do are events too, see ``acts.py``.
+
 A stored event is its stream's id, its version there, its topic, and its notice as JSON. The shape of a notice carries
 its own version ``v``: a new shape gets a new number and an upcast from the old one, and nothing stored is ever edited.
 """
@@ -13,6 +15,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from eventsourcing.utils import register_topic, resolve_topic
 
+from domain.acts import Act, ActRecorded, decode_act
 from domain.errors import UnknownShape
 
 NAMESPACE = uuid5(NAMESPACE_DNS, "tringledger")
@@ -125,12 +128,36 @@ def notices_id(kind: str, subject: str = "") -> UUID:
     return uuid5(NAMESPACE, _encode((kind, subject)).decode())
 
 
+# The streams of acts that are no call's and no account's.
+TARIFFS = notices_id("tariffs")
+CLOSINGS = notices_id("closings")
+RESOLUTIONS = notices_id("resolutions")
+
+
 def decode_notice(state: bytes) -> Notice:
     """Read a stored notice; raises UnknownShape for one that this program does not know."""
     try:
         return _decode(state)
     except msgspec.DecodeError as error:
         msg = f"a stored notice has a shape that this version of tringledger does not know: {error}"
+        raise UnknownShape(msg) from error
+
+
+class _Recorded(msgspec.Struct):
+    """What the stored states of all events have."""
+
+    recorded_at: int
+
+
+_decode_recorded = msgspec.json.Decoder(_Recorded).decode
+
+
+def recorded_at(state: bytes) -> int:
+    """Return when a stored event, of whatever kind, was recorded (microseconds, UTC); raises UnknownShape."""
+    try:
+        return _decode_recorded(state).recorded_at
+    except msgspec.DecodeError as error:
+        msg = f"a stored event has a shape that this version of tringledger does not know: {error}"
         raise UnknownShape(msg) from error
 
 
@@ -147,20 +174,19 @@ class NoticeMapper(Mapper[UUID]):
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """Return the event as it is stored."""
-        assert isinstance(domain_event, NoticeRecorded)
-        return StoredEvent(
-            domain_event.originator_id,
-            domain_event.originator_version,
-            domain_event.TOPIC,
-            _encode(domain_event.notice),
-        )
+        assert isinstance(domain_event, NoticeRecorded | ActRecorded)
+        if isinstance(domain_event, ActRecorded):
+            topic, said = domain_event.act.TOPIC, _encode(domain_event.act)
+        else:
+            topic, said = domain_event.TOPIC, _encode(domain_event.notice)
+        return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, said)
 
-    def to_domain_event(self, stored_event: StoredEvent) -> NoticeRecorded:
+    def to_domain_event(self, stored_event: StoredEvent) -> NoticeRecorded | ActRecorded:
         """Return the event that was stored; raises UnknownShape for a shape it does not know."""
-        event: type[NoticeRecorded] = resolve_topic(stored_event.topic)
+        kind: type[NoticeRecorded | Act] = resolve_topic(stored_event.topic)
         stream = stored_event.originator_id
-        return event(
-            stream if isinstance(stream, UUID) else UUID(stream),
-            stored_event.originator_version,
-            decode_notice(stored_event.state),
-        )
+        stream_id = stream if isinstance(stream, UUID) else UUID(stream)
+        version, state = stored_event.originator_version, stored_event.state
+        if issubclass(kind, Act):
+            return ActRecorded(stream_id, version, decode_act(stored_event.topic, state))
+        return kind(stream_id, version, decode_notice(state))

@@ -14,11 +14,13 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
-from domain import correlation, notification, times
+from domain import books, correlation, notification, times
+from domain.acting import Acting, Author
 from domain.answers import Answer
+from domain.books import Books
 from domain.correlation import Reach
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable
-from domain.events import Line, Notice, NoticeMapper, decode_notice, line_key
+from domain.events import CLOSINGS, TARIFFS, Line, Notice, NoticeMapper, decode_notice, line_key, recorded_at
 from domain.log import Log, LogRow, QuarantineEntry, address
 from domain.log.tables import COPYING, check_not_copying
 from domain.recording import SIGNATURE_FITTED, Delivery, Recording, Rules
@@ -174,6 +176,15 @@ class Ledger(Application[UUID]):
         with self.recording() as recording:
             return recording.take_all(deliveries)
 
+    @contextmanager
+    def acting(self, by: str, reason: str) -> Iterator[Acting]:
+        """Begin a transaction in which an operator acts, and commit it durably at the end; on any error nothing of it is kept.
+
+        Raises WrongAct unless it says who acts and why; StoreUnavailable.
+        """
+        with self.store.writing() as log:
+            yield Acting(log, self.store, self.mapper, self.books(), self._clock(), Author(by, reason))
+
     def reprocess(self, entry: QuarantineEntry) -> Answer:
         """Try a quarantined notice again, with its original received_at, now that the cause may be mended (SPEC 2)."""
         delivery = self.inspect(entry.raw, entry.received_at, REPROCESS)
@@ -189,7 +200,7 @@ class Ledger(Application[UUID]):
         before, after = 0, self.head() + 1
         while after - before > 1:
             middle = (before + after) // 2
-            if self.notice_at(middle).recorded_at <= at:
+            if self.recorded_at(middle) <= at:
                 before = middle
             else:
                 after = middle
@@ -198,11 +209,23 @@ class Ledger(Application[UUID]):
     def lag(self, position: int, now: int) -> tuple[int, int]:
         """Return how many events come after a position, and for how many seconds the first of them has been there."""
         lag = self.head() - position
-        return (lag, max((now - self.notice_at(position + 1).recorded_at) // times.SECOND, 0)) if lag > 0 else (0, 0)
+        return (lag, max((now - self.recorded_at(position + 1)) // times.SECOND, 0)) if lag > 0 else (0, 0)
 
     def notice_at(self, position: int) -> Notice:
         """Return the notice at a position, which must be one that the log has."""
         return decode_notice(self.store.page(position - 1, 1, position)[0].state)
+
+    def recorded_at(self, position: int) -> int:
+        """Return when the event at a position, which must be one that the log has, was recorded (microseconds, UTC)."""
+        return recorded_at(self.store.page(position - 1, 1, position)[0].state)
+
+    def events_at(self, positions: list[int]) -> list[LogRow]:
+        """Return the events at these positions."""
+        return [row for position in positions for row in self.store.page(position - 1, 1, position)]
+
+    def books(self, until: int = EVER) -> Books:
+        """Return the tariffs and closings up to a position; raises UnknownShape."""
+        return books.of_streams(self.timezone, self.store.stream(TARIFFS, until), self.store.stream(CLOSINGS, until))
 
     def history(self, stream: UUID, until: int = EVER) -> list[LogRow]:
         """Return a stream's events up to a position, in order."""

@@ -3,8 +3,8 @@
 from domain.call import Call
 
 
-def row(call: Call) -> tuple[object, ...]:
-    """Return a call as a row of the table; ``position`` is that of its first event."""
+def row(call: Call, account: str, period: str) -> tuple[object, ...]:
+    """Return a call as a row of the table; ``position`` is that of its first event, the account and month those it is billed to."""
     tag, src = call.line
     assert call.first is not None
     return (
@@ -25,4 +25,6 @@ def row(call: Call) -> tuple[object, ...]:
         call.flags,
         int(call.cdr is not None),
         call.first[0],
+        account,
+        period,
     )

@@ -4,17 +4,20 @@ A page collects the calls that it touches and folds each whole, so applying it i
 loop with its position; it is never skipped.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, select
 
+from domain.call_stream import is_of_call
 from domain.ledger import Ledger
 from domain.log import LogRow
-from projections import billing
-from projections.page import CALL_TOPICS, Page, ProjectionStopped, fold
+from projections import billing, resolutions
+from projections.page import Gathering, Page, ProjectionStopped
 from projections.rows import Row, delete_rows, put_rows
 from projections.store import ReadStore
-from projections.tables import CALLS, CDRS, CHANNELS, EXCEPTIONS, VOICEMAILS
+from projections.tables import CALLS, CDRS, CHANNELS, CLOSINGS, EXCEPTIONS, POSTINGS, TARIFFS, VOICEMAILS
 
 __all__ = ["ProjectionStopped", "catch_up", "put_page"]
 
@@ -47,32 +50,40 @@ def catch_up(
 
 
 def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None:
-    page = Page(ledger.timezone)
+    gathering = Gathering(ledger.books(events[-1].position), ledger.events_at)
     streams: dict[str, list[LogRow]] = {}
     for row in events:
-        if row.topic in CALL_TOPICS:
+        if is_of_call(row):
             streams.setdefault(row.stream, []).append(row)
         else:
-            page.add_notice(row)
+            gathering.add(row)
     _complete(ledger, streams)
-    folded = [fold(stream) for stream in streams.values()]
-    for call in folded:
-        page.add_call(call)
+    folded = [gathering.add_stream(stream) for stream in streams.values()]
+    page = gathering.page
     start = events[0].position
-    replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start]
-    billing.change(connection, list(_stored(connection, replaced)), page.cdrs)
-    known = [(call.id,) for call in folded if call.first and call.first[0] < start]
+    acted = set(page.acted)
+    replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start and call.id not in acted]
+    page.postings = [posting for posting in page.postings if cast("int", posting[0]) >= start]
+    old = chain(_stored(connection, CDRS.c.position, replaced), _stored(connection, CDRS.c.call_id, page.acted))
+    billing.change(connection, list(old), page.cdrs, page.postings)
+    known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
+    for table in (CALLS, CDRS, EXCEPTIONS):
+        delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in page.acted])
     put_page(connection, page)
+    resolutions.resolve(connection, page.resolutions)
 
 
 def put_page(connection: Connection, page: Page) -> None:
     """Write a page's rows, in place of those that have their keys."""
     put_rows(connection, CALLS, page.calls)
     put_rows(connection, CDRS, page.cdrs)
+    put_rows(connection, POSTINGS, page.postings)
     put_rows(connection, EXCEPTIONS, page.exceptions)
     put_rows(connection, VOICEMAILS, page.voicemails)
     put_rows(connection, CHANNELS, page.channels)
+    put_rows(connection, CLOSINGS, page.closings)
+    put_rows(connection, TARIFFS, page.tariffs)
 
 
 def _complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
@@ -85,8 +96,7 @@ def _complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
         streams[stream] = rows + streams[stream]
 
 
-def _stored(connection: Connection, positions: list[int]) -> Iterator[Row]:
-    """Return the CDR rows at these positions as the last page left them."""
-    for start in range(0, len(positions), ROWS_AT_ONCE):
-        chunk = positions[start : start + ROWS_AT_ONCE]
-        yield from connection.execute(select(CDRS).where(CDRS.c.position.in_(chunk)))
+def _stored(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[Row]:
+    """Return the CDR rows with one of these values as the last page left them."""
+    for start in range(0, len(values), ROWS_AT_ONCE):
+        yield from connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))

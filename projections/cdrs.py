@@ -1,8 +1,12 @@
 """The read model ``cdrs``, the ledger proper: one row per call that has its CDR (SPEC 7)."""
 
-from domain import times
 from domain.call import Call
 from domain.call_notice import Numbers
+from domain.rating import Rated
+
+# Where the columns stand in a row that ``row`` makes.
+PERIOD = 22
+ORIGINAL_PERIOD = 26
 
 
 def cost(numbers: Numbers) -> int:
@@ -15,17 +19,15 @@ def sip_credits(numbers: Numbers) -> int:
     return (numbers[4] or 0) + (numbers[5] or 0)
 
 
-def row(call: Call, timezone: str) -> tuple[object, ...] | None:
-    """Return the call's CDR as a row of the table, in the billing time zone, or None while the call has none.
+def row(call: Call, rated: Rated, period: str, day: str, original_period: str) -> tuple[object, ...]:
+    """Return the CDR of a call that has one as a row of the table.
 
-    Without a tariff the account is the tag, the price is the cost, and the billed seconds are the destination leg's.
+    ``period`` and ``day`` are those to which it is posted, ``original_period`` is the month in which it was received.
     """
     cdr = call.cdr
-    if cdr is None:
-        return None
+    assert cdr
     tag, src = call.line
-    day = times.day(cdr.at, timezone)
-    price = cost(cdr.numbers)
+    costs = cost(cdr.numbers)
     return (
         call.id,
         tag,
@@ -37,15 +39,19 @@ def row(call: Call, timezone: str) -> tuple[object, ...] | None:
         call.answered_at,
         cdr.at,
         *cdr.numbers,
-        price,
+        costs,
         sip_credits(cdr.numbers),
-        tag,
-        "",
-        cdr.numbers[1],
-        price,
-        0,
-        day[:7],
+        rated.account,
+        rated.tariff,
+        rated.billed_seconds,
+        rated.price,
+        rated.price - costs,
+        period,
         cdr.position,
         call.flags,
         day,
+        original_period,
+        rated.rounding,
+        rated.rule,
+        rated.level,
     )

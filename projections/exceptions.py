@@ -1,6 +1,6 @@
 """The read model ``exceptions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
 
-from domain.call import NONCE_REUSED, UNRECOGNISED_STATUS, UNRECOGNISED_TYPE, Call, Finding
+from domain.call import NONCE_REUSED, UNRECOGNISED_STATUS, UNRECOGNISED_TYPE, Call, Finding, Resolution
 from domain.events import Notice
 from domain.statuses import KNOWN
 from projections.cdrs import cost, sip_credits
@@ -14,7 +14,10 @@ def rows(call: Call) -> list[tuple[object, ...]]:
     if not call.flags:
         return []
     tag, src = call.line
-    return [_row(finding, call.id, tag, src or "", call.ordinal) for finding in call.findings]
+    return [
+        _row(finding, call.id, tag, src or "", call.ordinal, call.resolved.get((finding.flag, finding.position)))
+        for finding in call.findings
+    ]
 
 
 def rows_of_notice(position: int, notice: Notice, *, recognised: bool) -> list[tuple[object, ...]]:
@@ -31,7 +34,10 @@ def rows_of_notice(position: int, notice: Notice, *, recognised: bool) -> list[t
     return [_row(finding, "", values.get("tag", ""), values.get("src", ""), None) for finding in found]
 
 
-def _row(finding: Finding, call_id: str, tag: str, src: str, ordinal: int | None) -> tuple[object, ...]:
+def _row(  # noqa: PLR0917  # The columns, in their order.
+    finding: Finding, call_id: str, tag: str, src: str, ordinal: int | None, resolution: Resolution | None = None
+) -> tuple[object, ...]:
     flag, position, at, numbers = finding
     amounts = (None, None) if numbers is None else (cost(numbers), sip_credits(numbers))
-    return (flag, position, at, call_id, tag, src, ordinal, *amounts)
+    resolved = (resolution.by, resolution.reason) if resolution else ("", "")
+    return (flag, position, at, call_id, tag, src, ordinal, *amounts, *resolved)

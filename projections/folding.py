@@ -10,9 +10,10 @@ from itertools import chain, groupby, pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
+from domain.call_stream import is_of_call
 from domain.ledger import Ledger
 from domain.log import LogRow
-from projections.page import CALL_TOPICS, Page, fold
+from projections.page import Gathering, Page
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
 RANGE_EVENTS = 8_000
@@ -61,31 +62,31 @@ def fold_range(ledger: Ledger, cut: int, wanted: Range) -> Part:
 
     Raises ProjectionStopped, StoreUnavailable.
     """
-    page, done = Page(ledger.timezone), 0
+    gathering, done = Gathering(ledger.books(cut), ledger.events_at), 0
     rows: Any = ledger.store.by_stream(cut, *wanted)
     with closing(rows):
-        for last, events in _pieces(page, rows):
+        for last, events in _pieces(gathering, rows):
             done += events
             if done >= PART_EVENTS_MAX:
-                return Part(page, done, Range(last.stream, wanted.last, last.version))
-    return Part(page, done, None)
+                return Part(gathering.page, done, Range(last.stream, wanted.last, last.version))
+    return Part(gathering.page, done, None)
 
 
-def _pieces(page: Page, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+def _pieces(gathering: Gathering, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
     """Add the rows of each call and each notice, and yield the last event of each and how many it had."""
     for _, stream in groupby(rows, key=attrgetter("stream")):
-        yield from _of_stream(page, stream)
+        yield from _of_stream(gathering, stream)
 
 
-def _of_stream(page: Page, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+def _of_stream(gathering: Gathering, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
     first = next(stream)
-    if first.topic in CALL_TOPICS:
+    if is_of_call(first):
         events = [first, *stream]
-        page.add_call(fold(events))
+        gathering.add_stream(events)
         yield events[-1], len(events)
         return
     for row in chain((first,), stream):
-        page.add_notice(row)
+        gathering.add(row)
         yield row, 1
 
 

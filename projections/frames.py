@@ -89,6 +89,10 @@ billing_days = Frame("billing-days")
 voicemails = Frame("voicemails")
 channels = Frame("channels")
 exceptions = Frame("exceptions")
+postings = Frame("postings")
+entries = Frame("entries")
+closings = Frame("closings")
+tariffs = Frame("tariffs")
 
 
 def _frame(rows: Reading) -> pd.DataFrame:

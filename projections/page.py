@@ -6,20 +6,31 @@ Nothing here knows how rows are written, so that the workers of a rebuild start 
 from collections.abc import Iterable
 
 from domain import call as calls_fold
+from domain.acts import (
+    ACTS,
+    CALL_ACTS,
+    AccountAdjusted,
+    Act,
+    ExceptionResolved,
+    MonthClosed,
+    TariffPublished,
+    decode_act,
+)
+from domain.books import Books
 from domain.call import Call
+from domain.call_stream import CallStream, CannotFold, Fetch
 from domain.errors import LedgerError, UnknownShape
 from domain.events import (
-    CallStatusRecorded,
-    CdrRecorded,
     ChannelDeletionRecorded,
+    Notice,
     UnrecognisedRecorded,
     VoicemailRecorded,
     decode_notice,
 )
 from domain.log import LogRow
-from projections import call_rows, cdrs, exceptions, notices
+from projections import act_rows, bills, call_rows, exceptions, notices
+from projections.bills import MONTH_LENGTH, Bill, Money
 
-CALL_TOPICS = (CallStatusRecorded.TOPIC, CdrRecorded.TOPIC)
 NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 
 Row = tuple[object, ...]
@@ -30,43 +41,103 @@ class ProjectionStopped(LedgerError):
 
 
 class Page:
-    """The rows that a stretch of events yields, gathered for all read models."""
+    """The rows that a stretch of events yields, of all read models.
 
-    def __init__(self, timezone: str) -> None:
-        """Begin an empty page, for the billing time zone."""
-        self._timezone = timezone
+    ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now.
+    ``resolutions`` are exceptions that are no call's and were resolved.
+    """
+
+    def __init__(self) -> None:
+        """Begin an empty page."""
         self.calls: list[Row] = []
         self.cdrs: list[Row] = []
+        self.postings: list[Row] = []
         self.exceptions: list[Row] = []
         self.voicemails: list[Row] = []
         self.channels: list[Row] = []
+        self.closings: list[Row] = []
+        self.tariffs: list[Row] = []
+        self.resolutions: list[tuple[int, ExceptionResolved]] = []
+        self.acted: list[str] = []
 
-    def add_call(self, call: Call) -> None:
-        """Add the rows of a call."""
-        self.calls.append(call_rows.row(call))
-        cdr = cdrs.row(call, self._timezone)
-        if cdr:
-            self.cdrs.append(cdr)
-        self.exceptions += exceptions.rows(call)
 
-    def add_notice(self, row: LogRow) -> None:
-        """Add the rows of a notice that is no call's; one that no read model shows adds none."""
+class Gathering:
+    """Makes the rows of a page, from calls folded whole and from single events."""
+
+    def __init__(self, books: Books, fetch: Fetch) -> None:
+        """Take the tariffs and closings; ``fetch`` finds events at positions, for calls to which notices were moved."""
+        self.page = Page()
+        self._books = books
+        self._fetch = fetch
+
+    def add_stream(self, rows: list[LogRow]) -> Call:
+        """Add the rows of a call, given all its stream's events; raises ProjectionStopped at the one that cannot be folded."""
+        books, last = self._books, rows[-1].position
+        closes = books.closed_through(rows[0].position) != books.closed_through(last)
+        if closes or any(row.topic in CALL_ACTS for row in rows):
+            stream = _read(rows, self._fetch)
+            self.page.acted.append(stream.id)
+            call = stream.call(last)
+            due = bills.bill(call, books)
+            money = bills.money_over_closings(stream, books) if closes else bills.money(call, due, books, last)
+        else:
+            call = fold(rows)
+            due = bills.bill(call, books)
+            money = bills.money(call, due, books, last)
+        self._add(call, due, money)
+        return call
+
+    def _add(self, call: Call, due: Bill | None, money: Money) -> None:
+        if call.first:
+            account, period = (
+                (due.rated.account, due.day[:MONTH_LENGTH]) if due else bills.account_of(call, self._books)
+            )
+            self.page.calls.append(call_rows.row(call, account, period))
+            self.page.exceptions += exceptions.rows(call)
+        if money.cdr:
+            self.page.cdrs.append(money.cdr)
+        self.page.postings += money.postings
+
+    def add(self, row: LogRow) -> None:
+        """Add the rows of an event that is no call's; one that no read model shows adds none. Raises ProjectionStopped."""
         try:
-            notice = decode_notice(row.state)
+            if row.topic in ACTS:
+                self._add_act(row, decode_act(row.topic, row.state))
+            else:
+                self._add_notice(row, decode_notice(row.state))
         except UnknownShape as error:
             raise _stopped(row, error) from error
+
+    def _add_notice(self, row: LogRow, notice: Notice) -> None:
         if row.topic not in NO_CALL_TOPICS:
             raise _stopped(row, f"its topic {row.topic!r} is not known")
         if row.topic == VoicemailRecorded.TOPIC:
-            self.voicemails.append(notices.voicemail_row(row.position, notice))
+            self.page.voicemails.append(notices.voicemail_row(row.position, notice))
         elif row.topic == ChannelDeletionRecorded.TOPIC:
-            self.channels.append(notices.channel_row(row.position, notice))
+            self.page.channels.append(notices.channel_row(row.position, notice))
         recognised = row.topic != UnrecognisedRecorded.TOPIC
-        self.exceptions += exceptions.rows_of_notice(row.position, notice, recognised=recognised)
+        self.page.exceptions += exceptions.rows_of_notice(row.position, notice, recognised=recognised)
+
+    def _add_act(self, row: LogRow, act: Act) -> None:
+        if isinstance(act, MonthClosed):
+            self.page.closings.append(act_rows.closing_row(row.position, act))
+        elif isinstance(act, TariffPublished):
+            self.page.tariffs.append(act_rows.tariff_row(row.position, act))
+        elif isinstance(act, AccountAdjusted):
+            self.page.postings.append(act_rows.adjustment_row(row.position, act, self._books))
+        elif isinstance(act, ExceptionResolved):
+            self.page.resolutions.append((row.position, act))
+
+
+def _read(rows: list[LogRow], fetch: Fetch) -> CallStream:
+    try:
+        return CallStream(rows, fetch)
+    except CannotFold as error:
+        raise _stopped(error.row, error) from error
 
 
 def fold(rows: Iterable[LogRow]) -> Call:
-    """Fold the events of one call, in order; raises ProjectionStopped at the one that cannot be folded."""
+    """Fold the notices of one call, in order; raises ProjectionStopped at the one that cannot be folded."""
     call: Call | None = None
     for row in rows:
         try:

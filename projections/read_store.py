@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import LedgerError, StoreUnavailable
+from projections import entries
 from projections.tables import METADATA, PROGRESS, SCHEMA
 
 LOCK_TIMEOUT_SECONDS = 30
@@ -82,6 +83,7 @@ class ReadStore(ABC):
         """Make the tables where they are missing, empty and at position 0."""
         METADATA.create_all(connection)
         if connection.execute(select(PROGRESS)).first() is None:
+            entries.create(connection)
             connection.execute(insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA))
 
     def position(self, connection: Connection, head: Callable[[], int] | None = None) -> int:

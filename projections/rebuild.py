@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from domain.acts import ExceptionResolved
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from projections import billing, certificate, comparison
+from projections import billing, certificate, comparison, resolutions
 from projections.catch_up import catch_up, put_page
 from projections.certificate import Certificate
 from projections.comparison import Difference, Findings
@@ -143,12 +144,15 @@ def _build(ledger: Ledger, generation: int, cut: int, progress: Progress, foldin
 def _fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: Folding) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return of how many events."""
     done = 0
+    resolved: list[tuple[int, ExceptionResolved]] = []
     at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
     parts: Any = folding(ledger, cut, ranges(cut, at_least))
     with closing(parts):
         for part in parts:
             put_page(connection, part.page)
+            resolved += part.page.resolutions
             done += part.events
             progress(done, cut)
+    resolutions.resolve(connection, resolved)
     billing.fill(connection)
     return done

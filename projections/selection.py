@@ -14,7 +14,7 @@ from domain import times
 from domain.correlation import Reach
 from domain.errors import LedgerError
 from projections import calls
-from projections.tables import READ_MODELS
+from projections.tables import EXPORTS
 
 MOMENTS = {
     "calls": "opened_at",
@@ -22,9 +22,18 @@ MOMENTS = {
     "voicemails": "received_at",
     "channels": "received_at",
     "exceptions": "received_at",
+    "closings": "closed_at",
+    "tariffs": "published_at",
 }
-DATES = {"billing": "period", "billing-days": "day"}
-ORDERS = {"billing": ("account", "period"), "billing-days": ("account", "day"), "exceptions": ("position", "flag")}
+DATES = {"billing": "period", "billing-days": "day", "postings": "day", "entries": "day"}
+ORDERS = {
+    "billing": ("account", "period"),
+    "billing-days": ("account", "day"),
+    "cdrs": ("position", "call_id"),
+    "exceptions": ("position", "flag"),
+    "postings": ("position", "number"),
+    "entries": ("position", "number", "call_id"),
+}
 BY_POSITION = ("position",)
 STALE, MISSING_CDR = "stale", "missing-cdr"
 
@@ -94,10 +103,10 @@ def select(
 
 def table_of(model: str) -> Table:
     """Return the table of a read model; raises SelectionError where there is none of that name."""
-    if model not in READ_MODELS:
-        msg = f"{model!r} is not a read model: expected one of {', '.join(READ_MODELS)}"
+    if model not in EXPORTS:
+        msg = f"{model!r} is not a read model: expected one of {', '.join(EXPORTS)}"
         raise SelectionError(msg)
-    return READ_MODELS[model]
+    return EXPORTS[model]
 
 
 def order(model: str) -> list[Column[object]]:
@@ -132,7 +141,7 @@ def _column(model: str, name: str) -> Column[object]:
     table = table_of(model)
     if name in table.c:
         return table.c[name]
-    having = ", ".join(other for other in READ_MODELS if name in READ_MODELS[other].c)
+    having = ", ".join(other for other in EXPORTS if name in EXPORTS[other].c)
     msg = f"{model} cannot be filtered by {name}, which it does not have: expected one of {having}"
     raise SelectionError(msg)
 

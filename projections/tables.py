@@ -7,11 +7,12 @@ exact in every database. Each column says of which kind it is, and exports turn 
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
-SCHEMA = 1
+SCHEMA = 2
 
 METADATA = MetaData()
+VIEWS = MetaData()
 
 
 class Kind(StrEnum):
@@ -36,6 +37,10 @@ def _text(name: str, **options: Any) -> Column[str]:
 
 def _whole(name: str, kind: Kind, *, nullable: bool = False, **options: Any) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable, info={"kind": kind}, autoincrement=False, **options)
+
+
+def _internal(name: str) -> Column[str]:
+    return Column(name, _TEXT, nullable=False, info={"kind": Kind.INTERNAL})
 
 
 def _position(name: str = "position") -> Column[int]:
@@ -70,6 +75,8 @@ CALLS = Table(
     _text("flags"),
     _whole("has_cdr", Kind.TRUTH),
     _position(),
+    _internal("account"),
+    _internal("period"),
 )
 
 CDRS = Table(
@@ -98,9 +105,16 @@ CDRS = Table(
     _whole("price", Kind.AMOUNT),
     _whole("margin", Kind.AMOUNT),
     _text("period"),
-    _position(),
+    _whole("position", Kind.NUMBER),
     _text("flags"),
-    Column("day", _TEXT, nullable=False, info={"kind": Kind.INTERNAL}),
+    _internal("day"),
+    _internal("original_period"),
+    Column("rounding", BigInteger, nullable=False, info={"kind": Kind.INTERNAL}),
+    Column("rule", BigInteger, nullable=False, info={"kind": Kind.INTERNAL}),
+    _internal("level"),
+    # In the order of the log; a CDR that moved after its month was closed has a row in each of its two calls.
+    PrimaryKeyConstraint("position", "call_id"),
+    sqlite_with_rowid=False,
 )
 
 TOTALS = (
@@ -119,11 +133,74 @@ _AMOUNTS = ("cost", "sip_credits", "price", "margin")
 
 def _billing(name: str, period: str) -> Table:
     totals = [_whole(total, Kind.TOTAL if total in _AMOUNTS else Kind.NUMBER) for total in TOTALS]
-    return Table(name, METADATA, _text("account", primary_key=True), _text(period, primary_key=True), *totals)
+    entries = Column("entries", BigInteger, nullable=False, info={"kind": Kind.INTERNAL})
+    return Table(name, METADATA, _text("account", primary_key=True), _text(period, primary_key=True), *totals, entries)
 
 
 BILLING = _billing("billing", "period")
 BILLING_DAYS = _billing("billing_days", "day")
+
+
+def _entry_columns() -> list[Column[Any]]:
+    """Return what an entry of the books says, whether it is a CDR's or was posted beside the CDRs."""
+    return [
+        _text("kind"),
+        _text("account"),
+        _text("period"),
+        _text("original_period"),
+        _text("day"),
+        _text("call_id"),
+        _text("tag"),
+        _text("src"),
+        _text("disposition"),
+        *(_whole(total, Kind.TOTAL if total in _AMOUNTS else Kind.NUMBER) for total in TOTALS),
+        _whole("rounding", Kind.TOTAL),
+        _text("level"),
+        _text("tariff"),
+        _whole("rule", Kind.NUMBER),
+        _text("posted_by"),
+        _text("reason"),
+    ]
+
+
+# What is posted to a month beside its CDRs: differences to what was billed in a month that is closed, and adjustments.
+POSTINGS = Table(
+    "postings",
+    METADATA,
+    _whole("position", Kind.NUMBER, primary_key=True),
+    _whole("number", Kind.NUMBER, primary_key=True),
+    *_entry_columns(),
+)
+
+# All entries of the books, CDRs and postings: billing is their sum. A view, so that nothing is kept twice.
+ENTRIES = Table(
+    "entries",
+    VIEWS,
+    _whole("position", Kind.NUMBER, primary_key=True),
+    _whole("number", Kind.NUMBER, primary_key=True),
+    *_entry_columns(),
+)
+
+CLOSINGS = Table(
+    "closings",
+    METADATA,
+    _text("period", primary_key=True),
+    _whole("position", Kind.NUMBER),
+    _whole("closed_at", Kind.TIME),
+    _text("closed_by"),
+    _text("reason"),
+    _text("accepted"),
+)
+
+TARIFFS = Table(
+    "tariffs",
+    METADATA,
+    _whole("version", Kind.NUMBER, primary_key=True),
+    _whole("position", Kind.NUMBER),
+    _whole("published_at", Kind.TIME),
+    _text("published_by"),
+    _text("reason"),
+)
 
 VOICEMAILS = Table(
     "voicemails",
@@ -150,6 +227,8 @@ EXCEPTIONS = Table(
     _whole("ordinal", Kind.NUMBER, nullable=True),
     _whole("cost", Kind.AMOUNT, nullable=True),
     _whole("sip_credits", Kind.AMOUNT, nullable=True),
+    _text("resolved_by"),
+    _text("resolution"),
 )
 
 # How far the read models have come, and of which ledger and shape they are: one row.
@@ -171,7 +250,11 @@ READ_MODELS: dict[str, Table] = {
     "voicemails": VOICEMAILS,
     "channels": CHANNELS,
     "exceptions": EXCEPTIONS,
+    "postings": POSTINGS,
+    "closings": CLOSINGS,
+    "tariffs": TARIFFS,
 }
+EXPORTS = READ_MODELS | {"entries": ENTRIES}
 
 
 def kind(column: Column[Any]) -> Kind:

@@ -10,13 +10,13 @@ from api.showing import progress, say
 from domain import times
 from projections import selection
 from projections.selection import Waiting
-from projections.tables import READ_MODELS
+from projections.tables import EXPORTS
 
 FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
 
 
 @click.command()
-@click.argument("model", type=click.Choice(list(READ_MODELS)))
+@click.argument("model", type=click.Choice(list(EXPORTS)))
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="The file's format."
 )

@@ -3,12 +3,14 @@
 from uuid import UUID
 
 import click
+import msgspec
 
 from api import history as histories
 from api.commands.common import catch_up_option, format_option, reading, store_option
 from api.history import History, Step
 from api.showing import as_json, say, table
 from domain import amounts, call_notice, times
+from domain.acts import Act
 from domain.correlation import BY_TAG
 from domain.events import call_id as id_of_call
 from domain.ledger import EVER, Ledger
@@ -81,18 +83,30 @@ def _until(ledger: Ledger, at: str | None) -> int:
 
 
 def _print(found: History) -> None:
-    first = found.steps[0].notice.received_at
+    first = next((step.notice.received_at for step in found.steps if step.notice), 0)
     table(
-        ["position", "received at", "seconds", "what", "rule", "state", "disposition", "flags", "source", "parameters"],
+        [
+            "position",
+            "received at",
+            "seconds",
+            "what",
+            "rule",
+            "state",
+            "disposition",
+            "flags",
+            "price",
+            "source",
+            "parameters",
+        ],
         [_row(step, first) for step in found.steps],
-        title=f"call {found.call_id}: {_line(found.steps[-1])}",
+        title=f"call {found.call_id}: {_line(found)}",
     )
     click.echo()
-    vouchers = [(step.position, step.notice.voucher) for step in found.steps if step.notice.voucher]
+    vouchers = [(step.position, step.notice.voucher) for step in found.steps if step.notice and step.notice.voucher]
     if vouchers:
         table(
             ["unsigned", "vouched for by", "reason", "row"],
-            [(position, voucher.by, voucher.reason, voucher.row) for position, voucher in vouchers],
+            [(position, voucher.by, voucher.reason, voucher.row) for position, voucher in vouchers if voucher],
         )
         click.echo()
     if found.cdr is None:
@@ -102,22 +116,33 @@ def _print(found: History) -> None:
         table(["CDR", ""], shown)
 
 
-def _line(step: Step) -> str:
-    call = step.after
-    return f"tag {call['tag']!r}, src {call['src']!r}, ordinal {call['ordinal']}"
+def _line(found: History) -> str:
+    call = next((step.after for step in reversed(found.steps) if step.after), None)
+    return f"tag {call['tag']!r}, src {call['src']!r}, ordinal {call['ordinal']}" if call else "merged into another"
 
 
 def _row(step: Step, first: int) -> tuple[object, ...]:
-    notice, call = step.notice, step.after
-    return (
-        step.position,
-        times.iso(notice.received_at),
-        amounts.plain(notice.received_at - first),  # microseconds are millionths of a second
-        f"{step.type} {step.status}".strip(),
-        notice.rule,
-        call["state"],
-        call["disposition"],
-        call["flags"],
-        notice.source,
-        " ".join(f"{name}={value}" for name, value in notice.params),
-    )
+    call = step.after or {"state": "", "disposition": "", "flags": ""}
+    what = (step.position, *_when(step, first), f"{step.type} {step.status}".strip())
+    state = (call["state"], call["disposition"], call["flags"])
+    price = step.price["price"] if step.price else ""
+    if step.notice:
+        parameters = " ".join(f"{name}={value}" for name, value in step.notice.params)
+        return (*what, step.notice.rule, *state, price, step.notice.source, parameters)
+    assert step.act
+    return (*what, "", *state, price, step.act.by, _said(step.act))
+
+
+def _when(step: Step, first: int) -> tuple[str, str]:
+    if step.notice:
+        # microseconds are millionths of a second
+        return times.iso(step.notice.received_at), amounts.plain(step.notice.received_at - first)
+    assert step.act
+    return times.iso(step.act.recorded_at), ""
+
+
+def _said(act: Act) -> str:
+    """Return what is particular to an act, and why it was done."""
+    common = {"v", "recorded_at", "by", "reason"}
+    said = [f"{name}={value}" for name, value in msgspec.to_builtins(act).items() if name not in common]
+    return " ".join([*said, f"reason={act.reason}"])

@@ -12,7 +12,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
 from domain.errors import StoreUnavailable
-from domain.events import decode_notice
+from domain.events import recorded_at
 from domain.log import Prospect, QuarantineEntry
 from domain.log.postgres_lines import PUT, Line, Lines
 from domain.log.postgres_quarantine import Quarantine
@@ -65,7 +65,7 @@ class PostgresWriting:
         self._quarantine = Quarantine(self._ask_after_all_queued, self._queue)
         self.position = self.recorded_at = 0
         for position, state in self._begin():
-            self.position, self.recorded_at = position, decode_notice(state).recorded_at
+            self.position, self.recorded_at = position, recorded_at(state)
 
     def _begin(self) -> Rows:
         cursor = self._connection.execute(BEGIN, prepare=False)

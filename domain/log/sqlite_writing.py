@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from domain.correlation import Head
-from domain.events import decode_notice
+from domain.events import recorded_at
 from domain.log import Prospect, QuarantineEntry
 from domain.log.line_calls import HEAD, SPANS, UNBOUNDED, head_of, row_of
 
@@ -136,7 +136,7 @@ class SQLiteWriting:
         self._unauthentic: int | None = None  # Counted once: a flood of them must not count again for each.
         self.position = self.recorded_at = 0
         for position, state in cursor.execute(LAST_EVENT):
-            self.position, self.recorded_at = position, decode_notice(state).recorded_at
+            self.position, self.recorded_at = position, recorded_at(state)
 
     def foresee(self, prospects: Iterable[Prospect]) -> None:
         """Do nothing: what a decision asks is but a function call away."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.ledger import Ledger
-from projections.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS
+from projections.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS, Kind, kind
 from tests import model_money
 from tests.given import Rows, tables
 
@@ -32,8 +32,9 @@ def as_text(name: str, value: object) -> str:
 
 def as_texts(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> list[dict[str, str]]:
     """Return rows as texts, without what is internal."""
+    internal = INTERNAL[tuple(names)]
     return [
-        {name: as_text(name, value) for name, value in row.items() if not (names is CDR_COLUMNS and name == "day")}
+        {name: as_text(name, value) for name, value in row.items() if name not in internal}
         for row in as_dicts(names, rows)
     ]
 
@@ -41,6 +42,10 @@ def as_texts(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> list[d
 CALL_COLUMNS, CDR_COLUMNS, BILLING_COLUMNS, BILLING_DAY_COLUMNS, EXCEPTION_COLUMNS = (
     list(table.columns.keys()) for table in (CALLS, CDRS, BILLING, BILLING_DAYS, EXCEPTIONS)
 )
+INTERNAL = {
+    tuple(table.columns.keys()): {column.name for column in table.columns if kind(column) is Kind.INTERNAL}
+    for table in (CALLS, CDRS, BILLING, BILLING_DAYS, EXCEPTIONS)
+}
 
 
 class Shown:
@@ -51,9 +56,10 @@ class Shown:
         self.tables: Rows = tables(ledger)
 
     def calls(self) -> list[dict[str, object]]:
-        """The calls, without the position of their first event."""
+        """The calls, without the position of their first event and what is internal."""
         rows = as_dicts(CALL_COLUMNS, self.tables["calls"])
-        return [{name: value for name, value in row.items() if name != "position"} for row in rows]
+        hidden = {"position", *INTERNAL[tuple(CALL_COLUMNS)]}
+        return [{name: value for name, value in row.items() if name not in hidden} for row in rows]
 
     def cdrs(self) -> list[dict[str, str]]:
         """The CDRs, as they are exported."""

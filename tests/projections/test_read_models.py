@@ -397,8 +397,8 @@ def test_voicemails_and_channels_have_a_row_each_and_an_unknown_type_is_an_excep
     ]
     assert found["channels"] == [(3, START + 9, "+1 858", "TRINGME")]
     assert found["exceptions"] == [
-        ("unrecognised-status", 4, START + 10, "", "t", "+1 2", None, None, None),
-        ("unrecognised-type", 4, START + 10, "", "t", "+1 2", None, None, None),
+        ("unrecognised-status", 4, START + 10, "", "t", "+1 2", None, None, None, "", ""),
+        ("unrecognised-type", 4, START + 10, "", "t", "+1 2", None, None, None, "", ""),
     ]
     assert not found["calls"]
 

@@ -1,0 +1,157 @@
+"""Acts: the events of operators, each with who did it and why, and the topics under which they are stored for ever (SPEC 4).
+
+An act corrects by adding: what came in stays as it came, and a reader sees both. Acts on a call stand in the call's own
+stream, tariffs, closings and an account's adjustments in streams of their own. The shape of each carries its version ``v``.
+"""
+
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+from eventsourcing.utils import register_topic
+
+from domain.errors import UnknownShape
+
+SPLIT, MERGE, RELEASE = "split", "merge", "release"
+
+_LINE = tuple[str, str | None]
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every act says: the version of its shape, when it was recorded (microseconds, UTC), by whom, and why."""
+
+    TOPIC: ClassVar[str]
+    v: Literal[1]
+    recorded_at: int
+    by: str
+    reason: str
+
+
+class TariffPublished(Act, frozen=True):
+    """A tariff was published: its version, and its text as it stood in the file. In the stream of tariffs."""
+
+    TOPIC: ClassVar[str] = "tringledger:tariff-published"
+    version: int
+    text: str
+
+
+class MonthClosed(Act, frozen=True):
+    """A month ``YYYY-MM`` was closed; ``accepted`` is what was found open, and closed over. In the stream of closings."""
+
+    TOPIC: ClassVar[str] = "tringledger:month-closed"
+    period: str
+    accepted: list[str] = []
+
+
+class CallRerated(Act, frozen=True):
+    """From now on the call is rated by this version of the tariff, whatever was published when. In the call's stream."""
+
+    TOPIC: ClassVar[str] = "tringledger:call-rerated"
+    tariff: int
+
+
+class CallVoided(Act, frozen=True):
+    """The call is not to be billed to its account. In the call's stream."""
+
+    TOPIC: ClassVar[str] = "tringledger:call-voided"
+
+
+class NoticesMoved(Act, frozen=True):
+    """Notices of one call belong to another: one such act stands in the stream of each of the two.
+
+    ``positions`` are the notices' in the log; ``gone`` tells whether they left this stream's call or came to it, and ``other``
+    is the other call's id; ``line`` and ``ordinal`` are those of this stream's call; ``how`` is ``split``, ``merge`` or
+    ``release``.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:notices-moved"
+    how: str
+    positions: list[int]
+    gone: bool
+    other: str
+    line: _LINE
+    ordinal: int
+
+
+class ExceptionResolved(Act, frozen=True):
+    """An exception, named by its flag and position, needs no more attention, or does so again where it is ``reopened``.
+
+    In its call's stream, or that of resolutions.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:exception-resolved"
+    flag: str
+    position: int
+    reopened: bool = False
+
+
+class ActReversed(Act, frozen=True):
+    """The act at a position of the log, of the same call's stream, counts no more."""
+
+    TOPIC: ClassVar[str] = "tringledger:act-reversed"
+    of: int
+
+
+class AccountAdjusted(Act, frozen=True):
+    """An account is charged an amount (millionths of a US cent), or credited a negative one, in a month ``YYYY-MM``.
+
+    In the account's stream. ``of`` is the position of the adjustment that it takes back, if it does.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:account-adjusted"
+    account: str
+    amount: int
+    period: str
+    of: int = 0
+
+
+class QuarantineResolved(Act, frozen=True):
+    """A notice of the quarantine is not to be recorded: its number there, and its delivery key in hexadecimal digits.
+
+    In the stream of resolutions.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:quarantine-resolved"
+    entry: int
+    delivery_key: str
+
+
+ACTS: dict[str, type[Act]] = {
+    act.TOPIC: act
+    for act in (
+        TariffPublished,
+        MonthClosed,
+        CallRerated,
+        CallVoided,
+        NoticesMoved,
+        ExceptionResolved,
+        ActReversed,
+        AccountAdjusted,
+        QuarantineResolved,
+    )
+}
+CALL_ACTS = frozenset(act.TOPIC for act in (CallRerated, CallVoided, NoticesMoved, ExceptionResolved, ActReversed))
+
+
+class ActRecorded(msgspec.Struct, frozen=True):
+    """An act as an event: its stream, its version there, and the act."""
+
+    originator_id: UUID
+    originator_version: int
+    act: Act
+
+
+for _act in ACTS.values():
+    register_topic(_act.TOPIC, _act)
+
+_decoders: dict[str, Any] = {topic: msgspec.json.Decoder(act).decode for topic, act in ACTS.items()}
+
+
+def decode_act(topic: str, state: bytes) -> Act:
+    """Read a stored act; raises UnknownShape for one that this program does not know."""
+    try:
+        act: Act = _decoders[topic](state)
+    except (KeyError, msgspec.DecodeError) as error:
+        msg = f"a stored act of topic {topic} has a shape that this version of tringledger does not know: {error}"
+        raise UnknownShape(msg) from error
+    return act
