@@ -1,0 +1,128 @@
+"""What operators do is kept alike on every store, and refused alike where it makes no sense."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from domain.acting import Acting
+from domain.errors import WrongAct
+from domain.events import call_id
+from domain.ledger import Ledger
+from domain.log.tables import EVENTS, LINE_CALLS
+from domain.tariff_findings import BrokenTariff
+from tests.given import SECOND, SRC, START, TAG, cdr, opened, record, status, tables
+from tests.operators import BY, WHY, World, act, followed, run, steps_of
+
+CALL = call_id((TAG, SRC), 1)
+MINUTE = 60 * SECOND
+LONG_AGO = 400 * 86_400 * SECOND
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_same_acts_are_kept_in_the_same_rows_on_every_store(seed: int, tmp_path: Path, database: str) -> None:
+    kept = []
+    for url in (f"sqlite:///{tmp_path}/ledger.db", database):
+        world = World()
+        with opened(url, clock=world.clock) as ledger:
+            run(ledger, world, steps_of(seed))
+            followed(ledger)
+            with ledger.store.snapshot() as snapshot:
+                rows = {table.name: list(snapshot.rows(table)) for table in (EVENTS, LINE_CALLS)}
+            kept.append((rows, tables(ledger)))
+    assert kept[0] == kept[1]
+
+
+def a_call(ledger: Ledger) -> None:
+    record(ledger, status("SRCANSWERED", 0), status("COMPLETED", 60 * SECOND), cdr(60 * SECOND, destcharge="7"))
+
+
+class TestGivenACall:
+    """A call with its opening, outcome and CDR, at positions 1 to 3."""
+
+    @pytest.mark.parametrize(
+        ("refused", "why"),
+        [
+            (lambda acting: acting.void(call_id((TAG, SRC), 2)), "there is no call"),
+            (lambda acting: acting.split(CALL, []), "expected some of 1, 2, 3"),
+            (lambda acting: acting.split(CALL, [4]), "position 4 is no notice of call"),
+            (lambda acting: acting.split(CALL, [1, 2, 3]), "expected some to be left"),
+            (lambda acting: acting.merge(CALL, CALL), "expected two calls"),
+            (lambda acting: acting.release(3), "the event at position 3 is no repeated-cdr"),
+            (lambda acting: acting.release(9), "the log has no position 9: its head is 3"),
+            (lambda acting: acting.rerate(CALL, 1), "there is no tariff version 1"),
+            (lambda acting: acting.resolve("repeated-cdr", 3), "there is no exception repeated-cdr at position 3"),
+            (lambda acting: acting.resolve_quarantined(1), "the notice 1 of the quarantine is not there"),
+            (lambda acting: acting.undo(1), "a notice of TringMe, which nothing can reverse"),
+            (lambda acting: acting.undo(0), "the log has no position 0"),
+            (lambda acting: acting.adjust("acme", 0), "expected a charge over 0"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused_and_nothing_of_it_kept(
+        self, store_url: str, refused: Callable[[Acting], int], why: str
+    ) -> None:
+        with opened(store_url) as ledger:
+            a_call(ledger)
+            with pytest.raises(WrongAct, match=why):
+                act(ledger, refused)
+            assert ledger.head() == 3
+
+    def test_a_broken_tariff_is_refused_and_nothing_published(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            with pytest.raises(BrokenTariff, match="per_minute"):
+                act(ledger, lambda acting: acting.publish('[[rules]]\ntag = "*"\nper_minute = -1'))
+            assert ledger.head() == 0
+            assert ledger.books().tariffs == []
+
+    def test_a_notice_that_comes_after_a_split_joins_the_call_that_lacks_it(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            record(ledger, status("SRCANSWERED", 0), status("COMPLETED", MINUTE), status("SRCANSWERED", 2 * MINUTE))
+            second = call_id((TAG, SRC), 2)
+            act(ledger, lambda acting: acting.split(CALL, [2]))
+            third = call_id((TAG, SRC), 3)
+            assert [row.position for row in ledger.history(third)] == [5]
+            record(ledger, cdr(3 * MINUTE, "COMPLETED", r="late"))
+            assert [row.position for row in ledger.history(second)] == [3, 6]
+
+    def test_a_notice_that_comes_after_a_merge_joins_the_call_that_is_left(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            record(ledger, status("SRCANSWERED", 0), status("SRCFAILED", MINUTE))
+            second = call_id((TAG, SRC), 2)
+            act(ledger, lambda acting: acting.merge(second, CALL))
+            record(ledger, status("USERDTMFINPUT", 2 * MINUTE, p="1"))
+            assert [row.position for row in ledger.history(CALL)] == [1, 4, 5]
+
+    def test_the_ordinal_of_a_merged_call_is_never_used_again(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            record(ledger, status("SRCFAILED", 0), status("SRCFAILED", MINUTE))
+            act(ledger, lambda acting: acting.merge(call_id((TAG, SRC), 2), CALL))
+            record(ledger, status("SRCFAILED", LONG_AGO, r="new"))
+            assert [row.position for row in ledger.history(call_id((TAG, SRC), 3))] == [5]
+
+    def test_a_call_that_changed_meanwhile_is_not_rerated(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            a_call(ledger)
+            act(ledger, lambda acting: acting.publish('[[rules]]\ntag = "*"\nmarkup_percent = 10'))
+            assert act(ledger, lambda acting: acting.rerate(CALL, 1, seen=2)) == 0
+            assert act(ledger, lambda acting: acting.rerate(CALL, 1, seen=3)) == 5
+
+
+def test_an_act_says_who_and_why_and_comes_after_all_that_was_recorded_before(store_url: str) -> None:
+    moments = iter([START + 50, START + 50, START + 10, START + 10])
+    with opened(store_url, clock=lambda: next(moments, START)) as ledger:
+        a_call(ledger)
+        act(ledger, lambda acting: acting.void(CALL))
+        before, kept = (ledger.recorded_at(position) for position in (3, 4))
+        assert kept >= before
+        assert UUID(ledger.store.page(3, 1, 4)[0].stream) == CALL
+
+
+def test_of_two_who_act_at_once_one_waits_for_the_other(store_url: str) -> None:
+    with opened(store_url) as ledger, closing(Ledger(store_url)) as other:
+        first = act(ledger, lambda acting: acting.close("2026-09"))
+        with pytest.raises(WrongAct, match="2026-09 is closed already: expected a month from 2026-10 on"):
+            act(other, lambda acting: acting.close("2026-09"))
+        assert (first, other.head()) == (1, 1)
+        assert (BY, WHY) == ("ann", "the customer asked")
