@@ -61,5 +61,5 @@ def test_every_act_and_every_optional_field_present_and_absent_are_among_them() 
 def test_a_shape_of_another_version_is_refused_clearly(version: object) -> None:
     line = next(lines())
     state = json.dumps(json.loads(line["state"]) | {"v": version})
-    with pytest.raises(UnknownShape, match="a stored act of topic .* has a shape that this version .* does not know"):
+    with pytest.raises(UnknownShape, match=r"a stored act of topic .* has a shape that this version .* does not know"):
         loaded(line | {"state": state})
