@@ -1,0 +1,1 @@
+"""The pages: templates, styles and scripts, and what fills them; everything they need is served from here."""

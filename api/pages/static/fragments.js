@@ -1,0 +1,20 @@
+// Parts of a page that take longer than its rows are fetched on their own and put in where a link to them stands.
+
+import { showTimes } from "./times.js";
+
+const load = async (place) => {
+  place.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(place.dataset.fragment, { headers: { "X-Fragment": "1" }, redirect: "error" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    // The server's own markup, in which every text is escaped; scripts in it would not run.
+    place.innerHTML = await answer.text();
+    showTimes(place);
+  } catch {
+    // The link that stands there still leads to it.
+  } finally {
+    place.removeAttribute("aria-busy");
+  }
+};
+
+export const loadFragments = () => Promise.all([...document.querySelectorAll("[data-fragment]")].map(load));

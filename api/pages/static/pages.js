@@ -1,0 +1,32 @@
+// What every page does beyond its markup: "/" to search, times in the reader's zone, light and dark without a new page.
+// Everything works without it.
+
+import { showTimes, startZoneSwitch } from "./times.js";
+import { startTheme } from "./theme.js";
+import { loadFragments } from "./fragments.js";
+
+const typing = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const box = document.querySelector("[data-search]");
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+// A filter that is left empty does not stand in the address.
+for (const form of document.querySelectorAll("[data-filters]")) {
+  form.addEventListener("submit", () => {
+    for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+  });
+  window.addEventListener("pageshow", () => {
+    for (const field of form.elements) field.disabled = false;
+  });
+}
+
+startTheme();
+startZoneSwitch();
+showTimes(document);
+loadFragments();

@@ -1,0 +1,78 @@
+"""How pages are made: text stays text, files can be kept for ever, and the theme is remembered without JavaScript."""
+
+from types import SimpleNamespace
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from api.pages import assets, display, showing
+from api.pages.rendering import address, environment, render
+
+HOSTILE = "<script>alert('\"1\"')</script>\u202egnp"
+
+
+def problem_page(request: Request) -> Response:
+    return render(request, "problem.html", title="Not now", detail=HOSTILE)
+
+
+@pytest.fixture
+def client() -> TestClient:
+    routes = [
+        Route("/page", problem_page),
+        Route("/display", display.choose),
+        Route("/static/{digest}/{name:path}", assets.serve),
+    ]
+    return TestClient(Starlette(routes=routes), follow_redirects=False)
+
+
+def test_a_text_from_outside_is_only_ever_text(client: TestClient) -> None:
+    page = client.get("/page").text
+    assert "<script>alert" not in page
+    assert "<bdi>&lt;script&gt;alert(&#39;&#34;1&#34;&#39;)&lt;/script&gt;\u202egnp</bdi>" in page
+
+
+@pytest.mark.parametrize("shown", ["text", "number", "flags", "disposition"])
+def test_every_filter_that_shows_a_text_escapes_it(shown: str) -> None:
+    template = environment().from_string(f"{{{{ value | {shown} }}}}")
+    seer = SimpleNamespace(sees_pii=True)
+    assert "<script" not in template.render(value=HOSTILE, who=seer)
+    assert "<script" not in template.render(value=HOSTILE, who=None)
+
+
+def test_an_amount_is_shown_to_its_last_digit() -> None:
+    assert 'value="60.38603">60<span class="fraction">.38603</span>' in showing.amount(60_386_030)
+    assert 'value="-0.000001">\u22120<span class="fraction">.000001</span>' in showing.amount(-1)
+    assert "value" not in showing.amount(None)
+
+
+def test_files_are_kept_for_ever_under_their_digest_and_not_under_an_older_one(client: TestClient) -> None:
+    now, older = client.get(assets.address("pages.css")), client.get("/static/000000000000/pages.css")
+    assert "immutable" in now.headers["cache-control"]
+    assert older.headers["cache-control"] == "no-cache"
+    assert older.text == now.text
+
+
+@pytest.mark.parametrize("name", ["..%2Frendering.py", "nothing.css", ""])
+def test_no_file_but_those_of_the_folder_is_served(client: TestClient, name: str) -> None:
+    assert client.get(f"/static/{assets.digest()}/{name}").status_code == 404
+
+
+def test_the_theme_is_kept_and_leads_back(client: TestClient) -> None:
+    answer = client.get("/display?theme=dark&back=/page%3Fa%3D1")
+    assert answer.headers["location"] == "/page?a=1"
+    assert 'data-theme="dark"' in client.get("/page").text
+
+
+@pytest.mark.parametrize(
+    "away", ["https://evil.example/x", "//evil.example/x", "\\\\evil.example/x", "/\\evil.example/x"]
+)
+def test_the_way_back_never_leads_to_another_host(away: str) -> None:
+    assert display.back(away) in ("/x", "/evil.example/x")
+
+
+def test_an_address_leaves_out_what_is_empty_and_lets_the_last_word_count() -> None:
+    assert address("/cdrs", {"tag": "a&b", "from": ""}, {"tag": "c d"}, from_="24h") == "/cdrs?tag=c+d&from=24h"
