@@ -14,7 +14,7 @@ from markupsafe import Markup
 from api.pages.masks import masked_number
 from domain import amounts, times
 
-NOTHING = Markup('<span class="none" aria-label="none">–</span>')
+NOTHING = Markup('<span class="none"><span aria-hidden="true">\u2013</span><span class="said">none</span></span>')
 MINUTE = 60
 MINUS, NARROW_GAP = "\u2212", "\u202f"
 
@@ -30,9 +30,9 @@ def amount(millionths: int | None) -> Markup:
         return NOTHING
     plain = amounts.plain(millionths)
     whole, point, fraction = plain.partition(".")
-    sign = ' class="amount minus"' if millionths < 0 else ' class="amount"'
-    return Markup('<data{} value="{}">{}<span class="fraction">{}</span></data>').format(
-        Markup(sign), plain, whole.replace("-", MINUS), point + fraction
+    kind = "amount minus" if millionths < 0 else "amount"
+    return Markup('<data class="{}" value="{}">{}<span class="fraction">{}</span></data>').format(
+        kind, plain, whole.replace("-", MINUS), point + fraction
     )
 
 
