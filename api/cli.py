@@ -27,6 +27,7 @@ from api.commands.signature import signature
 from api.commands.status import status
 from api.commands.tail import tail
 from api.commands.trigger import trigger
+from api.commands.user import user
 from api.exit_codes import FINDING, INTERRUPTED, SIGNALLED, UNAVAILABLE, USAGE
 from api.forwarder import CannotSkip
 from api.importing.files import NoSuchFile
@@ -130,6 +131,7 @@ for command in (
     trigger,
     tail,
     rehearse,
+    user,
 ):
     main.add_command(command)
 

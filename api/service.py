@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from api import forwarder
+from api import forwarder, table
+from api.access import guard, headers
+from api.access.door import Doorkeeper
 from api.callbacks import Notify
 from api.children import State
 from api.following import follower
@@ -29,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class App(Starlette):
-    """The web application: callbacks go straight on, all else by way of the router."""
+    """The web application: callbacks go straight on, all else by way of the router, and of the guard."""
 
     def __init__(self, notify_path: str, notify: Notify, routes: list[Route], lifespan: Lifespan[Starlette]) -> None:
         """Take where callbacks come in, what answers them, and everything else."""
@@ -42,7 +44,7 @@ class App(Starlette):
         if scope["type"] == "http" and scope["path"] == self._notify_path:
             await self._notify(scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, headers.secured(send))
 
     async def _nothing_there(self, request: Request, _error: Exception) -> Response:
         """Count it too: it may be a callback, and TringMe may have been given a wrong path."""
@@ -62,7 +64,12 @@ class Service:
         url = settings.forward_url
         self.forwarder = forwarder.of(self.ledger, url) if url else None
         self.notify = Notify(self.ledger, self.intake, clock)
-        self.app = App(settings.notify_path, self.notify, [Route("/health", self.health)], self._lifespan)
+        self.door = Doorkeeper(self.ledger.url, clock)
+        # Health is open, since balancers ask; whatever else there is, is in the table and so behind the guard.
+        routes = [Route("/health", self.health), *guard.routes(table.guarded(), self.door)]
+        self.app = App(settings.notify_path, self.notify, routes, self._lifespan)
+        self.app.state.service, self.app.state.ledger, self.app.state.settings = self, self.ledger, settings
+        self.app.state.door = self.door
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -78,6 +85,7 @@ class Service:
             await self.intake.stop()
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
             _log.info("stopped; since start: %s", self.counts())
+            self.door.close()
             self.ledger.close()
 
     async def _log_counts(self) -> None:

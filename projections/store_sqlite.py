@@ -27,7 +27,7 @@ class SQLiteReadStore(ReadStore):
 
     def __init__(self, path: Path, generation: int, ledger_id: str, *, building: bool = False) -> None:
         """Open the file, or make it."""
-        super().__init__(_engine(path, BUILDING if building else LIVE), str(path), generation, ledger_id)
+        super().__init__(engine(path, BUILDING if building else LIVE), str(path), generation, ledger_id)
         self._path = path
         with self.writing() as connection:
             self._create(connection)
@@ -49,10 +49,11 @@ class SQLiteReadStore(ReadStore):
         sync(self._path)
 
 
-def _engine(path: Path, pragmas: str) -> Engine:
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
+def engine(path: Path, pragmas: str) -> Engine:
+    """Return an engine for a file in write-ahead mode (but one that is being built); its users begin each transaction."""
+    made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
 
-    @event.listens_for(engine, "connect")
+    @event.listens_for(made, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         # Transactions are begun by hand: a writer must lock before it reads.
         connection.isolation_level = None
@@ -61,7 +62,7 @@ def _engine(path: Path, pragmas: str) -> Engine:
         else:
             prepare(connection, pragmas)
 
-    return engine
+    return made
 
 
 class SQLiteTurn:

@@ -57,7 +57,7 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
         "path": request.url.path,
         "who": who,
         "csrf_token": getattr(request.state, "csrf_token", ""),
-        "foot": footing(request),
+        "foot": footing(request) if who else None,  # How the ledger is, is no business of strangers.
         "shown": display.of(request),
     }
     html = environment().get_template(name).render(known | context)
