@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.access import headers
 from api.intake import Busy, Intake
 from api.problems import RETRY_AFTER_SECONDS, problem
 from domain.answers import Answer, Duplicate, Quarantined, Recorded, Unkept
@@ -54,7 +55,7 @@ class Notify:
         except ClientDisconnect:
             self.counts["hung up"] += 1
             return
-        await response(scope, receive, send)
+        await response(scope, receive, send if isinstance(response, Told) else headers.secured(send))
 
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         received_at = self._clock()
@@ -131,8 +132,8 @@ class Told:
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self._body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        content = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self._body))]
+        await send({"type": "http.response.start", "status": 200, "headers": content + headers.FOR_DATA})
         await send({"type": "http.response.body", "body": self._body})
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
+from api.access.users import NoSuchUser, UserExists
 from api.calling import Unanswered
+from api.commands.access_log import access_log
 from api.commands.certificate import certificate
 from api.commands.copy import copy
 from api.commands.export import export
@@ -74,6 +76,8 @@ EXIT_CODES: dict[type[LedgerError], int] = {
     MissingDriver: USAGE,
     NotACopy: USAGE,
     CopyRunning: UNAVAILABLE,
+    NoSuchUser: USAGE,
+    UserExists: USAGE,
 }
 
 
@@ -132,6 +136,7 @@ for command in (
     tail,
     rehearse,
     user,
+    access_log,
 ):
     main.add_command(command)
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import forwarder, table
 from api.access import guard, headers
@@ -33,18 +34,19 @@ _log = logging.getLogger(__name__)
 class App(Starlette):
     """The web application: callbacks go straight on, all else by way of the router, and of the guard."""
 
-    def __init__(self, notify_path: str, notify: Notify, routes: list[Route], lifespan: Lifespan[Starlette]) -> None:
-        """Take where callbacks come in, what answers them, and everything else."""
+    def __init__(self, settings: Settings, notify: Notify, routes: list[Route], lifespan: Lifespan[Starlette]) -> None:
+        """Take where callbacks come in and which proxies are believed, what answers callbacks, and everything else."""
         super().__init__(routes=routes, lifespan=lifespan, exception_handlers={404: self._nothing_there})
-        self._notify_path = notify_path
+        self._notify_path = settings.notify_path
         self._notify = notify
+        self._behind_proxy: Any = ProxyHeadersMiddleware(super().__call__, list(settings.trusted_proxies))  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http" and scope["path"] == self._notify_path:
             await self._notify(scope, receive, send)
         else:
-            await super().__call__(scope, receive, headers.secured(send))
+            await self._behind_proxy(scope, receive, headers.secured(send))
 
     async def _nothing_there(self, request: Request, _error: Exception) -> Response:
         """Count it too: it may be a callback, and TringMe may have been given a wrong path."""
@@ -67,7 +69,7 @@ class Service:
         self.door = Doorkeeper(self.ledger.url, clock)
         # Health is open, since balancers ask; whatever else there is, is in the table and so behind the guard.
         routes = [Route("/health", self.health), *guard.routes(table.guarded(), self.door)]
-        self.app = App(settings.notify_path, self.notify, routes, self._lifespan)
+        self.app = App(settings, self.notify, routes, self._lifespan)
         self.app.state.service, self.app.state.ledger, self.app.state.settings = self, self.ledger, settings
         self.app.state.door = self.door
 

@@ -1,5 +1,6 @@
 """The settings: the one place that reads the environment, once, and refuses what it cannot use (names it, and why)."""
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -78,6 +79,16 @@ def _path(text: str) -> str:
     return text
 
 
+def _proxies(text: str) -> tuple[str, ...]:
+    given = tuple(each.strip() for each in text.split(","))
+    for each in given:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            raise ValueError("addresses or networks, separated by commas, such as 10.0.0.5 or 10.0.0.0/24") from None
+    return given
+
+
 def _api_url(text: str) -> str:
     if "?" in text or "@" in text:
         raise ValueError("an address without query, user and password")
@@ -128,6 +139,12 @@ SETTINGS = (
     ),
     Setting("TRINGLEDGER_NOTIFY_PATH", "/notify", "The path that TringMe calls.", _path),
     Setting(
+        "TRINGLEDGER_TRUSTED_PROXIES",
+        "127.0.0.1,::1",
+        "The proxies, as addresses or networks, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        _proxies,
+    ),
+    Setting(
         "TRINGLEDGER_FORWARD_URL",
         "",
         "The handler that you had before: every accepted notification is handed on to it.",
@@ -157,6 +174,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_age_seconds: int
     quarantine_max: int
     notify_path: str
+    trusted_proxies: tuple[str, ...]
     forward_url: str | None
     queue_max: int
     api_url: str
@@ -202,6 +220,7 @@ _FIELDS = {
     "TRINGLEDGER_MAX_AGE_SECONDS": "max_age_seconds",
     "TRINGLEDGER_QUARANTINE_MAX": "quarantine_max",
     "TRINGLEDGER_NOTIFY_PATH": "notify_path",
+    "TRINGLEDGER_TRUSTED_PROXIES": "trusted_proxies",
     "TRINGLEDGER_FORWARD_URL": "forward_url",
     "TRINGLEDGER_QUEUE_MAX": "queue_max",
     "TRINGME_API_URL": "api_url",

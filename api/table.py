@@ -1,9 +1,9 @@
 """The table of all routes behind the guard: every web part adds its own here, and there is no other way in."""
 
-from api.access import signing_in
+from api.access import log_page, signing_in
 from api.access.guard import Guarded
 
 
 def guarded() -> list[Guarded]:
     """Return every route but the callbacks' and ``/health``; of two that fit a path, the first answers."""
-    return [*signing_in.routes()]
+    return [*signing_in.routes(), *log_page.routes()]

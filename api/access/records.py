@@ -38,6 +38,12 @@ class Record(NamedTuple):
     status: int
     id: int = 0
 
+    @property
+    def what(self) -> str:
+        """What it was about, in one line: a request's method (unless it only looked), path and query, or a command."""
+        method = f"{self.method} " if self.method not in {"", "GET"} else ""
+        return f"{method}{self.path}{'?' if self.query else ''}{self.query}"
+
 
 def by_command(what: str, now: int) -> Record:
     """Return the entry of what somebody changes by a command; who, is his name on this machine."""

@@ -23,7 +23,7 @@ class Who(NamedTuple):
 
     def may(self, role: Role) -> bool:
         """Whether he has a role, or one that includes it."""
-        return role in self.roles or (role is Role.READ and bool(self.roles))
+        return role in self.roles or (role == Role.READ and bool(self.roles))
 
     @property
     def sees_pii(self) -> bool:

@@ -68,7 +68,7 @@ def add(name: str, roles: tuple[str, ...], store: str | None) -> None:
 @store_option
 def list_(output: str, store: str | None) -> None:
     """List the users and their roles."""
-    with _opened(store) as kept:
+    with opened(store) as kept:
         found = [
             {
                 "name": each.name,
@@ -133,7 +133,7 @@ def link(name: str, url: str, store: str | None) -> None:
 
 
 @contextmanager
-def _opened(store: str | None) -> Iterator[AccessStore]:
+def opened(store: str | None) -> Iterator[AccessStore]:
     """Open the access store of a ledger that exists."""
     with reading(store) as (ledger, _), closing(open_store(ledger.url, durable=True)) as kept:
         yield kept
@@ -141,6 +141,6 @@ def _opened(store: str | None) -> Iterator[AccessStore]:
 
 @contextmanager
 def _changing(store: str | None, what: str) -> Iterator[AccessStore]:
-    with _opened(store) as kept:
+    with opened(store) as kept:
         yield kept
         records.add(kept, records.by_command(f"user {what}", times.now()))
