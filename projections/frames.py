@@ -16,8 +16,9 @@ from sqlalchemy import Column
 from domain.amounts import PLACES
 from domain.ledger import Ledger
 from projections.catch_up import catch_up as bring_up
+from projections.moments import Moment
 from projections.reading import Reading, reading
-from projections.selection import Moment, select
+from projections.selection import select
 from projections.store import open_current
 from projections.tables import Kind, kind
 

@@ -4,17 +4,19 @@ A filter that a read model cannot obey is refused, never passed over: who asks f
 bill the wrong customer.
 """
 
-import re
-from datetime import date, datetime, time
+from datetime import date
+from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Table
+from sqlalchemy import Column, ColumnElement, Table, false, func, literal, or_
 
-from domain import times
+from domain import call, call_notice, statuses, times
 from domain.correlation import Reach
-from domain.errors import LedgerError
-from projections import calls
+from projections import calls, moments
+from projections.moments import Moment, SelectionError
 from projections.tables import EXPORTS
+
+__all__ = ["Selection", "SelectionError", "Waiting", "conditions", "order", "select", "table_of"]
 
 MOMENTS = {
     "calls": "opened_at",
@@ -37,15 +39,23 @@ ORDERS = {
 BY_POSITION = ("position",)
 STALE, MISSING_CDR = "stale", "missing-cdr"
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
-_MOMENT_EXPECTED = "expected a day (2026-10-01), a month (2026-10), or a time with its offset (2026-10-01T12:00:00Z)"
-
-Moment = str | date | None
-
-
-class SelectionError(LedgerError):
-    """A filter makes no sense, or not for this read model; the message names the value and what was expected."""
+DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")
+STATES = (call.IN_PROGRESS, call.ENDED)
+FLAGS = (
+    call.CONTRADICTORY_OUTCOME,
+    call.MISSING_OPENING,
+    call.NONCE_REUSED,
+    call.REPEATED_CDR,
+    call.REPEATED_STATUS,
+    call.UNRECOGNISED_STATUS,
+    call.UNRECOGNISED_TYPE,
+)
+# Filters that ask whether a column of that name has just this text.
+PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
+CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
+# The read models whose numbers are the line's, without what people write between digits.
+_OF_LINES = ("calls", "cdrs")
+_WRITTEN_BETWEEN = " -.()"
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -59,12 +69,19 @@ class Waiting(msgspec.Struct, frozen=True):
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Filters on a read model, all of which a row must pass; None lets every row pass.
 
-    ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty ``tag`` or
-    ``account`` selects the rows without one. ``waiting`` selects the calls that wait for something.
+    ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
+    rows without one. ``number`` is a phone number, however it is written, ``flag`` one of a row's flags. ``waiting``
+    selects the calls that wait for something.
     """
 
     tag: str | None = None
     account: str | None = None
+    number: str | None = None
+    disposition: str | None = None
+    flag: str | None = None
+    state: str | None = None
+    kind: str | None = None
+    reason: str | None = None
     since: int | None = None
     until: int | None = None
     period: str | None = None
@@ -74,26 +91,18 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 def select(
     model: str,
     *,
-    tag: str | None = None,
-    account: str | None = None,
     since: Moment = None,
     until: Moment = None,
-    period: str | None = None,
-    waiting: Waiting | None = None,
     timezone: str,
+    now: int | None = None,
+    **filters: Any,
 ) -> Selection:
     """Read filters as people write them; days and months begin in the billing time zone.
 
-    Raises SelectionError for a value that cannot be read, or a filter that the read model does not have.
+    ``now`` (microseconds, UTC) is what times such as ``24h`` are counted back from; ``filters`` are a Selection's other
+    fields. Raises SelectionError for a value that cannot be read, or a filter that the read model does not have.
     """
-    selection = Selection(
-        tag=tag,
-        account=account,
-        since=_micros(since, timezone),
-        until=_micros(until, timezone),
-        period=period,
-        waiting=waiting,
-    )
+    selection = Selection(since=moments.read(since, timezone, now), until=moments.read(until, timezone, now), **filters)
     if selection.since is not None and selection.until is not None and selection.until < selection.since:
         msg = f"the end {until} lies before the beginning {since}: expected a later one, which is itself left out"
         raise SelectionError(msg)
@@ -117,16 +126,53 @@ def order(model: str) -> list[Column[object]]:
 def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
     """Return what must hold for a row to be selected; raises SelectionError for a filter that the model does not have."""
     table = table_of(model)
-    wanted = [
-        _column(model, name) == value
-        for name, value in (("tag", selection.tag), ("account", selection.account))
-        if value is not None
-    ]
+    wanted = [_is(model, name, value) for name in PLAIN if (value := getattr(selection, name)) is not None]
+    if selection.number is not None:
+        wanted.append(_numbered(model, selection.number))
+    if selection.flag is not None:
+        wanted.append(_flagged(model, selection.flag))
     if selection.period is not None:
         wanted += _in_period(model, table, selection.period, timezone)
     if selection.waiting is not None:
         wanted.append(_waits(model, selection.waiting))
     return wanted + _between(model, table, selection.since, selection.until, timezone)
+
+
+def _is(model: str, name: str, value: str) -> ColumnElement[bool]:
+    column = _column(model, name)
+    _check_choice(name, value)
+    return column == value
+
+
+def _check_choice(name: str, value: str) -> None:
+    choices = CHOICES.get(name)
+    if choices and value not in choices:
+        msg = f"{value!r} is no {name}: expected one of {', '.join(filter(None, choices))}"
+        raise SelectionError(msg)
+
+
+def _numbered(model: str, number: str) -> ColumnElement[bool]:
+    """Compare phone numbers as lines do (SPEC 6), where a read model has them as delivered too."""
+    column = _column(model, "src", "number")
+    normalised = call_notice.normalised(number)
+    if model in _OF_LINES:
+        return column.in_(sorted({normalised, number}))
+    bare: Any = column
+    for character in _WRITTEN_BETWEEN:
+        bare = func.replace(bare, character, "")
+    return or_(bare == normalised, bare == f"+{normalised}")
+
+
+def _flagged(model: str, flag: str) -> ColumnElement[bool]:
+    _check_choice("flag", flag)
+    table = table_of(model)
+    if "flag" in table.c:
+        return table.c.flag == flag if flag else false()
+    flags = _column(model, "flags", "flag")
+    if not flag:
+        return flags == ""
+    # The first of the two is what an index of the flagged rows alone can be found by.
+    return (flags != "") & (literal(";") + flags + ";").contains(f";{flag};")
 
 
 def _waits(model: str, waiting: Waiting) -> ColumnElement[bool]:
@@ -137,20 +183,20 @@ def _waits(model: str, waiting: Waiting) -> ColumnElement[bool]:
     return waits(waiting.reach, waiting.now)
 
 
-def _column(model: str, name: str) -> Column[object]:
+def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
     table = table_of(model)
     if name in table.c:
         return table.c[name]
-    having = ", ".join(other for other in EXPORTS if name in EXPORTS[other].c)
-    msg = f"{model} cannot be filtered by {name}, which it does not have: expected one of {having}"
+    having = ", ".join(other for other in EXPORTS if name in EXPORTS[other].c) or "none"
+    msg = f"{model} cannot be filtered by {called or name}, which it does not have: expected one of {having}"
     raise SelectionError(msg)
 
 
 def _in_period(model: str, table: Table, period: str, timezone: str) -> list[ColumnElement[bool]]:
-    first, after = _month(period)
+    first, after = moments.month(period)
     if "period" in table.c:
         return [table.c.period == period]
-    return _between(model, table, _start(first, timezone), _start(after, timezone), timezone)
+    return _between(model, table, moments.start(first, timezone), moments.start(after, timezone), timezone)
 
 
 def _between(
@@ -168,7 +214,7 @@ def _between(
 def _date(model: str, at: int, timezone: str) -> str:
     """Return the month or day that begins at a moment: sums cannot be cut elsewhere."""
     day = times.day(at, timezone)
-    starts = _start(date.fromisoformat(day), timezone) == at
+    starts = moments.start(date.fromisoformat(day), timezone) == at
     if model == "billing" and not (starts and day.endswith("-01")):
         msg = (
             f"billing is summed up by month, and no month begins at {times.iso(at)} in {timezone}: expected a month such"
@@ -182,43 +228,3 @@ def _date(model: str, at: int, timezone: str) -> str:
         )
         raise SelectionError(msg)
     return day[:7] if model == "billing" else day
-
-
-def _micros(value: Moment, timezone: str) -> int | None:
-    if value is None:
-        return None
-    try:
-        if isinstance(value, str):
-            return _read(value, timezone)
-        if not isinstance(value, datetime):
-            return _start(value, timezone)
-        if value.tzinfo is not None:
-            return times.micros(value)
-    except (ValueError, OverflowError):
-        pass
-    msg = f"{str(value)!r} is not a moment: {_MOMENT_EXPECTED}"
-    raise SelectionError(msg)
-
-
-def _read(text: str, timezone: str) -> int:
-    if _DAY.fullmatch(text):
-        return _start(date.fromisoformat(text), timezone)
-    if _MONTH.fullmatch(text):
-        return _start(date.fromisoformat(f"{text}-01"), timezone)
-    return times.parse(text)
-
-
-def _start(day: date, timezone: str) -> int:
-    """Return the moment at which a day begins; where midnight is skipped or comes twice, its first moment."""
-    return times.micros(datetime.combine(day, time.min, times.zone(timezone)))
-
-
-def _month(period: str) -> tuple[date, date]:
-    """Return the first day of a month and of the next one."""
-    try:
-        first = date.fromisoformat(f"{period}-01" if _MONTH.fullmatch(period) else "")
-        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    except ValueError:
-        msg = f"{period!r} is not a month: expected YYYY-MM, such as 2026-10"
-        raise SelectionError(msg) from None
-    return first, after

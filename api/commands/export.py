@@ -23,7 +23,15 @@ FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: stdout).")
 @click.option("--tag", help="Only rows with this tag.")
 @click.option("--account", help="Only rows of this account (cdrs and billing).")
-@click.option("--from", "since", metavar="TIME", help="Only rows from this day, month or time on.")
+@click.option("--number", help="Only rows of this phone number, however it is written.")
+@click.option(
+    "--disposition", help="Only calls that ended like this, such as ANSWERED or 'NO ANSWER' (calls and cdrs)."
+)
+@click.option("--flag", help="Only rows with this flag, such as missing-opening (calls, cdrs and exceptions).")
+@click.option("--state", help="Only calls in this state: in-progress or ended.")
+@click.option(
+    "--from", "since", metavar="TIME", help="Only rows from this day, month or time on (or 24h, 7d: since then)."
+)
 @click.option("--to", "until", metavar="TIME", help="Only rows before this day, month or time.")
 @click.option("--period", metavar="YYYY-MM", help="Only rows of this month, in the billing time zone.")
 @click.option(
@@ -42,6 +50,10 @@ def export(
     output: Path | None,
     tag: str | None,
     account: str | None,
+    number: str | None,
+    disposition: str | None,
+    flag: str | None,
+    state: str | None,
     since: str | None,
     until: str | None,
     period: str | None,
@@ -70,6 +82,10 @@ def export(
             model,
             tag=tag,
             account=account,
+            number=number,
+            disposition=disposition,
+            flag=flag,
+            state=state,
             since=since,
             until=until,
             period=period,

@@ -1,0 +1,209 @@
+"""A read model a page at a time, in either direction, as fast at its end as at its beginning.
+
+Pages are cut by key, not by number: the next one begins behind the last row that was shown, so that nothing comes twice
+or is missed while rows are added. Every order ends with the row's key, which makes it total. Only such columns can be
+sorted by whose order an index holds.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Column, Connection, Row, Select, func, literal, select, tuple_
+
+from projections.moments import SelectionError
+from projections.selection import MOMENTS, ORDERS, Selection, conditions, order, table_of
+from projections.tables import Kind, exported, kind
+
+LIMIT = 100
+LIMIT_MAX = 1000
+DESCENDING = "-"
+
+SORTS = {
+    "calls": ("opened_at", "last_at", "position"),
+    "cdrs": ("cdr_at", "position", "cost", "price"),
+    "voicemails": ("received_at", "position"),
+    "channels": ("received_at", "position"),
+    "exceptions": ("position", "flag"),
+    "billing": ("account", "period"),
+    "billing-days": ("account", "day"),
+}
+SUMMED = (
+    "src_duration", "dest_duration", "src_seconds", "dest_seconds", "billed_seconds", "calls", "answered", "events",
+    "cost", "sip_credits", "price", "margin", "rounding",
+)  # fmt: skip
+FACETS = {
+    "calls": ("tag", "state", "disposition", "flags"),
+    "cdrs": ("tag", "account", "disposition", "flags"),
+    "exceptions": ("flag", "tag"),
+    "voicemails": ("tag", "email"),
+    "channels": ("tag",),
+    "billing": ("account",),
+    "billing-days": ("account",),
+}
+FACET_VALUES_MAX = 20
+
+
+class WrongCursor(SelectionError):
+    """A cursor that no page of this order handed out."""
+
+
+class WrongSort(SelectionError):
+    """An order in which the read model cannot be shown."""
+
+
+class Page(NamedTuple):
+    """Some rows, and the cursors of the pages behind and before them, empty where there are none."""
+
+    rows: Sequence[Row[Any]]
+    next: str
+    previous: str
+
+
+class Counted(NamedTuple):
+    """One value of a column, and how many selected rows have it."""
+
+    value: str
+    rows: int
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page begins: behind this row (or before it), in this order."""
+
+    model: str
+    sort: str
+    backwards: bool
+    key: list[str | int]
+
+
+def default_sort(model: str) -> str:
+    """Return the order in which a read model is shown unless asked otherwise: the newest first, where there are times."""
+    return f"{DESCENDING}{SORTS[model][0]}" if model in MOMENTS else SORTS[model][0]
+
+
+def page(  # noqa: PLR0917 - what, and where in it
+    connection: Connection,
+    model: str,
+    selection: Selection,
+    timezone: str,
+    sort: str = "",
+    cursor: str = "",
+    limit: int = LIMIT,
+) -> Page:
+    """Return the rows of a selection that begin at a cursor, by default at its beginning.
+
+    ``sort`` is one of the read model's ``SORTS``, with ``-`` before it for the highest first. Rows have all the read
+    model's columns. Raises SelectionError (WrongSort, WrongCursor).
+    """
+    sort = sort or default_sort(model)
+    columns = _keys(model, sort)
+    place = _read(cursor, model, sort, columns) if cursor else None
+    backwards = place is not None and place.backwards
+    descending = sort.startswith(DESCENDING) != backwards
+    statement = select(table_of(model)).where(*conditions(model, selection, timezone))
+    if place:
+        statement = statement.where(_behind(columns, place.key, descending=descending))
+    statement = _ordered(statement, columns, descending=descending).limit(limit + 1)
+    rows = list(connection.execute(statement))
+    more = len(rows) > limit
+    rows = rows[:limit]
+    if backwards:
+        rows.reverse()
+
+    def at(row: Row[Any], *, backwards: bool) -> str:
+        return _written(_Cursor(model, sort, backwards, [row._mapping[column] for column in columns]))  # noqa: SLF001
+
+    has_next, has_previous = (True, more) if backwards else (more, place is not None)
+    if not rows:
+        return Page(rows, "", "")
+    return Page(
+        rows,
+        at(rows[-1], backwards=False) if has_next else "",
+        at(rows[0], backwards=True) if has_previous else "",
+    )
+
+
+def _keys(model: str, sort: str) -> list[Column[Any]]:
+    """Return the columns of an order: the one asked for, and the key that tells equal rows apart."""
+    name = sort.removeprefix(DESCENDING)
+    if name not in SORTS[model]:
+        msg = (
+            f"{model} cannot be sorted by {name!r}: expected one of {', '.join(SORTS[model])}, or one with - before it"
+        )
+        raise WrongSort(msg)
+    table = table_of(model)
+    first = table.c[name]
+    rest = order(model) if model in ORDERS else [table.c.position]
+    return [first, *(column for column in rest if column is not first)]
+
+
+def _behind(columns: Sequence[Column[Any]], key: Sequence[object], *, descending: bool) -> Any:
+    if len(columns) == 1:
+        return columns[0] < key[0] if descending else columns[0] > key[0]
+    here, there = (
+        tuple_(*columns),
+        tuple_(*(literal(value, column.type) for value, column in zip(key, columns, strict=True))),
+    )
+    return here < there if descending else here > there
+
+
+def _ordered(statement: Select[Any], columns: Sequence[Column[Any]], *, descending: bool) -> Select[Any]:
+    return statement.order_by(*(column.desc() if descending else column for column in columns))
+
+
+def _written(cursor: _Cursor) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
+
+
+def _read(text: str, model: str, sort: str, columns: Sequence[Column[Any]]) -> _Cursor:
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        cursor = msgspec.json.decode(raw, type=_Cursor)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        cursor = None
+    kinds = [str if kind(column) is Kind.TEXT else int for column in columns]
+    if cursor is None or (cursor.model, cursor.sort) != (model, sort) or [*map(type, cursor.key)] != kinds:
+        msg = f"{text!r} is no cursor here: expected one that a page of {model}, sorted by {sort}, handed out"
+        raise WrongCursor(msg)
+    return cursor
+
+
+def sums(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
+    """Return how many rows a selection has (``rows``), and the sums of its amounts, durations and counts."""
+    table = table_of(model)
+    names = [column.name for column in exported(table) if column.name in SUMMED]
+    totals = [func.coalesce(func.sum(table.c[name]), 0) for name in names]
+    statement = select(func.count(), *totals).select_from(table).where(*conditions(model, selection, timezone))
+    found = connection.execute(statement).one()
+    return dict(zip(("rows", *names), (int(value) for value in found), strict=True))
+
+
+def facets(
+    connection: Connection, model: str, selection: Selection, timezone: str, names: Sequence[str] = ()
+) -> dict[str, list[Counted]]:
+    """Return the commonest values of some columns among the selected rows, by default of the read model's ``FACETS``.
+
+    ``flags`` is counted flag by flag; a text that is empty counts as a value.
+    """
+    table = table_of(model)
+    wanted = conditions(model, selection, timezone)
+    found = {}
+    for name in names or FACETS[model]:
+        column = table.c[name]
+        counted = select(column, func.count().label("found")).where(*wanted).group_by(column)
+        if name == "flags":
+            found[name] = _by_flag(connection.execute(counted).all())
+            continue
+        counted = counted.order_by(func.count().desc(), column).limit(FACET_VALUES_MAX)
+        found[name] = [Counted(*row) for row in connection.execute(counted).all()]
+    return found
+
+
+def _by_flag(groups: Sequence[Any]) -> list[Counted]:
+    counts: dict[str, int] = {}
+    for flags, rows in groups:
+        for flag in flags.split(";") if flags else [""]:
+            counts[flag] = counts.get(flag, 0) + rows
+    return sorted((Counted(*item) for item in counts.items()), key=lambda each: (-each.rows, each.value))

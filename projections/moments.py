@@ -1,0 +1,72 @@
+"""Moments as people write them: a time, a day, a month, or how long ago; all become microseconds, UTC.
+
+Days and months begin in the billing time zone, and a time must name its offset: without one it could mean any of 24 hours.
+"""
+
+import re
+from datetime import date, datetime, time
+
+from domain import times
+from domain.errors import LedgerError
+
+EXPECTED = (
+    "expected a day (2026-10-01), a month (2026-10), a time with its offset (2026-10-01T12:00:00Z), or how long ago"
+    " (30m, 24h, 7d)"
+)
+
+Moment = str | date | None
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_AGO = re.compile(r"([0-9]{1,6})([mhd])")
+_UNITS = {"m": 60 * times.SECOND, "h": 3600 * times.SECOND, "d": 86_400 * times.SECOND}
+
+
+class SelectionError(LedgerError):
+    """A filter makes no sense, or not for this read model; the message names the value and what was expected."""
+
+
+def read(value: Moment, timezone: str, now: int | None = None) -> int | None:
+    """Return a moment in microseconds, UTC, or None for none; ``now`` is what "ago" is counted from, else the clock.
+
+    Raises SelectionError.
+    """
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            return _read(value, timezone, now)
+        if not isinstance(value, datetime):
+            return start(value, timezone)
+        if value.tzinfo is not None:
+            return times.micros(value)
+    except (ValueError, OverflowError):
+        pass
+    msg = f"{str(value)!r} is not a moment: {EXPECTED}"
+    raise SelectionError(msg)
+
+
+def _read(text: str, timezone: str, now: int | None) -> int:
+    if _DAY.fullmatch(text):
+        return start(date.fromisoformat(text), timezone)
+    if _MONTH.fullmatch(text):
+        return start(date.fromisoformat(f"{text}-01"), timezone)
+    if ago := _AGO.fullmatch(text):
+        return max((times.now() if now is None else now) - int(ago[1]) * _UNITS[ago[2]], 0)
+    return times.parse(text)
+
+
+def start(day: date, timezone: str) -> int:
+    """Return the moment at which a day begins; where midnight is skipped or comes twice, its first moment."""
+    return times.micros(datetime.combine(day, time.min, times.zone(timezone)))
+
+
+def month(period: str) -> tuple[date, date]:
+    """Return the first day of a month ``YYYY-MM`` and of the next one; raises SelectionError."""
+    try:
+        first = date.fromisoformat(f"{period}-01" if _MONTH.fullmatch(period) else "")
+        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    except ValueError:
+        msg = f"{period!r} is not a month: expected YYYY-MM, such as 2026-10"
+        raise SelectionError(msg) from None
+    return first, after

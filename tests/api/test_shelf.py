@@ -1,0 +1,60 @@
+"""What pages and the API read from: always the current read models, whoever rebuilds or reads meanwhile."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from sqlalchemy import func, select
+
+from api.shelf import Room, Shelf
+from domain.ledger import Ledger
+from projections.catch_up import catch_up
+from projections.rebuild import rebuild
+from projections.store import generation_of, open_current
+from projections.tables import CALLS
+from tests.given import opened, record, status
+
+
+def calls(room: Room) -> int:
+    return room.connection.execute(select(func.count()).select_from(CALLS)).scalar_one()
+
+
+def follow(ledger: Ledger) -> None:
+    with closing(open_current(ledger)) as store:
+        catch_up(ledger, store)
+
+
+def test_a_room_shows_one_position_whoever_writes_meanwhile(whole_store_url: str) -> None:
+    with opened(whole_store_url) as ledger, closing(Shelf(ledger)) as shelf:
+        record(ledger, status("SRCANSWERED"))
+        follow(ledger)
+        with shelf.reading() as room:
+            record(ledger, status("SRCANSWERED", tag="other"))
+            follow(ledger)
+            assert (room.position, calls(room)) == (1, 1)
+        with shelf.reading() as room:
+            assert (room.position, calls(room)) == (2, 2)
+
+
+def test_after_a_rebuild_the_next_reader_sees_the_new_ones_and_who_reads_goes_on(whole_store_url: str) -> None:
+    with opened(whole_store_url) as ledger, closing(Shelf(ledger)) as shelf:
+        record(ledger, status("SRCANSWERED"))
+        with shelf.reading() as before:
+            assert calls(before) == 0
+            rebuild(ledger)
+            with shelf.reading() as room:
+                assert (room.position, calls(room)) == (1, 1)
+            assert calls(before) == 0
+        assert generation_of(ledger) == 2
+
+
+def test_many_threads_read_at_once(whole_store_url: str) -> None:
+    with opened(whole_store_url) as ledger, closing(Shelf(ledger)) as shelf:
+        record(ledger, status("SRCANSWERED"))
+        follow(ledger)
+
+        def look(_: int) -> int:
+            with shelf.reading() as room:
+                return calls(room)
+
+        with ThreadPoolExecutor(12) as threads:
+            assert set(threads.map(look, range(100))) == {1}
