@@ -5,14 +5,12 @@ or is missed while rows are added. Every order ends with the row's key, which ma
 sorted by whose order an index holds.
 """
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Column, Connection, Row, Select, func, literal, select, tuple_
 
+from projections import cursors
 from projections.moments import SelectionError
 from projections.selection import MOMENTS, ORDERS, Selection, conditions, order, table_of
 from projections.tables import Kind, exported, kind
@@ -38,16 +36,12 @@ FACETS = {
     "calls": ("tag", "state", "disposition", "flags"),
     "cdrs": ("tag", "account", "disposition", "flags"),
     "exceptions": ("flag", "tag"),
-    "voicemails": ("tag", "email"),
+    "voicemails": ("tag",),
     "channels": ("tag",),
     "billing": ("account",),
     "billing-days": ("account",),
 }
 FACET_VALUES_MAX = 20
-
-
-class WrongCursor(SelectionError):
-    """A cursor that no page of this order handed out."""
 
 
 class WrongSort(SelectionError):
@@ -67,15 +61,6 @@ class Counted(NamedTuple):
 
     value: str
     rows: int
-
-
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page begins: behind this row (or before it), in this order."""
-
-    model: str
-    sort: str
-    backwards: bool
-    key: list[str | int]
 
 
 def default_sort(model: str) -> str:
@@ -99,7 +84,8 @@ def page(  # noqa: PLR0917 - what, and where in it
     """
     sort = sort or default_sort(model)
     columns = _keys(model, sort)
-    place = _read(cursor, model, sort, columns) if cursor else None
+    kinds = [str if kind(column) is Kind.TEXT else int for column in columns]
+    place = cursors.read(cursor, model, sort, kinds) if cursor else None
     backwards = place is not None and place.backwards
     descending = sort.startswith(DESCENDING) != backwards
     statement = select(table_of(model)).where(*conditions(model, selection, timezone))
@@ -113,7 +99,7 @@ def page(  # noqa: PLR0917 - what, and where in it
         rows.reverse()
 
     def at(row: Row[Any], *, backwards: bool) -> str:
-        return _written(_Cursor(model, sort, backwards, [row._mapping[column] for column in columns]))  # noqa: SLF001
+        return cursors.write(model, sort, [row._mapping[column] for column in columns], backwards=backwards)  # noqa: SLF001
 
     has_next, has_previous = (True, more) if backwards else (more, place is not None)
     if not rows:
@@ -151,23 +137,6 @@ def _behind(columns: Sequence[Column[Any]], key: Sequence[object], *, descending
 
 def _ordered(statement: Select[Any], columns: Sequence[Column[Any]], *, descending: bool) -> Select[Any]:
     return statement.order_by(*(column.desc() if descending else column for column in columns))
-
-
-def _written(cursor: _Cursor) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
-
-
-def _read(text: str, model: str, sort: str, columns: Sequence[Column[Any]]) -> _Cursor:
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        cursor = msgspec.json.decode(raw, type=_Cursor)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        cursor = None
-    kinds = [str if kind(column) is Kind.TEXT else int for column in columns]
-    if cursor is None or (cursor.model, cursor.sort) != (model, sort) or [*map(type, cursor.key)] != kinds:
-        msg = f"{text!r} is no cursor here: expected one that a page of {model}, sorted by {sort}, handed out"
-        raise WrongCursor(msg)
-    return cursor
 
 
 def sums(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:

@@ -3,6 +3,7 @@
 A file appears as a whole or not at all, and all of it shows the ledger at one position.
 """
 
+import io
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -22,7 +23,7 @@ from projections.reading import Progress, Reading, reading, silent
 from projections.selection import Selection
 from projections.sheets import write_xlsx
 from projections.store import ReadStore
-from projections.texts import write_csv, write_json, write_ndjson
+from projections.texts import csv_parts, json_parts, ndjson_parts, write_csv, write_json, write_ndjson
 from projections.whole_file import NotWritten, whole_file
 
 BATCHES_IN_A_ROW_GROUP = 5
@@ -132,8 +133,50 @@ def _streamed(out: BinaryIO, form: Format) -> Iterator[BinaryIO]:
 
 def write_parquet(rows: Reading, out: BinaryIO) -> None:
     """Write Parquet with the types of the frames, several chunks to a row group."""
+    out.writelines(parquet_parts(rows))
+
+
+def parquet_parts(rows: Reading) -> Iterator[bytes]:
+    """Yield a Parquet file from front to back, as its row groups come about."""
     batches = frames.batches(rows)
     types = frames.schema(rows)
-    with parquet.ParquetWriter(out, types, compression="zstd") as writer:
+    written = _Written()
+    with parquet.ParquetWriter(written, types, compression="zstd") as writer:
         while group := list(islice(batches, BATCHES_IN_A_ROW_GROUP)):
             writer.write_table(pa.Table.from_batches(group, types))
+            yield written.taken()
+    yield written.taken()
+
+
+class _Written(io.RawIOBase):
+    """Takes what is written to a file that goes on elsewhere, and counts it as a file does."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: Any) -> int:
+        self._parts.append(bytes(part))
+        self._length += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._length
+
+    def taken(self) -> bytes:
+        """Return what was written since the last time."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+def parts(rows: Reading, form: Format, *, excel_safe: bool = False) -> Iterator[bytes]:
+    """Yield a file as it comes about, in constant memory; an Excel file is only there when it is whole."""
+    if form is Format.CSV:
+        return csv_parts(rows, excel_safe=excel_safe)
+    if form is Format.XLSX:
+        msg = f"{form} cannot be made from front to back"
+        raise LedgerError(msg)
+    return {Format.JSON: json_parts, Format.NDJSON: ndjson_parts, Format.PARQUET: parquet_parts}[form](rows)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from domain.correlation import Reach
 from projections.moments import SelectionError
-from projections.selection import MISSING_CDR, STALE, Selection, Waiting, select
+from projections.selection import MISSING_CDR, STALE, Selection, Waiting, select, table_of
 
 # The parameters that are filters, and the fields of a Selection that they fill.
 FIELDS = {
@@ -27,6 +27,7 @@ FIELDS = {
     "without": "without",
 }
 NAMES = tuple(FIELDS)
+ALWAYS = ("from", "to", "period", "without")
 WITHOUT = ("tag", "account", "number", "disposition", "flag")
 WAITING = (STALE, MISSING_CDR)
 
@@ -93,3 +94,10 @@ def _fields(name: str, value: str, terms: Terms) -> dict[str, Any]:
             raise SelectionError(msg)
         return {name: Waiting(value, terms.reach, terms.now)}
     return {FIELDS[name]: value}
+
+
+def names(model: str) -> tuple[str, ...]:
+    """Return the filters that a read model has."""
+    columns = table_of(model).c
+    having = {"number": "src" in columns, "flag": "flag" in columns or "flags" in columns, "waiting": model == "calls"}
+    return tuple(name for name in NAMES if having.get(name, name in columns or name in ALWAYS))

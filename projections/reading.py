@@ -4,11 +4,11 @@ They come in chunks from a streaming read, so that no reader needs the memory of
 moment, whoever writes meanwhile.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Result, Row, Select, func, select
+from sqlalchemy import Column, Connection, Result, Select, func, select
 
 from domain.ledger import Ledger
 from projections.selection import Selection, conditions, order, table_of
@@ -18,7 +18,8 @@ from projections.tables import exported
 ROWS_AT_ONCE = 10_000
 
 Progress = Callable[[int], None]
-Rows = Sequence[Row[Any]]
+Masks = Mapping[str, Callable[[str], str]]
+Rows = Sequence[Sequence[Any]]
 
 
 def silent(_rows: int) -> None:
@@ -28,10 +29,19 @@ def silent(_rows: int) -> None:
 class Reading:
     """One selection of one read model within one transaction; ``done`` counts the rows that have passed."""
 
-    def __init__(
-        self, connection: Connection, model: str, selection: Selection, timezone: str, progress: Progress = silent
+    def __init__(  # noqa: PLR0917 - what, whom to tell, and what to hide
+        self,
+        connection: Connection,
+        model: str,
+        selection: Selection,
+        timezone: str,
+        progress: Progress = silent,
+        masks: Masks | None = None,
     ) -> None:
-        """Take what to read, and whom to tell after each chunk how many rows have passed."""
+        """Take what to read, and whom to tell after each chunk how many rows have passed.
+
+        ``masks`` names columns whose texts not everybody may see, each with what to show in their place.
+        """
         self.model = model
         self.columns: list[Column[Any]] = exported(table_of(model))
         self.done = 0
@@ -39,6 +49,7 @@ class Reading:
         self._conditions = conditions(model, selection, timezone)
         self._progress = progress
         self._results = ExitStack()
+        self._masked = [(number, masks[name]) for number, name in enumerate(self.names) if masks and name in masks]
 
     @property
     def names(self) -> list[str]:
@@ -49,9 +60,18 @@ class Reading:
         """Yield the rows, many at a time."""
         statement = select(*self.columns).where(*self._conditions).order_by(*order(self.model))
         for rows in self._executed(statement, rows_at_once).partitions():
-            yield rows
+            yield self._hidden(rows) if self._masked else rows
             self.done += len(rows)
             self._progress(self.done)
+
+    def _hidden(self, rows: Rows) -> Rows:
+        hidden = []
+        for row in rows:
+            values = list(row)
+            for number, mask in self._masked:
+                values[number] = mask(values[number])
+            hidden.append(tuple(values))
+        return hidden
 
     def count(self) -> int:
         """Return how many rows there are."""

@@ -62,7 +62,12 @@ def _looks_like_number(text: str) -> bool:
 
 
 def write_csv(reading: Reading, out: BinaryIO, *, excel_safe: bool = False) -> None:
-    """Write CSV as in RFC 4180, in UTF-8 without a mark: quotes only where needed, absent values empty.
+    """Write CSV."""
+    out.writelines(csv_parts(reading, excel_safe=excel_safe))
+
+
+def csv_parts(reading: Reading, *, excel_safe: bool = False) -> Iterator[bytes]:
+    """Yield CSV as in RFC 4180, in UTF-8 without a mark: quotes only where needed, absent values empty.
 
     Texts are written as they are; with ``excel_safe`` they pass through ``excel_safe_text``. Amounts, times, and the
     periods and days of billing do not: those are ours, and a spreadsheet may well take a day for a day.
@@ -73,8 +78,9 @@ def write_csv(reading: Reading, out: BinaryIO, *, excel_safe: bool = False) -> N
             excel_safe_text if kind(column) is Kind.TEXT and column.name not in DATES.values() else change
             for column, change in zip(reading.columns, changes, strict=True)
         ]
-    out.write(_csv([reading.names]))
-    out.writelines(_csv(_changed(rows, changes)) for rows in reading.chunks())
+    yield _csv([reading.names])
+    for rows in reading.chunks():
+        yield _csv(_changed(rows, changes))
 
 
 def _csv(rows: Iterator[Sequence[object]] | list[list[str]]) -> bytes:
@@ -85,24 +91,35 @@ def _csv(rows: Iterator[Sequence[object]] | list[list[str]]) -> bytes:
 
 def write_ndjson(reading: Reading, out: BinaryIO) -> None:
     """Write one JSON object a line."""
-    out.writelines(line + b"\n" for line in _objects(reading))
+    out.writelines(ndjson_parts(reading))
+
+
+def ndjson_parts(reading: Reading) -> Iterator[bytes]:
+    """Yield one JSON object a line."""
+    for lines in _objects(reading):
+        yield b"\n".join([*lines, b""])
 
 
 def write_json(reading: Reading, out: BinaryIO) -> None:
     """Write one JSON array of objects, each on a line of its own."""
+    out.writelines(json_parts(reading))
+
+
+def json_parts(reading: Reading) -> Iterator[bytes]:
+    """Yield one JSON array of objects, each on a line of its own."""
     before = b"[\n"
-    for line in _objects(reading):
-        out.write(before + line)
+    for lines in _objects(reading):
+        yield before + b",\n".join(lines)
         before = b",\n"
-    out.write(b"[]\n" if before == b"[\n" else b"\n]\n")
+    yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
-def _objects(reading: Reading) -> Iterator[bytes]:
+def _objects(reading: Reading) -> Iterator[list[bytes]]:
+    """Yield rows as JSON objects, many at a time."""
     names, encode = reading.names, msgspec.json.Encoder().encode
     changes = [_VALUES.get(kind(column)) for column in reading.columns]
     for rows in reading.chunks():
-        for values in _changed(rows, changes):
-            yield encode(dict(zip(names, values, strict=True)))
+        yield [encode(dict(zip(names, values, strict=True))) for values in _changed(rows, changes)]
 
 
 def _changed(rows: Rows, changes: Sequence[Change | None]) -> Iterator[tuple[object, ...]]:

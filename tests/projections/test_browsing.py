@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from domain.correlation import Reach
 from projections import browsing, filters
-from projections.browsing import SORTS, WrongCursor, WrongSort
+from projections.browsing import SORTS, WrongSort
+from projections.cursors import WrongCursor
 from projections.filters import Terms, WrongFilters
 from projections.reading import Reading
 from projections.selection import Selection, select
