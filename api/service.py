@@ -22,6 +22,7 @@ from api.following import follower
 from api.intake import Intake
 from api.problems import problem
 from api.settings import Settings
+from api.shelf import Shelf
 from domain import times
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
@@ -72,6 +73,8 @@ class Service:
         self.app = App(settings, self.notify, routes, self._lifespan)
         self.app.state.service, self.app.state.ledger, self.app.state.settings = self, self.ledger, settings
         self.app.state.door = self.door
+        self.shelf = self.app.state.shelf = Shelf(self.ledger)
+        self.app.state.clock = clock
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -87,6 +90,7 @@ class Service:
             await self.intake.stop()
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
             _log.info("stopped; since start: %s", self.counts())
+            self.shelf.close()
             self.door.close()
             self.ledger.close()
 

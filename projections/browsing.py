@@ -27,6 +27,7 @@ SORTS = {
     "exceptions": ("position", "flag"),
     "billing": ("account", "period"),
     "billing-days": ("account", "day"),
+    "postings": ("position", "number"),
 }
 SUMMED = (
     "src_duration", "dest_duration", "src_seconds", "dest_seconds", "billed_seconds", "calls", "answered", "events",

@@ -15,6 +15,7 @@ FIELDS = {
     "from": "since",
     "to": "until",
     "period": "period",
+    "day": "day",
     "tag": "tag",
     "account": "account",
     "number": "number",

@@ -51,7 +51,7 @@ FLAGS = (
     call.UNRECOGNISED_TYPE,
 )
 # Filters that ask whether a column of that name has just this text.
-PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
+PLAIN = ("tag", "account", "disposition", "state", "kind", "reason", "day")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
 # The read models whose numbers are the line's, without what people write between digits.
 _OF_LINES = ("calls", "cdrs")
@@ -70,8 +70,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Filters on a read model, all of which a row must pass; None lets every row pass.
 
     ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
-    rows without one. ``number`` is a phone number, however it is written, ``flag`` one of a row's flags. ``waiting``
-    selects the calls that wait for something.
+    rows without one. ``number`` is a phone number, however it is written, ``flag`` one of a row's flags, ``day``
+    the day on which something is billed, in its account's time zone. ``waiting`` selects the calls that wait for something.
     """
 
     tag: str | None = None
@@ -82,6 +82,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None = None
     kind: str | None = None
     reason: str | None = None
+    day: str | None = None
     since: int | None = None
     until: int | None = None
     period: str | None = None

@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.pages import assets, display
+from api.pages.choosing import chosen, is_chosen
 from api.pages.footing import footing
-from api.pages.showing import FILTERS
+from api.pages.showing import FILTERS, account_path
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -32,7 +33,7 @@ def environment() -> Environment:
     )
     made.filters.update(FILTERS)
     made.globals["static"] = assets.address
-    made.globals["url"] = address
+    made.globals.update(url=address, chosen=chosen, is_chosen=is_chosen, account_path=account_path)
     return made
 
 

@@ -6,12 +6,13 @@ right-to-left mark in a tag can turn the line around it.
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from api.pages.masks import masked_number
+from api.access.masking import masked_number, masked_value
 from domain import amounts, times
 
 NOTHING = Markup('<span class="none"><span aria-hidden="true">\u2013</span><span class="said">none</span></span>')
@@ -94,6 +95,18 @@ def number(context: Context, value: str | None) -> Markup:
     return Markup('<bdi class="number">{}</bdi>').format(shown)
 
 
+@pass_context
+def private(context: Context, value: str | None, column: str) -> Markup:
+    """Show what is somebody's own, such as an e-mail address, whole or masked, by its column and who looks."""
+    who = context.get("who")
+    return text(value if who is not None and who.sees_pii else masked_value(column, value))
+
+
+def account_path(account: str) -> str:
+    """Return the address of an account's page; an account may be named in any way, or not at all."""
+    return f"/accounts/{quote(account, safe='')}"
+
+
 def flags(joined: str) -> Markup:
     """Show flags, joined with ``;``, as labels."""
     labels = [Markup('<span class="flag">{}</span>').format(flag) for flag in joined.split(";") if flag]
@@ -116,6 +129,7 @@ FILTERS: Mapping[str, Any] = {
     "minutes": minutes,
     "count": count,
     "number": number,
+    "private": private,
     "flags": flags,
     "disposition": disposition,
 }

@@ -26,6 +26,11 @@ for (const form of document.querySelectorAll("[data-filters]")) {
   });
 }
 
+// On a small screen filters would push everything else away.
+if (matchMedia("(max-width: 40rem)").matches) {
+  for (const fold of document.querySelectorAll("[data-fold]")) fold.open = false;
+}
+
 startTheme();
 startZoneSwitch();
 showTimes(document);

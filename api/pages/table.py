@@ -1,0 +1,13 @@
+"""All routes of the pages that stand here."""
+
+from api.access.guard import Guarded
+from api.pages import assets, display, lists
+
+
+def routes() -> list[Guarded]:
+    """Return them; only files and the theme are open to anybody."""
+    return [
+        Guarded("/static/{digest}/{name:path}", assets.serve, None),
+        Guarded("/display", display.choose, None),
+        *lists.routes(),
+    ]
