@@ -9,6 +9,7 @@ It may set ``request.state.did`` to a Did, where only it knows what was done.
 import asyncio
 import hmac
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
@@ -33,6 +34,8 @@ FORM = "application/x-www-form-urlencoded"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD, CSRF_HEADER = "csrf_token", "x-csrf-token"
 RETRY_AFTER = {"Retry-After": "5"}
+
+_log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Response | Awaitable[Response]]
 
@@ -116,7 +119,10 @@ class Checked:
         except Refused as refused:
             response = await run_in_threadpool(answered, request, refused)
         except StoreUnavailable as error:
-            response = await run_in_threadpool(answered, request, Refused(503, str(error), RETRY_AFTER))
+            # Where the store is, is for the log: whoever asks may be a stranger.
+            _log.error("%s cannot be answered: %s", request.url.path, error)
+            unavailable = Refused(503, "a store that this needs cannot be used now", RETRY_AFTER)
+            response = await run_in_threadpool(answered, request, unavailable)
         # What somebody saw here is not for who uses this browser after him.
         response.headers.setdefault("Cache-Control", "no-store")
         return response

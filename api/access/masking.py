@@ -20,8 +20,8 @@ ALL_HIDDEN = HIDDEN * HIDDEN_MIN
 Value = TypeVar("Value")
 
 _EMAIL = re.compile(r"[^\s@=&;,'\"<>]+@[^\s@=&;,'\"<>]+")
-# As people and platforms write numbers; a time or an amount is none of them.
-_NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d[\d ().-]{5,}\d(?![\w:.])")
+# Nine digits or more, as people write them; a date, an amount or a position is none of them.
+_NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[ ()-]{0,2}\d){8,}(?!\w|\.\d)")
 
 
 def masked_number(number: str) -> str:

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterable
 from pwd import getpwuid
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from sqlalchemy import Row, delete, insert, select
 
 from api.access.guard import Did
-from api.access.masking import ALL_HIDDEN, masked_number, masked_text
+from api.access.masking import ALL_HIDDEN, HIDDEN, masked_number, masked_text
 from api.access.store import AccessStore
 from api.access.tables import RECORDS
 
@@ -92,7 +92,8 @@ def masked(records: Iterable[Record]) -> list[Record]:
 
 def _masked_query(query: str) -> str:
     pairs = parse_qsl(query, keep_blank_values=True)
-    return urlencode([(name, _masked_value(name, value)) for name, value in pairs], safe="•:,/ ")
+    masked = urlencode([(name, _masked_value(name, value)) for name, value in pairs])
+    return masked.replace(quote(HIDDEN), HIDDEN)
 
 
 def _masked_value(name: str, value: str) -> str:

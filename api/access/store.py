@@ -44,7 +44,7 @@ class AccessStore(ABC):
             raise
 
     def _key(self, connection: Connection) -> str:
-        facts: dict[str, str] = dict(connection.execute(select(FACTS)).tuples().all())
+        facts: dict[str, str] = {row.name: row.value for row in connection.execute(select(FACTS))}
         if not facts:
             facts = {"schema": SCHEMA, "key": secrets.token_bytes(SIZE_BYTES).hex()}
             connection.execute(insert(FACTS), [{"name": name, "value": value} for name, value in facts.items()])

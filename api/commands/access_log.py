@@ -13,14 +13,14 @@ COLUMNS = ("at", "who", "did", "unmasked", "what", "status", "how", "address")
 
 
 @click.command("access-log")
-@click.option("--who", default="", metavar="NAME", help="Entries of this user only.")
-@click.option("--did", default="", type=click.Choice(list(Did)), help="Entries of this kind only.")
+@click.option("--who", metavar="NAME", help="Entries of this user only.")
+@click.option("--did", type=click.Choice([did.value for did in Did]), help="Entries of this kind only.")
 @click.option(
     "--limit", default=100, show_default=True, type=click.IntRange(1, records.RECORDS_MAX), help="How many at most."
 )
 @format_option
 @store_option
-def access_log(who: str, did: str, limit: int, output: str, store: str | None) -> None:
+def access_log(who: str | None, did: str | None, limit: int, output: str, store: str | None) -> None:
     """Show who looked at, unmasked, exported or changed what, and who signed in: the latest entries, newest first.
 
     \b
@@ -29,7 +29,7 @@ def access_log(who: str, did: str, limit: int, output: str, store: str | None) -
       tringledger access-log --did exported --limit 1000 --format json
     """
     with opened(store) as kept:
-        found = [_document(entry) for entry in records.page(kept, who=who, did=did, limit=limit)]
+        found = [_document(entry) for entry in records.page(kept, who=who or "", did=did or "", limit=limit)]
     if output == "json":
         as_json(found)
     else:

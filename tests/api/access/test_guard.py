@@ -1,0 +1,125 @@
+"""No route without a guard, and each role's limits on every route there is, whoever added it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import compile_path
+from starlette.testclient import TestClient
+
+from api import table
+from api.access import guard, records, users
+from api.access.door import Doorkeeper
+from api.access.guard import SAFE, Checked, Did, Guarded, Role
+from tests.api import asgi
+
+# What anybody may see: how to get in, and what a page of refusal is drawn with.
+OPEN = {"/sign-in", "/static/{digest}/{name:path}", "/display"}
+VALUES = {"str": "x", "path": "x/y", "int": "1", "float": "1.5", "uuid": "317c4008-664b-5b39-a554-0d2515e0247a"}
+TABLE = table.guarded()
+CASES = [
+    pytest.param(guarded, method, id=f"{method} {guarded.path}")
+    for guarded in TABLE
+    for method in guarded.methods
+    if guarded.needs is not None
+]
+
+
+def address(guarded: Guarded) -> str:
+    """Return an address that a route answers to."""
+    _, form, convertors = compile_path(guarded.path)
+    kinds = {name: type(convertor).__name__.removesuffix("Convertor").lower() for name, convertor in convertors.items()}
+    return form.format(**{name: VALUES["str" if kind == "string" else kind] for name, kind in kinds.items()})
+
+
+class Door:
+    """Every route of the table, its endpoint exchanged for one that only counts; and users with tokens for it."""
+
+    def __init__(self, path: Path) -> None:
+        self.keeper = Doorkeeper(f"sqlite:///{path}/ledger.db", asgi.Clock())
+        self.calls = 0
+        self._tokens: dict[frozenset[Role], str] = {}
+
+    def client(self, guarded: Guarded) -> TestClient:
+        app = Starlette(routes=guard.routes([guarded._replace(endpoint=self._answer)], self.keeper))
+        app.state.door = self.keeper
+        return TestClient(app, follow_redirects=False, raise_server_exceptions=False)
+
+    def _answer(self, _request: Request) -> Response:
+        self.calls += 1
+        return PlainTextResponse("seen")
+
+    def token(self, roles: frozenset[Role]) -> dict[str, str]:
+        if roles not in self._tokens:
+            self._tokens[roles] = users.add(self.keeper.store, f"has {sorted(roles)}", roles, 0)
+        return {"Authorization": f"Bearer {self._tokens[roles]}"}
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    made = Door(tmp_path_factory.mktemp("door"))
+    yield made
+    made.keeper.close()
+
+
+def test_every_route_of_the_service_is_behind_the_guard_but_health(tmp_path: Path) -> None:
+    service = asgi.service_at(tmp_path)
+    with asgi.running(service):
+        routes: list[Any] = service.app.router.routes
+    guards = [getattr(getattr(route, "endpoint", None), "__self__", None) for route in routes]
+    without = [route.path for route, by in zip(routes, guards, strict=True) if not isinstance(by, Checked)]
+    assert without == ["/health"]
+    assert [by.guarded for by in guards if isinstance(by, Checked)] == TABLE
+
+
+def test_what_anybody_may_see_is_listed() -> None:
+    assert {guarded.path for guarded in TABLE if guarded.needs is None} <= OPEN
+
+
+def test_what_changes_something_needs_more_than_to_read() -> None:
+    changing = [guarded for guarded in TABLE if not SAFE.issuperset(guarded.methods) and guarded.needs is not None]
+    assert {guarded.path for guarded in changing if guarded.needs is Role.READ} <= {"/sign-out"}
+
+
+@pytest.mark.parametrize(("guarded", "method"), CASES)
+class TestEveryRoute:
+    def test_answers_nobody_who_is_not_known(self, door: Door, guarded: Guarded, method: str) -> None:
+        calls, client = door.calls, door.client(guarded)
+        answer = client.request(method, address(guarded))
+        assert answer.status_code == 401 or answer.headers["location"].startswith("/sign-in"), answer.text
+        for given in ("Bearer wrong", "Basic eDp5", "Bearer ", ""):
+            assert client.request(method, address(guarded), headers={"Authorization": given}).status_code in {401, 429}
+        assert door.calls == calls
+
+    @pytest.mark.parametrize("role", list(Role))
+    def test_answers_who_has_the_role_that_it_needs(
+        self, door: Door, guarded: Guarded, method: str, role: Role
+    ) -> None:
+        calls = door.calls
+        answer = door.client(guarded).request(method, address(guarded), headers=door.token(frozenset({role})))
+        may = guarded.needs in {role, Role.READ}
+        assert (answer.status_code, door.calls - calls) == ((200, 1) if may else (403, 0))
+
+    def test_refuses_who_has_every_other_role(self, door: Door, guarded: Guarded, method: str) -> None:
+        assert guarded.needs
+        others = frozenset(Role) - {guarded.needs}
+        calls = door.calls
+        answer = door.client(guarded).request(method, address(guarded), headers=door.token(others))
+        may = guarded.needs is Role.READ
+        assert (answer.status_code, door.calls - calls) == ((200, 1) if may else (403, 0))
+
+    def test_tells_browsers_and_proxies_to_keep_nothing(self, door: Door, guarded: Guarded, method: str) -> None:
+        answer = door.client(guarded).request(method, address(guarded), headers=door.token(frozenset(Role)))
+        assert answer.headers["cache-control"] == "no-store"
+
+    def test_records_a_change(self, door: Door, guarded: Guarded, method: str) -> None:
+        if method in SAFE:
+            return
+        door.client(guarded).request(method, address(guarded), headers=door.token(frozenset(Role)))
+        last = records.page(door.keeper.store, limit=1)[0]
+        assert last.did in {Did.CHANGED, Did.SIGNED_OUT}
+        assert last.path == address(guarded)
