@@ -38,9 +38,9 @@ LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S1
 )
 @store_option
 def serve(host: str, port: int, count: int, store: str | None) -> None:
-    """Take TringMe's callbacks and keep the read models up to date, until Ctrl-C.
+    """Take TringMe's callbacks, keep the read models up to date, and serve the pages and the API, until Ctrl-C.
 
-    Every callback is on disk before it is answered. A ledger in a file is created where there is none; in PostgreSQL,
+    Every callback is on disk before it is answered. Pages and API are for users: `tringledger user add`. A ledger in a file is created where there is none; in PostgreSQL,
     `tringledger migrate` comes first.
 
     \b
@@ -116,7 +116,9 @@ def _introduce(ledger: Ledger, read: Settings) -> None:
 
 def _say_where(listening: socket, notify_path: str) -> None:
     host, port = listening.getsockname()[:2]
-    say(f"callbacks at http://{f'[{host}]' if ':' in host else host}:{port}{notify_path}, stop with Ctrl-C")
+    here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say(f"callbacks at {here}{notify_path}, stop with Ctrl-C")
+    say(f"pages and API at {here}/, for users (`tringledger user add`)")
 
 
 class _Server(uvicorn.Server):

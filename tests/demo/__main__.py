@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Thread
@@ -23,18 +23,24 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from api.access import sessions, users
+from api.access.refusals import SIGN_IN
+from api.access.roles import Role
+from api.access.store import open_store
 from api.rehearsal import books as booking
 from api.rehearsal import found, target
 from api.rehearsal.books import Books, Document
 from api.rehearsal.script import Script
 from api.rehearsal.sending import Platform, Unreachable
 from api.rehearsal.verifying import differences
+from domain import times
 from domain.ledger import Ledger
 from projections.catch_up import catch_up
 from projections.store import open_current
 from tests.demo.view import view
 
 KEY, FORMULA = "demo-private-key", "md5-params"
+USER = "demo"
 SEED, CALLS_PER_SECOND, TIMES_AS_FAST = 7, 4, 60
 
 FOLDER = Path(".demo")
@@ -55,6 +61,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _wait_until_healthy(service, options.port)
+        _add_user()
+        print(f"\nPages, as they fill (this link signs you in, once): {_link(options.port)}\n", flush=True)
         sending, books = _call(options.port, options.seconds)
         _show(sending, books)
         _tell_what_to_try(options.port, _compare(books))
@@ -96,6 +104,18 @@ def _wait_until_healthy(service: subprocess.Popen[bytes], port: int) -> None:
                 return
         time.sleep(0.1)
     sys.exit("the service did not come up")
+
+
+def _add_user() -> None:
+    """Add a user who may do everything; nobody needs his token."""
+    with closing(open_store(f"sqlite:///{STORE}", durable=False)) as store:
+        users.add(store, USER, list(Role), times.now())
+
+
+def _link(port: int) -> str:
+    """Return a link that signs the user in."""
+    with closing(open_store(f"sqlite:///{STORE}", durable=False)) as store:
+        return f"http://127.0.0.1:{port}{SIGN_IN}?link={sessions.new_link(store, USER, times.now())}"
 
 
 def _call(port: int, seconds: int) -> tuple[Thread, Books]:
@@ -176,6 +196,8 @@ def _tell_what_to_try(port: int, document: Document) -> None:
     last = next(call for call in reversed(document.calls) if call.row and call.src)
     print("\nThe service runs on until Ctrl-C. In another terminal:\n")
     for what, how in (
+        ("the pages, signed in, once", _link(port)),
+        ("another such link", f"{command} user link {USER} --at http://127.0.0.1:{port} {store}"),
         ("how the ledger is", f"{command} status {store}"),
         ("what each account's calls cost", f"{command} export billing {store}"),
         ("one call's history", f"{command} history --tag '{last.tag}' --src {last.src} {store}"),

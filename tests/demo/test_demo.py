@@ -1,6 +1,7 @@
 """The demo does what the README says of it: it starts, calls, shows, compares the books, stays, and goes when told to."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,9 @@ def test_the_demo_shows_calls_and_billing_and_leaves_the_service_running_until_i
             break
 
     assert _health(port) == 200
+    links = re.findall(rf"http://127\.0\.0\.1:{port}(/sign-in\?link=\S+)", printed)
+    assert [_signs_in(port, link) for link in links] == [True, True]
+    assert not _signs_in(port, links[0])
     demo.send_signal(signal.SIGINT)
     rest, errors = demo.communicate(timeout=30)
     assert demo.returncode == 0, errors
@@ -42,6 +46,16 @@ def test_the_demo_shows_calls_and_billing_and_leaves_the_service_running_until_i
     with pytest.raises(OSError, match="refused"):
         _health(port)
     assert "stopping the service" in rest
+
+
+def _signs_in(port: int, link: str) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", link)
+        answer = connection.getresponse()
+        return answer.status == 303 and "tringledger=" in answer.headers["Set-Cookie"]
+    finally:
+        connection.close()
 
 
 def _health(port: int) -> int:
