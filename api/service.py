@@ -20,6 +20,8 @@ from api.callbacks import Notify
 from api.children import State
 from api.following import follower
 from api.intake import Intake
+from api.live.feed import Feed
+from api.live.looking import Looker
 from api.problems import problem
 from api.settings import Settings
 from api.shelf import Shelf
@@ -75,6 +77,8 @@ class Service:
         self.app.state.door = self.door
         self.shelf = self.app.state.shelf = Shelf(self.ledger)
         self.app.state.clock = clock
+        self.app.state.looker = Looker(self.shelf, self.ledger, clock)
+        self.feed = self.app.state.feed = Feed(self.app.state.looker)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -87,6 +91,7 @@ class Service:
             yield
         finally:
             counting.cancel()
+            self.feed.close()
             await self.intake.stop()
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
             _log.info("stopped; since start: %s", self.counts())

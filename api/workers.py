@@ -96,15 +96,23 @@ def _work(settings: Settings, listening: socket.socket, options: dict[str, Any])
     except LedgerError as error:
         say(f"a worker cannot start: {error}")
         sys.exit(1)
-    _Server(uvicorn.Config(service.app, **options)).run([listening])
+    _Server(uvicorn.Config(service.app, **options), service).run([listening])
 
 
 class _Server(uvicorn.Server):
     """Says when it has begun to take what comes over the socket, which others may have listened on for long."""
 
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _log.info("worker %d takes callbacks", os.getpid())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.feed.close()  # The server waits for open pages before it tells anybody that it stops.
+        await super().shutdown(sockets)
 
 
 def _end_with_parent() -> None:

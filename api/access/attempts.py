@@ -39,15 +39,15 @@ def begin(store: AccessStore, of: Sequence[str], now: int) -> int:
     return wait
 
 
-def succeeded(store: AccessStore, name: str, host: str, now: int) -> None:
-    """Strike out all attempts by a name, and of those from an address the one that succeeded.
+def succeeded(store: AccessStore, name: str, host: str, begun: int) -> None:
+    """Strike out all attempts by a name, and of those from an address the one that began then and succeeded.
 
     The others stay, or else who has a token of his own could guess at others' for ever.
     """
     mine, ours = (store.sealer.digest(ATTEMPT, each) for each in (of_name(name), of_address(host)))
     with store.alone() as connection:
         connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.of == mine))
-        one = select(func.max(ATTEMPTS.c.id)).where(ATTEMPTS.c.of == ours, ATTEMPTS.c.at == now).scalar_subquery()
+        one = select(func.max(ATTEMPTS.c.id)).where(ATTEMPTS.c.of == ours, ATTEMPTS.c.at == begun).scalar_subquery()
         connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.id == one))
 
 

@@ -67,13 +67,18 @@ class Doorkeeper:
         self.note(request, "", Did.FAILED, 401, how=TOKEN)
         raise Refused(401, "no user has this token: expected `Authorization: Bearer TOKEN`")
 
-    def attempt(self, request: Request, name: str | None = None) -> None:
-        """Count a request as a failed sign-in, by a name too where it gives one; raises Refused after too many."""
+    def attempt(self, request: Request, name: str | None = None) -> int:
+        """Count a request as a failed sign-in, by a name too where it gives one, and return as of which moment.
+
+        Raises Refused after too many.
+        """
         of = [attempts.of_address(host(request))] + ([] if name is None else [attempts.of_name(name)])
-        wait = attempts.begin(self.store, of, self.clock())
+        now = self.clock()
+        wait = attempts.begin(self.store, of, now)
         if wait:
             detail = f"too many sign-ins failed: expected no other within {wait} s"
             raise Refused(429, detail, {"Retry-After": str(wait)})
+        return now
 
     def cookie_name(self, request: Request) -> str:
         """Return what the session's cookie is called; over https browsers hold it to this host, and to https."""

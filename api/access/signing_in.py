@@ -34,12 +34,12 @@ def form(request: Request) -> Response:
     if link is None or request.method == "HEAD":
         return _form(request, 200)
     door = _door(request)
-    door.attempt(request)
+    begun = door.attempt(request)
     name = sessions.taken(door.store, link, door.clock())
     if name is None:
         door.note(request, "", Did.FAILED, 401, how="link")
         return _form(request, 401, "This link was used before, or is over an hour old.")
-    attempts.succeeded(door.store, name, host(request), door.clock())
+    attempts.succeeded(door.store, name, host(request), begun)
     return _let_in(request, name, request.query_params.get("next", "/"), how="link")
 
 
@@ -51,13 +51,13 @@ def sign_in(request: Request) -> Response:
     name, token, then = (str(fields.get(field, "")).strip() for field in ("name", "token", "next"))
     door = _door(request)
     try:
-        door.attempt(request, name)
+        begun = door.attempt(request, name)
     except Refused as refused:
         return _form(request, refused.status, refused.detail.capitalize() + ".", refused.headers)
     if not users.is_token_of(door.store, name, token):
         door.note(request, name if _is_user(door, name) else "", Did.FAILED, 401)
         return _form(request, 401, "That name and that token do not belong together.")
-    attempts.succeeded(door.store, name, host(request), door.clock())
+    attempts.succeeded(door.store, name, host(request), begun)
     return _let_in(request, name, then)
 
 

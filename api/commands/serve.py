@@ -69,7 +69,7 @@ def _serve_alone(read: Settings, host: str, port: int, options: dict[str, Any]) 
     service = Service(read)
     workers.log_to_stderr()
     _introduce(service.ledger, read)
-    server = _Server(uvicorn.Config(service.app, host=host, port=port, **options), read.notify_path)
+    server = _Server(uvicorn.Config(service.app, host=host, port=port, **options), service)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
@@ -122,14 +122,18 @@ def _say_where(listening: socket, notify_path: str) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does: only then is a free port known, or that this one is taken."""
+    """Says where it listens once it does, since only then is a free port known; lets live pages go when it stops."""
 
-    def __init__(self, config: uvicorn.Config, notify_path: str) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._notify_path = notify_path
+        self._service = service
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         for server in self.servers if self.started else []:
             for listening in server.sockets:
-                _say_where(listening, self._notify_path)
+                _say_where(listening, self._service.settings.notify_path)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._service.feed.close()  # The server waits for open pages before it tells anybody that it stops.
+        await super().shutdown(sockets)
