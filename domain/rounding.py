@@ -21,8 +21,7 @@ def _half_even(floor: int, rest: int, size: int) -> int:
     return floor + (2 * rest > size or (2 * rest == size and floor & 1))
 
 
-# Each is given how many whole multiples fit, what is left over, and how big one is. Amounts are never negative in a
-# call's price; in a total that is, "up" is towards more, and "half-up" takes the half towards more.
+# Each is given how many whole multiples fit, what is left over, and how big one is.
 _MODES: dict[str, Callable[[int, int, int], int]] = {
     "up": lambda floor, rest, _: floor + (rest > 0),
     "down": lambda floor, _rest, _size: floor,
@@ -34,7 +33,12 @@ MODES = (NONE, "up", "down", "half-up", "half-even")
 
 
 def rounded(amount: int, size: int, mode: str) -> int:
-    """Return how many multiples of ``size`` an amount comes to; ``none`` means half-even, at the finest size there is."""
+    """Return how many multiples of ``size`` an amount comes to; ``none`` means half-even, at the finest size there is.
+
+    What is below zero is rounded as its opposite is, so that a credit takes back exactly what a charge asked for.
+    """
+    if amount < 0:
+        return -rounded(-amount, size, mode)
     floor, rest = divmod(amount, size)
     return _MODES[mode](floor, rest, size) if rest else floor
 

@@ -23,12 +23,16 @@ class Finding(NamedTuple):
 
 
 class BrokenTariff(LedgerError):
-    """The text is no tariff; every finding is listed, with its file, line, key, value and what was expected."""
+    """The text is no tariff: ``findings``, and ``lines`` that name the file before each.
+
+    The message holds them all, with file, line, key, value and what was expected.
+    """
 
     def __init__(self, name: str, findings: Iterable[Finding]) -> None:
         """Keep the findings in the order of their lines; ``name`` is the file's."""
         self.findings = tuple(sorted(findings))
-        super().__init__("\n".join(f"{name}:{finding.line}: {finding}" for finding in self.findings))
+        self.lines = [f"{name}:{finding.line}: {finding}" for finding in self.findings]
+        super().__init__("\n".join([f"{name} is no tariff that could be used:", *self.lines]))
 
 
 def key_text(path: Path) -> str:
