@@ -7,7 +7,8 @@ Parquet files hold the same types.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,11 +16,12 @@ from sqlalchemy import Column
 
 from domain.amounts import PLACES
 from domain.ledger import Ledger
+from projections.aside import built_as_of, then
 from projections.catch_up import catch_up as bring_up
 from projections.moments import Moment
 from projections.reading import Reading, reading
 from projections.selection import select
-from projections.store import open_current
+from projections.store import ReadStore, open_current
 from projections.tables import Kind, kind
 
 if TYPE_CHECKING:
@@ -59,12 +61,15 @@ class Frame:
         until: Moment = None,
         period: str | None = None,
         catch_up: bool = True,
+        as_of: int | str | date | None = None,
     ) -> pd.DataFrame:
         """Return the rows of the read model in the ledger at an address such as ``sqlite:///tringledger.db``.
 
         ``since`` and ``until`` (itself left out) are days, months, or times with their offset, as text or as Python's
         own; days and months begin in the ledger's billing time zone. ``period`` is a month. The read models first
-        catch up with the log, unless ``catch_up`` is False. Raises NoLedger, SelectionError, StoreUnavailable.
+        catch up with the log, unless ``catch_up`` is False. ``as_of`` is a position of the log, or a day, month or time:
+        the rows are then those that the ledger had, made from the log anew and beside the read models. Raises NoLedger,
+        SelectionError, StoreUnavailable.
         """
         with closing(Ledger(store_url)) as ledger:
             selection = select(
@@ -76,11 +81,11 @@ class Frame:
                 period=period,
                 timezone=ledger.timezone,
             )
-            with closing(open_current(ledger)) as store:
-                if catch_up:
-                    bring_up(ledger, store)
-                with reading(ledger, store, self.model, selection) as rows:
-                    return _frame(rows)
+            with (
+                _store(ledger, as_of, catch_up=catch_up) as store,
+                reading(ledger, store, self.model, selection) as rows,
+            ):
+                return _frame(rows)
 
 
 calls = Frame("calls")
@@ -94,6 +99,18 @@ postings = Frame("postings")
 entries = Frame("entries")
 closings = Frame("closings")
 tariffs = Frame("tariffs")
+
+
+@contextmanager
+def _store(ledger: Ledger, as_of: int | str | date | None, *, catch_up: bool) -> Iterator[ReadStore]:
+    if as_of is not None:
+        with built_as_of(ledger, then(ledger, as_of).position) as store:
+            yield store
+        return
+    with closing(open_current(ledger)) as store:
+        if catch_up:
+            bring_up(ledger, store)
+        yield store
 
 
 def _frame(rows: Reading) -> pd.DataFrame:

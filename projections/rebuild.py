@@ -1,33 +1,22 @@
 """Build the read models anew beside the live ones, compare the two, swap, and leave a certificate.
 
-A rebuild reads the log by stream: each call is folded to its end and forgotten, so its memory does not grow with the log, and
-any number of processes may fold at once. It ends at a cut position; from there the ordinary catch-up takes over.
+A rebuild ends at a cut position; from there the ordinary catch-up takes over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from time import perf_counter_ns
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection
-
-from domain.acts import ExceptionResolved
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from projections import billing, certificate, comparison, resolutions
-from projections.catch_up import catch_up, put_page
+from projections import certificate, comparison
+from projections.catch_up import catch_up
 from projections.certificate import Certificate
 from projections.comparison import Difference, Findings
-from projections.folding import ALONE, Folding, ranges
+from projections.filling import Progress, fill, silent
+from projections.folding import ALONE, Folding
 from projections.store import ReadModelsUnfit, ReadStore, generation_of, generations, open_current, swap
-
-RANGES_PER_JOB = 4  # So that all are busy nearly to the end, and one that is lost costs little.
-
-Progress = Callable[[int, int], None]
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Report progress to nobody."""
 
 
 class Report(NamedTuple):
@@ -52,7 +41,7 @@ class _Fresh(NamedTuple):
     jobs: int
 
 
-def rebuild(ledger: Ledger, progress: Progress = _silent, folding: Folding = ALONE) -> Report:
+def rebuild(ledger: Ledger, progress: Progress = silent, folding: Folding = ALONE) -> Report:
     """Build anew, swap, and return in what the read models until now differed from the log.
 
     ``progress`` is told how many of how many events are done. Raises RebuildRunning, ProjectionStopped, and what the way of
@@ -69,7 +58,7 @@ def rebuild(ledger: Ledger, progress: Progress = _silent, folding: Folding = ALO
 
 
 def check(
-    ledger: Ledger, progress: Progress = _silent, folding: Folding = ALONE, *, catch_up_first: bool = True
+    ledger: Ledger, progress: Progress = silent, folding: Folding = ALONE, *, catch_up_first: bool = True
 ) -> Report:
     """Build anew, compare with the live read models, and throw the build away.
 
@@ -131,7 +120,7 @@ def _build(ledger: Ledger, generation: int, cut: int, progress: Progress, foldin
     kept.remove(generation)  # What a rebuild that was killed has left.
     try:
         with closing(kept.open(generation, building=True)) as store, store.writing() as connection:
-            events = _fill(connection, ledger, cut, progress, folding)
+            events = fill(connection, ledger, cut, progress, folding)
             store.move_to(connection, cut)
         with closing(kept.open(generation)) as store:
             store.settle()
@@ -139,20 +128,3 @@ def _build(ledger: Ledger, generation: int, cut: int, progress: Progress, foldin
     except BaseException:
         kept.remove(generation)
         raise
-
-
-def _fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: Folding) -> int:
-    """Write the rows of all streams as they are at a position into empty tables, and return of how many events."""
-    done = 0
-    resolved: list[tuple[int, ExceptionResolved]] = []
-    at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
-    parts: Any = folding(ledger, cut, ranges(cut, at_least))
-    with closing(parts):
-        for part in parts:
-            put_page(connection, part.page)
-            resolved += part.page.resolutions
-            done += part.events
-            progress(done, cut)
-    resolutions.resolve(connection, resolved)
-    billing.fill(connection)
-    return done

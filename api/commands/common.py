@@ -1,8 +1,9 @@
 """What the subcommands share: the store's option, opening a ledger for reading, and bringing read models up to date."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import click
@@ -12,8 +13,13 @@ from api.calling import TIMEOUT_SECONDS, Answer
 from api.settings import Settings
 from api.showing import progress, say
 from domain.ledger import Ledger
+from projections.aside import built_as_of
 from projections.catch_up import catch_up
+from projections.folding import ALONE, Folding
 from projections.store import ReadStore, open_current
+from projections.workers import Workers
+
+EVENTS_WORTH_PROCESSES = 20_000
 
 
 def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,6 +89,26 @@ def reading(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
     read = settings.load(store=store)
     with Ledger(read.store, terms=read.terms) as ledger:
         yield ledger, read
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def folding(events: int, jobs: int | None = None) -> Folding:
+    """Choose who folds so many events on this machine: starting processes costs more than a small log does."""
+    wanted = jobs or (cores() if events >= EVENTS_WORTH_PROCESSES else 1)
+    return Workers(wanted) if wanted > 1 else ALONE
+
+
+@contextmanager
+def standing_as_of(ledger: Ledger, position: int) -> Iterator[ReadStore]:
+    """Build a ledger's read models as they were at a position, aside, for as long as they are looked at."""
+    with ExitStack() as looking:
+        with progress("Looking back", position, "events") as moved:
+            store = looking.enter_context(built_as_of(ledger, position, lambda done, _: moved(done), folding(position)))
+        yield store
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from api.commands.common import catch_up_option, read_models, reading, store_option
+from api.commands.common import catch_up_option, read_models, reading, standing_as_of, store_option
 from api.showing import progress, say
 from domain import times
 from projections import selection
+from projections.aside import then
 from projections.selection import Waiting
 from projections.tables import EXPORTS
 
@@ -42,6 +43,7 @@ FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
 @click.option(
     "--excel-safe", is_flag=True, help="CSV: make texts harmless that a spreadsheet would take for formulas or numbers."
 )
+@click.option("--as-of", metavar="POSITION|TIME", help="As it stood at that position of the log, or at that time.")
 @catch_up_option
 @store_option
 def export(
@@ -59,6 +61,7 @@ def export(
     period: str | None,
     waiting: str | None,
     excel_safe: bool,
+    as_of: str | None,
     no_catch_up: bool,
     store: str | None,
 ) -> None:
@@ -67,17 +70,22 @@ def export(
     A file is written under a temporary name and renamed, so it is never half there. Days and months are those of the
     billing time zone, and --to itself is left out. Amounts are US cents or SIP credits.
 
+    With --as-of the rows are made from the log as it was then: up to a position, or to the last event that was recorded at
+    or before a time. The read models are left alone (--no-catch-up changes nothing).
+
     \b
     Examples:
       tringledger export billing
       tringledger export cdrs --period 2026-10 --format xlsx -o october.xlsx
       tringledger export calls --waiting missing-cdr
       tringledger export cdrs --account acme-000123 --from 2026-10-01 --to 2026-10-08 --format json
+      tringledger export billing --as-of 2026-11-01
     """
     # pandas and pyarrow take half a second to load, which no other command should pay.
     from projections import export as exports  # noqa: PLC0415
 
     with reading(store) as (ledger, _):
+        past = None if as_of is None else then(ledger, as_of)
         wanted = selection.select(
             model,
             tag=tag,
@@ -89,10 +97,11 @@ def export(
             since=since,
             until=until,
             period=period,
-            waiting=Waiting(waiting, ledger.terms.reach, times.now()) if waiting else None,
+            waiting=Waiting(waiting, ledger.terms.reach, past.at if past else times.now()) if waiting else None,
             timezone=ledger.timezone,
         )
-        with read_models(ledger, caught_up=not no_catch_up) as read_store, progress("Exporting", None, "rows") as moved:
+        looking = standing_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
+        with looking as read_store, progress("Exporting", None, "rows") as moved:
             rows = exports.write(
                 ledger,
                 read_store,

@@ -1,6 +1,5 @@
 """``tringledger rebuild``: make the read models anew from the log, or check them against it."""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -9,22 +8,20 @@ import click
 import msgspec
 
 from api.commands.certificate import print_certificate
-from api.commands.common import catch_up_option, format_option, reading, store_option
+from api.commands.common import catch_up_option, folding, format_option, reading, store_option
 from api.showing import as_json, progress, say, table
 from domain import amounts, times
 from domain.ledger import Ledger
 from projections import rebuild as rebuilding
 from projections.comparison import Difference
-from projections.folding import ALONE, Folding
+from projections.folding import Folding
 from projections.rebuild import Report
 from projections.tables import Kind
-from projections.workers import Workers
 
 if TYPE_CHECKING:
     from projections.cluster import Cluster
 
 JOBS_MAX = 256
-EVENTS_WORTH_PROCESSES = 20_000
 
 
 @click.command()
@@ -67,13 +64,13 @@ def rebuild(
         raise click.UsageError("expected --jobs or --dask, not both")
     with (
         reading(store) as (ledger, _),
-        _folding(ledger, jobs, dask) as folding,
+        _folding(ledger, jobs, dask) as who,
         progress("Rebuilding", ledger.head(), "events") as moved,
     ):
         if check:
-            report = rebuilding.check(ledger, lambda done, _: moved(done), folding, catch_up_first=not no_catch_up)
+            report = rebuilding.check(ledger, lambda done, _: moved(done), who, catch_up_first=not no_catch_up)
         else:
-            report = rebuilding.rebuild(ledger, lambda done, _: moved(done), folding)
+            report = rebuilding.rebuild(ledger, lambda done, _: moved(done), who)
     if output == "json":
         as_json(_document(report))
     else:
@@ -86,14 +83,11 @@ def rebuild(
 
 @contextmanager
 def _folding(ledger: Ledger, jobs: int | None, dask: str | None) -> Iterator[Folding]:
-    """Choose who folds: starting processes costs more than a small log does."""
     if dask:
         with closing(_cluster(dask)) as cluster:
             yield cluster
     else:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        wanted = jobs or (cores if ledger.head() >= EVENTS_WORTH_PROCESSES else 1)
-        yield Workers(wanted) if wanted > 1 else ALONE
+        yield folding(ledger.head(), jobs)
 
 
 def _cluster(address: str) -> "Cluster":

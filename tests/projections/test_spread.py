@@ -19,8 +19,7 @@ from hypothesis import given, settings
 
 from domain.events import CdrRecorded, call_id
 from domain.ledger import Ledger
-from projections import folding
-from projections import rebuild as rebuilding
+from projections import filling, folding
 from projections.catch_up import ProjectionStopped, catch_up
 from projections.folding import ALONE, FIRST, LAST, Folding, Part, Range, fold_range, ranges
 from projections.rebuild import check, rebuild
@@ -147,7 +146,7 @@ def test_the_same_comes_out_whatever_the_number_of_processes_and_ranges(
     ledger: Ledger, jobs: int, ranges_per_job: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = digests(ledger)
-    monkeypatch.setattr(rebuilding, "RANGES_PER_JOB", ranges_per_job)
+    monkeypatch.setattr(filling, "RANGES_PER_JOB", ranges_per_job)
     assert digests(ledger, Workers(jobs)) == expected
     assert not workers_of(psutil.Process())
 
