@@ -47,7 +47,8 @@ def then(ledger: Ledger, as_of: int | str | date) -> Then:
             msg = f"{error}, or a position of the log"
             raise SelectionError(msg) from None
         return Then(ledger.position_at(at), at)
-    if not 0 <= as_of <= (head := ledger.head()):
+    head = ledger.head()
+    if not 0 <= as_of <= head:
         msg = f"position {as_of} is not in the log: expected one from 0 to its head {head}, or a time"
         raise SelectionError(msg)
     return Then(as_of, ledger.recorded_at(as_of) if as_of else 0)

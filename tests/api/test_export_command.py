@@ -7,6 +7,7 @@ import pytest
 
 from tests.api import tringme
 from tests.api.command import run
+from tests.given import START, opened, record, status
 
 DONE, USAGE = 0, 2
 
@@ -52,3 +53,28 @@ class TestExport:
     def test_what_cannot_be_meant_is_wrong_usage(self, words: tuple[str, ...]) -> None:
         said = run("export", *words)
         assert (said.code, said.out) == (USAGE, "")
+
+    def test_as_of_a_position_it_shows_what_stood_then_and_reads_no_read_model(self, store: str) -> None:
+        everything = run("export", "cdrs", "--format", "json").json()
+        position = everything[1]["position"]
+        assert run("export", "cdrs", "--format", "json", "--as-of", str(position)).json() == everything[:2]
+        assert run("export", "cdrs", "--as-of", "2020-01-01").out.count("\n") == 1
+        assert run("export", "cdrs", "--as-of", "2999-01-01").out == run("export", "cdrs").out
+        for models in Path(store.removeprefix("sqlite:///")).parent.glob("*.read-*"):
+            models.write_bytes(b"broken")
+        assert run("export", "cdrs", "--format", "json", "--as-of", str(position)).json() == everything[:2]
+
+    @pytest.mark.parametrize("moment", ["soon", "999999", "-1"])
+    def test_as_of_what_is_no_moment_of_the_log_is_wrong_usage(self, moment: str) -> None:
+        said = run("export", "billing", "--as-of", moment)
+        assert (said.code, said.out) == (USAGE, "")
+        assert "expected" in said.err
+
+
+def test_as_of_a_position_or_time_a_call_waits_as_it_did_then(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/ledger.db"
+    with opened(store, clock=lambda: START) as ledger:
+        record(ledger, status("SRCANSWERED"))
+    ask = ("export", "calls", "--waiting", "stale", "--format", "json", "--store", store)
+    for moment, found in (("1", 0), ("2026-10-02", 0), ("2026-10-03", 1)):
+        assert len(run(*ask, "--as-of", moment).json()) == found
