@@ -32,6 +32,15 @@ Totals = list[int]
 
 def change(connection: Connection, old: Iterable[Row], new: Iterable[Row], postings: Iterable[Row]) -> None:
     """Take old CDR rows out of the totals and new ones in, and new postings."""
+    days, months = differences(old, new, postings)
+    for table, changes in ((BILLING, months), (BILLING_DAYS, days)):
+        _apply(connection, table, {key: totals for key, totals in changes.items() if any(totals)})
+
+
+def differences(
+    old: Iterable[Row], new: Iterable[Row], postings: Iterable[Row]
+) -> tuple[dict[Key, Totals], dict[Key, Totals]]:
+    """Return by how much the totals of each account's days and months change where CDR rows go, and others and postings come."""
     days: dict[Key, Totals] = {}
     _add(days, old, -1)
     _add(days, new, 1)
@@ -40,8 +49,7 @@ def change(connection: Connection, old: Iterable[Row], new: Iterable[Row], posti
     for (account, day), totals in days.items():
         month = months.setdefault((account, day[:MONTH_LENGTH]), [0] * WIDTH)
         month[:] = map(add, month, totals)
-    for table, changes in ((BILLING, months), (BILLING_DAYS, days)):
-        _apply(connection, table, {key: totals for key, totals in changes.items() if any(totals)})
+    return days, months
 
 
 def _add(days: dict[Key, Totals], rows: Iterable[Row], sign: int) -> None:

@@ -82,24 +82,47 @@ def money(call: Call, due: Bill | None, books: Books, position: int) -> Money:
     return Money(_cdr_row(call, due, books, position) if due else None, [])
 
 
-def money_over_closings(stream: CallStream, books: Books) -> Money:
-    """Return the money of a call in whose life a month was closed, by going through it event by event."""
+class Standing(NamedTuple):
+    """How a call's money stands after an event of its stream.
+
+    ``act`` is the act, if the event was one; ``due`` is what the call comes to, ``row`` its row of ``cdrs``, which stays as it is
+    once its month is closed, and ``postings`` what this event posted instead.
+    """
+
+    position: int
+    act: Act | None
+    due: Bill | None
+    row: Row | None
+    postings: list[Row]
+
+
+def standings(stream: CallStream, books: Books) -> Iterator[Standing]:
+    """Go through a call's stream, and yield how its money stands after each event."""
     row: Row | None = None
-    postings: list[Row] = []
     posted: dict[str, Totals] = {}
     for position, act, call in stream.standings():
         due = bill(call, books)
+        postings: list[Row] = []
         if row is None or _period(row) > books.closed_through(position):
             row = _cdr_row(call, due, books, position) if due else None
         else:
             native = due.day[:MONTH_LENGTH] if due else _original_period(row)
             period = books.open_period(native, position)
-            changes = _changes(posted, due)
-            postings += [
+            postings = [
                 _difference(call, due, change, (position, number), (period, native), act)
-                for number, change in enumerate(changes, start=1)
+                for number, change in enumerate(_changes(posted, due), start=1)
             ]
         posted = {due.rated.account: due.totals} if due else {}
+        yield Standing(position, act, due, row, postings)
+
+
+def money_over_closings(stream: CallStream, books: Books) -> Money:
+    """Return the money of a call in whose life a month was closed, by going through it event by event."""
+    row: Row | None = None
+    postings: list[Row] = []
+    for standing in standings(stream, books):
+        row = standing.row
+        postings += standing.postings
     return Money(row, postings)
 
 

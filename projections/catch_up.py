@@ -57,7 +57,7 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
             streams.setdefault(row.stream, []).append(row)
         else:
             gathering.add(row)
-    _complete(ledger, streams)
+    complete(ledger, streams)
     folded = [gathering.add_stream(stream) for stream in streams.values()]
     page = gathering.page
     start = events[0].position
@@ -86,7 +86,7 @@ def put_page(connection: Connection, page: Page) -> None:
     put_rows(connection, TARIFFS, page.tariffs)
 
 
-def _complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
+def complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
     """Put before each call's events those of earlier pages."""
     cut = [(stream, rows[0].version) for stream, rows in streams.items() if rows[0].version > 1]
     earlier: dict[str, list[LogRow]] = {}

@@ -75,7 +75,7 @@ class Gathering:
         books, last = self._books, rows[-1].position
         closes = books.closed_through(rows[0].position) != books.closed_through(last)
         if closes or any(row.topic in CALL_ACTS for row in rows):
-            stream = _read(rows, self._fetch)
+            stream = read(rows, self._fetch)
             self.page.acted.append(stream.id)
             call = stream.call(last)
             due = bills.bill(call, books)
@@ -129,7 +129,8 @@ class Gathering:
             self.page.resolutions.append((row.position, act))
 
 
-def _read(rows: list[LogRow], fetch: Fetch) -> CallStream:
+def read(rows: list[LogRow], fetch: Fetch) -> CallStream:
+    """Read all events of a call's stream; raises ProjectionStopped at the one that cannot be read."""
     try:
         return CallStream(rows, fetch)
     except CannotFold as error:
