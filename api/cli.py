@@ -15,6 +15,7 @@ from api.calling import Unanswered
 from api.commands.access_log import access_log
 from api.commands.certificate import certificate
 from api.commands.copy import copy
+from api.commands.diff import diff
 from api.commands.export import export
 from api.commands.forward import forward
 from api.commands.history import history
@@ -123,6 +124,7 @@ for command in (
     migrate,
     import_,
     export,
+    diff,
     status,
     history,
     quarantine,

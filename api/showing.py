@@ -1,8 +1,11 @@
 """How the command speaks: data on stdout, everything else on stderr; tables for people, JSON for programs."""
 
+import csv
+import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import click
@@ -45,6 +48,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
 def as_json(content: object) -> None:
     """Print a JSON document on stdout."""
     click.echo(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print CSV on stdout, row by row, as exports write it: RFC 4180, in UTF-8 whatever the terminal speaks."""
+    for row in chain((columns,), rows):
+        line = io.StringIO(newline="")
+        csv.writer(line, lineterminator="\r\n").writerow(row)
+        click.echo(line.getvalue().encode(), nl=False)
 
 
 Moved = Callable[[int], None]
