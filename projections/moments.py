@@ -70,3 +70,11 @@ def month(period: str) -> tuple[date, date]:
         msg = f"{period!r} is not a month: expected YYYY-MM, such as 2026-10"
         raise SelectionError(msg) from None
     return first, after
+
+
+def day(text: str) -> date:
+    """Return the day that a text such as ``2026-10-01`` names; raises ValueError for any other."""
+    if not _DAY.fullmatch(text):
+        msg = f"{text!r} is not a day: expected one such as 2026-10-01"
+        raise ValueError(msg)
+    return date.fromisoformat(text)

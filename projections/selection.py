@@ -51,7 +51,7 @@ FLAGS = (
     call.UNRECOGNISED_TYPE,
 )
 # Filters that ask whether a column of that name has just this text.
-PLAIN = ("tag", "account", "disposition", "state", "kind", "reason", "day")
+PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
 # The read models whose numbers are the line's, without what people write between digits.
 _OF_LINES = ("calls", "cdrs")
@@ -71,7 +71,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
     rows without one. ``number`` is a phone number, however it is written, ``flag`` one of a row's flags, ``day``
-    the day on which something is billed, in its account's time zone. ``waiting`` selects the calls that wait for something.
+    the day on which something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects the calls that wait for something.
     """
 
     tag: str | None = None
@@ -134,6 +134,8 @@ def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnEl
         wanted.append(_flagged(model, selection.flag))
     if selection.period is not None:
         wanted += _in_period(model, table, selection.period, timezone)
+    if selection.day is not None:
+        wanted += _on_days(model, selection.day)
     if selection.waiting is not None:
         wanted.append(_waits(model, selection.waiting))
     return wanted + _between(model, table, selection.since, selection.until, timezone)
@@ -174,6 +176,17 @@ def _flagged(model: str, flag: str) -> ColumnElement[bool]:
         return flags == ""
     # The first of the two is what an index of the flagged rows alone can be found by.
     return (flags != "") & (literal(";") + flags + ";").contains(f";{flag};")
+
+
+def _on_days(model: str, days: str) -> list[ColumnElement[bool]]:
+    first, _, last = days.partition("..")
+    try:
+        first, last = (moments.day(each).isoformat() for each in (first, last or first))
+    except ValueError:
+        msg = f"{days!r} is no day: expected one such as 2026-10-01, or two such as 2026-10-01..2026-10-31"
+        raise SelectionError(msg) from None
+    column = _column(model, "day")
+    return [column == first] if first == last else [column >= first, column <= last]
 
 
 def _waits(model: str, waiting: Waiting) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """All routes of the pages that stand here."""
 
 from api.access.guard import Guarded
-from api.pages import assets, display, lists
+from api.pages import assets, billing, display, lists
 
 
 def routes() -> list[Guarded]:
@@ -10,4 +10,5 @@ def routes() -> list[Guarded]:
         Guarded("/static/{digest}/{name:path}", assets.serve, None),
         Guarded("/display", display.choose, None),
         *lists.routes(),
+        *billing.routes(),
     ]

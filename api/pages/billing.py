@@ -1,0 +1,152 @@
+"""The page of billing: what each account came to, by day or month, as a chart and as the table that the chart is drawn from.
+
+Every cell leads to the CDRs that it sums up, and what is posted beside them; their total is the cell's, to the last digit.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.guard import Guarded, Role
+from api.pages import spans
+from api.pages.asking import page
+from api.pages.rendering import render
+from api.pages.spans import Span
+from projections import overview
+from projections.moments import SelectionError
+from projections.overview import NOTHING, Totals
+
+SERIES_MAX = 8
+ACCOUNTS_MAX = 500
+# What a chart may show, and the unit of its numbers.
+MEASURES = {
+    "price": "Price, US cents",
+    "cost": "Cost, US cents",
+    "margin": "Margin, US cents",
+    "calls": "Calls",
+    "billed_seconds": "Billed time",
+}
+
+
+class Cell(NamedTuple):
+    """One account's, or all others', measure of one step; ``query`` selects the CDRs, where filters can."""
+
+    value: int
+    query: dict[str, str] | None
+
+
+class Line(NamedTuple):
+    """A step of a chart, with its cells in the order of the chart's accounts, and all accounts together."""
+
+    step: str
+    cells: list[Cell]
+    total: Cell
+
+
+class Chart(NamedTuple):
+    """What is drawn: the accounts that have a colour of their own, how many others there are, and a line for each step."""
+
+    measure: str
+    accounts: list[str]
+    others: int
+    lines: list[Line]
+
+
+class Account(NamedTuple):
+    """What an account came to in a span, and in the span before, if it was billed anything then."""
+
+    name: str
+    now: Totals
+    before: Totals | None
+
+
+def routes() -> list[Guarded]:
+    """Return the page of billing."""
+    return [Guarded("/billing", page(billing), Role.READ)]
+
+
+def billing(request: Request) -> Response:
+    """Show a span."""
+    query, state = request.query_params, request.app.state
+    measure, account = measured(query), query.get("account") or None
+    filters = {name: query[name] for name in ("from", "to", "period", "account") if query.get(name)}
+    with state.shelf.reading() as room:
+        latest = overview.latest_month(room.connection, account)
+        try:
+            span = spans.read(query, room.ledger.timezone, state.clock(), latest)
+        except SelectionError as error:
+            return render(request, "billing.html", status=400, filters=filters, problem=str(error), span=None)
+        found = overview.by_step(room.connection, span.by, str(span.first), str(span.last), account)
+        before = span.beside(-1)
+        earlier = overview.by_account(room.connection, str(before.first), str(before.last), account)
+    accounts = compared(found, earlier)
+    return render(
+        request,
+        "billing.html",
+        filters=filters,
+        problem="",
+        span=span,
+        chart=drawn(span, found, measure, accounts, account),
+        measures=MEASURES,
+        accounts=accounts[:ACCOUNTS_MAX],
+        hidden=len(accounts) - ACCOUNTS_MAX,
+        total=Account("", together(each.now for each in accounts), together(earlier.values()) if earlier else None),
+    )
+
+
+def measured(query: Mapping[str, str]) -> str:
+    """Return what a chart is to show; raises SelectionError."""
+    measure = query.get("measure") or "price"
+    if measure not in MEASURES:
+        msg = f"measure={measure!r}: expected one of {', '.join(MEASURES)}"
+        raise SelectionError(msg)
+    return measure
+
+
+def together(totals: Iterable[Totals]) -> Totals:
+    """Return the sum of totals."""
+    result = NOTHING
+    for each in totals:
+        result = result.plus(each)
+    return result
+
+
+def compared(found: Mapping[tuple[str, str], Totals], earlier: Mapping[str, Totals]) -> list[Account]:
+    """Return the accounts of a span, those with the highest price first, each with the span before."""
+    now: dict[str, Totals] = {}
+    for (name, _), totals in found.items():
+        now[name] = now.get(name, NOTHING).plus(totals)
+    for name in earlier:
+        now.setdefault(name, NOTHING)
+    accounts = [Account(name, totals, earlier.get(name)) for name, totals in now.items()]
+    return sorted(accounts, key=lambda each: (-each.now.price, -each.now.cost, each.name))
+
+
+def drawn(
+    span: Span,
+    found: Mapping[tuple[str, str], Totals],
+    measure: str,
+    accounts: list[Account],
+    account: str | None,
+) -> Chart:
+    """Return a chart of a measure: the accounts with most of it, and all others together."""
+    largest = sorted(accounts, key=lambda each: (-abs(getattr(each.now, measure)), each.name))
+    named = [each.name for each in largest[:SERIES_MAX] if each.now != NOTHING]
+    total: dict[str, int] = {}
+    for (_, step), totals in found.items():
+        total[step] = total.get(step, 0) + getattr(totals, measure)
+    lines = []
+    for step, query in span.steps():
+        cells = [Cell(getattr(found.get((name, step), NOTHING), measure), query | of_account(name)) for name in named]
+        everything = total.get(step, 0)
+        if len(accounts) > len(named):
+            cells.append(Cell(everything - sum(cell.value for cell in cells), None))
+        lines.append(Line(step, cells, Cell(everything, query | (of_account(account) if account else {}))))
+    return Chart(measure, named, len(accounts) - len(named), lines)
+
+
+def of_account(name: str) -> dict[str, str]:
+    """Return the filter of an account's rows; the account without a name is what has none."""
+    return {"account": name} if name else {"without": "account"}

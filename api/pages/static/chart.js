@@ -1,0 +1,98 @@
+// Draws a chart from the table that stands below it, so that the two cannot differ; a bar leads where its cell leads.
+// Bars are as long as binary numbers can say; what is written at them is the cell's own text.
+
+const Chart = globalThis.Chart;
+const FONT = "12px";
+const MONTH = "2026-10";
+
+const colour = (name, from = document.documentElement) => {
+  // A custom property may be light-dark(...): ask an element that uses it what it comes to.
+  const probe = document.createElement("span");
+  probe.className = name;
+  from.append(probe);
+  const found = getComputedStyle(probe);
+  const result = name.startsWith("swatch") ? found.backgroundColor : found.color;
+  probe.remove();
+  return result;
+};
+
+const read = (table) => {
+  const heads = [...table.tHead.rows[0].querySelectorAll("th[data-series]")];
+  const rows = [...table.tBodies[0].rows];
+  const series = heads.map((head, number) => ({
+    label: head.textContent.trim(),
+    cells: rows.map((row) => row.cells[number + 1]),
+    swatch: `swatch swatch-${head.dataset.series}`,
+  }));
+  return { steps: rows.map((row) => row.cells[0].textContent.trim()), series };
+};
+
+const number = (cell) => Number(cell.querySelector("data")?.value ?? 0);
+const said = (cell) => cell.querySelector("data")?.textContent ?? "0";
+
+const draw = (figure) => {
+  const table = document.getElementById(figure.dataset.chart);
+  const { steps, series } = read(table);
+  if (series.length === 0) return;
+  figure.hidden = false;
+  const ink = colour("soft");
+  const line = colour("line-colour");
+  const canvas = figure.querySelector("canvas");
+  Chart.getChart(canvas)?.destroy();
+  const chart = new Chart(canvas, {
+    type: "bar",
+    data: {
+      labels: steps.map((step) => (step.length > MONTH.length ? step.slice(5) : step)),
+      datasets: series.map(({ label, cells, swatch }) => ({
+        label,
+        data: cells.map(number),
+        backgroundColor: colour(swatch, figure),
+        borderRadius: 1,
+        maxBarThickness: 44,
+        categoryPercentage: 0.86,
+        barPercentage: 0.94,
+      })),
+    },
+    options: {
+      animation: false,
+      maintainAspectRatio: false,
+      interaction: { mode: "nearest", intersect: true },
+      scales: {
+        x: { stacked: true, grid: { display: false }, border: { color: line }, ticks: { color: ink, font: { size: 11 }, maxRotation: 0, autoSkipPadding: 12 } },
+        y: { stacked: true, grid: { color: line }, border: { display: false }, ticks: { color: ink, font: { size: 11 }, maxTicksLimit: 6 } },
+      },
+      plugins: {
+        legend: { display: false },
+        tooltip: {
+          backgroundColor: colour("tip-back"),
+          titleColor: colour("tip-ink"),
+          bodyColor: colour("tip-ink"),
+          bodyFont: { family: getComputedStyle(document.body).fontFamily, size: parseInt(FONT, 10) },
+          callbacks: {
+            title: ([bar]) => steps[bar.dataIndex],
+            label: ({ datasetIndex, dataIndex }) => ` ${series[datasetIndex].label}: ${said(series[datasetIndex].cells[dataIndex])}`,
+          },
+        },
+      },
+      onHover: (event, bars) => {
+        const link = bars.length > 0 && series[bars[0].datasetIndex].cells[bars[0].index].querySelector("a");
+        event.native.target.style.cursor = link ? "pointer" : "default";
+      },
+      onClick: (_event, bars) => {
+        if (bars.length > 0) series[bars[0].datasetIndex].cells[bars[0].index].querySelector("a")?.click();
+      },
+    },
+  });
+  // What a bar is drawn at, for whoever drives a browser: nothing on the page depends on it.
+  figure.chart = chart;
+};
+
+const drawAll = () => {
+  for (const figure of document.querySelectorAll("[data-chart]")) draw(figure);
+};
+
+if (Chart) {
+  drawAll();
+  document.addEventListener("theme", drawAll);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+}
