@@ -10,15 +10,17 @@ import asyncio
 import hmac
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from enum import StrEnum
+from time import monotonic
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from api.access.refusals import Refused, answered
@@ -34,6 +36,7 @@ FORM = "application/x-www-form-urlencoded"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD, CSRF_HEADER = "csrf_token", "x-csrf-token"
 RETRY_AFTER = {"Retry-After": "5"}
+EVENT_STREAM, ASKED_AGAIN_SECONDS = "text/event-stream", 15.0
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class Guarded(NamedTuple):
     """A route: its path, what answers it, the role that it needs, and its methods.
 
     ``needs`` is None only for what anybody may see. ``records`` is what the access log says of an answer; by default it
-    follows from method and role, and None is for what tells nothing of calls, such as a fragment of a page already recorded.
+    follows from method and role, and None is for what tells nothing of calls. A fragment of a page tells as much as the page.
     """
 
     path: str
@@ -143,7 +146,26 @@ class Checked:
         did = request.state.did
         if did and who and response.status_code < 400:  # noqa: PLR2004
             await self._door.record(request, who, did, response.status_code)
+        if who and isinstance(response, StreamingResponse) and response.media_type == EVENT_STREAM:
+            response.body_iterator = self._while_known(request, who, response.body_iterator)
         return response
+
+    async def _while_known(self, request: Request, who: Who, parts: Any) -> AsyncIterator[bytes]:
+        """Pass on an answer without an end for as long as whoever asked is who he was, and may what he could."""
+        asked_at = monotonic()
+        async with aclosing(parts):
+            async for part in parts:
+                if monotonic() - asked_at > ASKED_AGAIN_SECONDS:
+                    asked_at = monotonic()
+                    if not await self._is_still(request, who):
+                        return
+                yield part
+
+    async def _is_still(self, request: Request, who: Who) -> bool:
+        try:
+            return await self._door.who(request) == who
+        except (Refused, StoreUnavailable):
+            return False
 
     async def _known(self, request: Request) -> Who:
         who = await self._door.who(request)

@@ -57,6 +57,8 @@ MASKS: Mapping[str, Callable[[str], str]] = {
     "email": masked_email,
     "digits": hidden,
     "voicemail": hidden,
+    "reason": masked_text,
+    "resolution": masked_text,
 }
 """The columns of read models and exports that are masked, each with how."""
 

@@ -1,6 +1,7 @@
 """The access log: who looked at, unmasked, exported or changed what, and who signed in, or tried to.
 
-It keeps the last million entries; each process that adds one removes what is too old now and then. What an entry names (a
+Of what was merely viewed it keeps what is among the last million entries, of all else what is among the last ten million: no
+browsing, however much, wipes out what somebody changed. Each process that adds one removes what is too old now and then. What an entry names (a
 path, a query) may hold a phone number, so that it is shown masked to who may not see one.
 """
 
@@ -10,15 +11,16 @@ from pwd import getpwuid
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from api.access.guard import Did
 from api.access.masking import ALL_HIDDEN, HIDDEN, masked_number, masked_text
 from api.access.store import AccessStore
 from api.access.tables import RECORDS
 
-RECORDS_MAX = 1_000_000
-PRUNED_EVERY = 1000
+VIEWED_MAX = 1_000_000
+RECORDS_MAX = 10_000_000
+PRUNED_EVERY, PRUNED_AT_MOST = 1000, 100_000
 TEXT_LENGTH_MAX = 1000
 COMMAND = "command"
 
@@ -67,7 +69,15 @@ def add(store: AccessStore, record: Record) -> None:
     with store.adding() as connection:
         number = connection.execute(insert(RECORDS).values(values)).inserted_primary_key[0]  # type: ignore[index]
         if number % PRUNED_EVERY == 0:
-            connection.execute(delete(RECORDS).where(RECORDS.c.id <= number - RECORDS_MAX))
+            _prune(connection, number)
+
+
+def _prune(connection: Connection, number: int) -> None:
+    """Remove what is too old; of views only those that have become so of late are looked for, since the others are gone."""
+    last = number - VIEWED_MAX
+    of_late = RECORDS.c.id.between(last - PRUNED_AT_MOST, last)
+    connection.execute(delete(RECORDS).where(of_late, RECORDS.c.did == Did.VIEWED))
+    connection.execute(delete(RECORDS).where(RECORDS.c.id <= number - RECORDS_MAX))
 
 
 def page(

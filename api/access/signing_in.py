@@ -66,7 +66,8 @@ def sign_out(request: Request) -> Response:
     door = _door(request)
     cookie = door.cookie_name(request)
     sessions.end(door.store, request.cookies.get(cookie, ""))
-    answer = RedirectResponse(SIGN_IN, 303)
+    # What the browser keeps of answers that it may keep is not for who uses it next.
+    answer = RedirectResponse(SIGN_IN, 303, {"Clear-Site-Data": '"cache"'})
     answer.delete_cookie(cookie, secure=request.url.scheme == "https", httponly=True, samesite="lax")
     return answer
 

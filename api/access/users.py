@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Row, delete, insert, select, update
 
 from api.access.roles import Role
-from api.access.secrets import new_token
+from api.access.secrets import SIZE_BYTES, new_token
 from api.access.store import AccessStore
 from api.access.tables import LINKS, SESSIONS, USERS
 from domain.errors import LedgerError
@@ -95,7 +95,7 @@ def is_token_of(store: AccessStore, name: str, token: str) -> bool:
     """Whether that is the token of the user of that name."""
     with store.reading() as connection:
         kept = connection.execute(select(USERS.c.token).where(USERS.c.name == name)).scalar()
-    return hmac.compare_digest(kept or b"", store.sealer.digest(TOKEN, token))
+    return hmac.compare_digest(kept or bytes(SIZE_BYTES), store.sealer.digest(TOKEN, token))
 
 
 def roles_in(text: str) -> frozenset[Role]:

@@ -18,10 +18,10 @@ DIGITS_MAX = 18
 
 
 def routes() -> list[Guarded]:
-    """Return the live page and its events; what follows a page that was recorded is not recorded again."""
+    """Return the live page and its events."""
     return [
         Guarded("/", live, Role.READ, name="live"),
-        Guarded(EVENTS, events, Role.READ, name="live_events", records=None),
+        Guarded(EVENTS, events, Role.READ, name="live_events"),
     ]
 
 

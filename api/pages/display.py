@@ -44,6 +44,9 @@ def choose(request: Request) -> Response:
 
 def back(address: str) -> str:
     """Return an address within this service, and only its path and query, whatever was asked for."""
-    parts = urlsplit(address.replace("\\", "/"))
+    try:
+        parts = urlsplit(address.replace("\\", "/"))
+    except ValueError:  # Half an IPv6 address.
+        return "/"
     path = "/" + parts.path.lstrip("/")
     return f"{path}?{parts.query}" if parts.query else path

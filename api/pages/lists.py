@@ -105,7 +105,7 @@ LISTS = {each.model: each for each in (CALLS, CDRS, VOICEMAILS, CHANNELS)}
 def routes() -> list[Guarded]:
     """Return the lists, and the fragments of their sums and facets."""
     listed = [Guarded(each.path, Listing(each), Role.READ, name=f"list_{each.model}") for each in LISTS.values()]
-    return [*listed, Guarded("/fragments/{model}/{part}", fragment, Role.READ, records=None, name="fragment")]
+    return [*listed, Guarded("/fragments/{model}/{part}", fragment, Role.READ, name="fragment")]
 
 
 class Listing:

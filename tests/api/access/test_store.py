@@ -162,14 +162,16 @@ class TestRecords:
         found = records.page(store)[0]
         assert (found.path, len(found.query)) == ("/\\0\\udce9", records.TEXT_LENGTH_MAX)
 
-    def test_are_no_more_than_so_many(self, store: AccessStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(records, "RECORDS_MAX", 30)
+    def test_are_no_more_than_so_many_and_changes_outlast_views(
+        self, store: AccessStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "VIEWED_MAX", 20)
+        monkeypatch.setattr(records, "RECORDS_MAX", 60)
         monkeypatch.setattr(records, "PRUNED_EVERY", 10)
         for number in range(100):
-            records.add(store, entry(number))
-        assert [record.at for record in records.page(store, limit=1000)] == [
-            NOW + number for number in range(99, 69, -1)
-        ]
+            records.add(store, entry(number, did=Did.CHANGED if number % 10 == 0 else Did.VIEWED))
+        kept = [record.at - NOW for record in records.page(store, limit=1000)]
+        assert kept == [*range(99, 79, -1), 70, 60, 50, 40]
 
     def test_without_pii_are_shown_without_what_was_asked_for(self, store: AccessStore) -> None:
         query = "number=%2B18585550001&q=ann&tag=sales&from=24h&reason=call+18585550001"
