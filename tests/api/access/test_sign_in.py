@@ -239,6 +239,12 @@ class TestGuessing:
         assert answers == [401, 303] * 4 + [401]
         assert tried(client, "another", "wrong").status_code == 429
 
+    def test_who_never_fails_never_waits_though_the_clock_goes_on(self, tmp_path: Path) -> None:
+        with asgi.running(service := asgi.service_at(tmp_path, times.now)) as client:
+            client.follow_redirects = False
+            name, token = added(service, "read")
+            assert [tried(client, name, token).status_code for _ in range(attempts.FREE + 2)] == [303] * 7
+
     def test_many_guesses_at_once_count_as_many(self, client: TestClient, service: Service) -> None:
         del client
         seen = [attempts.begin(service.door.store, ["name ann"], service.door.clock()) for _ in range(8)]
