@@ -14,7 +14,7 @@ from domain.ledger import Ledger
 from projections.catch_up import catch_up
 from projections.store import open_current
 from tests.api.command import run
-from tests.api.tringme import KEY, SAMPLES, signed
+from tests.api.tringme import KEY, SAMPLES, line, notice, signed
 from tests.benchmarks import program, serving
 
 USERS = {
@@ -25,6 +25,8 @@ USERS = {
     "boss": ("export", "operate", "pii"),
 }
 HOSTILE = "<script>alert('tag')</script>\"'&\u202eabc"
+STALE, UNPAID = "18585559991", "18585559992"
+LIVELY = "9e935455-6a0f-5a69-9cb1-ebfaee77db25"
 SECONDS_MAX = 20
 Pairs = Sequence[tuple[str, str]]
 
@@ -65,6 +67,10 @@ class Site(NamedTuple):
             finally:
                 store.close()
 
+    def path(self, wanted: str) -> str:
+        """Return a page's path; ``CALL`` is that of a call with all that a call can have."""
+        return f"/calls/{LIVELY}" if wanted == "CALL" else wanted
+
     def sign_in(self, page: Page, name: str, then: str = "/") -> None:
         """Sign in by the form, as people do."""
         page.goto(f"{self.url}{then}")
@@ -79,8 +85,8 @@ def running(directory: Path, *samples: str) -> Iterator[Site]:
     """Fill a new ledger with sample logs, add the users, and serve it until the block ends."""
     store = f"sqlite:///{directory}/ledger.db"
     known = {"TRINGLEDGER_STORE": store, "TRINGME_PRIVATE_KEY": KEY}
-    for sample in samples:
-        run("import", str(SAMPLES / f"{sample}.ndjson"), **known)
+    for file in [*(SAMPLES / f"{sample}.ndjson" for sample in samples), _late(directory / "late.ndjson")]:
+        assert run("import", str(file), **known).code in (0, 1)  # Some of what the samples hold is refused.
     with Ledger(store, create=True, clock=times.now) as ledger:
         models = open_current(ledger)
         catch_up(ledger, models)
@@ -89,6 +95,17 @@ def running(directory: Path, *samples: str) -> Iterator[Site]:
     port = serving.free_port()
     with serving.running(program.serve_command(port, store), port, known, directory / "serve.log"):
         yield Site(f"http://127.0.0.1:{port}", port, store, tokens)
+
+
+def _late(file: Path) -> Path:
+    """Write a call that nothing was heard of for days, and one that ended days ago and has no CDR."""
+    notices = [
+        notice(1, tag="late", src=STALE),
+        notice(2, tag="late", src=UNPAID),
+        notice(3, tag="late", src=UNPAID, status="COMPLETED"),
+    ]
+    file.write_text("".join(line(signed(each), "2026-10-02T09:00:00Z") for each in notices))
+    return file
 
 
 def _added(name: str, roles: Sequence[str], environment: dict[str, str]) -> str:
