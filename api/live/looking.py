@@ -61,7 +61,9 @@ class Looker:
         events = self._ledger.store.page(after, EVENTS_MAX, room.position)
         moved = {row.stream_id: row for row in events}
         found = {row.id: row for row in _read(room.connection, moved)}
+        fresh = self._clock() - self._ledger.terms.reach.max_age
         everything = [*found.values(), *(row for row in kept if row.id not in moved)]
+        everything = [row for row in everything if not row.is_live or row.last_at >= fresh]
         rows = trimmed(everything)
         forgotten = {row.at for row in everything} - {row.at for row in rows}
         return Window(room.position, max(floor, *forgotten, 0), rows, counts)
