@@ -19,6 +19,7 @@ settings.register_profile("ci", max_examples=100, deadline=None, suppress_health
 settings.load_profile("ci" if "CI" in os.environ else "dev")
 
 STORES = ("sqlite", "postgres")
+STORES_OF_READ_MODELS = ("sqlite",)
 
 
 @pytest.fixture(scope="session")
