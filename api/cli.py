@@ -25,10 +25,13 @@ from api.commands.quarantine import quarantine
 from api.commands.rebuild import rebuild
 from api.commands.register import register
 from api.commands.rehearse import rehearse
+from api.commands.rerate import rerate
 from api.commands.serve import serve
 from api.commands.signature import signature
+from api.commands.statement import statement
 from api.commands.status import status
 from api.commands.tail import tail
+from api.commands.tariff import tariff
 from api.commands.trigger import trigger
 from api.commands.user import user
 from api.exit_codes import FINDING, INTERRUPTED, SIGNALLED, UNAVAILABLE, USAGE
@@ -139,6 +142,9 @@ for command in (
     rehearse,
     user,
     access_log,
+    tariff,
+    rerate,
+    statement,
 ):
     main.add_command(command)
 

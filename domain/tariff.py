@@ -20,7 +20,7 @@ from domain.tariff_keys import ACCOUNTS, RULES
 from domain.tariff_lines import Lines, Path
 from domain.tariff_values import Check
 
-__all__ = ["BrokenTariff", "Rule", "Tariff", "read"]
+__all__ = ["BrokenTariff", "Finding", "Rule", "Tariff", "read"]
 
 SIZE_MAX_BYTES = 256 * 1024
 

@@ -42,9 +42,9 @@ def differences(
 ) -> tuple[dict[Key, Totals], dict[Key, Totals]]:
     """Return by how much the totals of each account's days and months change where CDR rows go, and others and postings come."""
     days: dict[Key, Totals] = {}
-    _add(days, old, -1)
-    _add(days, new, 1)
-    _add_postings(days, postings)
+    add_cdrs(days, old, -1)
+    add_cdrs(days, new, 1)
+    add_postings(days, postings)
     months: dict[Key, Totals] = {}
     for (account, day), totals in days.items():
         month = months.setdefault((account, day[:MONTH_LENGTH]), [0] * WIDTH)
@@ -52,7 +52,8 @@ def differences(
     return days, months
 
 
-def _add(days: dict[Key, Totals], rows: Iterable[Row], sign: int) -> None:
+def add_cdrs(days: dict[Key, Totals], rows: Iterable[Row], sign: int) -> None:
+    """Add CDR rows to the totals of their accounts and days, or with -1 take them out."""
     for row in rows:
         totals = days.setdefault((row[_ACCOUNT], row[_DAY]), [0] * WIDTH)
         totals[0] += sign
@@ -64,7 +65,8 @@ def _add(days: dict[Key, Totals], rows: Iterable[Row], sign: int) -> None:
                 totals[number] += sign * value
 
 
-def _add_postings(days: dict[Key, Totals], postings: Iterable[Row]) -> None:
+def add_postings(days: dict[Key, Totals], postings: Iterable[Row]) -> None:
+    """Add postings to the totals of their accounts and days."""
     for row in postings:
         totals = days.setdefault((row[_POSTED_TO], row[_POSTED_ON]), [0] * WIDTH)
         totals[:] = map(add, totals, (*row[_POSTED], 1))
