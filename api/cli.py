@@ -23,6 +23,7 @@ from api.commands.import_ import import_
 from api.commands.migrate import migrate
 from api.commands.quarantine import quarantine
 from api.commands.rebuild import rebuild
+from api.commands.reconcile import reconcile
 from api.commands.register import register
 from api.commands.rehearse import rehearse
 from api.commands.rerate import rerate
@@ -134,6 +135,7 @@ for command in (
     forward,
     rebuild,
     certificate,
+    reconcile,
     copy,
     signature,
     register,

@@ -1,6 +1,6 @@
 """``tringledger import``: bring the past along, from files of several formats, with the same checks as callbacks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -8,6 +8,7 @@ import click
 
 from api import settings
 from api.commands.common import store_option
+from api.commands.given import assignments, delimiter_character, printable_text, time_zone
 from api.importing import access_log, ndjson, table
 from api.importing.batches import Record, Summary
 from api.importing.dry_run import DryRun
@@ -20,34 +21,11 @@ from api.importing.tally import Tally
 from api.importing.vouching import Vouch
 from api.settings import Settings
 from api.showing import progress, say
-from domain import times
 from domain.errors import NoLedger
 from domain.ledger import Ledger
 from domain.signature import Keyring
 
 NDJSON, ACCESS_LOG, CSV = "ndjson", "access-log", "csv"
-TAB = "tab"
-
-
-def _assignments(*names: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], dict[str, str]]:
-    """Return what reads a repeatable option of the form NAME=VALUE, of these names."""
-
-    def read(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
-        for value in values:
-            name, mark, _ = value.partition("=")
-            if not mark or name not in names:
-                msg = f"{value!r}: expected NAME=VALUE with a NAME of {', '.join(names)}"
-                raise click.BadParameter(msg)
-        return {name: text for name, _, text in (value.partition("=") for value in values)}
-
-    return read
-
-
-def _printable(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    if text is not None and not (text.strip() and text.isprintable()):
-        msg = f"{text!r}: expected a text of printable characters"
-        raise click.BadParameter(msg)
-    return text and text.strip()
 
 
 def _path(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
@@ -55,21 +33,6 @@ def _path(_context: click.Context, _option: click.Parameter, path: str | None) -
         msg = f"{path!r}: expected a path such as /notify"
         raise click.BadParameter(msg)
     return path
-
-
-def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
-    try:
-        return name and times.zone(name).key
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _delimiter(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    character = "\t" if text == TAB else text
-    if character is not None and (len(character) != 1 or character in '"\r\n'):
-        msg = f"{text!r}: expected one character, or {TAB}"
-        raise click.BadParameter(msg)
-    return character
 
 
 @click.command("import")
@@ -85,7 +48,7 @@ def _delimiter(_context: click.Context, _option: click.Parameter, text: str | No
 @click.option(
     "--source",
     metavar="NAME",
-    callback=_printable,
+    callback=printable_text,
     help="What the notifications come from (default: the file's name, without .gz).",
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be recorded, and write nothing.")
@@ -100,7 +63,7 @@ def _delimiter(_context: click.Context, _option: click.Parameter, text: str | No
     "columns",
     multiple=True,
     metavar="NAME=COLUMN",
-    callback=_assignments(*NAMES),
+    callback=assignments(*NAMES),
     help="csv: the column of a parameter, of received_at, id or query; an empty COLUMN means none. Repeatable.",
 )
 @click.option(
@@ -108,27 +71,29 @@ def _delimiter(_context: click.Context, _option: click.Parameter, text: str | No
     "constants",
     multiple=True,
     metavar="NAME=VALUE",
-    callback=_assignments(*(name for name in PARAMETERS if name != "sig")),
+    callback=assignments(*(name for name in PARAMETERS if name != "sig")),
     help="csv: a parameter that all rows have, such as type=cdr. Repeatable.",
 )
 @click.option(
     "--delimiter",
     metavar="CHARACTER",
-    callback=_delimiter,
+    callback=delimiter_character,
     help="csv: what separates values (default: a comma), or tab.",
 )
-@click.option("--timezone", metavar="ZONE", callback=_zone, help="csv: of times that name no offset (default: UTC).")
+@click.option(
+    "--timezone", metavar="ZONE", callback=time_zone, help="csv: of times that name no offset (default: UTC)."
+)
 @click.option("--unsigned", is_flag=True, help="csv: take rows without a signature; with --by and --reason.")
 @click.option(
     "--by",
     metavar="NAME",
-    callback=_printable,
+    callback=printable_text,
     help="With --unsigned: who vouches for the rows; kept with each for ever.",
 )
 @click.option(
     "--reason",
     metavar="TEXT",
-    callback=_printable,
+    callback=printable_text,
     help="With --unsigned: why they are to be believed; kept with each for ever.",
 )
 @store_option

@@ -32,10 +32,11 @@ class CutOff(LedgerError):
 
 
 class Opened(NamedTuple):
-    """A file's lines, and a function that tells how many of its bytes (compressed, if it is) have been read."""
+    """A file's lines, a function that tells how many of its bytes (compressed, if it is) have been read, and the rest whole."""
 
     lines: Iterator[bytes]
     bytes_read: Callable[[], int]
+    whole: Callable[[], bytes]
 
 
 class File(NamedTuple):
@@ -61,7 +62,7 @@ class File(NamedTuple):
             compressed = plain.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             file = io.BufferedReader(_Counted(gzip.GzipFile(fileobj=plain)), BUFFER_BYTES) if compressed else plain
             try:
-                yield Opened(_lines(file), lambda: counted.count)
+                yield Opened(_lines(file), lambda: counted.count, lambda: _whole(file))
             except WrongTable as error:
                 msg = f"{self.name}: {error}"
                 raise WrongTable(msg) from None
@@ -101,6 +102,15 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
                 line = file.readline(LINE_MAX_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         msg = f"it cannot be read any further: {error}"
+        raise CutOff(msg) from error
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    """Read all that there is; raises CutOff."""
+    try:
+        return file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        msg = f"it cannot be read to its end: {error}"
         raise CutOff(msg) from error
 
 

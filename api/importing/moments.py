@@ -24,40 +24,40 @@ def logged(text: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def tabled(text: str, zone: str) -> int:
+def tabled(text: str, zone: str, name: str = "received_at") -> int:
     """Read a time of a table: ISO 8601, ``YYYY-MM-DD HH:MM:SS`` with or without a fraction, or Unix seconds.
 
     One without an offset is taken in a time zone; of an hour that comes twice there, when clocks are put back, it is the
-    first. Raises ValueError for anything else, and for a time that the zone never had.
+    first. Raises ValueError, with the column's ``name``, for anything else, and for a time that the zone never had.
     """
     unix = _UNIX.fullmatch(text)
     if unix:
         seconds, fraction = unix.groups(default="")
-        return _in_range(text, int(seconds) * times.SECOND + int(fraction.ljust(6, "0")))
+        return _in_range(name, text, int(seconds) * times.SECOND + int(fraction.ljust(6, "0")))
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        msg = f"received_at={text!r}: expected ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds"
+        msg = f"{name}={text!r}: expected ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds"
         raise ValueError(msg) from None
     if read.tzinfo is None:
-        read = _local(read, zone)
-    return _in_range(text, times.micros(read))
+        read = _local(name, read, zone)
+    return _in_range(name, text, times.micros(read))
 
 
-def _local(read: datetime, zone: str) -> datetime:
+def _local(name: str, read: datetime, zone: str) -> datetime:
     local = read.replace(tzinfo=times.zone(zone))
     try:
         back = local.astimezone(UTC).astimezone(local.tzinfo)
     except OverflowError:
         return read.replace(tzinfo=UTC)  # At the calendar's ends, which are out of range in any zone.
     if back.replace(tzinfo=None) != read:
-        msg = f"received_at='{read}': expected a time that was on the clocks of {zone}, which were put forward then"
+        msg = f"{name}='{read}': expected a time that was on the clocks of {zone}, which were put forward then"
         raise ValueError(msg)
     return local
 
 
-def _in_range(text: str, at: int) -> int:
+def _in_range(name: str, text: str, at: int) -> int:
     if not 0 <= at < times.LAST:
-        msg = f"received_at={text!r}: expected a time from 1970 to 9998"
+        msg = f"{name}={text!r}: expected a time from 1970 to 9998"
         raise ValueError(msg)
     return at

@@ -1,0 +1,1 @@
+"""Reconciling the ledger with what TringMe says that it charged: which records agree, which differ, which are missing."""

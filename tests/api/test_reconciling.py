@@ -1,0 +1,161 @@
+"""Matching and judging records: against every way there is, on inputs small enough to try them all."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.reconciling import matching
+from api.reconciling.assignment import assign
+from api.reconciling.matching import ASSIGNED_MAX, Measure, Pair, pairs
+from api.reconciling.spool import HERE, THERE, Record, Spool
+from api.reconciling.verdict import Verdict, judge
+
+COMPARED = ("dest_duration", "dest_charge")
+WINDOW = 10
+MEASURE = Measure(WINDOW, (1_000_000, 1))
+TOLERANCE = 2
+
+Choice = Sequence[int | None]
+
+
+def record(side: int, at: int, seconds: int = 0, charge: int = 0, *, since: int | None = None, ref: str = "") -> Record:
+    return Record(
+        side, "acme", "1", at if since is None else since, at, wanted=True, ref=ref, numbers=(seconds, charge)
+    )
+
+
+def choices(costs: Sequence[Iterable[int]]) -> Iterator[Choice]:
+    """Return every way in which rows can take columns, or stay alone."""
+    for chosen in product(*[[None, *columns] for columns in costs]):
+        taken = [column for column in chosen if column is not None]
+        if len(taken) == len(set(taken)):
+            yield chosen
+
+
+matrices = st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 12), max_size=5), max_size=5)
+
+
+@given(matrices, st.sampled_from([0, 3, 8, 100]))
+def test_an_assignment_costs_as_little_as_any(costs: list[dict[int, int]], alone: int) -> None:
+    def total(choice: Choice) -> int:
+        return sum(alone if column is None else row[column] for row, column in zip(costs, choice, strict=True))
+
+    found = assign(costs, alone)
+    assert found in [list(choice) for choice in choices(costs)]
+    assert total(found) == min(total(choice) for choice in choices(costs))
+
+
+moments = st.integers(0, 25)
+seconds = st.integers(0, 5)
+charges = st.sampled_from([0, 1, 2_000_000])
+
+
+@st.composite
+def groups(draw: st.DrawFn, most: int = 4) -> list[Record]:
+    """Return the records of one tag and number, in the order of the spool."""
+    ours = [
+        record(HERE, at, length, charge, since=max(0, at - span), ref=f"call {number}")
+        for number, (at, length, charge, span) in enumerate(
+            draw(st.lists(st.tuples(moments, seconds, charges, st.sampled_from([0, 0, 6])), max_size=most))
+        )
+    ]
+    theirs = [
+        record(THERE, at, length, charge, ref=f"line {number}")
+        for number, (at, length, charge) in enumerate(
+            draw(st.lists(st.tuples(moments, seconds, charges), max_size=most))
+        )
+    ]
+    return sorted(ours + theirs, key=lambda each: (each.at, each.side))
+
+
+def merit(found: Sequence[Pair]) -> tuple[int, int, int, int]:
+    """Return how good a matching is: the less, the better."""
+    matched = [(here, there) for here, there in found if here and there]
+    exact = sum(here.numbers == there.numbers for here, there in matched)
+    difference = sum(
+        abs(here.numbers[0] - there.numbers[0]) * 1_000_000 + abs(here.numbers[1] - there.numbers[1])
+        for here, there in matched
+    )
+    apart = sum(max(0, here.first_at - there.at, there.at - here.at) for here, there in matched)
+    return (-exact, -len(matched), difference, apart)
+
+
+def possible(group: Sequence[Record]) -> Iterator[list[Pair]]:
+    ours = [each for each in group if each.side == HERE]
+    theirs = [each for each in group if each.side == THERE]
+    near = [
+        [place for place, there in enumerate(theirs) if here.first_at - WINDOW <= there.at <= here.at + WINDOW]
+        for here in ours
+    ]
+    for choice in choices(near):
+        yield [Pair(here, None if place is None else theirs[place]) for here, place in zip(ours, choice, strict=True)]
+
+
+@given(groups())
+def test_of_all_matchings_the_best_is_found_and_every_record_is_in_it_once(group: list[Record]) -> None:
+    found = list(pairs(group, MEASURE))
+    assert Counter(each for pair in found for each in pair if each) == Counter(group)
+    assert merit(found) == min(merit(other) for other in possible(group))
+
+
+@given(groups(most=12))
+def test_in_order_of_time_every_record_is_matched_once_and_within_the_window(group: list[Record]) -> None:
+    found = list(matching._in_order_of_time(group, MEASURE))
+    assert Counter(each for pair in found for each in pair if each) == Counter(group)
+    matched = [(here, there) for here, there in found if here and there]
+    assert all(MEASURE.apart(here, there) <= WINDOW for here, there in matched)
+    assert [there.ref for _, there in matched] == sorted(
+        (there.ref for _, there in matched), key=[each.ref for each in group].index
+    )
+
+
+@given(groups())
+def test_a_record_is_judged_by_its_numbers_alone(group: list[Record]) -> None:
+    for pair in pairs(group, MEASURE):
+        verdict = judge(pair, COMPARED, TOLERANCE)
+        if pair.here is None or pair.there is None:
+            assert verdict is (Verdict.MISSING_HERE if pair.here is None else Verdict.MISSING_THERE)
+            continue
+        (ours, our_charge), (theirs, their_charge) = pair.here.numbers, pair.there.numbers
+        assert (verdict is Verdict.DURATION_DIFFERS) == (abs(ours - theirs) > TOLERANCE)
+        assert (verdict is Verdict.EXACT) == ((ours, our_charge) == (theirs, their_charge))
+        if verdict is Verdict.WITHIN_TOLERANCE:
+            assert our_charge == their_charge
+        if verdict is Verdict.PRICE_DIFFERS:
+            assert our_charge != their_charge
+
+
+def test_an_exact_counterpart_is_not_given_away_to_match_two_others() -> None:
+    group = [record(HERE, 0, 5), record(HERE, 10, 60), record(THERE, 10, 60), record(THERE, 20, 3600)]
+    assert [(here and here.at, there and there.at) for here, there in pairs(group, MEASURE)] == [
+        (0, None),
+        (10, 10),
+        (None, 20),
+    ]
+
+
+def test_above_the_limit_records_are_matched_in_order_of_time() -> None:
+    count = ASSIGNED_MAX + 1
+    group = [each for at in range(count) for each in (record(HERE, at * 3, at), record(THERE, at * 3, at))]
+    assert all(here and there and here.at == there.at for here, there in pairs(group, MEASURE))
+    # One short of it, the numbers decide.
+    crossed = [record(HERE, 0, 1), record(HERE, 0, 2), record(THERE, 0, 2), record(THERE, 0, 1)]
+    assert all(here and there and here.numbers == there.numbers for here, there in pairs(crossed, MEASURE))
+
+
+def test_the_spool_gives_back_each_tag_and_number_in_order_of_time() -> None:
+    kept = [
+        Record(side, tag, src, at, at, wanted=bool(at), ref=f"{at}", numbers=(at, -at))
+        for at, (side, tag, src) in enumerate(product((THERE, HERE), ("b", "a"), ("2", "1")))
+    ]
+    with Spool(2) as spool:
+        spool.take(reversed(kept))
+        given_back = [list(group) for group in spool.groups()]
+    assert [[(each.tag, each.src) for each in group] for group in given_back] == [
+        [(tag, src)] * 2 for tag in "ab" for src in "12"
+    ]
+    assert sorted((each for group in given_back for each in group), key=lambda each: each.at) == kept
+    assert all(group == sorted(group, key=lambda each: each.at) for group in given_back)
