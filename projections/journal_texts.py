@@ -16,9 +16,9 @@ class Language(StrEnum):
     BEANCOUNT = "beancount"
 
 
-def texts(language: Language, accounts: Mapping[str, str], transactions: Iterable[Transaction]) -> Iterator[str]:
+def texts(language: str, accounts: Mapping[str, str], transactions: Iterable[Transaction]) -> Iterator[str]:
     """Yield a journal piece by piece; ``accounts`` are those billed, each with the first day on which it has an entry."""
-    head, one = _LANGUAGES[language]
+    head, one = _LANGUAGES[Language(language)]
     yield head(accounts)
     for transaction in transactions:
         yield one(transaction)

@@ -2,24 +2,35 @@
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from api.commands.common import catch_up_option, read_models, reading, standing_as_of, store_option
-from api.showing import progress, say
+from api.showing import Moved, progress, say
 from domain import times
-from projections import selection
+from domain.ledger import Ledger
+from projections import journal_export, selection
 from projections.aside import then
-from projections.selection import Waiting
+from projections.journal_texts import Language
+from projections.selection import Selection, Waiting
+from projections.store import ReadStore
 from projections.tables import EXPORTS
 
 FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
+JOURNAL = "journal"
+LANGUAGES = tuple(language.value for language in Language)
 
 
 @click.command()
-@click.argument("model", type=click.Choice(list(EXPORTS)))
+@click.argument("model", type=click.Choice([*EXPORTS, JOURNAL]))
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="The file's format."
+    "--format",
+    "form",
+    type=click.Choice([*FORMATS, *LANGUAGES]),
+    default="csv",
+    show_default=True,
+    help="The file's format; hledger and beancount are for the journal.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: stdout).")
 @click.option("--tag", help="Only rows with this tag.")
@@ -73,6 +84,8 @@ def export(
     With --as-of the rows are made from the log as it was then: up to a position, or to the last event that was recorded at
     or before a time. The read models are left alone (--no-catch-up changes nothing).
 
+    The journal is the books in double entry, for hledger or beancount, in US dollars; --account and --period select.
+
     \b
     Examples:
       tringledger export billing
@@ -80,14 +93,15 @@ def export(
       tringledger export calls --waiting missing-cdr
       tringledger export cdrs --account acme-000123 --from 2026-10-01 --to 2026-10-08 --format json
       tringledger export billing --as-of 2026-11-01
+      tringledger export journal --format beancount -o books.beancount
     """
-    # pandas and pyarrow take half a second to load, which no other command should pay.
-    from projections import export as exports  # noqa: PLC0415
-
+    if (model == JOURNAL) != (form in LANGUAGES):
+        msg = f"{model} is not written as {form}: expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
+        raise click.UsageError(msg)
     with reading(store) as (ledger, _):
         past = None if as_of is None else then(ledger, as_of)
         wanted = selection.select(
-            model,
+            journal_export.MODEL if model == JOURNAL else model,
             tag=tag,
             account=account,
             number=number,
@@ -102,15 +116,27 @@ def export(
         )
         looking = standing_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
         with looking as read_store, progress("Exporting", None, "rows") as moved:
-            rows = exports.write(
-                ledger,
-                read_store,
-                model,
-                wanted,
-                form,
-                output or sys.stdout.buffer,
-                excel_safe=excel_safe,
-                progress=moved,
-            )
+            target = output or sys.stdout.buffer
+            if model == JOURNAL:
+                rows = journal_export.write(ledger, read_store, wanted, form, target, moved)
+            else:
+                rows = _write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, moved=moved)
     if output:
         say(f"{rows} rows in {output}")
+
+
+def _write(
+    ledger: Ledger,
+    read_store: ReadStore,
+    model: str,
+    wanted: Selection,
+    form: str,
+    target: Path | BinaryIO,
+    *,
+    excel_safe: bool,
+    moved: Moved,
+) -> int:
+    # pandas and pyarrow take half a second to load, which no other command should pay.
+    from projections import export as exports  # noqa: PLC0415
+
+    return exports.write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, progress=moved)
