@@ -4,9 +4,11 @@ Every CDR of a rebuild comes through here. All terms of a price are whole multip
 before the one rounding at the end, and no fraction has to be kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
+from domain.amounts import ONE
 from domain.call_notice import Numbers, normalised
 from domain.rounding import CALL, level_key, rounded, step
 from domain.tariff import Rule, Tariff
@@ -17,7 +19,9 @@ UNITS = 300_000_000
 _WHOLE = 100_000_000  # 100 percent, in millionths of a percent.
 _PER_PERCENT = UNITS // _WHOLE
 _PER_SECOND = UNITS // 60
-_PER_CREDIT = UNITS // 1_000_000
+_PER_CREDIT = UNITS // ONE
+
+_Step = tuple[str, tuple[int, ...], int]  # As Step, with the price in units: every CDR of a rebuild goes by several.
 
 
 class Rated(NamedTuple):
@@ -36,6 +40,27 @@ class Rated(NamedTuple):
     price: int
     rounding: int
     level: str
+
+
+# The steps of a price, and what their terms are; amounts in millionths.
+LEG = "leg"  # Which of the CDR's numbers, its seconds, the first and the further seconds of the increment, the sum so far.
+MINUTES = "minutes"  # Seconds, and cents a minute.
+FEE = "fee"  # Cents for the connection.
+COST = "cost"  # What the source leg costs, and what the destination leg costs.
+MARKUP = "markup"  # Percent on the cost.
+FIXED = "fixed"  # Cents for a connected call.
+GREATER = "greater"  # The own price, and cost and markup.
+CREDITS = "credits"  # SIP credits, and cents for each.
+MINIMUM = "minimum"  # Cents.
+MAXIMUM = "maximum"  # Cents.
+
+
+class Step(NamedTuple):
+    """One step to a price: what was done, with what, and the exact price that it led to, in cents."""
+
+    what: str
+    terms: tuple[int, ...]
+    price: Fraction
 
 
 class Published(NamedTuple):
@@ -78,6 +103,12 @@ def rate(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Numbers) -
     return rate(None, tag, src, at, numbers)._replace(timezone=tariff.timezone_of(tag))
 
 
+def steps(tariff: Tariff | None, number: int, at: int, numbers: Numbers) -> list[Step]:
+    """Return the steps by which a rule of a tariff (0 for none) came to a price, before that was rounded; see ``rate``."""
+    found = _steps(tariff.rules[number - 1], at, numbers) if tariff and number else _at_cost(numbers)
+    return [Step(what, terms, Fraction(units, UNITS * ONE)) for what, terms, units in found]
+
+
 def counted(seconds: int, initial: int, subsequent: int) -> int:
     """Return the seconds billed for a leg's: none for none, else the initial ones and whole steps of further ones."""
     if seconds <= initial:
@@ -91,7 +122,7 @@ def _seconds(rule: Rule, numbers: Numbers) -> int:
 
 def _money(rule: Rule, at: int, numbers: Numbers) -> tuple[int, int, str]:
     """Return the price, what rounding it has added, and how the statement's total is to be rounded."""
-    exact = _exact(rule, at, numbers)
+    *_, (_, _, exact) = _steps(rule, at, numbers)
     mode, places, level = rule.rounding
     fine = rounded(exact, UNITS, "none")
     if level != CALL:
@@ -101,32 +132,53 @@ def _money(rule: Rule, at: int, numbers: Numbers) -> tuple[int, int, str]:
     return price, price - fine, ""
 
 
-def _exact(rule: Rule, at: int, numbers: Numbers) -> int:
-    """Return the price before it is rounded, in units."""
+def _steps(rule: Rule, at: int, numbers: Numbers) -> Iterator[_Step]:
+    """Yield, step by step, what was done, with what, and the exact price that it led to, in units; see Step."""
     connected = any(numbers)
-    exact = _own_price(rule, connected, numbers) if rule.per_minute is not None else 0
+    price = 0
+    if rule.per_minute is not None:
+        seconds = 0
+        for leg in rule.legs:
+            seconds += counted(numbers[leg] or 0, *rule.increment)
+            yield LEG, (leg, numbers[leg] or 0, *rule.increment, seconds), price
+        price = seconds * rule.per_minute * _PER_SECOND
+        yield MINUTES, (seconds, rule.per_minute), price
+        if rule.connection_fee and connected:
+            price += rule.connection_fee * UNITS
+            yield FEE, (rule.connection_fee,), price
     if rule.per_minute is None or rule.greater:
-        exact = max(exact, _cost_plus(rule, connected, numbers))
+        own = price
+        for step_ in _cost_plus(rule, connected, numbers):
+            yield step_
+            price = step_[2]
+        if rule.greater:
+            price = max(own, price)
+            yield GREATER, (), price
     if rule.sip_prices:
-        credits_ = (numbers[4] or 0) + (numbers[5] or 0)
-        exact += credits_ * _credit_price(rule, at) * _PER_CREDIT
+        credits_, each = (numbers[4] or 0) + (numbers[5] or 0), _credit_price(rule, at)
+        price += credits_ * each * _PER_CREDIT
+        yield CREDITS, (credits_, each), price
     if rule.minimum is not None and connected:
-        exact = max(exact, rule.minimum * UNITS)
+        price = max(price, rule.minimum * UNITS)
+        yield MINIMUM, (rule.minimum,), price
     if rule.maximum is not None:
-        exact = min(exact, rule.maximum * UNITS)
-    return exact
+        price = min(price, rule.maximum * UNITS)
+        yield MAXIMUM, (rule.maximum,), price
 
 
-def _own_price(rule: Rule, connected: bool, numbers: Numbers) -> int:  # noqa: FBT001
-    assert rule.per_minute is not None
-    price = _seconds(rule, numbers) * rule.per_minute * _PER_SECOND
-    return price + rule.connection_fee * UNITS if connected else price
+def _at_cost(numbers: Numbers) -> Iterator[_Step]:
+    costs = (numbers[2] or 0, numbers[3] or 0)
+    yield COST, costs, sum(costs) * UNITS
 
 
-def _cost_plus(rule: Rule, connected: bool, numbers: Numbers) -> int:  # noqa: FBT001
+def _cost_plus(rule: Rule, connected: bool, numbers: Numbers) -> Iterator[_Step]:  # noqa: FBT001
     cost = (numbers[2] or 0) + (numbers[3] or 0)
+    yield from _at_cost(numbers)
     price = cost * (_WHOLE + rule.markup_percent) * _PER_PERCENT
-    return price + rule.fixed * UNITS if connected else price
+    if rule.markup_percent:
+        yield MARKUP, (rule.markup_percent,), price
+    if rule.fixed and connected:
+        yield FIXED, (rule.fixed,), price + rule.fixed * UNITS
 
 
 def _credit_price(rule: Rule, at: int) -> int:
