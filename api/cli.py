@@ -16,6 +16,7 @@ from api.commands.access_log import access_log
 from api.commands.certificate import certificate
 from api.commands.copy import copy
 from api.commands.diff import diff
+from api.commands.explain import explain
 from api.commands.export import export
 from api.commands.forward import forward
 from api.commands.history import history
@@ -129,6 +130,7 @@ for command in (
     import_,
     export,
     diff,
+    explain,
     status,
     history,
     quarantine,

@@ -43,7 +43,7 @@ class Rated(NamedTuple):
 
 
 # The steps of a price, and what their terms are; amounts in millionths.
-LEG = "leg"  # Which of the CDR's numbers, its seconds, the first and the further seconds of the increment, the sum so far.
+LEG = "leg"  # Which of the CDR's numbers, its seconds, the increment's first and further seconds, the seconds billed.
 MINUTES = "minutes"  # Seconds, and cents a minute.
 FEE = "fee"  # Cents for the connection.
 COST = "cost"  # What the source leg costs, and what the destination leg costs.
@@ -139,8 +139,9 @@ def _steps(rule: Rule, at: int, numbers: Numbers) -> Iterator[_Step]:
     if rule.per_minute is not None:
         seconds = 0
         for leg in rule.legs:
-            seconds += counted(numbers[leg] or 0, *rule.increment)
-            yield LEG, (leg, numbers[leg] or 0, *rule.increment, seconds), price
+            billed = counted(numbers[leg] or 0, *rule.increment)
+            seconds += billed
+            yield LEG, (leg, numbers[leg] or 0, *rule.increment, billed), price
         price = seconds * rule.per_minute * _PER_SECOND
         yield MINUTES, (seconds, rule.per_minute), price
         if rule.connection_fee and connected:

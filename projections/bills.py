@@ -85,12 +85,13 @@ def money(call: Call, due: Bill | None, books: Books, position: int) -> Money:
 class Standing(NamedTuple):
     """How a call's money stands after an event of its stream.
 
-    ``act`` is the act, if the event was one; ``due`` is what the call comes to, ``row`` its row of ``cdrs``, which stays as it is
+    ``act`` is the act, if the event was one; ``call`` is the call, the same object each time; ``due`` is what the call comes to, ``row`` its row of ``cdrs``, which stays as it is
     once its month is closed, and ``postings`` what this event posted instead.
     """
 
     position: int
     act: Act | None
+    call: Call
     due: Bill | None
     row: Row | None
     postings: list[Row]
@@ -113,7 +114,7 @@ def standings(stream: CallStream, books: Books) -> Iterator[Standing]:
                 for number, change in enumerate(_changes(posted, due), start=1)
             ]
         posted = {due.rated.account: due.totals} if due else {}
-        yield Standing(position, act, due, row, postings)
+        yield Standing(position, act, call, due, row, postings)
 
 
 def money_over_closings(stream: CallStream, books: Books) -> Money:
