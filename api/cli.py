@@ -13,9 +13,13 @@ import click
 from api.access.users import NoSuchUser, UserExists
 from api.calling import Unanswered
 from api.commands.access_log import access_log
+from api.commands.adjust import adjust
+from api.commands.call import call
 from api.commands.certificate import certificate
+from api.commands.close import close
 from api.commands.copy import copy
 from api.commands.diff import diff
+from api.commands.exception import exception
 from api.commands.explain import explain
 from api.commands.export import export
 from api.commands.forward import forward
@@ -35,6 +39,7 @@ from api.commands.status import status
 from api.commands.tail import tail
 from api.commands.tariff import tariff
 from api.commands.trigger import trigger
+from api.commands.undo import undo
 from api.commands.user import user
 from api.exit_codes import FINDING, INTERRUPTED, SIGNALLED, UNAVAILABLE, USAGE
 from api.forwarder import CannotSkip
@@ -138,6 +143,11 @@ for command in (
     rebuild,
     certificate,
     reconcile,
+    close,
+    call,
+    adjust,
+    exception,
+    undo,
     copy,
     signature,
     register,

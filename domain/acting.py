@@ -31,11 +31,21 @@ from domain.acts import (
     decode_act,
 )
 from domain.books import Books, month_after
-from domain.call import REPEATED_CDR, Call
+from domain.call import REPEATED_CDR, Call, flags_alone
 from domain.call_stream import NOTICES_OF_CALLS, CallStream
 from domain.correlation import Head
 from domain.errors import WrongAct
-from domain.events import CLOSINGS, RESOLUTIONS, TARIFFS, Line, call_id, line_key, notices_id
+from domain.events import (
+    CLOSINGS,
+    RESOLUTIONS,
+    TARIFFS,
+    Line,
+    UnrecognisedRecorded,
+    call_id,
+    decode_notice,
+    line_key,
+    notices_id,
+)
 from domain.log import Log, LogRow, Writing
 from domain.tariff import read
 
@@ -78,6 +88,11 @@ class Acting:
             "by": author.by,
             "reason": author.reason,
         }
+
+    @property
+    def position(self) -> int:
+        """The position of the log's last event, as of now in this transaction."""
+        return self._log.position
 
     def publish(self, text: str) -> int:
         """Publish a tariff as the next version; raises BrokenTariff."""
@@ -174,14 +189,16 @@ class Acting:
         """Mark an exception, named by its flag and position, as resolved, or as open again."""
         act = ExceptionResolved(**self._said, flag=flag, position=position, reopened=reopened)
         row = self._row(position)
-        if row.topic not in NOTICES_OF_CALLS:
-            return self._append(RESOLUTIONS, act)
-        stream = self._holder(position)
-        found = {finding[:2] for finding in stream.call(stream.last).findings}
-        if (flag, position) not in found:
-            msg = f"there is no exception {flag} at position {position}: expected one that `tringledger export exceptions` lists"
-            raise WrongAct(msg)
-        return self._act_on(stream, act)
+        if row.topic in NOTICES_OF_CALLS:
+            stream = self._holder(position)
+            _check_flag(
+                flag, position, [each.flag for each in stream.call(stream.last).findings if each.position == position]
+            )
+            return self._act_on(stream, act)
+        alone = row.topic not in ACTS
+        recognised = row.topic != UnrecognisedRecorded.TOPIC
+        _check_flag(flag, position, flags_alone(decode_notice(row.state), recognised=recognised) if alone else [])
+        return self._append(RESOLUTIONS, act)
 
     def resolve_quarantined(self, entry_id: int) -> int:
         """Settle a notice of the quarantine that is not to be recorded."""
@@ -284,6 +301,14 @@ class Acting:
 def account_stream(account: str) -> UUID:
     """Return the id of the stream of an account's adjustments."""
     return notices_id("account", account)
+
+
+def _check_flag(flag: str, position: int, raised: Iterable[str]) -> None:
+    if flag not in raised:
+        msg = (
+            f"there is no exception {flag} at position {position}: expected one that `tringledger exception list` shows"
+        )
+        raise WrongAct(msg)
 
 
 def _last_taker(acts: Iterable[Act], position: int) -> str:

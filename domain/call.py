@@ -174,3 +174,14 @@ def begin(call_id: str, notice: Notice) -> Call:
     """Return the call that a stream's first notice belongs to, with nothing applied to it yet."""
     assert notice.line is not None
     return Call(call_id, notice.line, notice.ordinal, Head(notice.ordinal, notice.received_at, notice.received_at))
+
+
+def flags_alone(notice: Notice, *, recognised: bool) -> list[str]:
+    """Return the flags of a notice that is no call's: a status, a type or a nonce may be remarkable there too."""
+    status = dict(notice.params).get("status")
+    found = [] if recognised else [UNRECOGNISED_TYPE]
+    if status and status not in KNOWN:
+        found.append(UNRECOGNISED_STATUS)
+    if notice.nonce_reused:
+        found.append(NONCE_REUSED)
+    return found

@@ -31,8 +31,13 @@ def is_stale(reach: Reach, now: int) -> ColumnElement[bool]:
 
 def is_missing_cdr(reach: Reach, now: int) -> ColumnElement[bool]:
     """Select the answered calls that ended and have had no CDR for over ``grace`` at a moment (microseconds, UTC)."""
+    return and_(lacks_its_cdr(), CALLS.c.last_at < now - reach.grace)
+
+
+def lacks_its_cdr() -> ColumnElement[bool]:
+    """Select the answered calls that ended and have no CDR, be it that it is on its way still."""
     ended = and_(CALLS.c.answered_at.is_not(None), CALLS.c.status.in_(list(OUTCOMES)))
-    return and_(CALLS.c.has_cdr == 0, ended, CALLS.c.last_at < now - reach.grace)
+    return and_(CALLS.c.has_cdr == 0, ended)
 
 
 def waiting(connection: Connection, reach: Reach, now: int) -> Waiting:

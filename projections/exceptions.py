@@ -1,8 +1,7 @@
 """The read model ``exceptions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
 
-from domain.call import NONCE_REUSED, UNRECOGNISED_STATUS, UNRECOGNISED_TYPE, Call, Finding, Resolution
+from domain.call import Call, Finding, Resolution, flags_alone
 from domain.events import Notice
-from domain.statuses import KNOWN
 from projections.cdrs import cost, sip_credits
 
 
@@ -21,15 +20,9 @@ def rows(call: Call) -> list[tuple[object, ...]]:
 
 
 def rows_of_notice(position: int, notice: Notice, *, recognised: bool) -> list[tuple[object, ...]]:
-    """Return the rows of a notice that is no call's: a status, a type or a nonce may be remarkable there too."""
+    """Return the rows of a notice that is no call's."""
     values = dict(notice.params)
-    flags = []
-    if not recognised:
-        flags.append(UNRECOGNISED_TYPE)
-    if values.get("status") and values["status"] not in KNOWN:
-        flags.append(UNRECOGNISED_STATUS)
-    if notice.nonce_reused:
-        flags.append(NONCE_REUSED)
+    flags = flags_alone(notice, recognised=recognised)
     found = [Finding(flag, position, notice.received_at, None) for flag in flags]
     return [_row(finding, "", values.get("tag", ""), values.get("src", ""), None) for finding in found]
 

@@ -6,7 +6,9 @@ from typing import Any
 import click
 
 from api import settings
+from api.commands.acted import act
 from api.commands.common import format_option, reading, store_option
+from api.commands.options import author_options
 from api.showing import as_json, printable, say, table
 from domain import notification, times
 from domain.answers import Quarantined
@@ -77,6 +79,21 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
     with Ledger(read.store, read.keyring(), read.terms) as ledger:
         unfit = [entry.id for entry in _wanted(ledger, entry_ids) if not _reprocess(ledger, entry)]
     context.exit(1 if unfit else 0)
+
+
+@quarantine.command()
+@click.argument("entry_ids", metavar="ID...", type=click.IntRange(1, EVER), nargs=-1, required=True)
+@author_options
+@format_option
+@store_option
+def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
+    """Settle notices that are not to be recorded: nothing asks for them any more, and they stay with the reason.
+
+    \b
+    Examples:
+      tringledger quarantine resolve 17 18 --by kim --reason "somebody guessed; not from TringMe's addresses"
+    """
+    act(store, by, reason, lambda acting: [acting.resolve_quarantined(entry_id) for entry_id in entry_ids], output)
 
 
 def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> Iterable[QuarantineEntry]:
