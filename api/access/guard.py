@@ -102,7 +102,7 @@ def routes(guarded: Iterable[Guarded], door: Door) -> list[Route]:
 def demand(request: Request, role: Role) -> None:
     """Raise Refused where whoever asks lacks a role; for an endpoint that needs more than its route, by what is asked."""
     if not request.state.who.may(role):
-        detail = f"{request.state.who.name} has not the role {role}, which this needs"
+        detail = f"this needs the role {role}, which {request.state.who.name} does not have"
         raise Refused(403, detail)
 
 

@@ -94,11 +94,12 @@ def _let_in(request: Request, name: str, then: str, *, how: str = "session") -> 
 
 def _form(request: Request, status: int, problem: str = "", headers: dict[str, str] | None = None) -> Response:
     door = _door(request)
-    then = own_address(request.query_params.get("next", "/"))
+    then, typed = own_address(request.query_params.get("next", "/")), ""
     if request.method == "POST":
         then = own_address(str(request.state.form.get("next", "/")))
+        typed = str(request.state.form.get("name", ""))
     is_empty = not users.listed(door.store)
-    page = render(request, "sign_in.html", status=status, next=then, problem=problem, is_empty=is_empty)
+    page = render(request, "sign_in.html", status=status, next=then, typed=typed, problem=problem, is_empty=is_empty)
     page.headers.update(headers or {})
     return page
 

@@ -130,8 +130,8 @@ class TestAccessLog:
             client.get(GUARDED, headers=seer)
         page = client.get(GUARDED, headers=seer).text
         following = page.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0]
-        assert page.count("<tr><td>") == 100
-        assert client.get(following, headers=seer).text.count("<tr><td>") == 2
+        assert page.count("<tr><td ") == 100
+        assert client.get(following, headers=seer).text.count("<tr><td ") == 2
         assert client.get(f"{GUARDED}?before=x", headers=seer).status_code == 400
 
 
