@@ -78,6 +78,14 @@ def minutes(seconds: int | None) -> Markup:
     )
 
 
+def permille(share: int | None) -> Markup:
+    """Show a share in permille as percent, to a tenth."""
+    if share is None:
+        return NOTHING
+    sign, tenths = (MINUS if share < 0 else ""), abs(share)
+    return Markup('<data class="share" value="{}">{}{}.{}%</data>').format(share, sign, tenths // 10, tenths % 10)
+
+
 def count(number: int | None) -> Markup:
     """Show a whole number with thin gaps between thousands, which a copy and a screen reader do not see as other digits."""
     if number is None:
@@ -127,6 +135,7 @@ FILTERS: Mapping[str, Any] = {
     "time": time,
     "duration": duration,
     "minutes": minutes,
+    "permille": permille,
     "count": count,
     "number": number,
     "private": private,

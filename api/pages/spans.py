@@ -122,6 +122,12 @@ def _read(query: Mapping[str, str], timezone: str, now: int, latest: str | None,
     return Span(date.fromisoformat(times.day(since, timezone)), after, by)
 
 
+def year_to(span: Span) -> Span:
+    """Return the twelve months of which the last is that in which a span ends."""
+    after = _next_first(span.after)
+    return Span(moved(after, -MONTHS_USUAL), after, MONTH)
+
+
 def moved(first: date, months: int) -> date:
     """Return the first of a month so many months later; raises SelectionError beyond the calendar."""
     year, month = divmod(first.year * MONTHS_A_YEAR + first.month - 1 + months, MONTHS_A_YEAR)

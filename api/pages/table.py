@@ -1,7 +1,7 @@
 """All routes of the pages that stand here."""
 
 from api.access.guard import Guarded
-from api.pages import assets, billing, display, lists
+from api.pages import account, assets, billing, display, events, exceptions, lists, quarantine, searching
 
 
 def routes() -> list[Guarded]:
@@ -11,4 +11,9 @@ def routes() -> list[Guarded]:
         Guarded("/display", display.choose, None),
         *lists.routes(),
         *billing.routes(),
+        *account.routes(),
+        *exceptions.routes(),
+        *quarantine.routes(),
+        *searching.routes(),
+        *events.routes(),
     ]

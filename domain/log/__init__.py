@@ -198,8 +198,8 @@ class Log(Protocol):
     def count_quarantined(self) -> tuple[int, int]:
         """Return how many notices wait in quarantine: with a wrong signature, and with a broken value."""
 
-    def quarantined(self, *, settled: bool) -> Iterator[QuarantineEntry]:
-        """Return the notices in quarantine, oldest first; the settled ones too if asked."""
+    def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:
+        """Return the notices in quarantine, oldest first, those behind a number; the settled ones too if asked."""
 
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:
         """Return one notice of the quarantine."""

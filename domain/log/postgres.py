@@ -148,8 +148,7 @@ class PostgresLog(ApplicationRecorder):
         counts = dict(self._rows(query))
         return counts.get(False, 0), counts.get(True, 0)
 
-    def quarantined(self, *, settled: bool) -> Iterator[QuarantineEntry]:  # noqa: D102
-        after = 0
+    def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
         where = "" if settled else "AND position = 0"
         query = f"SELECT * FROM {SCHEMA}.quarantine WHERE id > %s {where} ORDER BY id LIMIT {ROWS_AT_ONCE}"
         while rows := self._rows(query, (after,)):

@@ -270,10 +270,11 @@ class SQLiteLog(SQLiteApplicationRecorder):
         counts = dict(self._rows("SELECT authentic, count(*) FROM quarantine WHERE position = 0 GROUP BY authentic"))
         return counts.get(0, 0), counts.get(1, 0)
 
-    def quarantined(self, *, settled: bool) -> Iterator[QuarantineEntry]:  # noqa: D102
-        statement = f"SELECT * FROM quarantine {'' if settled else 'WHERE position = 0'} ORDER BY id"
+    def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
+        where = "" if settled else "AND position = 0"
+        statement = f"SELECT * FROM quarantine WHERE id > ? {where} ORDER BY id"
         with self._reading() as cursor:
-            yield from map(_entry, cursor.execute(statement))
+            yield from map(_entry, cursor.execute(statement, (after,)))
 
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:  # noqa: D102
         return self._quarantined_where("id", entry_id)

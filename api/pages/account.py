@@ -1,0 +1,89 @@
+"""The page of an account: how it went month by month, what it comes to now, its largest calls, and what was posted to it."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.guard import Guarded, Role
+from api.pages import billing, spans
+from api.pages.asking import nothing_there, page
+from api.pages.rendering import render
+from api.shelf import Room
+from projections import overview
+from projections.overview import MONTH, NOTHING, Totals
+from projections.tables import CDRS, POSTINGS
+
+LARGEST = 10
+POSTINGS_SHOWN = 20
+PERMILLE = 1000
+
+
+class Metrics(NamedTuple):
+    """What telephony asks of a stretch of calls; whole numbers, rounded down, and None where nothing was called.
+
+    ``answered`` is the answer-seizure ratio in permille, ``average`` the average length of answered calls in seconds,
+    ``margin`` the margin in permille of the price.
+    """
+
+    answered: int | None
+    average: int | None
+    margin: int | None
+
+
+def routes() -> list[Guarded]:
+    """Return the page of an account, whose name may have anything in it."""
+    return [Guarded("/accounts/{account:path}", page(shown), Role.READ, name="account")]
+
+
+def shown(request: Request) -> Response:
+    """Show an account in a span, by default the latest month in which it was billed, and in the year that ends with it."""
+    account, query, state = request.path_params["account"], request.query_params, request.app.state
+    with state.shelf.reading() as room:
+        if not overview.knows(room.connection, account):
+            return nothing_there(request, f"nothing was ever billed to {account!r}")
+        latest = overview.latest_month(room.connection, account)
+        span = spans.read({**query, "by": "day"}, room.ledger.timezone, state.clock(), latest)
+        before = span.beside(-1)
+        now = overview.by_account(room.connection, str(span.first), str(span.last), account)
+        earlier = overview.by_account(room.connection, str(before.first), str(before.last), account)
+        year = spans.year_to(span)
+        trend = overview.by_step(room.connection, MONTH, str(year.first), str(year.last), account)
+        context: dict[str, Any] = {"largest": _largest(room, account, span), "postings": _postings(room, account)}
+    measure = billing.measured(query)
+    name = billing.Account(account, now.get(account, NOTHING), earlier.get(account))
+    return render(
+        request,
+        "account.html",
+        account=name,
+        span=span,
+        metrics=metrics(name.now),
+        chart=billing.drawn(year, trend, measure, [name._replace(now=billing.together(trend.values()))], account),
+        measures=billing.MEASURES,
+        only=billing.of_account(account),
+        **context,
+    )
+
+
+def metrics(totals: Totals) -> Metrics:
+    """Return the metrics of some calls; charges without calls, such as adjustments, have none."""
+    return Metrics(
+        totals.answered * PERMILLE // totals.calls if totals.calls > 0 else None,
+        totals.dest_seconds // totals.answered if totals.answered > 0 else None,
+        totals.margin * PERMILLE // totals.price if totals.price > 0 else None,
+    )
+
+
+def _largest(room: Room, account: str, span: spans.Span) -> list[Any]:
+    """Return the calls of a span with the highest price."""
+    wanted = [CDRS.c.account == account, CDRS.c.day >= str(span.first), CDRS.c.day <= str(span.last)]
+    statement = select(CDRS).where(*wanted).order_by(CDRS.c.price.desc(), CDRS.c.position.desc()).limit(LARGEST)
+    return list(room.connection.execute(statement))
+
+
+def _postings(room: Room, account: str) -> list[Any]:
+    """Return what was posted last to an account beside its CDRs."""
+    statement = select(POSTINGS).where(POSTINGS.c.account == account)
+    latest = statement.order_by(POSTINGS.c.position.desc(), POSTINGS.c.number).limit(POSTINGS_SHOWN)
+    return list(room.connection.execute(latest))
