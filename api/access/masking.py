@@ -100,6 +100,18 @@ def _masked_pair(name: str, value: str) -> tuple[str, str]:
     return (name, mask(value)) if mask else (masked_text(name), hidden(value))
 
 
+def masked_act(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an operator's act says as it may be shown without ``pii``.
+
+    A delivery key is left out: whoever knows all of a notice but its number could try out what gives just that key.
+    """
+    shown = {name: masked_value(name, value) for name, value in said.items() if name != "delivery_key"}
+    if "line" in shown:
+        tag, src = said["line"]
+        shown["line"] = [tag, src and masked_number(src)]
+    return shown
+
+
 def masked_raw(raw: bytes) -> bytes:
     """Return a refused notice's raw bytes as they may be shown without ``pii``: its parameters, those masked."""
     masked = notification.query(masked_parameters(notification.parse(raw)))

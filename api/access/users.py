@@ -45,6 +45,8 @@ def add(store: AccessStore, name: str, roles: Iterable[Role], now: int) -> str:
         if connection.execute(select(USERS.c.name).where(USERS.c.name == name)).first():
             msg = f"there is a user {name!r} already"
             raise UserExists(msg)
+        for table in (SESSIONS, LINKS):  # Of a namesake who was removed while he signed in.
+            connection.execute(delete(table).where(table.c.name == name))
         row = {"token": store.sealer.digest(TOKEN, token), "added_at": now, "token_at": now}
         connection.execute(insert(USERS).values(name=name, roles=_text(roles), **row))
     return token

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.access.guard import Guarded, Role
-from api.access.masking import masked_parameters
+from api.access.masking import masked_act, masked_parameters
 from api.pages.asking import nothing_there, page
 from api.pages.rendering import render
 from domain.acts import ACTS, decode_act
@@ -32,13 +32,15 @@ def event(request: Request) -> Response:
         if room.connection.execute(CALLS.select().where(CALLS.c.call_id == row.stream_id)).first():
             return RedirectResponse(f"/calls/{row.stream_id}?at={position}", 303)
     what = row.topic.rpartition(":")[2].replace("-", " ")
-    facts, parameters = _act(row) if row.topic in ACTS else _notice(row, whole=request.state.who.sees_pii)
+    whole = request.state.who.sees_pii
+    facts, parameters = _act(row, whole=whole) if row.topic in ACTS else _notice(row, whole=whole)
     return render(request, "event.html", position=position, what=what, facts=facts, parameters=parameters)
 
 
-def _act(row: LogRow) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def _act(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     act = decode_act(row.topic, row.state)
     said = {name: value for name, value in msgspec.to_builtins(act).items() if name not in ("v", "recorded_at")}
+    said = said if whole else masked_act(said)
     return {"recorded": act.recorded_at}, [(name, str(value)) for name, value in said.items()]
 
 

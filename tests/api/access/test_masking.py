@@ -63,6 +63,16 @@ def test_of_parameters_those_are_shown_that_say_nothing_of_anybody() -> None:
     ]
 
 
+def test_an_act_is_shown_without_the_number_of_its_line_and_without_what_numbers_can_be_tried_against() -> None:
+    act = {"by": "ann", "reason": "18585550001 called", "line": ["sales", "18585550001"], "delivery_key": "ab" * 32}
+    assert masking.masked_act(act) == {
+        "by": "ann",
+        "reason": "185••••••01 called",
+        "line": ["sales", "185••••••01"],
+    }
+    assert masking.masked_act({"line": ["sales", None]}) == {"line": ["sales", None]}
+
+
 def test_raw_bytes_are_shown_as_their_parameters_are() -> None:
     raw = b"f=tm&src=%2B18585550001&p=4711&x=1858555%300001&18585550001=&tag=caf%E9&src=1%FF8585550001"
     shown = masking.masked_raw(raw).decode()
