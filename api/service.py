@@ -20,6 +20,7 @@ from api.callbacks import Notify
 from api.children import State
 from api.following import follower
 from api.intake import Intake
+from api.jobs import Jobs
 from api.live.feed import Feed
 from api.live.looking import Looker
 from api.problems import problem
@@ -79,6 +80,7 @@ class Service:
         self.app.state.clock = clock
         self.app.state.looker = Looker(self.shelf, self.ledger, clock)
         self.feed = self.app.state.feed = Feed(self.app.state.looker)
+        self.jobs = self.app.state.jobs = Jobs(self.ledger, clock)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -95,6 +97,7 @@ class Service:
             await self.intake.stop()
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
             _log.info("stopped; since start: %s", self.counts())
+            await asyncio.to_thread(self.jobs.close)
             self.shelf.close()
             self.door.close()
             self.ledger.close()

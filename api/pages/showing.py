@@ -86,6 +86,11 @@ def permille(share: int | None) -> Markup:
     return Markup('<data class="share" value="{}">{}{}.{}%</data>').format(share, sign, tenths // 10, tenths % 10)
 
 
+def tenths(rate: int | None) -> Markup:
+    """Show tenths of something per second."""
+    return NOTHING if rate is None else Markup("{}.{}").format(rate // 10, rate % 10)
+
+
 def count(number: int | None) -> Markup:
     """Show a whole number with thin gaps between thousands, which a copy and a screen reader do not see as other digits."""
     if number is None:
@@ -136,6 +141,7 @@ FILTERS: Mapping[str, Any] = {
     "duration": duration,
     "minutes": minutes,
     "permille": permille,
+    "tenths": tenths,
     "count": count,
     "number": number,
     "private": private,

@@ -1,7 +1,7 @@
 """All routes of the pages that stand here."""
 
 from api.access.guard import Guarded
-from api.pages import account, assets, billing, display, events, exceptions, lists, quarantine, searching
+from api.pages import account, assets, billing, display, events, exceptions, lists, operations, quarantine, searching
 
 
 def routes() -> list[Guarded]:
@@ -14,6 +14,7 @@ def routes() -> list[Guarded]:
         *account.routes(),
         *exceptions.routes(),
         *quarantine.routes(),
+        *operations.routes(),
         *searching.routes(),
         *events.routes(),
     ]

@@ -3,7 +3,7 @@
 import { showTimes } from "./times.js";
 
 const load = async (place) => {
-  place.setAttribute("aria-busy", "true");
+  if (!place.dataset.every) place.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(place.dataset.fragment, { headers: { "X-Fragment": "1" }, redirect: "error" });
     if (!answer.ok) throw new Error(String(answer.status));
@@ -17,4 +17,12 @@ const load = async (place) => {
   }
 };
 
-export const loadFragments = () => Promise.all([...document.querySelectorAll("[data-fragment]")].map(load));
+const again = (place) =>
+  setInterval(() => {
+    // Not under who reads or keys in it, and not while nobody looks.
+    if (!document.hidden && !place.contains(document.activeElement)) load(place);
+  }, Number(place.dataset.every));
+
+export const loadFragments = () => {
+  for (const place of document.querySelectorAll("[data-fragment]")) (place.dataset.every ? again : load)(place);
+};
