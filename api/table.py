@@ -2,10 +2,11 @@
 
 from api.access import log_page, signing_in
 from api.access.guard import Guarded
+from api.call import pages as call
 from api.live import pages as live
 from api.pages import table as pages
 
 
 def guarded() -> list[Guarded]:
     """Return every route but the callbacks' and ``/health``; of two that fit a path, the first answers."""
-    return [*signing_in.routes(), *log_page.routes(), *live.routes(), *pages.routes()]
+    return [*signing_in.routes(), *log_page.routes(), *live.routes(), *call.routes(), *pages.routes()]

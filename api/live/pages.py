@@ -6,6 +6,7 @@ from starlette.responses import Response, StreamingResponse
 from api.access.guard import Guarded, Role
 from api.live.feed import Feed
 from api.live.waiting import waiting_longest
+from api.pages.asking import page
 from api.pages.rendering import render
 from api.problems import problem
 from domain import times
@@ -25,6 +26,7 @@ def routes() -> list[Guarded]:
     ]
 
 
+@page
 def live(request: Request) -> Response:
     """Show the calls as they are now, or those that wait for something."""
     asked = request.query_params.get("state", "")

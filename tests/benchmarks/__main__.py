@@ -10,7 +10,18 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import beside, callbacks, catching_up, distance, growth, importing, memory, rebuilding, table
+from tests.benchmarks import (
+    beside,
+    callbacks,
+    catching_up,
+    distance,
+    growth,
+    importing,
+    live,
+    memory,
+    rebuilding,
+    table,
+)
 from tests.benchmarks.measure import Row, Sizes
 
 GROWTH: dict[str, Callable[[Sizes], Row]] = {
@@ -23,6 +34,7 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "callbacks": callbacks.measure,
     "callbacks-postgres": callbacks.measure_postgres,
     "callbacks-postgres-2": callbacks.measure_two_workers,
+    "live": live.measure,
     "import": importing.measure,
     "beside-import": beside.measure,
     "rebuild": rebuilding.measure,

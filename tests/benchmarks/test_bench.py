@@ -17,6 +17,7 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "callbacks, durable, signature",
         "callbacks on PostgreSQL,",
         "callbacks on PostgreSQL,",
+        "callbacks while 200",
         "import of a",
         "99th percentile of",
         "rebuild of all",

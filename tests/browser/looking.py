@@ -43,6 +43,11 @@ def grave_troubles(page: Page) -> list[Trouble]:
     ]
 
 
+def wait_for_fragments(page: Page) -> None:
+    """Wait until the parts of a page that are fetched on their own are there."""
+    page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+
+
 def overflow(page: Page) -> int:
     """Return by how many pixels a page is wider than its window: nobody wants to scroll text sideways."""
     width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -32,7 +32,8 @@ def main(folder: Path, paths: list[str]) -> None:
                 site.sign_in(page, "boss")
                 for each in paths or PATHS:
                     page.goto(site.url + site.path(each))
-                    page.wait_for_timeout(700)
+                    looking.wait_for_fragments(page)
+                    page.wait_for_timeout(700)  # What moves, such as a chart, comes to rest.
                     name = each.strip("/").replace("/", "-").replace("?", "-").replace("=", "-") or "live"
                     page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=True)
                 page.context.close()

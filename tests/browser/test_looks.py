@@ -1,0 +1,32 @@
+"""Every page by a checker of accessibility, at two sizes, light and dark; and none of them wider than its window."""
+
+import pytest
+
+from tests.browser import looking
+from tests.browser.conftest import Opened
+from tests.browser.site import LIVELY, Site
+
+PATHS = ("/", "/?state=stale", f"/calls/{LIVELY}", "/calls", "/cdrs", "/voicemails", "/channels", "/access-log")
+
+
+@pytest.mark.parametrize("theme", looking.THEMES)
+@pytest.mark.parametrize("size", looking.SIZES)
+def test_no_page_has_a_serious_fault_or_must_be_scrolled_sideways(
+    opened: Opened, site: Site, size: str, theme: str
+) -> None:
+    page = opened("boss", size=size, theme=theme)
+    found: list[str] = []
+    for path in PATHS:
+        page.goto(site.url + path)
+        looking.wait_for_fragments(page)
+        found += [f"{path}: {trouble}" for trouble in looking.grave_troubles(page)]
+        found += [f"{path}: {over} pixels too wide" for over in [looking.overflow(page)] if over > 0]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("theme", looking.THEMES)
+def test_the_way_in_has_no_serious_fault(opened: Opened, site: Site, theme: str) -> None:
+    page = opened(None, size="phone", theme=theme)
+    page.goto(f"{site.url}/sign-in")
+    assert not looking.grave_troubles(page)
+    assert looking.overflow(page) == 0
