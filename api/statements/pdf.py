@@ -22,6 +22,7 @@ except ImportError as _missing:
 FAMILY = "statement"
 WIDTHS = (11, 30, 7, 10, 11, 10, 14, 12, 16)
 MARGIN_MM = 15
+FONT_STARTS = (b"\0\1\0\0", b"true", b"OTTO")
 SMALL, NORMAL, LARGE = 7.5, 10, 16
 
 
@@ -49,13 +50,19 @@ def as_pdf(statement: Statement, font: Path | None = None) -> bytes:
 
 
 def _own_font(pdf: FPDF, font: Path) -> str:
+    with font.open("rb") as file:
+        if file.read(len(FONT_STARTS[0])) not in FONT_STARTS:
+            raise _unfit(font, "it begins like none")
     try:
         for style in ("", "B"):
             pdf.add_font(FAMILY, style, font)
-    except Exception as error:
-        msg = f"{font} is no font that could be used: expected a TrueType or OpenType file ({error})"
-        raise NoLetters(msg) from error
+    except Exception as error:  # The font library has no family of errors.
+        raise _unfit(font, str(error)) from error
     return FAMILY
+
+
+def _unfit(font: Path, why: str) -> NoLetters:
+    return NoLetters(f"{font} is no font that could be used: expected a TrueType or OpenType file ({why})")
 
 
 def _write(pdf: FPDF, family: str, shown: Sheet) -> None:

@@ -1,0 +1,120 @@
+"""Whatever TringMe sends and operators do: statements say what the billing table says, and the journal what both say."""
+
+from collections import defaultdict
+from contextlib import closing
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+from beancount import loader
+from beancount.core import data
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import Connection
+
+from domain.ledger import Ledger
+from projections import journal_export
+from projections.account_names import component
+from projections.catch_up import catch_up
+from projections.entry import Entry
+from projections.selection import Selection
+from projections.statement import Statement, Sums
+from projections.statements import statement
+from projections.store import open_current
+from projections.tables import BILLING, CLOSINGS, ENTRIES
+from tests.given import opened
+from tests.lives import Did, Step, live, lives
+from tests.operators import World, ledger_in
+
+
+def test_an_entry_has_the_columns_of_the_view() -> None:
+    assert list(Entry._fields) == ENTRIES.columns.keys()
+
+
+def statements(connection: Connection) -> list[tuple[Any, Statement]]:
+    """Return the rows of the billing table, each with its statement."""
+    return [(row, statement(connection, row.account, row.period, 99)) for row in connection.execute(BILLING.select())]
+
+
+def closed_only(found: list[tuple[Any, Statement]]) -> dict[tuple[str, str], Statement]:
+    return {each.heading[:2]: each for _, each in found if each.heading.closed}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(life=lives())
+def test_statements_say_what_the_billing_table_says_and_closed_ones_stay_as_they_are(life: list[Step]) -> None:
+    with ledger_in(World()) as ledger, closing(open_current(ledger)) as store:
+        known: dict[tuple[str, str], Statement] = {}
+        for step in life:
+            live(ledger, step)
+            if not isinstance(step, Did) or step.act != "close":
+                continue
+            catch_up(ledger, store)
+            with store.reading() as connection:
+                known |= closed_only(statements(connection))
+        catch_up(ledger, store)
+        with store.reading() as connection:
+            found = statements(connection)
+            closed = {row.period for row in connection.execute(CLOSINGS.select())}
+        for row, each in found:
+            assert each.total == Sums(*(getattr(row, name) for name in Sums._fields))
+            lines = [list(line.sums) for line in each.lines]
+            assert [sum(column) for column in zip(*lines, strict=True)] == list(each.total)
+            assert bool(each.heading.closed) == any(row.period <= period for period in closed)
+        assert {key: each for key, each in closed_only(found).items() if key in known} == known
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(life=lives())
+def test_the_journal_balances_and_owes_what_the_statements_ask_for(life: list[Step]) -> None:
+    with ledger_in(World()) as ledger, closing(open_current(ledger)) as store:
+        for step in life:
+            live(ledger, step)
+        catch_up(ledger, store)
+        out = BytesIO()
+        count = journal_export.write(ledger, store, Selection(), "beancount", out, lambda _: None)
+        booked, errors, _ = loader.load_string(out.getvalue().decode())
+        assert errors == []
+        owed: defaultdict[str, Decimal] = defaultdict(Decimal)
+        found = [each for each in booked if isinstance(each, data.Transaction)]
+        for transaction in found:
+            for posting in transaction.postings:
+                assert posting.units is not None
+                owed[posting.account] += posting.units.number or 0
+        assert len([each for each in found if "rounding" not in each.meta]) == count
+        with store.reading() as connection:
+            asked: defaultdict[str, int] = defaultdict(int)
+            for _, each in statements(connection):
+                asked[each.heading.account] += each.due if each.heading.closed else each.total.price
+            costs = sum(row.cost for row in connection.execute(BILLING.select()))
+        for account, due in asked.items():
+            assert owed[f"Assets:Receivable:{component(account)}"] == Decimal(due).scaleb(-8)
+        dollars = [posting for each in found for posting in each.postings if posting.account == "Liabilities:TringMe"]
+        payable = sum(
+            (
+                posting.units.number or Decimal()
+                for posting in dollars
+                if posting.units and posting.units.currency == "USD"
+            ),
+            Decimal(),
+        )
+        assert payable == Decimal(-costs).scaleb(-8)
+
+
+def test_a_journal_of_one_month_and_account_has_its_entries_only(whole_store_url: str) -> None:
+    with opened(whole_store_url) as ledger, closing(open_current(ledger)) as store:
+        adjust(ledger, ("acme", "2026-10"), ("acme", "2026-11"), ("other", "2026-10"))
+        catch_up(ledger, store)
+        out = BytesIO()
+        wanted = Selection(account="acme", period="2026-10")
+        assert journal_export.write(ledger, store, wanted, "hledger", out, lambda _: None) == 1
+        assert b"other" not in out.getvalue()
+        assert (
+            journal_export.write(ledger, store, Selection(account="nobody"), "beancount", BytesIO(), lambda _: None)
+            == 0
+        )
+
+
+def adjust(ledger: Ledger, *months: tuple[str, str]) -> None:
+    with ledger.acting("kim", "goodwill") as acting:
+        for account, period in months:
+            acting.adjust(account, 1, period)
