@@ -25,6 +25,7 @@ from api.commands.export import export
 from api.commands.forward import forward
 from api.commands.history import history
 from api.commands.import_ import import_
+from api.commands.metrics import metrics
 from api.commands.migrate import migrate
 from api.commands.quarantine import quarantine
 from api.commands.rebuild import rebuild
@@ -142,6 +143,7 @@ for command in (
     forward,
     rebuild,
     certificate,
+    metrics,
     reconcile,
     close,
     call,

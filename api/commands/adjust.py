@@ -6,7 +6,7 @@ import click
 
 from api.commands.acted import act
 from api.commands.common import format_option, store_option
-from api.commands.options import author_options, period_argument
+from api.commands.options import author_options, optional_period
 from domain.amounts import millionths
 
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,9}(?:\.[0-9]{1,6})?)")
@@ -20,16 +20,15 @@ def _amount(_context: click.Context, _argument: click.Parameter, text: str) -> i
     return -millionths(read[2]) if read[1] == "-" else millionths(read[2])
 
 
-def _period(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    return value and period_argument(context, parameter, value)
-
-
 # So that a credit, which begins with a dash, is not taken for an option.
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("account")
 @click.argument("amount", callback=_amount)
 @click.option(
-    "--period", metavar="YYYY-MM", callback=_period, help="The month to which it belongs (default: the present one)."
+    "--period",
+    metavar="YYYY-MM",
+    callback=optional_period,
+    help="The month to which it belongs (default: the present one).",
 )
 @author_options
 @format_option

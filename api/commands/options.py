@@ -21,3 +21,8 @@ def period_argument(_context: click.Context, _parameter: click.Parameter, value:
         msg = f"{value!r} is not a month: expected YYYY-MM, such as 2026-10"
         raise click.BadParameter(msg)
     return value
+
+
+def optional_period(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return a month, if one is given, or end with wrong usage."""
+    return value and period_argument(context, parameter, value)
