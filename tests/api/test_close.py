@@ -11,7 +11,7 @@ from tests.api.tringme import cdr, line, notice, signed
 DONE, FINDING, USAGE = 0, 1, 2
 BY = ("--by", "kim")
 WHY = ("--reason", "so it is")
-OCTOBER, AT = "2026-10", "2026-10-15T12:00:00.000000Z"
+OCTOBER, AT = "2024-10", "2024-10-15T12:00:00.000000Z"
 
 
 def later(minutes: int, day: str = "15", month: str = OCTOBER) -> str:
@@ -45,16 +45,16 @@ class TestClosing:
     def test_a_month_in_which_nothing_is_open_is_closed_once(self) -> None:
         assert (closed("--check").code, head(self.store)) == (DONE, 3)
         said = closed()
-        assert (said.code, said.out, said.err) == (DONE, "", "2026-10 is closed, at position 4\n")
+        assert (said.code, said.out, said.err) == (DONE, "", "2024-10 is closed, at position 4\n")
         said = closed()
         assert (said.code, head(self.store)) == (FINDING, 4)
-        assert "2026-10 is closed already: expected a month from 2026-11 on" in said.err
+        assert "2024-10 is closed already: expected a month from 2024-11 on" in said.err
 
     def test_a_call_that_misses_its_cdr_hinders_it(self) -> None:
         heard((later(20), notice(4)), (later(21), notice(5, status="COMPLETED")))
         said = closed()
         assert (said.code, head(self.store)) == (FINDING, 5)
-        assert "2026-10 is not closed: 1 open" in said.err
+        assert "2024-10 is not closed: 1 open" in said.err
         (found,) = opened()
         assert (found["kind"], found["cost"]) == ("missing-cdr", None)
 
@@ -79,9 +79,9 @@ class TestClosing:
         assert opened() == []
 
     def test_an_earlier_month_with_entries_hinders_it_until_that_is_closed(self) -> None:
-        heard(*((at.replace("2026-10", "2026-09"), pairs) for at, pairs in ((AT, cdr(7, tag="old")),)))
-        assert opened() == [{"kind": "open-month", "where": "2026-09", "tag": "", "cost": "3.5", "sip_credits": "0"}]
-        assert closed(month="2026-09").code == DONE
+        heard(*((at.replace("2024-10", "2024-09"), pairs) for at, pairs in ((AT, cdr(7, tag="old")),)))
+        assert opened() == [{"kind": "open-month", "where": "2024-09", "tag": "", "cost": "3.5", "sip_credits": "0"}]
+        assert closed(month="2024-09").code == DONE
         assert closed().code == DONE
 
     def test_what_is_open_can_be_accepted_and_is_kept_with_the_closing(self) -> None:
@@ -91,10 +91,10 @@ class TestClosing:
         assert (row["closed_by"], row["reason"], row["accepted"]) == ("kim", "sent twice, they say", "repeated-cdr 4")
 
     def test_what_is_open_later_hinders_another_month_only(self) -> None:
-        heard((later(2, month="2026-11"), cdr(4, status="COMPLETED", tag="z")))
-        heard((later(3, month="2026-11"), cdr(5, status="COMPLETED", tag="z")))
+        heard((later(2, month="2024-11"), cdr(4, status="COMPLETED", tag="z")))
+        heard((later(3, month="2024-11"), cdr(5, status="COMPLETED", tag="z")))
         assert opened() == []
-        assert closed("--check").err == "nothing hinders the closing of 2026-10\n"
+        assert closed("--check").err == "nothing hinders the closing of 2024-10\n"
 
     def test_the_money_at_risk_is_added_up(self) -> None:
         heard(
@@ -111,7 +111,7 @@ class TestClosing:
             assert (said.code, head(self.store)) == (FINDING, 3)
             assert "9998-12 is not over yet in UTC" in said.err
 
-    @pytest.mark.parametrize("words", [("2026-13", *BY), ("2026-10",), (), ("2026-10", "--by", " ")], ids=" ".join)
+    @pytest.mark.parametrize("words", [("2026-13", *BY), ("2024-10",), (), ("2024-10", "--by", " ")], ids=" ".join)
     def test_what_cannot_be_meant_is_wrong_usage(self, words: tuple[str, ...]) -> None:
         assert run("close", *words).code == USAGE
 
@@ -125,5 +125,5 @@ class TestClosing:
         run("call", "split", row["call_id"], "3", *BY, *WHY)
         assert [run("export", model, "--period", OCTOBER).out for model in ("cdrs", "billing")] == before
         assert run("rebuild", "--check").code == DONE
-        november = run("export", "entries", "--period", "2026-11", "--format", "json").json()
+        november = run("export", "entries", "--period", "2024-11", "--format", "json").json()
         assert {entry["original_period"] for entry in november} == {OCTOBER}
