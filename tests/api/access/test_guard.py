@@ -22,7 +22,7 @@ OPEN = {"/sign-in", "/static/{digest}/{name:path}", "/display"}
 # What tells nothing of calls, so that nobody needs to know who looked at it.
 UNRECORDED = {"/openapi.json", "/reference"}
 CHANGING, LOOKING = {Did.CHANGED, Did.SIGNED_OUT}, {Did.VIEWED, Did.EXPORTED}
-VALUES = {"str": "x", "path": "x/y", "int": "1", "float": "1.5", "uuid": "317c4008-664b-5b39-a554-0d2515e0247a"}
+VALUES = {"string": "x", "path": "x/y", "integer": "1", "float": "1.5", "uuid": "317c4008-664b-5b39-a554-0d2515e0247a"}
 TABLE = table.guarded()
 CASES = [
     pytest.param(guarded, method, id=f"{method} {guarded.path}")
@@ -36,7 +36,7 @@ def address(guarded: Guarded) -> str:
     """Return an address that a route answers to."""
     _, form, convertors = compile_path(guarded.path)
     kinds = {name: type(convertor).__name__.removesuffix("Convertor").lower() for name, convertor in convertors.items()}
-    return form.format(**{name: VALUES["str" if kind == "string" else kind] for name, kind in kinds.items()})
+    return form.format(**{name: VALUES[kind] for name, kind in kinds.items()})
 
 
 class Door:
