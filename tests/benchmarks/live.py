@@ -49,7 +49,7 @@ def measure(sizes: Sizes) -> Row:
 def _rate(sizes: Sizes, queries: Path, store: Path, seen: list[Seen] | None) -> float:
     with ledgers.opened(store) as ledger:
         ledgers.fill(ledger, notifications(EVENTS_BEFORE, SEED_BEFORE))
-        kept = open_store(ledger.url)
+        kept = open_store(ledger.url, durable=True)
         token = users.add(kept, "onlooker", [Role.READ], times.now())
         kept.close()
     port = serving.free_port()

@@ -38,6 +38,7 @@ async def look(port: int, token: str, seen: Seen) -> asyncio.Task[None]:
         while chunk := await reader.read(1 << 18):
             seen.bytes += len(chunk)
             seen.frames += chunk.count(b"\nevent: ")
+        writer.close()  # Not before: a writer that nobody holds closes its connection.
 
     return asyncio.create_task(read_on())
 
