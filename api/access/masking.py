@@ -68,13 +68,13 @@ PARAMETERS: Mapping[str, Callable[[str], str]] = {
     "p": hidden,
     "voicemail": hidden,
 }
-# Of whom, or of what, they say nothing; every other parameter may hold anything.
-HARMLESS = frozenset(
-    {
-        *("f", "type", "status", "tag", "sig", "r", "srcduration", "destduration"),
-        *("srccharge", "destcharge", "srcsipcharge", "destsipcharge"),
-    }
+# Of nobody they say anything; every other parameter may hold whatever somebody put there.
+HARMLESS = frozenset({"f", "tag", "sig", "r"})
+# Nor do these, as long as there is in them what belongs there.
+MEASURES = frozenset(
+    {"type", "status", "srcduration", "destduration", "srccharge", "destcharge", "srcsipcharge", "destsipcharge"}
 )
+_MEASURE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
 def masked_value(column: str, value: Value) -> Value | str:
@@ -96,6 +96,8 @@ def masked_parameters(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]
 def _masked_pair(name: str, value: str) -> tuple[str, str]:
     if name in HARMLESS:
         return name, value
+    if name in MEASURES:
+        return name, value if _MEASURE.fullmatch(value) else masked_text(value)
     mask = PARAMETERS.get(name)
     return (name, mask(value)) if mask else (masked_text(name), hidden(value))
 

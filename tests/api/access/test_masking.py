@@ -73,6 +73,21 @@ def test_an_act_is_shown_without_the_number_of_its_line_and_without_what_numbers
     assert masking.masked_act({"line": ["sales", None]}) == {"line": ["sales", None]}
 
 
+def test_where_a_number_stands_in_place_of_an_amount_it_is_masked_all_the_same() -> None:
+    pairs = [
+        ("srccharge", "call 18585550001"),
+        ("destcharge", "123456789.25"),
+        ("status", "18585550001"),
+        ("r", "1810805110"),
+    ]
+    assert [value for _, value in masking.masked_parameters(pairs)] == [
+        "call 185••••••01",
+        "123456789.25",
+        "185••••••01",
+        "1810805110",
+    ]
+
+
 def test_raw_bytes_are_shown_as_their_parameters_are() -> None:
     raw = b"f=tm&src=%2B18585550001&p=4711&x=1858555%300001&18585550001=&tag=caf%E9&src=1%FF8585550001"
     shown = masking.masked_raw(raw).decode()
@@ -83,7 +98,7 @@ def test_raw_bytes_are_shown_as_their_parameters_are() -> None:
 def test_raw_bytes_of_any_kind_are_masked_without_a_complaint(raw: bytes) -> None:
     masked = notification.parse(masking.masked_raw(raw))
     for name, value in masked:
-        assert name in masking.HARMLESS or set(value) <= {"•"} or name in masking.PARAMETERS
+        assert name in masking.HARMLESS | masking.MEASURES or set(value) <= {"•"} or name in masking.PARAMETERS
 
 
 @pytest.mark.parametrize(
