@@ -137,6 +137,7 @@ class Jobs:
         code = process.wait()
         with self._lock:
             self._processes.pop(job.id, None)
+            _close(process)
         if code:
             _log.error("the job %s, started by %s, ended with exit code %d", job.kind, job.by, code)
 
@@ -144,12 +145,17 @@ class Jobs:
         """End the jobs that this service started: what they were building is thrown away."""
         with self._lock:
             running = list(self._processes.values())
-        for process in running:
-            if process.stdin:
-                with suppress(OSError):
-                    process.stdin.close()
+            for process in running:
+                _close(process)
         for process in running:
             try:
                 process.wait(END_SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    """Close the pipe that ties a process to the service."""
+    if process.stdin:
+        with suppress(OSError):
+            process.stdin.close()

@@ -18,6 +18,7 @@ HOSTILE = "<script>alert(1)</script>\"'&\u202e\u2067"
 AS_TEXT = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;\u202e\u2067"
 MINUTE, DAY = 60_000_000, 86_400_000_000
 NUMBER = "18585550001"
+ANOTHER_KEY = "another-private-key"
 EMAIL = "ann@example.com"
 
 
@@ -58,7 +59,9 @@ def fill(url: str) -> None:
         ledger.record([ledger.inspect(signed(notice.pairs), notice.at) for notice in notices()])
         broken = cdr(0, srccharge="much", tag=HOSTILE, src=HOSTILE, r=HOSTILE)
         ledger.record([ledger.inspect(signed(broken.pairs), START)])
-        ledger.record([ledger.inspect(signed(broken.pairs, key="another"), START)])
+        ledger.record([ledger.inspect(signed(broken.pairs, key=ANOTHER_KEY), START)])
+        late = cdr(20 * DAY, tag="late")
+        ledger.record([ledger.inspect(signed(late.pairs, key=ANOTHER_KEY), late.at)])
         with ledger.acting("ann", f"because {HOSTILE}") as acting:
             acting.adjust("sales", -1_500_001, "2026-10")
         catch_up_with(ledger)
