@@ -20,7 +20,7 @@ from tests.api import asgi
 # What anybody may see: how to get in, and what a page of refusal is drawn with.
 OPEN = {"/sign-in", "/static/{digest}/{name:path}", "/display"}
 # What tells nothing of calls, so that nobody needs to know who looked at it.
-UNRECORDED = {"/openapi.json", "/reference"}
+UNRECORDED = {"/fragments/operations", "/openapi.json", "/reference"}
 CHANGING, LOOKING = {Did.CHANGED, Did.SIGNED_OUT}, {Did.VIEWED, Did.EXPORTED}
 VALUES = {"string": "x", "path": "x/y", "integer": "1", "float": "1.5", "uuid": "317c4008-664b-5b39-a554-0d2515e0247a"}
 TABLE = table.guarded()

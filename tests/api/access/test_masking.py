@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api import job_process
 from api.access import masking
 from domain import notification
+from projections.comparison import Difference
+from projections.tables import Kind
 
 
 @pytest.mark.parametrize(
@@ -114,3 +117,10 @@ def test_raw_bytes_of_any_kind_are_masked_without_a_complaint(raw: bytes) -> Non
 )
 def test_in_a_reason_what_looks_like_a_number_or_an_address_is_masked(text: str, shown: str) -> None:
     assert masking.masked_text(text) == shown
+
+
+def test_in_the_differences_that_a_job_found_numbers_are_masked() -> None:
+    difference = Difference("calls", "7", "src", "18585550001", None, Kind.TEXT)
+    assert job_process._said(difference) == "calls 7 src: had 185••••••01, the log says None"
+    price = Difference("cdrs", "7", "price", 1_500_000, 2_000_000, Kind.AMOUNT)
+    assert job_process._said(price) == "cdrs 7 price: had 1.5, the log says 2"
