@@ -1,6 +1,6 @@
 """The page of an account: how it went month by month, what it comes to now, its largest calls, and what was posted to it."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import select
 from starlette.requests import Request
@@ -11,30 +11,23 @@ from api.pages import billing, spans
 from api.pages.asking import nothing_there, page
 from api.pages.rendering import render
 from api.shelf import Room
+from projections import metrics as counting
 from projections import overview
-from projections.overview import MONTH, NOTHING, Totals
+from projections.metrics import Metrics
+from projections.overview import MONTH, NOTHING
 from projections.tables import CDRS, POSTINGS
 
 LARGEST = 10
 POSTINGS_SHOWN = 20
-PERMILLE = 1000
-
-
-class Metrics(NamedTuple):
-    """What telephony asks of a stretch of calls; whole numbers, rounded down, and None where nothing was called.
-
-    ``answered`` is the answer-seizure ratio in permille, ``average`` the average length of answered calls in seconds,
-    ``margin`` the margin in permille of the price.
-    """
-
-    answered: int | None
-    average: int | None
-    margin: int | None
+MONTHS_MAX = 12
 
 
 def routes() -> list[Guarded]:
     """Return the page of an account, whose name may have anything in it."""
-    return [Guarded("/accounts/{account:path}", page(shown), Role.READ, name="account")]
+    return [
+        Guarded("/fragments/metrics/{account:path}", page(metrics), Role.READ, name="account_metrics"),
+        Guarded("/accounts/{account:path}", page(shown), Role.READ, name="account"),
+    ]
 
 
 def shown(request: Request) -> Response:
@@ -50,29 +43,38 @@ def shown(request: Request) -> Response:
         earlier = overview.by_account(room.connection, str(before.first), str(before.last), account)
         year = spans.year_to(span)
         trend = overview.by_step(room.connection, MONTH, str(year.first), str(year.last), account)
-        context: dict[str, Any] = {"largest": _largest(room, account, span), "postings": _postings(room, account)}
+        months = [step for step, _ in span._replace(by=MONTH).steps()] if span.is_of_months else []
+        whole = bool(query.get("whole"))
+        context: dict[str, Any] = {"months": months, "whole": whole}
+        if whole:
+            context["measured"] = measured(room, account, months)
+        context |= {"largest": _largest(room, account, span), "postings": _postings(room, account)}
     measure = billing.measured(query)
-    name = billing.Account(account, now.get(account, NOTHING), earlier.get(account))
+    about = billing.Account(account, now.get(account, NOTHING), earlier.get(account))
     return render(
         request,
         "account.html",
-        account=name,
+        account=about,
         span=span,
-        metrics=metrics(name.now),
-        chart=billing.drawn(year, trend, measure, [name._replace(now=billing.together(trend.values()))], account),
+        chart=billing.drawn(year, trend, measure, [about._replace(now=billing.together(trend.values()))], account),
         measures=billing.MEASURES,
         only=billing.of_account(account),
         **context,
     )
 
 
-def metrics(totals: Totals) -> Metrics:
-    """Return the metrics of some calls; charges without calls, such as adjustments, have none."""
-    return Metrics(
-        totals.answered * PERMILLE // totals.calls if totals.calls > 0 else None,
-        totals.dest_seconds // totals.answered if totals.answered > 0 else None,
-        totals.margin * PERMILLE // totals.price if totals.price > 0 else None,
-    )
+def metrics(request: Request) -> Response:
+    """Return how an account's calls went in some months: a part of its page, since it is counted from the calls."""
+    months = request.query_params.get("months", "").split(",")[:MONTHS_MAX]
+    with request.app.state.shelf.reading() as room:
+        found = measured(room, request.path_params["account"], months)
+    return render(request, "metrics.html", measured=found)
+
+
+def measured(room: Room, account: str, months: list[str]) -> list[Metrics]:
+    """Return an account's metrics by month."""
+    found = [counting.of_accounts(room.connection, account=account, period=month) for month in months]
+    return [each for month in found for each in month]
 
 
 def _largest(room: Room, account: str, span: spans.Span) -> list[Any]:

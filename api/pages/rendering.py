@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from api.pages import assets, display
 from api.pages.choosing import chosen, is_chosen
 from api.pages.footing import footing
-from api.pages.showing import FILTERS, account_path
+from api.pages.showing import FILTERS, account_path, statement_path
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,7 +33,9 @@ def environment() -> Environment:
     )
     made.filters.update(FILTERS)
     made.globals["static"] = assets.address
-    made.globals.update(url=address, chosen=chosen, is_chosen=is_chosen, account_path=account_path)
+    made.globals.update(
+        url=address, chosen=chosen, is_chosen=is_chosen, account_path=account_path, statement_path=statement_path
+    )
     return made
 
 

@@ -78,14 +78,6 @@ def minutes(seconds: int | None) -> Markup:
     )
 
 
-def permille(share: int | None) -> Markup:
-    """Show a share in permille as percent, to a tenth."""
-    if share is None:
-        return NOTHING
-    sign, tenths = (MINUS if share < 0 else ""), abs(share)
-    return Markup('<data class="share" value="{}">{}{}.{}%</data>').format(share, sign, tenths // 10, tenths % 10)
-
-
 def tenths(rate: int | None) -> Markup:
     """Show tenths of something per second."""
     return NOTHING if rate is None else Markup("{}.{}").format(rate // 10, rate % 10)
@@ -120,6 +112,11 @@ def account_path(account: str) -> str:
     return f"/accounts/{quote(account, safe='')}"
 
 
+def statement_path(account: str, period: str) -> str:
+    """Return the address of an account's statement for a month."""
+    return f"/statements/{quote(account, safe='')}/{period}"
+
+
 def flags(joined: str) -> Markup:
     """Show flags, joined with ``;``, as labels."""
     labels = [Markup('<span class="flag">{}</span>').format(flag) for flag in joined.split(";") if flag]
@@ -140,7 +137,6 @@ FILTERS: Mapping[str, Any] = {
     "time": time,
     "duration": duration,
     "minutes": minutes,
-    "permille": permille,
     "tenths": tenths,
     "count": count,
     "number": number,

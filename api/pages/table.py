@@ -1,7 +1,19 @@
 """All routes of the pages that stand here."""
 
 from api.access.guard import Guarded
-from api.pages import account, assets, billing, display, events, exceptions, lists, operations, quarantine, searching
+from api.pages import (
+    account,
+    assets,
+    billing,
+    display,
+    events,
+    exceptions,
+    lists,
+    operations,
+    quarantine,
+    searching,
+    statements,
+)
 
 
 def routes() -> list[Guarded]:
@@ -9,12 +21,13 @@ def routes() -> list[Guarded]:
     return [
         Guarded("/static/{digest}/{name:path}", assets.serve, None),
         Guarded("/display", display.choose, None),
+        *account.routes(),
         *lists.routes(),
         *billing.routes(),
-        *account.routes(),
         *exceptions.routes(),
         *quarantine.routes(),
         *operations.routes(),
         *searching.routes(),
+        *statements.routes(),
         *events.routes(),
     ]

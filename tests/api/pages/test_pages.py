@@ -33,6 +33,10 @@ PAGES = [
     "/billing?from=2026-10-03&to=2026-10-09&measure=calls",
     "/accounts/sales",
     "/accounts/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22'%26%E2%80%AE%E2%81%A7",
+    "/accounts/sales?whole=1",
+    "/fragments/metrics/sales?months=2026-10",
+    "/statements/sales/2026-10",
+    "/tariffs",
     "/exceptions",
     "/exceptions?flag=repeated-cdr",
     "/quarantine",
@@ -157,6 +161,17 @@ def test_what_was_posted_beside_the_cdrs_is_in_the_sum_of_an_accounts_month(shop
     assert sums(page) - sums(page, "cdrs-price") == Decimal("-1.500001")
 
 
+def test_a_statement_comes_to_what_billing_says_and_so_do_its_files(shop: Shop) -> None:
+    client = signed_in(shop, "export")
+    billed = exported(shop[1], "billing", "price", "--account", "sales", "--period", "2026-10")
+    assert re.search(
+        rf'data-sum="price"><data class="amount" value="{billed}"', client.get("/statements/sales/2026-10").text
+    )
+    assert Decimal(client.get("/statements/sales/2026-10/json").json()["due"]) == billed
+    assert str(billed) in client.get("/statements/sales/2026-10/csv").text
+    assert client.get("/statements/sales/2026-10/pfd").status_code == 404
+
+
 def test_pages_of_rows_go_on_behind_each_other_and_show_every_row_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +211,8 @@ def test_filters_that_make_no_sense_are_named_and_nothing_is_shown(shop: Shop) -
         ("/billing?from=9999-12-31", 400),
         ("/fragments/cdrs/nothing", 400),
         ("/billing?measure=luck", 400),
+        ("/statements/nobody/2026-10", 404),
+        ("/statements/sales/october", 400),
     ],
 )
 def test_what_cannot_be_shown_is_said_on_a_page(shop: Shop, path: str, status: int) -> None:
