@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 SIZES: dict[str, ViewportSize] = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 THEMES = ("light", "dark")
@@ -33,9 +33,12 @@ def context(browser: Browser, size: str = "desk", theme: str = "light", *, scrip
     return made
 
 
-def grave_troubles(page: Page) -> list[Trouble]:
-    """Return what axe-core finds serious or critical on a page, as it is now."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+def grave_troubles(page: Page, *, colours_only: bool = False) -> list[Trouble]:
+    """Return what axe-core finds serious or critical on a page, as it is now; or of that only what is about colours."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if colours_only:
+        options["runOnly"] = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
     return [
         Trouble(each["id"], each["impact"], [str(node["target"]) for node in each["nodes"]][:5])
         for each in found
@@ -45,7 +48,7 @@ def grave_troubles(page: Page) -> list[Trouble]:
 
 def wait_for_fragments(page: Page) -> None:
     """Wait until the parts of a page that are fetched on their own are there."""
-    page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
 
 
 def overflow(page: Page) -> int:

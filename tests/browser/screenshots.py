@@ -9,8 +9,8 @@ from tests.browser import chromium, looking
 from tests.browser.site import Site, running
 
 PATHS = (
-    *("/", "/?state=stale", "/calls", "/cdrs", "/billing", "/exceptions", "/quarantine", "/operations", "/access-log"),
-    "CALL",
+    *("/", "/?state=stale", "CALL", "/calls", "/cdrs", "/billing?period=2026-10", "/accounts/dept-2?period=2026-10"),
+    *("/exceptions", "/quarantine", "/quarantine/1", "/operations", "/search?q=dept", "/access-log"),
 )
 
 

@@ -14,7 +14,7 @@ from domain.ledger import Ledger
 from projections.catch_up import catch_up
 from projections.store import open_current
 from tests.api.command import run
-from tests.api.tringme import KEY, SAMPLES, line, notice, signed
+from tests.api.tringme import KEY, OTHER_KEY, SAMPLES, cdr, line, notice, signed
 from tests.benchmarks import program, serving
 
 USERS = {
@@ -25,6 +25,7 @@ USERS = {
     "boss": ("export", "operate", "pii"),
 }
 HOSTILE = "<script>alert('tag')</script>\"'&\u202eabc"
+ROTATED = (("rotated-1", "18585559981"), ("rotated-2", "18585559982"))
 STALE, UNPAID = "18585559991", "18585559992"
 LIVELY = "9e935455-6a0f-5a69-9cb1-ebfaee77db25"
 SECONDS_MAX = 20
@@ -85,7 +86,8 @@ def running(directory: Path, *samples: str) -> Iterator[Site]:
     """Fill a new ledger with sample logs, add the users, and serve it until the block ends."""
     store = f"sqlite:///{directory}/ledger.db"
     known = {"TRINGLEDGER_STORE": store, "TRINGME_PRIVATE_KEY": KEY}
-    for file in [*(SAMPLES / f"{sample}.ndjson" for sample in samples), _late(directory / "late.ndjson")]:
+    files = [_late(directory / "late.ndjson"), _rotated(directory / "rotated.ndjson")]
+    for file in [*(SAMPLES / f"{sample}.ndjson" for sample in samples), *files]:
         assert run("import", str(file), **known).code in (0, 1)  # Some of what the samples hold is refused.
     with Ledger(store, create=True, clock=times.now) as ledger:
         models = open_current(ledger)
@@ -93,6 +95,7 @@ def running(directory: Path, *samples: str) -> Iterator[Site]:
         models.close()
     tokens = {name: _added(name, roles, known) for name, roles in USERS.items()}
     port = serving.free_port()
+    known["TRINGME_PRIVATE_KEY"] = f"{KEY},{OTHER_KEY}"
     with serving.running(program.serve_command(port, store), port, known, directory / "serve.log"):
         yield Site(f"http://127.0.0.1:{port}", port, store, tokens)
 
@@ -105,6 +108,13 @@ def _late(file: Path) -> Path:
         notice(3, tag="late", src=UNPAID, status="COMPLETED"),
     ]
     file.write_text("".join(line(signed(each), "2026-10-02T09:00:00Z") for each in notices))
+    return file
+
+
+def _rotated(file: Path) -> Path:
+    """Write notices signed with a key that is active only once the service runs: they wait in quarantine until then."""
+    notices = [cdr(tag=tag, src=src) for tag, src in ROTATED]
+    file.write_text("".join(line(signed(each, OTHER_KEY), "2026-10-03T09:00:00Z") for each in notices))
     return file
 
 
