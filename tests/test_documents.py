@@ -24,7 +24,7 @@ import pytest
 from api import cli
 from api.problems import TITLES
 from api.settings import SETTINGS
-from domain import call, events
+from domain import call, events, tariff, tariff_keys
 from domain.log import address
 from tests.ports import free_port
 from tests.postgres import Postgres
@@ -160,6 +160,14 @@ def test_the_tour_prints_what_the_readme_shows_and_the_notebook_code_runs_after_
             (tmp_path / "code.py").write_text(code)
             printed = user.run("python -W error code.py || echo FAILED")
             assert "FAILED" not in printed, printed
+
+
+def test_the_tariffs_that_the_readme_shows_can_be_used_and_have_every_key() -> None:
+    shown = blocks(README, "toml")
+    read = [tariff.read(text, number, timezone="UTC") for number, text in enumerate(shown, 1)]
+    assert read
+    keys = [*tariff_keys.file_checks("UTC"), *tariff_keys.rule_checks("UTC")]
+    assert [key for key in keys if not re.search(rf"^\[*{key}\b", shown[0], re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

@@ -76,7 +76,12 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
 @format_option
 @store_option
 def list_(output: str, store: str | None) -> None:
-    """List the published versions."""
+    """List the published versions.
+
+    \b
+    Examples:
+      tringledger tariff list
+    """
     with reading(store) as (ledger, _):
         versions = [_version(position, act, ledger) for position, act in _published(ledger)]
     if output == "json":
@@ -91,7 +96,12 @@ def list_(output: str, store: str | None) -> None:
 @format_option
 @store_option
 def show(version: int, output: str, store: str | None) -> None:
-    """Print the text of a published version, as it stood in its file."""
+    """Print the text of a published version, as it stood in its file.
+
+    \b
+    Examples:
+      tringledger tariff show 3 > prices.toml
+    """
     with reading(store) as (ledger, _):
         found = [each for each in _published(ledger) if each[1].version == version]
         if not found:
