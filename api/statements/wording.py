@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from domain import times
 from domain.amounts import plain
-from projections.entry import DIFFERENCE
-from projections.statement import CALLS, Heading, Line, Statement, Sums
+from projections.entry import ADJUSTMENT, DIFFERENCE
+from projections.statement import CALLS, ROUNDING, Heading, Line, Statement, Sums
 
 HEADINGS = (
     "Day",
@@ -19,6 +19,7 @@ HEADINGS = (
     "Price",
 )
 TEXT_COLUMNS = 2
+_KINDS = {DIFFERENCE: "Change", ADJUSTMENT: "Adjustment", ROUNDING: "Rounding of each call"}
 UNITS = "Cost and price are in US cents, SIP credits in credits."
 NOT_CLOSED = "not closed"
 
@@ -44,7 +45,7 @@ def sheet(statement: Statement) -> Sheet:
         heading.account or "(no account)",
         _state(heading),
         heading.closed is None,
-        [[line.day, label(line), *cells(line.sums)] for line in statement.lines],
+        [[line.day, label(line), *_cells(line)] for line in statement.lines],
         ["", "Total", *cells(statement.total)],
         [*_roundings(statement), ("Amount due, in US cents", plain(statement.due))],
         [UNITS, *_tariffs(statement)],
@@ -53,18 +54,22 @@ def sheet(statement: Statement) -> Sheet:
 
 def label(line: Line) -> str:
     """Return what a line is about."""
-    if line.kind == DIFFERENCE:
-        return f"change to {line.original_period}: {line.text}"
+    about = f", for {line.original_period}" if line.original_period else ""
     if line.kind == CALLS:
-        told = line.text or "(in progress)"
-        return f"{told}, of {line.original_period}, received late" if line.original_period else told
-    return f"{line.text}, for {line.original_period}" if line.original_period else line.text
+        return f"{line.text or '(in progress)'}{f'{about}, received late' if about else ''}"
+    return f"{_KINDS[line.kind]}{about}{f': {line.text}' if line.kind != ROUNDING else ''}"
 
 
 def cells(sums: Sums) -> list[str]:
     """Return the numbers of a line, in the order of the headings."""
     numbers = (sums.calls, sums.src_seconds, sums.dest_seconds, sums.billed_seconds)
     return [*map(str, numbers), plain(sums.cost), plain(sums.sip_credits), plain(sums.price)]
+
+
+def _cells(line: Line) -> list[str]:
+    """Return a line's numbers; those that are no calls' are mostly of money alone, and nothing shows as nothing."""
+    *numbers, price = cells(line.sums)
+    return [*numbers, price] if line.kind == CALLS else [*("" if each == "0" else each for each in numbers), price]
 
 
 def _state(heading: Heading) -> str:

@@ -123,7 +123,7 @@ def test_html_is_one_file_that_can_be_printed_and_shows_the_same_numbers() -> No
     shown = Cells(page)
     rows = [row[:2] + [cell for cell in row[2:] if cell] for row in shown.rows]
     assert rows[1] == ["2026-10-01", "ANSWERED", "2", "80", "66", "126", "1.5", "2", "1.47"]
-    assert rows[-3] == ["", "rounding of each call", "0", "0", "0", "0", "0", "0", "0.03"]
+    assert rows[-3] == ["", "Rounding of each call", "0.03"]
     assert rows[-2] == ["", "Total", "4", "83", "666", "726", "4.5", "2", "7.25"]
     assert rows[-1] == ["", "Amount due, in US cents", "7.25"]
     assert "Draft, not closed: as of position 7" in shown.words
@@ -162,7 +162,8 @@ def test_a_closed_month_says_so_and_is_the_same_for_ever(lived: str, tmp_path: P
         ["total", "", "", "", "1.100001"],
         ["due", "", "", "", "1.100001"],
     ]
-    assert "ANSWERED, of 2026-10, received late" in statement(period="2026-11").out
+    assert "ANSWERED, for 2026-10, received late" in statement(period="2026-11").out
+    assert "Adjustment, for 2026-10: more" in statement(period="2026-11").out
 
 
 def written(folder: Path, form: str) -> bytes:
