@@ -66,7 +66,10 @@ class Closed(NamedTuple):
 
 
 class Heading(NamedTuple):
-    """Whose statement it is, of which month; where that is not ``closed``, a draft, as of the log's ``position``."""
+    """Whose statement it is, of which month; where that is not ``closed``, a draft.
+
+    ``position`` is that of the log as of which it is: once it is closed, for ever that of the closing.
+    """
 
     account: str
     period: str

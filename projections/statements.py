@@ -15,7 +15,7 @@ def statement(connection: Connection, account: str, period: str, position: int) 
 
     Raises NoStatement where the account has no entry in any month.
     """
-    heading = Heading(account, period, position, closing(connection, period))
+    heading = Heading(account, period, *(_closing(connection, period) or (position, None)))
     found = of_entries(heading, _entries(connection, account, period), _published(connection))
     if not found.lines and not _is_known(connection, account):
         msg = (
@@ -25,11 +25,11 @@ def statement(connection: Connection, account: str, period: str, position: int) 
     return found
 
 
-def closing(connection: Connection, period: str) -> Closed | None:
-    """Return when and by whom a month was closed, with itself or with a later one; None while it is open."""
-    wanted = select(CLOSINGS.c.closed_at, CLOSINGS.c.closed_by).where(CLOSINGS.c.period >= period)
+def _closing(connection: Connection, period: str) -> tuple[int, Closed] | None:
+    """Return at which position, when and by whom a month was closed, with itself or a later one; None while it is open."""
+    wanted = select(CLOSINGS.c.position, CLOSINGS.c.closed_at, CLOSINGS.c.closed_by).where(CLOSINGS.c.period >= period)
     row = connection.execute(wanted.order_by(CLOSINGS.c.position).limit(1)).first()
-    return Closed(*row) if row else None
+    return (row.position, Closed(row.closed_at, row.closed_by)) if row else None
 
 
 def _entries(connection: Connection, account: str, period: str) -> Iterator[Entry]:

@@ -46,7 +46,7 @@ def _state(statement: Statement) -> tuple[str, str, str]:
 
 
 def as_json(statement: Statement) -> bytes:
-    """Return a JSON object; ``closed_at`` is null, and ``position`` that of the log, where the month is not closed."""
+    """Return a JSON object; ``closed_at`` is null where the month is not closed."""
     account, period, state = _state(statement)
     heading = statement.heading
     document = {
@@ -55,7 +55,7 @@ def as_json(statement: Statement) -> bytes:
         "state": state,
         "closed_at": times.iso(heading.closed.at) if heading.closed else None,
         "closed_by": heading.closed.by if heading.closed else None,
-        "position": None if heading.closed else heading.position,
+        "position": heading.position,
         "lines": [_line(line) for line in statement.lines],
         "total": _numbers(statement.total),
         "roundings": [{"rounding": level, "price": plain(added)} for level, added in statement.roundings.items()],

@@ -11,17 +11,19 @@ from beancount.core import data
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Connection
 
+from api import rerating
 from domain.ledger import Ledger
 from projections import journal_export
 from projections.account_names import component
 from projections.catch_up import catch_up
 from projections.entry import Entry
+from projections.rerating import Posted, Rerating, calls_of
 from projections.selection import Selection
 from projections.statement import Statement, Sums
 from projections.statements import statement
 from projections.store import open_current
 from projections.tables import BILLING, CLOSINGS, ENTRIES
-from tests.given import opened
+from tests.given import SECOND, START, cdr, opened, record
 from tests.lives import Did, Step, live, lives
 from tests.operators import World, ledger_in
 
@@ -118,3 +120,48 @@ def adjust(ledger: Ledger, *months: tuple[str, str]) -> None:
     with ledger.acting("kim", "goodwill") as acting:
         for account, period in months:
             acting.adjust(account, 1, period)
+
+
+def test_a_statement_and_a_rerating_are_the_same_on_both_stores(whole_store_url: str) -> None:
+    now = START
+    with opened(whole_store_url, clock=lambda: now) as ledger, closing(open_current(ledger)) as store:
+        publish(ledger, CENTS_A_MINUTE.format(6))
+        record(ledger, *(cdr(at, "COMPLETED", destduration="61", srccharge="1.5", src=str(at)) for at in range(3)))
+        publish(ledger, CENTS_A_MINUTE.format(7))
+        with ledger.acting("kim", "all there") as acting:
+            acting.close("2026-10")
+        now += 30 * 86_400 * SECOND
+        catch_up(ledger, store)
+        with store.reading() as connection:
+            calls = calls_of(connection, "acme", "2026-10")
+            before = statement(connection, "acme", "2026-10", ledger.head())
+        dry = list(rerating.foretell(Rerating(ledger, 2), calls, lambda _: None))
+        assert list(rerating.rerate(ledger, Rerating(ledger, 2), calls, 2, "kim", "agreed", lambda _: None)) == dry
+        assert [each.posted for each in dry] == [[Posted("acme", "2026-11", 0, 1_100_000)]] * 3
+        catch_up(ledger, store)
+        with store.reading() as connection:
+            assert statement(connection, "acme", "2026-10", ledger.head()) == before
+            after = statement(connection, "acme", "2026-11", ledger.head())
+        assert [(line.kind, line.day, line.sums.calls, line.sums.price) for line in before.lines] == [
+            ("calls", "2026-10-01", 3, 3 * 6_600_000)
+        ]
+        assert [tuple(line) for line in after.lines] == [
+            ("difference", "", "2026-10", "agreed", Sums(price=3 * 1_100_000)),
+        ]
+        assert (before.total.price, before.due) == (19_800_000, 20_000_000)
+        assert (after.roundings, after.due, after.heading.closed) == ({"half-up:0": -300_000}, 3_000_000, None)
+
+
+CENTS_A_MINUTE = """
+[[rules]]
+tag = "*"
+account = "acme"
+per_minute = {}
+increment = "60/6"
+rounding = {{ mode = "half-up", places = 0, level = "statement" }}
+"""
+
+
+def publish(ledger: Ledger, text: str) -> None:
+    with ledger.acting("kim", "prices") as acting:
+        acting.publish(text)
