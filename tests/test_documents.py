@@ -24,13 +24,14 @@ import pytest
 from api import cli
 from api.problems import TITLES
 from api.settings import SETTINGS
-from domain import call, events, tariff, tariff_keys
+from domain import acts, call, events, tariff, tariff_keys
 from domain.log import address
 from tests.ports import free_port
 from tests.postgres import Postgres
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+BILLING = (ROOT / "docs/billing.md").read_text()
 POSTGRESQL = (ROOT / "docs" / "postgresql.md").read_text()
 BIN = Path(sys.executable).parent
 SERVER = "postgresql://ledger:PASSWORD@db.example.com"
@@ -153,6 +154,11 @@ def test_the_page_on_postgresql_shows_what_its_commands_print(tmp_path: Path, po
         follow(user, at_hand)
 
 
+def test_the_page_on_bills_shows_what_its_commands_print(tmp_path: Path) -> None:
+    with shell(tmp_path) as user:
+        follow(user, BILLING)
+
+
 def test_the_tour_prints_what_the_readme_shows_and_the_notebook_code_runs_after_it(tmp_path: Path) -> None:
     with shell(tmp_path) as user:
         follow(user, README)
@@ -162,8 +168,8 @@ def test_the_tour_prints_what_the_readme_shows_and_the_notebook_code_runs_after_
             assert "FAILED" not in printed, printed
 
 
-def test_the_tariffs_that_the_readme_shows_can_be_used_and_have_every_key() -> None:
-    shown = blocks(README, "toml")
+def test_the_tariffs_that_the_page_on_bills_shows_can_be_used_and_have_every_key() -> None:
+    shown = blocks(BILLING, "toml")
     read = [tariff.read(text, number, timezone="UTC") for number, text in enumerate(shown, 1)]
     assert read
     keys = [*tariff_keys.file_checks("UTC"), *tariff_keys.rule_checks("UTC")]
@@ -177,7 +183,7 @@ def test_the_readme_lists_every_setting_with_its_default_and_meaning(setting: ob
 
 
 def test_the_readme_names_every_event_topic() -> None:
-    topics = [kind.TOPIC for kind in (*events.EVENTS.values(), events.UnrecognisedRecorded)]
+    topics = [*(kind.TOPIC for kind in (*events.EVENTS.values(), events.UnrecognisedRecorded)), *acts.ACTS]
     assert [topic for topic in topics if f"`{topic}`" not in README] == []
 
 
