@@ -53,7 +53,6 @@ def masked_text(text: str) -> str:
 
 MASKS: Mapping[str, Callable[[str], str]] = {
     "src": masked_number,
-    "number": masked_number,
     "email": masked_email,
     "digits": hidden,
     "voicemail": hidden,
