@@ -8,7 +8,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.pages import outcome
 from api.pages.display import back
+from api.pages.outcome import Outcome
 from domain.acting import Acting
 from domain.errors import LedgerError
 
@@ -42,6 +44,6 @@ def go_back(request: Request, to: str, done: str = "", failed: str = "") -> Resp
     """Lead back to a page of ours, which says what was done, or why not."""
     address = back(str(request.state.form.get("back") or to))
     parts = urlsplit(address)
-    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in ("done", "failed")]
-    query += [(name, value) for name, value in (("done", done), ("failed", failed)) if value]
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in outcome.NAMES]
+    query += outcome.query(request, Outcome(done, failed))
     return RedirectResponse(f"{parts.path}?{urlencode(query)}" if query else parts.path, 303)

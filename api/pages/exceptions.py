@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.access.guard import Guarded, Role
 from api.pages.asking import asked, page, terms
 from api.pages.doing import act, go_back
+from api.pages.outcome import told
 from api.pages.rendering import render
 from domain.acting import Acting
 from domain.errors import LedgerError
@@ -38,7 +39,7 @@ def exceptions(request: Request) -> Response:
     """Show the flags, and the exceptions that the filters select."""
     read, query = asked(request, "exceptions"), request.query_params
     context: dict[str, Any] = {"filters": read.filters, "problem": read.problem, "meanings": MEANINGS, "path": PATH}
-    context |= {"done": query.get("done", ""), "failed": query.get("failed", "")}
+    context |= {"outcome": told(request)}
     if read.selection is None:
         return render(request, "exceptions.html", status=400, rows=None, **context)
     timezone = request.app.state.ledger.timezone

@@ -16,6 +16,7 @@ from api.access.guard import Guarded, Role
 from api.jobs import JobRefused, Jobs
 from api.pages.asking import page
 from api.pages.doing import go_back
+from api.pages.outcome import told
 from api.pages.rendering import render
 from domain import times
 from domain.errors import LedgerError
@@ -72,8 +73,7 @@ def operations(request: Request, pace: Pace) -> Response:
         request,
         "operations.html",
         kinds=jobs.KINDS,
-        done=request.query_params.get("done", ""),
-        failed=request.query_params.get("failed", ""),
+        outcome=told(request),
         **now(request, pace),
     )
 

@@ -15,6 +15,7 @@ from api.access.guard import Guarded, Role
 from api.access.masking import masked_parameters, masked_raw, masked_text
 from api.pages.asking import nothing_there, page
 from api.pages.doing import act, go_back, wait_for
+from api.pages.outcome import told
 from api.pages.rendering import render
 from domain import amounts, notification
 from domain.acting import Acting
@@ -68,8 +69,7 @@ def listed(request: Request) -> Response:
         settled=settled,
         is_first=not after,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
-        done=query.get("done", ""),
-        failed=query.get("failed", ""),
+        outcome=told(request),
     )
 
 
@@ -127,8 +127,7 @@ def one(request: Request) -> Response:
         entry=_shown(request, entry),
         raw=raw.decode(errors="backslashreplace"),
         parameters=[(_text(name), _text(value)) for name, value in parameters],
-        done=request.query_params.get("done", ""),
-        failed=request.query_params.get("failed", ""),
+        outcome=told(request),
     )
 
 

@@ -31,13 +31,14 @@ PARTS = {
     "call_id": ["CALL"],
     "digest": [],
     "entry": ["1", "2"],
+    "form": ["csv", "json"],
     "format": ["csv", "json", "ndjson", "parquet"],
     "id": ["CALL"],
     "model": ["calls", "cdrs", "voicemails", "channels"],
     "name": [],
     "part": ["sums", "facets"],
     "period": ["2026-10"],
-    "position": [str(position) for position in range(1, 10)],
+    "position": [str(position) for position in range(1, 14)],
 }
 QUERIES = ("", f"number={NUMBER}", "q=" + HOSTILE.replace("&", "%26"), "settled=1&whole=1&at=3")
 
@@ -79,6 +80,8 @@ def client(service: Service) -> Iterator[TestClient]:
         )
         with service.ledger.acting("ann", f"{NUMBER} {HOSTILE}") as acting:
             acting.resolve("repeated-cdr", 6)
+            acting.adjust(HOSTILE, 1_000_000, "2026-10")
+            acting.publish('[[rules]]\ntag = "*"\nmarkup_percent = 20')
         asgi.eventually(lambda: running.get("/health").json()["read_models"]["lag"] == 0)
         yield running
 
