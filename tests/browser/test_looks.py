@@ -9,7 +9,7 @@ from tests.browser.site import LIVELY, Site
 PATHS = (
     *("/", "/?state=stale", f"/calls/{LIVELY}", "/calls", "/cdrs", "/voicemails", "/channels", "/events/1"),
     *("/billing?period=2026-10", "/accounts/dept-2?period=2026-10", "/exceptions", "/quarantine", "/quarantine/1"),
-    *("/operations", "/search?q=dept", "/access-log"),
+    *("/operations", "/search?q=dept", "/access-log", "/statements/dept-2/2026-10", "/tariffs"),
 )
 
 
