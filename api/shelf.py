@@ -17,6 +17,7 @@ class Room(NamedTuple):
     connection: Connection
     position: int
     ledger: Ledger
+    store: ReadStore
 
 
 class _Held:
@@ -43,7 +44,7 @@ class Shelf:
         held = self._taken()
         try:
             with held.store.reading() as connection:
-                yield Room(connection, held.store.position(connection, self.ledger.head), self.ledger)
+                yield Room(connection, held.store.position(connection, self.ledger.head), self.ledger, held.store)
         finally:
             self._give_back(held)
 

@@ -70,8 +70,16 @@ class Status(msgspec.Struct):
     rebuilt: Certificate | None
 
 
-def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, forward_url: str | None = None) -> Status:
-    """Look at a ledger; the lag is what was found before catching up."""
+def of_ledger(
+    ledger: Ledger,
+    store: ReadStore,
+    now: int,
+    *,
+    caught_up: bool,
+    counted: bool = True,
+    forward_url: str | None = None,
+) -> Status:
+    """Look at a ledger; the lag is what was found before catching up. Rows are ``counted``, or not: that takes long."""
     head = ledger.head()
     models = _read_models(ledger, store, head, now)
     if caught_up and not models.failure:
@@ -82,7 +90,7 @@ def of_ledger(ledger: Ledger, store: ReadStore, now: int, *, caught_up: bool, fo
     models.lag = max(head - models.position, 0)
     wrong_signatures, broken_values = ledger.store.count_quarantined()
     with store.reading() as connection:
-        for name, table in READ_MODELS.items():
+        for name, table in READ_MODELS.items() if counted else ():
             models.rows[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
         waiting = calls.waiting(connection, ledger.terms.reach, now)
         tags = calls.tags_without_openings(connection, head)

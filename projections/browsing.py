@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Row, Select, func, literal, select, t
 
 from projections import cursors
 from projections.moments import SelectionError
-from projections.selection import MOMENTS, ORDERS, Selection, conditions, order, table_of
+from projections.selection import MOMENTS, Selection, conditions, order, table_of
 from projections.tables import Kind, exported, kind
 
 LIMIT = 100
@@ -27,7 +27,10 @@ SORTS = {
     "exceptions": ("position", "flag"),
     "billing": ("account", "period"),
     "billing-days": ("account", "day"),
-    "postings": ("position", "number"),
+    "entries": ("position",),
+    "postings": ("position",),
+    "closings": ("period",),
+    "tariffs": ("version",),
 }
 SUMMED = (
     "src_duration", "dest_duration", "src_seconds", "dest_seconds", "billed_seconds", "calls", "answered", "events",
@@ -39,6 +42,10 @@ FACETS = {
     "exceptions": ("flag", "tag"),
     "voicemails": ("tag",),
     "channels": ("tag",),
+    "entries": ("kind", "account", "tag", "disposition"),
+    "postings": ("kind", "account"),
+    "closings": (),
+    "tariffs": (),
     "billing": ("account",),
     "billing-days": ("account",),
 }
@@ -120,10 +127,8 @@ def _keys(model: str, sort: str) -> list[Column[Any]]:
             f"{model} cannot be sorted by {name!r}: expected one of {', '.join(SORTS[model])}, or one with - before it"
         )
         raise WrongSort(msg)
-    table = table_of(model)
-    first = table.c[name]
-    rest = order(model) if model in ORDERS else [table.c.position]
-    return [first, *(column for column in rest if column is not first)]
+    first = table_of(model).c[name]
+    return [first, *(column for column in order(model) if column is not first)]
 
 
 def _behind(columns: Sequence[Column[Any]], key: Sequence[object], *, descending: bool) -> Any:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolBusy
 
 from domain.errors import LedgerError, StoreUnavailable
 from projections import entries
@@ -61,7 +62,7 @@ class ReadStore(ABC):
             with self._engine.connect() as connection:
                 begin(connection)
                 yield connection
-        except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
+        except (DBAPIError, PoolBusy, self._engine.dialect.loaded_dbapi.Error) as error:
             msg = f"the read models in {self.name} cannot be used now: {said_by(error)}"
             raise StoreUnavailable(msg) from error
 

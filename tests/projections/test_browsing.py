@@ -13,7 +13,7 @@ from projections.cursors import WrongCursor
 from projections.filters import Terms, WrongFilters
 from projections.reading import Reading
 from projections.selection import Selection, select
-from projections.tables import READ_MODELS
+from projections.tables import EXPORTS
 from tests.projections.export_ledgers import a_ledger, record_sample
 
 TERMS = Terms("UTC", Reach(), 1_790_856_000_000_000)
@@ -67,7 +67,7 @@ def sorts() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("model", "sort"), sorts())
 def test_the_pages_of_every_order_hold_each_row_once_and_sorted(connection: Connection, model: str, sort: str) -> None:
     rows, _ = walked(connection, model, Selection(), sort, 7)
-    column = [each.name for each in READ_MODELS[model].columns].index(sort.removeprefix("-"))
+    column = [each.name for each in EXPORTS[model].columns].index(sort.removeprefix("-"))
     shown = [row[column] for row in rows]
     assert shown == sorted(shown, reverse=sort.startswith("-"))
     width = len(whole(connection, model, Selection())[0]) if rows else 0
@@ -115,7 +115,7 @@ def test_sums_are_those_of_the_rows(connection: Connection) -> None:
     for wanted in ({}, {"disposition": "ANSWERED"}, {"tag": "nobody"}):
         selection = select("cdrs", timezone="UTC", **wanted)
         rows = whole(connection, "cdrs", selection)
-        names = [column.name for column in READ_MODELS["cdrs"].columns]
+        names = [column.name for column in EXPORTS["cdrs"].columns]
         found = browsing.sums(connection, "cdrs", selection, "UTC")
         assert found.pop("rows") == len(rows)
         assert found == {name: sum(row[names.index(name)] or 0 for row in rows) for name in found}
