@@ -78,9 +78,12 @@ class Feed:
             if self._looking is None:
                 self._looking = asyncio.create_task(self._look_on())
             yield frames.RETRY
-            async for first in self._first(after, whole=whole):
-                yield first
-            seen = self._number
+            while self._window is None and not self._closed:
+                if self._failure:
+                    yield frames.failing(self._failure)
+                await self._news.wait()
+            first, seen = self._first(after, whole=whole), self._number
+            yield first
             while not self._closed and monotonic() < until:
                 waiting, seen = self._after(seen), self._number
                 for frame in waiting:
@@ -90,16 +93,13 @@ class Feed:
         finally:
             self._listeners -= 1
 
-    async def _first(self, after: int | None, *, whole: bool) -> AsyncIterator[bytes]:
-        """Yield a page's first frame, once there has been a look."""
-        while self._window is None and not self._closed:
-            if self._failure:
-                yield frames.failing(self._failure)
-            await self._news.wait()
-        if self._window and after is None:
-            yield frames.reset(self._window, whole=whole)
-        elif self._window and after is not None:
-            yield frames.resumption(self._window, after, whole=whole)
+    def _first(self, after: int | None, *, whole: bool) -> bytes:
+        """Return a page's first frame: everything, or what moved after the position at which it stands."""
+        if self._window is None:  # The service stops.
+            return frames.PING
+        if after is None:
+            return frames.reset(self._window, whole=whole)
+        return frames.resumption(self._window, after, whole=whole)
 
     def _after(self, seen: int) -> list[Frame]:
         """Return the frames after so many; where they are gone, one with everything."""
@@ -137,7 +137,7 @@ class Feed:
         return before is not window, BUSY_LOOK_SECONDS if moved > BUSY_ROWS else LOOK_SECONDS
 
     def _fail(self, failure: str) -> bool:
-        is_new, self._failure = failure != self._failure, failure
+        is_new, self._failure = failure != self._failure and not self._closed, failure
         if is_new:
             _log.error("the live pages stand still: %s", failure)
             self._publish(Frame(lambda _whole: frames.failing(failure)))
