@@ -14,7 +14,7 @@ from projections.reading import ROWS_AT_ONCE
 from projections.selection import Selection, SelectionError, conditions, order
 from projections.store import ReadStore
 from projections.tables import CLOSINGS, ENTRIES
-from projections.whole_file import whole_file
+from projections.whole_file import written
 
 MODEL = "entries"
 FILTERS = ("account", "period")
@@ -36,7 +36,7 @@ def write(  # noqa: PLR0917  # What, how and where to, in the order of the comma
         msg = f"a journal cannot be filtered by {', '.join(strange)}: expected {' or '.join(FILTERS)}"
         raise SelectionError(msg)
     if isinstance(out, Path):
-        with whole_file(out) as file:
+        with written(out, "the journal") as file:
             return write(ledger, store, selection, language, file, moved)
     wanted = conditions(MODEL, selection, ledger.timezone)
     with store.reading() as connection:

@@ -40,6 +40,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     sync(target.parent)
 
 
+@contextmanager
+def written(path: Path, what: str) -> Iterator[BinaryIO]:
+    """Open a file as ``whole_file`` does; raises NotWritten, saying what could not be written, where the system refuses."""
+    try:
+        with whole_file(path) as file:
+            yield file
+    except OSError as error:
+        msg = f"{what} cannot be written to {path}: {error.strerror or error}"
+        raise NotWritten(msg) from error
+
+
 def sync(path: Path) -> None:
     """Put a file's content, or a directory's names, safely on disk."""
     descriptor = os.open(path, os.O_RDONLY)

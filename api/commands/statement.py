@@ -11,7 +11,7 @@ from api.showing import say
 from api.statements import texts
 from projections.statement import Statement
 from projections.statements import statement as statement_of
-from projections.whole_file import whole_file
+from projections.whole_file import written
 
 FORMATS = ("html", "pdf", "json", "csv")
 
@@ -58,7 +58,7 @@ def statement(
         found = statement_of(connection, account, period, read_store.position(connection, ledger.head))
     content = _rendered(found, form, font, excel_safe=excel_safe)
     if output:
-        with whole_file(output) as file:
+        with written(output, "the statement") as file:
             file.write(content)
         say(f"statement of {account} for {period} in {output}{'' if found.heading.closed else ', not closed'}")
     else:

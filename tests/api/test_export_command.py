@@ -7,7 +7,7 @@ import pytest
 
 from tests.api import tringme
 from tests.api.command import run
-from tests.given import START, opened, record, status
+from tests.given import START, cdr, opened, record, status
 
 DONE, USAGE = 0, 2
 
@@ -78,3 +78,41 @@ def test_as_of_a_position_or_time_a_call_waits_as_it_did_then(tmp_path: Path) ->
     ask = ("export", "calls", "--waiting", "stale", "--format", "json", "--store", store)
     for moment, found in (("1", 0), ("2026-10-02", 0), ("2026-10-03", 1)):
         assert len(run(*ask, "--as-of", moment).json()) == found
+
+
+class TestTheJournal:
+    @pytest.fixture(autouse=True)
+    def called(self, store: str) -> None:
+        with opened(store, clock=lambda: START) as ledger:
+            record(ledger, cdr(0, srccharge="1.5"), cdr(1, srccharge="2", tag="ops"))
+
+    @pytest.mark.parametrize("language", ["hledger", "beancount"])
+    def test_it_is_written_in_either_language(self, language: str, tmp_path: Path) -> None:
+        file = tmp_path / "books"
+        said = run("export", "journal", "--format", language, "-o", str(file))
+        assert (said.code, said.out, said.err) == (0, "", f"2 rows in {file}\n")
+        assert run("export", "journal", "--format", language).out == file.read_text()
+        assert "Assets:Receivable:A-ops" in file.read_text()
+        assert re.search(r"^ +Liabilities:TringMe +-0.015 USD$", file.read_text(), re.MULTILINE)
+
+    def test_it_is_of_one_account_and_month_or_as_it_was(self) -> None:
+        words = ("export", "journal", "--format", "hledger")
+        assert run(*words, "--account", "ops", "--period", "2026-10").out.count("2026-10-01 *") == 1
+        assert run(*words, "--account", "ops", "--period", "2026-11").out.count("2026-10-01 *") == 0
+        assert run(*words, "--as-of", "1").out.count("2026-10-01 *") == 1
+
+    @pytest.mark.parametrize(
+        "words",
+        [("journal",), ("journal", "--format", "xlsx"), ("cdrs", "--format", "hledger")],
+        ids=" ".join,
+    )
+    def test_other_formats_are_not_for_it_nor_its_own_for_others(self, words: tuple[str, ...]) -> None:
+        said = run("export", *words)
+        assert (said.code, said.out) == (2, "")
+        assert "is not written as" in said.err
+
+    @pytest.mark.parametrize("words", [("--tag", "x"), ("--from", "2026-10-01"), ("--number", "1")], ids=" ".join)
+    def test_what_would_cut_a_month_is_refused(self, words: tuple[str, ...]) -> None:
+        said = run("export", "journal", "--format", "beancount", *words)
+        assert (said.code, said.out) == (2, "")
+        assert "a journal cannot be filtered by" in said.err

@@ -218,3 +218,11 @@ def test_an_account_that_is_not_in_the_books_is_a_finding() -> None:
 
 def test_a_month_that_is_none_is_wrong_usage() -> None:
     assert statement(period="2026-13").code == USAGE
+
+
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    said = statement("-o", str(tmp_path / "no" / "such.html"))
+    assert (said.code, said.out) == (UNAVAILABLE, "")
+    assert "the statement cannot be written to" in said.err
+    said = run("export", "journal", "--format", "hledger", "-o", str(tmp_path / "no" / "such.journal"))
+    assert (said.code, "the journal cannot be written to" in said.err) == (UNAVAILABLE, True)
