@@ -12,7 +12,7 @@ from typing import Any
 from domain.notification import TEXT_LENGTH_MAX
 
 LENGTH_MAX = 256
-WAYS_MAX = 10**8
+WAYS_MAX = 20_000_000
 ACCOUNT = "account"
 
 # The standard library's own parser of expressions has no public name; where it is gone one day, the count is not made.
