@@ -12,6 +12,7 @@ from api.showing import as_json, say, table
 from domain import tariff as tariffs
 from domain import times
 from domain.acts import TariffPublished, decode_act
+from domain.books import Books
 from domain.errors import NoLedger, WrongAct
 from domain.events import TARIFFS
 from domain.ledger import Ledger
@@ -83,7 +84,8 @@ def list_(output: str, store: str | None) -> None:
       tringledger tariff list
     """
     with reading(store) as (ledger, _):
-        versions = [_version(position, act, ledger) for position, act in _published(ledger)]
+        books = ledger.books()
+        versions = [_version(position, act, books) for position, act in _published(ledger)]
     if output == "json":
         as_json(versions)
         return
@@ -109,7 +111,7 @@ def show(version: int, output: str, store: str | None) -> None:
             raise WrongAct(msg)
         [(position, act)] = found
         if output == "json":
-            as_json({**_version(position, act, ledger), "text": act.text})
+            as_json({**_version(position, act, ledger.books()), "text": act.text})
         else:
             click.echo(act.text, nl=not act.text.endswith("\n"))
 
@@ -160,8 +162,8 @@ def _sentence(read: Tariff) -> str:
     return f"{count}, in effect {since}, time zone {read.timezone}"
 
 
-def _version(position: int, act: TariffPublished, ledger: Ledger) -> dict[str, Any]:
-    read = ledger.books().version(act.version)
+def _version(position: int, act: TariffPublished, books: Books) -> dict[str, Any]:
+    read = books.version(act.version)
     assert read
     return {
         "version": act.version,
