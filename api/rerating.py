@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.ledger import Ledger
 from projections.rerating import Change, Rerating
 
-CALLS_AT_ONCE = 100
+CALLS_AT_ONCE = 50
 
 
 def foretell(rerating: Rerating, call_ids: Sequence[str], moved: Callable[[int], None]) -> Iterator[Change]:

@@ -86,14 +86,18 @@ def _row_by_row(model: str, table: Table, live: Iterable[Row], fresh: Iterable[R
     while left or right:
         if left and right and key(left) == key(right):
             if left != right:
-                yield from _of_one_row(model, table, left, right, str(key(left)))
+                yield from _of_one_row(model, table, left, right, _named(key(left)))
             left, right = next(ours, None), next(theirs, None)
         elif left and (right is None or key(left) < key(right)):
-            yield Difference(model, str(key(left)), ROW, PRESENT, None, None)
+            yield Difference(model, _named(key(left)), ROW, PRESENT, None, None)
             left = next(ours, None)
         elif right:
-            yield Difference(model, str(key(right)), ROW, None, PRESENT, None)
+            yield Difference(model, _named(key(right)), ROW, None, PRESENT, None)
             right = next(theirs, None)
+
+
+def _named(key: Any) -> str:
+    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
 def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> Iterator[Difference]:
