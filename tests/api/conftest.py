@@ -14,7 +14,7 @@ from domain.signature import Keyring
 from tests.api import asgi
 from tests.api.stores import named_store
 from tests.api.tringme import KEY
-from tests.conftest import STORES
+from tests.conftest import STORES, STORES_OF_READ_MODELS
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=STORES_OF_READ_MODELS)
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name a new store, and the private key, in the environment: of each kind that has read models."""
     return named_store(request.param, request, monkeypatch)
