@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from api.told import told
 from domain import times
 from domain.acts import ACTS, decode_act
 from domain.call_stream import is_of_call
@@ -68,9 +69,7 @@ def event(row: LogRow) -> Event:
 
 def _of_act(row: LogRow) -> Event:
     act = decode_act(row.topic, row.state)
-    said = {
-        name: str(value) for name, value in msgspec.to_builtins(act).items() if name not in {"v", "recorded_at", "by"}
-    }
+    said = {**told(act), "reason": act.reason}
     at = times.iso(act.recorded_at)
     return Event(
         position=row.position,

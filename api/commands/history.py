@@ -3,12 +3,12 @@
 from uuid import UUID
 
 import click
-import msgspec
 
 from api import history as histories
 from api.commands.common import catch_up_option, format_option, reading, store_option
 from api.history import History, Step
 from api.showing import as_json, say, table
+from api.told import told
 from domain import amounts, call_notice, times
 from domain.acts import Act
 from domain.correlation import BY_TAG
@@ -143,6 +143,5 @@ def _when(step: Step, first: int) -> tuple[str, str]:
 
 def _said(act: Act) -> str:
     """Return what is particular to an act, and why it was done."""
-    common = {"v", "recorded_at", "by", "reason"}
-    said = [f"{name}={value}" for name, value in msgspec.to_builtins(act).items() if name not in common]
+    said = [f"{name}={value}" for name, value in told(act).items()]
     return " ".join([*said, f"reason={act.reason}"])

@@ -8,7 +8,7 @@ import click
 from api.commands.common import catch_up_option, read_models, reading, store_option
 from api.commands.given import assignments, delimiter_character, time_zone
 from api.exit_codes import FINDING
-from api.importing.files import NoSuchFile, found
+from api.importing.files import CutOff, NoSuchFile, found
 from api.reconciling import report
 from api.reconciling.columns import NAMES
 from api.reconciling.run import Outcome, Terms, add_ours, findings, spooled
@@ -149,7 +149,11 @@ def _spooled(name: str, terms: Terms, outcome: Outcome) -> Iterator[Spool]:
         raise click.UsageError(msg)
     (file,) = files
     with progress(f"Reading {file.name}", file.size, "bytes") as moved:
-        spool = spooled(file, terms, outcome, lambda line, why: say(f"{file.name}, line {line}: {why}"), moved)
+        try:
+            spool = spooled(file, terms, outcome, lambda line, why: say(f"{file.name}, line {line}: {why}"), moved)
+        except CutOff as error:
+            msg = f"{file.name}: {error}"
+            raise CutOff(msg) from error
     with spool:
         yield spool
 

@@ -61,7 +61,11 @@ def test_a_void_call_costs_and_is_not_billed_until_that_is_undone(call: str) -> 
 
 
 def test_an_account_is_charged_or_credited_in_a_month() -> None:
-    assert run("adjust", "acme", "-1.25", "--period", "2026-10", *SAID).code == DONE
+    said = run("adjust", "acme", "-1.25", "--period", "2026-10", *SAID)
+    assert (said.code, said.out.splitlines()[1].split()[2:]) == (
+        DONE,
+        ["account=acme", "amount=-1.25", "period=2026-10"],
+    )
     assert run("adjust", "acme", "0.75", "--period", "2026-10", *SAID).code == DONE
     (row,) = run("export", "billing", "--format", "json").json()
     assert (row["price"], row["margin"], row["cost"]) == ("3", "-0.5", "3.5")

@@ -122,6 +122,12 @@ class TestOneCall:
         assert "stdin, line 4: dest_duration='5e1': expected a whole number of seconds" in said.err
         assert said.err.rstrip().endswith(", 2 unreadable")
 
+    def test_a_file_that_ends_too_early_is_named_and_nothing_is_concluded(self, tmp_path: Path) -> None:
+        (tmp_path / "cut.gz").write_bytes(gzip.compress(statement(SAME).encode())[:-9])
+        said = run("reconcile", "cut.gz")
+        assert (said.code, said.out) == (FINDING, "")
+        assert "cut: it cannot be read any further" in said.err
+
     @pytest.mark.parametrize(
         ("text", "arguments", "why"),
         [
