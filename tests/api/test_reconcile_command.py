@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.ledger import Ledger
 from tests.api.command import Said, run
-from tests.api.tringme import SAMPLES, cdr, line, signed
+from tests.api.tringme import SAMPLES, cdr, line, notice, signed
 
 DONE, FINDING, USAGE = 0, 1, 2
 AT = "2026-10-15T12:00:00.000000Z"
@@ -67,6 +68,15 @@ class TestOneCall:
     )
     def test_is_missing_on_both_sides_where_tag_number_or_time_do_not_fit(self, row: str) -> None:
         assert judged(statement(row)) == (FINDING, {"missing-here": 1, "missing-there": 1})
+
+    def test_that_moved_after_its_month_was_closed_is_still_one_record(self, store: str) -> None:
+        run("import", "-", stdin=line(signed(notice()), AT))
+        with Ledger(store) as ledger, ledger.acting("kim", "over") as acting:
+            acting.close("2026-10")
+        (row,) = run("export", "cdrs", "--format", "json").json()
+        assert run("call", "split", row["call_id"], "1", "--by", "kim", "--reason", "two calls").code == DONE
+        assert len(run("export", "cdrs", "--format", "json").json()) == 2
+        assert judged(statement(SAME)) == (DONE, {"exact": 1})
 
     def test_tolerance_and_window_can_be_chosen(self) -> None:
         row = SAME.replace("12:00:04", "12:05:01").replace(",50,", ",53,")
