@@ -1,10 +1,12 @@
 """``tringledger close``: a month is closed once nothing is open in it, and the refusal says what is, and the money at risk."""
 
+from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
-from tests.api.command import Said, run
+from tests.api.command import Said, Server, run, serving
 from tests.api.ledgers import head
 from tests.api.tringme import cdr, line, notice, signed
 
@@ -127,3 +129,18 @@ class TestClosing:
         assert run("rebuild", "--check").code == DONE
         november = run("export", "entries", "--period", "2024-11", "--format", "json").json()
         assert {entry["original_period"] for entry in november} == {OCTOBER}
+
+    def test_it_is_closed_beside_a_service_that_records_and_follows(self, tmp_path: Path) -> None:
+        with serving(tmp_path) as server:
+            for number in (20, 21):
+                assert b"recorded" in told(server, cdr(number, tag=str(number)))
+            assert closed().code == DONE
+            assert b"recorded" in told(server, cdr(22, tag="22"))
+        assert run("rebuild", "--check").code == DONE
+
+
+def told(server: Server, pairs: list[tuple[str, str]]) -> bytes:
+    """Let a service know a notice, and return its answer."""
+    with urlopen(f"http://127.0.0.1:{server.port}/notify?{signed(pairs)}", timeout=20) as answer:
+        body: bytes = answer.read()
+    return body
