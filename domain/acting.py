@@ -30,7 +30,7 @@ from domain.acts import (
     TariffPublished,
     decode_act,
 )
-from domain.books import Books, month_after
+from domain.books import Books, Closing, month_after
 from domain.call import REPEATED_CDR, Call, flags_alone
 from domain.call_stream import NOTICES_OF_CALLS, CallStream
 from domain.correlation import Head
@@ -47,6 +47,7 @@ from domain.events import (
     notices_id,
 )
 from domain.log import Log, LogRow, Writing
+from domain.rating import Published
 from domain.tariff import read
 
 BY_MAX, REASON_MAX = 256, 2000
@@ -69,7 +70,10 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Acting:
-    """One operator's transaction on the log. Every method returns the position of the act, or of the last of several."""
+    """One operator's transaction on the log. Every method returns the position of the act, or of the last of several.
+
+    What it has done to calls, tariffs and months it knows at once; the rest of the log it reads as it was when it began.
+    """
 
     def __init__(  # noqa: PLR0917  # Given by the ledger alone.
         self, log: Writing, store: Log, mapper: Mapper[UUID], books: Books, now: int, author: Author
@@ -80,6 +84,7 @@ class Acting:
         self._store = store
         self._mapper = mapper
         self._books = books
+        self._acted_on: dict[UUID, CallStream] = {}
         self._author = author
         self._recorded_at = max(now, log.recorded_at)
         self._said: dict[str, Any] = {
@@ -97,8 +102,10 @@ class Acting:
     def publish(self, text: str) -> int:
         """Publish a tariff as the next version; raises BrokenTariff."""
         version = self._log.last_version(TARIFFS) + 1
-        read(text, version, timezone=self._books.timezone)
-        return self._append(TARIFFS, TariffPublished(**self._said, version=version, text=text))
+        tariff = read(text, version, timezone=self._books.timezone)
+        position = self._append(TARIFFS, TariffPublished(**self._said, version=version, text=text))
+        self._books = self._books.having(tariffs=[Published(position, tariff)])
+        return position
 
     def close(self, period: str, accepted: Sequence[str] = ()) -> int:
         """Close a month, and with it all before it; ``accepted`` is what is open and closed over all the same."""
@@ -106,7 +113,9 @@ class Acting:
         if period <= closed:
             msg = f"{period} is closed already: expected a month from {month_after(closed)} on"
             raise WrongAct(msg)
-        return self._append(CLOSINGS, MonthClosed(**self._said, period=period, accepted=list(accepted)))
+        position = self._append(CLOSINGS, MonthClosed(**self._said, period=period, accepted=list(accepted)))
+        self._books = self._books.having(closings=[Closing(position, period)])
+        return position
 
     def adjust(self, account: str, amount: int, period: str | None = None, of: int = 0) -> int:
         """Charge an account an amount (millionths of a cent), or credit a negative one, in a month, by default the present."""
@@ -257,6 +266,7 @@ class Acting:
         """Append an act to a call's stream, and tell correlation how the call stands then."""
         position = self._append(UUID(stream.id), act)
         stream.add(position, act)
+        self._acted_on[UUID(stream.id)] = stream
         line, ordinal = stream.place()
         head = _head(stream.call(position), ordinal)
         head.events = self._log.last_version(UUID(stream.id))
@@ -276,6 +286,8 @@ class Acting:
         return rows[0]
 
     def _stream(self, call: UUID) -> CallStream:
+        if call in self._acted_on:
+            return self._acted_on[call]
         rows = self._store.stream(call, EVER)
         if not rows or not (rows[0].topic in NOTICES_OF_CALLS or rows[0].topic == NoticesMoved.TOPIC):
             msg = f"there is no call {call} in this ledger"

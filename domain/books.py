@@ -34,6 +34,10 @@ class Books:
         self.closings = closings
         self._closed_at = [closing.position for closing in closings]
 
+    def having(self, tariffs: Sequence[Published] = (), closings: Sequence[Closing] = ()) -> "Books":
+        """Return the books with some more at their end."""
+        return Books(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
+
     def tariff(self, position: int, at: int, rerated: int = 0) -> Tariff | None:
         """Return what rates the CDR at a position, received at a moment: the version of a rerating, if there was one."""
         if not self.tariffs:

@@ -11,6 +11,7 @@ from api import forwarder
 from api.children import State
 from domain.ledger import Ledger
 from domain.log.address import sqlite_path
+from tests.acting import act_in_every_way
 from tests.api import tringme
 from tests.api.command import run
 from tests.api.tringme import KEY, OTHER_KEY, cdr, line, notice, signed
@@ -39,6 +40,7 @@ def fill(store: str) -> None:
     assert run("import", "-", stdin=nonces, **keys | {"TRINGLEDGER_SIGNATURE": "md5-r-key"}).code == 0
     _fill_quarantine(keys)
     with Ledger(store) as ledger:
+        act_in_every_way(ledger)
         forwarder.keep(ledger, State(12))
         forwarder.skip(ledger, 14, "a reason", 0)
 

@@ -100,8 +100,10 @@ class TestWhatIsCopied:
         there, again = copied(source, database), copied(database, back)
         assert dump(database) == dump(back) == dump(source)
         assert digest(there) == digest(again)
-        events, quarantined = len(dump(source)["stored_events"]), len(dump(source)["quarantine"])
-        assert f"{COMPLETE}{events} events, {events} delivery keys, " in there.err
+        events, keys, quarantined = (
+            len(dump(source)[name]) for name in ("stored_events", "delivery_keys", "quarantine")
+        )
+        assert f"{COMPLETE}{events} events, {keys} delivery keys, " in there.err
         assert f"{quarantined} in quarantine, digest " in there.err
         assert "meanwhile" not in there.err
 
@@ -192,7 +194,8 @@ class TestGoingOnThere:
         assert (process.returncode, "meanwhile FROM has got" in said) == (DONE, True), said
         part, whole = dump(target), dump(origin)
         assert part["stored_events"] == whole["stored_events"][: len(part["stored_events"])]
-        assert len(part["stored_events"]) == len(part["delivery_keys"]) < len(whole["stored_events"])
+        missing = len(whole["stored_events"]) - len(part["stored_events"])
+        assert missing == len(whole["delivery_keys"]) - len(part["delivery_keys"]) > 0
         with Ledger(target) as ledger:
             assert ledger.head() == len(part["stored_events"])
         assert "meanwhile" not in copied(origin, target).err

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from domain.ledger import Ledger
+from tests.acting import act_in_every_way
 from tests.api import tringme
 from tests.api.command import Said, run, run_alone
 from tests.dask import DaskCluster, dask_cluster
@@ -40,7 +42,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
 
 @pytest.fixture(autouse=True)
 def imported(store: str) -> None:
-    run("import", str(tringme.SAMPLES / "traffic.ndjson"), "--store", store)
+    run("import", str(tringme.SAMPLES / "adverse.ndjson"), "--store", store)
+    with Ledger(store) as ledger:
+        act_in_every_way(ledger)
 
 
 def digests(said: Said) -> object:

@@ -11,14 +11,16 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 from domain.acts import ACTS, TariffPublished, decode_act
+from domain.errors import WrongAct
+from domain.events import call_id
 from domain.ledger import Ledger
 from domain.log import LogRow
 from projections.catch_up import catch_up
 from projections.rebuild import check
 from projections.store import open_current
-from tests.domain.operator import MONTHS, PUBLISHED_EACH, act, three
+from tests.domain.operator import CALL, MONTHS, PUBLISHED_EACH, TARIFF, act, three
 from tests.domain.test_log import ROOT
-from tests.given import cdr, opened, record, status
+from tests.given import SRC, TAG, cdr, opened, record, status
 
 OPERATORS = 3
 ACTS_AT_ONCE = 3
@@ -121,5 +123,22 @@ def test_who_is_killed_at_any_moment_has_done_all_or_nothing_of_each_transaction
     assert (ledger.head() - head) % ACTS_AT_ONCE == 0
     assert len(acts(ledger)) == ledger.head() - head
     assert act(ledger, "bob", three) == ledger.head()
+    follow(ledger)
+    assert check(ledger).differences == []
+
+
+def test_what_one_transaction_has_done_it_knows(ledger: Ledger) -> None:
+    with ledger.acting("ann", "as agreed") as acting:
+        acting.rerate(CALL, acting.publish(TARIFF) and 1)
+        acting.close("2026-09")
+        with pytest.raises(WrongAct, match="2026-09 is closed already"):
+            acting.close("2026-09")
+        acting.void(CALL)
+        with pytest.raises(WrongAct, match="is void already"):
+            acting.void(CALL)
+        acting.split(CALL, [1])
+        with pytest.raises(WrongAct, match="position 1 is no notice of call"):
+            acting.split(CALL, [1])
+        acting.merge(call_id((TAG, SRC), 2), CALL)
     follow(ledger)
     assert check(ledger).differences == []

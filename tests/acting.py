@@ -1,0 +1,41 @@
+"""What operators do to a ledger that has calls: one act of every kind, for tests of what carries events about."""
+
+from uuid import UUID
+
+from domain.acts import ACTS
+from domain.call_stream import CallStream, is_of_call
+from domain.ledger import Ledger
+
+BY, WHY = "ann", "as agreed"
+TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 6\nincrement = "30/6"\nrounding = { mode = "up", places = 0 }\n'
+
+
+def act_in_every_way(ledger: Ledger) -> None:
+    """Publish, close, correct and undo; the ledger has some calls with CDRs and with several notices."""
+    rows = [row for row in ledger.store.page(0, 100_000, ledger.head()) if is_of_call(row)]
+    streams = [
+        CallStream(ledger.history(UUID(stream)), ledger.events_at)
+        for stream in dict.fromkeys(row.stream for row in rows)
+    ]
+    billed = [UUID(stream.id) for stream in streams if stream.call(stream.last).cdr]
+    long = next(stream for stream in streams if len(stream.notices) > 1 and UUID(stream.id) not in billed[:3])
+    finding = next(finding for stream in streams for finding in stream.call(stream.last).findings)
+    with ledger.acting(BY, WHY) as acting:
+        acting.publish(TARIFF)
+        acting.close("2026-10", ["what was open"])
+    with ledger.acting(BY, WHY) as acting:
+        acting.rerate(billed[0], 1)
+        acting.void(billed[1])
+        acting.merge(billed[2], billed[0])
+        acting.split(UUID(long.id), [long.positions[-1]])
+        acting.resolve(finding.flag, finding.position)
+        taken_back = acting.adjust("acme", 2_500_000, "2026-10")
+        void = acting.void(billed[3])
+    with ledger.acting(BY, WHY) as acting:
+        acting.undo(taken_back)
+        acting.undo(void)
+    for entry in list(ledger.store.quarantined(settled=False))[:1]:
+        with ledger.acting(BY, WHY) as acting:
+            acting.resolve_quarantined(entry.id)
+    done = {row.topic for row in ledger.store.page(0, 100_000, ledger.head())} & set(ACTS)
+    assert done >= set(ACTS) - {"tringledger:quarantine-resolved"}
