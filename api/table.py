@@ -10,4 +10,11 @@ from api.resources import table as resources
 
 def guarded() -> list[Guarded]:
     """Return every route but the callbacks' and ``/health``; of two that fit a path, the first answers."""
-    return [*signing_in.routes(), *log_page.routes(), *live.routes(), *call.routes(), *pages.routes(), *resources.routes()]
+    return [
+        *signing_in.routes(),
+        *log_page.routes(),
+        *live.routes(),
+        *call.routes(),
+        *pages.routes(),
+        *resources.routes(),
+    ]

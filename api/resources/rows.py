@@ -43,12 +43,9 @@ def row_schema(table: Table) -> Schema:
 
 def of_properties(properties: dict[str, Schema]) -> Schema:
     """Return the JSON schema of an object that has all of these, and no others."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [str(name) for name in properties],
-        "additionalProperties": False,
-    }
+    # SQLAlchemy's names of columns are no plain texts, and not all that reads schemas takes them for such.
+    named = {str(name): described for name, described in properties.items()}
+    return {"type": "object", "properties": named, "required": list(named), "additionalProperties": False}
 
 
 def value(column: Column[Any], found: Any, masks: Masks) -> Any:

@@ -19,7 +19,7 @@ from api.resources.table import operations
 from tests.api.command import run, serving
 from tests.api.tringme import KEY, SAMPLES
 
-EXAMPLES = 8
+EXAMPLES = 4
 NOT_SO = [
     # A schema cannot say that "to" lies after "from", that a month has 31 days, or which cursors were handed out.
     positive_data_acceptance,
