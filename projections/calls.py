@@ -42,12 +42,10 @@ def lacks_its_cdr() -> ColumnElement[bool]:
 
 def waiting(connection: Connection, reach: Reach, now: int) -> Waiting:
     """Count the calls that still wait for something at a moment (microseconds, UTC)."""
-    in_progress = and_(CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS)
-    counts = [
-        connection.execute(select(func.count()).select_from(CALLS).where(where)).scalar_one()
-        for where in (in_progress, is_stale(reach, now), is_missing_cdr(reach, now))
-    ]
-    return Waiting(*counts)
+    in_progress = CALLS.c.state == IN_PROGRESS
+    counts = [func.count().filter(where) for where in (in_progress, is_stale(reach, now), is_missing_cdr(reach, now))]
+    # One way through the calls that have no CDR, of which there is an index.
+    return Waiting(*connection.execute(select(*counts).select_from(CALLS).where(CALLS.c.has_cdr == 0)).one())
 
 
 def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, int, int]]:

@@ -23,7 +23,7 @@ BUSY_ROWS = 20
 FAILED_LOOK_SECONDS = 2.0
 PING_SECONDS = 15.0
 # A page that is open for longer comes again, and so is asked again who looks.
-STREAM_SECONDS_MAX = 300.0
+STREAM_SECONDS_MAX = 60.0
 FRAMES_KEPT = 8
 LISTENERS_MAX = 1000
 

@@ -24,6 +24,7 @@ from projections.tables import CALLS, CDRS
 
 EVENTS_MAX = 400
 COUNT_SECONDS = 2.0
+COUNTED_MAX = 10_000
 COUNT_SHARE = 20
 HOUR = 3600 * times.SECOND
 
@@ -83,7 +84,8 @@ class Looker:
             now = self._clock()
             waiting = calls.waiting(room.connection, self._ledger.terms.reach, now)
             hour_ago = self._ledger.position_at(now - HOUR)
-            ended = select(func.count()).select_from(CDRS).where(CDRS.c.position > hour_ago)
+            latest = select(CDRS.c.position).where(CDRS.c.position > hour_ago).limit(COUNTED_MAX).subquery()
+            ended = select(func.count()).select_from(latest)
             self._counts = Counts(
                 waiting.in_progress - waiting.stale,
                 room.connection.execute(ended).scalar_one(),

@@ -55,7 +55,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many calls there are of each kind that the tiles show; ``ended`` counts the CDRs of the last hour."""
+    """How many calls there are of each kind that the tiles show; ``ended`` counts the CDRs of the last hour, 10,000 of them at most."""
 
     live: int = 0
     ended: int = 0

@@ -3,15 +3,16 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.api.command import run, serving
+from tests.api.stores import named_store
 from tests.api.tringme import notice, signed
 
-SECONDS, STOP_SECONDS_MAX = 20, 5
+SECONDS, STOP_SECONDS_MAX = 30, 8
 
 
 @pytest.fixture
@@ -61,6 +62,23 @@ def test_a_callback_is_pushed_and_who_comes_again_gets_what_was_missed(tmp_path:
         assert b"event: change" in said
         assert b'"tag":"one"' not in said
         assert b"18585550001" not in said
+
+
+def test_every_worker_pushes_what_any_of_them_recorded(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named_store("postgres", request, monkeypatch)
+    token = run("user", "add", "ann", "--role", "read").out.strip()
+    with serving(tmp_path, "--workers", "2") as server, ExitStack() as pages:
+        opened = [pages.enter_context(listening(server.port, token)) for _ in range(8)]
+        for page in opened:
+            heard(page, b"event: reset")
+        call_back(server.port, signed(notice(1, tag="one")))
+        for page in opened:
+            heard(page, b'"tag":"one"')
+        begun = time.monotonic()
+        server.terminate()
+        assert time.monotonic() - begun < STOP_SECONDS_MAX
 
 
 def test_who_is_not_signed_in_gets_none(tmp_path: Path, token: str) -> None:
