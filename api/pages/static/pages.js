@@ -31,6 +31,9 @@ if (matchMedia("(max-width: 40rem)").matches) {
   for (const fold of document.querySelectorAll("[data-fold]")) fold.open = false;
 }
 
+// The row of pages may be longer than the screen.
+document.querySelector(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 startTheme();
 startZoneSwitch();
 showTimes(document);
