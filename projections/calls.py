@@ -45,7 +45,8 @@ def waiting(connection: Connection, reach: Reach, now: int) -> Waiting:
     in_progress = CALLS.c.state == IN_PROGRESS
     counts = [func.count().filter(where) for where in (in_progress, is_stale(reach, now), is_missing_cdr(reach, now))]
     # One way through the calls that have no CDR, of which there is an index.
-    return Waiting(*connection.execute(select(*counts).select_from(CALLS).where(CALLS.c.has_cdr == 0)).one())
+    row = connection.execute(select(*counts).select_from(CALLS).where(CALLS.c.has_cdr == 0)).one()
+    return Waiting(in_progress=row[0], stale=row[1], missing_cdr=row[2])
 
 
 def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, int, int]]:
