@@ -18,6 +18,7 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.times import SECOND
 from tests.api.command import run
+from tests.postgres import Postgres
 
 NOW = 1_792_065_600 * SECOND
 PROCESSES, TIMES = 4, 25
@@ -181,6 +182,14 @@ class TestRecords:
             "/calls/317c4008-664b-5b39-a554-0d2515e0247a"
             "?number=%2B185••••••01&q=••••&tag=sales&from=24h&reason=call+185••••••01"
         )
+
+
+def test_connections_that_were_cut_are_made_anew(postgres: Postgres, database: str) -> None:
+    store = open_store(database, durable=False)
+    users.add(store, "ann", [Role.READ], NOW)
+    assert postgres.kill_backends(database) > 0
+    assert [user.name for user in users.listed(store)] == ["ann"]
+    store.close()
 
 
 def test_the_file_is_its_owners_alone_with_what_sqlite_puts_beside_it(tmp_path: Path) -> None:
