@@ -77,7 +77,7 @@ class _Aside(ReadStore):
         engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool)
         super().__init__(engine, f"a temporary file, as of position {position},", 0, ledger_id)
         with self.writing() as connection:
-            self._create(connection)
+            self._create(connection, indexed=False)
 
     def _begin_writing(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolBusy
 
 from domain.errors import LedgerError, StoreUnavailable
-from projections import entries
+from projections import entries, indexes
 from projections.tables import METADATA, PROGRESS, SCHEMA
 
 LOCK_TIMEOUT_SECONDS = 30
@@ -80,11 +80,13 @@ class ReadStore(ABC):
     def settle(self) -> None:
         """Make what was built in haste safe to rely on and quick to read."""
 
-    def _create(self, connection: Connection) -> None:
-        """Make the tables where they are missing, empty and at position 0."""
+    def _create(self, connection: Connection, *, indexed: bool) -> None:
+        """Make the tables where they are missing, empty and at position 0, and the indexes unless they come later."""
         METADATA.create_all(connection)
         if connection.execute(select(PROGRESS)).first() is None:
             entries.create(connection)
+            if indexed:
+                indexes.create(connection)
             connection.execute(insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA))
 
     def position(self, connection: Connection, head: Callable[[], int] | None = None) -> int:

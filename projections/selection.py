@@ -55,6 +55,7 @@ PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
 # The read models whose numbers are the line's, without what people write between digits.
 _OF_LINES = ("calls", "cdrs")
+_DAY = 86_400 * times.SECOND
 _WRITTEN_BETWEEN = " -.()"
 
 
@@ -186,7 +187,21 @@ def _on_days(model: str, days: str) -> list[ColumnElement[bool]]:
         msg = f"{days!r} is no day: expected one such as 2026-10-01, or two such as 2026-10-01..2026-10-31"
         raise SelectionError(msg) from None
     column = _column(model, "day")
-    return [column == first] if first == last else [column >= first, column <= last]
+    wanted = [column == first] if first == last else [column >= first, column <= last]
+    return wanted + (_around(first, last) if model == "cdrs" else [])
+
+
+def _around(first: str, last: str) -> list[ColumnElement[bool]]:
+    """Return what follows from the days on which CDRs are billed, and finds them: an index has times, and no days.
+
+    A CDR is billed on its day, whatever the time zone, or later, on the first day of a month (its own was closed).
+    """
+    begin, end = (moments.start(moments.day(each), "UTC") for each in (first, last))
+    cdr_at = table_of("cdrs").c.cdr_at
+    wanted = [cdr_at < end + 2 * _DAY]
+    if first[:-2] == last[:-2] and not first.endswith("-01"):
+        wanted.append(cdr_at >= begin - _DAY)
+    return wanted
 
 
 def _waits(model: str, waiting: Waiting) -> ColumnElement[bool]:
@@ -209,7 +224,11 @@ def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
 def _in_period(model: str, table: Table, period: str, timezone: str) -> list[ColumnElement[bool]]:
     first, after = moments.month(period)
     if "period" in table.c:
-        return [table.c.period == period]
+        wanted = [table.c.period == period]
+        if model == "calls":
+            # No call began after the month to which it counts: so the newest are found at once.
+            wanted.append(table.c.opened_at < moments.start(after, "UTC") + _DAY)
+        return wanted
     return _between(model, table, moments.start(first, timezone), moments.start(after, timezone), timezone)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from domain.errors import StoreUnavailable
+from projections import indexes
 from projections.postgres import CREATING, ONLY_ONE, OPEN, REBUILDING, WRITING, engine, locked, mapped
 from projections.read_store import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn, said_by
 from projections.tables import METADATA
@@ -55,7 +56,7 @@ class PostgresReadStore(ReadStore):
         try:
             with self._connected(self._begin_creating) as connection:
                 connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
-                self._create(connection)
+                self._create(connection, indexed=not self._building)
                 connection.commit()
         except StoreUnavailable as error:
             if not isinstance(error.__cause__, ProgrammingError):
@@ -83,6 +84,7 @@ class PostgresReadStore(ReadStore):
 
     def settle(self) -> None:  # noqa: D102
         with self.writing() as connection:
+            indexes.create(connection)
             connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
 
 

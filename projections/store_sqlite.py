@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from domain.log.sqlite import prepare
+from projections import indexes
 from projections.read_store import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn
 from projections.whole_file import sync
 
@@ -30,7 +31,7 @@ class SQLiteReadStore(ReadStore):
         super().__init__(engine(path, BUILDING if building else LIVE), str(path), generation, ledger_id)
         self._path = path
         with self.writing() as connection:
-            self._create(connection)
+            self._create(connection, indexed=not building)
         self._inode = path.stat().st_ino
 
     def _begin_writing(self, connection: Connection) -> None:
@@ -46,6 +47,10 @@ class SQLiteReadStore(ReadStore):
             return False
 
     def settle(self) -> None:  # noqa: D102
+        with self.writing() as connection:
+            indexes.create(connection)
+            connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+            connection.exec_driver_sql("ANALYZE")
         sync(self._path)
 
 

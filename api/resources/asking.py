@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from api.access.masking import MASKS
 from api.access.roles import Who
+from api.jobs import Jobs
 from api.resources import refusing
 from api.resources.parameters import FILTERS, Parameter
 from api.shelf import Room, Shelf
@@ -50,6 +51,12 @@ class Asked(msgspec.Struct):
         """The read models."""
         shelf: Shelf = self.request.app.state.shelf
         return shelf
+
+    @property
+    def jobs(self) -> Jobs:
+        """What starts jobs, and knows the last ones."""
+        found: Jobs = self.request.app.state.jobs
+        return found
 
     @property
     def now(self) -> int:

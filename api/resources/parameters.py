@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+from api import jobs
 from domain import acting, times
 from projections import browsing, filters, selection
 
@@ -68,6 +69,14 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return int(value)
 
     return read
+
+
+def _job_id(value: str) -> UUID:
+    try:
+        return _call_id(value)
+    except ValueError:
+        msg = "the id of a job, as it was said when it began"
+        raise ValueError(msg) from None
 
 
 def _call_id(value: str) -> UUID:
@@ -166,6 +175,8 @@ CURSOR = Parameter(
     text(CURSOR_LENGTH_MAX),
 )
 CALL_ID = Parameter("call_id", "The call's id.", {"type": "string", "format": "uuid"}, _call_id, "path")
+JOB_ID = Parameter("job_id", "The job's id.", {"type": "string", "format": "uuid"}, _job_id, "path")
+JOB_KIND = Parameter("kind", "What to do.", _choice(list(jobs.KINDS)), one_of(list(jobs.KINDS)), "body")
 ACCOUNT = Parameter("account", "The account.", _TEXT | {"minLength": 1}, text(), "path")
 AT = Parameter(
     "at",

@@ -37,6 +37,10 @@ _WHOLE_ENTRY = of_properties(
 
 def operations() -> list[Operation]:
     """Return the operations on the quarantine."""
+    return [*_looking(), *_doing()]
+
+
+def _looking() -> list[Operation]:
     return [
         Operation(
             f"{BASE}/quarantine",
@@ -55,6 +59,11 @@ def operations() -> list[Operation]:
             (ENTRY,),
             refusals=(404,),
         ),
+    ]
+
+
+def _doing() -> list[Operation]:
+    return [
         Operation(
             f"{BASE}/quarantine/{{entry}}/reprocess",
             "reprocess-quarantined",

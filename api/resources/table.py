@@ -1,7 +1,7 @@
 """The table of the API: all of its operations, and the two documents that are made from it."""
 
 from api.access.guard import Guarded, Role
-from api.resources import access_log, accounts, calls, exceptions, lists, openapi, quarantine, reference, state
+from api.resources import access_log, accounts, calls, exceptions, jobs, lists, openapi, quarantine, reference, state
 from api.resources.files import Files
 from api.resources.operations import Operation
 from api.resources.serving import Serving
@@ -18,6 +18,7 @@ def operations() -> list[Operation]:
         *exceptions.operations(),
         *quarantine.operations(),
         *access_log.operations(),
+        *jobs.operations(),
     ]
 
 

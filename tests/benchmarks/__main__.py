@@ -19,6 +19,7 @@ from tests.benchmarks import (
     importing,
     live,
     memory,
+    pages,
     rebuilding,
     table,
 )
@@ -35,6 +36,8 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "callbacks-postgres": callbacks.measure_postgres,
     "callbacks-postgres-2": callbacks.measure_two_workers,
     "live": live.measure,
+    "pages": pages.measure,
+    "sums": pages.measure_sums,
     "import": importing.measure,
     "beside-import": beside.measure,
     "rebuild": rebuilding.measure,

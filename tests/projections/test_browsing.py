@@ -74,7 +74,7 @@ def test_the_pages_of_every_order_hold_each_row_once_and_sorted(connection: Conn
     assert sorted(map(repr, (row[:width] for row in rows))) == sorted(map(repr, whole(connection, model, Selection())))
 
 
-@pytest.mark.parametrize("sort", ["position", "-cdr_at", "cost"])
+@pytest.mark.parametrize("sort", ["position", "-cdr_at", "price"])
 def test_a_walk_back_shows_the_pages_that_came(connection: Connection, sort: str) -> None:
     rows, previous = walked(connection, "cdrs", Selection(), sort, 10)
     back = rows[len(rows) - (len(rows) % 10 or 10) :]
@@ -100,8 +100,8 @@ def test_a_made_up_cursor_is_refused(connection: Connection, cursor: str) -> Non
 
 
 def test_a_cursor_of_another_order_or_read_model_is_refused(connection: Connection) -> None:
-    cursor = browsing.page(connection, "cdrs", Selection(), "UTC", "cost", limit=1).next
-    for model, sort in (("cdrs", "-cost"), ("calls", "position")):
+    cursor = browsing.page(connection, "cdrs", Selection(), "UTC", "price", limit=1).next
+    for model, sort in (("cdrs", "-price"), ("calls", "position")):
         with pytest.raises(WrongCursor, match="no cursor here"):
             browsing.page(connection, model, Selection(), "UTC", sort, cursor)
 

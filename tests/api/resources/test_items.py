@@ -4,6 +4,7 @@ from starlette.testclient import TestClient
 
 from api.resources.table import operations
 from api.service import Service
+from tests.api import asgi
 from tests.api.command import run
 from tests.api.requests import get
 from tests.api.resources.conftest import Asking
@@ -92,6 +93,23 @@ class TestResolving:
             now = client.get(f"/api/v1/exceptions?{query}").json()["items"]
             assert [row["resolution"] for row in now if row["position"] == found["position"]] == [shown]
         assert client.post(f"{path}9/resolve", json={"reason": "x"}).status_code == 409
+
+
+def test_a_job_is_started_and_looked_at_until_it_is_done(client: TestClient, asking: Asking) -> None:
+    assert asking("read", "export", "pii").post("/api/v1/jobs", json={"kind": "check"}).status_code == 403
+    assert client.post("/api/v1/jobs", json={"kind": "tidy"}).status_code == 400
+    started = client.post("/api/v1/jobs", json={"kind": "check"}).json()
+    again = client.post("/api/v1/jobs", json={"kind": "check"})
+    assert again.status_code == 409
+
+    def now() -> dict[str, object]:
+        found: dict[str, object] = client.get(f"/api/v1/jobs/{started['id']}").json()
+        return found
+
+    asgi.eventually(lambda: now()["state"] != "running", 60)
+    assert (now()["state"], now()["found"]) == ("done", 0), now()
+    assert client.get("/api/v1/jobs").json()["items"][0] == now()
+    assert client.get("/api/v1/jobs/00000000-0000-0000-0000-000000000000").status_code == 404
 
 
 def test_the_status_is_that_of_the_command(client: TestClient, service: Service) -> None:

@@ -46,7 +46,7 @@ def test_a_link_leads_back_too(client: TestClient) -> None:
 
 
 def test_amounts_are_texts_and_times_are_iso_and_truths_are_truths(client: TestClient) -> None:
-    cdr = client.get("/api/v1/cdrs?sort=-cost&limit=1").json()["items"][0]
+    cdr = client.get("/api/v1/cdrs?sort=-price&limit=1").json()["items"][0]
     assert isinstance(cdr["cost"], str)
     assert Decimal(cdr["cost"]) > 0
     assert cdr["cdr_at"].endswith("Z")

@@ -1,0 +1,116 @@
+"""Pages of rows, and sums and facets of whole selections, on a ledger of ten times as many calls as logs have events.
+
+What counts is the slowest of many: each filter alone, some together, the first page and one at the other end.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import Connection
+
+from domain.correlation import Reach
+from domain.ledger import Ledger
+from projections import browsing, cursors, filters
+from projections.filters import Terms
+from projections.selection import Selection
+from projections.store import open_current
+from tests.benchmarks import million
+from tests.benchmarks.measure import Pair, Row, Sizes
+
+CALLS_PER_EVENT = 10
+PAGE_MILLISECONDS, SUMS_MILLISECONDS = 50.0, 1000.0
+TERMS = Terms("UTC", Reach(), million.START + million.SPAN)
+BIG = "acme-000000"
+SELECTIONS: tuple[dict[str, str], ...] = (
+    {},
+    {"account": BIG},
+    {"tag": "acme-000500"},
+    {"number": "18580001234"},
+    {"disposition": "BUSY"},
+    {"flag": "missing-opening"},
+    {"period": "2026-03"},
+    {"from": "2026-02-01", "to": "2026-02-03"},
+    {"account": BIG, "period": "2026-01"},
+    {"account": BIG, "disposition": "FAILED"},
+    {"tag": BIG, "from": "2026-02-01", "to": "2026-03-01"},
+)
+Work = tuple[str, Callable[[Connection], object]]
+
+
+def measure(sizes: Sizes) -> Row:
+    """Measure pages in the usual order, first ones and deep ones."""
+    return _row(sizes, "the slowest page of 100 rows", PAGE_MILLISECONDS, _pages)
+
+
+def measure_sums(sizes: Sizes) -> Row:
+    """Measure the sums and the facets of whole selections."""
+    return _row(sizes, "the slowest sums or facets of a selection", SUMS_MILLISECONDS, _wholes)
+
+
+def _row(sizes: Sizes, what: str, mark: float, works: Callable[[], Iterator[Work]]) -> Row:
+    calls = sizes.events * CALLS_PER_EVENT
+    with (
+        _ledger(sizes.directory / "million.db", calls) as ledger,
+        closing(open_current(ledger)) as store,
+        store.reading() as connection,
+    ):
+        taken = {name: [_milliseconds(work, connection) for _ in range(sizes.runs)] for name, work in works()}
+    slowest = max(taken, key=lambda name: median(taken[name]))
+    pairs = [Pair(mark, milliseconds) for milliseconds in taken[slowest]]
+    note = f"Of {len(taken)} asked of {calls:,} calls on SQLite the slowest is {slowest}."
+    return Row(what, f"{mark:g} ms", "ms", 1, 0.5, pairs, at_most=True, notes=[note])
+
+
+def _ledger(path: Path, calls: int) -> Ledger:
+    is_there = path.exists()
+    ledger = Ledger(f"sqlite:///{path}", create=True)
+    if not is_there:
+        million.fill(ledger, calls)
+    return ledger
+
+
+def _milliseconds(work: Callable[[Connection], object], connection: Connection) -> float:
+    begun = time.perf_counter()
+    work(connection)
+    return (time.perf_counter() - begun) * 1000
+
+
+def _selections() -> Iterator[tuple[str, str, Selection]]:
+    for model in ("calls", "cdrs"):
+        for given in SELECTIONS:
+            yield f"{model} {given or 'all'}", model, filters.read(model, given, TERMS)
+
+
+def _pages() -> Iterator[Work]:
+    for name, model, selection in _selections():
+        sort = browsing.default_sort(model)
+        yield f"the first of {name}", partial(_page, model, selection, "")
+        moment = sort.removeprefix(browsing.DESCENDING)
+        deep = million.START + million.SPAN // 50
+        ends = {"calls": [deep, 1], "cdrs": [deep, 1, ""]}
+        yield (
+            f"a deep one of {name} by {moment}",
+            partial(_page, model, selection, cursors.write(model, sort, ends[model])),
+        )
+
+
+def _page(model: str, selection: Selection, cursor: str, connection: Connection) -> object:
+    return browsing.page(connection, model, selection, "UTC", "", cursor)
+
+
+def _wholes() -> Iterator[Work]:
+    for name, model, selection in _selections():
+        yield f"the sums of {name}", partial(_sums, model, selection)
+        yield f"the facets of {name}", partial(_facets, model, selection)
+
+
+def _sums(model: str, selection: Selection, connection: Connection) -> object:
+    return browsing.sums(connection, model, selection, "UTC")
+
+
+def _facets(model: str, selection: Selection, connection: Connection) -> object:
+    return browsing.facets(connection, model, selection, "UTC")
