@@ -1,5 +1,6 @@
 """The page of an account: how it went month by month, what it comes to now, its largest calls, and what was posted to it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -8,14 +9,16 @@ from starlette.responses import Response
 
 from api.access.guard import Guarded, Role
 from api.pages import billing, spans
-from api.pages.asking import nothing_there, page
+from api.pages.asking import asked, nothing_there, page, terms
 from api.pages.rendering import render
 from api.shelf import Room
+from projections import browsing, filters, overview
 from projections import metrics as counting
-from projections import overview
 from projections.metrics import Metrics
+from projections.moments import SelectionError
 from projections.overview import MONTH, NOTHING
-from projections.tables import CDRS, POSTINGS
+from projections.selection import Selection
+from projections.tables import POSTINGS
 
 LARGEST = 10
 POSTINGS_SHOWN = 20
@@ -26,6 +29,7 @@ def routes() -> list[Guarded]:
     """Return the page of an account, whose name may have anything in it."""
     return [
         Guarded("/fragments/metrics/{account:path}", page(metrics), Role.READ, name="account_metrics"),
+        Guarded("/fragments/largest", page(largest), Role.READ, name="largest_calls"),
         Guarded("/accounts/{account:path}", page(shown), Role.READ, name="account"),
     ]
 
@@ -38,25 +42,25 @@ def shown(request: Request) -> Response:
             return nothing_there(request, f"nothing was ever billed to {account!r}")
         latest = overview.latest_month(room.connection, account)
         span = spans.read({**query, "by": "day"}, room.ledger.timezone, state.clock(), latest)
-        before = span.beside(-1)
-        now = overview.by_account(room.connection, str(span.first), str(span.last), account)
-        earlier = overview.by_account(room.connection, str(before.first), str(before.last), account)
+        found = billing.compared(room.connection, span, account)
+        about = found[0] if found else billing.Account(account, NOTHING, None)
         year = spans.year_to(span)
-        trend = overview.by_step(room.connection, MONTH, str(year.first), str(year.last), account)
+        billed = billing.compared(room.connection, year, account)
+        chart = billing.drawn(room.connection, year, billing.measured(query), billed, account)
         months = [step for step, _ in span._replace(by=MONTH).steps()] if span.is_of_months else []
         whole = bool(query.get("whole"))
         context: dict[str, Any] = {"months": months, "whole": whole}
         if whole:
             context["measured"] = measured(room, account, months)
-        context |= {"largest": _largest(room, account, span), "postings": _postings(room, account)}
-    measure = billing.measured(query)
-    about = billing.Account(account, now.get(account, NOTHING), earlier.get(account))
+            chosen = filters.read("cdrs", span.entries | billing.of_account(account), terms(request))
+            context["largest"] = with_highest_price(room, chosen)
+        context["postings"] = _postings(room, account)
     return render(
         request,
         "account.html",
         account=about,
         span=span,
-        chart=billing.drawn(year, trend, measure, [about._replace(now=billing.together(trend.values()))], account),
+        chart=chart,
         measures=billing.MEASURES,
         only=billing.of_account(account),
         **context,
@@ -77,11 +81,19 @@ def measured(room: Room, account: str, months: list[str]) -> list[Metrics]:
     return [each for month in found for each in month]
 
 
-def _largest(room: Room, account: str, span: spans.Span) -> list[Any]:
-    """Return the calls of a span with the highest price."""
-    wanted = [CDRS.c.account == account, CDRS.c.day >= str(span.first), CDRS.c.day <= str(span.last)]
-    statement = select(CDRS).where(*wanted).order_by(CDRS.c.price.desc(), CDRS.c.position.desc()).limit(LARGEST)
-    return list(room.connection.execute(statement))
+def largest(request: Request) -> Response:
+    """Return the CDRs with the highest price among those that the filters select: a part of a page, too."""
+    read = asked(request, "cdrs")
+    if read.selection is None:
+        raise SelectionError(read.problem)
+    with request.app.state.shelf.reading() as room:
+        found = with_highest_price(room, read.selection)
+    return render(request, "largest.html", largest=found)
+
+
+def with_highest_price(room: Room, selection: Selection) -> Sequence[Any]:
+    """Return a few CDRs of a selection."""
+    return browsing.page(room.connection, "cdrs", selection, room.ledger.timezone, "-price", limit=LARGEST).rows
 
 
 def _postings(room: Room, account: str) -> list[Any]:

@@ -6,6 +6,7 @@ Every cell leads to the CDRs that it sums up, and what is posted beside them; th
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -78,21 +79,19 @@ def billing(request: Request) -> Response:
             span = spans.read(query, room.ledger.timezone, state.clock(), latest)
         except SelectionError as error:
             return render(request, "billing.html", status=400, filters=filters, problem=str(error), span=None)
-        found = overview.by_step(room.connection, span.by, str(span.first), str(span.last), account)
-        before = span.beside(-1)
-        earlier = overview.by_account(room.connection, str(before.first), str(before.last), account)
-    accounts = compared(found, earlier)
+        accounts = compared(room.connection, span, account)
+        chart = drawn(room.connection, span, measure, accounts, account)
     return render(
         request,
         "billing.html",
         filters=filters,
         problem="",
         span=span,
-        chart=drawn(span, found, measure, accounts, account),
+        chart=chart,
         measures=MEASURES,
         accounts=accounts[:ACCOUNTS_MAX],
         hidden=len(accounts) - ACCOUNTS_MAX,
-        total=Account("", together(each.now for each in accounts), together(earlier.values()) if earlier else None),
+        total=Account("", together(each.now for each in accounts), _before(accounts)),
     )
 
 
@@ -113,37 +112,34 @@ def together(totals: Iterable[Totals]) -> Totals:
     return result
 
 
-def compared(found: Mapping[tuple[str, str], Totals], earlier: Mapping[str, Totals]) -> list[Account]:
+def compared(connection: Connection, span: Span, account: str | None) -> list[Account]:
     """Return the accounts of a span, those with the highest price first, each with the span before."""
-    now: dict[str, Totals] = {}
-    for (name, _), totals in found.items():
-        now[name] = now.get(name, NOTHING).plus(totals)
-    for name in earlier:
-        now.setdefault(name, NOTHING)
-    accounts = [Account(name, totals, earlier.get(name)) for name, totals in now.items()]
+    before = span.beside(-1)
+    now = overview.by_account(connection, str(span.first), str(span.last), account)
+    earlier = overview.by_account(connection, str(before.first), str(before.last), account)
+    accounts = [Account(name, now.get(name, NOTHING), earlier.get(name)) for name in now.keys() | earlier.keys()]
     return sorted(accounts, key=lambda each: (-each.now.price, -each.now.cost, each.name))
 
 
-def drawn(
-    span: Span,
-    found: Mapping[tuple[str, str], Totals],
-    measure: str,
-    accounts: list[Account],
-    account: str | None,
-) -> Chart:
+def _before(accounts: list[Account]) -> Totals | None:
+    """Return what all came to in the span before; None where nothing was billed then."""
+    earlier = [each.before for each in accounts if each.before]
+    return together(earlier) if earlier else None
+
+
+def drawn(connection: Connection, span: Span, measure: str, accounts: list[Account], account: str | None) -> Chart:
     """Return a chart of a measure: the accounts with most of it, and all others together."""
     largest = sorted(accounts, key=lambda each: (-abs(getattr(each.now, measure)), each.name))
     named = [each.name for each in largest[:SERIES_MAX] if each.now != NOTHING]
-    total: dict[str, int] = {}
-    for (_, step), totals in found.items():
-        total[step] = total.get(step, 0) + getattr(totals, measure)
+    where = (connection, span.by, str(span.first), str(span.last))
+    found, everything = overview.of_accounts(*where, named), overview.by_step(*where, account)
     lines = []
     for step, query in span.steps():
         cells = [Cell(getattr(found.get((name, step), NOTHING), measure), query | of_account(name)) for name in named]
-        everything = total.get(step, 0)
+        all_of_it = getattr(everything.get(step, NOTHING), measure)
         if len(accounts) > len(named):
-            cells.append(Cell(everything - sum(cell.value for cell in cells), None))
-        lines.append(Line(step, cells, Cell(everything, query | (of_account(account) if account else {}))))
+            cells.append(Cell(all_of_it - sum(cell.value for cell in cells), None))
+        lines.append(Line(step, cells, Cell(all_of_it, query | (of_account(account) if account else {}))))
     return Chart(measure, named, len(accounts) - len(named), lines)
 
 

@@ -35,6 +35,7 @@ PAGES = [
     "/accounts/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22'%26%E2%80%AE%E2%81%A7",
     "/accounts/sales?whole=1",
     "/fragments/metrics/sales?months=2026-10",
+    "/fragments/largest?account=sales&period=2026-10",
     "/statements/sales/2026-10",
     "/tariffs",
     "/exceptions",
