@@ -83,6 +83,8 @@ const draw = (figure) => {
       },
     },
   });
+  // Beside a small chart its table is for those who want the numbers.
+  if (figure.matches(".small")) table.closest("details").open = false;
   // What a bar is drawn at, for whoever drives a browser: nothing on the page depends on it.
   figure.chart = chart;
 };
