@@ -45,11 +45,11 @@ def notices() -> Iterator[Said]:
 
 
 @contextmanager
-def open_shop(path: Path) -> Iterator[tuple[TestClient, Service]]:
+def open_shop(path: Path, **environment: str) -> Iterator[tuple[TestClient, Service]]:
     """Fill a ledger, let an operator act on it, and open the service over it."""
-    service = asgi.service_at(path)
+    fill(environment.get("TRINGLEDGER_STORE") or f"sqlite:///{path / 'ledger.db'}")
+    service = asgi.service_at(path, **environment)
     with asgi.running(service) as client:
-        fill(service.settings.store)
         yield client, service
 
 
