@@ -28,7 +28,7 @@ from projections.moments import SelectionError
 ROWS = 100
 PATH = "/quarantine"
 WRONG_SIGNATURE = "wrong signature"
-LOOKED_AT_MAX = 10_000
+LOOKED_AT_MAX = 1_000
 CHOSEN_MAX = 1000
 DIGITS_MAX = 18
 
@@ -65,6 +65,7 @@ def listed(request: Request) -> Response:
         "quarantine.html",
         entries=[_shown(request, entry) for entry in found[:ROWS]],
         kinds=kinds(waiting),
+        counts=store.count_quarantined(),
         looked_at=len(waiting) if len(waiting) == LOOKED_AT_MAX else None,
         settled=settled,
         is_first=not after,

@@ -1,11 +1,14 @@
 """Every page, for every role, over a ledger with hostile texts in it; and that their sums are those of the exports."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from decimal import Decimal
 from html import unescape
 
 import pytest
+from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from api.service import Service
@@ -127,6 +130,38 @@ def test_the_sum_of_the_cdrs_is_that_of_their_export(shop: Shop, column: str) ->
     shown = re.search(rf"<dt>{column.capitalize()}</dt><dd[^>]*>(.*?)</dd>", page)
     assert shown
     assert Decimal(re.sub("<[^>]*>", "", shown[1])) == exported(shop[1], "cdrs", column, "--tag", "support")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/cdrs?account=sales&day=2026-10-01..2026-10-09",
+        "/cdrs?without=flag&sort=-price",
+        "/cdrs?number=18585550003&disposition=BUSY",
+        "/calls?state=in-progress",
+        "/voicemails",
+        "/channels",
+        "/exceptions?flag=repeated-cdr",
+        "/billing",
+        "/billing?by=month&account=support",
+        "/billing?from=2026-10-03&to=2026-10-09",
+        "/accounts/sales?from=2026-10-03&to=2026-10-09",
+    ],
+)
+def test_every_download_gives_just_the_rows_that_the_page_is_about(shop: Shop, path: str) -> None:
+    client = signed_in(shop, "export")
+    page = client.get(path).text
+    links = [unescape(link) for link in re.findall(r'<a href="([^"]*)" download', page)]
+    assert [link.partition("?")[0].rpartition(".")[2] for link in links] == ["csv", "json", "parquet"]
+    answers = [client.get(link) for link in links]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    rows = list(csv.DictReader(answers[0].text.splitlines()))
+    assert len(rows) == len(answers[1].json()) == parquet.read_table(io.BytesIO(answers[2].content)).num_rows
+    assert rows
+    if path.startswith("/cdrs"):
+        summed = client.get(f"/fragments/cdrs/sums?{path.partition('?')[2]}").text
+        name = "cdrs-price" if "cdrs-price" in summed else "price"
+        assert sums(summed, name) == sum(Decimal(row["price"]) for row in rows)
 
 
 def cells(page: str) -> Iterator[tuple[str, str]]:
