@@ -67,7 +67,12 @@ def add(name: str, roles: tuple[str, ...], store: str | None) -> None:
 @format_option
 @store_option
 def list_(output: str, store: str | None) -> None:
-    """List the users and their roles."""
+    """List the users and their roles.
+
+    \b
+    Examples:
+      tringledger user list --format json
+    """
     with opened(store) as kept:
         found = [
             {
@@ -91,7 +96,12 @@ def list_(output: str, store: str | None) -> None:
 @click.argument("name")
 @store_option
 def remove(name: str, store: str | None) -> None:
-    """Remove a user; his token and sessions are void at once."""
+    """Remove a user; his token and sessions are void at once.
+
+    \b
+    Examples:
+      tringledger user remove kim
+    """
     with _changing(store, f"remove {name}") as kept:
         users.remove(kept, name)
     say(f"{name} is removed")
@@ -102,7 +112,12 @@ def remove(name: str, store: str | None) -> None:
 @role_option
 @store_option
 def roles(name: str, roles: tuple[str, ...], store: str | None) -> None:
-    """Give a user these roles, and no others, from his next request on."""
+    """Give a user these roles, and no others, from his next request on.
+
+    \b
+    Examples:
+      tringledger user roles kim --role read --role export
+    """
     with _changing(store, f"roles {name} {' '.join(sorted(roles))}") as kept:
         users.give(kept, name, map(Role, roles))
     say(f"{name} has the roles {', '.join(sorted({*roles, Role.READ}))}")
@@ -112,7 +127,12 @@ def roles(name: str, roles: tuple[str, ...], store: str | None) -> None:
 @click.argument("name")
 @store_option
 def new_token(name: str, store: str | None) -> None:
-    """Print a new token of a user, once; the one before and his sessions are void at once."""
+    """Print a new token of a user, once; the one before and his sessions are void at once.
+
+    \b
+    Examples:
+      tringledger user new-token kim
+    """
     with _changing(store, f"new-token {name}") as kept:
         token = users.renew(kept, name, times.now())
     click.echo(token)
@@ -126,7 +146,12 @@ def new_token(name: str, store: str | None) -> None:
 )
 @store_option
 def link(name: str, url: str, store: str | None) -> None:
-    """Print a link that signs a user in without his token: once, within an hour."""
+    """Print a link that signs a user in without his token: once, within an hour.
+
+    \b
+    Examples:
+      tringledger user link kim
+    """
     with _changing(store, f"link {name}") as kept:
         made = sessions.new_link(kept, name, times.now())
     click.echo(f"{url.rstrip('/')}{SIGN_IN}?link={made}")
