@@ -163,6 +163,14 @@ def total(verdict: str, tag: str, here: str, there: str, more: str) -> dict[str,
     return {"class": verdict, "tag": tag, "records": 1, "cost_here": here, "cost_there": there, "cost_more": more}
 
 
+def test_numbers_are_compared_as_numbers_where_tags_alone_make_the_line(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRINGLEDGER_CORRELATION", "tag")
+    run("import", "--store", store, "-", stdin=line(signed(cdr(src="+1 (858) 555-0001")), AT))
+    assert judged(statement(SAME)) == (DONE, {"exact": 1})
+
+
 class TestASample:
     @pytest.fixture(autouse=True, params=["adverse", "busy-lines"])
     def imported(self, request: pytest.FixtureRequest, store: str) -> None:
