@@ -1,6 +1,7 @@
 """The journal of a ledger's books as a file: every entry of a selection, in the order of the log, in constant memory."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,9 +40,8 @@ def write(  # noqa: PLR0917  # What, how and where to, in the order of the comma
         with written(out, "the journal") as file:
             return write(ledger, store, selection, language, file, moved)
     wanted = conditions(MODEL, selection, ledger.timezone)
-    with store.reading() as connection:
+    with store.reading() as connection, closing(_Counting(connection, wanted, moved)) as entries:
         store.position(connection, ledger.head)
-        entries = _Counting(connection, wanted, moved)
         journal = transactions(entries, _closed_through(connection))
         for text in texts(language, _accounts(connection, wanted), journal):
             out.write(text.encode())
@@ -56,15 +56,20 @@ class _Counting:
         self._connection = connection
         self._wanted = wanted
         self._moved = moved
+        self._results = ExitStack()
 
     def __iter__(self) -> Iterator[Entry]:
         statement = select(ENTRIES).where(*self._wanted).order_by(*order(MODEL))
-        with self._connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)) as rows:
-            for row in rows:
-                yield Entry(*row)
-                self.count += 1
-                if self.count % ROWS_AT_ONCE == 0:
-                    self._moved(self.count)
+        result = self._connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE))
+        for row in self._results.enter_context(result):
+            yield Entry(*row)
+            self.count += 1
+            if self.count % ROWS_AT_ONCE == 0:
+                self._moved(self.count)
+
+    def close(self) -> None:
+        """Give up what was not read to its end, while the connection is there."""
+        self._results.close()
 
 
 def _accounts(connection: Connection, wanted: list[ColumnElement[bool]]) -> dict[str, str]:

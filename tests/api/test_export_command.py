@@ -1,12 +1,13 @@
 """``tringledger export``: the command; what it writes, in which form, has tests of its own."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.api import tringme
-from tests.api.command import run
+from tests.api.command import run, spawn
 from tests.given import START, cdr, opened, record, status
 
 DONE, USAGE = 0, 2
@@ -116,3 +117,16 @@ class TestTheJournal:
         said = run("export", "journal", "--format", "beancount", *words)
         assert (said.code, said.out) == (2, "")
         assert "a journal cannot be filtered by" in said.err
+
+
+@pytest.mark.parametrize(
+    "words", [("journal", "--format", "hledger"), ("entries",), ("cdrs", "--as-of", "1000")], ids=" ".join
+)
+def test_who_reads_only_the_beginning_of_a_pipe_sees_no_complaint(words: tuple[str, ...], store: str) -> None:
+    run("import", str(tringme.SAMPLES / "adverse.ndjson"), "--store", store)
+    with spawn("export", *words, "--store", store, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as exporting:
+        assert exporting.stdout
+        assert exporting.stderr
+        exporting.stdout.readline()
+        exporting.stdout.close()
+        assert exporting.stderr.read() == b""
