@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from pyarrow import parquet
 from starlette.testclient import TestClient
 
-from api import table
+from api import jobs, table
 from api.access.guard import Guarded, Role
+from api.jobs import Job
 from api.service import Service
 from tests.api import asgi
 from tests.api.requests import get
@@ -34,12 +36,14 @@ PARTS = {
     "form": ["csv", "json"],
     "format": ["csv", "json", "ndjson", "parquet"],
     "id": ["CALL"],
+    "job_id": ["00000000-0000-4000-8000-000000000001"],
     "model": ["calls", "cdrs", "voicemails", "channels"],
     "name": [],
     "part": ["sums", "facets"],
     "period": ["2026-10"],
     "position": [str(position) for position in range(1, 14)],
 }
+JOB = Job(id=PARTS["job_id"][0], kind=jobs.CHECK, by=HOSTILE, state=jobs.DONE, started_at=1, seen_at=2, failure=HOSTILE)
 QUERIES = ("", f"number={NUMBER}", "q=" + HOSTILE.replace("&", "%26"), "settled=1&whole=1&at=3")
 
 
@@ -82,6 +86,8 @@ def client(service: Service) -> Iterator[TestClient]:
             acting.resolve("repeated-cdr", 6)
             acting.adjust(HOSTILE, 1_000_000, "2026-10")
             acting.publish('[[rules]]\ntag = "*"\nmarkup_percent = 20')
+        with service.ledger.store.writing() as log:
+            log.note(jobs.FACT, msgspec.json.encode([JOB]).decode())
         asgi.eventually(lambda: running.get("/health").json()["read_models"]["lag"] == 0)
         yield running
 
