@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from doctest import ELLIPSIS, OutputChecker
 from http.client import HTTPConnection, HTTPException
+from itertools import pairwise
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import click
 import pytest
@@ -56,10 +57,10 @@ def agrees(shown: str, printed: str) -> bool:
     return OutputChecker().check_output(shown.rstrip("\n"), printed.rstrip("\n"), ELLIPSIS)
 
 
-def fetched(url: str) -> str:
+def fetched(url: str, headers: dict[str, str]) -> str:
     """Do what ``curl -s`` does, on machines that have none."""
     try:
-        with urlopen(url, timeout=20) as answer:
+        with urlopen(Request(url, headers=headers), timeout=20) as answer:
             return str(answer.read().decode())
     except HTTPError as refused:
         with refused:
@@ -88,7 +89,9 @@ class Shell:
             del self.environment[command.removeprefix("unset ")]
             return ""
         if command.startswith("curl "):
-            return fetched(shlex.split(command)[-1])
+            *options, url = self._words(command.removeprefix("curl "))
+            pairs = [text.split(": ", 1) for option, text in pairwise(options) if option == "-H"]
+            return fetched(url, dict(pairs))
         done = subprocess.run(
             ["sh", "-c", f"{{ {command} ; }} 2>&1"],
             cwd=self.folder,
@@ -99,6 +102,18 @@ class Shell:
             timeout=60,
         )
         return done.stdout
+
+    def _words(self, arguments: str) -> list[str]:
+        """Return arguments as the shell hands them to a command."""
+        shown = subprocess.run(
+            ["sh", "-c", f"printf '%s\\n' {arguments}"],
+            cwd=self.folder,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return shown.stdout.splitlines()
 
     def start(self, command: str, shown: str) -> None:
         """Start a service, and remember what it should print."""
