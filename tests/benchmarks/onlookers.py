@@ -11,7 +11,6 @@ import msgspec
 import uvloop
 
 SECONDS_MAX = 60
-FIRST_FRAME = b"event: reset"
 
 
 class Seen(msgspec.Struct):
@@ -21,39 +20,35 @@ class Seen(msgspec.Struct):
     bytes: int = 0
 
 
-async def look(port: int, token: str, seen: Seen) -> asyncio.Task[None]:
-    """Open a page, wait for its first frame, and read on in the background."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(
-        f"GET /live/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-        "Accept: text/event-stream\r\n\r\n".encode()
-    )
-    received = b""
-    while FIRST_FRAME not in received:
-        chunk = await reader.read(1 << 16)
-        assert chunk, received
-        received += chunk
-
-    async def read_on() -> None:
+async def look(port: int, token: str, seen: Seen, is_there: asyncio.Event) -> None:
+    """Have a page open for ever: the service lets it go now and then, and it comes again, as browsers do."""
+    asked = f"GET /live/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    while True:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(asked)
         while chunk := await reader.read(1 << 18):
             seen.bytes += len(chunk)
             seen.frames += chunk.count(b"\nevent: ")
-        writer.close()  # Not before: a writer that nobody holds closes its connection.
-
-    return asyncio.create_task(read_on())
+            if b"\nevent: " in chunk:
+                is_there.set()
+        writer.close()
+        assert is_there.is_set(), "the service does not answer with a page's events"
 
 
 async def main(port: int, token: str, count: int) -> Seen:
     """Look on until the input ends."""
     seen = Seen()
-    async with asyncio.timeout(SECONDS_MAX):
-        reading = [await look(port, token, seen) for _ in range(count)]
-    sys.stdout.write("all are there\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)
-    assert not any(task.done() for task in reading), "a page was let go"
-    for task in reading:
-        task.cancel()
+    there = [asyncio.Event() for _ in range(count)]
+    async with asyncio.TaskGroup() as pages:
+        looking = [pages.create_task(look(port, token, seen, is_there)) for is_there in there]
+        async with asyncio.timeout(SECONDS_MAX):
+            for is_there in there:
+                await is_there.wait()
+        sys.stdout.write("all are there\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+        for page in looking:
+            page.cancel()
     return seen
 
 
