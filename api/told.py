@@ -11,10 +11,11 @@ COMMON = ("v", "recorded_at", "by", "reason")
 
 def told(act: Act) -> dict[str, str]:
     """Return an act's own fields and what they say."""
-    return {name: _text(name, value) for name, value in msgspec.to_builtins(act).items() if name not in COMMON}
+    return {name: text(name, value) for name, value in msgspec.to_builtins(act).items() if name not in COMMON}
 
 
-def _text(name: str, value: object) -> str:
+def text(name: str, value: object) -> str:
+    """Return what one field of an act says."""
     if name in AMOUNTS:
         assert isinstance(value, int)
         return plain(value)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from api import history
+from api import history, told
 from api.call.rules import sentence
 from api.call.verdict import Checked, check
 from api.history import Step
@@ -140,7 +140,7 @@ def _events(steps: list[Step], settings: Settings) -> list[Event]:
 
 def _of_act(step: Step) -> list[tuple[str, str]]:
     values: dict[str, Any] = msgspec.to_builtins(step.act)
-    return [(name, str(value)) for name, value in values.items() if name not in UNSHOWN]
+    return [(name, told.text(name, value)) for name, value in values.items() if name not in UNSHOWN]
 
 
 def said(step: Step) -> str:

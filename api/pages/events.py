@@ -6,6 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api import told
 from api.access.guard import Guarded, Role
 from api.access.masking import masked_act, masked_parameters
 from api.pages.asking import nothing_there, page
@@ -41,7 +42,7 @@ def _act(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, s
     act = decode_act(row.topic, row.state)
     said = {name: value for name, value in msgspec.to_builtins(act).items() if name not in ("v", "recorded_at")}
     said = said if whole else masked_act(said)
-    return {"recorded": act.recorded_at}, [(name, str(value)) for name, value in said.items()]
+    return {"recorded": act.recorded_at}, [(name, told.text(name, value)) for name, value in said.items()]
 
 
 def _notice(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
