@@ -31,8 +31,10 @@ if (matchMedia("(max-width: 40rem)").matches) {
   for (const fold of document.querySelectorAll("[data-fold]")) fold.open = false;
 }
 
-// The row of pages may be longer than the screen.
-document.querySelector(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// The row of pages may be longer than the screen. (scrollIntoView would also move where the Tab key begins.)
+const places = document.querySelector(".places");
+const place = places?.querySelector("[aria-current]");
+if (place) places.scrollLeft = place.offsetLeft - places.offsetLeft - (places.clientWidth - place.offsetWidth) / 2;
 
 startTheme();
 startZoneSwitch();
