@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api import rerating
@@ -66,7 +66,7 @@ def silent(_done: int) -> None:
     pass
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(life=lives(), which=st.integers(0, 50), version=st.integers(0, 5))
 def test_a_dry_run_predicts_the_rerating_exactly(life: list[Step], which: int, version: int) -> None:
     with ledger_in(World()) as ledger:

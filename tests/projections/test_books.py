@@ -8,7 +8,7 @@ from typing import Any
 
 from beancount import loader
 from beancount.core import data
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from sqlalchemy import Connection
 
 from api import rerating
@@ -41,7 +41,7 @@ def closed_only(found: list[tuple[Any, Statement]]) -> dict[tuple[str, str], Sta
     return {each.heading[:2]: each for _, each in found if each.heading.closed}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(life=lives())
 def test_statements_say_what_the_billing_table_says_and_closed_ones_stay_as_they_are(life: list[Step]) -> None:
     with ledger_in(World()) as ledger, closing(open_current(ledger)) as store:
@@ -65,7 +65,7 @@ def test_statements_say_what_the_billing_table_says_and_closed_ones_stay_as_they
         assert {key: each for key, each in closed_only(found).items() if key in known} == known
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(life=lives())
 def test_the_journal_balances_and_owes_what_the_statements_ask_for(life: list[Step]) -> None:
     with ledger_in(World()) as ledger, closing(open_current(ledger)) as store:

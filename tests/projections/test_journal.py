@@ -134,14 +134,14 @@ def test_each_account_owes_what_its_statements_ask_for(entries: list[Entry], unt
 
 
 @given(logs, closed)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_hledger_takes_any_books_even_strictly(entries: list[Entry], until: str) -> None:
     said = hledger(journal(Language.HLEDGER, entries, until), "check", "--strict")
     assert (said.returncode, said.stderr) == (0, "")
 
 
 @given(logs, closed)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_hledger_and_beancount_agree(entries: list[Entry], until: str) -> None:
     text = journal(Language.HLEDGER, entries, until)
     said = hledger(text, "print", "-O", "csv")
