@@ -40,9 +40,19 @@ const swap = (from) => {
   showTimes(document.querySelector("#state"));
 };
 
+// Of a long call only the events around the chosen one are listed: another page lists those around the next.
+const leap = (before) => {
+  const link = document.querySelector(chosen > before ? "#step-on" : "#step-back");
+  if (Math.abs(chosen - before) === 1 && link?.href) return location.assign(link.href);
+  const nearer = (one, other) => (Math.abs(other - chosen) < Math.abs(one - chosen) ? other : one);
+  location.assign(addressOf([...positions.keys()].reduce(nearer)));
+};
+
 const show = async (number, { keep = true } = {}) => {
+  const before = chosen;
   chosen = Math.min(Math.max(number, 1), steps);
   range.value = String(chosen);
+  if (!positions.has(chosen) && chosen !== steps) return leap(before);
   const address = addressOf(chosen);
   if (!positions.has(chosen)) return location.assign(address);
   loading?.abort();
