@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from eventsourcing.persistence import Mapper
 
 from domain import times
@@ -30,6 +29,7 @@ from domain.acts import (
     TariffPublished,
     decode_act,
 )
+from domain.author import Author
 from domain.books import Books, Closing, month_after
 from domain.call import REPEATED_CDR, Call, flags_alone
 from domain.call_stream import NOTICES_OF_CALLS, CallStream
@@ -50,23 +50,9 @@ from domain.log import Log, LogRow, Writing
 from domain.rating import Published
 from domain.tariff import read
 
-BY_MAX, REASON_MAX = 256, 2000
 NEVER = -1
+DAY = 86_400 * times.SECOND
 EVER = (1 << 63) - 1
-
-
-class Author(msgspec.Struct, frozen=True):
-    """Who acts, and why: both are kept with the act for ever."""
-
-    by: str
-    reason: str
-
-    def check(self) -> None:
-        """Raise WrongAct unless both are there and of a sensible length."""
-        for name, text, most in (("by", self.by, BY_MAX), ("reason", self.reason, REASON_MAX)):
-            if not text.strip() or len(text) > most or "\0" in text:
-                msg = f"{name} is {text[:50]!r}: expected 1 to {most} characters that say who or why"
-                raise WrongAct(msg)
 
 
 class Acting:
@@ -122,6 +108,11 @@ class Acting:
         if amount == 0:
             raise WrongAct("the amount is 0: expected a charge over 0, or a credit below")
         month = period or times.day(self._recorded_at, self._books.timezone)[:7]
+        # A day ahead of the ledger's: no time zone is further.
+        present = times.day(self._recorded_at + DAY, self._books.timezone)[:7]
+        if month > present:
+            msg = f"{month} has not begun yet: expected a month up to {present}"
+            raise WrongAct(msg)
         stream = account_stream(account)
         return self._append(stream, AccountAdjusted(**self._said, account=account, amount=amount, period=month, of=of))
 
@@ -233,9 +224,20 @@ class Acting:
             return self._move_back(row, act)
         if isinstance(act, CallRerated | CallVoided):
             return self._reverse(self._stream(UUID(row.stream)), position)
+        if isinstance(act, QuarantineResolved):
+            return self._unsettle(position, act.entry)
         what = type(act).__name__ if act else "a notice of TringMe"
         msg = f"the event at position {position} is {what}, which nothing can reverse: expected a correction"
         raise WrongAct(msg)
+
+    def _unsettle(self, position: int, entry_id: int) -> int:
+        """Let a notice of the quarantine wait again."""
+        entry = self._store.quarantined_one(entry_id)
+        if entry is None or entry.position != position:
+            msg = f"the notice {entry_id} of the quarantine is not settled by the act at position {position} any more"
+            raise WrongAct(msg)
+        self._log.settle(entry_id, 0)
+        return self._append(RESOLUTIONS, ActReversed(**self._said, of=position))
 
     def _take_back(self, position: int, act: AccountAdjusted) -> int:
         for row in self._store.stream(account_stream(act.account), EVER):
@@ -250,16 +252,20 @@ class Acting:
         other = row.position + (1 if act.gone else -1)
         one, two = self._stream(UUID(row.stream)), self._stream(UUID(act.other))
         taking = two if act.gone else one
+        self._check_counts(one, row.position)
         if not {*act.positions} <= {position for position, _ in taking.members(taking.last)}:
             msg = f"the notices that were moved at position {row.position} have moved on since: reverse that first"
             raise WrongAct(msg)
         self._reverse(one, row.position)
         return self._reverse(two, other)
 
-    def _reverse(self, stream: CallStream, position: int) -> int:
+    def _check_counts(self, stream: CallStream, position: int) -> None:
         if position not in {acted.position for acted in stream.counting(stream.last)}:
             msg = f"the act at position {position} was reversed already"
             raise WrongAct(msg)
+
+    def _reverse(self, stream: CallStream, position: int) -> int:
+        self._check_counts(stream, position)
         return self._act_on(stream, ActReversed(**self._said, of=position))
 
     def _act_on(self, stream: CallStream, act: Act) -> int:

@@ -86,7 +86,7 @@ class ExceptionResolved(Act, frozen=True):
 
 
 class ActReversed(Act, frozen=True):
-    """The act at a position of the log, of the same call's stream, counts no more."""
+    """The act at a position of the log, of the same stream, counts no more: a call's, or one that settled a quarantined notice."""
 
     TOPIC: ClassVar[str] = "tringledger:act-reversed"
     of: int

@@ -15,8 +15,9 @@ from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
 from domain import books, correlation, notification, times
-from domain.acting import Acting, Author
+from domain.acting import Acting
 from domain.answers import Answer
+from domain.author import Author
 from domain.books import Books
 from domain.correlation import Reach
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable

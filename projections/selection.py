@@ -14,7 +14,7 @@ from domain import call, call_notice, statuses, times
 from domain.correlation import Reach
 from projections import calls, moments
 from projections.moments import Moment, SelectionError
-from projections.tables import EXPORTS
+from projections.tables import EXPORTS, Kind, kind
 
 __all__ = ["Selection", "SelectionError", "Waiting", "conditions", "order", "select", "table_of"]
 
@@ -223,12 +223,9 @@ def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
 
 def _in_period(model: str, table: Table, period: str, timezone: str) -> list[ColumnElement[bool]]:
     first, after = moments.month(period)
-    if "period" in table.c:
-        wanted = [table.c.period == period]
-        if model == "calls":
-            # No call began after the month to which it counts: so the newest are found at once.
-            wanted.append(table.c.opened_at < moments.start(after, "UTC") + _DAY)
-        return wanted
+    # A call is of the month in which it began, as it may have no CDR; to which one it is billed is its CDR's to say.
+    if "period" in table.c and kind(table.c.period) is not Kind.INTERNAL:
+        return [table.c.period == period]
     return _between(model, table, moments.start(first, timezone), moments.start(after, timezone), timezone)
 
 

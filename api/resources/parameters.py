@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from api import jobs
-from domain import acting, times
+from domain import author, times
 from projections import browsing, filters, selection
 
 TEXT_LENGTH_MAX = 256
@@ -102,8 +102,8 @@ def _point(value: str) -> int | str:
 
 
 def _reason(value: str) -> str:
-    if not value.strip() or len(value) > acting.REASON_MAX or NUL in value:
-        msg = f"1 to {acting.REASON_MAX} characters that say why, none of them U+0000"
+    if not value.strip() or len(value) > author.REASON_MAX or NUL in value:
+        msg = f"1 to {author.REASON_MAX} characters that say why, none of them U+0000"
         raise ValueError(msg)
     return value
 
@@ -194,7 +194,7 @@ EXCEL_SAFE = Parameter(
 REASON = Parameter(
     "reason",
     "Why; it is kept for ever, with who did it.",
-    {"type": "string", "minLength": 1, "maxLength": acting.REASON_MAX, "pattern": r"\S"},
+    {"type": "string", "minLength": 1, "maxLength": author.REASON_MAX, "pattern": r"\S"},
     _reason,
     "body",
 )

@@ -18,6 +18,8 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "callbacks on PostgreSQL,",
         "callbacks on PostgreSQL,",
         "callbacks while 200",
+        "the slowest page",
+        "the slowest sums",
         "import of a",
         "99th percentile of",
         "rebuild of all",

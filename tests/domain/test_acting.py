@@ -109,6 +109,34 @@ class TestGivenACall:
             assert act(ledger, lambda acting: acting.rerate(CALL, 1, seen=3)) == 5
 
 
+def test_a_notice_that_was_settled_in_quarantine_waits_again_when_that_is_undone(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        ledger.record([ledger.inspect(b"f=tm&type=cdr&sig=00", START)])
+        settled = act(ledger, lambda acting: acting.resolve_quarantined(1))
+        assert ledger.store.count_quarantined() == (0, 0)
+        act(ledger, lambda acting: acting.undo(settled))
+        assert ledger.store.count_quarantined() == (1, 0)
+        with pytest.raises(WrongAct, match="is not settled by the act at position 1 any more"):
+            act(ledger, lambda acting: acting.undo(settled))
+
+
+def test_an_account_is_not_charged_in_a_month_that_has_not_begun(store_url: str) -> None:
+    with opened(store_url, clock=lambda: START) as ledger:
+        with pytest.raises(WrongAct, match="2027-05 has not begun yet: expected a month up to 2026-10"):
+            act(ledger, lambda acting: acting.adjust("acme", 1, "2027-05"))
+        assert act(ledger, lambda acting: acting.adjust("acme", 1)) == 1
+
+
+def test_a_move_that_was_reversed_is_not_reversed_again(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        a_call(ledger)
+        moved = act(ledger, lambda acting: acting.split(CALL, [3]))
+        act(ledger, lambda acting: acting.undo(moved))
+        for position in (moved - 1, moved):
+            with pytest.raises(WrongAct, match=f"the act at position {position} was reversed already"):
+                act(ledger, lambda acting, position=position: acting.undo(position))
+
+
 def test_an_act_says_who_and_why_and_comes_after_all_that_was_recorded_before(store_url: str) -> None:
     moments = iter([START + 50, START + 50, START + 10, START + 10])
     with opened(store_url, clock=lambda: next(moments, START)) as ledger:

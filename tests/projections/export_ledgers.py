@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from sqlalchemy import insert
+from sqlalchemy import BigInteger, insert
 
 from domain import times
 from domain.errors import NotANotification
@@ -53,6 +53,15 @@ def record_sample(case: Case, name: str) -> None:
     catch_up(case.ledger, case.store)
 
 
+def operate(case: Case) -> None:
+    """Have a tariff published, a month closed and an account adjusted."""
+    with case.ledger.acting("kim", "so that there is a row") as acting:
+        acting.publish('[[rules]]\ntag = "*"\nmarkup_percent = 10')
+        acting.close("2026-01")
+        acting.adjust("acme", 5_000_000)
+    catch_up(case.ledger, case.store)
+
+
 def notify(case: Case, received_at: str, **params: str) -> None:
     """Record one signed notification; its read models follow only when somebody catches up."""
     pairs = list({"f": "tm", **params}.items())
@@ -68,7 +77,12 @@ def a_row(model: str, number: int, **values: object) -> dict[str, object]:
         Kind.TIME: START + number,
         Kind.TRUTH: number % 2,
     }
-    row = {column.name: made_up.get(kind(column), number) for column in READ_MODELS[model].columns}
+    row = {
+        column.name: number
+        if isinstance(column.type, BigInteger) and kind(column) is Kind.INTERNAL
+        else made_up.get(kind(column), number)
+        for column in READ_MODELS[model].columns
+    }
     return {**row, **values}
 
 

@@ -36,7 +36,7 @@ from projections.tables import READ_MODELS, Kind, exported, kind
 from projections.texts import excel_safe_text
 from tests.conftest import STORES
 from tests.postgres import Postgres
-from tests.projections.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, put, record_sample
+from tests.projections.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, operate, put, record_sample
 
 ALL = Selection()
 NAMES = ("traffic", "adverse", "edges", "busy-lines")
@@ -132,6 +132,7 @@ class TestSamples:
     @pytest.mark.parametrize("model", READ_MODELS)
     def test_say_the_same_in_every_format(self, case: Case, model: str) -> None:
         record_sample(case, "adverse")
+        operate(case)
         expected = json.loads(export(case, model, "json"))
         assert expected
         as_csv = [
@@ -250,6 +251,8 @@ class TestJson:
                 "ordinal": None,
                 "cost": "49.2",
                 "sip_credits": None,
+                "resolved_by": "text 1",
+                "resolution": "text 1",
             }
         ]
         assert "é" in content

@@ -213,7 +213,7 @@ def test_pages_of_rows_go_on_behind_each_other_and_show_every_row_once(
 ) -> None:
     monkeypatch.setattr("api.pages.lists.ROWS", 7)
     client, seen = signed_in(shop, "read"), []
-    path = "/cdrs?sort=cost&disposition=ANSWERED"
+    path = "/cdrs?sort=price&disposition=ANSWERED"
     while path:
         page = client.get(path).text
         seen += re.findall(r'class="call" href="/calls/([0-9a-f-]{36})', page)
