@@ -61,7 +61,7 @@ def _step(key: tuple[int, int], notice: Notice | None, act: Act | None, call: Ca
     values = dict(notice.params) if notice else {}
     kind = act.TOPIC.partition(":")[2] if act else values["type"]
     due = bills.bill(call, books)
-    account, period = (due.rated.account, due.day[: bills.MONTH_LENGTH]) if due else ("", "")
+    account, period = (due.rated.account, due.day[: times.MONTH_LENGTH]) if due else ("", "")
     after = _shown(CALLS, call_rows.row(call, account, period)) if call.first else None
     return Step(*key, kind, values.get("status", ""), notice, act, after, _price(due) if due else None)
 

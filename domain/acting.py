@@ -51,7 +51,6 @@ from domain.rating import Published
 from domain.tariff import read
 
 NEVER = -1
-DAY = 86_400 * times.SECOND
 EVER = (1 << 63) - 1
 
 
@@ -107,9 +106,9 @@ class Acting:
         """Charge an account an amount (millionths of a cent), or credit a negative one, in a month, by default the present."""
         if amount == 0:
             raise WrongAct("the amount is 0: expected a charge over 0, or a credit below")
-        month = period or times.day(self._recorded_at, self._books.timezone)[:7]
+        month = period or times.day(self._recorded_at, self._books.timezone)[: times.MONTH_LENGTH]
         # A day ahead of the ledger's: no time zone is further.
-        present = times.day(self._recorded_at + DAY, self._books.timezone)[:7]
+        present = times.day(self._recorded_at + times.DAY, self._books.timezone)[: times.MONTH_LENGTH]
         if month > present:
             msg = f"{month} has not begun yet: expected a month up to {present}"
             raise WrongAct(msg)

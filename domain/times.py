@@ -8,6 +8,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
+DAY = 86_400 * SECOND
+MONTH_LENGTH = len("2026-10")  # Of a day's text, what its month is.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND

@@ -3,7 +3,8 @@
 from domain import times
 from domain.acts import AccountAdjusted, MonthClosed, TariffPublished
 from domain.books import Books
-from projections.bills import FIRST_DAY, MONTH_LENGTH
+from domain.times import MONTH_LENGTH
+from projections.bills import FIRST_DAY
 
 ADJUSTMENT = "adjustment"
 

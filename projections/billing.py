@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
+from domain.times import MONTH_LENGTH
 from projections.rows import delete_rows, put_rows
 from projections.tables import BILLING, BILLING_DAYS, CDRS, ENTRIES, POSTINGS, TOTALS
 
@@ -21,7 +22,6 @@ _POSTED_TO, _POSTED_ON = _POSTING["account"], _POSTING["day"]
 _POSTED = slice(_POSTING[TOTALS[0]], _POSTING[TOTALS[-1]] + 1)
 WIDTH = len(TOTALS) + 1  # And how many entries they sum up: a row of which none is left goes.
 _summed = itemgetter(*(_COLUMN[name] for name in _SUMMED))
-MONTH_LENGTH = len("2026-10")
 
 KEYS_AT_ONCE = 300
 

@@ -15,6 +15,7 @@ from domain.call import Call
 from domain.call_notice import Numbers
 from domain.call_stream import CallStream
 from domain.rating import Rated, rate
+from domain.times import MONTH_LENGTH
 from projections import cdrs
 
 Row = tuple[object, ...]
@@ -23,7 +24,6 @@ Totals = tuple[int, ...]
 DIFFERENCE = "difference"
 RECORDED_LATER = "recorded after the month was closed"
 FIRST_DAY = "-01"
-MONTH_LENGTH = len("2026-10")
 NOTHING: Totals = (0,) * 10
 NO_NUMBERS: Numbers = (None, None, None, None, None, None)
 

@@ -18,13 +18,12 @@ from domain.ledger import EVER, Ledger
 from domain.log import QuarantineEntry
 from domain.notification import Notification
 from projections import calls, moments
+from projections.at_stake import IS_OPEN
 from projections.cdrs import cost, sip_credits
 from projections.tables import BILLING, CALLS, EXCEPTIONS
 
 QUARANTINED, MISSING_CDR, OPEN_MONTH = "quarantined", "missing-cdr", "open-month"
 TOUCHING_MONEY = (REPEATED_CDR, CONTRADICTORY_OUTCOME, NONCE_REUSED)
-# No account's day is further than this from the ledger's.
-_A_DAY = 86_400 * times.SECOND
 
 
 class Hindrance(msgspec.Struct, frozen=True):
@@ -76,7 +75,8 @@ class _Span:
     def __init__(self, books: Books, period: str) -> None:
         self.period = period
         self.closed = books.closed_through(EVER)
-        self.end = moments.start(moments.month(period)[1], books.timezone) + _A_DAY
+        # No account's day is further than a day from the ledger's.
+        self.end = moments.start(moments.month(period)[1], books.timezone) + times.DAY
         self._books = books
 
     def has(self, at: int, account: str | None = None) -> bool:
@@ -135,7 +135,7 @@ def _exceptions(connection: Connection, span: _Span) -> Iterator[Hindrance]:
     """Yield the exceptions raised in the months, or on what is billed in them; a raised one has no money where it has no CDR."""
     wanted = and_(
         EXCEPTIONS.c.flag.in_(TOUCHING_MONEY),
-        EXCEPTIONS.c.resolved_by == "",
+        IS_OPEN,
         or_(EXCEPTIONS.c.received_at < span.end, CALLS.c.period <= span.period),
     )
     query = (

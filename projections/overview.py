@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
 
+from domain.times import MONTH_LENGTH
+from projections.bills import FIRST_DAY
 from projections.tables import BILLING, BILLING_DAYS, TOTALS
 
 DAY, MONTH = "day", "month"
-MONTH_LENGTH = len("2026-10")
-FIRST_DAY = "-01"
 
 
 class Totals(NamedTuple):

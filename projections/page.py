@@ -28,8 +28,9 @@ from domain.events import (
     decode_notice,
 )
 from domain.log import LogRow
+from domain.times import MONTH_LENGTH
 from projections import act_rows, bills, call_rows, exceptions, notices
-from projections.bills import MONTH_LENGTH, Bill, Money
+from projections.bills import Bill, Money
 
 NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 

@@ -17,7 +17,7 @@ from domain.ledger import EVER, Ledger
 from domain.log import LogRow
 from domain.rating import Rated
 from projections import bills
-from projections.billing import MONTH_LENGTH, WIDTH, Totals, add_cdrs, add_postings
+from projections.billing import WIDTH, Totals, differences
 from projections.page import Gathering, Page
 from projections.tables import CALLS, TOTALS
 
@@ -106,13 +106,7 @@ def _posted(before: Page, after: Page) -> list[Posted]:
 
 
 def _months(page: Page) -> dict[tuple[str, str], Totals]:
-    days: dict[tuple[str, str], Totals] = {}
-    add_cdrs(days, page.cdrs, 1)
-    add_postings(days, page.postings)
-    months: dict[tuple[str, str], Totals] = {}
-    for (account, day), totals in days.items():
-        month = months.setdefault((account, day[:MONTH_LENGTH]), [0] * WIDTH)
-        month[:] = map(sum, zip(month, totals, strict=True))
+    _, months = differences((), page.cdrs, page.postings)
     return months
 
 

@@ -55,7 +55,6 @@ PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
 # The read models whose numbers are the line's, without what people write between digits.
 _OF_LINES = ("calls", "cdrs")
-_DAY = 86_400 * times.SECOND
 _WRITTEN_BETWEEN = " -.()"
 
 
@@ -198,9 +197,9 @@ def _around(first: str, last: str) -> list[ColumnElement[bool]]:
     """
     begin, end = (moments.start(moments.day(each), "UTC") for each in (first, last))
     cdr_at = table_of("cdrs").c.cdr_at
-    wanted = [cdr_at < end + 2 * _DAY]
+    wanted = [cdr_at < end + 2 * times.DAY]
     if first[:-2] == last[:-2] and not first.endswith("-01"):
-        wanted.append(cdr_at >= begin - _DAY)
+        wanted.append(cdr_at >= begin - times.DAY)
     return wanted
 
 
@@ -248,7 +247,7 @@ def _date(model: str, at: int, timezone: str) -> str:
     if model == "billing" and not (starts and day.endswith("-01")):
         msg = (
             f"billing is summed up by month, and no month begins at {times.iso(at)} in {timezone}: expected a month such"
-            f" as {day[:7]}; billing-days is summed up by day"
+            f" as {day[: times.MONTH_LENGTH]}; billing-days is summed up by day"
         )
         raise SelectionError(msg)
     if not starts:
@@ -257,4 +256,4 @@ def _date(model: str, at: int, timezone: str) -> str:
             f" {day}"
         )
         raise SelectionError(msg)
-    return day[:7] if model == "billing" else day
+    return day[: times.MONTH_LENGTH] if model == "billing" else day

@@ -11,6 +11,7 @@ from api.commands.options import author_options
 from api.showing import as_json, say, table
 from domain import amounts, times
 from projections import selection
+from projections.at_stake import IS_OPEN
 from projections.tables import EXCEPTIONS
 
 COLUMNS = [
@@ -61,7 +62,7 @@ def list_(
         wanted = selection.select("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)
         conditions = selection.conditions("exceptions", wanted, ledger.timezone)
         if not every:
-            conditions.append(EXCEPTIONS.c.resolved_by == "")
+            conditions.append(IS_OPEN)
         query = select(*[EXCEPTIONS.c[name] for name in COLUMNS]).where(*conditions)
         with read_models(ledger, caught_up=not no_catch_up) as read_store, read_store.reading() as connection:
             read_store.position(connection, ledger.head)
