@@ -4,7 +4,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-large clean
+.PHONY: demo test lint docs bench bench-large clean
 
 demo: $(VENV)/installed
 	@$(BIN)/python -m tests.demo --port $(PORT)
@@ -17,6 +17,10 @@ lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/installed-for-tests
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs build/docs
+	@echo "open build/docs/index.html"
+
 bench: $(VENV)/installed-for-tests
 	$(BIN)/python -m tests.benchmarks
 
@@ -24,7 +28,7 @@ bench-large: $(VENV)/installed-for-tests
 	$(BIN)/python -m tests.benchmarks --large
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo build
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

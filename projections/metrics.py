@@ -1,4 +1,4 @@
-"""How calls went, per account and month: attempts, answered, ASR, NER, ACD, and what a minute costs; docs/metrics.md defines them.
+"""How calls went, per account and month: attempts, answered, ASR, NER, ACD, and what a minute costs; docs/reference/metrics.md defines them.
 
 Sums are made by the database in whole numbers, and ratios of them by whole numbers too: rounded once, half to even.
 """

@@ -32,8 +32,8 @@ from tests.postgres import Postgres
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BILLING = (ROOT / "docs/billing.md").read_text()
-POSTGRESQL = (ROOT / "docs" / "postgresql.md").read_text()
+BILLING = (ROOT / "docs/how-to/billing.md").read_text()
+POSTGRESQL = (ROOT / "docs/how-to/postgresql.md").read_text()
 BIN = Path(sys.executable).parent
 SERVER = "postgresql://ledger:PASSWORD@db.example.com"
 PORT_IN_README = "8000"

@@ -29,7 +29,7 @@ TABLE, JSON, CSV = "table", "json", "csv"
 def metrics(account: str | None, period: str | None, form: str, no_catch_up: bool, store: str | None) -> None:
     """Show how calls went, per account and month: attempts, answered, ASR, NER, ACD, short calls, and what a minute costs.
 
-    docs/metrics.md defines each. A call counts in the month of its CDR, one without it in that of its first notice. What cannot be told, because there is nothing to divide by, is empty.
+    docs/reference/metrics.md defines each. A call counts in the month of its CDR, one without it in that of its first notice. What cannot be told, because there is nothing to divide by, is empty.
 
     \b
     Examples:

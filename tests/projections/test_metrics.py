@@ -1,4 +1,4 @@
-"""Metrics: by the definitions of docs/metrics.md, over whatever came in, and exact to the last decimal."""
+"""Metrics: by the definitions of docs/reference/metrics.md, over whatever came in, and exact to the last decimal."""
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
@@ -98,7 +98,7 @@ def test_whatever_came_in_metrics_are_what_calls_and_cdrs_say(steps: list[Any]) 
 
 
 def model(account: str, period: str, calls: list[dict[str, Any]], cdrs: dict[object, dict[str, Any]]) -> dict[str, Any]:
-    """Return the metrics by the letter of docs/metrics.md, in fractions."""
+    """Return the metrics by the letter of docs/reference/metrics.md, in fractions."""
     rated = [(call, cdrs[call["call_id"]] if call["has_cdr"] else {}) for call in calls]
 
     def total(name: str) -> int:
