@@ -13,19 +13,21 @@ from starlette.routing import Route
 from starlette.types import Lifespan, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import forwarder, table
-from api.access import guard, headers
-from api.access.door import Doorkeeper
-from api.callbacks import Notify
-from api.children import State
-from api.following import follower
-from api.intake import Intake
-from api.jobs import Jobs
-from api.live.feed import Feed
-from api.live.looking import Looker
-from api.problems import problem
+from api import routes as table
+from api.application import forwarding_position as forwarder
+from api.application.intake import Intake
+from api.application.read_model_pool import Shelf
+from api.processes.follower import follower
+from api.processes.jobs import Jobs
+from api.processes.supervised import State
 from api.settings import Settings
-from api.shelf import Shelf
+from api.web import security_headers as headers
+from api.web.auth import guard
+from api.web.auth.authenticator import Doorkeeper
+from api.web.callbacks import Notify
+from api.web.live.feed import Feed
+from api.web.live.poller import Looker
+from api.web.problems import problem
 from domain import times
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger

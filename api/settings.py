@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api import addresses
-from domain import correlation, times
-from domain.correlation import Reach
+from api import urls as addresses
+from domain import times
+from domain.calls import correlation
+from domain.calls.correlation import Reach
 from domain.errors import LedgerError, UnknownStore
 from domain.ledger import QUARANTINE_MAX, Terms
-from domain.log import address
-from domain.signature import FORMULAS, OFF, Keyring
+from domain.log import open as address
+from domain.notices.signature import FORMULAS, OFF, Keyring
 
 DIGITS_MAX = 9
 INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")

@@ -1,20 +1,24 @@
-"""The table of all routes behind the guard: every web part adds its own here, and there is no other way in."""
+"""All routes of the pages that stand here."""
 
-from api.access import log_page, signing_in
-from api.access.guard import Guarded
-from api.call import pages as call
-from api.live import pages as live
-from api.pages import table as pages
-from api.resources import table as resources
+from api.web.auth.guard import Guarded
+from api.web.pages import account, assets, billing, exceptions, lists, operations, quarantine, statements
+from api.web.pages import event as events
+from api.web.pages import search as searching
+from api.web.pages import theme as display
 
 
-def guarded() -> list[Guarded]:
-    """Return every route but the callbacks' and ``/health``; of two that fit a path, the first answers."""
+def routes() -> list[Guarded]:
+    """Return them; only files and the theme are open to anybody."""
     return [
-        *signing_in.routes(),
-        *log_page.routes(),
-        *live.routes(),
-        *call.routes(),
-        *pages.routes(),
-        *resources.routes(),
+        Guarded("/static/{digest}/{name:path}", assets.serve, None),
+        Guarded("/display", display.choose, None),
+        *account.routes(),
+        *lists.routes(),
+        *billing.routes(),
+        *exceptions.routes(),
+        *quarantine.routes(),
+        *operations.routes(),
+        *searching.routes(),
+        *statements.routes(),
+        *events.routes(),
     ]

@@ -14,18 +14,31 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
-from domain import books, correlation, notification, times
-from domain.acting import Acting
-from domain.answers import Answer
-from domain.author import Author
-from domain.books import Books
-from domain.correlation import Reach
+from domain import times
+from domain.billing import billing_context as books
+from domain.billing.billing_context import Books
+from domain.calls import correlation
+from domain.calls.correlation import Reach
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable
-from domain.events import CLOSINGS, TARIFFS, Line, Notice, NoticeMapper, decode_notice, line_key, recorded_at
-from domain.log import Log, LogRow, QuarantineEntry, address
+from domain.events.notice_events import (
+    CLOSINGS,
+    TARIFFS,
+    Line,
+    Notice,
+    NoticeMapper,
+    decode_notice,
+    line_key,
+    recorded_at,
+)
+from domain.log import open as address
+from domain.log.contract import Log, LogRow, QuarantineEntry
 from domain.log.tables import COPYING, check_not_copying
+from domain.notices import notification
+from domain.notices.signature import Keyring
+from domain.operators.author import Author
+from domain.operators.session import Acting
+from domain.outcomes import Answer
 from domain.recording import SIGNATURE_FITTED, Delivery, Recording, Rules
-from domain.signature import Keyring
 
 QUARANTINE_MAX = 100_000
 CALLBACK = "callback"

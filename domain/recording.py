@@ -7,15 +7,26 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import Mapper
 
-from domain import call_notice, correlation, times
-from domain.answers import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept, no_room
-from domain.call_notice import CallNotice
-from domain.correlation import Head, Reach
+from domain import times
+from domain.calls import correlation
+from domain.calls.correlation import Head, Reach
 from domain.errors import BrokenValue
-from domain.events import EVENTS, Line, Notice, UnrecognisedRecorded, Voucher, call_id, line_key, notices_id
-from domain.log import Prospect, QuarantineEntry, Writing
-from domain.notification import Notification, Problem, delivery_key, unsigned_key
-from domain.signature import COVERS_ONLY_R, UNSIGNED, Verdict
+from domain.events.notice_events import (
+    EVENTS,
+    Line,
+    Notice,
+    UnrecognisedRecorded,
+    Voucher,
+    call_id,
+    line_key,
+    notices_id,
+)
+from domain.log.contract import Prospect, QuarantineEntry, Writing
+from domain.notices import call_notice
+from domain.notices.call_notice import CallNotice
+from domain.notices.notification import Notification, Problem, delivery_key, unsigned_key
+from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, Verdict
+from domain.outcomes import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept, no_room
 
 SIGNATURE_FITTED = "signature_fitted"
 CALL_TYPES = ("callstatus", "cdr")

@@ -16,13 +16,13 @@ from sqlalchemy import Column
 
 from domain.amounts import PLACES
 from domain.ledger import Ledger
-from projections.aside import built_as_of, then
-from projections.catch_up import catch_up as bring_up
-from projections.moments import Moment
-from projections.reading import Reading, reading
-from projections.selection import select
-from projections.store import ReadStore, open_current
-from projections.tables import Kind, kind
+from projections.building.as_of import built_as_of, then
+from projections.building.catch_up import catch_up as bring_up
+from projections.queries.row_stream import Reading, reading
+from projections.queries.selection import select
+from projections.queries.time_points import Moment
+from projections.schema.tables import Kind, kind
+from projections.stores.generations import ReadStore, open_current
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from domain.acts import ACTS
-from domain.call_stream import CallStream, is_of_call
+from domain.calls.call_stream import CallStream, is_of_call
+from domain.events.operator_events import ACTS
 from domain.ledger import Ledger
 
 BY, WHY = "ann", "as agreed"

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from projections.entry import ADJUSTMENT, CDR, DIFFERENCE, Entry
+from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, Entry
 
 ACCOUNTS = (
     "acme",

@@ -9,11 +9,11 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from domain import times
-from domain.answers import Answer
 from domain.ledger import Ledger, Terms
-from domain.signature import OFF, Keyring
-from projections.store import open_current
-from projections.tables import READ_MODELS
+from domain.notices.signature import OFF, Keyring
+from domain.outcomes import Answer
+from projections.schema.tables import READ_MODELS
+from projections.stores.generations import open_current
 from tests.model_wire import Pairs, query, sign
 
 KEY = "s3cr3t-private-key"

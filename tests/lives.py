@@ -11,10 +11,10 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from domain.acts import ACTS as ACT_TOPICS
-from domain.call import REPEATED_CDR
-from domain.call_stream import CallStream, is_of_call
+from domain.calls.call import REPEATED_CDR
+from domain.calls.call_stream import CallStream, is_of_call
 from domain.errors import WrongAct
+from domain.events.operator_events import ACTS as ACT_TOPICS
 from domain.ledger import Ledger
 from tests import strategies
 from tests.given import signed

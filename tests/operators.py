@@ -12,13 +12,13 @@ from uuid import UUID
 from sqlalchemy import Table
 
 from domain import times
-from domain.acting import Acting
-from domain.call_stream import CallStream, is_of_call
+from domain.calls.call_stream import CallStream, is_of_call
 from domain.errors import WrongAct
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.store import open_current
-from projections.tables import CDRS, POSTINGS
+from domain.operators.session import Acting
+from projections.building.catch_up import catch_up
+from projections.schema.tables import CDRS, POSTINGS
+from projections.stores.generations import open_current
 from tests.given import SECOND, START, TAG, cdr, opened, record, status, tables
 
 DAY = 86_400 * SECOND

@@ -22,11 +22,15 @@ from urllib.request import Request, urlopen
 import click
 import pytest
 
-from api import cli
-from api.problems import TITLES
+from api.cli import main as cli
 from api.settings import SETTINGS
-from domain import acts, call, events, tariff, tariff_keys
-from domain.log import address
+from api.web.problems import TITLES
+from domain.billing import tariff
+from domain.billing import tariff_schema as tariff_keys
+from domain.calls import call
+from domain.events import notice_events as events
+from domain.events import operator_events as acts
+from domain.log import open as address
 from tests.ports import free_port
 from tests.postgres import Postgres
 

@@ -11,10 +11,10 @@ import msgspec
 from starlette.testclient import TestClient
 
 from api import settings
-from api.callbacks import FORM
 from api.service import Service
+from api.web.callbacks import FORM
 from domain import times
-from domain.events import Notice, decode_notice
+from domain.events.notice_events import Notice, decode_notice
 from tests.api.tringme import KEY
 
 NOON = times.parse("2026-10-15T12:00:00Z")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api.callbacks import FORM
+from api.web.callbacks import FORM
 
 CONNECTIONS = 16
 SECONDS_MAX = 20

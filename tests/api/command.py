@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from click.testing import CliRunner
 
-from api.cli import main
+from api.cli.main import main
 from tests.ports import free_port
 
 SECONDS_MAX = 30

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from api.service import Service
 from domain import times
 from domain.ledger import CALLBACK, Ledger
-from domain.signature import Keyring
+from domain.notices.signature import Keyring
 from tests.api import asgi
 from tests.api.stores import named_store
 from tests.api.tringme import KEY

@@ -7,10 +7,10 @@ from typing import Any
 
 import psycopg
 
-from api import forwarder
-from api.children import State
+from api.application import forwarding_position as forwarder
+from api.processes.supervised import State
 from domain.ledger import Ledger
-from domain.log.address import sqlite_path
+from domain.log.open import sqlite_path
 from tests.acting import act_in_every_way
 from tests.api import tringme
 from tests.api.command import run

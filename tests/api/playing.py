@@ -3,11 +3,11 @@
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 
-from api.rehearsal.books import Books, Document
-from api.rehearsal.plan import Chain, Sending
-from api.rehearsal.script import Script
-from domain.answers import Answer, Quarantined
+from api.application.rehearsal.expected_books import Books, Document
+from api.application.rehearsal.plan import Chain, Sending
+from api.application.rehearsal.script import Script
 from domain.ledger import Ledger
+from domain.outcomes import Answer, Quarantined
 from tests.api.tringme import KEY
 from tests.given import START
 

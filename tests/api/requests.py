@@ -4,8 +4,8 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from api.callbacks import FORM
 from api.service import Service
+from api.web.callbacks import FORM
 from tests.api.tringme import KEY, notice, signed
 
 PROBLEM = "application/problem+json"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api import children
-from api.children import Child, State
+from api.processes import supervised as children
+from api.processes.supervised import Child, State
 from tests.api.asgi import eventually
 
 HELPER = """

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
-from api import showing
-from api.cli import main
-from domain.correlation import Reach
+from api.cli import console as showing
+from api.cli.main import main
+from domain.calls.correlation import Reach
 from domain.ledger import Ledger, Terms
-from domain.log import sqlite
+from domain.log.sqlite import log as sqlite
 from tests.api import tringme
 from tests.api.command import SECONDS_MAX, run, run_alone, spawn
 from tests.api.ledgers import READERS, head

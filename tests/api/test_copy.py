@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from domain import copying
+from domain.copying import copy as copying
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from domain.log import address
-from domain.log.sqlite_copying import SQLiteFilling
+from domain.log import open as address
+from domain.log.sqlite.copy_access import SQLiteFilling
 from domain.log.tables import Row, Table
-from domain.signature import Keyring
-from projections.store import GENERATION
+from domain.notices.signature import Keyring
+from projections.stores.generations import GENERATION
 from tests.api import caller, copies, tringme
 from tests.api.caller import Replies, ask, deliver, get
 from tests.api.command import SECONDS_MAX, Said, run, run_alone, serving
@@ -33,7 +33,7 @@ from tests.conftest import new_store
 
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 COMPLETE = "the copy is complete: "
-SLOWLY = "from domain import copying; copying.ROWS_A_TRANSACTION = 10; from api.cli import main; main()"
+SLOWLY = "from domain.copying import copy; copy.ROWS_A_TRANSACTION = 10; from api.cli.main import main; main()"
 
 
 @pytest.fixture(scope="module")

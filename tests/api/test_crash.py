@@ -13,9 +13,9 @@ from random import Random
 
 import pytest
 
-from domain.events import decode_notice
+from domain.events.notice_events import decode_notice
 from domain.ledger import Ledger
-from domain.log.sqlite_writing import SQLiteWriting
+from domain.log.sqlite.transaction import SQLiteWriting
 from tests.api import caller, tringme
 from tests.api.asgi import eventually
 from tests.api.caller import Replies, ask, deliver, get, post

@@ -9,11 +9,11 @@ import sys
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "api.cli":
+        if name == "api.cli.main":
             raise KeyboardInterrupt
 
 sys.meta_path.insert(0, Finder())
-from api.entry import main
+from api.__main__ import main
 main()
 """
 

@@ -14,11 +14,11 @@ from statistics import median
 import psycopg
 import pytest
 
-from api.children import State
+from api.processes.supervised import State
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from projections.rebuild import check, rebuild
-from projections.store import generation_of, open_current
+from projections.building.rebuild import check, rebuild
+from projections.stores.generations import generation_of, open_current
 from tests.given import GRACE, cdr, opened, record, status, tables
 from tests.postgres import Postgres
 

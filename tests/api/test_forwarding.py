@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 
-from api import children, forwarder
-from api import forwarding as forwarding_process
-from api.children import State
-from api.forwarding import Forwarding
-from api.handler import Handler
-from domain import notification
+from api.application import forwarding_position as forwarder
+from api.processes import forwarder as forwarding_process
+from api.processes import supervised as children
+from api.processes.forwarder import Forwarding
+from api.processes.handler_client import Handler
+from api.processes.supervised import State
 from domain.errors import StoreUnavailable
-from domain.events import decode_notice
+from domain.events.notice_events import decode_notice
 from domain.ledger import Ledger
-from domain.signature import Keyring
+from domain.notices import notification
+from domain.notices.signature import Keyring
 from tests.api import caller, their_handler, tringme
 from tests.api.asgi import eventually
 from tests.api.caller import Replies, ask, deliver, get, post
@@ -306,7 +307,7 @@ class TestWhenTheServiceIsKilled:
                 os.kill(pid, signal.SIGKILL)
             send(server, *notices([2]))
             eventually(lambda: handler.taken[-1] == notices([2])[0])
-            assert "the process api.forwarding has ended; it is started again" in server.said
+            assert "the process api.processes.forwarder has ended; it is started again" in server.said
             eventually(lambda: caller.health(server.port)["status"] == "ok")
 
 
@@ -465,5 +466,5 @@ class TestTheSetting:
         assert f"TRINGLEDGER_FORWARD_URL=http://{host}:8123/notify?*** cannot be used" in said.err
 
     def test_the_service_itself_does_not_load_what_the_forwarder_needs(self) -> None:
-        code = "import sys, api.cli, api.service; sys.exit('httpx2' in sys.modules)"
+        code = "import sys, api.cli.main, api.service; sys.exit('httpx2' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False, timeout=SECONDS_MAX).returncode == 0

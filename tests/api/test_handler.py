@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from api import handler as ours
-from api.handler import Handler
+from api.processes import handler_client as ours
+from api.processes.handler_client import Handler
 from tests.api import their_handler
 from tests.api.asgi import eventually
 from tests.api.their_handler import Request, TheirHandler, answer

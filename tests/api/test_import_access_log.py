@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.importing import access_log
-from api.importing.rows import Passed, Row, Unreadable
+from api.application.importing import access_log
+from api.application.importing.rows import Passed, Row, Unreadable
 from domain import times
 from domain.ledger import Ledger
 from tests.api import tringme

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import times
-from domain.events import Voucher
+from domain.events.notice_events import Voucher
 from domain.ledger import Ledger
 from tests.api import tringme
 from tests.api.command import Said, run

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.intake import BATCH_MAX, Busy, Intake
-from domain.answers import Answer, Recorded
+from api.application.intake import BATCH_MAX, Busy, Intake
 from domain.errors import StoreUnavailable
-from domain.notification import Notification
+from domain.notices.notification import Notification
+from domain.notices.signature import Verdict
+from domain.outcomes import Answer, Recorded
 from domain.recording import Delivery
-from domain.signature import Verdict
 from tests.api.asgi import SECONDS_MAX, on_a_loop
 
 

@@ -6,12 +6,12 @@ from time import monotonic, sleep
 
 import pytest
 
-from api.importing.batches import BATCH_SIZE
-from api.importing.pace import BATCH_LEAST, SECONDS_HELD_MOST, Pace
-from domain.answers import Recorded
+from api.application.importing.batches import BATCH_SIZE
+from api.application.importing.throttle import BATCH_LEAST, SECONDS_HELD_MOST, Pace
 from domain.ledger import Ledger
+from domain.notices.signature import Keyring
+from domain.outcomes import Recorded
 from domain.recording import Delivery
-from domain.signature import Keyring
 from tests.api.tringme import KEY, call, signed
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from projections.export import Format
-from projections.tables import READ_MODELS
+from projections.export.writer import Format
+from projections.schema.tables import READ_MODELS
 from tests.api import caller
 from tests.api.asgi import eventually
 from tests.api.caller import Replies, deliver

@@ -19,7 +19,7 @@ HALTING = """
 import sys
 from domain.ledger import Ledger
 from projections.certificate import encode
-from projections.cluster import Cluster
+from projections.building.dask_cluster import Cluster
 from projections.rebuild import rebuild
 
 def halt(done, total):
@@ -88,10 +88,10 @@ def test_without_a_scheduler_or_its_workers_it_says_so(tmp_path: Path) -> None:
 def test_workers_that_cannot_open_the_store_are_named_with_the_reason(cluster: DaskCluster, tmp_path: Path) -> None:
     # What a worker on another host sees: no such file there.
     script = (
-        "import sys; from domain.ledger import Ledger; from projections import cluster;"
+        "import sys; from domain.ledger import Ledger; from projections.building import dask_cluster;"
         "from projections.rebuild import rebuild\n"
-        "there = cluster.Cluster(sys.argv[2])\n"
-        "cluster.wherever = lambda _: 'sqlite:////nowhere/ledger.db'\n"
+        "there = dask_cluster.Cluster(sys.argv[2])\n"
+        "dask_cluster.wherever = lambda _: 'sqlite:////nowhere/ledger.db'\n"
         "rebuild(Ledger(sys.argv[1]), folding=there)"
     )
     command = [sys.executable, "-c", script, f"sqlite:///{tmp_path}/ledger.db", cluster.address]
@@ -102,10 +102,10 @@ def test_workers_that_cannot_open_the_store_are_named_with_the_reason(cluster: D
 
 def test_workers_of_another_version_are_refused_with_both_versions(cluster: DaskCluster, tmp_path: Path) -> None:
     script = (
-        "import sys; from domain.ledger import Ledger; from projections import cluster;"
+        "import sys; from domain.ledger import Ledger; from projections.building import dask_cluster;"
         "from projections.rebuild import rebuild\n"
-        "there = cluster.Cluster(sys.argv[2])\n"
-        "cluster.version = lambda _: '99.9'\n"
+        "there = dask_cluster.Cluster(sys.argv[2])\n"
+        "dask_cluster.version = lambda _: '99.9'\n"
         "rebuild(Ledger(sys.argv[1]), folding=there)"
     )
     command = [sys.executable, "-c", script, f"sqlite:///{tmp_path}/ledger.db", cluster.address]
@@ -115,7 +115,7 @@ def test_workers_of_another_version_are_refused_with_both_versions(cluster: Dask
 
 def test_without_the_extra_it_names_it(tmp_path: Path) -> None:
     (tmp_path / "distributed.py").write_text("raise ModuleNotFoundError('no distributed here')")
-    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from api.cli import main; main(sys.argv[1:])"
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from api.cli.main import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", script, "rebuild", "--dask", "tcp://127.0.0.1:1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "pip install '.[dask]'" in done.stderr) == (USAGE, True), done.stderr

@@ -7,11 +7,11 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.reconciling import matching
-from api.reconciling.assignment import assign
-from api.reconciling.matching import ASSIGNED_MAX, Measure, Pair, pairs
-from api.reconciling.spool import HERE, THERE, Record, Spool
-from api.reconciling.verdict import Verdict, judge
+from api.application.reconciliation import matching
+from api.application.reconciliation.assignment import assign
+from api.application.reconciliation.classes import Verdict, judge
+from api.application.reconciliation.matching import ASSIGNED_MAX, Measure, Pair, pairs
+from api.application.reconciliation.record_spool import HERE, THERE, Record, Spool
 
 COMPARED = ("dest_duration", "dest_charge")
 WINDOW = 10

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.callbacks import FORM
 from api.service import Service
+from api.web.callbacks import FORM
 from tests.api.requests import SIZE_MAX_BYTES, filled, get, is_problem, post, quarantined
 from tests.api.tringme import encoded, notice, signed
 

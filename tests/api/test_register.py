@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from api.calling import ANSWER_MAX_BYTES
+from api.application.http_get import ANSWER_MAX_BYTES
 from tests.api.command import SECONDS_MAX, Said, run, spawn
 from tests.api.remote import Remote, http, remote
 from tests.api.tringme import KEY, OTHER_KEY, signature
@@ -152,7 +152,7 @@ class TestWithAnAnswerThatIsNone:
 
 class TestBeforeAnythingIsSent:
     def test_the_program_starts_without_the_client(self) -> None:
-        code = "import sys, api.cli; sys.exit('httpx2' in sys.modules)"
+        code = "import sys, api.cli.main; sys.exit('httpx2' in sys.modules)"
         subprocess.run([sys.executable, "-c", code], check=True, timeout=SECONDS_MAX, cwd=ROOT)
 
     @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.rehearsal import books as booking
-from api.rehearsal.books import Document, UnfitBooks
-from api.rehearsal.row import COLUMNS, SUMMED
-from api.rehearsal.script import Script
-from projections.whole_file import NotWritten
+from api.application.rehearsal import expected_books as booking
+from api.application.rehearsal.charged_call import COLUMNS, SUMMED
+from api.application.rehearsal.expected_books import Document, UnfitBooks
+from api.application.rehearsal.script import Script
+from projections.atomic_file import NotWritten
 from tests.api.playing import FORMULA, in_order, play, script
 from tests.api.tringme import KEY
 from tests.model import Model, Outcome

@@ -5,15 +5,15 @@ from itertools import pairwise
 
 import pytest
 
-from api.rehearsal.call import KINDS, Kind
-from api.rehearsal.chaos import Chaos, lose
-from api.rehearsal.plan import Chain, Sending, Signer, calm, is_quiet
-from api.rehearsal.scenario import Scenario
-from api.rehearsal.script import LOSSES, Script
-from domain import notification
+from api.application.rehearsal.chaos import Chaos, lose
+from api.application.rehearsal.plan import Chain, Sending, Signer, calm, is_quiet
+from api.application.rehearsal.scenario import Scenario
+from api.application.rehearsal.script import LOSSES, Script
+from api.application.rehearsal.simulated_call import KINDS, Kind
 from domain.errors import NotANotification
-from domain.notification import delivery_key
-from domain.signature import FORMULAS, OFF, Keyring
+from domain.notices import notification
+from domain.notices.notification import delivery_key
+from domain.notices.signature import FORMULAS, OFF, Keyring
 from tests.api.playing import FORMULA, script
 from tests.api.tringme import KEY
 

@@ -4,13 +4,13 @@ from collections import Counter
 
 import pytest
 
-from api.rehearsal import cdr
-from api.rehearsal.call import KINDS, Call, Happening
-from api.rehearsal.plan import Signer, calm
-from api.rehearsal.scenario import Scenario
-from domain import call_notice, notification
-from domain.signature import FORMULAS, OFF, Keyring
-from domain.statuses import INPUTS, KNOWN
+from api.application.rehearsal import random_charges as cdr
+from api.application.rehearsal.plan import Signer, calm
+from api.application.rehearsal.scenario import Scenario
+from api.application.rehearsal.simulated_call import KINDS, Call, Happening
+from domain.notices import call_notice, notification
+from domain.notices.signature import FORMULAS, OFF, Keyring
+from domain.notices.statuses import INPUTS, KNOWN
 from tests.api.tringme import KEY
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from api.rehearsal import sending as sending_module
-from api.rehearsal import target
-from api.rehearsal.books import Books
-from api.rehearsal.call import Call, Notice
-from api.rehearsal.plan import Chain, Manner, Notified, Sending
-from api.rehearsal.sending import Platform, Unreachable
-from api.rehearsal.target import Target, WrongTarget
+from api.application.rehearsal import sender as sending_module
+from api.application.rehearsal import target_url as target
+from api.application.rehearsal.expected_books import Books
+from api.application.rehearsal.plan import Chain, Manner, Notified, Sending
+from api.application.rehearsal.sender import Platform, Unreachable
+from api.application.rehearsal.simulated_call import Call, Notice
+from api.application.rehearsal.target_url import Target, WrongTarget
 from tests.api.asgi import on_a_loop
 from tests.ports import free_port
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from api.rehearsal import books as booking
-from api.rehearsal import found as finding
-from api.rehearsal.books import Document
-from api.rehearsal.found import Found
-from api.rehearsal.verifying import Difference, differences
+from api.application.rehearsal import expected_books as booking
+from api.application.rehearsal import observed_books as finding
+from api.application.rehearsal.expected_books import Document
+from api.application.rehearsal.observed_books import Found
+from api.application.rehearsal.verification import Difference, differences
 from domain.ledger import Ledger, Terms
-from projections.catch_up import catch_up
-from projections.store import open_current
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
 from tests.api.command import run
 from tests.api.playing import play_into, script
 from tests.given import opened

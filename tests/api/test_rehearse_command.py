@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from api.rehearsal import books as booking
-from api.rehearsal import sending
+from api.application.rehearsal import expected_books as booking
+from api.application.rehearsal import sender as sending
 from tests.api import caller
 from tests.api.asgi import eventually
 from tests.api.command import SECONDS_MAX, Server, run, serving, spawn

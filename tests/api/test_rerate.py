@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import rerating
-from domain.call_stream import CallStream
+from api.application import rerating
+from domain.calls.call_stream import CallStream
 from domain.ledger import Ledger
-from domain.log import LogRow
-from projections import bills
-from projections.rerating import Change, Rerating, calls_of
-from projections.store import open_current
-from projections.tables import BILLING, CALLS
+from domain.log.contract import LogRow
+from projections.queries.rerating_preview import Change, Rerating, calls_of
+from projections.rows import billed_amounts as bills
+from projections.schema.tables import BILLING, CALLS
+from projections.stores.generations import open_current
 from tests.api.command import Said, run
 from tests.given import START, TAG, cdr, opened, record, tables
 from tests.lives import Step, live, lives

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service import Service
-from domain.log import sqlite
+from domain.log.sqlite import log as sqlite
 from tests.api import asgi
 from tests.api.locks import write_lock
 from tests.api.requests import SIZE_MAX_BYTES, filled, get, is_problem, quarantined

@@ -4,9 +4,9 @@ import pytest
 
 from api import settings
 from api.settings import SETTINGS, WrongSetting
-from domain.correlation import Reach
+from domain.calls.correlation import Reach
 from domain.ledger import Terms
-from domain.signature import Keyring
+from domain.notices.signature import Keyring
 from domain.times import SECOND
 from tests.api.tringme import KEY, OTHER_KEY, notice, signature
 

@@ -5,12 +5,12 @@ from contextlib import closing
 
 from sqlalchemy import func, select
 
-from api.shelf import Room, Shelf
+from api.application.read_model_pool import Room, Shelf
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.rebuild import rebuild
-from projections.store import generation_of, open_current
-from projections.tables import CALLS
+from projections.building.catch_up import catch_up
+from projections.building.rebuild import rebuild
+from projections.schema.tables import CALLS
+from projections.stores.generations import generation_of, open_current
 from tests.given import opened, record, status
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from api.showing import table
+from api.cli.console import table
 from tests.api.command import run
 from tests.api.tringme import OTHER_KEY, encoded, line, notice, signature, signed
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from api.rehearsal.sending import Unreachable
-from api.rehearsal.standin import StandIn, serving
-from domain.signature import FORMULAS, OFF
+from api.application.rehearsal.fake_tringme_api import StandIn, serving
+from api.application.rehearsal.sender import Unreachable
+from domain.notices.signature import FORMULAS, OFF
 from tests.api.tringme import KEY, OTHER_KEY, Pairs, encoded, signed
 from tests.ports import free_port
 

@@ -19,7 +19,7 @@ import pytest
 
 from domain import times
 from domain.ledger import CALLBACK, Ledger
-from domain.signature import Keyring
+from domain.notices.signature import Keyring
 from tests.api.command import SECONDS_MAX, run, spawn
 from tests.api.ledgers import call_id
 from tests.api.tringme import KEY, cdr, line, notice, signed

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from domain import statuses
-from domain.signature import FORMULAS
+from domain.notices import statuses
+from domain.notices.signature import FORMULAS
 from tests.api.command import Said, Server, run, serving
 from tests.api.remote import http, remote
 from tests.api.tringme import KEY, OTHER_KEY, signature

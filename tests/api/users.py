@@ -5,9 +5,9 @@ from itertools import count
 
 from starlette.testclient import TestClient
 
-from api.access import sessions, users
-from api.access.roles import Role
 from api.service import Service
+from api.web.auth import sessions, users
+from api.web.auth.roles import Role
 
 _numbers = count(1)
 

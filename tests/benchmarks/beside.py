@@ -57,7 +57,7 @@ def _importing(lines: Path | None, store: Path) -> Iterator[None]:
     if lines is None:
         yield
         return
-    command = [sys.executable, "-m", "api.cli", "import", str(lines), "--store", f"sqlite:///{store}"]
+    command = [sys.executable, "-m", "api", "import", str(lines), "--store", f"sqlite:///{store}"]
     with store.with_suffix(".import.log").open("wb") as said:
         environment = serving.environment_with(program.SERVE_ENVIRONMENT)
         importing = subprocess.Popen(command, env=environment, stdout=said, stderr=said)

@@ -4,8 +4,8 @@ from contextlib import closing
 from statistics import median
 
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.store import generations
+from projections.building.catch_up import catch_up
+from projections.stores.generations import generations
 from tests.benchmarks import ledgers, library
 from tests.benchmarks.measure import Row, Sizes, in_turns, per_second
 

@@ -6,10 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.rebuild import rebuild
-from projections.store import generation_of, generations, open_current
-from projections.workers import Workers
+from projections.building.catch_up import catch_up
+from projections.building.process_pool import Workers
+from projections.building.rebuild import rebuild
+from projections.stores.generations import generation_of, generations, open_current
 from tests.benchmarks import ledgers
 from tests.benchmarks.measure import Row, Sizes, in_turns, per_second
 

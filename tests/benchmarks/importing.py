@@ -13,7 +13,7 @@ from typing import Any
 from eventsourcing.sqlite import SQLiteConnection
 
 from domain.ledger import Ledger
-from domain.log.sqlite import SQLiteLog
+from domain.log.sqlite.log import SQLiteLog
 from tests.benchmarks import ledgers, program
 from tests.benchmarks.ledgers import BATCH_SIZE, LogRows
 from tests.benchmarks.measure import Row, Sizes, in_turns, per_second

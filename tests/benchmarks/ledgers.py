@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from domain import times
 from domain.ledger import Ledger
-from domain.signature import Keyring
+from domain.notices.signature import Keyring
 from tests.benchmarks.traffic import FORMULA, KEY, notifications
 
 BATCH_SIZE = 1000

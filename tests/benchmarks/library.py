@@ -26,10 +26,10 @@ from eventsourcing.sqlite import (
 )
 
 from domain import times
-from domain.call_notice import CallNotice, Numbers, read
-from domain.correlation import Head
-from domain.events import CallStatusRecorded, CdrRecorded, NoticeMapper
+from domain.calls.correlation import Head
+from domain.events.notice_events import CallStatusRecorded, CdrRecorded, NoticeMapper
 from domain.ledger import Ledger
+from domain.notices.call_notice import CallNotice, Numbers, read
 
 Log = POPOApplicationRecorder
 

@@ -9,9 +9,9 @@ from statistics import median
 
 import msgspec
 
-from api.access import users
-from api.access.roles import Role
-from api.access.store import open_store
+from api.web.auth import users
+from api.web.auth.roles import Role
+from api.web.auth.store import open_store
 from domain import times
 from tests.benchmarks import ledgers, program, serving
 from tests.benchmarks.measure import Row, Sizes, in_turns

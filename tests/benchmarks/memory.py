@@ -11,11 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from threading import get_native_id
 
-from projections.catch_up import catch_up
-from projections.folding import ALONE
-from projections.rebuild import rebuild
-from projections.store import open_current
-from projections.workers import Workers
+from projections.building.catch_up import catch_up
+from projections.building.partitions import ALONE
+from projections.building.process_pool import Workers
+from projections.building.rebuild import rebuild
+from projections.stores.generations import open_current
 from tests.benchmarks import ledgers
 from tests.benchmarks.measure import Row, Sizes, in_turns
 

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from domain import times
 from domain.ledger import Ledger
-from projections import billing
-from projections.rows import put_rows
-from projections.store import open_current
-from projections.tables import CALLS, CDRS, EXCEPTIONS
+from projections.building import billing_totals as billing
+from projections.building.upsert import put_rows
+from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
+from projections.stores.generations import open_current
 
 START = times.parse("2026-01-01T00:00:00Z")
 SPAN = 180 * 86_400 * times.SECOND

@@ -12,12 +12,14 @@ from statistics import median
 
 from sqlalchemy import Connection
 
-from domain.correlation import Reach
+from domain.calls.correlation import Reach
 from domain.ledger import Ledger
-from projections import browsing, cursors, filters
-from projections.filters import Terms
-from projections.selection import Selection
-from projections.store import open_current
+from projections.queries import cursors
+from projections.queries import filter_texts as filters
+from projections.queries import pagination as browsing
+from projections.queries.filter_texts import Terms
+from projections.queries.selection import Selection
+from projections.stores.generations import open_current
 from tests.benchmarks import million
 from tests.benchmarks.measure import Pair, Row, Sizes
 

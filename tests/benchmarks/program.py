@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from api.importing import ndjson
-from api.importing.files import found
-from api.importing.pace import Pace
-from api.importing.run import Import, run
+from api.application.importing import ndjson
+from api.application.importing.files import found
+from api.application.importing.run import Import, run
+from api.application.importing.throttle import Pace
 from domain.ledger import Ledger
-from domain.signature import Keyring
+from domain.notices.signature import Keyring
 from tests.benchmarks.traffic import FORMULA, KEY
 
 SERVE_ENVIRONMENT = {"TRINGME_PRIVATE_KEY": KEY, "TRINGLEDGER_SIGNATURE": FORMULA}
@@ -20,7 +20,7 @@ WORKER_READY = "takes callbacks"
 def serve_command(port: int, store: str, workers: int = 1) -> list[str]:
     """Return the command that runs the service on a port of this machine, with the store at an address."""
     return [
-        *(sys.executable, "-m", "api.cli", "serve", "--workers", str(workers)),
+        *(sys.executable, "-m", "api", "serve", "--workers", str(workers)),
         *("--host", "127.0.0.1", "--port", str(port), "--store", store),
     ]
 

@@ -10,11 +10,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from projections.catch_up import catch_up
-from projections.folding import ALONE, Folding
-from projections.rebuild import rebuild
-from projections.store import open_current
-from projections.workers import Workers
+from projections.building.catch_up import catch_up
+from projections.building.partitions import ALONE, Folding
+from projections.building.process_pool import Workers
+from projections.building.rebuild import rebuild
+from projections.stores.generations import open_current
 from tests.benchmarks import ledgers
 from tests.benchmarks.measure import Row, Sizes, in_turns, per_second
 from tests.dask import dask_cluster
@@ -35,7 +35,7 @@ def measure_alone(sizes: Sizes) -> Row:
 
 def measure_dask(sizes: Sizes) -> Row:
     """Rebuild on a Dask cluster of two workers."""
-    from projections.cluster import Cluster  # noqa: PLC0415 - half a second to load, which others should not pay
+    from projections.building.dask_cluster import Cluster  # noqa: PLC0415 - half a second to load, which others should not pay
 
     with dask_cluster(sizes.directory / "dask", DASK_WORKERS) as running, closing(Cluster(running.address)) as cluster:
         return _measure(sizes, f"rebuild of all read models, {DASK_WORKERS} Dask workers", cluster)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from random import Random
 from urllib.parse import quote_plus
 
-from domain import signature
+from domain.notices import signature
 from domain.times import SECOND
 
 FORMULA = "md5-params"

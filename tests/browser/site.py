@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from domain import times
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.store import open_current
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
 from tests.api.command import run
 from tests.api.tringme import KEY, OTHER_KEY, SAMPLES, cdr, line, notice, signed
 from tests.benchmarks import program, serving

@@ -23,20 +23,21 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from api.access import sessions, users
-from api.access.refusals import SIGN_IN
-from api.access.roles import Role
-from api.access.store import open_store
-from api.rehearsal import books as booking
-from api.rehearsal import found, target
-from api.rehearsal.books import Books, Document
-from api.rehearsal.script import Script
-from api.rehearsal.sending import Platform, Unreachable
-from api.rehearsal.verifying import differences
+from api.application.rehearsal import expected_books as booking
+from api.application.rehearsal import observed_books as found
+from api.application.rehearsal import target_url as target
+from api.application.rehearsal.expected_books import Books, Document
+from api.application.rehearsal.script import Script
+from api.application.rehearsal.sender import Platform, Unreachable
+from api.application.rehearsal.verification import differences
+from api.web.auth import sessions, users
+from api.web.auth.refusal import SIGN_IN
+from api.web.auth.roles import Role
+from api.web.auth.store import open_store
 from domain import times
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.store import open_current
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
 from tests.demo.view import view
 
 KEY, FORMULA = "demo-private-key", "md5-params"
@@ -88,7 +89,7 @@ def _start(port: int) -> subprocess.Popen[bytes]:
         name: value for name, value in os.environ.items() if not name.startswith(("TRINGLEDGER_", "TRINGME_"))
     }
     environment["TRINGME_PRIVATE_KEY"] = KEY
-    command = [sys.executable, "-m", "api.cli", "serve", "--port", str(port), "--store", f"sqlite:///{STORE}"]
+    command = [sys.executable, "-m", "api", "serve", "--port", str(port), "--store", f"sqlite:///{STORE}"]
     # In a group of its own: Ctrl-C reaches this program, which then stops the service.
     return subprocess.Popen(command, env=environment, start_new_session=True)
 

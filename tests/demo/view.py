@@ -6,8 +6,8 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from domain import amounts, times
-from projections.store import ReadStore
-from projections.tables import BILLING, CALLS
+from projections.schema.tables import BILLING, CALLS
+from projections.stores.generations import ReadStore
 
 CALLS_SHOWN = 10
 PLAIN: dict[str, Any] = {"box": None, "title_justify": "left", "caption_justify": "left", "padding": (0, 2, 0, 0)}

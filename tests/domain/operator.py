@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
-from domain.acting import Acting
 from domain.errors import WrongAct
-from domain.events import call_id
+from domain.events.notice_events import call_id
 from domain.ledger import Ledger
+from domain.operators.session import Acting
 from tests.given import SRC, TAG
 
 CALL = call_id((TAG, SRC), 1)

@@ -18,10 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from domain.answers import Duplicate, Recorded
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from domain.signature import Keyring
+from domain.notices.signature import Keyring
+from domain.outcomes import Duplicate, Recorded
 from tests.given import FORMULA, GRACE, KEY, Said, cdr, record, status
 
 Answers = list[tuple[str, str, int]]

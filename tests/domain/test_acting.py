@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from domain.acting import Acting
+from domain.billing.tariff_findings import BrokenTariff
 from domain.errors import WrongAct
-from domain.events import call_id
+from domain.events.notice_events import call_id
 from domain.ledger import Ledger
 from domain.log.tables import EVENTS, LINE_CALLS
-from domain.tariff_findings import BrokenTariff
+from domain.operators.session import Acting
 from tests.given import SECOND, SRC, START, TAG, cdr, opened, record, status, tables
 from tests.operators import BY, WHY, World, act, followed, run, steps_of
 

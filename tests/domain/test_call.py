@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from domain import call as calls
-from domain.call import Call
-from domain.call_notice import normalised
-from domain.events import Notice
-from domain.statuses import DISPOSITIONS
+from domain.calls import call as calls
+from domain.calls.call import Call
+from domain.events.notice_events import Notice
+from domain.notices.call_notice import normalised
+from domain.notices.statuses import DISPOSITIONS
 from tests.given import SECOND, START, Said, cdr, status
 
 OUTCOMES = {

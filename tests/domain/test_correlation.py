@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from domain import call_notice
-from domain.correlation import Head, Reach, place
+from domain.calls.correlation import Head, Reach, place
+from domain.notices import call_notice
 from tests.given import GRACE, MAX_AGE, SECOND, START, Said, cdr, status
 
 OUTCOMES = ("COMPLETED", "DESTBUSY", "DESTNOTANSWERED", "DESTCONGESTED", "DESTNETWORKERROR")

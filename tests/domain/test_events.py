@@ -10,7 +10,7 @@ from eventsourcing.utils import resolve_topic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.events import (
+from domain.events.notice_events import (
     CallStatusRecorded,
     CdrRecorded,
     ChannelDeletionRecorded,

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.acts import ACTS, ActRecorded
 from domain.errors import UnknownShape
-from domain.events import NoticeMapper
+from domain.events.notice_events import NoticeMapper
+from domain.events.operator_events import ACTS, ActRecorded
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 STREAM = UUID(int=1)

@@ -1,8 +1,8 @@
 """What several captured notifications have in common, what cannot be told apart, and which of them disagree."""
 
-from domain.identifying import SEARCHES_MAX, identify
-from domain.notification import query
-from domain.signature_variants import NAMED, Captured, Variant, captured, fits
+from domain.notices.notification import query
+from domain.notices.signature_search import SEARCHES_MAX, identify
+from domain.notices.signature_variants import NAMED, Captured, Variant, captured, fits
 from tests.domain.test_signature_variants import KEY, Pairs, sig
 
 KEYS = [KEY.encode()]

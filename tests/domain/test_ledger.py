@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import pytest
 
 from domain import times
-from domain.answers import Answer, Duplicate, Quarantined, Recorded, Unkept
-from domain.correlation import Reach
+from domain.calls.correlation import Reach
 from domain.errors import BrokenValue, LedgerError, NoLedger, NotANotification, SettingsDiffer
-from domain.events import Notice, Voucher, call_id, notices_id
+from domain.events.notice_events import Notice, Voucher, call_id, notices_id
 from domain.ledger import Ledger, Terms
-from domain.log import LogRow, QuarantineEntry
-from domain.notification import Notification, Problem
+from domain.log.contract import LogRow, QuarantineEntry
+from domain.notices.notification import Notification, Problem
+from domain.notices.signature import Keyring, fingerprint
+from domain.outcomes import Answer, Duplicate, Quarantined, Recorded, Unkept
 from domain.recording import Delivery, vouched
-from domain.signature import Keyring, fingerprint
 from tests import model_wire
 from tests.given import GRACE, KEY, SECOND, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
 from tests.model_wire import query, sign

@@ -15,13 +15,13 @@ from uuid import UUID
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.answers import Duplicate, Quarantined, Recorded
 from domain.errors import LedgerError, StoreUnavailable
-from domain.events import CdrRecorded, Notice, NoticeMapper, call_id, decode_notice
+from domain.events.notice_events import CdrRecorded, Notice, NoticeMapper, call_id, decode_notice
 from domain.ledger import Ledger
-from domain.log import sqlite as sqlite_log
-from domain.log import sqlite_writing as sqlite_log_writing
-from domain.log.address import sqlite_path
+from domain.log.open import sqlite_path
+from domain.log.sqlite import log as sqlite_log
+from domain.log.sqlite import transaction as sqlite_log_writing
+from domain.outcomes import Duplicate, Quarantined, Recorded
 from tests.domain.recorder import crowd
 from tests.given import GRACE, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
 

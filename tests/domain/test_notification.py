@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import notification
 from domain.errors import NotANotification
-from domain.notification import Problem, delivery_key, parse, read, unsigned_key
+from domain.notices import notification
+from domain.notices.notification import Problem, delivery_key, parse, read, unsigned_key
 from tests import model_wire, strategies
 from tests.model_wire import Pairs, query
 

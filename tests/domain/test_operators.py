@@ -10,14 +10,14 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from domain.acts import ACTS, TariffPublished, decode_act
 from domain.errors import WrongAct
-from domain.events import call_id
+from domain.events.notice_events import call_id
+from domain.events.operator_events import ACTS, TariffPublished, decode_act
 from domain.ledger import Ledger
-from domain.log import LogRow
-from projections.catch_up import catch_up
-from projections.rebuild import check
-from projections.store import open_current
+from domain.log.contract import LogRow
+from projections.building.catch_up import catch_up
+from projections.building.rebuild import check
+from projections.stores.generations import open_current
 from tests.domain.operator import CALL, MONTHS, PUBLISHED_EACH, TARIFF, act, three
 from tests.domain.test_log import ROOT
 from tests.given import SRC, TAG, cdr, opened, record, status

@@ -12,10 +12,12 @@ import psycopg
 import pytest
 
 from domain import ledger as ledgers
-from domain.answers import Duplicate, Recorded
 from domain.errors import LedgerError, NoLedger, StoreUnavailable, UnknownStore
 from domain.ledger import Ledger
-from domain.log import address, postgres_connections, postgres_lines
+from domain.log import open as address
+from domain.log.postgres import connections as postgres_connections
+from domain.log.postgres import line_calls as postgres_lines
+from domain.outcomes import Duplicate, Recorded
 from tests.given import GRACE, cdr, opened, record, signed, status
 from tests.postgres import Postgres
 from tests.proxy import Network, network

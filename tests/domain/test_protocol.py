@@ -5,11 +5,12 @@ import inspect
 import pytest
 
 from domain.errors import StoreUnavailable
-from domain.log import Log, Writing, postgres_connections
-from domain.log.postgres import PostgresLog
-from domain.log.postgres_writing import PostgresWriting
-from domain.log.sqlite import SQLiteLog
-from domain.log.sqlite_writing import SQLiteWriting
+from domain.log.contract import Log, Writing
+from domain.log.postgres import connections as postgres_connections
+from domain.log.postgres.log import PostgresLog
+from domain.log.postgres.transaction import PostgresWriting
+from domain.log.sqlite.log import SQLiteLog
+from domain.log.sqlite.transaction import SQLiteWriting
 from tests.given import cdr, opened, signed
 
 WRONG_KEY, RIGHT_KEY = "wrong", "right"

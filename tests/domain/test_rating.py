@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import rounding, tariff
-from domain.rating import Published, Rated, counted, rate, version_for
+from domain.billing import rounding, tariff
+from domain.billing.rating import Published, Rated, counted, rate, version_for
 from domain.times import parse
 from tests import model_tariff, tariffs
 

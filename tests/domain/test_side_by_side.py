@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.log.side_by_side import ROWS_AT_ONCE, Change, changes, chunks, compare, digest
+from domain.copying.table_diff import ROWS_AT_ONCE, Change, changes, chunks, compare, digest
 from domain.log.tables import LINE_CALLS, NONCES, Row
 
 Rows = dict[tuple[str, int], Row]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.notification import parse
-from domain.signature import COVERS_ONLY_R, FORMULAS, Keyring, digest, fingerprint, sign
+from domain.notices.notification import parse
+from domain.notices.signature import COVERS_ONLY_R, FORMULAS, Keyring, digest, fingerprint, sign
 from tests import model_wire, strategies
 from tests.model_wire import Pairs, query
 

@@ -11,9 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.notification import query
-from domain.signature import FORMULAS, sign
-from domain.signature_variants import DIMENSIONS, NAMED, NoSignature, Variant, canonical, captured, fits, fitting, size
+from domain.notices.notification import query
+from domain.notices.signature import FORMULAS, sign
+from domain.notices.signature_variants import (
+    DIMENSIONS,
+    NAMED,
+    NoSignature,
+    Variant,
+    canonical,
+    captured,
+    fits,
+    fitting,
+    size,
+)
 from tests import strategies
 
 Pairs = list[tuple[str, str]]

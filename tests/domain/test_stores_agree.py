@@ -13,11 +13,11 @@ from random import Random
 import psycopg
 import pytest
 
-from domain.answers import Answer
 from domain.ledger import Ledger, Terms
-from domain.log import Log
-from domain.log.address import sqlite_path
-from domain.signature import Keyring
+from domain.log.contract import Log
+from domain.log.open import sqlite_path
+from domain.notices.signature import Keyring
+from domain.outcomes import Answer
 from tests.given import GRACE, KEY, START, Said, cdr, said, signed, status
 
 STATUSES = ("SRCANSWERED", "SRCANSWERED", "SRCFAILED", "COMPLETED", "DESTBUSY", "USERDTMFINPUT", "RINGING")

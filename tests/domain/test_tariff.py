@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import tariff, tariff_patterns
-from domain.tariff_lines import Lines
+from domain.billing import tag_patterns as tariff_patterns
+from domain.billing import tariff
+from domain.billing.toml_lines import Lines
 from tests import tariffs
 
 RULE = '[[rules]]\ntag = "*"\n'

@@ -21,10 +21,10 @@ THEIRS = {
 DRIVERS = {"psycopg"}  # Beside sqlite3, which the standard library has.
 HEAVY = {"distributed", "pandas", "pyarrow", "xlsxwriter"}
 HEAVY_IN = {
-    "projections/cluster.py": {"distributed"},
+    "projections/building/dask_cluster.py": {"distributed"},
     "projections/frames.py": {"pandas", "pyarrow"},
-    "projections/export.py": {"pandas", "pyarrow"},
-    "projections/sheets.py": {"xlsxwriter"},
+    "projections/export/writer.py": {"pandas", "pyarrow"},
+    "projections/export/excel.py": {"xlsxwriter"},
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 SETTINGS = "api/settings.py"

@@ -12,10 +12,10 @@ from sqlalchemy import BigInteger, insert
 from domain import times
 from domain.errors import NotANotification
 from domain.ledger import Ledger, Terms
-from domain.signature import Keyring, digest
-from projections.catch_up import catch_up
-from projections.store import ReadStore, open_current
-from projections.tables import READ_MODELS, Kind, kind
+from domain.notices.signature import Keyring, digest
+from projections.building.catch_up import catch_up
+from projections.schema.tables import READ_MODELS, Kind, kind
+from projections.stores.generations import ReadStore, open_current
 
 KEY = "s3cr3t-private-key"
 SAMPLES = Path(__file__).parent.parent / "samples"

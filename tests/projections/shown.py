@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.ledger import Ledger
-from projections.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS, Kind, kind
+from projections.schema.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS, Kind, kind
 from tests import model_money
 from tests.given import Rows, tables
 

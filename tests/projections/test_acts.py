@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from domain.acts import ACTS
-from domain.call_stream import is_of_call
+from domain.calls.call_stream import is_of_call
 from domain.errors import WrongAct
+from domain.events.operator_events import ACTS
 from domain.ledger import Ledger
-from projections import bills
-from projections import catch_up as catching_up
-from projections.rebuild import check, rebuild
-from projections.store import open_current
-from projections.tables import ENTRIES, EXCEPTIONS, TOTALS
+from projections.building import catch_up as catching_up
+from projections.building.rebuild import check, rebuild
+from projections.rows import billed_amounts as bills
+from projections.schema.tables import ENTRIES, EXCEPTIONS, TOTALS
+from projections.stores.generations import open_current
 from tests.given import START, TAG, tables
 from tests.operators import (
     BY,

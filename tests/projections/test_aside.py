@@ -18,16 +18,17 @@ from hypothesis import strategies as st
 
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from projections import aside, frames
-from projections.aside import Then, built_as_of, then
-from projections.catch_up import ProjectionStopped, catch_up
-from projections.export import write
-from projections.folding import ALONE, Folding
-from projections.read_store import ReadStore
-from projections.selection import Selection, SelectionError
-from projections.store import open_current
-from projections.tables import READ_MODELS
-from projections.workers import Workers
+from projections import frames
+from projections.building import as_of as aside
+from projections.building.as_of import Then, built_as_of, then
+from projections.building.catch_up import ProjectionStopped, catch_up
+from projections.building.partitions import ALONE, Folding
+from projections.building.process_pool import Workers
+from projections.export.writer import write
+from projections.queries.selection import Selection, SelectionError
+from projections.schema.tables import READ_MODELS
+from projections.stores.base import ReadStore
+from projections.stores.generations import open_current
 from tests import strategies
 from tests.conftest import STORES
 from tests.given import START, cdr, opened, record, signed, status, tables

@@ -11,18 +11,18 @@ from beancount.core import data
 from hypothesis import given, settings
 from sqlalchemy import Connection
 
-from api import rerating
+from api.application import rerating
 from domain.ledger import Ledger
-from projections import journal_export
-from projections.account_names import component
-from projections.catch_up import catch_up
-from projections.entry import Entry
-from projections.rerating import Posted, Rerating, calls_of
-from projections.selection import Selection
-from projections.statement import Statement, Sums
-from projections.statements import statement
-from projections.store import open_current
-from projections.tables import BILLING, CLOSINGS, ENTRIES
+from projections.building.catch_up import catch_up
+from projections.journal import export as journal_export
+from projections.journal.account_names import component
+from projections.queries.rerating_preview import Posted, Rerating, calls_of
+from projections.queries.selection import Selection
+from projections.queries.statement import Statement, Sums
+from projections.queries.statements import statement
+from projections.rows.entry import Entry
+from projections.schema.tables import BILLING, CLOSINGS, ENTRIES
+from projections.stores.generations import open_current
 from tests.given import SECOND, START, cdr, opened, record
 from tests.lives import Did, Step, live, lives
 from tests.operators import World, ledger_in

@@ -6,14 +6,15 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Connection
 
-from domain.correlation import Reach
-from projections import browsing, filters
-from projections.browsing import SORTS, WrongSort
-from projections.cursors import WrongCursor
-from projections.filters import Terms, WrongFilters
-from projections.reading import Reading
-from projections.selection import Selection, select
-from projections.tables import EXPORTS
+from domain.calls.correlation import Reach
+from projections.queries import filter_texts as filters
+from projections.queries import pagination as browsing
+from projections.queries.cursors import WrongCursor
+from projections.queries.filter_texts import Terms, WrongFilters
+from projections.queries.pagination import SORTS, WrongSort
+from projections.queries.row_stream import Reading
+from projections.queries.selection import Selection, select
+from projections.schema.tables import EXPORTS
 from tests.projections.export_ledgers import a_ledger, record_sample
 
 TERMS = Terms("UTC", Reach(), 1_790_856_000_000_000)

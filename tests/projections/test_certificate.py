@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from domain.ledger import Ledger
-from projections import certificate
-from projections.certificate import Certificate, differences, last_of
-from projections.rebuild import check, rebuild
-from projections.store import generation_of, generations
-from projections.tables import READ_MODELS, SCHEMA
+from projections.building import certificate
+from projections.building.certificate import Certificate, differences, last_of
+from projections.building.rebuild import check, rebuild
+from projections.schema.tables import READ_MODELS, SCHEMA
+from projections.stores.generations import generation_of, generations
 from tests.given import GRACE, cdr, opened, record, said, status, tables
 
 LOG = [

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from domain.ledger import Ledger
-from projections import changes as module
-from projections.aside import built_as_of
-from projections.changes import Change, changes
-from projections.tables import BILLING, TOTALS
+from projections.building.as_of import built_as_of
+from projections.queries import billing_changes as module
+from projections.queries.billing_changes import Change, changes
+from projections.schema.tables import BILLING, TOTALS
 from tests.conftest import STORES
 from tests.given import opened
 from tests.lives import Step, live, lives

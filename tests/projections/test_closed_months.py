@@ -6,10 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.ledger import Ledger
-from projections import export, selection
-from projections.rebuild import rebuild
-from projections.store import open_current
-from projections.workers import Workers
+from projections.building.process_pool import Workers
+from projections.building.rebuild import rebuild
+from projections.export import writer as export
+from projections.queries import selection
+from projections.stores.generations import open_current
 from tests.given import tables
 from tests.operators import World, close, followed, ledger_in, run, steps_of, wait
 

@@ -8,18 +8,18 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 
-from api.explaining import as_document, cents, lines
-from domain import rating
+from api.application.price_explanation import as_document, cents, lines
 from domain.amounts import ONE
-from domain.call_stream import is_of_call
+from domain.billing import rating
+from domain.billing.rating import rate, steps
+from domain.billing.rounding import STATEMENT
+from domain.billing.tariff import read
+from domain.calls.call_stream import is_of_call
 from domain.ledger import EVER, Ledger
-from domain.rating import rate, steps
-from domain.rounding import STATEMENT
-from domain.tariff import read
-from projections.catch_up import catch_up
-from projections.explanation import Explanation, of_call
-from projections.store import open_current
-from projections.tables import CDRS, POSTINGS
+from projections.building.catch_up import catch_up
+from projections.queries.price_history import Explanation, of_call
+from projections.schema.tables import CDRS, POSTINGS
+from projections.stores.generations import open_current
 from tests import tariffs
 from tests.given import SRC, TAG, cdr, opened, record, tables
 from tests.lives import Step, live, lives

@@ -29,11 +29,11 @@ from sqlalchemy import delete
 from domain.amounts import plain
 from domain.errors import LedgerError
 from projections import frames
-from projections.export import Format, NotWritten, write
-from projections.selection import Selection, SelectionError, select
-from projections.sheets import SheetTooSmall
-from projections.tables import READ_MODELS, Kind, exported, kind
-from projections.texts import excel_safe_text
+from projections.export.excel import SheetTooSmall
+from projections.export.text_formats import excel_safe_text
+from projections.export.writer import Format, NotWritten, write
+from projections.queries.selection import Selection, SelectionError, select
+from projections.schema.tables import READ_MODELS, Kind, exported, kind
 from tests.conftest import STORES
 from tests.postgres import Postgres
 from tests.projections.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, operate, put, record_sample

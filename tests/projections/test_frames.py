@@ -16,9 +16,9 @@ from domain import times
 from domain.errors import NoLedger
 from projections import frames
 from projections.frames import Frame
-from projections.selection import Selection, SelectionError, conditions, select
-from projections.store import ReadModelsUnfit
-from projections.tables import BILLING, READ_MODELS, exported
+from projections.queries.selection import Selection, SelectionError, conditions, select
+from projections.schema.tables import BILLING, READ_MODELS, exported
+from projections.stores.generations import ReadModelsUnfit
 from tests.projections.export_ledgers import Case, a_ledger, a_row, notify, put
 
 FRAMES = [

@@ -15,10 +15,10 @@ from beancount.core import data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.account_names import component
-from projections.entry import Entry, level_totals, statement_roundings
-from projections.journal import last_day, transactions
-from projections.journal_texts import Language, texts
+from projections.journal.account_names import component
+from projections.journal.syntax import Language, texts
+from projections.journal.transactions import last_day, transactions
+from projections.rows.entry import Entry, level_totals, statement_roundings
 from tests import entries as made
 
 logs = st.lists(made.entries(), max_size=8)

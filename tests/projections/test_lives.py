@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from domain.ledger import Ledger
-from projections import catch_up as catching_up
-from projections.aside import built_as_of
-from projections.catch_up import catch_up
-from projections.folding import ALONE
-from projections.rebuild import check, rebuild
-from projections.store import open_current
-from projections.tables import EXPORTS, READ_MODELS, TOTALS
-from projections.workers import Workers
+from projections.building import catch_up as catching_up
+from projections.building.as_of import built_as_of
+from projections.building.catch_up import catch_up
+from projections.building.partitions import ALONE
+from projections.building.process_pool import Workers
+from projections.building.rebuild import check, rebuild
+from projections.schema.tables import EXPORTS, READ_MODELS, TOTALS
+from projections.stores.generations import open_current
 from tests.conftest import STORES
 from tests.given import opened, tables
 from tests.lives import Step, live, lives

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.metrics import Metrics, of_accounts, quotient
-from projections.store import open_current
-from projections.tables import CALLS, CDRS
+from projections.building.catch_up import catch_up
+from projections.queries.metrics import Metrics, of_accounts, quotient
+from projections.schema.tables import CALLS, CDRS
+from projections.stores.generations import open_current
 from tests.given import GRACE, cdr, opened, record, status, tables
 from tests.operators import World, ledger_in, named, run, steps_of
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, select
 
-from projections import at_stake, overview
-from projections.overview import DAY, MONTH, NOTHING, Totals
-from projections.tables import BILLING_DAYS, EXCEPTIONS, TOTALS
+from projections.queries import billing_overview as overview
+from projections.queries import exception_totals as at_stake
+from projections.queries.billing_overview import DAY, MONTH, NOTHING, Totals
+from projections.schema.tables import BILLING_DAYS, EXCEPTIONS, TOTALS
 from tests.projections.export_ledgers import a_ledger, record_sample
 
 

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import times
-from domain.answers import Answer, Duplicate, Quarantined, Recorded
-from domain.correlation import Reach
+from domain.calls.correlation import Reach
 from domain.errors import NotANotification
 from domain.ledger import Ledger, Terms
-from projections import catch_up as catching_up
-from projections.catch_up import catch_up
-from projections.rebuild import check, rebuild
-from projections.store import ReadStore, open_current
+from domain.outcomes import Answer, Duplicate, Quarantined, Recorded
+from projections.building import catch_up as catching_up
+from projections.building.catch_up import catch_up
+from projections.building.rebuild import check, rebuild
+from projections.stores.generations import ReadStore, open_current
 from tests import strategies
 from tests.given import FORMULA, GRACE, KEY, SECOND, START, Said, cdr, opened, record, said, signed, status, tables
 from tests.model import Model, Outcome

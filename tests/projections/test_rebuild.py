@@ -17,15 +17,15 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.errors import StoreUnavailable
-from domain.events import CallStatusRecorded, Notice, VoicemailRecorded, call_id
+from domain.events.notice_events import CallStatusRecorded, Notice, VoicemailRecorded, call_id
 from domain.ledger import Ledger
-from projections.catch_up import ProjectionStopped, catch_up
-from projections.comparison import Difference
-from projections.rebuild import check, rebuild
-from projections.rows import put_rows
-from projections.store import ReadModelsUnfit, RebuildRunning, generation_of, generations, open_current
-from projections.store_sqlite import SQLiteGenerations
-from projections.tables import CALLS, CHANNELS, READ_MODELS, Kind
+from projections.building.catch_up import ProjectionStopped, catch_up
+from projections.building.comparison import Difference
+from projections.building.rebuild import check, rebuild
+from projections.building.upsert import put_rows
+from projections.schema.tables import CALLS, CHANNELS, READ_MODELS, Kind
+from projections.stores.generations import ReadModelsUnfit, RebuildRunning, generation_of, generations, open_current
+from projections.stores.sqlite import SQLiteGenerations
 from tests.given import GRACE, SRC, START, TAG, cdr, opened, record, said, status, tables
 from tests.operators import followed
 

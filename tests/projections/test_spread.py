@@ -17,15 +17,16 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 
-from domain.events import CdrRecorded, call_id
+from domain.events.notice_events import CdrRecorded, call_id
 from domain.ledger import Ledger
-from projections import filling, folding
-from projections.catch_up import ProjectionStopped, catch_up
-from projections.folding import ALONE, FIRST, LAST, Folding, Part, Range, fold_range, ranges
-from projections.rebuild import check, rebuild
-from projections.store import open_current
-from projections.worker import Job, WrongLedger, open_ledger
-from projections.workers import Workers, WorkersLost
+from projections.building import full_build as filling
+from projections.building import partitions as folding
+from projections.building.catch_up import ProjectionStopped, catch_up
+from projections.building.partitions import ALONE, FIRST, LAST, Folding, Part, Range, fold_range, ranges
+from projections.building.process_pool import Workers, WorkersLost
+from projections.building.rebuild import check, rebuild
+from projections.building.worker_process import Job, WrongLedger, open_ledger
+from projections.stores.generations import open_current
 from tests import strategies
 from tests.given import GRACE, SRC, TAG, Said, cdr, opened, record, said, signed, status, tables
 
@@ -86,7 +87,7 @@ def workers_of(process: psutil.Process) -> list[psutil.Process]:
 def folds(process: psutil.Process) -> bool:
     """Whether a process is a worker that lives; one that has ended may still wait to be noticed."""
     try:
-        return "projections.worker" in process.cmdline()
+        return "projections.building.worker_process" in process.cmdline()
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return False
 

@@ -6,8 +6,8 @@ from operator import attrgetter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.entry import Entry, level_totals
-from projections.statement import ORDER, Closed, Heading, Line, Statement, Sums, Used, of_entries
+from projections.queries.statement import ORDER, Closed, Heading, Line, Statement, Sums, Used, of_entries
+from projections.rows.entry import Entry, level_totals
 from tests import entries as made
 
 PUBLISHED = [Used("1", 5, "first prices"), Used("2", 9, "dearer")]

@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.ledger import Ledger
-from domain.log import LogRow
-from projections import calls, frames
-from projections.catch_up import catch_up
-from projections.export import Format, write
-from projections.rebuild import check, rebuild
-from projections.selection import Selection
-from projections.store import open_current
-from projections.tables import READ_MODELS
+from domain.log.contract import LogRow
+from projections import frames
+from projections.building.catch_up import catch_up
+from projections.building.rebuild import check, rebuild
+from projections.export.writer import Format, write
+from projections.queries import call_health as calls
+from projections.queries.selection import Selection
+from projections.schema.tables import READ_MODELS
+from projections.stores.generations import open_current
 from tests.given import cdr, opened, record, tables
 from tests.postgres import Postgres
 from tests.projections.export_ledgers import Case, a_ledger, record_sample

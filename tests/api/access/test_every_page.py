@@ -14,10 +14,11 @@ import pytest
 from pyarrow import parquet
 from starlette.testclient import TestClient
 
-from api import jobs, table
-from api.access.guard import Guarded, Role
-from api.jobs import Job
+from api import routes as table
+from api.processes import jobs
+from api.processes.jobs import Job
 from api.service import Service
+from api.web.auth.guard import Guarded, Role
 from tests.api import asgi
 from tests.api.requests import get
 from tests.api.tringme import OTHER_KEY, cdr, notice, signed

@@ -11,10 +11,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import compile_path
 from starlette.testclient import TestClient
 
-from api import table
-from api.access import guard, records, users
-from api.access.door import Doorkeeper
-from api.access.guard import SAFE, Checked, Did, Guarded, Role
+from api import routes as table
+from api.web.auth import audit_log as records
+from api.web.auth import guard, users
+from api.web.auth.authenticator import Doorkeeper
+from api.web.auth.guard import SAFE, Checked, Did, Guarded, Role
 from tests.api import asgi
 
 # What anybody may see: how to get in, and what a page of refusal is drawn with.

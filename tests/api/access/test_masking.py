@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import job_process
-from api.access import masking
-from domain import notification
-from projections.comparison import Difference
-from projections.tables import Kind
+from api.application import masking
+from api.processes import job_process
+from domain.notices import notification
+from projections.building.comparison import Difference
+from projections.schema.tables import Kind
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from api.access import attempts, records, sessions, users
-from api.access.guard import Did
-from api.access.roles import Role
-from api.access.signing_in import own_address
 from api.service import Service
+from api.web.auth import audit_log as records
+from api.web.auth import sessions, users
+from api.web.auth import sign_in_throttle as attempts
+from api.web.auth.guard import Did
+from api.web.auth.roles import Role
+from api.web.pages.sign_in import own_address
 from domain import times
 from tests.api import asgi
 from tests.api.users import added, bearer, csrf_token, sign_in

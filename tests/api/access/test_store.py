@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from api.access import attempts, records, sessions, users
-from api.access.guard import Did
-from api.access.records import Record
-from api.access.roles import Role
-from api.access.store import AccessStore, open_store
+from api.web.auth import audit_log as records
+from api.web.auth import sessions, users
+from api.web.auth import sign_in_throttle as attempts
+from api.web.auth.audit_log import Record
+from api.web.auth.guard import Did
+from api.web.auth.roles import Role
+from api.web.auth.store import AccessStore, open_store
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.times import SECOND

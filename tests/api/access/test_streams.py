@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.access import guard, users
-from api.access.door import Doorkeeper
-from api.access.guard import Guarded, Role
-from api.access.store import AccessStore
+from api.web.auth import guard, users
+from api.web.auth.authenticator import Doorkeeper
+from api.web.auth.guard import Guarded, Role
+from api.web.auth.store import AccessStore
 from tests.api import asgi
 
 PARTS_MAX = 1000

@@ -7,10 +7,10 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from api.live import feed as feeds
-from api.live.feed import Feed
-from api.live.looking import Looker
-from api.live.window import ROWS_MAX, Counts, Row, Window, trimmed
+from api.web.live import feed as feeds
+from api.web.live.feed import Feed
+from api.web.live.poller import Looker
+from api.web.live.window import ROWS_MAX, Counts, Row, Window, trimmed
 from domain.errors import StoreUnavailable
 from tests.api.asgi import on_a_loop
 

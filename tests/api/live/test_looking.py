@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.live import looking
-from api.live.looking import Looker
-from api.live.window import Window
-from api.shelf import Shelf
+from api.application.read_model_pool import Shelf
+from api.web.live import poller as looking
+from api.web.live.poller import Looker
+from api.web.live.window import Window
 from domain.ledger import Ledger
-from projections.catch_up import catch_up
-from projections.store import open_current
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
 from tests.given import MAX_AGE, SECOND, START, cdr, opened, record, said, status
 
 NOW = START + 3600 * SECOND

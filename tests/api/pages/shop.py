@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from domain.ledger import Ledger
-from domain.signature import Keyring
-from projections.catch_up import catch_up
-from projections.store import open_current
+from domain.notices.signature import Keyring
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
 from tests.api import asgi
 from tests.given import FORMULA, KEY, START, Said, cdr, said, signed, status
 

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from api.jobs import CHECK, DONE, FACT, FAILED, REBUILD, RUNNING, SILENT_MAX, Job, JobRefused, Jobs, known
+from api.processes.jobs import CHECK, DONE, FACT, FAILED, REBUILD, RUNNING, SILENT_MAX, Job, JobRefused, Jobs, known
 from api.service import Service
-from domain.signature import Keyring
-from projections import certificate
-from projections.tables import EXCEPTIONS
+from domain.notices.signature import Keyring
+from projections.building import certificate
+from projections.schema.tables import EXCEPTIONS
 from tests.api import users
 from tests.api.asgi import eventually
 from tests.api.pages.shop import ANOTHER_KEY, HOSTILE, fill, open_shop

@@ -211,7 +211,7 @@ def test_a_statement_comes_to_what_billing_says_and_so_do_its_files(shop: Shop) 
 def test_pages_of_rows_go_on_behind_each_other_and_show_every_row_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.pages.lists.ROWS", 7)
+    monkeypatch.setattr("api.web.pages.lists.ROWS", 7)
     client, seen = signed_in(shop, "read"), []
     path = "/cdrs?sort=price&disposition=ANSWERED"
     while path:

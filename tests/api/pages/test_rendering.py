@@ -9,8 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from api.pages import assets, display, showing
-from api.pages.rendering import address, environment, render
+from api.web.pages import assets
+from api.web.pages import formatting as showing
+from api.web.pages import theme as display
+from api.web.pages.rendering import address, environment, render
 
 HOSTILE = "<script>alert('\"1\"')</script>\u202egnp"
 

@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from api.pages import spans
-from api.pages.operations import Pace
-from api.pages.spans import Span
+from api.web.pages import date_range as spans
+from api.web.pages.date_range import Span
+from api.web.pages.operations import Pace
 from domain import times
-from projections.moments import SelectionError
+from projections.queries.time_points import SelectionError
 
 NOW = times.parse("2026-10-15T12:00:00Z")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from api.children import State
-from api.jobs import RUNNING
+from api.processes.jobs import RUNNING
+from api.processes.supervised import State
 from domain.ledger import Ledger
-from projections.store import open_current
-from projections.tables import PROGRESS
+from projections.schema.tables import PROGRESS
+from projections.stores.generations import open_current
 from tests.api import users
 from tests.api.asgi import eventually
 from tests.api.pages.shop import open_shop

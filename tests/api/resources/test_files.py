@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
-from api.resources.files import AT_ONCE_MAX, MEDIA
 from api.service import Service
-from projections.tables import READ_MODELS
+from api.web.json_api.downloads import AT_ONCE_MAX, MEDIA
+from projections.schema.tables import READ_MODELS
 from tests.api.command import run
 from tests.api.resources.conftest import Asking
 

@@ -2,8 +2,8 @@
 
 from starlette.testclient import TestClient
 
-from api.resources.table import operations
 from api.service import Service
+from api.web.json_api.routes import operations
 from tests.api import asgi
 from tests.api.command import run
 from tests.api.requests import get

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.resources import serving
 from api.service import Service
-from projections.browsing import SORTS
-from projections.tables import EXPORTS
+from api.web.json_api import endpoint as serving
+from projections.queries.pagination import SORTS
+from projections.schema.tables import EXPORTS
 from tests.api.resources.conftest import Asking
 
 EMPTY = {"voicemails", "channels", "postings", "closings", "tariffs"}

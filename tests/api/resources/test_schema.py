@@ -14,8 +14,8 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
 )
 
-from api.resources import openapi
-from api.resources.table import operations
+from api.web.json_api import openapi
+from api.web.json_api.routes import operations
 from tests.api.command import run, serving
 from tests.api.tringme import KEY, SAMPLES
 

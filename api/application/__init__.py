@@ -1,0 +1,1 @@
+"""Use cases: what commands, pages and the JSON API have in common; neither Starlette nor click."""

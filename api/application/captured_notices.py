@@ -1,0 +1,48 @@
+"""Captured notifications as people have them: query strings, whole URLs, or lines of a notification log."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from domain.errors import LedgerError
+from domain.notices.signature_variants import Captured, captured
+
+CAPTURES_MAX = 1000
+LINE_MAX_BYTES = 64 * 1024
+
+
+class Line(msgspec.Struct):
+    """A line of a notification log, as ``import`` takes them; only the raw query string counts here."""
+
+    query: str
+
+
+class Capture(msgspec.Struct, frozen=True):
+    """One captured text: its line, and the notification, or what is wrong with it."""
+
+    line: int
+    notice: Captured | None
+    problem: str = ""
+
+
+def read(file: BinaryIO) -> Iterator[Capture]:
+    """Read one notification a line; empty lines count for nothing."""
+    for number, line in enumerate(iter(lambda: file.readline(LINE_MAX_BYTES), b""), start=1):
+        if line.strip():
+            yield read_one(line.strip(), number)
+
+
+def read_one(text: bytes, line: int = 1) -> Capture:
+    """Read one notification, however it was captured."""
+    try:
+        return Capture(line, captured(_query(text)))
+    except (LedgerError, ValueError) as error:
+        return Capture(line, None, str(error))
+
+
+def _query(text: bytes) -> bytes:
+    if text.startswith(b"{"):
+        return msgspec.json.decode(text, type=Line).query.encode()
+    path, mark, after = text.partition(b"?")
+    return after if mark and b"=" not in path else text

@@ -1,0 +1,119 @@
+"""The log's events as they come in: page after page, from any position on, and each as a line.
+
+The log is polled, so that no lost wake-up can stall a reader; positions have no gaps and no event appears behind one that
+was read, so that the last position read is all that is needed to continue.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from api.application.told import told
+from domain import times
+from domain.calls.call_stream import is_of_call
+from domain.errors import StoreUnavailable
+from domain.events.notice_events import Notice, decode_notice
+from domain.events.operator_events import ACTS, decode_act
+from domain.ledger import EVER, Ledger
+from domain.log.contract import LogRow
+
+PAGE_SIZE = 1000
+# What an event is called by already, or what serves its authenticity alone, is left out of its line.
+_UNSHOWN = {"f", "type", "status", "r", "sig"}
+_WHAT_WIDTH = len("callstatus DESTNETWORKERROR")
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event for a program to read; times are UTC, ISO 8601, and the call's id and rule are null where it has no call."""
+
+    position: int
+    call_id: str | None
+    received_at: str
+    recorded_at: str
+    source: str
+    type: str
+    status: str
+    tag: str
+    src: str
+    rule: int | None
+    parameters: list[tuple[str, str]]
+
+    @property
+    def line(self) -> str:
+        """The event for a person to read."""
+        what = f"{self.type} {self.status}".strip() or "(no type)"
+        shown = " ".join([f"{name}={value}" for name, value in self.parameters if name not in _UNSHOWN])
+        return f"{self.position}  {self.received_at}  {what:{_WHAT_WIDTH}}  {shown}".rstrip()
+
+
+def event(row: LogRow) -> Event:
+    """Return what a stored event says, an operator's act too; raises UnknownShape."""
+    if row.topic in ACTS:
+        return _of_act(row)
+    notice: Notice = decode_notice(row.state)
+    said = dict(notice.params)
+    return Event(
+        position=row.position,
+        call_id=row.stream_id if notice.line else None,
+        received_at=times.iso(notice.received_at),
+        recorded_at=times.iso(notice.recorded_at),
+        source=notice.source,
+        type=said.get("type", ""),
+        status=said.get("status", ""),
+        tag=said.get("tag", ""),
+        src=said.get("src", ""),
+        rule=notice.rule or None,
+        parameters=notice.params,
+    )
+
+
+def _of_act(row: LogRow) -> Event:
+    act = decode_act(row.topic, row.state)
+    said = {**told(act), "reason": act.reason}
+    at = times.iso(act.recorded_at)
+    return Event(
+        position=row.position,
+        call_id=row.stream_id if is_of_call(row) else None,
+        received_at=at,
+        recorded_at=at,
+        source=act.by,
+        type=row.topic.partition(":")[2],
+        status="",
+        tag="",
+        src="",
+        rule=None,
+        parameters=list(said.items()),
+    )
+
+
+def pages(ledger: Ledger, after: int) -> Iterator[list[LogRow]]:
+    """Yield the events after a position, up to the head as of now; raises StoreUnavailable."""
+    until = ledger.head()
+    while rows := ledger.store.page(after, PAGE_SIZE, until):
+        after = rows[-1].position
+        yield rows
+
+
+def follow(ledger: Ledger, after: int, wait: Callable[[], bool], tell: Callable[[str], None]) -> Iterator[list[LogRow]]:
+    """Yield the events after a position for as long as ``wait`` says to go on.
+
+    A store that is unavailable is told of, once, and asked again: the log may only be out of reach for a moment.
+    """
+    failing = False
+    while True:
+        rows = []
+        try:
+            rows = ledger.store.page(after, PAGE_SIZE, EVER)
+        except StoreUnavailable as error:
+            if not failing:
+                tell(f"{error}; trying again")
+            failing = True
+        else:
+            if failing:
+                tell("the store is there again; nothing was missed")
+            failing = False
+        if rows:
+            after = rows[-1].position
+            yield rows
+        elif not wait():
+            return

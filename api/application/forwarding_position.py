@@ -1,0 +1,105 @@
+"""The forwarder as the service and the commands know it: the process, and how far it has come in the log.
+
+That is kept among the ledger's own facts, so that it goes wherever the ledger goes.
+The position never goes back, and only moves on: past what the handler took, past what is not forwarded, and past what an
+operator passes over, which leaves a trace that stays.
+"""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from api.processes.supervised import Child, State
+from domain import times
+from domain.errors import LedgerError
+from domain.ledger import Ledger
+
+FORWARDED = "forwarded"
+SKIPPED = "forwarding_skipped:"
+MASK = "***"
+
+
+class CannotSkip(LedgerError):
+    """The position is one that forwarding has passed already, or that the log does not have."""
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """What an operator passed over: positions from ``first`` to ``last``, when (ISO 8601, UTC), and why."""
+
+    first: int
+    last: int
+    at: str
+    reason: str
+
+
+def of(ledger: Ledger, url: str) -> Child:
+    """Return the forwarder of a ledger to a handler's address, not started; what comes from now on is forwarded."""
+    stopped, going_on = "forwarding stands still", "forwarding goes on"
+    # Named, not imported: it needs a library that callbacks should not wait for.
+    child = Child("api.processes.forwarder", [ledger.url, url], stopped=stopped, going_on=going_on)
+    child.state = State(begin(ledger).position)
+    return child
+
+
+def begin(ledger: Ledger) -> State:
+    """Return how far the log was forwarded; when that is switched on first, what came before counts as forwarded."""
+    kept = find(ledger)
+    if kept is None:
+        with ledger.store.writing() as log:
+            kept = _decoded(log.fact(FORWARDED)) or State(log.position)
+            log.note(FORWARDED, _encoded(kept))
+    return kept
+
+
+def find(ledger: Ledger) -> State | None:
+    """Return how far the log was forwarded and what then stopped that, or None where it never was."""
+    return _decoded(ledger.store.facts().get(FORWARDED))
+
+
+def keep(ledger: Ledger, state: State) -> State:
+    """Keep how far forwarding has come, durably; return what is kept, which is further where an operator skipped."""
+    with ledger.store.writing() as log:
+        kept = _decoded(log.fact(FORWARDED))
+        if kept and kept.position > state.position:
+            return kept
+        log.note(FORWARDED, _encoded(state))
+    return state
+
+
+def skip(ledger: Ledger, last: int, reason: str, now: int) -> Skip:
+    """Pass over everything up to and including a position, and leave a trace of that; raises CannotSkip."""
+    with ledger.store.writing() as log:
+        kept = _decoded(log.fact(FORWARDED)) or State(log.position)
+        if not kept.position < last <= log.position:
+            msg = (
+                f"position {last} cannot be passed over: expected one after {kept.position}, which is forwarded, up to"
+                f" {log.position}, the log's head"
+            )
+            raise CannotSkip(msg)
+        skipped = Skip(kept.position + 1, last, times.iso(now), reason)
+        log.note(FORWARDED, _encoded(State(last)))
+        log.note(f"{SKIPPED}{last}", msgspec.json.encode(skipped).decode())
+    return skipped
+
+
+def skips(ledger: Ledger) -> list[Skip]:
+    """Return what operators have passed over, in order of position."""
+    facts = ledger.store.facts().items()
+    found = [msgspec.json.decode(value, type=Skip) for name, value in facts if name.startswith(SKIPPED)]
+    return sorted(found, key=lambda skipped: skipped.first)
+
+
+def masked(url: str) -> str:
+    """Return a handler's address as it may be shown: who knows a password or a token in it needs no log to tell."""
+    split = urlsplit(url)
+    host = split.netloc.rpartition("@")[2]
+    shown = f"{MASK}@{host}" if host != split.netloc else host
+    return urlunsplit(split._replace(netloc=shown, query=MASK if split.query else ""))
+
+
+def _encoded(state: State) -> str:
+    return msgspec.json.encode(state).decode()
+
+
+def _decoded(fact: str | None) -> State | None:
+    return None if fact is None else msgspec.json.decode(fact, type=State)

@@ -1,0 +1,67 @@
+"""Access logs of nginx and Apache, "combined" or "common": the requests to the notify path, with times and query strings.
+
+A signature covers the bytes that TringMe sent, so what these servers escape in a log is undone here, and nothing else.
+Who logged in stands before the time and comes from outside, but no unescaped quotation mark can be in it: the time is
+what stands just before the first one.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote_to_bytes
+
+from api.application.importing import timestamps as moments
+from api.application.importing.rows import Item, Passed, Row, Unreadable, read
+from domain.errors import NotANotification
+
+_LINE = re.compile(
+    rb'[^"]*\[([0-9]{2}/[A-Za-z]{3}/[0-9]{4}:[0-9:]{8} [+-][0-9]{4})\] "([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL
+)
+_ABSOLUTE = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
+_ESCAPED = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|([\\"abfnrtv]))')
+_LETTERS = dict(zip(b'\\"abfnrtv', b'\\"\a\b\f\n\r\t\v', strict=True))
+
+
+def rows(lines: Iterable[bytes], path: str) -> Iterator[Item]:
+    """Return what each line holds: a notification where it is a GET of the notify path."""
+    wanted = path.encode()
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield _item(number, line, wanted)
+        except (NotANotification, ValueError) as error:
+            yield Unreadable(number, str(error))
+
+
+def _item(number: int, line: bytes, wanted: bytes) -> Item:
+    if not line.strip():
+        return Passed.BLANK
+    found = _LINE.match(line)
+    if found is None:
+        msg = 'expected a line of an access log: ... [day/month/year:time zone] "request" ...'
+        raise ValueError(msg)
+    method, _, rest = unescaped(found[2]).partition(b" ")
+    if method not in (b"GET", b"POST"):
+        return Passed.ELSEWHERE
+    path, query = _target(rest)
+    if path != wanted and unquote_to_bytes(path) != wanted:
+        return Passed.ELSEWHERE
+    if method == b"POST":
+        return Passed.BODILESS
+    return Row(number, read(query, moments.logged(found[1].decode())))
+
+
+def _target(rest: bytes) -> tuple[bytes, bytes]:
+    """Return path and query of what follows the method: a target, which a careless client left spaces in, and a protocol."""
+    target = rest.rpartition(b" HTTP/")[0] or rest
+    if not target.startswith(b"/"):
+        target = _ABSOLUTE.sub(b"", target, count=1)
+    path, _, query = target.partition(b"?")
+    return path or b"/", query
+
+
+def unescaped(text: bytes) -> bytes:
+    r"""Undo what nginx (``\xHH``) and Apache (that, and ``\"``, ``\\``, ``\n`` …) escape in a log."""
+    return _ESCAPED.sub(_character, text) if b"\\" in text else text
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 16) if found[1] else _LETTERS[found[2][0]]])

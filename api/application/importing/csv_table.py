@@ -1,0 +1,100 @@
+"""CSV: a table of an old handler's database, whose columns are parameters under these or other names.
+
+A table cannot tell an empty text from none, so an empty cell is a parameter that was not there.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from api.application.importing import strict_csv as delimited
+from api.application.importing import timestamps as moments
+from api.application.importing.rows import Item, Row, WrongTable, read
+from api.application.importing.strict_csv import header_shown
+from domain.notices import notification
+from domain.notices.notification import CHARGES, DURATIONS, TEXT_LENGTH_MAX, Notification
+
+PARAMETERS = ("type", "status", "tag", "src", "sig", "r", *DURATIONS, *CHARGES, "p", "email", "voicemail")
+RECEIVED_AT, ID, QUERY = "received_at", "id", "query"
+NAMES = (*PARAMETERS, RECEIVED_AT, ID, QUERY)
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """How to read a table: which columns are which parameters, what all rows have in common, and what its texts mean.
+
+    ``columns`` are names of NAMES to column names ("" for none); a column that has such a name already needs no entry.
+    """
+
+    columns: Mapping[str, str]
+    constants: Mapping[str, str]
+    delimiter: str = ","
+    timezone: str = "UTC"
+    unsigned: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A layout applied to a header: the number of the column for each name, and what goes before every row."""
+
+    places: dict[str, int]
+    common: list[tuple[str, str]]
+    parameters: list[tuple[str, int]]
+    timezone: str
+
+    def row(self, line: int, cells: list[str]) -> Row:
+        """Return a row of the table; raises ValueError and NotANotification."""
+        at = moments.tabled(cells[self.places[RECEIVED_AT]], self.timezone)
+        return Row(line, self._notification(cells, at), self._id(cells))
+
+    def _notification(self, cells: list[str], at: int) -> Notification:
+        if QUERY in self.places:
+            return read(cells[self.places[QUERY]].encode(errors="surrogateescape"), at)
+        pairs = [*self.common, *[(name, cells[place]) for name, place in self.parameters if cells[place]]]
+        return Notification(notification.query(pairs), at, pairs)
+
+    def _id(self, cells: list[str]) -> str | None:
+        if ID not in self.places:
+            return None
+        found = cells[self.places[ID]]
+        if not 0 < len(found) <= TEXT_LENGTH_MAX or not found.isprintable():
+            msg = f"{ID}={notification.shown(found)!r}: expected 1 to {TEXT_LENGTH_MAX} printable characters"
+            raise ValueError(msg)
+        return found
+
+
+def rows(lines: Iterable[bytes], layout: Layout) -> Iterator[Item]:
+    """Return what each row of a table holds; raises WrongTable before the first, where the header does not fit."""
+    return delimited.read(lines, layout.delimiter, lambda header: _plan(header, layout).row)
+
+
+def _plan(header: list[str], layout: Layout) -> Plan:
+    wanted = {name: name for name in NAMES if name in header} | dict(layout.columns)
+    named = {name: column for name, column in wanted.items() if column and name not in layout.constants}
+    for name, column in named.items():
+        if header.count(column) != 1:
+            msg = f"{name}={column}: expected one column of that name; the header has {header_shown(header)}"
+            raise WrongTable(msg)
+    _check(named, header, layout)
+    places = {name: header.index(column) for name, column in named.items()}
+    parameters = sorted(
+        ((name, place) for name, place in places.items() if name in PARAMETERS), key=lambda each: each[1]
+    )
+    common = [("f", "tm"), *layout.constants.items()]
+    return Plan(places, common, parameters, layout.timezone)
+
+
+def _check(named: Mapping[str, str], header: list[str], layout: Layout) -> None:
+    signed = [name for name in ("sig", QUERY) if name in named]
+    if RECEIVED_AT not in named:
+        problem = f"there is no time: expected a column {RECEIVED_AT}, or --column {RECEIVED_AT}=COLUMN"
+    elif QUERY not in named and "type" not in {*named, *layout.constants}:
+        problem = "there is no type: expected a column type, --column type=COLUMN, or --set type=cdr"
+    elif not signed and not layout.unsigned:
+        problem = "there is no signature: expected a column sig or query, or --unsigned with --by and --reason"
+    elif QUERY in named and {*layout.constants, *layout.columns} & {*PARAMETERS}:
+        problem = f"the parameters are in {named[QUERY]}: expected neither --set nor --column for one of them"
+    elif signed and layout.unsigned:
+        problem = f"there are signatures, in {named[signed[0]]}: expected none with --unsigned (--column {signed[0]}= leaves them out)"
+    else:
+        return
+    msg = f"{problem}; the header has {header_shown(header)}"
+    raise WrongTable(msg)

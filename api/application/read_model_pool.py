@@ -1,0 +1,76 @@
+"""Where web pages and the API read from: the current read models, kept open, and changed when a rebuild swaps them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from domain.ledger import Ledger
+from projections.stores.generations import ReadStore, is_current, open_current
+
+
+class Room(NamedTuple):
+    """A transaction that reads the read models as they are at one position."""
+
+    connection: Connection
+    position: int
+    ledger: Ledger
+    store: ReadStore
+
+
+class _Held:
+    """Read models that are open, and how many read them now."""
+
+    def __init__(self, store: ReadStore) -> None:
+        self.store = store
+        self.readers = 0
+        self.is_over = False
+
+
+class Shelf:
+    """Keeps a ledger's current read models open for any number of threads."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Take the ledger; nothing is opened before it is asked for."""
+        self.ledger = ledger
+        self._held: _Held | None = None
+        self._lock = Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Room]:
+        """Begin to read; raises ReadModelsUnfit where the read models must be rebuilt, and StoreUnavailable."""
+        held = self._taken()
+        try:
+            with held.store.reading() as connection:
+                yield Room(connection, held.store.position(connection, self.ledger.head), self.ledger, held.store)
+        finally:
+            self._give_back(held)
+
+    def _taken(self) -> _Held:
+        with self._lock:
+            if self._held is None or not is_current(self.ledger, self._held.store):
+                self._retire()
+                self._held = _Held(open_current(self.ledger))
+            self._held.readers += 1
+            return self._held
+
+    def _give_back(self, held: _Held) -> None:
+        with self._lock:
+            held.readers -= 1
+            if held.is_over and not held.readers:
+                held.store.close()
+
+    def _retire(self) -> None:
+        """Let go of what is open: at once, or when its last reader has left."""
+        if self._held:
+            self._held.is_over = True
+            if not self._held.readers:
+                self._held.store.close()
+            self._held = None
+
+    def close(self) -> None:
+        """Let go of the read models; who still reads may go on."""
+        with self._lock:
+            self._retire()

@@ -1,0 +1,139 @@
+"""A statement of TringMe: CSV with a header, a JSON array of objects, or one JSON object a line; told by how it begins.
+
+Numbers are read from their text: JSON's numbers, too, never become binary floats.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+import msgspec
+
+from api.application.importing import strict_csv as delimited
+from api.application.importing import timestamps as moments
+from api.application.importing.files import Opened
+from api.application.importing.rows import Unreadable, WrongTable
+from api.application.reconciliation import columns
+from api.application.reconciliation.columns import SRC, TAG, TIME, Columns
+from domain.notices import call_notice, notification
+
+_decode = msgspec.json.Decoder(float_hook=str).decode
+
+
+class Layout(NamedTuple):
+    """How to read a statement: the columns that the user named, what separates them, and the zone of its times."""
+
+    given: Mapping[str, str]
+    delimiter: str = ","
+    timezone: str = "UTC"
+
+
+class Entry(NamedTuple):
+    """A record of the statement: its line (or number), its tag and number, its time (microseconds, UTC), and what it says.
+
+    ``numbers`` are in the order of ``Columns.compared``.
+    """
+
+    line: int
+    tag: str
+    src: str
+    at: int
+    numbers: tuple[int, ...]
+
+
+class Statement(NamedTuple):
+    """A statement's columns, and its records and what cannot be read as one, in its order."""
+
+    columns: Columns
+    entries: Iterator[Entry | Unreadable]
+
+
+def read(opened: Opened, layout: Layout) -> Statement:
+    """Begin to read a statement; raises WrongTable where it is none, or its columns cannot be told, and CutOff."""
+    first = next(opened.lines, b"")
+    start = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start in (b"[", b"{"):
+        return _from_objects(_objects(first, opened), layout)
+    found: list[Columns] = []
+
+    def plan(header: list[str]) -> delimited.Row[Entry]:
+        found.append(columns.found(header, layout.given))
+        return lambda line, cells: _entry(found[0], layout, line, cells)
+
+    entries = delimited.read(chain([first], opened.lines), layout.delimiter, plan)
+    # The header is read with the first row.
+    ahead = next(entries, None)
+    return Statement(found[0], entries if ahead is None else chain([ahead], entries))
+
+
+def _entry(found: Columns, layout: Layout, line: int, cells: list[str]) -> Entry:
+    places = found.places
+    tag, src = cells[places[TAG]], cells[places[SRC]] if SRC in places else ""
+    for name, text in ((TAG, tag), (SRC, src)):
+        if not text.isascii() and text.encode(errors="ignore").decode() != text:
+            msg = f"{name}={notification.shown(text)!r}: expected a text in UTF-8"
+            raise ValueError(msg)
+    at = moments.tabled(cells[places[TIME]], layout.timezone, TIME)
+    return Entry(line, tag, call_notice.normalised(src), at, found.numbers(cells))
+
+
+def _objects(first: bytes, opened: Opened) -> tuple[list[str], Iterator[tuple[int, Any]]]:
+    """Return the names that objects have, and the objects with their lines (in an array: their numbers)."""
+    one = _decoded(first)
+    if isinstance(one, dict) and not _listed(one):
+        rest = ((number, _decoded(line)) for number, line in enumerate(opened.lines, start=2) if line.strip())
+        return list(one), chain([(1, one)], rest)
+    whole = _decoded(first + opened.whole())
+    if isinstance(whole, ValueError):
+        msg = f"the JSON cannot be read: {whole}"
+        raise WrongTable(msg)
+    listed = whole if isinstance(whole, list) else _listed(whole)
+    if not listed:
+        raise WrongTable("expected a JSON array of objects, or one object a line")
+    names = dict.fromkeys(name for each in listed if isinstance(each, dict) for name in each)
+    return list(names), iter(enumerate(listed, start=1))
+
+
+def _listed(whole: dict[str, Any]) -> list[Any] | None:
+    """Return the array of objects that an object wraps, as its only one."""
+    arrays = [value for value in whole.values() if isinstance(value, list) and isinstance([*value, 0][0], dict)]
+    return arrays[0] if len(arrays) == 1 else None
+
+
+def _decoded(text: bytes) -> Any:
+    try:
+        return _decode(text.removeprefix(b"\xef\xbb\xbf"))
+    except msgspec.DecodeError as error:
+        return error
+
+
+def _from_objects(read_: tuple[list[str], Iterator[tuple[int, Any]]], layout: Layout) -> Statement:
+    names, objects = read_
+    found = columns.found(names, layout.given)
+
+    def entries() -> Iterator[Entry | Unreadable]:
+        for line, each in objects:
+            try:
+                yield _entry(found, layout, line, _cells(names, each))
+            except ValueError as error:
+                yield Unreadable(line, str(error))
+
+    return Statement(found, entries())
+
+
+def _cells(names: list[str], each: Any) -> list[str]:
+    if isinstance(each, ValueError):
+        raise each
+    if not isinstance(each, dict):
+        raise ValueError("expected a JSON object")  # noqa: TRY004  # It is the statement's fault, not a caller's.
+    other = next((name for name in each if name not in names), None)
+    if other is not None:
+        msg = f"it has {notification.shown(other)}, which the first record has not: expected the same names in all"
+        raise ValueError(msg)
+    return [_text(each.get(name)) for name in names]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,103 @@
+"""Which of our records is which of theirs, inside one tag and number: one to one, within a window of time.
+
+As many exact pairs as there can be, then as many pairs as there can be; of these the least total difference, and then the
+times nearest to each other. A call and a moment are as far apart as the moment is from the call's span, since a statement
+may name a call's beginning as well as its end.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import NamedTuple
+
+from api.application.reconciliation.assignment import assign
+from api.application.reconciliation.record_spool import HERE, THERE, Record
+
+ASSIGNED_MAX = 200
+
+
+class Pair(NamedTuple):
+    """A record of ours and the one of theirs that it is, or None where one of them is missing."""
+
+    here: Record | None
+    there: Record | None
+
+
+class Measure(NamedTuple):
+    """How far apart two records may be in time (``window``, microseconds), and what the units of their numbers weigh."""
+
+    window: int
+    weights: tuple[int, ...]
+
+    def apart(self, here: Record, there: Record) -> int:
+        """Return how far a moment is from a call's span, in microseconds."""
+        return max(0, here.first_at - there.at, there.at - here.at)
+
+    def difference(self, here: Record, there: Record) -> int:
+        """Return by how much two records differ, all units together."""
+        pairs = zip(here.numbers, there.numbers, self.weights, strict=True)
+        return sum(abs(ours - theirs) * weight for ours, theirs, weight in pairs)
+
+
+def pairs(group: Iterable[Record], measure: Measure) -> Iterator[Pair]:
+    """Match the records of one tag and number, which come in order of time."""
+    rest = iter(group)
+    first = list(islice(rest, 2 * ASSIGNED_MAX + 1))
+    ours = [record for record in first if record.side == HERE]
+    theirs = [record for record in first if record.side == THERE]
+    if max(len(ours), len(theirs)) > ASSIGNED_MAX:
+        return _in_order_of_time(chain(first, rest), measure)
+    return _assigned(ours, theirs, measure)
+
+
+def _assigned(ours: list[Record], theirs: list[Record], measure: Measure) -> Iterator[Pair]:
+    columns = assign(*_costs(ours, theirs, measure))
+    for here, column in zip(ours, columns, strict=True):
+        yield Pair(here, None if column is None else theirs[column])
+    for column in sorted({*range(len(theirs))} - {*columns}):
+        yield Pair(None, theirs[column])
+
+
+def _costs(ours: list[Record], theirs: list[Record], measure: Measure) -> tuple[list[dict[int, int]], int]:
+    """Return what pairs cost, and what it costs a record of ours to have none.
+
+    The goals are digits of one number: none of the lesser goals together outweighs one of the greater.
+    """
+    count = min(len(ours), len(theirs))
+    times = (measure.window + 1) * count
+    costs = [
+        {
+            column: measure.difference(here, there) * times + measure.apart(here, there)
+            for column, there in enumerate(theirs)
+            if measure.apart(here, there) <= measure.window
+        }
+        for here in ours
+    ]
+    alone = max((cost for row in costs for cost in row.values()), default=0) * count + 1
+    inexact = alone * (count + 1)
+    for row in costs:
+        for column, cost in row.items():
+            row[column] = cost + (inexact if cost >= times else 0)
+    return costs, inexact + alone
+
+
+def _in_order_of_time(group: Iterable[Record], measure: Measure) -> Iterator[Pair]:
+    """Match each record with the earliest of the other side that still waits and is near."""
+    waiting: deque[Record] = deque()
+    for record in group:
+        while waiting and waiting[0].side != record.side and not _near(waiting[0], record, measure):
+            yield _pair(waiting.popleft(), None)
+        if waiting and waiting[0].side != record.side:
+            yield _pair(waiting.popleft(), record)
+        else:
+            waiting.append(record)
+    yield from (_pair(record, None) for record in waiting)
+
+
+def _near(earlier: Record, later: Record, measure: Measure) -> bool:
+    here, there = (earlier, later) if earlier.side == HERE else (later, earlier)
+    return measure.apart(here, there) <= measure.window
+
+
+def _pair(one: Record, other: Record | None) -> Pair:
+    return Pair(one, other) if one.side == HERE else Pair(other, one)

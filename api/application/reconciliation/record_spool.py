@@ -1,0 +1,69 @@
+"""Both sides' records in a temporary file of SQLite's, so that comparing a year needs no more memory than a day.
+
+They go in as they come and come out by tag and number, in order of time.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from api.application.importing.key_counter import PRAGMAS
+
+HERE, THERE = 0, 1
+AT_ONCE = 10_000
+
+
+class Record(NamedTuple):
+    """A record of one side (HERE is ours, THERE theirs).
+
+    ``first_at`` and ``at`` are its times (microseconds, UTC): ours is a call from its beginning to its CDR, theirs one moment.
+    ``wanted`` tells whether it is within the limits: one that is not may serve as counterpart, and is else left out. ``ref``
+    is our call id, or the number of their line.
+    """
+
+    side: int
+    tag: str
+    src: str
+    first_at: int
+    at: int
+    wanted: bool
+    ref: str
+    numbers: tuple[int, ...]
+
+
+class Spool:
+    """Records of both sides, with so many compared numbers each; forgotten in the end."""
+
+    def __init__(self, numbers: int) -> None:
+        """Begin with none; the file has no name, and is gone with the connection."""
+        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection.executescript(PRAGMAS)
+        names = ["side", "tag", "src", "first_at", "at", "wanted", "ref", *(f"n{each}" for each in range(numbers))]
+        self._connection.execute(f"CREATE TABLE records ({', '.join(names)})")
+        self._insert = f"INSERT INTO records VALUES ({', '.join('?' * len(names))})"
+        self._connection.execute("BEGIN")
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Keep records."""
+        self._connection.executemany(self._insert, ((*record[:-1], *record.numbers) for record in records))
+
+    def groups(self) -> Iterator[Iterator[Record]]:
+        """Yield the records of each tag and number, in order of time; each group must be read before the next."""
+        cursor = self._connection.execute("SELECT * FROM records ORDER BY tag, src, at, side, rowid")
+        rows = (_record(row) for row in cursor)
+        return (group for _, group in groupby(rows, key=lambda record: (record.tag, record.src)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+
+def _record(row: Sequence[object]) -> Record:
+    side, tag, src, first_at, at, wanted, ref, *numbers = row
+    return Record(side, tag, src, first_at, at, bool(wanted), ref, tuple(numbers))  # type: ignore[arg-type]

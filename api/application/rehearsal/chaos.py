@@ -1,0 +1,124 @@
+"""Chaos: what platforms and networks do to notices on their way, within what a ledger can be asked to see through.
+
+SPEC 6 says what that is. A line that carries one call, and was quiet before, may lose notices and get the others in any
+order. On a line that is called again soon after, notices come in order, each after the answer to the one before, and a CDR
+is re-signed only while no other call of the line awaits one: what cannot be told apart cannot be verified. The very same
+notice again is harmless anywhere once it has been answered.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from random import Random
+
+from msgspec.structs import replace
+
+from api.application.rehearsal import invalid_requests as unfit
+from api.application.rehearsal.plan import Chain, Manner, Sending, Signer, is_quiet
+from api.application.rehearsal.simulated_call import Kind
+from domain.notices.notification import query
+from domain.times import SECOND
+
+LOST = 0.05
+TWICE = 0.1
+SIGNED_AGAIN = 0.15
+SCATTERED = 0.4
+UNFIT = 0.05
+LATE_SECONDS_MAX = 2.0
+BURST_EVERY_SECONDS, BURST_SECONDS = 4.0, 0.6
+MANNERS: tuple[tuple[float, Manner], ...] = ((0.01, "slow"), (0.025, "half"), (0.045, "impatient"))
+
+
+def lose(chains: Iterable[Chain], kinds: Collection[Kind], seed: int) -> list[Chain]:
+    """Return the chains without some notices of these kinds, which the platform will never send.
+
+    Only on quiet lines: where calls follow each other, a notice that is missing makes others ambiguous.
+    """
+    random = Random(f"loss {seed}")
+    return [
+        [sending for sending in chain if not _is_lost(sending, kinds, random)] if is_quiet(chain) else chain
+        for chain in chains
+    ]
+
+
+def _is_lost(sending: Sending, kinds: Collection[Kind], random: Random) -> bool:
+    return bool(sending.notified and sending.notified.kind in kinds and random.random() < LOST)
+
+
+class Chaos:
+    """Makes an orderly plan untidy."""
+
+    def __init__(self, seed: int, signer: Signer) -> None:
+        """Take the seed of all chances, and who signs what is signed again."""
+        self._random = Random(f"chaos {seed}")
+        self._signer = signer
+        self._offset = self._random.random() * BURST_EVERY_SECONDS * SECOND
+
+    def disturb(self, chains: Iterable[Chain]) -> list[Chain]:
+        """Return the plan with everything that may go wrong."""
+        disturbed: list[Chain] = []
+        for chain in chains:
+            disturbed += self._quiet(chain) if is_quiet(chain) else [list(self._busy(chain))]
+            for sending in chain:
+                if self._happens(UNFIT):
+                    disturbed.append([unfit.beside(self._random, self._signer, sending, self._late(sending.due))])
+        return [[self._held(self._mannered(sending)) for sending in chain] for chain in disturbed]
+
+    def _happens(self, share: float) -> bool:
+        return self._random.random() < share
+
+    def _late(self, due: int) -> int:
+        return due + int(self._random.random() * LATE_SECONDS_MAX * SECOND)
+
+    def _quiet(self, chain: Chain) -> Iterator[Chain]:
+        """Let the notices of a line's only call overtake each other, come twice, and be signed again at any time."""
+        if self._happens(SCATTERED):
+            yield from ([replace(sending, due=self._late(sending.due))] for sending in chain)
+        else:
+            yield chain
+        for sending in chain:
+            if self._happens(TWICE):
+                yield [self._copy(sending, self._late(sending.due))]
+            if self._is_signed_again(sending):
+                yield [self._signed_again(sending, self._late(sending.due))]
+
+    def _busy(self, chain: Chain) -> Iterator[Sending]:
+        """Keep a line's calls in order; a copy comes after its first, a CDR is signed again before the next call begins."""
+        copies: list[Sending] = []
+        for sending in chain:
+            yield sending
+            if self._is_signed_again(sending):
+                yield self._signed_again(sending, sending.due)
+            if self._happens(TWICE):
+                copies.append(sending)
+            if copies and self._happens(0.5):
+                yield self._copy(copies.pop(), sending.due)
+        yield from (self._copy(sending, chain[-1].due) for sending in copies)
+
+    def _is_signed_again(self, sending: Sending) -> bool:
+        return bool(sending.notified and sending.notified.kind == "cdr" and self._happens(SIGNED_AGAIN))
+
+    def _signed_again(self, sending: Sending, due: int) -> Sending:
+        assert sending.notified
+        again = sending.notified._replace(signed_before=1)
+        return replace(sending, due=due, notified=again, query=query(self._signer.sign(sending.unsigned)))
+
+    def _copy(self, sending: Sending, due: int) -> Sending:
+        """Return the same notification, perhaps with its parameters in another order, or its digits in upper case."""
+        pairs = sending.pairs
+        if self._happens(0.3):
+            self._random.shuffle(pairs)
+        if self._happens(0.2):
+            pairs = [(name, value.upper() if name == "sig" else value) for name, value in pairs]
+        return replace(sending, due=due, query=query(pairs))
+
+    def _mannered(self, sending: Sending) -> Sending:
+        if sending.what == "garbage":
+            return sending
+        chance = self._random.random()
+        manner = next((manner for below, manner in MANNERS if chance < below), sending.manner)
+        return replace(sending, manner=manner, posted=sending.posted or self._happens(0.2))
+
+    def _held(self, sending: Sending) -> Sending:
+        """Hold back what falls into a pause of the platform, which then sends it all at once."""
+        every, pause = int(BURST_EVERY_SECONDS * SECOND), int(BURST_SECONDS * SECOND)
+        into = int(sending.due + self._offset) % every
+        return replace(sending, due=sending.due + pause - into) if into < pause else sending

@@ -1,0 +1,82 @@
+"""What is compared: a charged call as the export shows it, and what a tag's calls come to.
+
+All values are texts as in the export of ``cdrs`` (SPEC 8), so that equal means equal to the last digit.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from api.application.rehearsal.random_charges import Numbers
+
+ZERO = Decimal(0)
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One charged call; durations in seconds, charges and cost in US cents, SIP charges and credits in SIP credits."""
+
+    tag: str
+    src: str
+    disposition: str
+    src_duration: str
+    dest_duration: str
+    src_charge: str
+    dest_charge: str
+    src_sip_charge: str
+    dest_sip_charge: str
+    cost: str
+    sip_credits: str
+    flags: str
+
+
+COLUMNS = Row.__struct_fields__
+
+
+class Total(msgspec.Struct, frozen=True):
+    """What the charged calls of a tag come to, whatever the month."""
+
+    tag: str
+    calls: str
+    answered: str
+    src_seconds: str
+    dest_seconds: str
+    cost: str
+    sip_credits: str
+
+
+SUMMED = {
+    "src_seconds": "src_duration",
+    "dest_seconds": "dest_duration",
+    "cost": "cost",
+    "sip_credits": "sip_credits",
+}
+
+
+def charged(tag: str, src: str, disposition: str, numbers: Numbers, flags: Iterable[str]) -> Row:
+    """Return the row of a call with these six numbers; absent charges count as 0 in the sums."""
+    _, _, *charges = numbers
+    cost, sip_credits = (sum((charge or ZERO for charge in pair), ZERO) for pair in (charges[:2], charges[2:]))
+    texts = ["" if number is None else plain(number) for number in numbers]
+    values = [tag, src, disposition, *texts, plain(cost), plain(sip_credits), ";".join(sorted(flags))]
+    return msgspec.convert(dict(zip(COLUMNS, values, strict=True)), Row)
+
+
+def totals(rows: Iterable[Row]) -> list[Total]:
+    """Return what each tag's rows come to, in order of the tag."""
+    by_tag: dict[str, list[Row]] = {}
+    for row in rows:
+        by_tag.setdefault(row.tag, []).append(row)
+    return [_total(tag, by_tag[tag]) for tag in sorted(by_tag)]
+
+
+def _total(tag: str, rows: list[Row]) -> Total:
+    answered = sum(row.disposition == "ANSWERED" for row in rows)
+    sums = [plain(sum((Decimal(getattr(row, column) or 0) for row in rows), ZERO)) for column in SUMMED.values()]
+    return Total(tag, str(len(rows)), str(answered), *sums)
+
+
+def plain(number: Decimal) -> str:
+    """Return a decimal without exponent or needless zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

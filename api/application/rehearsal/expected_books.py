@@ -1,0 +1,186 @@
+"""The platform's own books: what it sent, what became of it, and so what must have been charged, call by call and per tag.
+
+They follow from the calls and from which of their notices were answered, by the plain sentences of SPEC 5 and 7. Nothing of
+the ledger's own folding is used: two programs that share their mistakes check nothing.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from api.application.rehearsal import random_charges as cdr
+from api.application.rehearsal.charged_call import Row, Total, charged, totals
+from api.application.rehearsal.plan import Notified, Sending
+from api.application.rehearsal.simulated_call import KINDS, Call, Kind, Notice
+from domain.calls.call import MISSING_OPENING, REPEATED_CDR
+from domain.errors import LedgerError
+from domain.notices.statuses import DISPOSITIONS, FAILED_OPENINGS, OUTCOMES
+from projections.atomic_file import NotWritten, whole_file
+
+VERSION = 1
+CLIENT_ERRORS = range(400, 500)
+HUNG_UP = 0
+
+
+class UnfitBooks(LedgerError):
+    """A file is no books of a rehearsal; the message says what is wrong with it."""
+
+
+class CallEntry(msgspec.Struct, frozen=True):
+    """A call in the books: which of its notices were sent, which were not, and the row that the ledger owes for it.
+
+    ``events`` is how many notices the ledger must have of it. ``row`` is None where no CDR was sent: nothing can be charged. An ``unsure`` call had a notice sent that was never
+    answered, so nobody can tell what the ledger knows of its line.
+    """
+
+    sort: str
+    tag: str
+    src: str
+    sent: list[Kind]
+    unsent: list[Kind]
+    events: int
+    row: Row | None
+    unsure: bool = False
+
+
+class Unfit(msgspec.Struct, frozen=True):
+    """A notice that must be in quarantine: as it was sent, and the parameter at fault (``sig``: the signature)."""
+
+    query: str
+    parameter: str
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The books as they are saved; ``answers`` counts HTTP statuses, ``totals`` are per tag."""
+
+    version: int
+    seed: int
+    calls: list[CallEntry]
+    totals: list[Total]
+    voicemails: list[str]
+    channels: list[str]
+    unfit: list[Unfit]
+    answers: dict[str, int]
+
+
+class Books:
+    """Follows a rehearsal as it runs."""
+
+    def __init__(self, seed: int, calls: Sequence[Call]) -> None:
+        """Take the calls of the scenario, in its order."""
+        self._seed = seed
+        self._calls = calls
+        self._begun: dict[int, set[Notified]] = {}
+        self._answered: dict[int, set[Notified]] = {}
+        self._unfit: dict[bytes, str] = {}
+        self.answers: Counter[int] = Counter()
+        self.unexpected: Counter[str] = Counter()
+
+    def begin(self, sending: Sending) -> None:
+        """Note that a request is about to be made: from now on the ledger may know its notice."""
+        if sending.notified:
+            self._begun.setdefault(sending.notified.call, set()).add(sending.notified)
+
+    def answer(self, sending: Sending, status: int) -> None:
+        """Note the final answer to a request, an HTTP status."""
+        self.answers[status] += 1
+        if sending.notified:
+            self._answered.setdefault(sending.notified.call, set()).add(sending.notified)
+        if sending.what in ("wrong-signature", "broken"):
+            self._unfit[sending.query] = sending.at_fault or "sig"
+        if not _is_expected(sending, status):
+            self.unexpected[f"{status} to what was {sending.what}"] += 1
+
+    @property
+    def calls(self) -> int:
+        """How many calls had something sent so far."""
+        return sum(self._calls[number].sort not in KINDS for number in self._begun)
+
+    @property
+    def unanswered(self) -> int:
+        """How many notices were sent and not answered, so far."""
+        return sum(len(begun - self._answered.get(number, set())) for number, begun in self._begun.items())
+
+    def document(self) -> Document:
+        """Return the books as of now; what was never sent is not in them."""
+        entries = [self._entry(number) for number in sorted(self._begun)]
+        calls = [entry for entry in entries if entry.sort not in KINDS]
+        unsure = {(entry.tag, entry.src) for entry in calls if entry.unsure}
+        owed = [entry.row for entry in calls if entry.row and (entry.tag, entry.src) not in unsure]
+        return Document(
+            VERSION,
+            self._seed,
+            calls,
+            totals(owed),
+            self._system("voicemail", "voicemail"),
+            self._system("deletechannel", "src"),
+            [Unfit(query.decode(), parameter) for query, parameter in self._unfit.items()],
+            {str(status): count for status, count in sorted(self.answers.items())},
+        )
+
+    def _entry(self, number: int) -> CallEntry:
+        call, answered = self._calls[number], self._answered.get(number, set())
+        known = {notified.notice for notified in answered}
+        sent = [notice for place, notice in enumerate(call.notices) if place in known]
+        unsent = [notice.kind for place, notice in enumerate(call.notices) if place not in known]
+        cdrs = sum(notified.kind == "cdr" for notified in answered)
+        row = _owed(call, sent, cdrs) if cdrs else None
+        unsure = self._begun[number] != answered
+        return CallEntry(
+            call.sort, call.tag, call.src, [notice.kind for notice in sent], unsent, len(answered), row, unsure
+        )
+
+    def _system(self, kind: str, name: str) -> list[str]:
+        """Return one parameter of each answered notice of the system of a kind."""
+        numbers = [number for number in sorted(self._answered) if self._calls[number].sort == kind]
+        return [self._calls[number].notices[0].value(name) for number in numbers]
+
+
+def _owed(call: Call, sent: list[Notice], cdrs: int) -> Row:
+    """Return the row that a ledger must have for a call of which these notices were sent, among them so many CDRs."""
+    said: dict[Kind, Notice] = {notice.kind: notice for notice in sent if notice.kind != "input"}
+    numbers = cdr.numbers(said["cdr"].pairs)
+    disposition = DISPOSITIONS.get(_deciding_status(said)) or ("ANSWERED" if numbers[1] else "UNKNOWN")
+    flags = [MISSING_OPENING] * ("opening" not in said) + [REPEATED_CDR] * (cdrs > 1)
+    return charged(call.tag, call.src, disposition, numbers, flags)
+
+
+def _deciding_status(said: Mapping[Kind, Notice]) -> str:
+    """Return the deciding status (SPEC 5) of a call whose notices do not contradict each other."""
+    status = {kind: notice.value("status") for kind, notice in said.items()}
+    if status["cdr"] in OUTCOMES:
+        return status["cdr"]
+    if "outcome" in status:
+        return status["outcome"]
+    return status["cdr"] if status["cdr"] in FAILED_OPENINGS else status.get("opening", "")
+
+
+def _is_expected(sending: Sending, status: int) -> bool:
+    if sending.what == "garbage":
+        return status in CLIENT_ERRORS or status == HUNG_UP
+    return status == {"genuine": 200, "broken": 202, "wrong-signature": 403}[sending.what]
+
+
+def save(document: Document, path: Path) -> None:
+    """Write the books into a file, whole or not at all; raises NotWritten."""
+    try:
+        with whole_file(path) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(document), indent=1))
+    except OSError as error:
+        msg = f"the books cannot be written to {path}: {error.strerror or error}"
+        raise NotWritten(msg) from error
+
+
+def load(path: Path) -> Document:
+    """Read saved books; raises UnfitBooks."""
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=Document)
+    except (OSError, msgspec.DecodeError) as error:
+        msg = f"{path} cannot be read as the books of a rehearsal: {error}"
+        raise UnfitBooks(msg) from error
+    if document.version != VERSION:
+        msg = f"{path} has version {document.version} of a rehearsal's books: expected {VERSION}"
+        raise UnfitBooks(msg)
+    return document

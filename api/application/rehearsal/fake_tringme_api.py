@@ -1,0 +1,94 @@
+"""A stand-in of TringMe's ``api.php``: it takes the operation ``setnotifyurl`` and hands on the URL that was set.
+
+TringMe's page shows neither an error nor a success of this operation; these answers are plain text of our own. It gives
+no formula either: the signature is right if one of the named formulas fits it.
+"""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from api.application.rehearsal import target_url as target
+from api.application.rehearsal.sender import Unreachable
+from api.application.rehearsal.target_url import WrongTarget
+from domain.notices import notification
+from domain.notices.signature import FORMULAS, OFF, Keyring
+
+HOST = "127.0.0.1"
+PATH = "/api.php"
+OPERATION = "setnotifyurl"
+
+
+class StandIn:
+    """Answers at ``/api.php`` until a URL was set, and from then on only to the same one."""
+
+    def __init__(self, keys: Sequence[str], *, formula: str, anywhere: bool) -> None:
+        """Take the private keys, the formula (``off``: nothing is checked), and whether any host may be called."""
+        self._keys = keys
+        self._formula = formula
+        self._anywhere = anywhere
+        self._url = ""
+        self._set: SimpleQueue[str] = SimpleQueue()
+        self.app = Starlette(routes=[Route(PATH, self._answer)])
+
+    def wait(self) -> str:
+        """Return the URL that is set, once it is."""
+        return self._set.get()
+
+    async def _answer(self, request: Request) -> Response:
+        pairs = notification.parse(request.scope["query_string"])
+        values = dict(pairs)
+        if values.get("op") != OPERATION:
+            return _refused(400, f"op is {values.get('op', '')!r}: expected {OPERATION}")
+        if not values.get("apikey"):
+            return _refused(403, "apikey is missing")
+        if self._formula != OFF and not self._is_authentic(pairs):
+            return _refused(403, f"sig is wrong or missing: none of {', '.join(FORMULAS)} fits")
+        return self._take(values.get("url", ""))
+
+    def _take(self, url: str) -> Response:
+        try:
+            target.read(url, anywhere=self._anywhere)
+        except WrongTarget as error:
+            return _refused(400, f"url: {error}")
+        if self._url and url != self._url:
+            return _refused(409, f"the rehearsal calls {self._url} already")
+        if not self._url:
+            self._url = url
+            self._set.put(url)
+        return PlainTextResponse("OK\n")
+
+    def _is_authentic(self, pairs: list[tuple[str, str]]) -> bool:
+        return any(Keyring(formula, self._keys).verify(pairs) for formula in FORMULAS)
+
+
+def _refused(status: int, why: str) -> Response:
+    return PlainTextResponse(f"ERROR {why}\n", status)
+
+
+@contextmanager
+def serving(app: Starlette, port: int) -> Iterator[int]:
+    """Serve the stand-in on this machine beside what else runs, and give its port; raises Unreachable if that is taken."""
+    try:
+        listener = socket.create_server((HOST, port))
+    except OSError as error:
+        msg = f"port {port} cannot be listened on: {error.strerror}"
+        raise Unreachable(msg) from error
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+    # In a thread of its own uvicorn leaves the signals alone: Ctrl-C is for the rehearsal.
+    thread = Thread(target=server.run, args=[[listener]], name="stand-in", daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

@@ -1,0 +1,115 @@
+"""What a ledger says, as far as a rehearsal can judge it: read from an exported file, or from a store's read models.
+
+Both ways go through the text of an export, so that what is compared is what a user gets. Each place to read from is one
+function that returns a ``Found``; what it cannot tell it leaves as None.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from api.application.rehearsal.charged_call import COLUMNS, SUMMED, Row, Total, plain
+from domain.calls.correlation import BY_TAG
+from domain.errors import LedgerError
+from domain.ledger import Ledger
+from projections.export.text_formats import write_csv
+from projections.queries.row_stream import reading
+from projections.queries.selection import Selection
+from projections.stores.generations import ReadStore
+
+EXCEL_SAFE = "'"
+
+
+class NotVerifiable(LedgerError):
+    """There is nothing that a rehearsal's books can be compared with; the message says what was expected."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A ledger's word: its charged calls, and where the place tells them, its billing by tag and what else it took.
+
+    ``events`` counts what the calls of each line (tag and number) are made of, ``quarantine`` has the reason for each raw
+    notice that waits there, ``voicemails`` and ``channels`` count file names and numbers.
+    """
+
+    rows: list[Row]
+    billing: dict[str, Total] | None = None
+    events: Counter[tuple[str, str]] | None = None
+    quarantine: dict[bytes, str] | None = None
+    voicemails: Counter[str] | None = None
+    channels: Counter[str] | None = None
+
+
+def in_file(path: Path) -> Found:
+    """Read what ``tringledger export cdrs`` wrote as CSV; raises NotVerifiable."""
+    try:
+        content = path.read_bytes().decode()
+    except (OSError, UnicodeError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise NotVerifiable(msg) from error
+    return Found(list(_rows(_table(content), str(path))))
+
+
+def in_ledger(ledger: Ledger, store: ReadStore) -> Found:
+    """Read a ledger's read models as they are, and its quarantine; raises what ``check`` raises."""
+    check(ledger)
+
+    def exported(model: str) -> Iterator[dict[str, str]]:
+        out = io.BytesIO()
+        with reading(ledger, store, model, Selection()) as rows:
+            write_csv(rows, out)
+        return _table(out.getvalue().decode())
+
+    return Found(
+        list(_rows(exported("cdrs"), ledger.url)),
+        _by_tag(exported("billing")),
+        _events(exported("calls")),
+        {entry.raw: entry.reason for entry in ledger.store.quarantined(settled=False)},
+        Counter(row["voicemail"] for row in exported("voicemails")),
+        Counter(row["src"] for row in exported("channels")),
+    )
+
+
+def check(ledger: Ledger) -> None:
+    """Raise NotVerifiable where the ledger cannot agree with any platform's books, whatever it is sent."""
+    if ledger.correlation == BY_TAG:
+        raise NotVerifiable(
+            "this ledger's correlation is tag, and the platform calls many numbers under one tag: expected tag-src"
+        )
+
+
+def _table(content: str) -> Iterator[dict[str, str]]:
+    return csv.DictReader(io.StringIO(content, newline=""), restval="")
+
+
+def _rows(table: Iterable[dict[str, str]], where: str) -> Iterator[Row]:
+    for row in table:
+        missing = [name for name in COLUMNS if name not in row]
+        if missing:
+            msg = f"{where} has no column {missing[0]}: expected the CSV of `tringledger export cdrs`"
+            raise NotVerifiable(msg)
+        if row["src"].startswith(EXCEL_SAFE):
+            msg = f"{where} was exported with --excel-safe, which changes texts: expected an export without"
+            raise NotVerifiable(msg)
+        yield Row(**{name: row[name] for name in COLUMNS})
+
+
+def _events(calls: Iterable[dict[str, str]]) -> Counter[tuple[str, str]]:
+    events: Counter[tuple[str, str]] = Counter()
+    for row in calls:
+        events[row["tag"], row["src"]] += int(row["events"])
+    return events
+
+
+def _by_tag(billing: Iterable[dict[str, str]]) -> dict[str, Total]:
+    """Add up the months of each account, which is the tag where no tariff maps it."""
+    names = ("calls", "answered", *SUMMED)
+    sums: dict[str, list[Decimal]] = {}
+    for row in billing:
+        before = sums.get(row["account"], [Decimal(0)] * len(names))
+        sums[row["account"]] = [value + Decimal(row[name]) for name, value in zip(names, before, strict=True)]
+    return {tag: Total(tag, *map(plain, values)) for tag, values in sums.items()}

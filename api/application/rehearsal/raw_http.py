@@ -1,0 +1,156 @@
+"""HTTP on raw streams: a platform that misbehaves sends half requests and slow ones, which no client library does.
+
+Well-behaved requests share kept connections. Answers are read by the parser that the service itself uses.
+"""
+
+import asyncio
+import ssl
+from contextlib import suppress
+from typing import NamedTuple
+
+import httptools
+
+from api.application.rehearsal.plan import Sending
+from api.application.rehearsal.target_url import Target
+
+READ_BYTES = 65_536
+PIECES = 5
+PIECE_SECONDS = 0.05
+FORM = "application/x-www-form-urlencoded"
+
+# What a request may fail with on its way; the platform then makes it again.
+FAILURES = (OSError, TimeoutError, httptools.HttpParserError, httptools.HttpParserUpgrade)
+
+
+class Answer(NamedTuple):
+    """An HTTP status, and how many seconds the service asked to be left alone for, if it did."""
+
+    status: int
+    retry_after: int | None
+
+
+class Connection(NamedTuple):
+    """An open connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def drop(self) -> None:
+        """End it as a broken network would."""
+        self.writer.transport.abort()
+
+
+class Wire:
+    """Makes requests to one target."""
+
+    def __init__(self, target: Target) -> None:
+        """Take where to; nothing is opened yet."""
+        self._target = target
+        self._tls = ssl.create_default_context() if target.tls else None
+        self._kept: list[Connection] = []
+
+    async def open(self) -> Connection:
+        """Open a connection of its own; raises OSError."""
+        return Connection(*await asyncio.open_connection(self._target.host, self._target.port, ssl=self._tls))
+
+    async def ask(self, sending: Sending, *, slowly: bool = False) -> Answer:
+        """Make a request and return its answer; raises one of FAILURES."""
+        connection = self._take() or await self.open()
+        try:
+            await _write(connection, self.request(sending), PIECES if slowly else 1)
+            answer, is_kept = await _read(connection)
+        except BaseException:
+            connection.drop()
+            raise
+        if is_kept:
+            self._kept.append(connection)
+        else:
+            connection.writer.close()
+        return answer
+
+    async def abandon(self, sending: Sending, share: float) -> None:
+        """Send so much of a request and hang up, whatever the answer would be; raises OSError."""
+        connection = await self.open()
+        request = self.request(sending)
+        try:
+            await _write(connection, request[: int(len(request) * share)], 1)
+        finally:
+            connection.drop()
+
+    async def shout(self, raw: bytes) -> Answer:
+        """Send bytes that may be no request at all; status 0 stands for a service that hangs up. Raises one of FAILURES."""
+        connection = await self.open()
+        try:
+            await _write(connection, raw.replace(b"{path}", self._target.path.encode()), 1)
+            answer, _ = await _read(connection)
+        except ConnectionError:
+            return Answer(0, None)
+        finally:
+            connection.drop()
+        return answer
+
+    def request(self, sending: Sending) -> bytes:
+        """Return a notice as a request, the parameters in the query or in the body."""
+        query, path, name = sending.query, self._target.path, self._target.name
+        if not sending.posted:
+            return f"GET {path}?{query.decode()} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: {name}\r\nContent-Type: {FORM}\r\nContent-Length: {len(query)}\r\n\r\n"
+        return head.encode() + query
+
+    def _take(self) -> Connection | None:
+        while self._kept:
+            connection = self._kept.pop()
+            if not (connection.reader.at_eof() or connection.writer.is_closing()):
+                return connection
+            connection.drop()
+        return None
+
+    def close(self) -> None:
+        """Let go of the kept connections."""
+        for connection in self._kept:
+            connection.drop()
+        self._kept.clear()
+
+
+class _Response:
+    """What the parser tells of an answer, as it comes in; without a length it ends where the connection does."""
+
+    def __init__(self) -> None:
+        self.retry_after: int | None = None
+        self.has_length = self.has_headers = self.is_complete = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() in (b"content-length", b"transfer-encoding"):
+            self.has_length = True
+        if name.lower() == b"retry-after":
+            with suppress(ValueError):
+                self.retry_after = int(value)
+
+    def on_headers_complete(self) -> None:
+        self.has_headers = True
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+async def _write(connection: Connection, request: bytes, pieces: int) -> None:
+    size = -(-len(request) // pieces)
+    for start in range(0, len(request), size):
+        if start:
+            await asyncio.sleep(PIECE_SECONDS)
+        connection.writer.write(request[start : start + size])
+        await connection.writer.drain()
+
+
+async def _read(connection: Connection) -> tuple[Answer, bool]:
+    """Return an answer, and whether the connection may be used again."""
+    response = _Response()
+    parser = httptools.HttpResponseParser(response)
+    while not response.is_complete:
+        data = await connection.reader.read(READ_BYTES)
+        if not data and response.has_headers and not response.has_length:
+            break
+        if not data:
+            raise ConnectionResetError("the service hung up before its answer")
+        parser.feed_data(data)
+    return Answer(parser.get_status_code(), response.retry_after), parser.should_keep_alive()

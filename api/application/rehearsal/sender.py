@@ -1,0 +1,152 @@
+"""Sending: every request of the plan when it is due, again after a failure or a 5xx, until its final answer.
+
+That is what TringMe does, or ought to: a notice that was not taken is not gone.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from api.application.rehearsal.expected_books import Books
+from api.application.rehearsal.plan import Chain, Sending
+from api.application.rehearsal.raw_http import FAILURES, Answer, Wire
+from api.application.rehearsal.target_url import Target
+from domain.errors import StoreUnavailable
+from domain.times import SECOND
+
+CONNECTIONS_MAX = 64
+ANSWER_SECONDS_MAX = 10.0
+WAIT_SECONDS, WAIT_SECONDS_MAX = 0.05, 2.0
+# Less than the ledger's grace: a notice that comes later may rightly be taken for another call's (SPEC 6).
+PATIENCE_SECONDS, PATIENCE_SECONDS_MAX = 60.0, 240.0
+START_SECONDS_MAX = 3.0
+FINISH_SECONDS = 3.0
+SERVER_ERROR = 500
+HALF = 0.5
+
+
+class Unreachable(StoreUnavailable):
+    """Nothing answers at the notify URL, or no longer."""
+
+
+class Platform:
+    """Works a plan off, and keeps the books of it."""
+
+    def __init__(
+        self, target: Target, plan: Sequence[Chain], books: Books, *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """Take where to send what, the books to keep, and for how long a notice is sent again before it is given up."""
+        self._target = target
+        self._plan = sorted((chain for chain in plan if chain), key=lambda chain: chain[0].due)
+        self._books = books
+        self._patience = patience_seconds
+        self._stopping = False
+        self.total = sum(len(chain) for chain in plan)
+        self.sent = self.again = self.given_up = 0
+
+    async def run(self, moved: Callable[[int], None] = lambda _: None) -> None:
+        """Send everything; ``moved`` is told how many requests are done.
+
+        Raises Unreachable where the service does not take a connection at the beginning. When it is cancelled it sends
+        nothing new, waits a moment for what is on its way, and ends.
+        """
+        self._moved = moved
+        self._wire = Wire(self._target)
+        self._free = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._loop = asyncio.get_running_loop()
+        await self._check()
+        self._began = self._loop.time()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            for chain in self._plan:
+                await self._until(chain[0].due)
+                tasks.append(asyncio.create_task(self._work_off(chain)))
+            await _finished(tasks)
+        except asyncio.CancelledError:
+            self._stopping = True
+            if tasks:
+                await asyncio.wait(tasks, timeout=FINISH_SECONDS)
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._wire.close()
+
+    async def _check(self) -> None:
+        """Find out whether anybody is there before the day begins; a service may take a moment to start."""
+        deadline = self._loop.time() + min(START_SECONDS_MAX, self._patience)
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    connection = await self._wire.open()
+            except FAILURES as error:
+                if self._loop.time() > deadline:
+                    msg = f"nothing takes callbacks at {self._target.host} port {self._target.port}: {error}"
+                    raise Unreachable(msg) from None
+                await asyncio.sleep(WAIT_SECONDS)
+            else:
+                connection.drop()
+                return
+
+    async def _until(self, due: int) -> None:
+        await asyncio.sleep(max(self._began + due / SECOND - self._loop.time(), 0))
+
+    async def _work_off(self, chain: Chain) -> None:
+        for sending in chain:
+            await self._until(sending.due)
+            if self._stopping or not await self._deliver(sending):
+                return  # What follows on this line may only come after this one.
+            self.sent += 1
+            self._moved(self.sent)
+
+    async def _deliver(self, sending: Sending) -> bool:
+        """Make a request until it is answered; return whether it was."""
+        if sending.what == "garbage":
+            await self._throw(sending)
+            return True
+        self._books.begin(sending)
+        deadline = self._loop.time() + self._patience
+        wait = WAIT_SECONDS
+        await self._misbehave(sending)
+        while True:
+            answer = await self._attempt(sending)
+            if answer and answer.status < SERVER_ERROR:
+                self._books.answer(sending, answer.status)
+                return True
+            pause = answer.retry_after if answer and answer.retry_after is not None else wait
+            if self._stopping or self._loop.time() + pause > deadline:
+                self.given_up += 1
+                return False
+            self.again += 1
+            await asyncio.sleep(pause)
+            wait = min(wait * 2, WAIT_SECONDS_MAX)
+
+    async def _attempt(self, sending: Sending) -> Answer | None:
+        """Make a request once; None where it failed on its way, or took too long."""
+        with suppress(*FAILURES):
+            async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
+                return await self._wire.ask(sending, slowly=sending.manner == "slow")
+        return None
+
+    async def _misbehave(self, sending: Sending) -> None:
+        """Begin as a bad network does: with half of the request, or with a platform that hangs up before the answer."""
+        if sending.manner in ("half", "impatient"):
+            with suppress(*FAILURES):
+                async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
+                    await self._wire.abandon(sending, HALF if sending.manner == "half" else 1)
+
+    async def _throw(self, sending: Sending) -> None:
+        """Send garbage once; whether it arrives matters to nobody."""
+        with suppress(*FAILURES):
+            async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
+                answer = await self._wire.shout(sending.raw)
+                self._books.answer(sending, answer.status)
+
+
+async def _finished(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for all tasks; raises what one of them raised, which would be a mistake of ours."""
+    if tasks:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in tasks:
+        if task.done():
+            task.result()

@@ -1,0 +1,50 @@
+"""Rerating calls in small transactions, so that callbacks wait for none of it long, and one that was interrupted can go on.
+
+What becomes of a batch is found out before its transaction begins. A call to which something happened in between is taken
+again later, as it is then.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID
+
+from domain.ledger import Ledger
+from projections.queries.rerating_preview import Change, Rerating
+
+CALLS_AT_ONCE = 50
+
+
+def foretell(rerating: Rerating, call_ids: Sequence[str], moved: Callable[[int], None]) -> Iterator[Change]:
+    """Yield what would change of each call, if anything; ``moved`` is told how many have been looked at."""
+    for number, call_id in enumerate(call_ids, 1):
+        change = rerating.change(call_id)
+        moved(number)
+        if change:
+            yield change
+
+
+def rerate(  # noqa: PLR0917  # What, who and why, in the order of the command line.
+    ledger: Ledger,
+    rerating: Rerating,
+    call_ids: Sequence[str],
+    version: int,
+    by: str,
+    reason: str,
+    moved: Callable[[int], None],
+) -> Iterator[Change]:
+    """Rerate calls durably, and yield what has changed of each; raises WrongAct, StoreUnavailable."""
+    waiting, done = list(call_ids), 0
+    while waiting:
+        batch, waiting = waiting[:CALLS_AT_ONCE], waiting[CALLS_AT_ONCE:]
+        rerating.refresh()
+        changes = list(foretell(rerating, batch, lambda _: None))
+        missed = _append(ledger, changes, version, by, reason) if changes else set()
+        waiting += sorted(missed)
+        done += len(batch) - len(missed)
+        moved(done)
+        yield from (change for change in changes if change.call_id not in missed)
+
+
+def _append(ledger: Ledger, changes: Sequence[Change], version: int, by: str, reason: str) -> set[str]:
+    """Append the acts, and return the ids of the calls to which something happened meanwhile."""
+    with ledger.acting(by, reason) as acting:
+        return {change.call_id for change in changes if not acting.rerate(UUID(change.call_id), version, change.seen)}

@@ -1,0 +1,96 @@
+"""Statements as PDF, with fpdf2, which is pure Python; the extra ``pdf`` installs it.
+
+The fonts that every reader of PDF has know the letters of western Europe only. Who bills accounts in other scripts names a
+TrueType font that has them.
+"""
+
+from pathlib import Path
+
+from api.application.statements.sheet import HEADINGS, TEXT_COLUMNS, Sheet, sheet
+from domain.errors import LedgerError, MissingDriver
+from domain.times import moment
+from projections.queries.statement import Statement
+
+try:
+    from fpdf import FPDF
+    from fpdf.enums import TableBordersLayout
+    from fpdf.errors import FPDFException
+    from fpdf.fonts import FontFace
+except ImportError as _missing:
+    raise MissingDriver("a statement as PDF needs fpdf2: `pip install 'tringledger[pdf]'`") from _missing
+
+FAMILY = "statement"
+WIDTHS = (11, 30, 7, 10, 11, 10, 14, 12, 16)
+MARGIN_MM = 15
+FONT_STARTS = (b"\0\1\0\0", b"true", b"OTTO")
+SMALL, NORMAL, LARGE = 7.5, 10, 16
+
+
+class NoLetters(LedgerError):
+    """The PDF's font lacks letters that the statement needs."""
+
+
+def as_pdf(statement: Statement, font: Path | None = None) -> bytes:
+    """Return a PDF; of a closed month it is always the same. Raises NoLetters where the font does not do."""
+    pdf = FPDF(orientation="landscape", format="A4")
+    if closed := statement.heading.closed:
+        pdf.set_creation_date(moment(closed.at))
+    pdf.set_margin(MARGIN_MM)
+    pdf.set_auto_page_break(auto=True, margin=MARGIN_MM)
+    family = "helvetica" if font is None else _own_font(pdf, font)
+    shown = sheet(statement)
+    pdf.set_title(f"{shown.title}: {shown.account}")
+    pdf.add_page()
+    try:
+        _write(pdf, family, shown)
+        return bytes(pdf.output())
+    except (FPDFException, UnicodeEncodeError) as error:
+        msg = f"the statement has letters that the PDF's font lacks ({error}): expected --font FILE.ttf, a font that has them"
+        raise NoLetters(msg) from error
+
+
+def _own_font(pdf: FPDF, font: Path) -> str:
+    with font.open("rb") as file:
+        if file.read(len(FONT_STARTS[0])) not in FONT_STARTS:
+            raise _unfit(font, "it begins like none")
+    try:
+        for style in ("", "B"):
+            pdf.add_font(FAMILY, style, font)
+    except Exception as error:  # The font library has no family of errors.
+        raise _unfit(font, str(error)) from error
+    return FAMILY
+
+
+def _unfit(font: Path, why: str) -> NoLetters:
+    return NoLetters(f"{font} is no font that could be used: expected a TrueType or OpenType file ({why})")
+
+
+def _write(pdf: FPDF, family: str, shown: Sheet) -> None:
+    for text, style, size in ((shown.title, "B", LARGE), (shown.account, "", NORMAL), (shown.state, "", NORMAL)):
+        pdf.set_font(family, style, size)
+        pdf.multi_cell(0, None, text, new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(4)
+    pdf.set_font(family, "", SMALL)
+    _table(pdf, shown)
+    pdf.ln(4)
+    for note in shown.notes:
+        pdf.multi_cell(0, None, note, new_x="LMARGIN", new_y="NEXT")
+
+
+def _table(pdf: FPDF, shown: Sheet) -> None:
+    align = ("LEFT",) * TEXT_COLUMNS + ("RIGHT",) * (len(HEADINGS) - TEXT_COLUMNS)
+    bold = FontFace(emphasis="BOLD")
+    with pdf.table(
+        col_widths=WIDTHS,
+        text_align=align,
+        borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+        headings_style=bold,
+    ) as table:
+        for cells in (HEADINGS, *shown.rows):
+            table.row(cells)
+        table.row(shown.total, style=bold)
+        for words, amount in shown.ends:
+            row = table.row(style=bold)
+            row.cell("")
+            row.cell(words, colspan=len(HEADINGS) - TEXT_COLUMNS)
+            row.cell(amount)

@@ -1,0 +1,98 @@
+"""What a statement says, in words and plain decimals: the cells that its HTML and its PDF both show."""
+
+from typing import NamedTuple
+
+from domain import times
+from domain.amounts import plain
+from projections.queries.statement import CALLS, ROUNDING, Heading, Line, Statement, Sums
+from projections.rows.entry import ADJUSTMENT, DIFFERENCE
+
+HEADINGS = (
+    "Day",
+    "What",
+    "Calls",
+    "Seconds, source",
+    "Seconds, destination",
+    "Seconds, billed",
+    "Cost",
+    "SIP credits",
+    "Price",
+)
+TEXT_COLUMNS = 2
+_KINDS = {DIFFERENCE: "Change", ADJUSTMENT: "Adjustment", ROUNDING: "Rounding of each call"}
+UNITS = "Cost and price are in US cents, SIP credits in credits."
+NOT_CLOSED = "not closed"
+
+
+class Sheet(NamedTuple):
+    """A statement ready to be shown: texts only; ``ends`` are what stands below the total, each with its amount."""
+
+    title: str
+    account: str
+    state: str
+    is_draft: bool
+    rows: list[list[str]]
+    total: list[str]
+    ends: list[tuple[str, str]]
+    notes: list[str]
+
+
+def sheet(statement: Statement) -> Sheet:
+    """Return a statement in words."""
+    heading = statement.heading
+    return Sheet(
+        f"Statement for {heading.period}",
+        heading.account or "(no account)",
+        _state(heading),
+        heading.closed is None,
+        [[line.day, label(line), *_cells(line)] for line in statement.lines],
+        ["", "Total", *cells(statement.total)],
+        [*_roundings(statement), ("Amount due, in US cents", plain(statement.due))],
+        [UNITS, *_tariffs(statement)],
+    )
+
+
+def label(line: Line) -> str:
+    """Return what a line is about."""
+    about = f", for {line.original_period}" if line.original_period else ""
+    if line.kind == CALLS:
+        return f"{line.text or '(in progress)'}{f'{about}, received late' if about else ''}"
+    return f"{_KINDS[line.kind]}{about}{f': {line.text}' if line.kind != ROUNDING else ''}"
+
+
+def cells(sums: Sums) -> list[str]:
+    """Return the numbers of a line, in the order of the headings."""
+    numbers = (sums.calls, sums.src_seconds, sums.dest_seconds, sums.billed_seconds)
+    return [*map(str, numbers), plain(sums.cost), plain(sums.sip_credits), plain(sums.price)]
+
+
+def _cells(line: Line) -> list[str]:
+    """Return a line's numbers; those that are no calls' are mostly of money alone, and nothing shows as nothing."""
+    *numbers, price = cells(line.sums)
+    return [*numbers, price] if line.kind == CALLS else [*("" if each == "0" else each for each in numbers), price]
+
+
+def _state(heading: Heading) -> str:
+    if heading.closed is None:
+        return f"Draft, {NOT_CLOSED}: as of position {heading.position} of the log, and what is still to come may change it."
+    return f"Closed on {times.iso(heading.closed.at)} by {heading.closed.by}."
+
+
+def _roundings(statement: Statement) -> list[tuple[str, str]]:
+    return [
+        (f"Rounding of the statement ({level_words(level)})", plain(added))
+        for level, added in statement.roundings.items()
+    ]
+
+
+def level_words(level: str) -> str:
+    """Return a way of rounding such as ``half-up:2`` in words."""
+    mode, _, places = level.partition(":")
+    return f"{mode}, to {places} places of a cent"
+
+
+def _tariffs(statement: Statement) -> list[str]:
+    return [
+        f"Tariff version {used.version}, published on {times.iso(used.published_at)}: {used.reason}"
+        for used in statement.tariffs
+    ] or ["No tariff applied: prices are what the calls cost."]

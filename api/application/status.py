@@ -1,0 +1,189 @@
+"""How a ledger is: what it holds, how far its read models are behind, and what waits for somebody to look at it."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select
+
+from api.application import forwarding_position as forwarder
+from domain import times
+from domain.errors import LedgerError
+from domain.events.notice_events import decode_notice
+from domain.events.operator_events import ACTS
+from domain.ledger import CALLBACK, Ledger
+from projections.building import certificate
+from projections.building.catch_up import catch_up
+from projections.building.certificate import Certificate
+from projections.queries import call_health as calls
+from projections.queries.call_health import Waiting
+from projections.schema.tables import READ_MODELS
+from projections.stores.generations import ReadModelsUnfit, ReadStore
+
+EVENTS_AT_ONCE = 1000
+
+
+class ReadModels(msgspec.Struct):
+    """How far the read models are behind the log's head, in events, and what stops them (``failure``).
+
+    ``found_lag`` and ``found_lag_seconds`` are what was found before catching up: how many events they lacked, and how
+    long the first of those had been in the log. That tells whether something follows the log by itself.
+    """
+
+    position: int
+    lag: int
+    found_lag: int
+    found_lag_seconds: int
+    failure: str = ""
+    rows: dict[str, int] = {}
+
+
+class Forwarding(msgspec.Struct):
+    """How far the log was forwarded to the handler at ``to``, and what then stopped that (``failure``).
+
+    ``to`` is None where the setting is not there for whoever asks. ``position`` is None as long as no service has begun; ``lag`` is in events; ``skipped`` tells how often an operator
+    passed something over.
+    """
+
+    to: str | None
+    position: int | None
+    lag: int
+    lag_seconds: int
+    failure: str
+    skipped: int
+
+
+class Status(msgspec.Struct):
+    """What ``tringledger status`` says; times are microseconds, UTC, or None."""
+
+    store: str
+    ledger: str
+    correlation: str
+    timezone: str
+    events: int
+    head: int
+    last_recorded_at: int | None
+    read_models: ReadModels
+    wrong_signatures: int
+    broken_values: int
+    waiting: Waiting
+    tags_without_openings: list[tuple[str, int, int]]
+    forwarding: Forwarding | None
+    rebuilt: Certificate | None
+
+
+def of_ledger(
+    ledger: Ledger,
+    store: ReadStore,
+    now: int,
+    *,
+    caught_up: bool,
+    counted: bool = True,
+    forward_url: str | None = None,
+) -> Status:
+    """Look at a ledger; the lag is what was found before catching up. Rows are ``counted``, or not: that takes long."""
+    head = ledger.head()
+    models = _read_models(ledger, store, head, now)
+    if caught_up and not models.failure:
+        try:
+            models.position = catch_up(ledger, store, head)
+        except LedgerError as error:
+            models.failure = str(error)
+    models.lag = max(head - models.position, 0)
+    wrong_signatures, broken_values = ledger.store.count_quarantined()
+    with store.reading() as connection:
+        for name, table in READ_MODELS.items() if counted else ():
+            models.rows[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        waiting = calls.waiting(connection, ledger.terms.reach, now)
+        tags = calls.tags_without_openings(connection, head)
+    return Status(
+        store=ledger.shown_url,
+        ledger=ledger.id,
+        correlation=ledger.correlation,
+        timezone=ledger.timezone,
+        events=head,
+        head=head,
+        last_recorded_at=ledger.recorded_at(head) if head else None,
+        read_models=models,
+        wrong_signatures=wrong_signatures,
+        broken_values=broken_values,
+        waiting=waiting,
+        tags_without_openings=tags,
+        forwarding=_forwarding(ledger, forward_url, now),
+        rebuilt=certificate.last_of(ledger),
+    )
+
+
+def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadModels:
+    try:
+        with store.reading() as connection:
+            position = store.position(connection, ledger.head)
+    except ReadModelsUnfit as error:
+        return ReadModels(0, head, head, 0, str(error))
+    lag, seconds = ledger.lag(position, now)
+    return ReadModels(position, lag, lag, seconds)
+
+
+def _forwarding(ledger: Ledger, url: str | None, now: int) -> Forwarding | None:
+    kept, skipped = forwarder.find(ledger), len(forwarder.skips(ledger))
+    if not (kept or url):
+        return None
+    lag, seconds = ledger.lag(kept.position, now) if kept else (0, 0)
+    position, failure = (kept.position, kept.failure) if kept else (None, "")
+    return Forwarding(forwarder.masked(url) if url else None, position, lag, seconds, failure, skipped)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What ``status --check`` lets pass; ``silent_hours`` None does not look at silence."""
+
+    lag_seconds: int
+    silent_hours: int | None
+    quarantine: int
+    missing_cdrs: int
+
+
+def findings(status: Status, limits: Limits, ledger: Ledger, now: int) -> list[str]:
+    """Return, as sentences, what passes its limit."""
+    models = status.read_models
+    found = []
+    if models.failure:
+        found.append(f"the read models stand still: {models.failure}")
+    if models.found_lag_seconds > limits.lag_seconds:
+        behind = f"{models.found_lag} events and {models.found_lag_seconds} s"
+        found.append(f"the read models were {behind} behind: the limit is {limits.lag_seconds} s")
+    forwarding = status.forwarding
+    # Without the setting nobody may forward any more, on purpose; but what failed last waits for somebody.
+    if forwarding and (forwarding.to or forwarding.failure) and forwarding.lag_seconds > limits.lag_seconds:
+        behind = f"{forwarding.lag} events and {forwarding.lag_seconds} s behind: the limit is {limits.lag_seconds} s"
+        found.append(f"forwarding is {behind}" + (f" ({forwarding.failure})" if forwarding.failure else ""))
+    if limits.silent_hours is not None and not _called_since(ledger, now - limits.silent_hours * 3600 * times.SECOND):
+        found.append(f"no callback was recorded for {limits.silent_hours} h")
+    waiting = status.wrong_signatures + status.broken_values
+    if waiting > limits.quarantine:
+        found.append(f"{waiting} notices wait in quarantine: the limit is {limits.quarantine}")
+    if status.waiting.missing_cdr > limits.missing_cdrs:
+        found.append(f"{status.waiting.missing_cdr} calls miss their CDR: the limit is {limits.missing_cdrs}")
+    return found
+
+
+def _called_since(ledger: Ledger, moment: int) -> bool:
+    """Whether a callback, not an import, was recorded after a moment: looked for from the newest event backwards."""
+    oldest, newest = ledger.position_at(moment), ledger.head()
+    while newest > oldest:
+        start = max(oldest, newest - EVENTS_AT_ONCE)
+        if any(
+            row.topic not in ACTS and decode_notice(row.state).source == CALLBACK
+            for row in ledger.store.page(start, EVENTS_AT_ONCE, newest)
+        ):
+            return True
+        newest = start
+    return False
+
+
+def as_document(status: Status) -> dict[str, Any]:
+    """Return a status as what its JSON says."""
+    document: dict[str, Any] = msgspec.to_builtins(status)
+    document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
+    document["waiting"] = status.waiting._asdict()
+    if status.forwarding is None:
+        del document["forwarding"]
+    return document

@@ -1,0 +1,1 @@
+"""The commands of `tringledger`, one module each."""

@@ -1,0 +1,79 @@
+"""``tringledger call``: correct which notices are a call's, and which calls are billed."""
+
+from uuid import UUID
+
+import click
+
+from api.cli.ledger_access import format_option, store_option
+from api.cli.operator_command import act
+from api.cli.options import author_options
+
+position_argument = click.argument("position", type=click.IntRange(min=1))
+
+
+@click.group()
+def call() -> None:
+    """Correct which notices are a call's, and which calls are billed."""
+
+
+@call.command()
+@click.argument("call_id", type=click.UUID)
+@click.argument("positions", metavar="POSITION...", nargs=-1, required=True, type=click.IntRange(min=1))
+@author_options
+@format_option
+@store_option
+def split(call_id: UUID, positions: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
+    """Make some notices of a call, named by their positions in the log, a new call of the same line.
+
+    \b
+    Examples:
+      tringledger call split 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 17 18 --by kim --reason "two calls, says the customer"
+    """
+    act(store, by, reason, lambda acting: acting.split(call_id, positions), output)
+
+
+@call.command()
+@click.argument("call_id", type=click.UUID)
+@click.argument("into", type=click.UUID)
+@author_options
+@format_option
+@store_option
+def merge(call_id: UUID, into: UUID, by: str, reason: str, output: str, store: str | None) -> None:
+    """Make all notices of a call notices of another one, INTO; the first call is then no more.
+
+    \b
+    Examples:
+      tringledger call merge 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 7d0a1f8e-0c0b-5d57-8a53-4a8b4d3a5a11 \\
+        --by kim --reason "one call, its notices came an hour late"
+    """
+    act(store, by, reason, lambda acting: acting.merge(call_id, into), output)
+
+
+@call.command()
+@position_argument
+@author_options
+@format_option
+@store_option
+def release(position: int, by: str, reason: str, output: str, store: str | None) -> None:
+    """Make a repeated-cdr, named by its position in the log, a call of its own after all, which is billed.
+
+    \b
+    Examples:
+      tringledger call release 93 --by kim --reason "TringMe's statement has both"
+    """
+    act(store, by, reason, lambda acting: acting.release(position), output)
+
+
+@call.command()
+@click.argument("call_id", type=click.UUID)
+@author_options
+@format_option
+@store_option
+def void(call_id: UUID, by: str, reason: str, output: str, store: str | None) -> None:
+    """Take a call off its account's bill: it costs what it cost, and its price is 0.
+
+    \b
+    Examples:
+      tringledger call void 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 --by kim --reason "our own test"
+    """
+    act(store, by, reason, lambda acting: acting.void(call_id), output)

@@ -1,0 +1,78 @@
+"""``tringledger certificate``: what the last rebuild was made of, and what came out, to be compared with another."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from api.cli.console import as_json, say, table
+from api.cli.ledger_access import format_option, reading, store_option
+from projections.building import certificate as certificates
+from projections.building.certificate import Certificate
+
+
+@click.command()
+@click.option(
+    "--compare",
+    "other",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A certificate printed with --format json: show in what the two disagree, and exit with 1 if they do.",
+)
+@format_option
+@store_option
+@click.pass_context
+def certificate(context: click.Context, other: Path | None, output: str, store: str | None) -> None:
+    """Show the certificate that the last rebuild has left.
+
+    It names the events that the read models were made of, the program, and for each read model its rows and their digest.
+    Two rebuilds of the same events give equal digests, whoever makes them and on whatever store.
+
+    \b
+    Examples:
+      tringledger certificate
+      tringledger certificate --format json > october.json
+      tringledger certificate --compare october.json
+    """
+    with reading(store) as (ledger, _):
+        found = certificates.last_of(ledger)
+    if found is None:
+        say("no rebuild has left a certificate yet; `tringledger rebuild` does")
+        context.exit(1)
+    if other:
+        _compare(context, found, _read(other), str(other))
+    elif output == "json":
+        as_json(found)
+    else:
+        print_certificate(found)
+
+
+def _read(path: Path) -> Certificate:
+    try:
+        return certificates.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
+        msg = f"{path} holds no certificate: {error}; expected what `tringledger certificate --format json` prints"
+        raise click.UsageError(msg) from None
+
+
+def _compare(context: click.Context, ours: Certificate, theirs: Certificate, name: str) -> None:
+    differences = certificates.differences(ours, theirs)
+    if differences:
+        table(["", "this ledger", name], differences)
+        context.exit(1)
+    say(f"the certificates agree: positions {ours.first} to {ours.last} of ledger {ours.ledger}")
+
+
+def print_certificate(found: Certificate) -> None:
+    """Print a certificate for people, on stdout."""
+    money = found.money
+    rows = [
+        ("events", f"{found.events}, positions {found.first} to {found.last}, of ledger {found.ledger}"),
+        ("made", f"{found.made_at}, by tringledger {found.version}, schema {found.schema}"),
+        ("in", f"{found.seconds} s, by {found.jobs} job(s)"),
+        ("US cents", f"cost {money['cost']}, price {money['price']}, margin {money['margin']}"),
+        ("SIP credits", money["sip_credits"]),
+    ]
+    table(["certificate", ""], rows)
+    click.echo()
+    sealed = [(name, each.rows, each.digest) for name, each in found.read_models.items()]
+    table(["read model", "rows", "SHA-256"], sealed)

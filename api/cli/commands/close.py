@@ -1,0 +1,115 @@
+"""``tringledger close``: close a month, once nothing is open in it, or what is open is accepted."""
+
+from typing import Any
+
+import click
+
+from api.cli.console import as_json, say, table
+from api.cli.exit_codes import FINDING
+from api.cli.given import printable_text
+from api.cli.ledger_access import format_option, read_models, reading, store_option
+from api.cli.options import period_argument
+from domain import times
+from domain.amounts import plain
+from domain.ledger import Ledger
+from projections.building.catch_up import catch_up
+from projections.queries import closing_blockers as hindrances
+from projections.queries.closing_blockers import OPEN_MONTH, Hindrance
+from projections.stores.base import ReadStore
+
+NOTHING_OPEN = "the month is over, and nothing in it is open"
+TABLE_ROWS_MAX = 50
+
+
+@click.command()
+@click.argument("period", metavar="MONTH", callback=period_argument)
+@click.option("--by", metavar="NAME", callback=printable_text, help="Who closes it.")
+@click.option("--accept", metavar="REASON", callback=printable_text, help="Close it whatever is open, and say why.")
+@click.option("--check", is_flag=True, help="Only say what is open; close nothing.")
+@format_option
+@store_option
+@click.pass_context
+def close(
+    context: click.Context,
+    period: str,
+    by: str | None,
+    accept: str | None,
+    check: bool,
+    output: str,
+    store: str | None,
+) -> None:
+    """Close a month (YYYY-MM), and with it those before it: from then on it stays the same, byte for byte.
+
+    What would change it later, be it late or imported CDRs, reratings or corrections, is posted to the first open month.
+
+    It is refused, with exit code 1, while something in it is open that may change what is billed: CDRs in quarantine, calls
+    that ended and miss their CDR, the exceptions repeated-cdr, contradictory-outcome and nonce-reused, or earlier months
+    with entries that are not closed. All of it is listed, with the money at risk. --accept closes nevertheless; what
+    was open and why it was accepted are kept with the closing. A month that is not over cannot be closed.
+
+    \b
+    Examples:
+      tringledger close 2026-10 --check
+      tringledger close 2026-10 --by kim
+      tringledger close 2026-10 --by kim --accept "TringMe has confirmed that the two CDRs will not come"
+    """
+    if not check and by is None:
+        raise click.UsageError("expected --by NAME, or --check")
+    with reading(store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
+        if check:
+            hindrances.refuse(ledger.books(), period, times.now())
+            found, position = _found(ledger, read_store, period), 0
+        else:
+            found, position = _close(ledger, read_store, period, by or "", accept)
+    _show(period, found, position, output)
+    context.exit(FINDING if found and not position else 0)
+
+
+def _close(
+    ledger: Ledger, read_store: ReadStore, period: str, by: str, accept: str | None
+) -> tuple[list[Hindrance], int]:
+    """Look and close under the log's lock: nothing can come in between."""
+    with ledger.acting(by, accept or NOTHING_OPEN) as acting:
+        hindrances.refuse(ledger.books(), period, times.now())
+        catch_up(ledger, read_store)
+        found = _found(ledger, read_store, period)
+        if found and accept is None:
+            return found, 0
+        return found, acting.close(period, [str(each) for each in found])
+
+
+def _found(ledger: Ledger, read_store: ReadStore, period: str) -> list[Hindrance]:
+    with read_store.reading() as connection:
+        return hindrances.of_month(ledger, connection, period)
+
+
+def _show(period: str, found: list[Hindrance], position: int, output: str) -> None:
+    risk = [each for each in found if each.kind != OPEN_MONTH]
+    cost, credits_ = (plain(sum(each or 0 for each in amounts)) for amounts in _amounts(risk))
+    unknown = sum(each.cost is None for each in risk)
+    if output == "json":
+        at_risk = {"cost": cost, "sip_credits": credits_, "unknown": unknown}
+        document = {"period": period, "closed_at_position": position or None, "at_risk": at_risk}
+        as_json(document | {"open": [_document(each) for each in found]})
+        return
+    if found:
+        table(
+            ["open", "where", "tag", "cost", "SIP credits"],
+            [list(_document(each).values()) for each in found[:TABLE_ROWS_MAX]],
+        )
+        if len(found) > TABLE_ROWS_MAX:
+            click.echo(f"... and {len(found) - TABLE_ROWS_MAX} more: --format json has them all")
+        say(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} whose amounts nobody knows")
+    if position:
+        say(f"{period} is closed, at position {position}")
+    else:
+        say(f"{period} is not closed: {len(found)} open" if found else f"nothing hinders the closing of {period}")
+
+
+def _amounts(found: list[Hindrance]) -> tuple[list[int | None], list[int | None]]:
+    return [each.cost for each in found], [each.sip_credits for each in found]
+
+
+def _document(each: Hindrance) -> dict[str, Any]:
+    cost, credits_ = (None if amount is None else plain(amount) for amount in (each.cost, each.sip_credits))
+    return {"kind": each.kind, "where": each.where, "tag": each.tag, "cost": cost, "sip_credits": credits_}

@@ -1,0 +1,52 @@
+"""``tringledger copy``: move a ledger into another store, from a file to PostgreSQL or back, and know that it is all there."""
+
+from time import monotonic
+
+import click
+
+from api.cli.console import progress, say
+from domain import times
+from domain.copying import copy as copying
+from domain.copying.copy import Report
+from domain.ledger import Ledger
+from domain.log.tables import DELIVERY_KEYS, EVENTS, LINE_CALLS, QUARANTINE
+
+
+@click.command("copy")
+@click.argument("origin", metavar="FROM")
+@click.argument("to", metavar="TO")
+def copy(origin: str, to: str) -> None:
+    """Copy a ledger, as it is at this moment, from one store into another, and compare the two.
+
+    FROM and TO are addresses: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Every event keeps its
+    position; delivery keys, lines, quarantine and how far forwarding has come are copied with it. Read models are made
+    anew from the log.
+
+    TO must be empty (tables are made where there are none; a ledger that `migrate` has just created, with nothing in
+    it, is given up), or a copy of this very ledger that nobody has written since. Until the copy is complete, nothing else
+    can use it. After an interruption run it again: it goes on where it was. A service may go on writing FROM; to move for
+    good, stop it, and run the copy once more, which writes only what is new.
+
+    \b
+    Examples:
+      tringledger copy sqlite:///tringledger.db postgresql://ledger@db.example.com/tringledger
+      tringledger copy postgresql://ledger@db.example.com/tringledger sqlite:///backup.db
+    """
+    begun_at = monotonic()
+    with Ledger(origin) as source:
+        report = copying.copy(source, to, times.now, lambda what, total: progress(what, total, "rows"))
+    _print(report, monotonic() - begun_at)
+
+
+def _print(report: Report, seconds: float) -> None:
+    rows = report.rows
+    say(
+        f"the copy is complete: {rows[EVENTS.name]} events, {rows[DELIVERY_KEYS.name]} delivery keys,"
+        f" {rows[LINE_CALLS.name]} calls, {rows[QUARANTINE.name]} in quarantine, digest {report.digest},"
+        f" {seconds:.1f} s"
+    )
+    if report.is_behind:
+        say(
+            f"meanwhile FROM has got {report.behind} events, or something in quarantine: to move, stop what writes it,"
+            " and run this again"
+        )

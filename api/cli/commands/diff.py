@@ -1,0 +1,152 @@
+"""``tringledger diff``: what changed between two states of the ledger, in money, per account and month."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import add
+from typing import Any, NamedTuple
+
+import click
+
+from api.cli.console import as_csv, as_json, progress, say, table
+from api.cli.ledger_access import reading, store_option
+from domain import amounts, times
+from domain.ledger import Ledger
+from projections.building.as_of import Then, then
+from projections.queries.billing_changes import Change, changes
+from projections.queries.selection import SelectionError, select
+from projections.schema.tables import BILLING, TOTALS, Kind, kind
+
+MOMENTS_MAX = 2
+MONTH = ("account", "period")
+EVENT = ("position", "event", "call_id", "by", "reason")
+
+Sums = dict[tuple[str, str], list[int]]
+
+
+class Between(NamedTuple):
+    """What lies between two states: the first, the second, and what is asked of it."""
+
+    first: Then
+    last: Then
+    account: str | None
+    period: str | None
+
+
+@click.command()
+@click.option(
+    "--as-of", "moments", metavar="POSITION|TIME", multiple=True, help="From this state; given twice: to that one."
+)
+@click.option("--account", help="Only this account.")
+@click.option("--period", metavar="YYYY-MM", help="Only what belongs to the bill of this month.")
+@click.option("--events", is_flag=True, help="Also each event that changed something, and by how much.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="A table for people, JSON or CSV for programs.",
+)
+@store_option
+@click.pass_context
+def diff(
+    context: click.Context,
+    moments: tuple[str, ...],
+    account: str | None,
+    period: str | None,
+    events: bool,
+    form: str,
+    store: str | None,
+) -> None:
+    """Show what changed between two states of the ledger: calls, cost, SIP credits, price and margin, per account and month.
+
+    --as-of takes a position of the log or a time, as in export; the second one is by default the log's head. The exit code
+    is 1 where anything changed, 0 where nothing did. With --events, CSV holds the events instead of the sums.
+
+    \b
+    Examples:
+      tringledger diff --as-of 2026-11-01
+      tringledger diff --as-of 2026-11-01 --as-of 2026-11-08 --period 2026-10 --events
+      tringledger diff --as-of 120345 --format csv > changed.csv
+    """
+    if not 1 <= len(moments) <= MOMENTS_MAX:
+        raise click.UsageError("expected --as-of once or twice")
+    with reading(store) as (ledger, _):
+        between = _between(ledger, moments, account, period)
+        sums: Sums = {}
+        caused = _adding_up(ledger, between, sums)
+        if events and form == "csv":
+            # As they come: they may be as many as the log has events.
+            as_csv((*EVENT, *MONTH, *TOTALS), map(_event, caused))
+        kept = [change for change in caused if events]
+    changed = {key: totals for key, totals in sorted(sums.items()) if any(totals)}
+    if form == "json":
+        as_json(_document(between, changed, kept if events else None))
+    elif form == "table":
+        _print(between, changed, kept)
+    elif not events:
+        as_csv((*MONTH, *TOTALS), [(*key, *_shown(totals)) for key, totals in changed.items()])
+    context.exit(1 if changed else 0)
+
+
+def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, period: str | None) -> Between:
+    select("billing", account=account, period=period, timezone=ledger.timezone)
+    first = then(ledger, moments[0])
+    last = then(ledger, moments[1] if len(moments) == MOMENTS_MAX else ledger.head())
+    if last.position < first.position:
+        msg = f"position {last.position} comes before position {first.position}: expected the earlier --as-of first"
+        raise SelectionError(msg)
+    return Between(first, last, account, period)
+
+
+def _adding_up(ledger: Ledger, between: Between, sums: Sums) -> Iterator[Change]:
+    """Yield the changes that are asked for, and add them up on the way."""
+    first, last = between.first.position, between.last.position
+    with progress("Comparing", last - first, "events") as moved:
+        for change in chain.from_iterable(changes(ledger, first, last, moved)):
+            if between.account in (None, change.account) and between.period in (None, change.period):
+                totals = sums.setdefault((change.account, change.period), [0] * len(TOTALS))
+                totals[:] = map(add, totals, change.totals)
+                yield change
+
+
+def _event(change: Change) -> tuple[Any, ...]:
+    return (*change[: len(EVENT)], change.account, change.period, *_shown(change.totals))
+
+
+def _shown(totals: Iterable[int]) -> Iterator[str | int]:
+    """Return differences as what billing's columns are: amounts as exact decimals, the rest as numbers."""
+    for name, value in zip(TOTALS, totals, strict=True):
+        yield amounts.plain(value) if kind(BILLING.c[name]) is Kind.TOTAL else value
+
+
+def _document(between: Between, sums: Sums, caused: list[Change] | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "from": _moment(between.first),
+        "to": _moment(between.last),
+        "changes": [dict(zip((*MONTH, *TOTALS), (*key, *_shown(totals)), strict=True)) for key, totals in sums.items()],
+    }
+    if caused is not None:
+        document["events"] = [dict(zip((*EVENT, *MONTH, *TOTALS), _event(each), strict=True)) for each in caused]
+    return document
+
+
+def _moment(then: Then) -> dict[str, Any]:
+    return {"position": then.position, "at": times.iso(then.at) if then.at else None}
+
+
+def _print(between: Between, sums: Sums, caused: list[Change]) -> None:
+    span = f"position {between.first.position} and position {between.last.position}"
+    if not sums:
+        say(f"nothing changed in money between {span}")
+    else:
+        table((*MONTH, *TOTALS), [(*key, *_signed(totals)) for key, totals in sums.items()])
+        say(f"changed between {span}")
+    if caused:
+        click.echo()
+        table((*EVENT, *MONTH, *TOTALS), [(*_event(each)[: -len(TOTALS)], *_signed(each.totals)) for each in caused])
+
+
+def _signed(totals: Iterable[int]) -> Iterator[str]:
+    for total, shown in zip(totals, _shown(totals), strict=True):
+        yield f"+{shown}" if total > 0 else str(shown)

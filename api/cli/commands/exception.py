@@ -1,0 +1,114 @@
+"""``tringledger exception``: the flags that calls and notices have, those that are open, and settling them."""
+
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from api.cli.console import as_json, say, table
+from api.cli.ledger_access import catch_up_option, format_option, read_models, reading, store_option
+from api.cli.operator_command import act
+from api.cli.options import author_options
+from domain import amounts, times
+from projections.queries import selection
+from projections.queries.exception_totals import IS_OPEN
+from projections.schema.tables import EXCEPTIONS
+
+COLUMNS = [
+    "flag",
+    "position",
+    "received_at",
+    "call_id",
+    "tag",
+    "src",
+    "cost",
+    "sip_credits",
+    "resolved_by",
+    "resolution",
+]
+flag_argument = click.argument("flag", type=click.Choice(selection.FLAGS))
+position_argument = click.argument("position", type=click.IntRange(min=1))
+
+
+@click.group()
+def exception() -> None:
+    """See what looks odd and touches money, and say that it is settled."""
+
+
+@exception.command("list")
+@click.option("--flag", type=click.Choice(selection.FLAGS), help="Only this flag.")
+@click.option("--tag", help="Only this tag.")
+@click.option("--period", metavar="YYYY-MM", help="Only what came in this month, in the billing time zone.")
+@click.option("--all", "every", is_flag=True, help="Also those that are resolved.")
+@format_option
+@catch_up_option
+@store_option
+def list_(
+    flag: str | None,
+    tag: str | None,
+    period: str | None,
+    every: bool,
+    output: str,
+    no_catch_up: bool,
+    store: str | None,
+) -> None:
+    """List the exceptions that are open, in the order of the log, with the money at stake.
+
+    \b
+    Examples:
+      tringledger exception list --flag repeated-cdr --period 2026-10
+    """
+    with reading(store) as (ledger, _):
+        wanted = selection.select("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)
+        conditions = selection.conditions("exceptions", wanted, ledger.timezone)
+        if not every:
+            conditions.append(IS_OPEN)
+        query = select(*[EXCEPTIONS.c[name] for name in COLUMNS]).where(*conditions)
+        with read_models(ledger, caught_up=not no_catch_up) as read_store, read_store.reading() as connection:
+            read_store.position(connection, ledger.head)
+            rows = connection.execute(query.order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag))
+            found = [_document(row) for row in rows]
+    if output == "json":
+        as_json(found)
+        return
+    table(COLUMNS, [list(each.values()) for each in found])
+    say(f"{len(found)} exceptions" + ("" if every else " open"))
+
+
+@exception.command()
+@flag_argument
+@position_argument
+@author_options
+@format_option
+@store_option
+def resolve(flag: str, position: int, by: str, reason: str, output: str, store: str | None) -> None:
+    """Say that an exception, named by its flag and position, needs no more attention; it stays listed with --all.
+
+    \b
+    Examples:
+      tringledger exception resolve repeated-cdr 93 --by kim --reason "TringMe confirms: sent twice"
+    """
+    act(store, by, reason, lambda acting: acting.resolve(flag, position), output)
+
+
+@exception.command()
+@flag_argument
+@position_argument
+@author_options
+@format_option
+@store_option
+def reopen(flag: str, position: int, by: str, reason: str, output: str, store: str | None) -> None:
+    """Say that a resolved exception needs attention again.
+
+    \b
+    Examples:
+      tringledger exception reopen repeated-cdr 93 --by kim --reason "TringMe's statement has it twice"
+    """
+    act(store, by, reason, lambda acting: acting.resolve(flag, position, reopened=True), output)
+
+
+def _document(row: Any) -> dict[str, Any]:
+    said: dict[str, Any] = row._asdict()
+    for name in ("cost", "sip_credits"):
+        said[name] = None if said[name] is None else amounts.plain(said[name])
+    return said | {"received_at": times.iso(row.received_at)}

@@ -1,0 +1,143 @@
+"""``tringledger export``: a read model as a file, exact to the last digit."""
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from api.cli.console import Moved, progress, say
+from api.cli.ledger_access import catch_up_option, read_models, reading, standing_as_of, store_option
+from domain import times
+from domain.ledger import Ledger
+from projections.building.as_of import then
+from projections.journal import export as journal_export
+from projections.journal.syntax import Language
+from projections.queries import selection
+from projections.queries.selection import Selection, Waiting
+from projections.schema.tables import EXPORTS
+from projections.stores.generations import ReadStore
+
+FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
+JOURNAL = "journal"
+LANGUAGES = tuple(language.value for language in Language)
+
+
+@click.command()
+@click.argument("model", type=click.Choice([*EXPORTS, JOURNAL]))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*FORMATS, *LANGUAGES]),
+    default="csv",
+    show_default=True,
+    help="The file's format; hledger and beancount are for the journal.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: stdout).")
+@click.option("--tag", help="Only rows with this tag.")
+@click.option("--account", help="Only rows of this account (cdrs and billing).")
+@click.option("--number", help="Only rows of this phone number, however it is written.")
+@click.option(
+    "--disposition", help="Only calls that ended like this, such as ANSWERED or 'NO ANSWER' (calls and cdrs)."
+)
+@click.option("--flag", help="Only rows with this flag, such as missing-opening (calls, cdrs and exceptions).")
+@click.option("--state", help="Only calls in this state: in-progress or ended.")
+@click.option(
+    "--from", "since", metavar="TIME", help="Only rows from this day, month or time on (or 24h, 7d: since then)."
+)
+@click.option("--to", "until", metavar="TIME", help="Only rows before this day, month or time.")
+@click.option("--period", metavar="YYYY-MM", help="Only rows of this month, in the billing time zone.")
+@click.option(
+    "--waiting",
+    type=click.Choice([selection.STALE, selection.MISSING_CDR]),
+    help="Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.",
+)
+@click.option(
+    "--excel-safe", is_flag=True, help="CSV: make texts harmless that a spreadsheet would take for formulas or numbers."
+)
+@click.option("--as-of", metavar="POSITION|TIME", help="As it stood at that position of the log, or at that time.")
+@catch_up_option
+@store_option
+def export(
+    model: str,
+    form: str,
+    output: Path | None,
+    tag: str | None,
+    account: str | None,
+    number: str | None,
+    disposition: str | None,
+    flag: str | None,
+    state: str | None,
+    since: str | None,
+    until: str | None,
+    period: str | None,
+    waiting: str | None,
+    excel_safe: bool,
+    as_of: str | None,
+    no_catch_up: bool,
+    store: str | None,
+) -> None:
+    """Write a read model to a file, or to stdout.
+
+    A file is written under a temporary name and renamed, so it is never half there. Days and months are those of the
+    billing time zone, and --to itself is left out. Amounts are US cents or SIP credits.
+
+    With --as-of the rows are made from the log as it was then: up to a position, or to the last event that was recorded at
+    or before a time. The read models are left alone (--no-catch-up changes nothing).
+
+    The journal is the books in double entry, for hledger or beancount, in US dollars; --account and --period select.
+
+    \b
+    Examples:
+      tringledger export billing
+      tringledger export cdrs --period 2026-10 --format xlsx -o october.xlsx
+      tringledger export calls --waiting missing-cdr
+      tringledger export cdrs --account acme-000123 --from 2026-10-01 --to 2026-10-08 --format json
+      tringledger export billing --as-of 2026-11-01
+      tringledger export journal --format beancount -o books.beancount
+    """
+    if (model == JOURNAL) != (form in LANGUAGES):
+        msg = f"{model} is not written as {form}: expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
+        raise click.UsageError(msg)
+    with reading(store) as (ledger, _):
+        past = None if as_of is None else then(ledger, as_of)
+        wanted = selection.select(
+            journal_export.MODEL if model == JOURNAL else model,
+            tag=tag,
+            account=account,
+            number=number,
+            disposition=disposition,
+            flag=flag,
+            state=state,
+            since=since,
+            until=until,
+            period=period,
+            waiting=Waiting(waiting, ledger.terms.reach, past.at if past else times.now()) if waiting else None,
+            timezone=ledger.timezone,
+        )
+        looking = standing_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
+        with looking as read_store, progress("Exporting", None, "rows") as moved:
+            target = output or sys.stdout.buffer
+            if model == JOURNAL:
+                rows = journal_export.write(ledger, read_store, wanted, form, target, moved)
+            else:
+                rows = _write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, moved=moved)
+    if output:
+        say(f"{rows} rows in {output}")
+
+
+def _write(
+    ledger: Ledger,
+    read_store: ReadStore,
+    model: str,
+    wanted: Selection,
+    form: str,
+    target: Path | BinaryIO,
+    *,
+    excel_safe: bool,
+    moved: Moved,
+) -> int:
+    # pandas and pyarrow take half a second to load, which no other command should pay.
+    from projections.export import writer as exports  # noqa: PLC0415
+
+    return exports.write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, progress=moved)

@@ -1,0 +1,148 @@
+"""``tringledger history``: every event of a call, and what was known after each."""
+
+from uuid import UUID
+
+import click
+
+from api.application import call_history as histories
+from api.application.call_history import History, Step
+from api.application.told import told
+from api.cli.console import as_json, say, table
+from api.cli.ledger_access import catch_up_option, format_option, reading, store_option
+from domain import amounts, times
+from domain.calls.correlation import BY_TAG
+from domain.events.notice_events import call_id as id_of_call
+from domain.events.operator_events import Act
+from domain.ledger import EVER, Ledger
+from domain.notices import call_notice
+
+
+@click.command()
+@click.argument("call_id", required=False, type=click.UUID)
+@click.option("--tag", help="The call's tag, instead of its id.")
+@click.option("--src", default="", help="With --tag: the phone number, in any spelling.")
+@click.option("--ordinal", type=click.IntRange(1), help="With --tag: which call of that line (default: the last).")
+@click.option("--at", metavar="POSITION|TIME", help="As it was known at that position of the log, or at that time.")
+@format_option
+@catch_up_option
+@store_option
+@click.pass_context
+def history(
+    context: click.Context,
+    call_id: UUID | None,
+    tag: str | None,
+    src: str,
+    ordinal: int | None,
+    at: str | None,
+    output: str,
+    no_catch_up: bool,  # noqa: ARG001
+    store: str | None,
+) -> None:
+    """Show every event of a call: where it stands in the log, what it said, and the call's state after it.
+
+    History is read from the log itself, so it is always up to date (--no-catch-up changes nothing).
+
+    \b
+    Examples:
+      tringledger history 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1
+      tringledger history --tag acme-000123 --src 18585550001 --at 2026-10-31T23:59:59Z
+    """
+    if (call_id is None) == (tag is None):
+        raise click.UsageError("expected either CALL_ID or --tag")
+    with reading(store) as (ledger, _):
+        wanted = call_id or _find(ledger, tag or "", src, ordinal)
+        found = histories.of_call(ledger, wanted, _until(ledger, at))
+    if found is None:
+        which = f"call {call_id}" if call_id else f"call of tag {tag!r} and src {src!r}"
+        which += f" with ordinal {ordinal}" if ordinal else ""
+        say(f"no {which} in this ledger" + (f" at {at}" if at else ""))
+        context.exit(1)
+    if output == "json":
+        as_json(histories.as_document(found))
+    else:
+        _print(found)
+
+
+def _find(ledger: Ledger, tag: str, src: str, ordinal: int | None) -> UUID:
+    line = (tag, None if ledger.correlation == BY_TAG else call_notice.normalised(src))
+    last = ledger.last_ordinal(line)
+    if ordinal is None and last > 1:
+        say(f"call {last} of {last} on this line; --ordinal shows another")
+    return id_of_call(line, ordinal or last)
+
+
+def _until(ledger: Ledger, at: str | None) -> int:
+    if at is None:
+        return EVER
+    if at.isascii() and at.isdigit():
+        return min(int(at), EVER)
+    try:
+        return ledger.position_at(times.parse(at))
+    except ValueError as error:
+        msg = f"--at {error}, or a position"
+        raise click.UsageError(msg) from None
+
+
+def _print(found: History) -> None:
+    first = next((step.notice.received_at for step in found.steps if step.notice), 0)
+    table(
+        [
+            "position",
+            "received at",
+            "seconds",
+            "what",
+            "rule",
+            "state",
+            "disposition",
+            "flags",
+            "price",
+            "source",
+            "parameters",
+        ],
+        [_row(step, first) for step in found.steps],
+        title=f"call {found.call_id}: {_line(found)}",
+    )
+    click.echo()
+    vouchers = [(step.position, step.notice.voucher) for step in found.steps if step.notice and step.notice.voucher]
+    if vouchers:
+        table(
+            ["unsigned", "vouched for by", "reason", "row"],
+            [(position, voucher.by, voucher.reason, voucher.row) for position, voucher in vouchers if voucher],
+        )
+        click.echo()
+    if found.cdr is None:
+        click.echo("no CDR")
+    else:
+        shown = [(name, value) for name, value in found.cdr.items() if value not in (None, "")]
+        table(["CDR", ""], shown)
+
+
+def _line(found: History) -> str:
+    call = next((step.after for step in reversed(found.steps) if step.after), None)
+    return f"tag {call['tag']!r}, src {call['src']!r}, ordinal {call['ordinal']}" if call else "merged into another"
+
+
+def _row(step: Step, first: int) -> tuple[object, ...]:
+    call = step.after or {"state": "", "disposition": "", "flags": ""}
+    what = (step.position, *_when(step, first), f"{step.type} {step.status}".strip())
+    state = (call["state"], call["disposition"], call["flags"])
+    price = step.price["price"] if step.price else ""
+    if step.notice:
+        parameters = " ".join(f"{name}={value}" for name, value in step.notice.params)
+        return (*what, step.notice.rule, *state, price, step.notice.source, parameters)
+    assert step.act
+    return (*what, "", *state, price, step.act.by, _said(step.act))
+
+
+def _when(step: Step, first: int) -> tuple[str, str]:
+    if step.notice:
+        # microseconds are millionths of a second
+        return times.iso(step.notice.received_at), amounts.plain(step.notice.received_at - first)
+    assert step.act
+    return times.iso(step.act.recorded_at), ""
+
+
+def _said(act: Act) -> str:
+    """Return what is particular to an act, and why it was done."""
+    said = [f"{name}={value}" for name, value in told(act).items()]
+    return " ".join([*said, f"reason={act.reason}"])

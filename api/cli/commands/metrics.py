@@ -1,0 +1,51 @@
+"""``tringledger metrics``: how an account's calls went in a month, and what a minute of them cost."""
+
+import csv
+import sys
+
+import click
+
+from api.cli.console import as_json, table
+from api.cli.ledger_access import catch_up_option, read_models, reading, store_option
+from api.cli.options import optional_period
+from projections.queries.metrics import Metrics, of_accounts
+
+TABLE, JSON, CSV = "table", "json", "csv"
+
+
+@click.command()
+@click.option("--account", help="Only this account.")
+@click.option("--period", metavar="YYYY-MM", callback=optional_period, help="Only this month.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([TABLE, JSON, CSV]),
+    default=TABLE,
+    show_default=True,
+    help="A table for people, JSON or CSV for programs.",
+)
+@catch_up_option
+@store_option
+def metrics(account: str | None, period: str | None, form: str, no_catch_up: bool, store: str | None) -> None:
+    """Show how calls went, per account and month: attempts, answered, ASR, NER, ACD, short calls, and what a minute costs.
+
+    docs/reference/metrics.md defines each. A call counts in the month of its CDR, one without it in that of its first notice. What cannot be told, because there is nothing to divide by, is empty.
+
+    \b
+    Examples:
+      tringledger metrics --period 2026-10
+      tringledger metrics --account acme --format csv
+    """
+    with (
+        reading(store) as (ledger, _),
+        read_models(ledger, caught_up=not no_catch_up) as read_store,
+        read_store.reading() as connection,
+    ):
+        read_store.position(connection, ledger.head)
+        found = of_accounts(connection, account=account, period=period)
+    if form == JSON:
+        as_json([each._asdict() for each in found])
+    elif form == CSV:
+        csv.writer(sys.stdout, lineterminator="\r\n").writerows([Metrics._fields, *found])
+    else:
+        table(Metrics._fields, found)

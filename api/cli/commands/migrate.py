@@ -1,0 +1,33 @@
+"""``tringledger migrate``: create a ledger, or bring its tables up to date, once and before anything else uses it."""
+
+import click
+
+from api import settings
+from api.cli.console import say
+from api.cli.ledger_access import store_option
+from domain.ledger import SCHEMA, Ledger
+
+
+@click.command()
+@store_option
+def migrate(store: str | None) -> None:
+    """Create the ledger where there is none, or bring the schema of an older one up to date.
+
+    In PostgreSQL nothing creates tables but this, and `copy` into an empty database: run it once, and after each new
+    version, with a role that may. The ledger's correlation and time zone are written into it when it is created:
+    TRINGLEDGER_CORRELATION and TRINGLEDGER_TIMEZONE must be right at that moment. Running it again changes nothing,
+    and several at once are safe.
+
+    \b
+    Example:
+      TRINGLEDGER_STORE=postgresql://ledger@db.example.com/tringledger tringledger migrate
+    """
+    read = settings.load(store=store)
+    with Ledger(read.store, terms=read.terms, create=True) as ledger:
+        said = f"ledger {ledger.shown_url}, correlation {ledger.correlation}, time zone {ledger.timezone}"
+        if ledger.found_schema == SCHEMA:
+            say(f"nothing to do: the schema is {SCHEMA}; {said}")
+        elif ledger.found_schema:
+            say(f"upgraded the schema from {ledger.found_schema} to {SCHEMA}; {said}")
+        else:
+            say(f"created, with schema {SCHEMA}: {said}")

@@ -1,0 +1,143 @@
+"""``tringledger quarantine``: look at the notices that were refused and kept, and try them again."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from api import settings
+from api.cli.console import as_json, printable, say, table
+from api.cli.ledger_access import format_option, reading, store_option
+from api.cli.operator_command import act
+from api.cli.options import author_options
+from domain import times
+from domain.ledger import EVER, Ledger
+from domain.log.contract import QuarantineEntry
+from domain.notices import notification
+from domain.outcomes import Quarantined
+
+
+@click.group()
+def quarantine() -> None:
+    """Look at the notices that were refused and kept, and try them again."""
+
+
+@quarantine.command("list")
+@click.option("--settled", is_flag=True, help="Also those that have become events since.")
+@format_option
+@store_option
+def list_(settled: bool, output: str, store: str | None) -> None:
+    """List the quarantine, oldest first."""
+    with reading(store) as (ledger, _):
+        entries = [_document(entry) for entry in ledger.store.quarantined(settled=settled)]
+    if output == "json":
+        as_json(entries)
+        return
+    columns = ["id", "received_at", "times", "reason", "source", "position"]
+    table(columns, [[entry[column] for column in columns] for entry in entries])
+    say(f"{len(entries)} in quarantine")
+
+
+@quarantine.command()
+@click.argument("entry_id", metavar="ID", type=int)
+@format_option
+@store_option
+@click.pass_context
+def show(context: click.Context, entry_id: int, output: str, store: str | None) -> None:
+    """Show one notice whole: its raw bytes, its parameters, and why it was refused."""
+    with reading(store) as (ledger, _):
+        entry = _one(ledger, entry_id)
+    if entry is None:
+        say(f"no notice {entry_id} in quarantine")
+        context.exit(1)
+    parameters = [[_text(name), _text(value)] for name, value in notification.parse(entry.raw)]
+    if output == "json":
+        as_json(_document(entry) | {"raw": _text(_raw(entry)), "parameters": parameters})
+        return
+    table(["notice", ""], list(_document(entry).items()))
+    click.echo(f"\nraw  {printable(_text(_raw(entry)))}\n")
+    table(["parameter", "value"], parameters)
+
+
+@quarantine.command()
+@click.argument("entry_ids", metavar="[ID]...", type=int, nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every notice that waits.")
+@store_option
+@click.pass_context
+def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, store: str | None) -> None:
+    """Try notices again, after their cause was mended; they keep their original received_at.
+
+    The exit code is 1 where one of them is still unfit.
+
+    \b
+    Examples:
+      tringledger quarantine reprocess 17 18
+      TRINGME_PRIVATE_KEY=… tringledger quarantine reprocess --all
+    """
+    if bool(entry_ids) == every:
+        raise click.UsageError("expected either ids or --all")
+    read = settings.load(store=store)
+    with Ledger(read.store, read.keyring(), read.terms) as ledger:
+        unfit = [entry.id for entry in _wanted(ledger, entry_ids) if not _reprocess(ledger, entry)]
+    context.exit(1 if unfit else 0)
+
+
+@quarantine.command()
+@click.argument("entry_ids", metavar="ID...", type=click.IntRange(1, EVER), nargs=-1, required=True)
+@author_options
+@format_option
+@store_option
+def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
+    """Settle notices that are not to be recorded: nothing asks for them any more, and they stay with the reason.
+
+    \b
+    Examples:
+      tringledger quarantine resolve 17 18 --by kim --reason "somebody guessed; not from TringMe's addresses"
+    """
+    act(store, by, reason, lambda acting: [acting.resolve_quarantined(entry_id) for entry_id in entry_ids], output)
+
+
+def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> Iterable[QuarantineEntry]:
+    if not entry_ids:
+        return list(ledger.store.quarantined(settled=False))
+    found = {entry_id: _one(ledger, entry_id) for entry_id in entry_ids}
+    missing = [str(entry_id) for entry_id, entry in found.items() if entry is None]
+    if missing:
+        msg = f"no notice {', '.join(missing)} in quarantine"
+        raise click.UsageError(msg)
+    return [entry for entry in found.values() if entry]
+
+
+def _one(ledger: Ledger, entry_id: int) -> QuarantineEntry | None:
+    return ledger.store.quarantined_one(entry_id) if 0 < entry_id <= EVER else None
+
+
+def _reprocess(ledger: Ledger, entry: QuarantineEntry) -> bool:
+    answer = ledger.reprocess(entry)
+    if isinstance(answer, Quarantined):
+        click.echo(printable(f"{entry.id}: still unfit: {answer.reason}"))
+        return False
+    click.echo(f"{entry.id}: {type(answer).__name__.lower()}, position {getattr(answer, 'position', '')}")
+    return True
+
+
+def _document(entry: QuarantineEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "received_at": times.iso(entry.received_at),
+        "last_received_at": times.iso(entry.last_received_at),
+        "times": entry.times,
+        "authentic": entry.authentic,
+        "reason": entry.reason,
+        "source": entry.source,
+        "position": entry.position or None,
+    }
+
+
+def _raw(entry: QuarantineEntry) -> str:
+    return entry.raw.decode(errors="surrogateescape")
+
+
+def _text(text: str) -> str:
+    """Return text with the bytes that are no UTF-8 written out."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")

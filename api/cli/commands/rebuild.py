@@ -1,0 +1,136 @@
+"""``tringledger rebuild``: make the read models anew from the log, or check them against it."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from api.cli.commands.certificate import print_certificate
+from api.cli.console import as_json, progress, say, table
+from api.cli.ledger_access import catch_up_option, folding, format_option, reading, store_option
+from domain import amounts, times
+from domain.ledger import Ledger
+from projections.building import rebuild as rebuilding
+from projections.building.comparison import Difference
+from projections.building.partitions import Folding
+from projections.building.rebuild import Report
+from projections.schema.tables import Kind
+
+if TYPE_CHECKING:
+    from projections.building.dask_cluster import Cluster
+
+JOBS_MAX = 256
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Change nothing: compare, and exit with 1 where the read models differ.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, JOBS_MAX),
+    help="How many processes fold the log (default: one a core, for a log that is worth it).",
+)
+@click.option("--dask", metavar="ADDRESS", help="Fold on the Dask cluster of this scheduler, such as tcp://host:8786.")
+@format_option
+@catch_up_option
+@store_option
+@click.pass_context
+def rebuild(
+    context: click.Context,
+    check: bool,
+    jobs: int | None,
+    dask: str | None,
+    output: str,
+    no_catch_up: bool,
+    store: str | None,
+) -> None:
+    """Build the read models anew from the log, beside the live ones, and swap.
+
+    Nobody waits meanwhile. What differed from the log until then is printed. With --check nothing is swapped, and the
+    exit code is 1 where rows differ. What comes out is the same whoever folds: this process, --jobs of them, or the
+    workers of a Dask cluster, which need the same version of tringledger and the store at the same address.
+
+    A rebuild leaves a certificate, which `tringledger certificate` shows.
+
+    \b
+    Examples:
+      tringledger rebuild
+      tringledger rebuild --jobs 8
+      tringledger rebuild --dask tcp://scheduler.example.com:8786
+      tringledger rebuild --check || mail -s "the ledger's read models differ" ops@example.com
+    """
+    if jobs and dask:
+        raise click.UsageError("expected --jobs or --dask, not both")
+    with (
+        reading(store) as (ledger, _),
+        _folding(ledger, jobs, dask) as who,
+        progress("Rebuilding", ledger.head(), "events") as moved,
+    ):
+        if check:
+            report = rebuilding.check(ledger, lambda done, _: moved(done), who, catch_up_first=not no_catch_up)
+        else:
+            report = rebuilding.rebuild(ledger, lambda done, _: moved(done), who)
+    if output == "json":
+        as_json(_document(report))
+    else:
+        _print(report)
+        if not check:
+            click.echo()
+            print_certificate(report.certificate)
+    context.exit(1 if check and report.found else 0)
+
+
+@contextmanager
+def _folding(ledger: Ledger, jobs: int | None, dask: str | None) -> Iterator[Folding]:
+    if dask:
+        with closing(_cluster(dask)) as cluster:
+            yield cluster
+    else:
+        yield folding(ledger.head(), jobs)
+
+
+def _cluster(address: str) -> "Cluster":
+    try:
+        # Half a second to load, and an extra.
+        from projections.building.dask_cluster import Cluster  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        msg = f"--dask needs the extra: expected tringledger installed with it, as by `pip install '.[dask]'` ({error})"
+        raise click.UsageError(msg) from None
+    return Cluster(address)
+
+
+def _document(report: Report) -> dict[str, object]:
+    """Return the certificate of what was built, with what the live read models had in its place."""
+    names = ("read_model", "row", "column", "read_model_has", "log_says", "by")
+    rows = [dict(zip(names, _row(each), strict=True)) for each in report.differences]
+    compared = {"compared_at": report.position, "found": report.found, "differences": rows}
+    document: dict[str, object] = msgspec.to_builtins(report.certificate)
+    return document | compared
+
+
+def _print(report: Report) -> None:
+    if report.position is None:
+        say("the read models were unfit to be compared with; they have been made anew from the log")
+        return
+    if not report.found:
+        say(f"the read models agree with the log, up to position {report.position}")
+        return
+    table(
+        ["read model", "row", "column", "read model has", "log says", "by"], [_row(each) for each in report.differences]
+    )
+    more = report.found - len(report.differences)
+    say(f"{report.found} differences at position {report.position}" + (f" ({more} not shown)" if more else ""))
+
+
+def _row(difference: Difference) -> tuple[object, ...]:
+    model, row, column, live, fresh, kind = difference
+    is_money = kind in (Kind.AMOUNT, Kind.TOTAL)
+    by = amounts.plain(fresh - live) if is_money and isinstance(live, int) and isinstance(fresh, int) else ""
+    return model, row, column, _shown(live, kind), _shown(fresh, kind), by
+
+
+def _shown(value: object, kind: Kind | None) -> object:
+    if kind in (Kind.AMOUNT, Kind.TOTAL) and isinstance(value, int):
+        return amounts.plain(value)
+    return times.iso(value) if kind is Kind.TIME and isinstance(value, int) else value

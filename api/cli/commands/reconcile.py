@@ -1,0 +1,167 @@
+"""``tringledger reconcile``: compare the ledger's CDRs with a statement of TringMe, record by record, to the last digit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from api.application.importing.files import CutOff, NoSuchFile, found
+from api.application.reconciliation.carrier_statement import Layout
+from api.application.reconciliation.classes import AGREED
+from api.application.reconciliation.columns import NAMES
+from api.application.reconciliation.record_spool import Spool
+from api.application.reconciliation.run import Outcome, Terms, add_ours, findings, spooled
+from api.cli import reconcile_report as report
+from api.cli.console import progress, say
+from api.cli.exit_codes import FINDING
+from api.cli.given import assignments, delimiter_character, time_zone
+from api.cli.ledger_access import catch_up_option, read_models, reading, store_option
+from domain import times
+from projections.queries import selection
+from projections.queries import time_points as moments
+from projections.queries.selection import Selection
+
+TABLE, JSON, CSV = "table", "json", "csv"
+SHOW = {TABLE: report.as_tables, JSON: report.as_json, CSV: report.as_csv}
+
+
+@click.command()
+@click.argument("name", metavar="FILE")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    callback=assignments(*NAMES),
+    help="The statement's column for the tag, src, time, a duration or a charge; an empty COLUMN means none. Repeatable.",
+)
+@click.option(
+    "--delimiter",
+    metavar="CHARACTER",
+    callback=delimiter_character,
+    help="CSV: what separates values (default: a comma), or tab.",
+)
+@click.option("--timezone", metavar="ZONE", callback=time_zone, help="Of times that name no offset (default: UTC).")
+@click.option("--tag", help="Compare only this tag.")
+@click.option("--from", "since", metavar="TIME", help="Compare from this day, month or time on.")
+@click.option("--to", "until", metavar="TIME", help="Compare what was before this day, month or time.")
+@click.option("--period", metavar="YYYY-MM", help="Compare this month, in the billing time zone.")
+@click.option(
+    "--tolerance",
+    metavar="SECONDS",
+    type=click.IntRange(0, 3600),
+    default=2,
+    show_default=True,
+    help="By how much the duration of a leg may differ.",
+)
+@click.option(
+    "--window",
+    metavar="SECONDS",
+    type=click.IntRange(0, 7 * 86400),
+    default=300,
+    show_default=True,
+    help="How far a record's time may be from our call, from its first notice to its CDR.",
+)
+@click.option("--all", "every", is_flag=True, help="Show also the records that agree.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([TABLE, JSON, CSV]),
+    default=TABLE,
+    show_default=True,
+    help="Tables for people, all records and totals as JSON, or the records as CSV.",
+)
+@catch_up_option
+@store_option
+@click.pass_context
+def reconcile(
+    context: click.Context,
+    name: str,
+    columns: dict[str, str],
+    delimiter: str | None,
+    timezone: str | None,
+    tag: str | None,
+    since: str | None,
+    until: str | None,
+    period: str | None,
+    tolerance: int,
+    window: int,
+    every: bool,
+    form: str,
+    no_catch_up: bool,
+    store: str | None,
+) -> None:
+    """Compare the CDRs with a statement of TringMe: what agrees, what differs, what is missing on either side.
+
+    FILE is CSV with a header, a JSON array of objects, or one object a line; plain or gzip; - is stdin. The columns tag, src,
+    time, src_duration, dest_duration, src_charge, dest_charge, src_sip_charge, dest_sip_charge, cost and sip_credits (the sums
+    of both legs) are found under these and TringMe's names, others by --column. What the statement does not have is not
+    compared; without src, records are matched by the tag alone. An absent number is 0.
+
+    Inside each tag and number records are matched one to one, within --window: first those that agree exactly, then as many
+    as can be, with the least total difference (a second counts as a cent, and as a SIP credit); above 200 records on a
+    side in order of time. Each record is then in one class:
+
+    \b
+    exact              all numbers agree
+    within-tolerance   durations differ by --tolerance at most, charges by nothing
+    duration-differs   a duration differs by more, whatever the charges
+    price-differs      a charge differs
+    missing-here       the statement has it, the ledger has not
+    missing-there      the ledger has it, the statement has not
+
+    The limits hold for both sides; beyond their ends a record may still be another's counterpart. Without any, the whole
+    ledger is compared. The exit code is 1 where not all records are exact or within tolerance, or lines are unreadable.
+
+    \b
+    Examples:
+      tringledger reconcile --period 2026-10 october.csv
+      tringledger reconcile --column tag=Name --column dest_duration=Seconds --column cost=Charge --format csv records.json
+    """
+    with reading(store) as (ledger, _):
+        limits = _limits(tag, since, until, period, ledger.timezone)
+        terms = Terms(Layout(columns, delimiter or ",", timezone or "UTC"), limits, tolerance, window * times.SECOND)
+        outcome = Outcome()
+        with _spooled(name, terms, outcome) as spool, read_models(ledger, caught_up=not no_catch_up) as read_store:
+            add_ours(spool, ledger, read_store, terms, outcome)
+            records = findings(spool, terms, outcome)
+            SHOW[form]((each for each in records if every or each.verdict not in AGREED), outcome)
+    _tell(context, outcome)
+
+
+def _limits(tag: str | None, since: str | None, until: str | None, period: str | None, timezone: str) -> Selection:
+    limits = selection.select("cdrs", tag=tag, since=since, until=until, timezone=timezone)
+    if period is None:
+        return limits
+    if since or until:
+        raise click.UsageError("expected either --period, or --from and --to")
+    first, after = moments.month(period)
+    return selection.select("cdrs", tag=tag, since=first, until=after, timezone=timezone)
+
+
+@contextmanager
+def _spooled(name: str, terms: Terms, outcome: Outcome) -> Iterator[Spool]:
+    try:
+        files = found([name])
+    except NoSuchFile as error:
+        raise click.UsageError(str(error)) from None
+    if len(files) > 1:
+        msg = f"{name!r} names {len(files)} files: expected one statement"
+        raise click.UsageError(msg)
+    (file,) = files
+    with progress(f"Reading {file.name}", file.size, "bytes") as moved:
+        try:
+            spool = spooled(file, terms, outcome, lambda line, why: say(f"{file.name}, line {line}: {why}"), moved)
+        except CutOff as error:
+            msg = f"{file.name}: {error}"
+            raise CutOff(msg) from error
+    with spool:
+        yield spool
+
+
+def _tell(context: click.Context, outcome: Outcome) -> None:
+    counts = {verdict: total.records for verdict, total in outcome.by_class().items()}
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    say(said + (f", {outcome.unreadable} unreadable" if outcome.unreadable else ""))
+    agreed = sum(counts[verdict] for verdict in AGREED) == sum(counts.values())
+    context.exit(FINDING if outcome.unreadable or not agreed else 0)

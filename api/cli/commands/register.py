@@ -1,0 +1,45 @@
+"""``tringledger register``: tell TringMe where to send its notifications."""
+
+import click
+
+from api import settings
+from api import urls as addresses
+from api.application import http_get as calling
+from api.application import tringme_api as registering
+from api.application.http_get import Unanswered
+from api.cli.console import say
+from api.cli.ledger_access import Address, show_answer, timeout_option
+
+OK = 200
+
+
+@click.command()
+@click.argument("url", type=Address())
+@click.option("--flag", help="TringMe's parameter flag, which its page calls reserved.")
+@click.option("--dry-run", is_flag=True, help="Print the request, its keys masked, and send nothing.")
+@timeout_option
+def register(url: str, flag: str | None, dry_run: bool, timeout: float) -> None:
+    """Tell TringMe to send its notifications to URL (its API's operation setnotifyurl).
+
+    TringMe's page does not say what it answers. So the HTTP status tells success, and the answer is shown as it came.
+    Signed with TRINGME_PRIVATE_KEY (the first of several) by the formula TRINGME_API_SIGNATURE.
+
+    \b
+    Examples:
+      tringledger register https://calls.example.com/notify --dry-run
+      TRINGME_API_KEY=… TRINGME_PRIVATE_KEY=… tringledger register https://calls.example.com/notify
+    """
+    read = settings.load()
+    pairs = registering.request(read, url, flag)
+    shown = registering.masked(read.api_url, pairs)
+    for warning in registering.warnings(read, url):
+        say(f"WARNING: {warning}")
+    if dry_run:
+        click.echo(shown)
+        return
+    answer = calling.get(addresses.with_query(read.api_url, pairs), timeout_seconds=timeout)
+    show_answer(answer)
+    if answer.status != OK or answer.flaw:
+        problem = answer.flaw or f"answered {answer.line}, expected {OK}"
+        msg = f"{shown}: {problem}"
+        raise Unanswered(msg)

@@ -1,0 +1,252 @@
+"""``tringledger rehearse``: a made-up TringMe calls a service, misbehaves if asked, and checks the ledger's books."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from api import settings
+from api.application.rehearsal import expected_books as booking
+from api.application.rehearsal import fake_tringme_api as standin
+from api.application.rehearsal import observed_books as found
+from api.application.rehearsal import target_url as target
+from api.application.rehearsal.expected_books import Books, Document
+from api.application.rehearsal.fake_tringme_api import StandIn
+from api.application.rehearsal.observed_books import Found
+from api.application.rehearsal.script import Script
+from api.application.rehearsal.sender import PATIENCE_SECONDS, PATIENCE_SECONDS_MAX, Platform
+from api.application.rehearsal.simulated_call import KINDS, Kind
+from api.application.rehearsal.verification import SIGNATURE, differences, unsure_lines
+from api.cli.console import progress, say, table
+from api.cli.exit_codes import DONE, FINDING, UNAVAILABLE
+from api.cli.ledger_access import read_models, reading
+from api.settings import Settings
+
+CALLS_MAX = 100_000
+SEED_BELOW = 1_000_000
+
+
+@click.command()
+@click.option("--to", metavar="URL", help="The notify URL to call, such as http://127.0.0.1:8000/notify.")
+@click.option(
+    "--listen",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    help="Instead of --to: stand in for TringMe's api.php on this port of 127.0.0.1 (0: any free one), and call the URL"
+    " that setnotifyurl sets.",
+)
+@click.option(
+    "--calls", default=100, show_default=True, type=click.IntRange(1, CALLS_MAX), help="How many calls to place."
+)
+@click.option(
+    "--rate",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0, 100_000, min_open=True),
+    help="How many calls begin in a second.",
+)
+@click.option(
+    "--speed",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0, 1_000_000, min_open=True),
+    help="How many times as fast as real ones the calls go on (1: in real time).",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 10**12),
+    help="The same seed and options give the same notifications (default: a new one, which is told).",
+)
+@click.option("--chaos", is_flag=True, help="Do what platforms and networks do: see above.")
+@click.option(
+    "--lose",
+    "losing",
+    multiple=True,
+    type=click.Choice(KINDS),
+    help="Never send one in twenty notices of this kind; may be given several times (default with --chaos: all kinds that calls have).",
+)
+@click.option(
+    "--patience",
+    default=PATIENCE_SECONDS,
+    show_default=True,
+    type=click.FloatRange(0, PATIENCE_SECONDS_MAX),
+    help="For how many seconds a notice is sent again until it is answered; after the ledger's grace nobody could tell"
+    " which call it is of.",
+)
+@click.option("--yes-not-local", "anywhere", is_flag=True, help="Call another machine: made-up load, on your word.")
+@click.option(
+    "--books",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to save the platform's books; with --verify alone, which saved books to verify.",
+)
+@click.option(
+    "--verify",
+    "where",
+    metavar="WHERE",
+    help="Compare the books with the ledger's: a CSV from `tringledger export cdrs`, or a store's address.",
+)
+@click.pass_context
+def rehearse(
+    context: click.Context,
+    to: str | None,
+    listen: int | None,
+    calls: int,
+    rate: float,
+    speed: float,
+    seed: int | None,
+    chaos: bool,
+    losing: tuple[Kind, ...],
+    patience: float,
+    anywhere: bool,
+    file: Path | None,
+    where: str | None,
+) -> None:
+    """Play TringMe: place made-up calls, send their notifications to a service, and keep books of what must be charged.
+
+    Calls are single, to many numbers under one tag, to one number several times, and from browsers; they fail in every
+    way, have digits keyed, and beside them are voicemails and expired channels. Notices are signed with
+    TRINGME_PRIVATE_KEY by TRINGLEDGER_SIGNATURE, and sent again until they are answered. Tags end with the seed, so
+    that rehearsals do not mix in one ledger. Give the rehearsal a ledger of its own nevertheless: what is recorded stays.
+
+    --chaos sends notices twice, signs CDRs again, reorders and loses notices, sends in bursts, slowly, by halves and
+    without waiting for the answer, and adds wrong signatures, broken values and garbage.
+
+    --verify compares to the last digit, lists what differs, and then exits with 1. It can be done later, from the
+    saved books.
+
+    \b
+    Examples:
+      tringledger rehearse --to http://127.0.0.1:8000/notify --chaos --books books.json
+      tringledger rehearse --books books.json --verify sqlite:///tringledger.db
+      tringledger rehearse --listen 8090 --calls 1000 --rate 50 --lose cdr --books books.json
+      TRINGME_API_URL=http://127.0.0.1:8090/api.php tringledger register http://127.0.0.1:8000/notify
+    """
+    _check(to, listen, file, where)
+    if to is None and listen is None:
+        assert file is not None
+        assert where is not None
+        context.exit(_verify(booking.load(file), where))
+    read = settings.load()
+    read.keyring()
+    script = Script(
+        seed=secrets.randbelow(SEED_BELOW) if seed is None else seed,
+        calls=calls,
+        rate=rate,
+        speed=speed,
+        chaos=chaos,
+        losing=losing,
+    )
+    if to is not None:
+        target.read(to, anywhere=anywhere)
+    plan, books = script.prepare(read.signature, read.private_keys[0] if read.private_keys else "")
+    with _url(to, listen, read, anywhere=anywhere) as url:
+        if where:
+            with reading(where) as (ledger, _):
+                found.check(ledger)
+        platform = Platform(target.read(url, anywhere=anywhere), plan, books, patience_seconds=patience)
+        say(f"{calls} calls, {platform.total} requests, seed {script.seed}")
+        document = _play(platform, books, file)
+    context.exit(max(_code(platform, books), _verify(document, where) if where else 0))
+
+
+def _check(to: str | None, listen: int | None, file: Path | None, where: str | None) -> None:
+    """Refuse what would turn out to be a mistake only when everything has been sent."""
+    if to is not None and listen is not None:
+        raise click.UsageError("expected either --to or --listen, not both")
+    if to is None and listen is None:
+        if not (file and where):
+            raise click.UsageError("expected --to URL or --listen PORT, or else --books FILE with --verify WHERE")
+        return
+    if file and not file.absolute().parent.is_dir():
+        msg = f"--books {file}: expected a file in a folder that is there"
+        raise click.UsageError(msg)
+    if where and not _is_store(where):
+        msg = (
+            f"--verify {where}: a file that is there already cannot tell of calls to come; expected a store's address, or"
+            " --books now and --verify with them later"
+        )
+        raise click.UsageError(msg)
+
+
+@contextmanager
+def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) -> Iterator[str]:
+    """Give the URL to call: the option's, or the first one that is set through the stand-in, which then goes on."""
+    if to is not None or listen is None:
+        yield to or ""
+        return
+    stand_in = StandIn(read.private_keys, formula=read.signature, anywhere=anywhere)
+    with standin.serving(stand_in.app, listen) as port:
+        say(f"api.php at http://{standin.HOST}:{port}{standin.PATH}, waiting for op=setnotifyurl, stop with Ctrl-C")
+        url = stand_in.wait()
+        say(f"the notify URL is {url}")
+        yield url
+
+
+def _play(platform: Platform, books: Books, file: Path | None) -> Document:
+    """Send everything, and return the books, which are saved on Ctrl-C too: what was sent was sent."""
+    try:
+        with progress("Calling", platform.total, "requests") as moved:
+            asyncio.run(platform.run(moved))
+    finally:
+        document = books.document()
+        if books.answers:
+            _tell(platform, books, file)
+        if file and books.answers:
+            booking.save(document, file)
+    return document
+
+
+def _tell(platform: Platform, books: Books, file: Path | None) -> None:
+    counts = ", ".join(
+        f"{count} answered {status or 'by hanging up'}" for status, count in sorted(books.answers.items())
+    )
+    say(
+        f"{books.calls} calls; {platform.sent} requests ({counts or 'none answered'}), {platform.again} made again,"
+        f" {books.unanswered} notices never answered" + (f"; books in {file}" if file else "")
+    )
+    for what, count in books.unexpected.items():
+        say(f"not as it should be: {count} times {what}")
+
+
+def _code(platform: Platform, books: Books) -> int:
+    return UNAVAILABLE if platform.given_up else FINDING if books.unexpected else DONE
+
+
+def _verify(books: Document, where: str) -> int:
+    """Compare, print what differs, and return the exit code."""
+    ledger = _found(where)
+    differing = list(differences(books, ledger))
+    if differing:
+        table(differing[0]._fields, differing)
+    unsure = unsure_lines(books.calls)
+    if unsure:
+        say(f"{len(unsure)} lines are left out: a notice of theirs was never answered")
+    _tell_of_quarantine(books, ledger)
+    charged = sum(call.row is not None for call in books.calls)
+    said = f"{len(differing)} differences from" if differing else "the ledger agrees with"
+    say(f"{said} the platform's books: {charged} charged calls of {len(books.calls)}, {len(books.totals)} tags")
+    return FINDING if differing else DONE
+
+
+def _is_store(where: str) -> bool:
+    return "://" in where
+
+
+def _found(where: str) -> Found:
+    if not _is_store(where):
+        return found.in_file(Path(where))
+    with reading(where) as (ledger, _), read_models(ledger, caught_up=True) as store:
+        return found.in_ledger(ledger, store)
+
+
+def _tell_of_quarantine(books: Document, ledger: Found) -> None:
+    if not books.unfit:
+        return
+    wrong = sum(each.parameter == SIGNATURE for each in books.unfit)
+    checked = "looked for" if ledger.quarantine is not None else "not looked for: a file does not tell"
+    broken = len(books.unfit) - wrong
+    say(f"expected in quarantine: {wrong} with a wrong signature, {broken} with a broken value ({checked})")

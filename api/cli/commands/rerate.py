@@ -1,0 +1,117 @@
+"""``tringledger rerate``: price an account's month by another version of the tariff, or see what that would change."""
+
+from typing import Any
+
+import click
+
+from api.application.rerating import foretell
+from api.application.rerating import rerate as rerate_calls
+from api.cli.console import as_json, progress, say, table
+from api.cli.ledger_access import format_option, read_models, reading, store_option
+from api.cli.options import author_options, period_argument
+from domain import times
+from domain.amounts import plain
+from projections.queries.rerating_preview import Change, Posted, Rerating, calls_of
+
+CALL_COLUMNS = ["call", "cdr_at", "account", "tariff", "price", "new account", "new tariff", "new price", "difference"]
+POSTED_COLUMNS = ["account", "period", "calls", "billed seconds", "price"]
+
+
+@click.command()
+@click.option("--account", required=True, help="Whose calls: those that are billed to this account now.")
+@click.option("--period", required=True, metavar="YYYY-MM", callback=period_argument, help="The month of their CDRs.")
+@click.option(
+    "--tariff", "version", required=True, type=click.IntRange(min=1), help="The version that is to price them."
+)
+@author_options
+@click.option("--dry-run", is_flag=True, help="Show what would change, and append nothing.")
+@format_option
+@store_option
+def rerate(
+    account: str, period: str, version: int, by: str, reason: str, dry_run: bool, output: str, store: str | None
+) -> None:
+    """Price an account's month by another version of the tariff.
+
+    An event is appended to each call whose price, account or rule changes; its history shows every price it ever had. What
+    changes in a closed month is posted to the first open one. Calls from before the version is in effect are left alone. An
+    interrupted rerating goes on when it is run again.
+
+    \b
+    Examples:
+      tringledger rerate --account acme --period 2026-10 --tariff 3 --by kim --reason "agreed on 2026-11-02" --dry-run
+    """
+    with reading(store) as (ledger, _):
+        rerating = Rerating(ledger, version)
+        with read_models(ledger, caught_up=True) as read_store, read_store.reading() as connection:
+            calls = calls_of(connection, account, period)
+        with progress("Rating", len(calls), "calls") as moved:
+            if dry_run:
+                changes = list(foretell(rerating, calls, moved))
+            else:
+                changes = list(rerate_calls(ledger, rerating, calls, version, by, reason, moved))
+    _show(changes, output)
+    would = "would be" if dry_run else "were"
+    say(f"{len(changes)} of {len(calls)} calls {would} rerated by version {version}")
+    if rerating.passed_over:
+        say(f"{rerating.passed_over} calls are from before version {version} is in effect, and were left alone")
+
+
+def _show(changes: list[Change], output: str) -> None:
+    sums = _summed(changes)
+    if output == "json":
+        as_json({"calls": [_document(change) for change in changes], "accounts": [_posted(*each) for each in sums]})
+        return
+    table(CALL_COLUMNS, [_row(change) for change in changes])
+    click.echo()
+    shown = [
+        (posted.account, posted.period, calls, posted.billed_seconds, plain(posted.price)) for posted, calls in sums
+    ]
+    table(POSTED_COLUMNS, shown)
+
+
+def _summed(changes: list[Change]) -> list[tuple[Posted, int]]:
+    """Return by how much each account's month changes, and by how many calls."""
+    sums: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for change in changes:
+        for account, period, seconds, price in change.posted:
+            calls, seconds_before, price_before = sums.get((account, period), (0, 0, 0))
+            sums[account, period] = (calls + 1, seconds_before + seconds, price_before + price)
+    return [(Posted(*key, seconds, price), calls) for key, (calls, seconds, price) in sorted(sums.items())]
+
+
+def _row(change: Change) -> list[object]:
+    before, after = change.before, change.after
+    prices = [plain(before.price), after.account, after.tariff, plain(after.price), plain(after.price - before.price)]
+    return [change.call_id, times.iso(change.at), before.account, before.tariff, *prices]
+
+
+def _document(change: Change) -> dict[str, Any]:
+    return {
+        "call_id": change.call_id,
+        "cdr_at": times.iso(change.at),
+        "before": _rated(change, "before"),
+        "after": _rated(change, "after"),
+        "difference": plain(change.after.price - change.before.price),
+        "posted": [_posted(each, 1) for each in change.posted],
+    }
+
+
+def _rated(change: Change, which: str) -> dict[str, Any]:
+    rated = change.before if which == "before" else change.after
+    return {
+        "account": rated.account,
+        "tariff": rated.tariff,
+        "rule": rated.rule,
+        "billed_seconds": rated.billed_seconds,
+        "price": plain(rated.price),
+    }
+
+
+def _posted(posted: Posted, calls: int) -> dict[str, Any]:
+    return {
+        "account": posted.account,
+        "period": posted.period,
+        "calls": calls,
+        "billed_seconds": posted.billed_seconds,
+        "price": plain(posted.price),
+    }

@@ -1,0 +1,108 @@
+"""``tringledger signature``: which formula TringMe signs with, told from captured notifications (SPEC 3)."""
+
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from typing import BinaryIO
+
+import click
+
+from api import settings
+from api.application import captured_notices as captures
+from api.application.captured_notices import CAPTURES_MAX, Capture
+from api.cli.console import say
+from api.cli.exit_codes import DONE, FINDING
+from domain.notices import signature_search as identifying
+from domain.notices import signature_variants
+from domain.notices.signature_search import Group
+from domain.notices.signature_variants import DIMENSIONS, NAMED
+
+LINES_SHOWN_MAX = 10
+
+
+@click.group()
+def signature() -> None:
+    """Find out how TringMe signs its notifications."""
+
+
+@signature.command()
+@click.option("--query", metavar="QUERY", help="A captured query string, or the whole URL.")
+@click.option(
+    "--file",
+    type=click.File("rb"),
+    help="Captured notifications, one a line: query strings, URLs, or what import takes (default: stdin).",
+)
+@click.pass_context
+def identify(context: click.Context, query: str | None, file: BinaryIO | None) -> None:
+    """Tell how captured notifications are signed, with TRINGME_PRIVATE_KEY; the key is never printed.
+
+    Tries the formulas that TRINGLEDGER_SIGNATURE knows, and all combinations of order, separators, where the key goes,
+    what is covered, letter case, encoding and digest. Several notifications tell more than one; at most 1000 are read.
+    The exit code is 1 where no setting fits all of them.
+
+    \b
+    Examples:
+      TRINGME_PRIVATE_KEY=… tringledger signature identify --query 'f=tm&tag=…&r=…&sig=…'
+      tringledger signature identify --file captured.txt
+    """
+    keys = [key.encode(errors="surrogateescape") for key in settings.load().needed_keys()]
+    read = _read(query, file)
+    if not read:
+        raise click.UsageError("no notification: expected a captured query string, such as f=tm&tag=…&r=…&sig=…")
+    usable = [each for each in read if each.notice]
+    for each in read:
+        if each.problem:
+            say(f"line {each.line} is no signed notification: {each.problem}")
+    groups = identifying.identify([each.notice for each in usable if each.notice], keys)
+    if groups and len(groups[0].fits) == len(read):
+        context.exit(_tell(groups[0]))
+    if groups:
+        _tell_partial(groups, usable, len(read))
+    elif usable:
+        _tell_none(len(keys))
+    context.exit(FINDING)
+
+
+def _read(query: str | None, file: BinaryIO | None) -> list[Capture]:
+    if query is not None:
+        if file:
+            raise click.UsageError("expected either --query or --file")
+        return [captures.read_one(query.encode(errors="surrogateescape"))]
+    read = list(islice(captures.read(file or sys.stdin.buffer), CAPTURES_MAX + 1))
+    if len(read) > CAPTURES_MAX:
+        say(f"only the first {CAPTURES_MAX} are taken")
+    return read[:CAPTURES_MAX]
+
+
+def _tell(group: Group) -> int:
+    """Tell what fits everything."""
+    for name in group.names:
+        click.echo(f"TRINGLEDGER_SIGNATURE={name}")
+    if not group.names:
+        say(f"they are signed with {group.variants[0]}; no setting covers that yet")
+    for words in group.undecided().values():
+        say(f"what was captured does not tell: {' or '.join(words)}")
+    return DONE if group.names else FINDING
+
+
+def _tell_partial(groups: Sequence[Group], usable: Sequence[Capture], total: int) -> None:
+    left = set(range(len(usable)))
+    for group in groups:
+        what = " and ".join(f"TRINGLEDGER_SIGNATURE={name}" for name in group.names)
+        say(f"{what or group.variants[0]}: fits {len(group.fits)} of {total}: {_lines(group.fits, usable)}")
+        left -= group.fits
+    if left:
+        say(f"none fits {len(left)} of {total}: {_lines(left, usable)}")
+
+
+def _lines(indexes: set[int] | frozenset[int], usable: Sequence[Capture]) -> str:
+    lines = [str(usable[index].line) for index in sorted(indexes)]
+    more = f" and {len(lines) - LINES_SHOWN_MAX} more" if len(lines) > LINES_SHOWN_MAX else ""
+    return f"line {', '.join(lines[:LINES_SHOWN_MAX])}{more}"
+
+
+def _tell_none(keys: int) -> None:
+    tried = f"neither {', '.join(NAMED)} nor any other of {signature_variants.size()} combinations"
+    say(f"none fits, {tried}, with {keys} key(s):")
+    for name, choices in DIMENSIONS.items():
+        say(f"  {name}: {'; '.join(choices.values())}")

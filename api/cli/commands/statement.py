@@ -1,0 +1,78 @@
+"""``tringledger statement``: what an account owes for a month, as a file to print or to read by a program."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from api.application.statements import text_formats as texts
+from api.cli.console import say
+from api.cli.ledger_access import catch_up_option, read_models, reading, store_option
+from api.cli.options import period_argument
+from projections.atomic_file import written
+from projections.queries.statement import Statement
+from projections.queries.statements import statement as statement_of
+
+FORMATS = ("html", "pdf", "json", "csv")
+
+
+@click.command()
+@click.argument("account")
+@click.argument("period", metavar="YYYY-MM", callback=period_argument)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="html", show_default=True, help="The file's format."
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: stdout).")
+@click.option(
+    "--font",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PDF: a TrueType font, where the account needs other letters than western Europe's.",
+)
+@click.option("--excel-safe", is_flag=True, help="CSV: make texts harmless that a spreadsheet would take for formulas.")
+@catch_up_option
+@store_option
+def statement(
+    account: str,
+    period: str,
+    form: str,
+    output: Path | None,
+    font: Path | None,
+    excel_safe: bool,
+    no_catch_up: bool,
+    store: str | None,
+) -> None:
+    """Write the statement of an account for a month.
+
+    Of a month that is not closed it is a draft, and says so. The total is that of the billing table, to the last digit.
+
+    \b
+    Examples:
+      tringledger statement acme 2026-10 -o acme-2026-10.html
+      tringledger statement acme 2026-10 --format pdf -o acme-2026-10.pdf
+    """
+    with (
+        reading(store) as (ledger, _),
+        read_models(ledger, caught_up=not no_catch_up) as read_store,
+        read_store.reading() as connection,
+    ):
+        found = statement_of(connection, account, period, read_store.position(connection, ledger.head))
+    content = _rendered(found, form, font, excel_safe=excel_safe)
+    if output:
+        with written(output, "the statement") as file:
+            file.write(content)
+        say(f"statement of {account} for {period} in {output}{'' if found.heading.closed else ', not closed'}")
+    else:
+        sys.stdout.buffer.write(content)
+
+
+def _rendered(found: Statement, form: str, font: Path | None, *, excel_safe: bool) -> bytes:
+    # Templates and PDF are loaded by who wants them.
+    if form == "html":
+        from api.application.statements.html import as_html  # noqa: PLC0415
+
+        return as_html(found)
+    if form == "pdf":
+        from api.application.statements.pdf import as_pdf  # noqa: PLC0415
+
+        return as_pdf(found, font)
+    return texts.as_json(found) if form == "json" else texts.as_csv(found, excel_safe=excel_safe)

@@ -1,0 +1,117 @@
+"""``tringledger status``: how the ledger is, for people, programs and cron."""
+
+import click
+
+from api.application import status as statuses
+from api.application.status import Forwarding, Limits, Status
+from api.cli.console import as_json, say, table
+from api.cli.ledger_access import catch_up_option, format_option, reading, store_option
+from domain import times
+from projections.stores.generations import open_current
+
+COUNT = click.IntRange(0)
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Exit with 1, and say why, where something passes its limit.")
+@click.option(
+    "--lag-seconds",
+    type=COUNT,
+    default=60,
+    show_default=True,
+    help="--check: how far the read models, and forwarding, may be behind.",
+)
+@click.option(
+    "--silent-hours", type=click.IntRange(1), help="--check: how long no callback may come (default: not looked at)."
+)
+@click.option(
+    "--quarantine",
+    type=COUNT,
+    default=0,
+    show_default=True,
+    help="--check: how many notices may wait in quarantine.",
+)
+@click.option(
+    "--missing-cdrs", type=COUNT, default=0, show_default=True, help="--check: how many calls may miss their CDR."
+)
+@format_option
+@catch_up_option
+@store_option
+@click.pass_context
+def status(
+    context: click.Context,
+    check: bool,
+    lag_seconds: int,
+    silent_hours: int | None,
+    quarantine: int,
+    missing_cdrs: int,
+    output: str,
+    no_catch_up: bool,
+    store: str | None,
+) -> None:
+    """Show what the ledger holds, how far the read models are behind, and what waits for somebody.
+
+    The lag is what this command found; it then catches up, so that the counts are of now.
+
+    \b
+    Examples:
+      tringledger status
+      tringledger status --check --silent-hours 6 || mail -s "look at the ledger" ops@example.com
+    """
+    now = times.now()
+    limits = Limits(lag_seconds, silent_hours, quarantine, missing_cdrs)
+    with reading(store) as (ledger, read):
+        read_store = open_current(ledger)
+        found = statuses.of_ledger(ledger, read_store, now, caught_up=not no_catch_up, forward_url=read.forward_url)
+        problems = statuses.findings(found, limits, ledger, now) if check else []
+        read_store.close()
+    if output == "json":
+        as_json(statuses.as_document(found) | ({"findings": problems} if check else {}))
+    else:
+        _print(found)
+    for problem in problems:
+        say(problem)
+    context.exit(1 if problems else 0)
+
+
+def _print(found: Status) -> None:
+    models, waiting = found.read_models, found.waiting
+    recorded = f", the last recorded at {times.iso(found.last_recorded_at)}" if found.last_recorded_at else ""
+    lag = f"{models.lag} events behind" if models.lag else "up to date"
+    if models.found_lag:
+        lag += f" (was {models.found_lag} events, {models.found_lag_seconds} s behind)"
+    rows: list[tuple[str, str]] = [
+        ("store", found.store),
+        ("ledger", f"{found.ledger}, correlation {found.correlation}, billing time zone {found.timezone}"),
+        ("events", f"{found.events}, head at position {found.head}{recorded}"),
+        ("quarantine", f"{found.wrong_signatures} wrong signatures, {found.broken_values} broken values"),
+        (
+            "calls",
+            f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR",
+        ),
+        ("rebuilt", f"{found.rebuilt.made_at}, up to position {found.rebuilt.last}" if found.rebuilt else "never"),
+    ]
+    if found.forwarding:
+        rows.append(("forwarding", _told(found.forwarding)))
+    table(["", ""], rows)
+    click.echo()
+    models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
+    table(["read model", "position", "lag", "rows"], models_rows)
+    if models.failure:
+        say(f"the read models stand still: {models.failure}")
+    if found.forwarding and found.forwarding.failure:
+        say(f"forwarding stands still: {found.forwarding.failure}")
+    for tag, lacking, calls in found.tags_without_openings:
+        say(
+            f"{lacking} of {calls} calls of tag {tag!r} lack their opening: if TringMe sends the destination's number on"
+            " destination notices, use correlation=tag with tags unique per call"
+        )
+
+
+def _told(forwarding: Forwarding) -> str:
+    to = f"to {forwarding.to}" if forwarding.to else "TRINGLEDGER_FORWARD_URL is not set here"
+    if forwarding.position is None:
+        return f"{to}, not begun: the service begins it"
+    lag = f"{forwarding.lag} events, {forwarding.lag_seconds} s behind" if forwarding.lag else "up to date"
+    skipped = f", passed over by hand: {forwarding.skipped}" if forwarding.skipped else ""
+    return f"{to}, at position {forwarding.position}, {lag}{skipped}"

@@ -1,0 +1,97 @@
+"""``tringledger tail``: the log's events as they come in."""
+
+from collections.abc import Iterator
+
+import click
+import msgspec
+
+from api.application import event_feed as tailing
+from api.application.event_feed import Event
+from api.cli import stop_signals as outlet
+from api.cli.console import printable, say
+from api.cli.exit_codes import DONE, SIGNALLED
+from api.cli.ledger_access import reading, store_option
+from api.cli.stop_signals import Stopping
+from domain.ledger import EVER, Ledger
+from domain.log.contract import LogRow
+
+POLL_SECONDS = 0.2
+
+
+@click.command()
+@click.option("--tag", "tags", multiple=True, help="Only events with just this tag; repeatable.")
+@click.option("--type", "types", multiple=True, help="Only events of this type, such as cdr; repeatable.")
+@click.option(
+    "--status", "statuses", multiple=True, help="Only events with this status, such as COMPLETED; repeatable."
+)
+@click.option(
+    "--from",
+    "first",
+    metavar="POSITION",
+    type=click.IntRange(1, EVER),
+    help="Begin with the event at this position (default: with the next one that comes in).",
+)
+@click.option("--follow/--no-follow", default=True, show_default=True, help="Wait for more, or end at the log's head.")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "ndjson"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or JSON objects, one a line, for programs.",
+)
+@store_option
+@click.pass_context
+def tail(
+    context: click.Context,
+    tags: tuple[str, ...],
+    types: tuple[str, ...],
+    statuses: tuple[str, ...],
+    first: int | None,
+    follow: bool,
+    output: str,
+    store: str | None,
+) -> None:
+    """Show events as they come in, until Ctrl-C (exit code 130).
+
+    Each line begins with the event's position in the log. At the end stderr says with which --from to continue: no event
+    is missed then, and none comes twice.
+
+    \b
+    Examples:
+      tringledger tail --tag acme-1
+      tringledger tail --from 1 --no-follow --type cdr --format ndjson
+    """
+    if first is None and not follow:
+        raise click.UsageError("expected --from with --no-follow")
+    wanted = [(name, values) for name, values in (("tag", tags), ("type", types), ("status", statuses)) if values]
+    with reading(store) as (ledger, _), Stopping() as stopping:
+        head = ledger.head()
+        position = head if first is None else first - 1
+        if position > head:
+            say(f"the log ends at position {head}: what comes before {position + 1} is not shown")
+        for rows in _pages(ledger, position, stopping) if follow else tailing.pages(ledger, position):
+            events = [tailing.event(row) for row in rows]
+            chosen = [each for each in events if all(getattr(each, name) in values for name, values in wanted)]
+            outlet.write(b"".join([_line(each, output) for each in chosen]))
+            position = rows[-1].position
+            if stopping.signal:
+                break
+    say(f"continue with --from {position + 1}")
+    context.exit(SIGNALLED + stopping.signal if stopping.signal else DONE)
+
+
+def _pages(ledger: Ledger, after: int, stopping: Stopping) -> Iterator[list[LogRow]]:
+    def go_on() -> bool:
+        if not stopping.signal:
+            outlet.pause(POLL_SECONDS)
+        return not stopping.signal
+
+    say(f"events from position {after + 1} on, stop with Ctrl-C")
+    return tailing.follow(ledger, after, go_on, say)
+
+
+def _line(event: Event, output: str) -> bytes:
+    if output == "ndjson":
+        return msgspec.json.encode(event) + b"\n"
+    return printable(event.line).encode() + b"\n"

@@ -1,0 +1,175 @@
+"""``tringledger tariff``: check a tariff's file, publish it, and see what was published."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from api import settings
+from api.cli.console import as_json, say, table
+from api.cli.ledger_access import format_option, reading, store_option
+from api.cli.options import author_options
+from domain import times
+from domain.billing import tariff as tariffs
+from domain.billing.billing_context import Books
+from domain.billing.tariff import BrokenTariff, Finding, Tariff
+from domain.errors import NoLedger, WrongAct
+from domain.events.notice_events import TARIFFS
+from domain.events.operator_events import TariffPublished, decode_act
+from domain.ledger import Ledger
+
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+NO_VERSION = 0
+
+
+@click.group()
+def tariff() -> None:
+    """Check a tariff's file, publish it, and see what was published."""
+
+
+@tariff.command()
+@file_argument
+@format_option
+@store_option
+@click.pass_context
+def check(context: click.Context, file: Path, output: str, store: str | None) -> None:
+    """Check a tariff's file, and list all that is wrong with it; the exit code is then 1.
+
+    Dates are read in the ledger's billing time zone where the file names none.
+
+    \b
+    Examples:
+      tringledger tariff check prices.toml
+    """
+    try:
+        read = tariffs.read(_text(file), NO_VERSION, timezone=_timezone(store), name=str(file))
+    except BrokenTariff as broken:
+        _show_findings(broken, output)
+        context.exit(1)
+    if output == "json":
+        as_json({"findings": [], **_told(read)})
+    else:
+        click.echo(f"{file}: {_sentence(read)}")
+
+
+@tariff.command()
+@file_argument
+@author_options
+@store_option
+def publish(file: Path, by: str, reason: str, store: str | None) -> None:
+    """Publish a tariff as the next version; it prices the CDRs that come after it, and is never changed.
+
+    \b
+    Examples:
+      tringledger tariff publish prices.toml --by kim --reason "prices from October on"
+    """
+    read = settings.load(store=store)
+    with Ledger(read.store, terms=read.terms, create=read.creates) as ledger:
+        text = _text(file)
+        tariffs.read(text, NO_VERSION, timezone=ledger.timezone, name=str(file))
+        with ledger.acting(by, reason) as acting:
+            position = acting.publish(text)
+        published = next(each.tariff for each in ledger.books().tariffs if each.position == position)
+    say(f"version {published.version} published at position {position}: {_sentence(published)}")
+
+
+@tariff.command("list")
+@format_option
+@store_option
+def list_(output: str, store: str | None) -> None:
+    """List the published versions.
+
+    \b
+    Examples:
+      tringledger tariff list
+    """
+    with reading(store) as (ledger, _):
+        books = ledger.books()
+        versions = [_version(position, act, books) for position, act in _published(ledger)]
+    if output == "json":
+        as_json(versions)
+        return
+    columns = ["version", "position", "published_at", "by", "reason", "rules", "effective_from", "timezone"]
+    table(columns, [[version[column] for column in columns] for version in versions])
+
+
+@tariff.command()
+@click.argument("version", type=click.IntRange(min=1))
+@format_option
+@store_option
+def show(version: int, output: str, store: str | None) -> None:
+    """Print the text of a published version, as it stood in its file.
+
+    \b
+    Examples:
+      tringledger tariff show 3 > prices.toml
+    """
+    with reading(store) as (ledger, _):
+        found = [each for each in _published(ledger) if each[1].version == version]
+        if not found:
+            msg = f"there is no tariff version {version}: `tringledger tariff list` shows those that are published"
+            raise WrongAct(msg)
+        [(position, act)] = found
+        if output == "json":
+            as_json({**_version(position, act, ledger.books()), "text": act.text})
+        else:
+            click.echo(act.text, nl=not act.text.endswith("\n"))
+
+
+def _published(ledger: Ledger) -> list[tuple[int, TariffPublished]]:
+    acts = [(row.position, decode_act(row.topic, row.state)) for row in ledger.history(TARIFFS)]
+    return [(position, act) for position, act in acts if isinstance(act, TariffPublished)]
+
+
+def _text(file: Path) -> str:
+    """Return a file's text; raises BrokenTariff where it is no UTF-8."""
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = Finding(line, "the file", repr(content[error.start : error.end]), "UTF-8")
+        raise BrokenTariff(str(file), [found]) from error
+
+
+def _timezone(store: str | None) -> str:
+    """Return the ledger's billing time zone, or where there is no ledger yet that of the settings."""
+    try:
+        with reading(store) as (ledger, _):
+            return ledger.timezone
+    except NoLedger:
+        return settings.load(store=store).timezone or "UTC"
+
+
+def _show_findings(broken: BrokenTariff, output: str) -> None:
+    if output == "json":
+        as_json({"findings": [finding._asdict() for finding in broken.findings]})
+    else:
+        click.echo("\n".join(broken.lines))
+
+
+def _told(read: Tariff) -> dict[str, Any]:
+    return {
+        "rules": len(read.rules),
+        "effective_from": times.iso(read.since) if read.since else None,
+        "timezone": read.timezone,
+    }
+
+
+def _sentence(read: Tariff) -> str:
+    count = f"{len(read.rules)} rule{'s' if len(read.rules) > 1 else ''}"
+    since = f"from {times.iso(read.since)} on" if read.since else "always"
+    return f"{count}, in effect {since}, time zone {read.timezone}"
+
+
+def _version(position: int, act: TariffPublished, books: Books) -> dict[str, Any]:
+    read = books.version(act.version)
+    assert read
+    return {
+        "version": act.version,
+        "position": position,
+        "published_at": times.iso(act.recorded_at),
+        "by": act.by,
+        "reason": act.reason,
+        **_told(read),
+    }

@@ -1,0 +1,88 @@
+"""``tringledger trigger``: send one made-up notification to a running service."""
+
+from http import HTTPStatus
+
+import click
+
+from api import settings
+from api import urls as addresses
+from api.application import http_get as calling
+from api.application import sample_notice as triggering
+from api.application.http_get import Answer, Unanswered
+from api.cli.console import say
+from api.cli.exit_codes import DONE, FINDING
+from api.cli.ledger_access import Address, show_answer, timeout_option
+
+SERVICE = "http://127.0.0.1:8000"
+
+
+class Parameter(click.ParamType[tuple[str, str]]):
+    """A notification's parameter, as ``name=value``."""
+
+    name = "name=value"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return name and value, or end with wrong usage."""
+        name, equals, text = value.partition("=")
+        if not (name and equals):
+            self.fail(f"{value!r}: expected name=value", param, ctx)
+        return name, text
+
+
+@click.command()
+@click.argument("status")
+@click.option("--tag", help=f"The call's tag (default: {triggering.TAG}; on system notices {triggering.SYSTEM_TAG}).")
+@click.option("--src", help=f"The phone number (default: {triggering.SRC}).")
+@click.option("--type", "kind", help="The type, where it is not what STATUS says, such as cdr with COMPLETED.")
+@click.option(
+    "--set", "given", metavar="NAME=VALUE", multiple=True, type=Parameter(), help="Any parameter; repeatable."
+)
+@click.option("--to", type=Address(), help=f"The notify URL (default: {SERVICE} and TRINGLEDGER_NOTIFY_PATH).")
+@click.option("--dry-run", is_flag=True, help="Print the signed URL, and send nothing.")
+@timeout_option
+@click.pass_context
+def trigger(
+    context: click.Context,
+    status: str,
+    tag: str | None,
+    src: str | None,
+    kind: str | None,
+    given: tuple[tuple[str, str], ...],
+    to: str | None,
+    dry_run: bool,
+    timeout: float,
+) -> None:
+    """Send one signed notification to a running service, to try an integration; its answer goes to stdout.
+
+    STATUS is a call status such as SRCANSWERED or COMPLETED, or cdr, voicemail, deletechannel. The ledger keeps it like
+    any other, so try with a store of its own. Exit codes: 0 for the answer 200, 1 for 202 or a refusal, 3 for no answer
+    or 503.
+
+    \b
+    Examples:
+      tringledger trigger SRCANSWERED --tag acme-1
+      tringledger trigger cdr --tag acme-1 --set srccharge=49.2 --set destduration=71
+      tringledger trigger COMPLETED --set sig=wrong --to https://calls.example.com/notify
+    """
+    read = settings.load()
+    if status not in triggering.KNOWN:
+        say(f"WARNING: {status!r} is no status that TringMe names; the ledger keeps and flags it. Those it names are")
+        say(f"  {', '.join(triggering.KNOWN)}")
+    shorthand = [(name, value) for name, value in (("tag", tag), ("src", src)) if value is not None]
+    pairs = triggering.signed(read, triggering.parameters(status, kind, [*shorthand, *given]))
+    url = to or SERVICE + read.notify_path
+    if dry_run:
+        click.echo(addresses.with_query(url, pairs))
+        return
+    answer = calling.get(addresses.with_query(url, pairs), timeout_seconds=timeout)
+    show_answer(answer)
+    context.exit(_judged(answer, url))
+
+
+def _judged(answer: Answer, url: str) -> int:
+    """Return the exit code that an answer means; raises Unanswered where the service took nothing in."""
+    refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if answer.flaw or not (refused or HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES):
+        msg = f"{url}: {answer.flaw or f'answered {answer.line}'}"
+        raise Unanswered(msg)
+    return DONE if answer.status == HTTPStatus.OK else FINDING

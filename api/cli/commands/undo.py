@@ -1,0 +1,25 @@
+"""``tringledger undo``: reverse what an operator did, by another event."""
+
+import click
+
+from api.cli.ledger_access import format_option, store_option
+from api.cli.operator_command import act
+from api.cli.options import author_options
+
+
+@click.command()
+@click.argument("position", type=click.IntRange(min=1))
+@author_options
+@format_option
+@store_option
+def undo(position: int, by: str, reason: str, output: str, store: str | None) -> None:
+    """Reverse a correction, named by its position in the log: a split, merge, release, void, rerating or adjustment.
+
+    Nothing is deleted: both events stay. What was billed in a closed month stays too, the difference is posted to the first
+    open one. A publication is followed by another one instead, and a closing is for ever.
+
+    \b
+    Examples:
+      tringledger undo 217 --by kim --reason "the wrong call"
+    """
+    act(store, by, reason, lambda acting: acting.undo(position), output)

@@ -1,0 +1,172 @@
+"""``tringledger user``: who may sign in to the pages and call the API, and what he may."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import click
+
+from api.cli.console import as_json, say, table
+from api.cli.ledger_access import Address, format_option, reading, store_option
+from api.web.auth import audit_log as records
+from api.web.auth import sessions, users
+from api.web.auth.refusal import SIGN_IN
+from api.web.auth.roles import Role
+from api.web.auth.store import AccessStore, open_store
+from domain import times
+
+ROLES = [role.value for role in Role]
+
+
+@click.group()
+def user() -> None:
+    """Add and remove users of the pages and the API, and say what each may.
+
+    \b
+    Roles; each includes read:
+      read     see calls, CDRs, billing, exceptions and quarantine
+      export   download them as files
+      operate  reprocess, rebuild, correct, publish, close, and read the access log
+      pii      see phone numbers, e-mails and keyed digits whole; others see them masked, in files too
+    """
+
+
+def role_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--role``."""
+    return click.option(
+        "--role",
+        "roles",
+        multiple=True,
+        required=True,
+        type=click.Choice(ROLES),
+        help="What the user may; repeat it for several.",
+    )(command)
+
+
+@user.command()
+@click.argument("name")
+@role_option
+@store_option
+def add(name: str, roles: tuple[str, ...], store: str | None) -> None:
+    """Add a user and print his token, once: only a digest of it is kept.
+
+    \b
+    Examples:
+      tringledger user add ann --role read --role pii
+      tringledger user add nightly-export --role export > token.txt
+    """
+    if not users.is_name(name):
+        msg = f"{name!r} cannot be a name: expected up to {users.NAME_LENGTH_MAX} characters that can be printed"
+        raise click.UsageError(msg)
+    with _changing(store, f"add {name} {' '.join(sorted(roles))}") as kept:
+        token = users.add(kept, name, map(Role, roles), times.now())
+    click.echo(token)
+    say(f"{name} is added, with the roles {', '.join(sorted({*roles, Role.READ}))}; the token above is not shown again")
+
+
+@user.command("list")
+@format_option
+@store_option
+def list_(output: str, store: str | None) -> None:
+    """List the users and their roles.
+
+    \b
+    Examples:
+      tringledger user list --format json
+    """
+    with opened(store) as kept:
+        found = [
+            {
+                "name": each.name,
+                "roles": sorted(each.roles),
+                "added_at": times.iso(each.added_at),
+                "token_at": times.iso(each.token_at),
+            }
+            for each in users.listed(kept)
+        ]
+    if output == "json":
+        as_json(found)
+        return
+    table(
+        ["name", "roles", "added", "token from"],
+        [[each["name"], " ".join(each["roles"]), each["added_at"], each["token_at"]] for each in found],
+    )
+
+
+@user.command()
+@click.argument("name")
+@store_option
+def remove(name: str, store: str | None) -> None:
+    """Remove a user; his token and sessions are void at once.
+
+    \b
+    Examples:
+      tringledger user remove kim
+    """
+    with _changing(store, f"remove {name}") as kept:
+        users.remove(kept, name)
+    say(f"{name} is removed")
+
+
+@user.command()
+@click.argument("name")
+@role_option
+@store_option
+def roles(name: str, roles: tuple[str, ...], store: str | None) -> None:
+    """Give a user these roles, and no others, from his next request on.
+
+    \b
+    Examples:
+      tringledger user roles kim --role read --role export
+    """
+    with _changing(store, f"roles {name} {' '.join(sorted(roles))}") as kept:
+        users.give(kept, name, map(Role, roles))
+    say(f"{name} has the roles {', '.join(sorted({*roles, Role.READ}))}")
+
+
+@user.command("new-token")
+@click.argument("name")
+@store_option
+def new_token(name: str, store: str | None) -> None:
+    """Print a new token of a user, once; the one before and his sessions are void at once.
+
+    \b
+    Examples:
+      tringledger user new-token kim
+    """
+    with _changing(store, f"new-token {name}") as kept:
+        token = users.renew(kept, name, times.now())
+    click.echo(token)
+    say(f"the token above is {name}'s from now on, and is not shown again")
+
+
+@user.command()
+@click.argument("name")
+@click.option(
+    "--at", "url", type=Address(), default="http://127.0.0.1:8000", show_default=True, help="The service's address."
+)
+@store_option
+def link(name: str, url: str, store: str | None) -> None:
+    """Print a link that signs a user in without his token: once, within an hour.
+
+    \b
+    Examples:
+      tringledger user link kim
+    """
+    with _changing(store, f"link {name}") as kept:
+        made = sessions.new_link(kept, name, times.now())
+    click.echo(f"{url.rstrip('/')}{SIGN_IN}?link={made}")
+
+
+@contextmanager
+def opened(store: str | None) -> Iterator[AccessStore]:
+    """Open the access store of a ledger that exists."""
+    with reading(store) as (ledger, _), closing(open_store(ledger.url, durable=True)) as kept:
+        yield kept
+
+
+@contextmanager
+def _changing(store: str | None, what: str) -> Iterator[AccessStore]:
+    with opened(store) as kept:
+        yield kept
+        records.add(kept, records.by_command(f"user {what}", times.now()))

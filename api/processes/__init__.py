@@ -1,0 +1,1 @@
+"""Helper processes beside the service, and what starts and watches them."""

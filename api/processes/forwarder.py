@@ -1,0 +1,155 @@
+"""The forwarder: a process of its own that hands every accepted notification on to the handler that the user had before.
+
+From the log, so that no callback waits for it and nothing is lost while the handler is down: in order, one after the
+other, each until it is taken. So each comes at least once: the position is kept once a second, and what was taken since
+comes again after a crash. Of several services on one ledger one forwards; the others stand by.
+"""
+
+import asyncio
+from contextlib import closing, suppress
+from random import random
+from time import monotonic
+
+from api.application import forwarding_position as forwarder
+from api.processes import supervised as children
+from api.processes.handler_client import Handler
+from api.processes.supervised import RETRY_SECONDS, State
+from domain.errors import LedgerError, StoreUnavailable, UnknownShape
+from domain.events.notice_events import Notice, decode_notice
+from domain.events.operator_events import ACTS
+from domain.ledger import CALLBACK, EVER, REPROCESS, Ledger
+from domain.log.contract import LogRow
+from domain.notices import notification
+
+PURPOSE = "forward"
+PAGE_SIZE = 500
+POLL_SECONDS = 0.2
+KEEP_SECONDS = 1.0
+STAND_BY_SECONDS = 0.5
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 1.0, 60.0
+
+
+class Forwarding:
+    """What the process does: go through the log, and not on until the handler took what is to be forwarded."""
+
+    def __init__(self, ledger: Ledger, handler: Handler) -> None:
+        """Take the ledger and the handler."""
+        self._ledger = ledger
+        self._handler = handler
+        self._alone = ledger.store.alone(PURPOSE)
+        self._state = State()
+        self._kept: State | None = None
+        self._kept_at = 0.0
+
+    async def run(self) -> None:
+        """Forward until cancelled; what else stops it is told, and tried again."""
+        with closing(self._alone):
+            while True:
+                await self._run()
+
+    async def _run(self) -> None:
+        try:
+            await (self._forward() if self._alone.is_ours() else self._stand_by())
+        except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
+            self._alone.close()  # Another may have more luck meanwhile.
+            failure = str(error) if isinstance(error, LedgerError) else repr(error)
+            children.tell(State(self._state.position, failure))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _stand_by(self) -> None:
+        children.tell(forwarder.begin(self._ledger))
+        await asyncio.sleep(STAND_BY_SECONDS)
+
+    async def _forward(self) -> None:
+        # What was taken but could not be kept is not sent again, and nothing more is until it can.
+        self._state = State(max(self._state.position, forwarder.begin(self._ledger).position))
+        self._kept = None
+        self._keep()
+        try:
+            while self._alone.is_ours():  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
+                await asyncio.sleep(0 if await self._forward_page() else POLL_SECONDS)
+        except asyncio.CancelledError:
+            with suppress(StoreUnavailable):  # It would hide that this is the end.
+                self._keep()
+            raise
+
+    async def _forward_page(self) -> bool:
+        """Forward a page of the log; return whether there was one."""
+        page = self._ledger.store.page(self._state.position, PAGE_SIZE, EVER)
+        for row in page:
+            await self._forward_one(row)
+        self._note(self._state)
+        return bool(page)
+
+    async def _forward_one(self, row: LogRow) -> None:
+        """Send a notification until it is taken, or an operator passes it over."""
+        pause = PAUSE_SECONDS
+        while row.position > self._state.position and (refusal := await self._refusal(row)):
+            failure = f"the notification at position {row.position} is not taken: {refusal}"
+            self._note(State(self._state.position, failure))
+            await self._wait(row.position, pause * (1 + random()) / 2)  # noqa: S311 - nobody is to guess it
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+        self._note(State(max(row.position, self._state.position)))
+
+    async def _refusal(self, row: LogRow) -> str:
+        """Send what is to be forwarded, while that is ours to do; return why it was not taken, or nothing."""
+        if row.topic in ACTS:
+            return ""
+        try:
+            notice = decode_notice(row.state)
+        except UnknownShape as error:
+            return str(error)
+        if not self._came_as_callback(row.position, notice):
+            return ""
+        if not self._alone.is_ours():
+            return "another service forwards by now"
+        return await self._handler.refusal(notification.query(notice.params))
+
+    def _came_as_callback(self, position: int, notice: Notice) -> bool:
+        """Whether TringMe itself sent it here, if only into quarantine at first: imports are not forwarded."""
+        if notice.source != REPROCESS:
+            return notice.source == CALLBACK
+        entry = self._ledger.store.quarantined_at(position)
+        return entry is None or entry.source == CALLBACK
+
+    async def _wait(self, position: int, seconds: float) -> None:
+        """Wait, but no longer than until an operator passes over a position."""
+        until = monotonic() + seconds
+        while self._state.position < position and (left := until - monotonic()) > 0:
+            await asyncio.sleep(min(left, KEEP_SECONDS))
+            kept = forwarder.find(self._ledger)
+            if kept and kept.position > self._state.position:
+                self._note(kept)
+
+    def _note(self, state: State) -> None:
+        """Go on from a state; it is kept and told at once where something fails or no longer does, else once a second."""
+        is_news = state.failure != self._state.failure
+        self._state = state
+        if is_news or monotonic() >= self._kept_at + KEEP_SECONDS:
+            self._keep()
+
+    def _keep(self) -> None:
+        self._kept_at = monotonic()
+        if self._state != self._kept:
+            self._state = self._kept = forwarder.keep(self._ledger, self._state)
+            children.tell(self._kept)
+
+
+async def _forward_until_end(store: str, url: str) -> None:
+    loop = asyncio.get_running_loop()
+    with Ledger(store) as ledger:
+        async with Handler(url) as handler:
+            forwarding = asyncio.create_task(Forwarding(ledger, handler).run())
+            children.on_end(lambda: loop.call_soon_threadsafe(forwarding.cancel))
+            with suppress(asyncio.CancelledError):
+                await forwarding
+
+
+def main() -> None:
+    """Forward until the service ends, and tell it how that goes."""
+    store, url = children.begin()
+    asyncio.run(_forward_until_end(store, url))
+
+
+if __name__ == "__main__":
+    main()

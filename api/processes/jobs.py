@@ -1,0 +1,161 @@
+"""Jobs: long work that somebody starts from a page or the API and that runs outside any request, in a process of its own.
+
+What becomes of the last few is kept among the ledger's own facts, so that every process of the service can tell, also after
+a restart. The process notes a sign of life every second, and ends with the service that started it.
+"""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock, Thread
+from uuid import uuid4
+
+import msgspec
+
+from domain import times
+from domain.errors import LedgerError
+from domain.ledger import Ledger
+from domain.log.contract import Writing
+
+FACT = "jobs"
+KEPT = 10
+DIFFERENCES_KEPT = 20
+REBUILD, CHECK = "rebuild", "check"
+KINDS = {
+    REBUILD: "make the read models anew, beside the present ones, and swap",
+    CHECK: "make them anew and compare, and change nothing",
+}
+RUNNING, DONE, FAILED = "running", "done", "failed"
+SILENT_MAX = 15 * times.SECOND
+MODULE = "api.processes.job_process"
+END_SECONDS_MAX = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class JobRefused(LedgerError):
+    """There is no such job, or one runs already."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job: what, who started it, how far it is (``done`` of ``total`` events), and what came of it.
+
+    Times are microseconds, UTC; ``seen_at`` is its last sign of life. ``found`` is how many differences there were to the
+    read models until then, at ``position``, and ``differences`` the first of them; None where nothing could be compared.
+    """
+
+    id: str
+    kind: str
+    by: str
+    state: str
+    started_at: int
+    seen_at: int
+    done: int = 0
+    total: int = 0
+    position: int | None = None
+    found: int | None = None
+    differences: list[str] = []
+    failure: str = ""
+
+    def as_of(self, now: int) -> "Job":
+        """Return the job as it must be judged at a moment: one that is silent for long has ended, in whatever way."""
+        if self.state == RUNNING and self.seen_at < now - SILENT_MAX:
+            return msgspec.structs.replace(
+                self, state=FAILED, failure="it ended without a word: was the service stopped?"
+            )
+        return self
+
+
+def known(ledger: Ledger, now: int) -> list[Job]:
+    """Return the last jobs, the latest first."""
+    return [job.as_of(now) for job in _decoded(ledger.store.facts().get(FACT))]
+
+
+def note(ledger: Ledger, job: Job) -> None:
+    """Keep what has become of a job; raises StoreUnavailable."""
+    with ledger.store.writing() as log:
+        _keep(log, [job if job.id == other.id else other for other in _decoded(log.fact(FACT))])
+
+
+def _decoded(fact: str | None) -> list[Job]:
+    return msgspec.json.decode(fact, type=list[Job]) if fact else []
+
+
+def _keep(log: Writing, jobs: list[Job]) -> None:
+    log.note(FACT, msgspec.json.encode(jobs[:KEPT]).decode())
+
+
+class Jobs:
+    """Starts jobs for a service, and ends with it."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], int] = times.now) -> None:
+        """Take the ledger, and the clock (microseconds, UTC)."""
+        self._ledger = ledger
+        self._clock = clock
+        self._lock = Lock()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def known(self) -> list[Job]:
+        """Return the last jobs, whichever process started them, the latest first."""
+        return known(self._ledger, self._clock())
+
+    def start(self, kind: str, by: str) -> Job:
+        """Start a job for somebody; raises JobRefused, StoreUnavailable."""
+        if kind not in KINDS:
+            msg = f"{kind!r} is no job: expected {' or '.join(KINDS)}"
+            raise JobRefused(msg)
+        now = self._clock()
+        job = Job(id=str(uuid4()), kind=kind, by=by, state=RUNNING, started_at=now, seen_at=now)
+        with self._ledger.store.writing() as log:
+            before = [other.as_of(now) for other in _decoded(log.fact(FACT))]
+            if running := next((other for other in before if other.state == RUNNING), None):
+                msg = f"{running.kind} runs already, started by {running.by}: expected it to end first"
+                raise JobRefused(msg)
+            _keep(log, [job, *before])
+        self._run(job)
+        return job
+
+    def _run(self, job: Job) -> None:
+        # -P: whatever lies in the directory from which the service was started must not be taken for our modules.
+        process = subprocess.Popen(  # noqa: S603 - it is us
+            [sys.executable, "-P", "-m", MODULE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert process.stdin
+        with suppress(BrokenPipeError):  # It has ended already, and is waited for.
+            process.stdin.write(msgspec.json.encode([self._ledger.url, msgspec.json.encode(job).decode()]) + b"\n")
+            process.stdin.flush()
+        with self._lock:
+            self._processes[job.id] = process
+        Thread(target=self._wait, args=(job, process), name=f"job {job.id}", daemon=True).start()
+
+    def _wait(self, job: Job, process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        with self._lock:
+            self._processes.pop(job.id, None)
+            _close(process)
+        if code:
+            _log.error("the job %s, started by %s, ended with exit code %d", job.kind, job.by, code)
+
+    def close(self) -> None:
+        """End the jobs that this service started: what they were building is thrown away."""
+        with self._lock:
+            running = list(self._processes.values())
+            for process in running:
+                _close(process)
+        for process in running:
+            try:
+                process.wait(END_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    """Close the pipe that ties a process to the service."""
+    if process.stdin:
+        with suppress(OSError):
+            process.stdin.close()

@@ -1,0 +1,122 @@
+"""Several processes that take callbacks on one listening socket: one Python process fills one core, and no more.
+
+The first process opens the socket, starts the others, starts one again that has died, and ends all when it is told to.
+Should it be killed itself, they end too: they would keep the port, and nobody would be left to end them. Not uvicorn's own
+supervisor: while it waits for a sign of life from a worker that starts slowly, it hears no signal.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from threading import Event, Thread
+from typing import Any
+
+import uvicorn
+
+from api.cli.console import say
+from api.service import Service
+from api.settings import Settings
+from domain.errors import LedgerError
+
+BACKLOG = 2048
+LOOK_SECONDS = 0.3
+RETRY_SECONDS = 2.0
+END_SECONDS_MAX = 20.0
+
+_log = logging.getLogger(__name__)
+_spawn = multiprocessing.get_context("spawn")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises OSError where it cannot be had."""
+    family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(where[:2], family=family, backlog=BACKLOG)
+
+
+def run(settings: Settings, listening: socket.socket, count: int, **options: Any) -> None:
+    """Keep so many workers running until SIGTERM or Ctrl-C; ``options`` are uvicorn's."""
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    log_to_stderr()
+    workers = [_start(settings, listening, options) for _ in range(count)]
+    while not stopping.is_set():
+        wait([worker.sentinel for worker in workers], LOOK_SECONDS)
+        living = [worker for worker in workers if worker.is_alive()]
+        if len(living) < len(workers) and not stopping.wait(RETRY_SECONDS):
+            _log.error("%d of %d workers have ended; starting as many", count - len(living), count)
+            workers = living + [_start(settings, listening, options) for _ in range(count - len(living))]
+    _end(workers)
+
+
+def _start(settings: Settings, listening: socket.socket, options: dict[str, Any]) -> BaseProcess:
+    worker = _spawn.Process(target=_work, args=(settings, listening, options))
+    with _deaf_to_ctrl_c():
+        worker.start()
+    return worker
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let a process that is started now ignore Ctrl-C: it is for the first process, which then ends the others."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(workers: list[BaseProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(END_SECONDS_MAX)
+        if worker.is_alive():
+            worker.kill()
+
+
+def log_to_stderr() -> None:
+    """Write the service's log, from INFO on, to stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+
+
+def _work(settings: Settings, listening: socket.socket, options: dict[str, Any]) -> None:
+    """Take callbacks on the socket until told to end."""
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    log_to_stderr()
+    try:
+        service = Service(settings)
+    except LedgerError as error:
+        say(f"a worker cannot start: {error}")
+        sys.exit(1)
+    _Server(uvicorn.Config(service.app, **options), service).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """Says when it has begun to take what comes over the socket, which others may have listened on for long."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        _log.info("worker %d takes callbacks", os.getpid())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.feed.close()  # The server waits for open pages before it tells anybody that it stops.
+        await super().shutdown(sockets)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

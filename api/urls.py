@@ -1,0 +1,39 @@
+"""The addresses of other services: whether a text is one, whether the world can reach it, and how a query joins it."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from domain.notices import notification
+
+NOT_PUBLIC_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".test", ".invalid")
+
+
+def checked(text: str) -> str:
+    """Return the address of a web service as it was given; raises ValueError, saying what was expected, for anything else."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # A port that is no number, or half an IPv6 address.
+        usable = False
+    if not usable or "#" in text or not text.isprintable() or " " in text:
+        raise ValueError("http:// or https:// with a host, and no fragment, such as https://calls.example.com/notify")
+    return text
+
+
+def is_encrypted(url: str) -> bool:
+    """Whether what is sent there travels under TLS."""
+    return urlsplit(url).scheme == "https"
+
+
+def is_public(url: str) -> bool:
+    """Whether a host on the internet could have this address, as far as can be told without asking anybody."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith(NOT_PUBLIC_SUFFIXES)
+
+
+def with_query(url: str, pairs: list[tuple[str, str]]) -> str:
+    """Return the address with these parameters, behind those that it has already."""
+    return f"{url}{'&' if '?' in url else '?'}{notification.query(pairs).decode()}"

@@ -1,0 +1,1 @@
+"""The web: callbacks, pages and the JSON API, on Starlette."""

@@ -1,0 +1,227 @@
+"""The guard of every route but ``/notify`` and ``/health``: who asks, may he, did he mean to, and that he did is recorded.
+
+A web part lists its routes as Guarded; only ``routes`` makes Starlette's routes of them, so that none is without a guard.
+An endpoint finds in ``request.state``: ``who`` (a Who; None on an open route), ``csrf_token`` (what a form must carry; empty
+without a session), and for methods that change something ``body`` (bytes) and ``form`` (a FormData: the fields of a urlencoded body, already read), also where it runs in a thread.
+It may set ``request.state.did`` to a Did, where only it knows what was done.
+"""
+
+import asyncio
+import hmac
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from enum import StrEnum
+from time import monotonic
+from typing import Any, Literal, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from api.web.auth.refusal import Refused, answered
+from api.web.auth.roles import Role, Who
+from domain.errors import StoreUnavailable
+
+__all__ = ["Did", "Door", "Guarded", "Refused", "Role", "Who", "demand", "routes"]
+
+BODY_SIZE_MAX_BYTES = 1024 * 1024
+BODY_SECONDS_MAX = 20
+FIELDS_MAX = 1000
+FORM = "application/x-www-form-urlencoded"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_FIELD, CSRF_HEADER = "csrf_token", "x-csrf-token"
+RETRY_AFTER = {"Retry-After": "5"}
+EVENT_STREAM, ASKED_AGAIN_SECONDS = "text/event-stream", 15.0
+
+_log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Response | Awaitable[Response]]
+
+
+class Did(StrEnum):
+    """What somebody did, as the access log says it."""
+
+    VIEWED = "viewed"
+    EXPORTED = "exported"
+    CHANGED = "changed"
+    REFUSED = "refused"
+    SIGNED_IN = "signed in"
+    SIGNED_OUT = "signed out"
+    FAILED = "failed to sign in"
+
+
+class Guarded(NamedTuple):
+    """A route: its path, what answers it, the role that it needs, and its methods.
+
+    ``needs`` is None only for what anybody may see. ``records`` is what the access log says of an answer; by default it
+    follows from method and role, and None is for what tells nothing of calls. A fragment of a page tells as much as the page.
+    """
+
+    path: str
+    endpoint: Endpoint
+    needs: Role | None
+    methods: tuple[str, ...] = ("GET",)
+    name: str | None = None
+    records: Did | Literal["viewed", "exported", "changed", "by-need"] | None = "by-need"
+
+    @property
+    def did(self) -> Did | None:
+        """What the access log says of an answer."""
+        if self.records != "by-need":
+            return Did(self.records) if self.records else None
+        if self.needs is None:
+            return None
+        if not SAFE.issuperset(self.methods):
+            return Did.CHANGED
+        return Did.EXPORTED if self.needs is Role.EXPORT else Did.VIEWED
+
+
+class Door(Protocol):
+    """What the guard asks: who somebody is, and to note what he did. Both may raise StoreUnavailable."""
+
+    async def who(self, request: Request) -> Who | None:
+        """Return who asks, or None; raises Refused after too many wrong tokens."""
+
+    async def record(self, request: Request, who: Who, did: Did, status: int) -> None:
+        """Note in the access log what somebody did, before he is answered."""
+
+
+def routes(guarded: Iterable[Guarded], door: Door) -> list[Route]:
+    """Return the routes of a web application, each behind the guard."""
+    return [
+        Route(each.path, Checked(each, door).answer, methods=list(each.methods), name=each.name or _name(each))
+        for each in guarded
+    ]
+
+
+def demand(request: Request, role: Role) -> None:
+    """Raise Refused where whoever asks lacks a role; for an endpoint that needs more than its route, by what is asked."""
+    if not request.state.who.may(role):
+        detail = f"this needs the role {role}, which {request.state.who.name} does not have"
+        raise Refused(403, detail)
+
+
+class Checked:
+    """A route's endpoint behind the guard."""
+
+    def __init__(self, guarded: Guarded, door: Door) -> None:
+        """Take the route, and whom to ask."""
+        self.guarded = guarded
+        self._door = door
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request, or refuse it."""
+        request.state.who, request.state.csrf_token, request.state.did = None, "", self.guarded.did
+        try:
+            response = await self._checked(request)
+        except Refused as refused:
+            response = await run_in_threadpool(answered, request, refused)
+        except StoreUnavailable as error:
+            # Where the store is, is for the log: whoever asks may be a stranger.
+            _log.error("%s cannot be answered: %s", request.url.path, error)
+            unavailable = Refused(503, "a store that this needs cannot be used now", RETRY_AFTER)
+            response = await run_in_threadpool(answered, request, unavailable)
+        # What somebody saw here is not for who uses this browser after him.
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    async def _checked(self, request: Request) -> Response:
+        who = request.state.who = None if self.guarded.needs is None else await self._known(request)
+        if who:
+            request.state.csrf_token = who.csrf_token
+        if request.method not in SAFE:
+            await _read_body(request)
+        try:
+            self._check(request, who)
+            response = await _called(self.guarded.endpoint, request)
+        except Refused as refused:
+            if refused.status == 403 and who:  # noqa: PLR2004
+                await self._door.record(request, who, Did.REFUSED, refused.status)
+            raise
+        did = request.state.did
+        if did and who and response.status_code < 400:  # noqa: PLR2004
+            await self._door.record(request, who, did, response.status_code)
+        if who and isinstance(response, StreamingResponse) and response.media_type == EVENT_STREAM:
+            response.body_iterator = self._while_known(request, who, response.body_iterator)
+        return response
+
+    async def _while_known(self, request: Request, who: Who, parts: Any) -> AsyncIterator[bytes]:
+        """Pass on an answer without an end for as long as whoever asked is who he was, and may what he could."""
+        asked_at = monotonic()
+        async with aclosing(parts):
+            async for part in parts:
+                if monotonic() - asked_at > ASKED_AGAIN_SECONDS:
+                    asked_at = monotonic()
+                    if not await self._is_still(request, who):
+                        return
+                yield part
+
+    async def _is_still(self, request: Request, who: Who) -> bool:
+        try:
+            return await self._door.who(request) == who
+        except (Refused, StoreUnavailable):
+            return False
+
+    async def _known(self, request: Request) -> Who:
+        who = await self._door.who(request)
+        if who is None:
+            raise Refused(401, "this needs a session, or a user's token as `Authorization: Bearer TOKEN`")
+        return who
+
+    def _check(self, request: Request, who: Who | None) -> None:
+        if who and self.guarded.needs:
+            demand(request, self.guarded.needs)
+        if who and who.csrf_token and request.method not in SAFE:
+            _check_meant(request, who)
+
+
+async def _called(endpoint: Endpoint, request: Request) -> Response:
+    whole = inspect.iscoroutinefunction(endpoint) or inspect.iscoroutinefunction(getattr(endpoint, "__call__", None))  # noqa: B004
+    response: Any = await endpoint(request) if whole else await run_in_threadpool(endpoint, request)  # type: ignore[misc]
+    assert isinstance(response, Response)
+    return response
+
+
+async def _read_body(request: Request) -> None:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_SIZE_MAX_BYTES:
+                    msg = f"the body is over {BODY_SIZE_MAX_BYTES} bytes: expected at most so many"
+                    raise Refused(413, msg)
+    except (TimeoutError, ClientDisconnect):
+        msg = f"the body took over {BODY_SECONDS_MAX} s, or did not come: expected all of it by then"
+        raise Refused(408, msg) from None
+    request.state.body = bytes(body)
+    request.state.form = FormData(_fields(request, bytes(body)))
+
+
+def _fields(request: Request, body: bytes) -> list[tuple[str, str | UploadFile]]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        return []
+    try:
+        return [*parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)]
+    except ValueError:
+        msg = f"the form is not understood: expected at most {FIELDS_MAX} fields in UTF-8"
+        raise Refused(400, msg) from None
+
+
+def _check_meant(request: Request, who: Who) -> None:
+    """Refuse what another site may have made a signed-in browser send: it does not know the session's token."""
+    given = request.headers.get(CSRF_HEADER) or str(request.state.form.get(CSRF_FIELD, ""))
+    if not hmac.compare_digest(given.encode(), who.csrf_token.encode()):
+        raise Refused(
+            403, "the form is not one of this session's, or too old: go back, load the page again, and send it again"
+        )
+
+
+def _name(guarded: Guarded) -> str:
+    endpoint: Any = guarded.endpoint
+    return str(getattr(endpoint, "__name__", type(endpoint).__name__))

@@ -1,0 +1,70 @@
+"""How the guard refuses: a page for people, a problem document (RFC 9457) for programs, a way to sign in where it helps."""
+
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.web.pages.rendering import render
+from api.web.problems import MEDIA_TYPE
+
+SIGN_IN = "/sign-in"
+TITLES = {
+    400: "Not understood",
+    401: "Sign in first",
+    403: "Not allowed",
+    408: "Body incomplete",
+    413: "Body too large",
+    429: "Too many attempts",
+    503: "Cannot be answered now",
+}
+
+
+class Refused(Exception):
+    """A request that is not answered; an endpoint may raise it, too."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        """Take the answer's status, a sentence that says why, and headers such as Retry-After."""
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+
+
+def answered(request: Request, refused: Refused) -> Response:
+    """Return a refusal in the form that whoever asks can use; a page asks the store for its foot: call it from a thread."""
+    if is_for_a_program(request):
+        return _problem(refused)
+    if refused.status == 401:  # noqa: PLR2004 - the one for which there is a remedy at hand
+        return RedirectResponse(way_to_sign_in(request), 303)
+    page = render(request, "problem.html", status=refused.status, title=TITLES[refused.status], detail=refused.detail)
+    page.headers.update(refused.headers)
+    return page
+
+
+def is_for_a_program(request: Request) -> bool:
+    """Whether an answer is read by a program: the API's, a script's own requests, and whoever says so."""
+    headers = request.headers
+    return (
+        request.url.path.startswith(("/api/", "/openapi"))
+        or "authorization" in headers
+        or headers.get("sec-fetch-dest") == "empty"
+        or headers.get("accept", "").startswith(("application/json", "text/event-stream", "application/problem+json"))
+    )
+
+
+def way_to_sign_in(request: Request) -> str:
+    """Return where to sign in, and to come back from there to what was asked for, if that can be asked for again."""
+    if request.method != "GET":
+        return SIGN_IN
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return SIGN_IN if path == "/" else f"{SIGN_IN}?{urlencode({'next': path})}"
+
+
+def _problem(refused: Refused) -> Response:
+    headers = dict(refused.headers)
+    if refused.status == 401:  # noqa: PLR2004
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="tringledger"')
+    content = {"title": TITLES[refused.status], "status": refused.status, "detail": refused.detail}
+    return Response(msgspec.json.encode(content), refused.status, headers, MEDIA_TYPE)

@@ -1,0 +1,73 @@
+"""Sessions of browsers: begun by signing in or by a link, looked up on each request, ended by signing out or by time.
+
+The cookie carries a random name, signed; the store keeps its digest. So a session ends everywhere once its row is gone, and
+what its user may is read anew each time.
+"""
+
+from sqlalchemy import delete, insert, select
+
+from api.web.auth.roles import Who
+from api.web.auth.store import AccessStore
+from api.web.auth.tables import LINKS, SESSIONS, USERS
+from api.web.auth.tokens import new_name
+from api.web.auth.users import NoSuchUser, roles_in
+from domain import times
+
+SESSION_SECONDS = 12 * 3600
+LINK_SECONDS = 3600
+SESSION, CSRF, LINK = "session", "csrf", "link"
+
+
+def begin(store: AccessStore, name: str, now: int) -> str:
+    """Begin a session of a user and return what the cookie carries."""
+    session = new_name()
+    with store.alone() as connection:
+        connection.execute(delete(SESSIONS).where(SESSIONS.c.ends_at <= now))
+        ends_at = now + SESSION_SECONDS * times.SECOND
+        digest = store.sealer.digest(SESSION, session)
+        connection.execute(insert(SESSIONS).values(session=digest, name=name, began_at=now, ends_at=ends_at))
+    return store.sealer.signed(session)
+
+
+def found(store: AccessStore, cookie: str, now: int) -> Who | None:
+    """Return whose session a cookie carries, if it is one that has not ended, of a user who is still there."""
+    session = store.sealer.unsigned(cookie)
+    if session is None:
+        return None
+    wanted = (
+        select(USERS.c.name, USERS.c.roles)
+        .join(SESSIONS, SESSIONS.c.name == USERS.c.name)
+        .where(SESSIONS.c.session == store.sealer.digest(SESSION, session), SESSIONS.c.ends_at > now)
+    )
+    with store.reading() as connection:
+        row = connection.execute(wanted).first()
+    return Who(row.name, roles_in(row.roles), "session", store.sealer.digest(CSRF, session).hex()) if row else None
+
+
+def end(store: AccessStore, cookie: str) -> None:
+    """End the session that a cookie carries, if it is one."""
+    session = store.sealer.unsigned(cookie)
+    if session is not None:
+        with store.alone() as connection:
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.session == store.sealer.digest(SESSION, session)))
+
+
+def new_link(store: AccessStore, name: str, now: int) -> str:
+    """Return what a link carries that signs a user in, once, within an hour; raises NoSuchUser."""
+    link = new_name()
+    with store.alone() as connection:
+        if not connection.execute(select(USERS.c.name).where(USERS.c.name == name)).first():
+            msg = f"there is no user {name!r}"
+            raise NoSuchUser(msg)
+        ends_at = now + LINK_SECONDS * times.SECOND
+        connection.execute(insert(LINKS).values(link=store.sealer.digest(LINK, link), name=name, ends_at=ends_at))
+    return link
+
+
+def taken(store: AccessStore, link: str, now: int) -> str | None:
+    """Return whom a link signs in, and take it: nobody else can. None where it was taken before, or is too old."""
+    digest = store.sealer.digest(LINK, link)
+    with store.alone() as connection:
+        name = connection.execute(select(LINKS.c.name).where(LINKS.c.link == digest, LINKS.c.ends_at > now)).scalar()
+        connection.execute(delete(LINKS).where((LINKS.c.link == digest) | (LINKS.c.ends_at <= now)))
+    return name

@@ -1,0 +1,148 @@
+"""``GET`` and ``POST /notify``: a callback's way from the wire to its answer (SPEC 2).
+
+Checked in this order: method, content type, size, count, ``f``, signature, values. The body is parsed from its raw bytes,
+which are what the signature covers.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.application.intake import Busy, Intake
+from api.web import security_headers as headers
+from api.web.problems import RETRY_AFTER_SECONDS, problem
+from domain.errors import NotANotification
+from domain.ledger import Ledger
+from domain.notices.notification import SIZE_MAX_BYTES
+from domain.outcomes import Answer, Duplicate, Quarantined, Recorded, Unkept
+
+BODY_SECONDS_MAX = 20
+FORM = "application/x-www-form-urlencoded"
+
+
+class Refused(Exception):
+    """A request that is no notification; carries the answer that says so."""
+
+    def __init__(self, response: Response) -> None:
+        """Take the answer."""
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class Notify:
+    """The endpoint that TringMe calls, as an ASGI application of its own: it goes past the framework's router."""
+
+    def __init__(self, ledger: Ledger, intake: Intake, clock: Callable[[], int]) -> None:
+        """Take the ledger's checks, the way into it, and the clock that sets received_at (microseconds, UTC)."""
+        self._ledger = ledger
+        self._intake = intake
+        self._clock = clock
+        self.counts: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one callback."""
+        response: ASGIApp
+        try:
+            response = await self._answer(scope, receive)
+        except Refused as refused:
+            response = refused.response
+            self.counts[f"refused with {refused.response.status_code}"] += 1
+        except ClientDisconnect:
+            self.counts["hung up"] += 1
+            return
+        await response(scope, receive, send if isinstance(response, Told) else headers.secured(send))
+
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
+        received_at = self._clock()
+        raw = await read(scope, receive)
+        try:
+            delivery = self._ledger.inspect(raw, received_at)
+        except NotANotification as error:
+            raise Refused(problem(400, str(error))) from error
+        try:
+            answer = await self._intake.submit(delivery)
+        except Busy as error:
+            raise Refused(_come_again(str(error))) from error
+        except Exception as error:
+            # Whatever it was, the intake has told its log; TringMe must know that nothing was kept.
+            raise Refused(_come_again("the store cannot be written")) from error
+        return self._told(answer)
+
+    def _told(self, answer: Answer) -> ASGIApp:
+        if isinstance(answer, Unkept):
+            raise Refused(_come_again(answer.reason))
+        self.counts[type(answer).__name__.lower()] += 1
+        if isinstance(answer, Recorded):
+            return Told(status="recorded", position=answer.position)
+        if isinstance(answer, Duplicate):
+            return Told(status="duplicate", position=answer.position)
+        return _quarantined(answer)
+
+
+async def read(scope: Scope, receive: Receive) -> bytes:
+    """Return the raw parameters: the query's, followed by the body's; raises Refused for what the wire must not carry."""
+    method, query = scope["method"], scope["query_string"]
+    if method == "GET":
+        return _sized(query)
+    if method != "POST":
+        allow = {"Allow": "GET, POST"}
+        raise Refused(problem(405, f"the method is {method}: expected GET or POST", allow))
+    request = Request(scope, receive)
+    given = request.headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != FORM:
+        raise Refused(problem(415, f"the content type is {given!r}: expected {FORM}"))
+    body = await _read_body(request)
+    return b"&".join(part for part in (_sized(query), body) if part)
+
+
+def _sized(query: bytes) -> bytes:
+    if len(query) > SIZE_MAX_BYTES:
+        raise Refused(problem(414, f"the query has {len(query)} bytes: expected at most {SIZE_MAX_BYTES}"))
+    return query
+
+
+async def _read_body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > SIZE_MAX_BYTES:
+                    raise Refused(problem(413, f"the body is over {SIZE_MAX_BYTES} bytes: expected at most so many"))
+    except TimeoutError:
+        raise Refused(problem(408, f"the body took over {BODY_SECONDS_MAX} s: expected all of it by then")) from None
+    return bytes(body)
+
+
+def _come_again(detail: str) -> Response:
+    return problem(503, detail, {"Retry-After": RETRY_AFTER_SECONDS})
+
+
+class Told:
+    """A short JSON answer, with no more ado than a callback needs."""
+
+    def __init__(self, **content: object) -> None:
+        """Take the answer's members."""
+        self._body = msgspec.json.encode(content)
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        content = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self._body))]
+        await send({"type": "http.response.start", "status": 200, "headers": content + headers.FOR_DATA})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+def _quarantined(answer: Quarantined) -> Response:
+    if answer.problem is None:
+        return problem(
+            403, answer.reason, entry=answer.entry, parameter="sig", expected="the signature of these parameters"
+        )
+    wrong = answer.problem
+    return problem(
+        202, answer.reason, entry=answer.entry, parameter=wrong.name, value=wrong.value, expected=wrong.expected
+    )

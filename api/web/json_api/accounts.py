@@ -1,0 +1,77 @@
+"""The accounts: whom calls are billed to, and what all of their months come to."""
+
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+
+from api.web.json_api.lists import page, page_schema
+from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.parameters import ACCOUNT, CURSOR, LIMIT, Schema
+from api.web.json_api.refusal import Refusal
+from api.web.json_api.request import Asked
+from api.web.json_api.row_schema import of_properties, schema, value
+from projections.queries import cursors
+from projections.queries import pagination as browsing
+from projections.schema.tables import BILLING, TOTALS
+
+LISTED, SORT = "accounts", "account"
+_PERIOD: Schema = {"type": "string"}
+_SHOWN = of_properties(
+    {"account": {"type": "string"}, "first_period": _PERIOD, "last_period": _PERIOD}
+    | {name: schema(BILLING.c[name]) for name in TOTALS}
+)
+
+
+def operations() -> list[Operation]:
+    """Return the operations on accounts."""
+    return [
+        Operation(
+            f"{BASE}/accounts",
+            "list-accounts",
+            "The accounts, and what all of their months come to.",
+            _list,
+            page_schema(_SHOWN),
+            (CURSOR, LIMIT),
+        ),
+        Operation(
+            f"{BASE}/accounts/{{account}}",
+            "show-account",
+            "One account, and what all of its months come to.",
+            _show,
+            _SHOWN,
+            (ACCOUNT,),
+            refusals=(404,),
+        ),
+    ]
+
+
+def _list(asked: Asked) -> Answer:
+    limit = asked.values.get("limit", browsing.LIMIT)
+    wanted = _accounts().order_by(BILLING.c.account).limit(limit + 1)
+    if "cursor" in asked.values:
+        behind = cursors.read(asked.values["cursor"], LISTED, SORT, [str]).key[0]
+        wanted = wanted.where(BILLING.c.account > behind)
+    with asked.connected() as connection:
+        found = connection.execute(wanted).all()
+    following = cursors.write(LISTED, SORT, [found[limit - 1].account]) if len(found) > limit else ""
+    return page([_document(row) for row in found[:limit]], following)
+
+
+def _show(asked: Asked) -> Answer:
+    with asked.connected() as connection:
+        found = connection.execute(_accounts().where(BILLING.c.account == asked.values["account"])).first()
+    if found is None:
+        msg = f"there is no account {asked.values['account']!r}"
+        raise Refusal(404, msg)
+    return Answer(_document(found))
+
+
+def _accounts() -> Select[Any]:
+    periods = func.min(BILLING.c.period).label("first_period"), func.max(BILLING.c.period).label("last_period")
+    totals = [func.sum(BILLING.c[name]).label(name) for name in TOTALS]
+    return select(BILLING.c.account, *periods, *totals).group_by(BILLING.c.account)
+
+
+def _document(row: Row[Any]) -> dict[str, Any]:
+    found = row._asdict()
+    return found | {name: value(BILLING.c[name], int(found[name]), {}) for name in TOTALS}

@@ -1,0 +1,110 @@
+"""One call: its row, its CDR and its flags, and its events as they came in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+
+from api.application import call_history as history
+from api.application.masking import masked_parameters, masked_row, masked_text
+from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.parameters import AT, CALL_ID, Schema
+from api.web.json_api.refusal import Refusal
+from api.web.json_api.request import Asked
+from api.web.json_api.row_schema import documents, of_properties, row_schema
+from domain import times
+from domain.ledger import EVER, Ledger
+from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
+
+_ANY: Schema = {"type": "object"}
+_EVENT = of_properties(
+    {
+        "position": {"type": "integer"},
+        "version": {"type": "integer"},
+        "type": {"type": "string"},
+        "status": {"type": "string"},
+        "recorded_at": {"type": "string", "format": "date-time"},
+        "call": {"anyOf": [row_schema(CALLS), {"type": "null"}]},
+        "price": {"type": ["object", "null"]},
+    }
+) | {"additionalProperties": True}
+_CDR: Schema = {"anyOf": [row_schema(CDRS), {"type": "null"}]}
+
+
+def operations() -> list[Operation]:
+    """Return the operations on one call."""
+    shown = of_properties(
+        {"call": row_schema(CALLS), "cdr": _CDR, "exceptions": {"type": "array", "items": row_schema(EXCEPTIONS)}}
+    )
+    lived = of_properties({"call_id": {"type": "string"}, "events": {"type": "array", "items": _EVENT}, "cdr": _CDR})
+    return [
+        Operation(
+            f"{BASE}/calls/{{call_id}}",
+            "show-call",
+            "One call, its CDR if it has one, and its flags.",
+            _show,
+            shown,
+            (CALL_ID,),
+            refusals=(404,),
+        ),
+        Operation(
+            f"{BASE}/calls/{{call_id}}/events",
+            "list-events-of-call",
+            "A call's events as they came in, the call after each of them, and its CDR by then.",
+            _events,
+            lived,
+            (CALL_ID, AT),
+            refusals=(404,),
+        ),
+    ]
+
+
+def _show(asked: Asked) -> Answer:
+    call_id = str(asked.values["call_id"])
+    with asked.connected() as connection:
+        found = [
+            documents(table, connection.execute(select(table).where(table.c.call_id == call_id)), asked.masks)
+            for table in (CALLS, CDRS, EXCEPTIONS)
+        ]
+    calls, cdrs, exceptions = found
+    if not calls:
+        raise _missing(asked)
+    return Answer({"call": calls[0], "cdr": cdrs[0] if cdrs else None, "exceptions": exceptions})
+
+
+def _events(asked: Asked) -> Answer:
+    found = history.of_call(asked.ledger, asked.values["call_id"], _until(asked.ledger, asked.values.get("at")))
+    if found is None:
+        raise _missing(asked)
+    document = history.as_document(found)
+    return Answer(document if asked.who.sees_pii else _masked(document))
+
+
+def _until(ledger: Ledger, at: int | str | None) -> int:
+    if at is None:
+        return EVER
+    return at if isinstance(at, int) else ledger.position_at(times.parse(at))
+
+
+def _masked(document: dict[str, Any]) -> dict[str, Any]:
+    events = [_masked_event(event) for event in document["events"]]
+    cdr = document["cdr"] and masked_row(document["cdr"])
+    return document | {"events": events, "cdr": cdr}
+
+
+def _masked_event(event: dict[str, Any]) -> dict[str, Any]:
+    masks: dict[str, Callable[[Any], Any]] = {
+        "parameters": masked_parameters,
+        "call": masked_row,
+        "voucher": _masked_texts,
+        "reason": masked_text,
+    }
+    return {name: masks[name](value) if value and name in masks else value for name, value in event.items()}
+
+
+def _masked_texts(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: masked_text(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _missing(asked: Asked) -> Refusal:
+    return Refusal(404, f"there is no call {asked.values['call_id']} by then")

@@ -1,0 +1,93 @@
+"""Read models as files of any size, streamed: made as they go out, from one position, in constant memory."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from threading import BoundedSemaphore
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from api.web.auth.guard import Role
+from api.web.json_api import parameters
+from api.web.json_api.operation import BASE, Operation
+from api.web.json_api.parameters import EXCEL_SAFE
+from api.web.json_api.refusal import Refusal
+from api.web.json_api.request import Asked
+from projections.queries.row_stream import Reading
+from projections.schema.tables import EXPORTS
+
+MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+AT_ONCE_MAX = 8
+
+
+class Files:
+    """The operations that give files; so many at once, since each reads for as long as its reader takes."""
+
+    def __init__(self) -> None:
+        """Begin with nobody reading."""
+        self._free = BoundedSemaphore(AT_ONCE_MAX)
+
+    def operations(self) -> list[Operation]:
+        """Return one for each read model."""
+        return [self._operation(model) for model in EXPORTS]
+
+    def _operation(self, model: str) -> Operation:
+        return Operation(
+            f"{BASE}/{model}.{{format}}",
+            f"download-{model}",
+            f"All rows of a selection of {model}, as a file.",
+            lambda asked: self._file(asked, model),
+            None,
+            (parameters.format_of(list(MEDIA)), *parameters.filters_of(model), EXCEL_SAFE),
+            model,
+            needs=Role.EXPORT,
+            media=tuple(MEDIA.values()),
+        )
+
+    def _file(self, asked: Asked, model: str) -> Response:
+        form = asked.values["format"]
+        headers = {"Content-Disposition": f'attachment; filename="{model}.{form}"'}
+        if asked.request.method == "HEAD":
+            return Response(headers=headers, media_type=MEDIA[form])
+        if not self._free.acquire(blocking=False):
+            msg = f"{AT_ONCE_MAX} files are being read already: expected fewer"
+            raise Refusal(503, msg)
+        with ExitStack() as opening:
+            opening.callback(self._free.release)
+            rows = _opened(opening, asked, model)
+            parts = _parts(rows, form, excel_safe=asked.values.get("excel_safe", False))
+            return _File(parts, opening.pop_all(), headers, MEDIA[form])
+
+
+def _opened(opening: ExitStack, asked: Asked, model: str) -> Reading:
+    room = opening.enter_context(asked.reading())
+    reading = Reading(room.connection, model, asked.selection, room.ledger.timezone, masks=asked.masks)
+    opening.callback(reading.close)
+    return reading
+
+
+def _parts(rows: Reading, form: str, *, excel_safe: bool) -> Iterator[bytes]:
+    # pyarrow takes half a second to load: whoever asks for the first file waits for it, and no callback does.
+    from projections.export import writer as export  # noqa: PLC0415
+
+    return export.parts(rows, export.Format(form), excel_safe=excel_safe)
+
+
+class _File(StreamingResponse):
+    """A file on its way; what it is read from is let go of however that ends."""
+
+    def __init__(self, parts: Iterator[bytes], opened: ExitStack, headers: dict[str, str], media: str) -> None:
+        super().__init__(parts, headers=headers, media_type=media)
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._opened.close)

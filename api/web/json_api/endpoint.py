@@ -1,0 +1,107 @@
+"""Answers requests by the table: reads the parameters, waits for a position, hands over, and marks the answer.
+
+``Ledger-Position`` says how far the read models were that an answer shows, refusals too. Waiting takes no thread: many
+may wait, and a thread is what answers the others.
+"""
+
+import asyncio
+from hashlib import blake2b
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.web.json_api import request as asking
+from api.web.json_api.operation import JSON, Answer, Operation
+from api.web.json_api.refusal import Refusal
+from api.web.json_api.request import Asked
+from domain.errors import LedgerError, StoreUnavailable
+from projections.queries.cursors import WrongCursor
+from projections.stores.generations import ReadModelsUnfit
+
+WAIT_SECONDS_MAX = 5.0
+LOOK_AGAIN_SECONDS = 0.05
+POSITION_HEADER = "Ledger-Position"
+# Kept by who asked, and asked about again each time: it may have changed, and so may what he may see.
+CACHED = "private, no-cache"
+
+
+class Serving:
+    """An operation's endpoint, behind the guard."""
+
+    def __init__(self, operation: Operation) -> None:
+        """Take the operation."""
+        self.operation = operation
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request."""
+        asked: Asked | None = None
+        try:
+            asked = asking.read(request, self.operation.takes, self.operation.model)
+            await self._wait(asked)
+            response = await run_in_threadpool(self._handled, asked)
+        except Refusal as refusal:
+            response = refusal.response()
+        except (ReadModelsUnfit, StoreUnavailable) as error:
+            response = Refusal(503, str(error)).response()
+        position = asked.position if asked else None
+        if position is None:
+            position = await run_in_threadpool(_position, request)
+        if position is not None:
+            response.headers[POSITION_HEADER] = str(position)
+        return response
+
+    async def _wait(self, asked: Asked) -> None:
+        wanted = asked.values.pop("min_position", 0)
+        if not wanted:
+            return
+        until = asyncio.get_running_loop().time() + WAIT_SECONDS_MAX
+        while (found := await run_in_threadpool(_position, asked.request)) is None or found < wanted:
+            if asyncio.get_running_loop().time() > until:
+                msg = f"the read models are at position {found}: expected {wanted} within {WAIT_SECONDS_MAX:g} s"
+                raise Refusal(503, msg)
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    def _handled(self, asked: Asked) -> Response:
+        try:
+            answer = self.operation.handler(asked)
+        except WrongCursor as error:
+            raise asking.refused("cursor", asked.values.get("cursor", ""), error) from error
+        return answer if isinstance(answer, Response) else self._response(asked, answer)
+
+    def _response(self, asked: Asked, answer: Answer) -> Response:
+        body = msgspec.json.encode(answer.content)
+        headers = {}
+        if links := [_link(asked.request, relation, cursor) for relation, cursor in answer.cursors.items() if cursor]:
+            headers["Link"] = ", ".join(links)
+        if self.operation.changes:
+            return Response(body, 200, headers, JSON)
+        headers["Cache-Control"] = CACHED
+        tag = headers["ETag"] = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+        if _is_known(asked.request.headers.get("if-none-match", ""), tag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, 200, headers, JSON)
+
+
+def _position(request: Request) -> int | None:
+    """Return how far the read models are, if that can be told."""
+    try:
+        with request.app.state.shelf.reading() as room:
+            position: int = room.position
+            return position
+    except LedgerError:
+        return None
+
+
+def _link(request: Request, relation: str, cursor: str) -> str:
+    kept = [
+        (name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "min_position")
+    ]
+    return f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="{relation}"'
+
+
+def _is_known(header: str, tag: str) -> bool:
+    known = (each.strip().removeprefix("W/") for each in header.split(","))
+    return any(each in ("*", tag) for each in known)

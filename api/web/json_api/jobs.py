@@ -1,0 +1,103 @@
+"""Jobs: rebuilds and comparisons that run outside any request, started and looked at."""
+
+from typing import Any
+
+import msgspec
+
+from api.application.masking import masked_text
+from api.processes import jobs
+from api.processes.jobs import Job, JobRefused
+from api.web.auth.guard import Role
+from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.parameters import JOB_ID, JOB_KIND, Schema
+from api.web.json_api.refusal import Refusal
+from api.web.json_api.request import Asked
+from api.web.json_api.row_schema import of_properties
+from domain import times
+
+_TEXT: Schema = {"type": "string"}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_WHOLE: Schema = {"type": "integer"}
+_PERHAPS: Schema = {"type": ["integer", "null"]}
+_JOB = of_properties(
+    {
+        "id": _TEXT,
+        "kind": {"type": "string", "enum": list(jobs.KINDS)},
+        "by": _TEXT,
+        "state": {"type": "string", "enum": [jobs.RUNNING, jobs.DONE, jobs.FAILED]},
+        "started_at": _TIME,
+        "seen_at": _TIME,
+        "done": _WHOLE,
+        "total": _WHOLE,
+        "position": _PERHAPS,
+        "found": _PERHAPS,
+        "differences": {"type": "array", "items": _TEXT},
+        "failure": _TEXT,
+    }
+)
+
+
+def operations() -> list[Operation]:
+    """Return the operations on jobs."""
+    return [
+        Operation(
+            f"{BASE}/jobs",
+            "list-jobs",
+            "The last jobs, the latest first.",
+            _list,
+            of_properties({"items": {"type": "array", "items": _JOB}}),
+            needs=Role.OPERATE,
+        ),
+        Operation(
+            f"{BASE}/jobs",
+            "start-job",
+            "Start a job: `rebuild` makes the read models anew and swaps, `check` compares and changes nothing.",
+            _start,
+            _JOB,
+            (JOB_KIND,),
+            method="POST",
+            needs=Role.OPERATE,
+            refusals=(409,),
+        ),
+        Operation(
+            f"{BASE}/jobs/{{job_id}}",
+            "show-job",
+            "One job: how far it is, and what came of it.",
+            _show,
+            _JOB,
+            (JOB_ID,),
+            needs=Role.OPERATE,
+            refusals=(404,),
+        ),
+    ]
+
+
+def _list(asked: Asked) -> Answer:
+    return Answer({"items": [_document(asked, job) for job in asked.jobs.known()]})
+
+
+def _start(asked: Asked) -> Answer:
+    try:
+        return Answer(_document(asked, asked.jobs.start(asked.values["kind"], asked.who.name)))
+    except JobRefused as error:
+        raise Refusal(409, str(error)) from error
+
+
+def _show(asked: Asked) -> Answer:
+    wanted = str(asked.values["job_id"])
+    found = next((job for job in asked.jobs.known() if job.id == wanted), None)
+    if found is None:
+        msg = f"there is no job {wanted}, or it is too long ago"
+        raise Refusal(404, msg)
+    return Answer(_document(asked, found))
+
+
+def _document(asked: Asked, job: Job) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(job)
+    said = (lambda text: text) if asked.who.sees_pii else masked_text
+    return found | {
+        "started_at": times.iso(job.started_at),
+        "seen_at": times.iso(job.seen_at),
+        "differences": [said(each) for each in job.differences],
+        "failure": said(job.failure),
+    }

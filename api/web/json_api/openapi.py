@@ -1,0 +1,140 @@
+"""The OpenAPI 3.1 document, made from the table by which requests are read."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.web.auth.authenticator import COOKIE
+from api.web.json_api.endpoint import POSITION_HEADER
+from api.web.json_api.operation import JSON, Operation
+from api.web.json_api.parameters import Parameter, Schema
+from api.web.json_api.row_schema import of_properties
+from api.web.problems import MEDIA_TYPE
+
+NOT_MODIFIED = 304
+WITH_RETRY = (429, 503)
+MEANINGS = {
+    304: "What `If-None-Match` names is what there is.",
+    400: "Parameters are wrong; each is named.",
+    401: "No session, and no token that is known.",
+    403: "Whoever asks lacks the role.",
+    404: "There is no such thing.",
+    408: "The body did not come in time.",
+    409: "It cannot be done as things are.",
+    413: "The body is too large.",
+    429: "Too many attempts with wrong tokens.",
+    503: "Not now; `Retry-After` says when to come again.",
+}
+_PROBLEM: Schema = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {name: {"type": "string"} for name in ("parameter", "value", "detail")},
+                "required": ["parameter", "value", "detail"],
+            },
+        },
+    },
+    "required": ["title", "status", "detail"],
+}
+_POSITION = {"description": "The position of the log up to which this was known.", "schema": {"type": "integer"}}
+_HEADERS = {
+    POSITION_HEADER: _POSITION,
+    "ETag": {"description": "What `If-None-Match` may name.", "schema": {"type": "string"}},
+    "Link": {"description": "The neighbouring pages (RFC 8288): rel=next, rel=prev.", "schema": {"type": "string"}},
+}
+_RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+
+
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return the document of these operations."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tringledger",
+            "version": version("tringledger"),
+            "description": "Amounts are decimals as texts, in US cents or SIP credits; times are ISO 8601 in UTC.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}, {"session": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
+            "schemas": {"Problem": _PROBLEM},
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    body = [each for each in operation.takes if each.place == "body"]
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.meaning,
+        "description": f"Needs the role `{operation.needs}`.",
+        "parameters": [_parameter(each) for each in operation.takes if each not in body],
+        "responses": {"200": _done(operation)} | {str(status): _other(status) for status in operation.answers},
+    }
+    if body:
+        schema = of_properties({each.name: each.schema | {"description": each.meaning} for each in body})
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    return described
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.is_required,
+        "description": parameter.meaning,
+        "schema": parameter.schema,
+    }
+
+
+def _done(operation: Operation) -> dict[str, Any]:
+    content: dict[str, Any] = {media: {} for media in operation.media}
+    if operation.shows is not None:
+        content = {JSON: {"schema": operation.shows}}
+    headers = _HEADERS if operation.shows is not None and not operation.changes else {POSITION_HEADER: _POSITION}
+    return {"description": "Done.", "headers": headers, "content": content}
+
+
+def _other(status: int) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": MEANINGS[status]}
+    if status != NOT_MODIFIED:
+        described["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if status in WITH_RETRY:
+        described["headers"] = _RETRY
+    return described
+
+
+def phrase(status: int) -> str:
+    """Return a status as people say it."""
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+class Document:
+    """Answers with the document, which is made once."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        """Take what to describe."""
+        self._body = msgspec.json.format(msgspec.json.encode(document(operations)), indent=1)
+
+    def __call__(self, _request: Request) -> Response:
+        """Return the document."""
+        return Response(self._body, media_type=JSON)

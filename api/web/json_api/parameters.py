@@ -1,0 +1,247 @@
+"""The parameters that operations take: what each means, its JSON schema, and how its text is read.
+
+The schema is what OpenAPI says, and the reader is what decides; they stand side by side so that they say the same.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from api.processes import jobs
+from domain import times
+from domain.operators import author
+from projections.queries import filter_texts as filters
+from projections.queries import pagination as browsing
+from projections.queries import selection
+
+TEXT_LENGTH_MAX = 256
+CURSOR_LENGTH_MAX = 2048
+POSITION_DIGITS_MAX = 18
+NUL = "\0"
+
+Schema = dict[str, Any]
+
+
+class Parameter(NamedTuple):
+    """A parameter: its name, what it means, its schema, what reads it (raises ValueError: "expected ..."), and where it stands."""
+
+    name: str
+    meaning: str
+    schema: Schema
+    read: Callable[[str], Any]
+    place: Literal["query", "path", "body"] = "query"
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it must be there."""
+        return self.place != "query"
+
+
+def text(length_max: int = TEXT_LENGTH_MAX) -> Callable[[str], str]:
+    """Return what reads any text up to a length, in code points; no store takes a U+0000."""
+
+    def read(value: str) -> str:
+        if len(value) > length_max or NUL in value:
+            msg = f"at most {length_max} characters, none of them U+0000"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+def one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    """Return what reads one of some words."""
+
+    def read(value: str) -> str:
+        if value not in choices:
+            msg = f"one of {', '.join(choices)}"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number, in ASCII digits."""
+
+    def read(value: str) -> int:
+        if not (re.fullmatch("[0-9]{1,18}", value) and least <= int(value) <= most):
+            msg = f"a whole number from {least} to {most}"
+            raise ValueError(msg)
+        return int(value)
+
+    return read
+
+
+def _job_id(value: str) -> UUID:
+    try:
+        return _call_id(value)
+    except ValueError:
+        msg = "the id of a job, as it was said when it began"
+        raise ValueError(msg) from None
+
+
+def _call_id(value: str) -> UUID:
+    try:
+        if len(value) == len(str(read := UUID(value))):
+            return read
+    except ValueError:
+        pass
+    msg = "the id of a call, such as 317c4008-664b-5b39-a554-0d2515e0247a"
+    raise ValueError(msg)
+
+
+def _point(value: str) -> int | str:
+    """Read a position, or a time, which stays a text until somebody looks it up."""
+    if re.fullmatch("[0-9]{1,18}", value):
+        return int(value)
+    try:
+        times.parse(value)
+    except ValueError:
+        msg = "a position, or a time such as 2026-10-01T04:30:25Z"
+        raise ValueError(msg) from None
+    return value
+
+
+def _reason(value: str) -> str:
+    if not value.strip() or len(value) > author.REASON_MAX or NUL in value:
+        msg = f"1 to {author.REASON_MAX} characters that say why, none of them U+0000"
+        raise ValueError(msg)
+    return value
+
+
+def _truth(value: str) -> bool:
+    return one_of(("true", "false"))(value) == "true"
+
+
+POSITION_MAX = 10**POSITION_DIGITS_MAX - 1
+_TEXT: Schema = {"type": "string", "maxLength": TEXT_LENGTH_MAX}
+_MOMENT: Schema = {
+    "type": "string",
+    "pattern": r"^([0-9]{4}-[0-9]{2}(-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+))?)?|[0-9]{1,6}[mhd])$",
+    "examples": ["2026-10-01", "2026-10", "2026-10-01T12:00:00Z", "24h", "7d"],
+}
+_DAYS: Schema = {
+    "type": "string",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.\.[0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+    "examples": ["2026-10-01", "2026-10-01..2026-10-31"],
+}
+_MONTH: Schema = {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$", "examples": ["2026-10"]}
+
+
+def _choice(choices: Sequence[str]) -> Schema:
+    return {"type": "string", "enum": list(choices)}
+
+
+def _filter(name: str, meaning: str, schema: Schema) -> Parameter:
+    return Parameter(name, meaning, schema, text())
+
+
+FILTERS = {
+    each.name: each
+    for each in (
+        _filter("from", "Only rows from this day, month or time on, or of so long ago. Days and months begin in the billing time zone.", _MOMENT),
+        _filter("to", "Only rows before this day, month or time.", _MOMENT),
+        _filter("period", "Only rows of this month, in the billing time zone.", _MONTH),
+        _filter("day", "Only rows that are billed on this day, or from the first to the last of two.", _DAYS),
+        _filter("tag", "Only rows with this tag.", _TEXT),
+        _filter("account", "Only rows of this account.", _TEXT),
+        _filter("number", "Only rows of this phone number, however it is written.", _TEXT),
+        _filter("disposition", "Only calls that ended like this.", _choice([each for each in selection.DISPOSITIONS if each])),
+        _filter("flag", "Only rows with this flag.", _choice(selection.FLAGS)),
+        _filter("state", "Only calls in this state.", _choice(selection.STATES)),
+        _filter("kind", "Only rows of this kind.", _TEXT),
+        _filter("reason", "Only rows with this reason.", _TEXT),
+        _filter("waiting", "Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.", _choice(filters.WAITING)),
+        _filter("without", "Only rows in which these columns are empty; several, separated by commas.", {
+            "type": "string", "pattern": f"^({'|'.join(filters.WITHOUT)})(,({'|'.join(filters.WITHOUT)}))*$"}),
+    )
+}  # fmt: skip
+
+MIN_POSITION = Parameter(
+    "min_position",
+    "Wait, for some seconds, until what is shown has come as far as this position of the log; else 503.",
+    {"type": "integer", "minimum": 0, "maximum": POSITION_MAX},
+    whole(0, POSITION_MAX),
+)
+LIMIT = Parameter(
+    "limit",
+    "How many rows a page has at most.",
+    {"type": "integer", "minimum": 1, "maximum": browsing.LIMIT_MAX, "default": browsing.LIMIT},
+    whole(1, browsing.LIMIT_MAX),
+)
+CURSOR = Parameter(
+    "cursor",
+    "Where the page begins: what a page's `next` or `previous` said.",
+    {"type": "string", "maxLength": CURSOR_LENGTH_MAX},
+    text(CURSOR_LENGTH_MAX),
+)
+CALL_ID = Parameter("call_id", "The call's id.", {"type": "string", "format": "uuid"}, _call_id, "path")
+JOB_ID = Parameter("job_id", "The job's id.", {"type": "string", "format": "uuid"}, _job_id, "path")
+JOB_KIND = Parameter("kind", "What to do.", _choice(list(jobs.KINDS)), one_of(list(jobs.KINDS)), "body")
+ACCOUNT = Parameter("account", "The account.", _TEXT | {"minLength": 1}, text(), "path")
+AT = Parameter(
+    "at",
+    "Up to this position, or to what was recorded by this time.",
+    {"type": "string", "pattern": r"^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+))$"},
+    _point,
+)
+SETTLED = Parameter("settled", "Also those that have become events since.", {"type": "boolean"}, _truth)
+EXCEL_SAFE = Parameter(
+    "excel_safe",
+    "CSV: make texts harmless that a spreadsheet would take for formulas or numbers.",
+    {"type": "boolean"},
+    _truth,
+)
+REASON = Parameter(
+    "reason",
+    "Why; it is kept for ever, with who did it.",
+    {"type": "string", "minLength": 1, "maxLength": author.REASON_MAX, "pattern": r"\S"},
+    _reason,
+    "body",
+)
+FLAG = Parameter("flag", "The exception's flag.", _choice(selection.FLAGS), one_of(selection.FLAGS), "path")
+POSITION = Parameter(
+    "position",
+    "The position of the notice that raised it.",
+    {"type": "integer", "minimum": 1, "maximum": POSITION_MAX},
+    whole(1, POSITION_MAX),
+    "path",
+)
+ENTRY = Parameter(
+    "entry",
+    "The notice's number in quarantine.",
+    {"type": "integer", "minimum": 1, "maximum": POSITION_MAX},
+    whole(1, POSITION_MAX),
+    "path",
+)
+
+
+def filters_of(model: str) -> tuple[Parameter, ...]:
+    """Return the filters that a read model has."""
+    return tuple(FILTERS[name] for name in filters.names(model))
+
+
+def sort_of(model: str) -> Parameter:
+    """Return the parameter that orders a read model."""
+    choices = [sign + name for name in browsing.SORTS[model] for sign in ("", browsing.DESCENDING)]
+    schema = _choice(choices) | {"default": browsing.default_sort(model)}
+    return Parameter("sort", "By which column, the highest first with `-` before it.", schema, one_of(choices))
+
+
+def facet_columns_of(model: str) -> Parameter:
+    """Return the parameter that names what is counted."""
+    names = browsing.FACETS[model]
+
+    def read(value: str) -> list[str]:
+        return [one_of(names)(each) for each in value.split(",")]
+
+    either = "|".join(names)
+    schema: Schema = {"type": "string", "pattern": f"^({either})(,({either}))*$"}
+    return Parameter("columns", "Which columns' values to count; several, separated by commas.", schema, read)
+
+
+def format_of(formats: Sequence[str]) -> Parameter:
+    """Return the parameter that chooses a file's format."""
+    return Parameter("format", "The file's format.", _choice(formats), one_of(formats), "path")

@@ -1,0 +1,126 @@
+"""Look at the read models and the end of the log, and say what the live page shows now.
+
+Each look costs the same however busy the ledger is: of the events since the last look only the latest few are read. The
+counts are taken only now and then, since their cost grows with the calls that wait.
+"""
+
+from collections.abc import Callable, Iterable
+from threading import Lock
+from time import monotonic
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+
+from api.application.read_model_pool import Room, Shelf
+from api.web.live.window import ROWS_MAX, Counts, Row, Window, trimmed
+from domain import times
+from domain.calls.call import IN_PROGRESS
+from domain.errors import UnknownShape
+from domain.events.notice_events import decode_notice
+from domain.ledger import Ledger
+from domain.log.contract import LogRow
+from projections.queries import call_health as calls
+from projections.schema.tables import CALLS, CDRS
+
+EVENTS_MAX = 400
+COUNT_SECONDS = 2.0
+COUNTED_MAX = 10_000
+COUNT_SHARE = 20
+HOUR = 3600 * times.SECOND
+
+
+class Looker:
+    """Looks again and again, from any thread, and remembers what it saw last."""
+
+    def __init__(self, shelf: Shelf, ledger: Ledger, clock: Callable[[], int] = times.now) -> None:
+        """Take where the read models stand, the log, and the clock by which calls are stale."""
+        self._shelf = shelf
+        self._ledger = ledger
+        self._clock = clock
+        self._lock = Lock()
+        self._window: Window | None = None
+        self._counts, self._count_at = Counts(), 0.0
+
+    def look(self) -> Window:
+        """Return the window as of now; raises what a shelf raises where the read models cannot be read."""
+        with self._lock, self._shelf.reading() as room:
+            before = self._window
+            counts = self._counted(room)
+            if before and before.position == room.position and before.counts == counts:
+                return before
+            self._window = self._moved(room, before, counts)
+            return self._window
+
+    def _moved(self, room: Room, before: Window | None, counts: Counts) -> Window:
+        """Return the window after the latest events, on top of an earlier one where that is near enough."""
+        after = max(room.position - EVENTS_MAX, 0)
+        if before and after <= before.position <= room.position:
+            after = before.position
+            kept, floor = before.rows, before.floor
+        else:
+            kept, floor = self._in_progress(room), after
+        events = self._ledger.store.page(after, EVENTS_MAX, room.position)
+        moved = {row.stream_id: row for row in events}
+        found = {row.id: row for row in _read(room.connection, moved)}
+        fresh = self._clock() - self._ledger.terms.reach.max_age
+        everything = [*found.values(), *(row for row in kept if row.id not in moved)]
+        everything = [row for row in everything if not row.is_live or row.last_at >= fresh]
+        rows = trimmed(everything)
+        forgotten = {row.at for row in everything} - {row.at for row in rows}
+        return Window(room.position, max(floor, *forgotten, 0), rows, counts)
+
+    def _in_progress(self, room: Room) -> tuple[Row, ...]:
+        """Return the calls in progress that moved last, however far back in the log their events lie."""
+        fresh = self._clock() - self._ledger.terms.reach.max_age
+        waiting = (CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at >= fresh)
+        statement = select(CALLS.c.call_id).where(*waiting).order_by(CALLS.c.last_at.desc()).limit(ROWS_MAX)
+        ids = room.connection.execute(statement).scalars()
+        last = {call_id: self._ledger.history(UUID(call_id), room.position)[-1] for call_id in ids}
+        return tuple(_read(room.connection, last))
+
+    def _counted(self, room: Room) -> Counts:
+        """Count anew, unless that was done a moment ago; a count that takes long is taken the less often."""
+        if (begun := monotonic()) >= self._count_at:
+            now = self._clock()
+            waiting = calls.waiting(room.connection, self._ledger.terms.reach, now)
+            hour_ago = self._ledger.position_at(now - HOUR)
+            latest = select(CDRS.c.position).where(CDRS.c.position > hour_ago).limit(COUNTED_MAX).subquery()
+            ended = select(func.count()).select_from(latest)
+            self._counts = Counts(
+                waiting.in_progress - waiting.stale,
+                room.connection.execute(ended).scalar_one(),
+                waiting.stale,
+                waiting.missing_cdr,
+            )
+            done = monotonic()
+            self._count_at = done + max(COUNT_SECONDS, COUNT_SHARE * (done - begun))
+        return self._counts
+
+
+def _read(connection: Connection, last: dict[str, LogRow]) -> Iterable[Row]:
+    """Return the rows of those of these streams that are calls, each with its last event."""
+    for found in connection.execute(select(CALLS).where(CALLS.c.call_id.in_(list(last)))) if last else ():
+        event = last[found.call_id]
+        yield Row(
+            found.call_id,
+            found.state,
+            found.disposition,
+            found.tag,
+            found.src,
+            found.opened_at,
+            found.ended_at,
+            found.last_at,
+            said(event),
+            event.position,
+            found.flags,
+        )
+
+
+def said(event: LogRow) -> str:
+    """Return in a word what an event says: a notice's status, or its type where it has none; else the event's own name."""
+    try:
+        values = dict(decode_notice(event.state).params)
+    except UnknownShape:
+        return event.topic.rpartition(":")[2]
+    kind = values.get("type", "")
+    return "CDR" if kind == "cdr" else values.get("status", "") or kind

@@ -1,0 +1,70 @@
+"""Windows as server-sent events: made once for all who look on, in two variants, with phone numbers whole and masked.
+
+A frame's id is the position that it brings a page to; a page that was cut off says it when it comes again, and gets what it
+missed, or everything anew where that is no longer known.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from api.application.masking import masked_number
+from api.web.live.window import Row, Window
+from domain import times
+
+CHANGE, RESET, FAILING = "change", "reset", "failing"
+PING = b": still here\n\n"
+RETRY = b"retry: 1000\n\n"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def reset(window: Window, *, whole: bool) -> bytes:
+    """Return all of a window, in place of whatever a page shows; ``whole`` shows phone numbers in full."""
+    return _frame(RESET, window, {"rows": _rows(window.rows, whole=whole)})
+
+
+def change(before: Window, window: Window, *, whole: bool) -> bytes:
+    """Return what differs between two windows, of which the first is what a page shows."""
+    known = {row.id: row for row in before.rows}
+    changed = [row for row in window.rows if known.get(row.id) != row]
+    gone = list(known.keys() - {row.id for row in window.rows})
+    return _frame(CHANGE, window, {"rows": _rows(changed, whole=whole), "gone": gone})
+
+
+def resumption(window: Window, position: int, *, whole: bool) -> bytes:
+    """Return what a page needs that stopped at a position: the calls that moved since, and which of the others are left."""
+    if not window.remembers(position):
+        return reset(window, whole=whole)
+    rows = _rows(window.since(position), whole=whole)
+    return _frame(CHANGE, window, {"rows": rows, "keep": [row.id for row in window.rows]})
+
+
+def failing(reason: str) -> bytes:
+    """Return the word that the read models cannot be read now."""
+    return b"event: %b\ndata: %b\n\n" % (FAILING.encode(), _encode({"reason": reason}))
+
+
+def _frame(event: str, window: Window, said: dict[str, Any]) -> bytes:
+    data = _encode({"now": times.now() // 1000, "counts": window.counts, **said})
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (window.position, event.encode(), data)
+
+
+def _rows(rows: Iterable[Row], *, whole: bool) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": row.id,
+            "live": row.is_live,
+            "disposition": row.disposition,
+            "tag": row.tag,
+            "number": row.src if whole else masked_number(row.src),
+            "opened": times.iso(row.opened_at),
+            "ended": times.iso(row.ended_at) if row.ended_at is not None else None,
+            "last": row.last,
+            "last_at": times.iso(row.last_at),
+            "at": row.at,
+            "flags": row.flags,
+        }
+        for row in rows
+    ]

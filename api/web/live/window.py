@@ -1,0 +1,98 @@
+"""What the live page shows: the calls that moved last, as they stand at one position of the log.
+
+A window holds so many calls at most, in progress and ended, however many there are: who looks on can read no more, and the
+service must not work for more. Two windows differ by the calls that moved between them.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from domain import times
+from domain.calls.call import IN_PROGRESS
+
+ROWS_MAX = 50
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A call as the live page shows it; ``at`` is the position of its last event, ``last`` what that said; times are microseconds, UTC."""
+
+    id: str
+    state: str
+    disposition: str
+    tag: str
+    src: str
+    opened_at: int
+    ended_at: int | None
+    last_at: int
+    last: str
+    at: int
+    flags: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the call is in progress."""
+        return self.state == IN_PROGRESS
+
+    @property
+    def key(self) -> str:
+        """By what calls of a kind are ordered, the highest first: when they began, or ended."""
+        return self.since if self.is_live else self.until
+
+    @property
+    def since(self) -> str:
+        """When the call began, as ISO 8601."""
+        return times.iso(self.opened_at)
+
+    @property
+    def until(self) -> str:
+        """When the call ended, as ISO 8601, or nothing."""
+        return "" if self.ended_at is None else times.iso(self.ended_at)
+
+    def seconds(self, now: int) -> int:
+        """Return how long the call has lasted at a moment (microseconds, UTC)."""
+        return max((now if self.ended_at is None else self.ended_at) - self.opened_at, 0) // times.SECOND
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many calls there are of each kind that the tiles show; ``ended`` counts the CDRs of the last hour, 10,000 of them at most."""
+
+    live: int = 0
+    ended: int = 0
+    stale: int = 0
+    missing_cdr: int = 0
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The calls shown at a position, those that moved last first; below ``floor`` calls may have moved and be forgotten."""
+
+    position: int
+    floor: int
+    rows: tuple[Row, ...]
+    counts: Counts
+
+    @property
+    def live(self) -> list[Row]:
+        """The calls in progress, the one that began last first."""
+        return sorted((row for row in self.rows if row.is_live), key=lambda row: row.key, reverse=True)
+
+    @property
+    def ended(self) -> list[Row]:
+        """The calls that ended, the one that did so last first."""
+        return sorted((row for row in self.rows if not row.is_live), key=lambda row: row.key, reverse=True)
+
+    def since(self, position: int) -> tuple[Row, ...]:
+        """Return the calls that moved after a position."""
+        return tuple(row for row in self.rows if row.at > position)
+
+    def remembers(self, position: int) -> bool:
+        """Whether what moved after a position is all here."""
+        return self.floor <= position <= self.position
+
+
+def trimmed(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows that a window has room for, of each kind those that moved last."""
+    latest = sorted(rows, key=lambda row: -row.at)
+    return tuple(
+        [row for row in latest if row.is_live][:ROWS_MAX] + [row for row in latest if not row.is_live][:ROWS_MAX]
+    )

@@ -1,0 +1,48 @@
+"""The files that pages need beside themselves: styles, scripts, the chart library; from this host and no other.
+
+Their address has a digest of them all in it, so a browser may keep them for ever and still never shows old ones. The digest
+stands in the folder's name, so that a script may import another by a relative path.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from api.web.problems import problem
+
+FOLDER = Path(__file__).parent / "static"
+KEPT_FOR_EVER = "public, max-age=31536000, immutable"
+DIGITS = 12
+
+
+@cache
+def files() -> dict[str, Path]:
+    """Return all files by their name within the folder: what is not among them is not served."""
+    return {path.relative_to(FOLDER).as_posix(): path for path in sorted(FOLDER.rglob("*")) if path.is_file()}
+
+
+@cache
+def digest() -> str:
+    """Return what tells this set of files from any other."""
+    hashed = hashlib.sha256()
+    for name, path in files().items():
+        hashed.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return hashed.hexdigest()[:DIGITS]
+
+
+def address(name: str) -> str:
+    """Return the address of a file; raises KeyError where there is none of that name."""
+    assert files()[name]
+    return f"/static/{digest()}/{name}"
+
+
+def serve(request: Request) -> Response:
+    """Answer with a file; under an older digest with the present one, which is then not to be kept."""
+    path = files().get(request.path_params["name"])
+    if path is None:
+        return problem(404, f"there is no file {request.path_params['name']}")
+    lasting = request.path_params["digest"] == digest()
+    return FileResponse(path, headers={"Cache-Control": KEPT_FOR_EVER if lasting else "no-cache"})

@@ -1,0 +1,95 @@
+"""The route of a call's page."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.application.masking import hidden, masked_parameters, masked_text
+from api.web.auth.guard import Guarded, Role
+from api.web.pages import call_life as lives
+from api.web.pages.call_life import Life
+from api.web.pages.call_timeline import draw
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import nothing_there, page
+from domain import times
+from domain.calls.correlation import BY_TAG
+from domain.events import notice_events as events
+from domain.ledger import Ledger
+from projections.queries.time_points import SelectionError
+from projections.schema.tables import CALLS, EXCEPTIONS
+
+NEIGHBOURS = 2
+
+
+class Around(NamedTuple):
+    """What the read models have beside a call: its neighbours on the line, and its exceptions; at which position."""
+
+    position: int
+    neighbours: Sequence[Row[Any]]
+    exceptions: Sequence[Row[Any]]
+
+
+def routes() -> list[Guarded]:
+    """Return the page of a call."""
+    return [Guarded("/calls/{call_id}", call, Role.READ, name="call")]
+
+
+@page
+def call(request: Request) -> Response:
+    """Show a call, as it stands or as it stood (``at``: a position of the log, or a time)."""
+    state, text = request.app.state, request.path_params["call_id"]
+    try:
+        call_id = UUID(text)
+    except ValueError:
+        return nothing_there(request, f"{text!r} is not a call's id: expected a UUID")
+    at = _at(state.ledger, request.query_params.get("at", "").strip())
+    life = lives.of_call(state.ledger, state.settings, call_id, at)
+    if life is None:
+        return nothing_there(request, f"no call {call_id} is in this ledger")
+    who = request.state.who
+    return render(
+        request,
+        "call.html",
+        life=life,
+        drawing=draw(life),
+        seen=life.event.step.after or life.events[0].step.after or {},
+        around=_around(request, life),
+        masked=(lambda pairs: pairs) if who.sees_pii else masked_parameters,
+        hide=(lambda value: value) if who.sees_pii else hidden,
+        careful=(lambda value: value) if who.sees_pii else masked_text,
+        after_cdr=times.iso(times.parse(life.cdr["cdr_at"]) + 1) if life.cdr else "",
+        micros=lambda iso: times.parse(iso) if iso else None,
+    )
+
+
+def _at(ledger: Ledger, text: str) -> int | None:
+    try:
+        return lives.moment(ledger, text)
+    except ValueError as error:
+        msg = f"at {error}, or a position of the log"
+        raise SelectionError(msg) from None
+
+
+def _around(request: Request, life: Life) -> Around:
+    call_id = life.call_id
+    with request.app.state.shelf.reading() as room:
+        found = room.connection.execute(
+            select(EXCEPTIONS).where(EXCEPTIONS.c.call_id == call_id).order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag)
+        ).all()
+        return Around(room.position, _neighbours(room.connection, room.ledger, life), found)
+
+
+def _neighbours(connection: Connection, ledger: Ledger, life: Life) -> Sequence[Row[Any]]:
+    """Return the calls of the line with the next ordinals, lower and higher: their ids follow from these."""
+    known = next((event.step.after for event in life.events if event.step.after), None)
+    if known is None:
+        return []
+    line = (known["tag"], None if ledger.correlation == BY_TAG else known["src"])
+    ordinal = known["ordinal"]
+    near = [other for other in range(max(ordinal - NEIGHBOURS, 1), ordinal + NEIGHBOURS + 1) if other != ordinal]
+    ids = [str(events.call_id(line, other)) for other in near]
+    return connection.execute(select(CALLS).where(CALLS.c.call_id.in_(ids)).order_by(CALLS.c.ordinal)).all()

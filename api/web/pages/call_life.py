@@ -1,0 +1,172 @@
+"""A call as its page shows it: every step, the one that is looked at, and what that step changed.
+
+A step is an event of the call's stream, a notice or an operator's act, and the call as it stood after it.
+"""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from api.application import call_history as history
+from api.application import told
+from api.application.call_history import Step
+from api.settings import Settings
+from api.web.pages.rules import sentence
+from api.web.pages.signature_check import Checked, check
+from domain import times
+from domain.ledger import EVER, Ledger
+from domain.notices.notification import DURATIONS
+
+STEPS_SHOWN = 200
+LABELS = {
+    "state": "State",
+    "disposition": "Disposition",
+    "status": "Deciding status",
+    "statuses": "Statuses seen",
+    "opened_at": "Opened",
+    "answered_at": "Answered",
+    "ended_at": "Ended",
+    "last_at": "Last heard of",
+    "events": "Events",
+    "digits": "Digits",
+    "has_cdr": "Has its CDR",
+    "account": "Account",
+    "tariff": "Tariff",
+    "rule": "Tariff's rule",
+    "billed_seconds": "Billed seconds",
+    "price": "Price, US cents",
+    "flags": "Flags",
+}
+# Of an act: what is told beside it, and what the page says at its head.
+UNSHOWN = ("v", "recorded_at", "line", "ordinal")
+MONEY = ("account", "tariff", "rule", "billed_seconds", "price")
+
+
+class Field(NamedTuple):
+    """One thing known of a call: its value at a step as the history says it, and before that step."""
+
+    name: str
+    label: str
+    value: Any
+    before: Any
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the step changed it."""
+        return bool(self.value != self.before)
+
+
+class Event(NamedTuple):
+    """A step with its number in the call (from 1 on), and what is told of it; times are microseconds, UTC."""
+
+    number: int
+    step: Step
+    at: int
+    delta: int | None
+    said: str
+    parameters: list[tuple[str, str]]
+    why: str
+    checked: Checked | None
+
+    @property
+    def position(self) -> int:
+        """Its place in the log."""
+        return self.step.position
+
+
+class Life(NamedTuple):
+    """All of a call that its page shows; ``chosen`` is the number of the step looked at, ``first`` of the first one listed."""
+
+    call_id: str
+    events: list[Event]
+    chosen: int
+    cdr: dict[str, Any] | None
+
+    @property
+    def event(self) -> Event:
+        """The step looked at."""
+        return self.events[self.chosen - 1]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether that is how the call stands now."""
+        return self.chosen == len(self.events)
+
+    @property
+    def listed(self) -> list[Event]:
+        """The steps around the one looked at; of a call with very many not all."""
+        start = max(0, min(self.chosen - STEPS_SHOWN // 2, len(self.events) - STEPS_SHOWN))
+        return self.events[start : start + STEPS_SHOWN]
+
+    @property
+    def fields(self) -> list[Field]:
+        """What is known of the call at the step looked at, and what of that the step changed."""
+        now = known(self.event.step)
+        before = known(self.events[self.chosen - 2].step) if self.chosen > 1 else {}
+        return [Field(name, label, now.get(name), before.get(name)) for name, label in LABELS.items()]
+
+    @property
+    def prices(self) -> list[tuple[Event, dict[str, Any]]]:
+        """Every price that the call has had, with the step since which it had it."""
+        found: list[tuple[Event, dict[str, Any]]] = []
+        for event in self.events:
+            price = event.step.price
+            if price and (not found or found[-1][1] != price):
+                found.append((event, price))
+        return found
+
+
+def of_call(ledger: Ledger, settings: Settings, call_id: UUID, at: int | None) -> Life | None:
+    """Return a call's life, looked at as of a position (None: now); None where the log has no such call."""
+    found = history.of_call(ledger, call_id, EVER)
+    if found is None:
+        return None
+    events = _events(found.steps, settings)
+    chosen = sum(event.position <= at for event in events) if at is not None else len(events)
+    return Life(found.call_id, events, max(chosen, 1), found.cdr)
+
+
+def _events(steps: list[Step], settings: Settings) -> list[Event]:
+    events: list[Event] = []
+    for number, step in enumerate(steps, start=1):
+        at = step.notice.received_at if step.notice else step.act.recorded_at if step.act else 0
+        delta = at - events[-1].at if events else None
+        checked = check(step.notice, settings) if step.notice else None
+        parameters = step.notice.params if step.notice else _of_act(step)
+        why = sentence(step.notice.rule) if step.notice else ""
+        events.append(Event(number, step, at, delta, said(step), parameters, why, checked))
+    return events
+
+
+def _of_act(step: Step) -> list[tuple[str, str]]:
+    values: dict[str, Any] = msgspec.to_builtins(step.act)
+    return [(name, told.text(name, value)) for name, value in values.items() if name not in UNSHOWN]
+
+
+def said(step: Step) -> str:
+    """Return in a word what a step is: a status, CDR, or an act's name."""
+    if step.type == "cdr":
+        return f"CDR {step.status}".strip()
+    return step.status if step.notice and step.status else step.type
+
+
+def known(step: Step) -> dict[str, Any]:
+    """Return what is known of the call after a step, its price beside the rest."""
+    money = {name: value for name, value in (step.price or {}).items() if name in MONEY}
+    return {**(step.after or {}), **money}
+
+
+def numbers(event: Event) -> dict[str, int]:
+    """Return the seconds of both legs that a CDR names, under the parameters' names."""
+    values = dict(event.parameters)
+    return {name: int(values[name]) for name in DURATIONS if event.step.notice and values.get(name, "").isdigit()}
+
+
+def moment(ledger: Ledger, text: str) -> int | None:
+    """Return the position that ``at`` names, by itself or by a time; None for now. Raises ValueError."""
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(int(text[:19]), EVER)
+    return ledger.position_at(times.parse(text))

@@ -1,0 +1,170 @@
+"""The drawing of a call's life: lanes for its two legs, its CDR and operators; a mark for each event, bars for what lasted.
+
+Time runs from left to right and to scale, but marks that would lie on each other are moved apart. Only places and names are
+worked out here; the page draws them.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from api.web.pages.call_life import Event, Life, numbers
+from domain import times
+from domain.notices.statuses import ANSWERED, INPUTS, OPENINGS, OUTCOMES
+
+WIDTH, LEFT, RIGHT = 1000, 130, 980
+TOP, LANE = 6, 38
+GAP = 24
+MARKS_MAX = 60
+SOURCE, DESTINATION, CDR, OPERATORS = "Source leg", "Destination leg", "CDR", "Operators"
+
+
+class Mark(NamedTuple):
+    """An event: where it is drawn, what kind it is (its class), and whether it had happened at the step looked at."""
+
+    x: int
+    y: int
+    kind: str
+    label: str
+    event: Event
+    is_chosen: bool
+    is_later: bool
+
+
+class Bar(NamedTuple):
+    """What lasted: where it is drawn, and its class: ``talk`` is what the CDR charges for, ``open`` what is only known to lie between."""
+
+    x: int
+    y: int
+    width: int
+    kind: str
+    label: str
+
+
+class Lane(NamedTuple):
+    """A lane's name, and the height at which it runs."""
+
+    name: str
+    y: int
+
+
+class Drawing(NamedTuple):
+    """All that is drawn, in units of a drawing 1000 wide."""
+
+    width: int
+    height: int
+    lanes: list[Lane]
+    bars: list[Bar]
+    marks: list[Mark]
+    cursor: int
+    start: int
+    end: int
+
+
+def draw(life: Life) -> Drawing:
+    """Place everything."""
+    events = life.listed
+    if len(events) > MARKS_MAX:  # More than can be told apart: those around the one that is looked at.
+        first = max(0, min(life.chosen - events[0].number - MARKS_MAX // 2, len(events) - MARKS_MAX))
+        events = events[first : first + MARKS_MAX]
+    start, end = min(event.at for event in events), max(event.at for event in events)
+    scale = Scale(start, end)
+    lanes = _lanes(events)
+    height = {lane.name: lane.y for lane in lanes}
+    marks = [
+        Mark(
+            x,
+            height[_lane(event)],
+            _kind(event),
+            event.said,
+            event,
+            event.number == life.chosen,
+            event.number > life.chosen,
+        )
+        for event, x in _places(events, scale)
+    ]
+    cursor = next((mark.x for mark in marks if mark.is_chosen), LEFT)
+    bottom = lanes[-1].y + LANE // 2
+    return Drawing(WIDTH, bottom + 18, lanes, list(_bars(events, scale, height)), marks, cursor, start, end)
+
+
+class Scale:
+    """Where a moment lies in the drawing."""
+
+    def __init__(self, start: int, end: int) -> None:
+        """Take the first and the last moment (microseconds)."""
+        self._start, self._span = start, max(end - start, 1)
+
+    def x(self, at: int) -> int:
+        """Return the place of a moment, at the edge where it lies outside."""
+        share = (RIGHT - LEFT) * (at - self._start) // self._span
+        return LEFT + max(0, min(share, RIGHT - LEFT))
+
+    def stretch(self, start: int, end: int, y: int) -> tuple[int, int, int]:
+        """Return where a stretch of time lies at a height: x, y, and a width that can be seen."""
+        x = self.x(min(start, end))
+        return x, y, max(self.x(end) - x, 2)
+
+
+def _lanes(events: Sequence[Event]) -> list[Lane]:
+    used = {_lane(event) for event in events}
+    names = [name for name in (SOURCE, DESTINATION, CDR, OPERATORS) if name != OPERATORS or name in used]
+    return [Lane(name, TOP + LANE // 2 + LANE * number) for number, name in enumerate(names)]
+
+
+def _lane(event: Event) -> str:
+    if event.step.notice is None:
+        return OPERATORS
+    if event.step.type == "cdr":
+        return CDR
+    return DESTINATION if event.step.status in OUTCOMES else SOURCE
+
+
+def _kind(event: Event) -> str:
+    status = event.step.status
+    if event.step.notice is None:
+        return "act"
+    if event.step.type == "cdr":
+        return "cdr"
+    if status in OUTCOMES:
+        return f"outcome is-{OUTCOMES[status].lower().replace(' ', '-')}"
+    if status in OPENINGS:
+        return "opening" if status == ANSWERED else "outcome is-failed"
+    return "input" if status in INPUTS else "other"
+
+
+def _places(events: Sequence[Event], scale: Scale) -> list[tuple[Event, int]]:
+    """Return each event with its place, those of a lane apart from each other and within the drawing."""
+    placed: dict[int, int] = {}
+    for lane in {_lane(event) for event in events}:
+        own = sorted((event for event in events if _lane(event) == lane), key=lambda event: (event.at, event.number))
+        gap = min(GAP, (RIGHT - LEFT) // max(len(own), 1))
+        xs = [scale.x(event.at) for event in own]
+        for number in range(1, len(xs)):
+            xs[number] = max(xs[number], xs[number - 1] + gap)
+        limit = RIGHT
+        for number in range(len(xs) - 1, -1, -1):
+            xs[number] = min(xs[number], limit)
+            limit = xs[number] - gap
+        placed |= {event.number: x for event, x in zip(own, xs, strict=True)}
+    return [(event, placed[event.number]) for event in events]
+
+
+def _bars(events: Sequence[Event], scale: Scale, height: dict[str, int]) -> list[Bar]:
+    """Return what each leg did: what the CDR charges for, to its end; else what lies between the notices."""
+    notices = [event for event in events if event.step.notice]
+    answered = min(
+        (event.at for event in notices if event.step.status == ANSWERED and event.step.type != "cdr"), default=None
+    )
+    outcome = min((event.at for event in notices if _lane(event) == DESTINATION), default=None)
+    cdr = next((event for event in notices if event.step.type == "cdr"), None)
+    end = outcome if outcome is not None else cdr.at if cdr else None
+    seconds = numbers(cdr) if cdr else {}
+    bars = []
+    if answered is not None and not seconds.get("srcduration"):
+        until = end if end is not None else max(event.at for event in events)
+        bars.append(Bar(*scale.stretch(answered, until, height[SOURCE]), "open", "between the notices"))
+    for lane, name in ((SOURCE, "srcduration"), (DESTINATION, "destduration")):
+        if end is not None and (length := seconds.get(name)):
+            where = scale.stretch(end - length * times.SECOND, end, height[lane])
+            bars.append(Bar(*where, "talk", f"{length} s by the CDR"))
+    return bars

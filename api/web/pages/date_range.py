@@ -1,0 +1,145 @@
+"""Which days a page of billing is about: a month, or any days from one to another; and the days just before, to compare with."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from domain import times
+from projections.queries import time_points as moments
+from projections.queries.billing_overview import DAY, MONTH
+from projections.queries.time_points import SelectionError
+
+DAYS_MAX = 186
+MONTHS_MAX = 120
+MONTHS_USUAL = 12
+ONE_DAY = timedelta(days=1)
+MONTHS_A_YEAR = 12
+
+
+class Span(NamedTuple):
+    """Days from the first up to, and without, ``after``; looked at by day or by month."""
+
+    first: date
+    after: date
+    by: str
+
+    @property
+    def last(self) -> date:
+        """The last day."""
+        return self.after - ONE_DAY
+
+    @property
+    def is_of_months(self) -> bool:
+        """Whether it is a number of whole months."""
+        return self.first.day == 1 and self.after.day == 1
+
+    @property
+    def name(self) -> str:
+        """What it is called: a month, a day, or the two between which it lies."""
+        if self.is_of_months and moved(self.first, 1) == self.after:
+            return f"{self.first:%Y-%m}"
+        if self.is_of_months:
+            return f"{self.first:%Y-%m} to {self.last:%Y-%m}"
+        return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """What selects it on a page of billing."""
+        if self.is_of_months and moved(self.first, 1) == self.after:
+            return {"period": f"{self.first:%Y-%m}", "by": self.by}
+        return {"from": str(self.first), "to": str(self.after), "by": self.by}
+
+    @property
+    def entries(self) -> dict[str, str]:
+        """What selects its CDRs, and what is posted beside them."""
+        return selecting(self.first, self.after)
+
+    def beside(self, direction: int) -> "Span":
+        """Return the span of the same length that ends where this begins (-1), or begins where it ends (1)."""
+        if self.is_of_months:
+            length = direction * _months_between(self.first, self.after)
+            return self._replace(first=moved(self.first, length), after=moved(self.after, length))
+        length_in_days = direction * (self.after - self.first)
+        return self._replace(first=self.first + length_in_days, after=self.after + length_in_days)
+
+    def steps(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield its days or months, each with what selects its CDRs."""
+        at = self.first
+        while at < self.after:
+            following = moved(at, 1) if self.by == MONTH else at + ONE_DAY
+            yield (f"{at:%Y-%m}" if self.by == MONTH else str(at)), selecting(at, following)
+            at = following
+
+
+def selecting(first: date, after: date) -> dict[str, str]:
+    """Return the filters of the CDRs that are billed on these days."""
+    if first.day == 1 and moved(first, 1) == after:
+        return {"period": f"{first:%Y-%m}"}
+    last = after - ONE_DAY
+    return {"day": str(first) if first == last else f"{first}..{last}"}
+
+
+def read(query: Mapping[str, str], timezone: str, now: int, latest: str | None) -> Span:
+    """Read a span from an address; without one it is the latest month that has something, or the year that ends with it.
+
+    Raises SelectionError.
+    """
+    by = query.get("by") or DAY
+    if by not in (DAY, MONTH):
+        msg = f"by={by!r}: expected day or month"
+        raise SelectionError(msg)
+    span = _read(query, timezone, now, latest, by)
+    if by == MONTH:
+        span = Span(span.first.replace(day=1), _next_first(span.after), by)
+    if span.after <= span.first:
+        msg = f"the end {span.after} lies before the beginning {span.first}: expected a later one, which is itself left out"
+        raise SelectionError(msg)
+    if by == DAY and (span.after - span.first).days > DAYS_MAX:
+        msg = f"{(span.after - span.first).days} days are too many to be shown by day: expected at most {DAYS_MAX}, or by month"
+        raise SelectionError(msg)
+    if _months_between(span.first, span.after) > MONTHS_MAX:
+        msg = f"{span.name} is too long to be shown: expected at most {MONTHS_MAX} months"
+        raise SelectionError(msg)
+    return span
+
+
+def _read(query: Mapping[str, str], timezone: str, now: int, latest: str | None, by: str) -> Span:
+    today = times.day(now, timezone)
+    if query.get("period"):
+        return Span(*moments.month(query["period"]), by)
+    if not (query.get("from") or query.get("to")):
+        first, after = moments.month(latest or today[:7])
+        return Span(first if by == DAY else moved(after, -MONTHS_USUAL), after, by)
+    after = date.fromisoformat(today) + ONE_DAY
+    if query.get("to"):
+        until = moments.read(query["to"], timezone, now)
+        assert until is not None
+        after = date.fromisoformat(times.day(max(until - 1, 0), timezone)) + ONE_DAY
+    if not query.get("from"):
+        return Span(moved(after.replace(day=1), -1), after, by)
+    since = moments.read(query["from"], timezone, now)
+    assert since is not None
+    return Span(date.fromisoformat(times.day(since, timezone)), after, by)
+
+
+def year_to(span: Span) -> Span:
+    """Return the twelve months of which the last is that in which a span ends."""
+    after = _next_first(span.after)
+    return Span(moved(after, -MONTHS_USUAL), after, MONTH)
+
+
+def moved(first: date, months: int) -> date:
+    """Return the first of a month so many months later; raises SelectionError beyond the calendar."""
+    year, month = divmod(first.year * MONTHS_A_YEAR + first.month - 1 + months, MONTHS_A_YEAR)
+    try:
+        return date(year, month + 1, 1)
+    except ValueError:
+        raise SelectionError("this is beyond the calendar: expected a month between 1970 and 9998") from None
+
+
+def _next_first(day: date) -> date:
+    return day if day.day == 1 else moved(day, 1)
+
+
+def _months_between(first: date, after: date) -> int:
+    return (after.year - first.year) * MONTHS_A_YEAR + after.month - first.month

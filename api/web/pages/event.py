@@ -1,0 +1,52 @@
+"""An event that is no call's, as the log has it: a voicemail's notice, a channel's, an operator's act."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.application import told
+from api.application.masking import masked_act, masked_parameters
+from api.web.auth.guard import Guarded, Role
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import nothing_there, page
+from domain.events.notice_events import decode_notice
+from domain.events.operator_events import ACTS, decode_act
+from domain.ledger import EVER
+from domain.log.contract import LogRow
+from projections.schema.tables import CALLS
+
+
+def routes() -> list[Guarded]:
+    """Return the page of an event."""
+    return [Guarded("/events/{position:int}", page(event), Role.READ)]
+
+
+def event(request: Request) -> Response:
+    """Show an event; a call's is shown where it stands among the others of its call."""
+    position, ledger = request.path_params["position"], request.app.state.ledger
+    if not 0 < position <= min(ledger.head(), EVER):
+        return nothing_there(request, f"the log has no position {position}: its head is {ledger.head()}")
+    row: LogRow = ledger.store.page(position - 1, 1, position)[0]
+    with request.app.state.shelf.reading() as room:
+        if room.connection.execute(CALLS.select().where(CALLS.c.call_id == row.stream_id)).first():
+            return RedirectResponse(f"/calls/{row.stream_id}?at={position}", 303)
+    what = row.topic.rpartition(":")[2].replace("-", " ")
+    whole = request.state.who.sees_pii
+    facts, parameters = _act(row, whole=whole) if row.topic in ACTS else _notice(row, whole=whole)
+    return render(request, "event.html", position=position, what=what, facts=facts, parameters=parameters)
+
+
+def _act(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    act = decode_act(row.topic, row.state)
+    said = {name: value for name, value in msgspec.to_builtins(act).items() if name not in ("v", "recorded_at")}
+    said = said if whole else masked_act(said)
+    return {"recorded": act.recorded_at}, [(name, told.text(name, value)) for name, value in said.items()]
+
+
+def _notice(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    notice = decode_notice(row.state)
+    parameters = list(notice.params) if whole else masked_parameters(notice.params)
+    facts = {"received": notice.received_at, "recorded": notice.recorded_at, "source": notice.source}
+    return facts, [(str(name), str(value)) for name, value in parameters]

@@ -1,0 +1,88 @@
+"""The page of exceptions: what looks odd, flag by flag, with the money at stake; operators resolve it with a reason."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.web.auth.guard import Guarded, Role
+from api.web.pages.flash import told
+from api.web.pages.operator_forms import act, go_back
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import asked, page, terms
+from domain.errors import LedgerError
+from domain.operators.session import Acting
+from projections.queries import call_health as calls
+from projections.queries import exception_totals as at_stake
+from projections.queries import pagination as browsing
+from projections.queries import selection
+
+ROWS = 100
+PATH = "/exceptions"
+MEANINGS = {
+    "contradictory-outcome": "outcomes that differ, or a failed CDR status beside an answer or an outcome",
+    "missing-opening": "no opening notice came",
+    "nonce-reused": "the same r with other content, where the signature covers only r",
+    "repeated-cdr": "a CDR that equals a near call's; it is not billed",
+    "repeated-status": "an opening or outcome that the call had already",
+    "unrecognised-status": "a status that is in no table",
+    "unrecognised-type": "a notice of no known type",
+}
+
+
+def routes() -> list[Guarded]:
+    """Return the page and what it does."""
+    return [
+        Guarded(PATH, page(exceptions), Role.READ),
+        Guarded(f"{PATH}/resolve", page(resolve), Role.OPERATE, methods=("POST",)),
+    ]
+
+
+def exceptions(request: Request) -> Response:
+    """Show the flags, and the exceptions that the filters select."""
+    read, query = asked(request, "exceptions"), request.query_params
+    context: dict[str, Any] = {"filters": read.filters, "problem": read.problem, "meanings": MEANINGS, "path": PATH}
+    context |= {"outcome": told(request)}
+    if read.selection is None:
+        return render(request, "exceptions.html", status=400, rows=None, **context)
+    timezone = request.app.state.ledger.timezone
+    without_flag = selection.conditions("exceptions", _without_flag(read.selection), timezone)
+    with request.app.state.shelf.reading() as room:
+        found = browsing.page(
+            room.connection, "exceptions", read.selection, timezone, "-position", query.get("cursor", ""), ROWS
+        )
+        context |= {"kinds": at_stake.by_flag(room.connection, without_flag)}
+        reach, now = room.ledger.terms.reach, terms(request).now
+        context |= {"waiting": calls.waiting(room.connection, reach, now)}
+    context |= {"rows": found.rows, "next": found.next, "previous": found.previous}
+    return render(request, "exceptions.html", is_first=not query.get("cursor"), **context)
+
+
+def _without_flag(chosen: selection.Selection) -> selection.Selection:
+    return selection.Selection(tag=chosen.tag, number=chosen.number, since=chosen.since, until=chosen.until)
+
+
+def resolve(request: Request) -> Response:
+    """Resolve the exceptions that were chosen, or open them again, all for one reason."""
+    form = request.state.form
+    chosen = [_named(text) for text in form.getlist("exception")]
+    if not chosen:
+        return go_back(request, PATH, failed="none is chosen")
+    reopened = form.get("do") == "reopen"
+
+    def do(acting: Acting) -> int:
+        return max(acting.resolve(flag, position, reopened=reopened) for flag, position in chosen)
+
+    try:
+        act(request, str(form.get("reason", "")), do)
+    except LedgerError as error:
+        return go_back(request, PATH, failed=str(error))
+    return go_back(request, PATH, done=f"{len(chosen)} {'open again' if reopened else 'resolved'}")
+
+
+def _named(text: Any) -> tuple[str, int]:
+    flag, _, position = str(text).rpartition(":")
+    if not (position.isascii() and position.isdigit() and len(position) < 19):  # noqa: PLR2004 - what a position can have
+        msg = f"{text!r} names no exception: expected FLAG:POSITION"
+        raise LedgerError(msg)
+    return flag, int(position)

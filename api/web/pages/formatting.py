@@ -1,0 +1,146 @@
+"""How values look on a page: amounts to the last digit, times in UTC that a script may show in local time, masked numbers.
+
+Everything returned here is markup with its texts escaped; what came over the wire is set apart in ``<bdi>``, so that no
+right-to-left mark in a tag can turn the line around it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from api.application.masking import masked_number, masked_value
+from domain import amounts, times
+
+NOTHING = Markup('<span class="none"><span aria-hidden="true">\u2013</span><span class="said">none</span></span>')
+MINUTE = 60
+MINUS, NARROW_GAP = "\u2212", "\u202f"
+
+
+def text(value: object) -> Markup:
+    """Show a text that somebody else wrote, apart from what surrounds it; an empty one shows as such."""
+    return Markup("<bdi>{}</bdi>").format(value) if value not in (None, "") else NOTHING
+
+
+def amount(millionths: int | None) -> Markup:
+    """Show millionths as an exact decimal, its point in line with those above and below; nothing where there is none."""
+    if millionths is None:
+        return NOTHING
+    plain = amounts.plain(millionths)
+    whole, point, fraction = plain.partition(".")
+    kind = "amount minus" if millionths < 0 else "amount"
+    return Markup('<data class="{}" value="{}">{}<span class="fraction">{}</span></data>').format(
+        kind, plain, whole.replace("-", MINUS), point + fraction
+    )
+
+
+def change(now: int, before: int | None) -> Markup:
+    """Show by how much an amount differs from that of the period before, with its sign."""
+    if before is None:
+        return NOTHING
+    more = now - before
+    kind = "up" if more > 0 else "down" if more < 0 else "same"
+    shown = amounts.plain(abs(more))
+    sign = {"up": "+", "down": MINUS, "same": "±"}[kind]
+    value = amounts.plain(more)
+    return Markup('<data class="change {}" value="{}">{}{}</data>').format(kind, value, sign, shown)
+
+
+def time(at: int | None, part: str = "full") -> Markup:
+    """Show a moment (microseconds, UTC) to the second; ``part`` ``clock`` leaves the day out where it is said beside it."""
+    if at is None:
+        return NOTHING
+    iso = times.iso(at)
+    shown = f"{iso[:10]} {iso[11:19]}" if part == "full" else iso[11:19]
+    return Markup('<time datetime="{}" title="{}" data-part="{}">{}</time>').format(iso, iso, part, shown)
+
+
+def duration(seconds: int | None) -> Markup:
+    """Show whole seconds as ``1:02:03`` or ``2:03``; the seconds stay readable for programs."""
+    if seconds is None:
+        return NOTHING
+    minutes, rest = divmod(seconds, MINUTE)
+    hours, minutes = divmod(minutes, MINUTE)
+    shown = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return Markup('<data class="duration" value="{}">{}</data>').format(seconds, shown)
+
+
+def minutes(seconds: int | None) -> Markup:
+    """Show seconds as minutes to a tenth, rounded down: for overviews; the exact seconds are what is billed."""
+    if seconds is None:
+        return NOTHING
+    tenths = seconds // 6
+    return Markup('<data class="duration" value="{}" title="{} s">{}.{}</data>').format(
+        seconds, seconds, tenths // 10, tenths % 10
+    )
+
+
+def tenths(rate: int | None) -> Markup:
+    """Show tenths of something per second."""
+    return NOTHING if rate is None else Markup("{}.{}").format(rate // 10, rate % 10)
+
+
+def count(number: int | None) -> Markup:
+    """Show a whole number with thin gaps between thousands, which a copy and a screen reader do not see as other digits."""
+    if number is None:
+        return NOTHING
+    return Markup('<data class="count" value="{}">{}</data>').format(number, f"{number:,}".replace(",", NARROW_GAP))
+
+
+@pass_context
+def number(context: Context, value: str | None) -> Markup:
+    """Show a phone number whole or masked, by who looks."""
+    if not value:
+        return NOTHING
+    who = context.get("who")
+    shown = value if who is not None and who.sees_pii else masked_number(value)
+    return Markup('<bdi class="number">{}</bdi>').format(shown)
+
+
+@pass_context
+def private(context: Context, value: str | None, column: str) -> Markup:
+    """Show what is somebody's own, such as an e-mail address, whole or masked, by its column and who looks."""
+    who = context.get("who")
+    return text(value if who is not None and who.sees_pii else masked_value(column, value))
+
+
+def account_path(account: str) -> str:
+    """Return the address of an account's page; an account may be named in any way, or not at all."""
+    return f"/accounts/{quote(account, safe='')}"
+
+
+def statement_path(account: str, period: str) -> str:
+    """Return the address of an account's statement for a month."""
+    return f"/statements/{quote(account, safe='')}/{period}"
+
+
+def flags(joined: str) -> Markup:
+    """Show flags, joined with ``;``, as labels."""
+    labels = [Markup('<span class="flag">{}</span>').format(flag) for flag in joined.split(";") if flag]
+    return Markup(" ").join(labels)
+
+
+def disposition(name: str) -> Markup:
+    """Show a disposition as a label whose colour says it again."""
+    if not name:
+        return Markup('<span class="is is-live">in progress</span>')
+    return Markup('<span class="is is-{}">{}</span>').format(name.lower().replace(" ", "-"), name.lower())
+
+
+FILTERS: Mapping[str, Any] = {
+    "text": text,
+    "amount": amount,
+    "change": change,
+    "time": time,
+    "duration": duration,
+    "minutes": minutes,
+    "tenths": tenths,
+    "count": count,
+    "number": number,
+    "private": private,
+    "flags": flags,
+    "disposition": disposition,
+}

@@ -1,0 +1,199 @@
+"""The pages that are a list of a read model's rows: filters, order, a page at a time, and what the whole selection sums up to.
+
+Sums and facets take longer than rows. They are a fragment of their own, fetched when the rows are there; without JavaScript
+a link asks for the page with all of it.
+"""
+
+from typing import Any, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.application.read_model_pool import Room
+from api.web.auth.guard import Guarded, Role
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import Asked, asked, page
+from projections.queries import pagination as browsing
+from projections.queries.time_points import SelectionError
+
+ROWS = 100
+WHOLE = "whole"
+
+
+class List(NamedTuple):
+    """A list: the read model, what it is called, which filters its bar has, and its columns with their headings."""
+
+    model: str
+    title: str
+    about: str
+    has: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return f"/{self.model}"
+
+
+CALLS = List(
+    "calls",
+    "Calls",
+    "Every call of which anything is known, whether it is over or not.",
+    ("from", "tag", "number", "state", "disposition", "flag", "waiting"),
+    (
+        ("opened_at", "Opened"),
+        ("call_id", "Call"),
+        ("tag", "Tag"),
+        ("src", "Number"),
+        ("disposition", "Disposition"),
+        ("status", "Status"),
+        ("answered_at", "Answered"),
+        ("ended_at", "Ended"),
+        ("last_at", "Last event"),
+        ("events", "Events"),
+        ("digits", "Digits"),
+        ("has_cdr", "CDR"),
+        ("flags", "Flags"),
+    ),
+)
+CDRS = List(
+    "cdrs",
+    "CDRs",
+    "The ledger: one row for each call that was charged.",
+    ("from", "period", "tag", "account", "number", "disposition", "flag"),
+    (
+        ("cdr_at", "CDR at"),
+        ("call_id", "Call"),
+        ("tag", "Tag"),
+        ("src", "Number"),
+        ("disposition", "Disposition"),
+        ("src_duration", "Source"),
+        ("dest_duration", "Destination"),
+        ("cost", "Cost"),
+        ("sip_credits", "SIP credits"),
+        ("account", "Account"),
+        ("billed_seconds", "Billed"),
+        ("price", "Price"),
+        ("margin", "Margin"),
+        ("flags", "Flags"),
+    ),
+)
+VOICEMAILS = List(
+    "voicemails",
+    "Voicemails",
+    "Messages that callers left.",
+    ("from", "tag", "number"),
+    (
+        ("received_at", "Received"),
+        ("email", "Mailbox"),
+        ("voicemail", "Message"),
+        ("tag", "Tag"),
+        ("src", "Number"),
+        ("position", "Position"),
+    ),
+)
+CHANNELS = List(
+    "channels",
+    "Channels",
+    "Notices that a channel was deleted.",
+    ("from", "tag", "number"),
+    (("received_at", "Received"), ("src", "Number"), ("tag", "Tag"), ("position", "Position")),
+)
+LISTS = {each.model: each for each in (CALLS, CDRS, VOICEMAILS, CHANNELS)}
+
+
+def routes() -> list[Guarded]:
+    """Return the lists, and the fragments of their sums and facets."""
+    listed = [Guarded(each.path, Listing(each), Role.READ, name=f"list_{each.model}") for each in LISTS.values()]
+    return [*listed, Guarded("/fragments/{model}/{part}", fragment, Role.READ, name="fragment")]
+
+
+class Listing:
+    """The page of a list."""
+
+    def __init__(self, listed: List) -> None:
+        """Take which."""
+        self.listed = listed
+
+    def __call__(self, request: Request) -> Response:
+        """Show a page of the rows that the filters select."""
+        return page(self._shown)(request)
+
+    def _shown(self, request: Request) -> Response:
+        listed, read = self.listed, asked(request, self.listed.model)
+        sort = request.query_params.get("sort") or browsing.default_sort(listed.model)
+        context: dict[str, Any] = {"listed": listed, "filters": read.filters, "sort": sort, "problem": read.problem}
+        context |= {"sorts": browsing.SORTS[listed.model], "rows": None, "summed": None, "whole": False}
+        if read.selection is None:
+            return render(request, "list.html", status=400, **context)
+        with request.app.state.shelf.reading() as room:
+            cursor = request.query_params.get("cursor", "")
+            found = browsing.page(
+                room.connection, listed.model, read.selection, room.ledger.timezone, sort, cursor, ROWS
+            )
+            if request.query_params.get(WHOLE):
+                context |= {"whole": True, "summed": summed(room, listed.model, read)}
+                context["facets"] = faceted(room, listed.model, read)
+        context |= {"rows": found.rows, "next": found.next, "previous": found.previous, "is_first": not cursor}
+        return render(request, "list.html", **context)
+
+
+def fragment(request: Request) -> Response:
+    """Return the sums or the facets of a selection, as a part of a page."""
+    return page(_fragment)(request)
+
+
+def _fragment(request: Request) -> Response:
+    model, part = request.path_params["model"], request.path_params["part"]
+    if model not in LISTS or part not in ("sums", "facets"):
+        msg = f"there is no part {part!r} of {model!r}"
+        raise SelectionError(msg)
+    read = asked(request, model)
+    if read.selection is None:
+        raise SelectionError(read.problem)
+    with request.app.state.shelf.reading() as room:
+        if part == "sums":
+            return render(request, "sums.html", listed=LISTS[model], summed=summed(room, model, read), **_of(read))
+        return render(request, "facets.html", listed=LISTS[model], facets=faceted(room, model, read), **_of(read))
+
+
+def _of(read: Asked) -> dict[str, Any]:
+    return {"filters": read.filters}
+
+
+class Summed(NamedTuple):
+    """What a selection sums up to; ``posted`` is what was posted beside its CDRs, if anything, and ``total`` both."""
+
+    sums: dict[str, int]
+    posted: dict[str, int] | None = None
+    total: dict[str, int] | None = None
+    postings: Any = ()
+
+
+POSTINGS_SHOWN = 50
+
+
+def summed(room: Room, model: str, read: Asked) -> Summed:
+    """Sum a selection up, with what was posted beside its CDRs where the filters say which postings belong to it."""
+    assert read.selection is not None
+    timezone = room.ledger.timezone
+    sums = browsing.sums(room.connection, model, read.selection, timezone)
+    if model != "cdrs":
+        return Summed(sums)
+    try:
+        posted = browsing.sums(room.connection, "postings", read.selection, timezone)
+        postings = browsing.page(
+            room.connection, "postings", read.selection, timezone, "position", limit=POSTINGS_SHOWN
+        ).rows
+    except SelectionError:  # Of a number or a flag, or cut within a day, no posting can be said to be.
+        return Summed(sums)
+    if not posted["rows"]:
+        return Summed(sums)
+    same = ("cost", "sip_credits", "billed_seconds", "price", "margin")
+    return Summed(sums, posted, {name: sums[name] + posted[name] for name in same}, postings)
+
+
+def faceted(room: Room, model: str, read: Asked) -> dict[str, list[browsing.Counted]]:
+    """Count the commonest values among the selected rows."""
+    assert read.selection is not None
+    return browsing.facets(room.connection, model, read.selection, room.ledger.timezone)

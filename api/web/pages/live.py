@@ -1,0 +1,77 @@
+"""The routes of the live page: the page itself, whole without JavaScript, and the events that keep it going."""
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.web.auth.guard import Guarded, Role
+from api.web.live.feed import Feed
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import page
+from api.web.problems import problem
+from domain import times
+from projections.queries.selection import MISSING_CDR, STALE
+from projections.queries.waiting import waiting_longest
+
+EVENTS = "/live/events"
+LABELS = {"in-progress": "in progress", "ended": "just ended", STALE: "stale", MISSING_CDR: "missing their CDR"}
+RETRY_AFTER_SECONDS = 10
+DIGITS_MAX = 18
+
+
+def routes() -> list[Guarded]:
+    """Return the live page and its events."""
+    return [
+        Guarded("/", live, Role.READ, name="live"),
+        Guarded(EVENTS, events, Role.READ, name="live_events"),
+    ]
+
+
+@page
+def live(request: Request) -> Response:
+    """Show the calls as they are now, or those that wait for something."""
+    asked = request.query_params.get("state", "")
+    state = asked if asked in LABELS else ""
+    tag = request.query_params.get("tag", "")
+    window = request.app.state.looker.look()
+    reach, now = request.app.state.ledger.terms.reach, times.now()
+    late = state in (STALE, MISSING_CDR)
+    return render(
+        request,
+        "live.html",
+        window=window,
+        now=now,
+        now_millis=now // 1000,
+        state=state,
+        labels=LABELS,
+        tag=tag,
+        live=[row for row in window.live if tag in ("", row.tag)],
+        ended=[row for row in window.ended if tag in ("", row.tag)],
+        late_list=late,
+        late=waiting_longest(request.app.state.shelf, reach, state, tag, now) if late else [],
+        silent=lambda last_at: in_words(now - last_at),
+        age=in_words(reach.max_age),
+        grace=in_words(reach.grace),
+        events=EVENTS,
+    )
+
+
+async def events(request: Request) -> Response:
+    """Send what happens, from the position on at which the page stands: ``Last-Event-ID``, or ``after`` at first."""
+    feed: Feed = request.app.state.feed
+    if feed.is_full:
+        return problem(503, "too many live pages are open", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    told = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    after = int(told) if told.isascii() and told.isdigit() and len(told) <= DIGITS_MAX else None
+    stream = feed.stream(after, whole=request.state.who.sees_pii)
+    # A proxy that gathers an answer before it passes it on would hold the events back.
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+def in_words(micros: int) -> str:
+    """Return a length of time in the largest unit that it fills: ``5 min``, ``24 h``, ``3 days``."""
+    seconds = micros // times.SECOND
+    for unit, length, least in (("days", 86_400, 2 * 86_400), ("h", 3600, 3600), ("min", 60, 60)):
+        if seconds >= least:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

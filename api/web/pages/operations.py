@@ -1,0 +1,141 @@
+"""The page of operations: how far the read models are, what stops them, the last rebuild, and jobs that somebody starts.
+
+What moves is a fragment of its own, which a script fetches again and again; without one, the page is loaded again.
+"""
+
+import re
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.application import forwarding_position as forwarder
+from api.processes import jobs
+from api.processes.jobs import JobRefused, Jobs
+from api.web.auth.guard import Guarded, Role
+from api.web.pages.flash import told
+from api.web.pages.operator_forms import go_back
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import page
+from domain import times
+from domain.errors import LedgerError
+from domain.ledger import Ledger
+from projections.building import certificate
+from projections.schema.tables import READ_MODELS
+from projections.stores.generations import ReadModelsUnfit
+
+PATH = "/operations"
+MINUTE_SECONDS = 60
+TENTHS = 10
+PACE_SECONDS_MAX = 120.0
+
+_POSITION = re.compile(r"position ([0-9]{1,18})")
+
+
+class Pace:
+    """How fast the read models move, between one look and an earlier one."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._seen: list[tuple[float, int]] = []
+        self._lock = Lock()
+
+    def look(self, position: int, now: float) -> int | None:
+        """Return tenths of an event per second since the earliest look of the last minutes; None at the first one."""
+        with self._lock:
+            self._seen = [seen for seen in self._seen if seen[0] > now - PACE_SECONDS_MAX]
+            self._seen.append((now, position))
+            (begun, first), elapsed = self._seen[0], now - self._seen[0][0]
+        return int((position - first) * TENTHS / elapsed) if elapsed >= 1 and begun < now else None
+
+
+def routes() -> list[Guarded]:
+    """Return the page, its moving part, and what it starts."""
+    pace = Pace()
+
+    def shown(request: Request) -> Response:
+        return operations(request, pace)
+
+    def moving(request: Request) -> Response:
+        return render(request, "operations_now.html", **now(request, pace))
+
+    return [
+        Guarded(PATH, page(shown), Role.READ, name="operations"),
+        Guarded("/fragments/operations", page(moving), Role.READ, records=None, name="operations_now"),
+        Guarded(f"{PATH}/jobs", page(start), Role.OPERATE, methods=("POST",), name="start_job"),
+    ]
+
+
+def operations(request: Request, pace: Pace) -> Response:
+    """Show how everything is."""
+    return render(
+        request,
+        "operations.html",
+        kinds=jobs.KINDS,
+        outcome=told(request),
+        **now(request, pace),
+    )
+
+
+def start(request: Request) -> Response:
+    """Start a job."""
+    started: Jobs = request.app.state.jobs
+    try:
+        job = started.start(str(request.state.form.get("kind", "")), request.state.who.name)
+    except JobRefused as error:
+        return go_back(request, PATH, failed=str(error))
+    return go_back(request, PATH, done=f"{job.kind} has begun")
+
+
+def now(request: Request, pace: Pace) -> dict[str, Any]:
+    """Return what moves."""
+    state = request.app.state
+    ledger: Ledger = state.ledger
+    clock, head, failure = state.clock(), ledger.head(), ""
+    try:
+        with state.shelf.reading() as room:
+            position = room.position
+    except ReadModelsUnfit as error:
+        position, failure = 0, str(error)
+    following = state.service.follower.state
+    failure = failure or following.failure
+    lag, seconds = ledger.lag(position, clock)
+    minute_ago = ledger.position_at(clock - MINUTE_SECONDS * times.SECOND)
+    return {
+        "models": list(READ_MODELS),
+        "head": head,
+        "position": position,
+        "lag": max(lag, 0),
+        "seconds": seconds,
+        "stands_by": following.stands_by,
+        "failure": failure,
+        "culprit": _culprit(failure, head),
+        "recorded": (head - minute_ago) * TENTHS // MINUTE_SECONDS,
+        "applied": pace.look(position, monotonic()),
+        "quarantined": sum(ledger.store.count_quarantined()),
+        "forwarding": _forwarding(request, ledger, clock),
+        "jobs": state.jobs.known(),
+        "certificate": certificate.last_of(ledger),
+    }
+
+
+def _culprit(failure: str, head: int) -> int | None:
+    """Return the position of the event that a failure speaks of."""
+    found = _POSITION.search(failure)
+    position = int(found[1]) if found else 0
+    return position if 0 < position <= head else None
+
+
+def _forwarding(request: Request, ledger: Ledger, clock: int) -> dict[str, Any] | None:
+    url = request.app.state.settings.forward_url
+    try:
+        kept = forwarder.find(ledger)
+    except LedgerError as error:
+        return {"to": "", "position": 0, "lag": 0, "seconds": 0, "failure": str(error)}
+    if not kept:
+        return None
+    lag, seconds = ledger.lag(kept.position, clock)
+    to = forwarder.masked(url) if url else ""
+    return {"to": to, "position": kept.position, "lag": lag, "seconds": seconds, "failure": kept.failure}

@@ -1,0 +1,68 @@
+"""How a page is made: a template, what is to be shown, and what every page knows (who looks, where, and the ledger's foot).
+
+Text is escaped everywhere, and a name that a template misses is an error and not an empty place.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.web.pages import assets
+from api.web.pages import theme as display
+from api.web.pages.choosing import chosen, is_chosen
+from api.web.pages.footer import footing
+from api.web.pages.formatting import FILTERS, account_path, statement_path
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def environment() -> Environment:
+    """Return where templates come from, with the filters and functions that they use."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(FILTERS)
+    made.globals["static"] = assets.address
+    made.globals.update(
+        url=address, chosen=chosen, is_chosen=is_chosen, account_path=account_path, statement_path=statement_path
+    )
+    return made
+
+
+def address(path: str, *queries: dict[str, Any], **changes: Any) -> str:
+    """Return the address of a page with these parameters; what is None or empty is left out, and later ones go before."""
+    merged: dict[str, Any] = {}
+    for query in (*queries, changes):
+        merged.update({name.rstrip("_"): value for name, value in query.items()})
+    given = [(name, value) for name, value in merged.items() if value not in (None, "")]
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def render(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
+    """Return a page made from a template of this folder.
+
+    Every template has ``request``, ``who`` (None where nobody is signed in), ``csrf_token``, ``foot``, ``shown`` (theme and
+    zone) and what is given. A page asks the ledger's store for its head: call it from a thread.
+    """
+    who = getattr(request.state, "who", None)
+    known: dict[str, Any] = {
+        "request": request,
+        "path": request.url.path,
+        "who": who,
+        "csrf_token": getattr(request.state, "csrf_token", ""),
+        "foot": footing(request) if who else None,  # How the ledger is, is no business of strangers.
+        "shown": display.of(request),
+    }
+    html = environment().get_template(name).render(known | context)
+    return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

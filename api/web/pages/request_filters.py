@@ -1,0 +1,79 @@
+"""What an address asks of a page: its filters, its order, where in the list; and the answer where that makes no sense.
+
+Whatever raises an error of the ledger's becomes a page that says so, with the status that fits.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.web.pages.rendering import render
+from domain.errors import LedgerError, StoreUnavailable
+from projections.queries import filter_texts as filters
+from projections.queries.filter_texts import WrongFilters
+from projections.queries.selection import Selection
+from projections.queries.time_points import SelectionError
+from projections.stores.generations import ReadModelsUnfit
+
+Endpoint = Callable[[Request], Response]
+
+_UNFIT = "The read models must be rebuilt"
+
+
+class Asked(NamedTuple):
+    """Filters as texts, by their names in the address, and what they select; None where they make no sense (``problem``)."""
+
+    filters: dict[str, str]
+    selection: Selection | None
+    problem: str = ""
+
+
+def given(query: Mapping[str, str], names: tuple[str, ...] = filters.NAMES) -> dict[str, str]:
+    """Return the filters that an address names, without the empty ones that a form sends."""
+    return {name: query[name].strip() for name in names if query.get(name, "").strip()}
+
+
+def terms(request: Request) -> filters.Terms:
+    """Return what filters are read with."""
+    ledger = request.app.state.ledger
+    return filters.Terms(ledger.timezone, ledger.terms.reach, request.app.state.clock())
+
+
+def asked(request: Request, model: str) -> Asked:
+    """Read the filters on a read model."""
+    found = given(request.query_params)
+    try:
+        return Asked(found, filters.read(model, found, terms(request)))
+    except WrongFilters as wrong:
+        return Asked(found, None, ". ".join(each.problem for each in wrong.bad))
+
+
+def page(endpoint: Endpoint) -> Endpoint:
+    """Let an endpoint's errors be said on a page; who looks on is told what to do, and nothing is logged twice."""
+
+    @wraps(endpoint)
+    def answer(request: Request) -> Response:
+        try:
+            return endpoint(request)
+        except ReadModelsUnfit as error:
+            return _problem(request, 503, _UNFIT, error)
+        except StoreUnavailable as error:
+            return _problem(request, 503, "The store cannot be used now", error)
+        except SelectionError as error:
+            return _problem(request, 400, "This cannot be shown", error)
+        except LedgerError as error:
+            return _problem(request, 409, "This cannot be done", error)
+
+    return answer
+
+
+def _problem(request: Request, status: int, title: str, error: Exception) -> Response:
+    return render(request, "problem.html", status=status, title=title, detail=str(error))
+
+
+def nothing_there(request: Request, detail: str) -> Response:
+    """Say that there is no such thing."""
+    return render(request, "problem.html", status=404, title="Nothing there", detail=detail)

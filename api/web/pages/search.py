@@ -1,0 +1,105 @@
+"""Search: one box that takes whatever somebody has at hand, and leads to it where it can only mean one thing."""
+
+import re
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, func, select
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.application.read_model_pool import Room
+from api.web.auth.guard import Guarded, Role
+from api.web.pages.formatting import account_path
+from api.web.pages.rendering import address, render
+from api.web.pages.request_filters import page
+from domain.log.contract import LogRow
+from domain.notices import call_notice
+from projections.schema.tables import BILLING, CALLS
+
+QUERY_MAX = 300
+POSITION_DIGITS_MAX = 18
+COUNTED_MAX = 1000
+_BEGINNING_OF_AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
+AFTER_ANY_DIGIT = "g"
+
+
+class Found(NamedTuple):
+    """Something that a search may mean: what it is, what is known of it, and where it is shown."""
+
+    kind: str
+    what: str
+    about: str
+    to: str
+
+
+def routes() -> list[Guarded]:
+    """Return the page."""
+    return [Guarded("/search", page(search), Role.READ)]
+
+
+def search(request: Request) -> Response:
+    """Lead to the only thing that is meant, or show all that may be."""
+    query = request.query_params.get("q", "").strip()[:QUERY_MAX]
+    if not query:
+        return render(request, "search.html", query="", found=[])
+    with request.app.state.shelf.reading() as room:
+        found = [*_calls(room, query), *_event(room, query), *_accounts(room, query), *_tags(room, query)]
+        found += _numbers(room, query)
+    if len(found) == 1 and found[0].to:
+        return RedirectResponse(found[0].to, 303)
+    return render(request, "search.html", query=query, found=found)
+
+
+def _calls(room: Room, query: str) -> list[Found]:
+    """Find a call by its id, or by how that begins, as lists show it."""
+    beginning = query.lower()
+    if not _BEGINNING_OF_AN_ID.fullmatch(beginning):
+        return []
+    fits = (CALLS.c.call_id >= beginning, CALLS.c.call_id < beginning + AFTER_ANY_DIGIT)
+    rows = room.connection.execute(select(CALLS.c.call_id, CALLS.c.tag).where(*fits).limit(10))
+    return [Found("call", row.call_id, f"of tag {row.tag}", f"/calls/{row.call_id}") for row in rows]
+
+
+def _event(room: Room, query: str) -> list[Found]:
+    """Find an event by its position in the log; one of a call's leads to the call as it was then."""
+    if not (query.isascii() and query.isdigit() and len(query) <= POSITION_DIGITS_MAX):
+        return []
+    position = int(query)
+    if not 0 < position <= room.ledger.head():
+        return []
+    row: LogRow = room.ledger.store.page(position - 1, 1, position)[0]
+    stream = str(UUID(row.stream))
+    is_a_calls = room.connection.execute(select(CALLS.c.call_id).where(CALLS.c.call_id == stream)).first()
+    what = row.topic.rpartition(":")[2].replace("-", " ")
+    to = address(f"/calls/{stream}", at=position) if is_a_calls else address("/events/" + str(position))
+    return [Found("position", query, what, to)]
+
+
+def _accounts(room: Room, query: str) -> list[Found]:
+    found = room.connection.execute(select(BILLING.c.account).where(BILLING.c.account == query).limit(1)).first()
+    return [Found("account", query, "what it was billed", account_path(query))] if found else []
+
+
+def _tags(room: Room, query: str) -> list[Found]:
+    calls = _count(room.connection, CALLS.c.tag == query)
+    return [Found("tag", query, f"{_many(calls)} calls", address("/calls", tag=query))] if calls else []
+
+
+def _numbers(room: Room, query: str) -> list[Found]:
+    number = call_notice.normalised(query)
+    if not number or not number.isdigit():
+        return []
+    calls = _count(room.connection, CALLS.c.src == number)
+    return [Found("number", number, f"{_many(calls)} calls", address("/calls", number=number))] if calls else []
+
+
+def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
+    """Count calls, but not for ever."""
+    some = select(CALLS.c.call_id).where(condition).limit(COUNTED_MAX).subquery()
+    found: Any = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return int(found)
+
+
+def _many(calls: int) -> str:
+    return f"{calls} or more" if calls == COUNTED_MAX else str(calls)

@@ -1,0 +1,115 @@
+"""Signing in with a name and a token, or by a link that works once; and signing out.
+
+A sign-in is not protected by a session's token, since there is none yet: what another site makes a browser send, the
+browser itself tells (``Sec-Fetch-Site``).
+"""
+
+from typing import cast
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.web.auth import sessions, users
+from api.web.auth import sign_in_throttle as attempts
+from api.web.auth.authenticator import Doorkeeper, host
+from api.web.auth.guard import Did, Guarded, Role
+from api.web.auth.refusal import SIGN_IN, Refused
+from api.web.pages.rendering import render
+
+OWN = {None, "same-origin", "none"}
+
+
+def routes() -> list[Guarded]:
+    """Return what signs somebody in and out."""
+    return [
+        Guarded(SIGN_IN, form, None, name="sign_in"),
+        Guarded(SIGN_IN, sign_in, None, ("POST",), name="signed_in"),
+        Guarded("/sign-out", sign_out, Role.READ, ("POST",), name="sign_out", records=Did.SIGNED_OUT),
+    ]
+
+
+def form(request: Request) -> Response:
+    """Show the form, or sign in whoever has a link for that."""
+    link = request.query_params.get("link")
+    if link is None or request.method == "HEAD":
+        return _form(request, 200)
+    door = _door(request)
+    begun = door.attempt(request)
+    name = sessions.taken(door.store, link, door.clock())
+    if name is None:
+        door.note(request, "", Did.FAILED, 401, how="link")
+        return _form(request, 401, "This link was used before, or is over an hour old.")
+    attempts.succeeded(door.store, name, host(request), begun)
+    return _let_in(request, name, request.query_params.get("next", "/"), how="link")
+
+
+def sign_in(request: Request) -> Response:
+    """Sign in whoever knows a name and its token."""
+    if request.headers.get("sec-fetch-site") not in OWN:
+        raise Refused(403, "the form came from another site: expected this service's own")
+    fields = cast("FormData", request.state.form)
+    name, token, then = (str(fields.get(field, "")).strip() for field in ("name", "token", "next"))
+    door = _door(request)
+    try:
+        begun = door.attempt(request, name)
+    except Refused as refused:
+        return _form(request, refused.status, refused.detail.capitalize() + ".", refused.headers)
+    if not users.is_token_of(door.store, name, token):
+        door.note(request, name if _is_user(door, name) else "", Did.FAILED, 401)
+        return _form(request, 401, "That name and that token do not belong together.")
+    attempts.succeeded(door.store, name, host(request), begun)
+    return _let_in(request, name, then)
+
+
+def sign_out(request: Request) -> Response:
+    """End the session."""
+    door = _door(request)
+    cookie = door.cookie_name(request)
+    sessions.end(door.store, request.cookies.get(cookie, ""))
+    # What the browser keeps of answers that it may keep is not for who uses it next.
+    answer = RedirectResponse(SIGN_IN, 303, {"Clear-Site-Data": '"cache"'})
+    answer.delete_cookie(cookie, secure=request.url.scheme == "https", httponly=True, samesite="lax")
+    return answer
+
+
+def own_address(text: str) -> str:
+    """Return an address within this service as it is, and ``/`` for anything else that a browser might leave it by.
+
+    Browsers pass over control characters and take a backslash for a slash.
+    """
+    is_own = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
+    return text if is_own else "/"
+
+
+def _let_in(request: Request, name: str, then: str, *, how: str = "session") -> Response:
+    door = _door(request)
+    cookie = door.cookie_name(request)
+    sessions.end(door.store, request.cookies.get(cookie, ""))
+    answer = RedirectResponse(own_address(then), 303)
+    session = sessions.begin(door.store, name, door.clock())
+    answer.set_cookie(cookie, session, secure=request.url.scheme == "https", httponly=True, samesite="lax")
+    door.note(request, name, Did.SIGNED_IN, answer.status_code, how=how)
+    return answer
+
+
+def _form(request: Request, status: int, problem: str = "", headers: dict[str, str] | None = None) -> Response:
+    door = _door(request)
+    then, typed = own_address(request.query_params.get("next", "/")), ""
+    if request.method == "POST":
+        then = own_address(str(request.state.form.get("next", "/")))
+        typed = str(request.state.form.get("name", ""))
+    is_empty = not users.listed(door.store)
+    page = render(request, "sign_in.html", status=status, next=then, typed=typed, problem=problem, is_empty=is_empty)
+    page.headers.update(headers or {})
+    return page
+
+
+def _is_user(door: Doorkeeper, name: str) -> bool:
+    # What is no user's name may be a token, typed into the wrong field.
+    return any(user.name == name for user in users.listed(door.store))
+
+
+def _door(request: Request) -> Doorkeeper:
+    door: Doorkeeper = request.app.state.door
+    return door

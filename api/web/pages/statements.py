@@ -1,0 +1,79 @@
+"""The page of a statement: what an account owes for a month, line by line; and of what it follows from, tariffs and closings."""
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.application.masking import masked_value
+from api.application.statements import text_formats as texts
+from api.web.auth.guard import Guarded, Role
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import nothing_there, page
+from projections.queries import statements
+from projections.queries import time_points as moments
+from projections.queries.statement import CALLS, NoStatement, Statement
+from projections.schema.tables import CLOSINGS, TARIFFS
+
+FORMS = {"csv": ("text/csv; charset=utf-8", texts.as_csv), "json": ("application/json", texts.as_json)}
+LISTED_MAX = 500
+_UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def routes() -> list[Guarded]:
+    """Return the pages, and a statement's files."""
+    return [
+        Guarded("/statements/{account:path}/{period}/{form}", page(file), Role.EXPORT, name="statement_file"),
+        Guarded("/statements/{account:path}/{period}", page(shown), Role.READ, name="statement"),
+        Guarded("/tariffs", page(tariffs_and_closings), Role.READ),
+    ]
+
+
+def shown(request: Request) -> Response:
+    """Show the statement of an account for a month; a draft, as long as that is not closed."""
+    try:
+        found = _statement(request)
+    except NoStatement as error:
+        return nothing_there(request, str(error))
+    return render(request, "statement.html", statement=found, heading=found.heading, forms=FORMS)
+
+
+def file(request: Request) -> Response:
+    """Give the statement as a file."""
+    form = request.path_params["form"]
+    if form not in FORMS:
+        return nothing_there(request, f"there is no statement as {form!r}: expected one of {', '.join(FORMS)}")
+    try:
+        found = _statement(request)
+    except NoStatement as error:
+        return nothing_there(request, str(error))
+    media_type, write = FORMS[form]
+    name = _UNSAFE_IN_A_NAME.sub("-", f"{found.heading.account}-{found.heading.period}.{form}")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(write(found), media_type=media_type, headers=headers)
+
+
+def _statement(request: Request) -> Statement:
+    account, period = request.path_params["account"], request.path_params["period"]
+    moments.month(period)
+    with request.app.state.shelf.reading() as room:
+        found = statements.statement(room.connection, account, period, room.position)
+    return found if request.state.who.sees_pii else _masked(found)
+
+
+def _masked(statement: Statement) -> Statement:
+    """Return a statement with what operators wrote as those see it who may not see numbers whole."""
+    lines = [
+        line if line.kind == CALLS else line._replace(text=masked_value("reason", line.text))
+        for line in statement.lines
+    ]
+    tariffs = [used._replace(reason=masked_value("reason", used.reason)) for used in statement.tariffs]
+    return statement._replace(lines=lines, tariffs=tariffs)
+
+
+def tariffs_and_closings(request: Request) -> Response:
+    """Show which tariffs were published, and which months are closed, the latest first."""
+    with request.app.state.shelf.reading() as room:
+        published = room.connection.execute(TARIFFS.select().order_by(TARIFFS.c.version.desc()).limit(LISTED_MAX)).all()
+        closed = room.connection.execute(CLOSINGS.select().order_by(CLOSINGS.c.period.desc()).limit(LISTED_MAX)).all()
+    return render(request, "tariffs.html", tariffs=published, closings=closed)

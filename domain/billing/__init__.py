@@ -1,0 +1,1 @@
+"""Tariffs, and what they make of a CDR."""

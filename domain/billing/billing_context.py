@@ -1,0 +1,85 @@
+"""The books: what of tariffs and closings was known at each position of the log, and so how a call is billed (SPEC 7).
+
+A call's money depends on its own stream and on these two streams alone, and of them only on what came before: so it is the
+same whether it is folded at once, event by event, or years later.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from domain.billing.rating import Published, version_for
+from domain.billing.tariff import Tariff, read
+from domain.events.operator_events import MonthClosed, TariffPublished, decode_act
+
+NOTHING_CLOSED = ""
+
+
+class Closing(NamedTuple):
+    """A month ``YYYY-MM`` that was closed, and the position of the act that did so."""
+
+    position: int
+    period: str
+
+
+class Books:
+    """The tariffs and closings up to a position, and the ledger's billing time zone."""
+
+    def __init__(self, timezone: str, tariffs: Sequence[Published] = (), closings: Sequence[Closing] = ()) -> None:
+        """Take them in the order of the log."""
+        self.timezone = timezone
+        self.tariffs = tariffs
+        self.closings = closings
+        self._closed_at = [closing.position for closing in closings]
+
+    def having(self, tariffs: Sequence[Published] = (), closings: Sequence[Closing] = ()) -> "Books":
+        """Return the books with some more at their end."""
+        return Books(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
+
+    def tariff(self, position: int, at: int, rerated: int = 0) -> Tariff | None:
+        """Return what rates the CDR at a position, received at a moment: the version of a rerating, if there was one."""
+        if not self.tariffs:
+            return None
+        return self.version(rerated) if rerated else version_for(self.tariffs, position, at)
+
+    def version(self, number: int) -> Tariff | None:
+        """Return a version of the tariff, or None where it is not published."""
+        return next((each.tariff for each in self.tariffs if each.tariff.version == number), None)
+
+    def closed_through(self, position: int) -> str:
+        """Return the last month that was closed before a position; all months before it count as closed too."""
+        count = bisect_left(self._closed_at, position)
+        return self.closings[count - 1].period if count else NOTHING_CLOSED
+
+    def open_period(self, wanted: str, position: int) -> str:
+        """Return the month to which an event at a position posts what belongs to a month: that one, or the first open."""
+        closed = self.closed_through(position)
+        return wanted if wanted > closed else month_after(closed)
+
+
+def of_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any]) -> Books:
+    """Return the books that the log rows of the two streams tell; raises UnknownShape."""
+    published = []
+    for row in tariffs:
+        act = decode_act(row.topic, row.state)
+        if isinstance(act, TariffPublished):
+            published.append(Published(row.position, parsed(act.text, act.version, timezone)))
+    closed = []
+    for row in closings:
+        act = decode_act(row.topic, row.state)
+        if isinstance(act, MonthClosed):
+            closed.append(Closing(row.position, act.period))
+    return Books(timezone, published, closed)
+
+
+@lru_cache(maxsize=256)
+def parsed(text: str, version: int, timezone: str) -> Tariff:
+    """Return a published tariff, read once."""
+    return read(text, version, timezone=timezone)
+
+
+def month_after(period: str) -> str:
+    """Return the month after a month ``YYYY-MM``."""
+    return (date.fromisoformat(f"{period}-01") + timedelta(days=31)).isoformat()[: len(period)]

@@ -1,0 +1,186 @@
+"""Rating: what a call costs whoever is billed for it, from its CDR's numbers and the tariff in effect. Pure, and in whole numbers.
+
+Every CDR of a rebuild comes through here. All terms of a price are whole multiples of one small unit, so nothing is lost
+before the one rounding at the end, and no fraction has to be kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from domain.amounts import ONE
+from domain.billing.rounding import CALL, level_key, rounded, step
+from domain.billing.tariff import Rule, Tariff
+from domain.notices.call_notice import Numbers, normalised
+
+# The unit in which a price is summed up: so many to a millionth of a cent. It divides by what each term is given in,
+# millionths of a percent of millionths, millionths a minute for seconds, millionths of a credit at millionths each.
+UNITS = 300_000_000
+_WHOLE = 100_000_000  # 100 percent, in millionths of a percent.
+_PER_PERCENT = UNITS // _WHOLE
+_PER_SECOND = UNITS // 60
+_PER_CREDIT = UNITS // ONE
+
+_Step = tuple[str, tuple[int, ...], int]  # As Step, with the price in units: every CDR of a rebuild goes by several.
+
+
+class Rated(NamedTuple):
+    """Whom a call is billed to, and at what price; prices in millionths of a cent.
+
+    ``tariff`` is the version as text and ``rule`` counts from 1; empty and 0 where no rule fits. ``rounding`` is what rounding
+    per call has added (or, below 0, taken). ``level`` is how the statement's total is to be rounded, such as
+    ``half-up:2``, or empty. ``timezone`` is that of the account's billing days, empty without a tariff.
+    """
+
+    account: str
+    timezone: str
+    tariff: str
+    rule: int
+    billed_seconds: int | None
+    price: int
+    rounding: int
+    level: str
+
+
+# The steps of a price, and what their terms are; amounts in millionths.
+LEG = "leg"  # Which of the CDR's numbers, its seconds, the increment's first and further seconds, the seconds billed.
+MINUTES = "minutes"  # Seconds, and cents a minute.
+FEE = "fee"  # Cents for the connection.
+COST = "cost"  # What the source leg costs, and what the destination leg costs.
+MARKUP = "markup"  # Percent on the cost.
+FIXED = "fixed"  # Cents for a connected call.
+GREATER = "greater"  # The own price, and cost and markup.
+CREDITS = "credits"  # SIP credits, and cents for each.
+MINIMUM = "minimum"  # Cents.
+MAXIMUM = "maximum"  # Cents.
+
+
+class Step(NamedTuple):
+    """One step to a price: what was done, with what, and the exact price that it led to, in cents."""
+
+    what: str
+    terms: tuple[int, ...]
+    price: Fraction
+
+
+class Published(NamedTuple):
+    """A tariff and the log's position at which it was published."""
+
+    position: int
+    tariff: Tariff
+
+
+def version_for(tariffs: Sequence[Published], position: int, at: int) -> Tariff | None:
+    """Return the latest version published before a position and in effect at a moment; versions in ascending order."""
+    for published, tariff in reversed(tariffs):
+        if published < position and tariff.since <= at:
+            return tariff
+    return None
+
+
+def rate(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Numbers) -> Rated:
+    """Rate a CDR of ``at`` (microseconds, UTC) by the first rule that fits; without one its price is its cost."""
+    if tariff is None:
+        return Rated(tag, "", "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
+    for rule in tariff.rules:
+        if (
+            rule.since <= at
+            and (match := rule.pattern.fullmatch(tag))
+            and (not rule.src_prefix or normalised(src).startswith(rule.src_prefix))
+        ):
+            account = rule.account or (match[rule.group] if rule.group else tag) or tag
+            price, rounding, level = _money(rule, at, numbers)
+            return Rated(
+                account,
+                tariff.timezone_of(account),
+                str(tariff.version),
+                rule.number,
+                numbers[1] if rule.per_minute is None else _seconds(rule, numbers),
+                price,
+                rounding,
+                level,
+            )
+    return rate(None, tag, src, at, numbers)._replace(timezone=tariff.timezone_of(tag))
+
+
+def steps(tariff: Tariff | None, number: int, at: int, numbers: Numbers) -> list[Step]:
+    """Return the steps by which a rule of a tariff (0 for none) came to a price, before that was rounded; see ``rate``."""
+    found = _steps(tariff.rules[number - 1], at, numbers) if tariff and number else _at_cost(numbers)
+    return [Step(what, terms, Fraction(units, UNITS * ONE)) for what, terms, units in found]
+
+
+def counted(seconds: int, initial: int, subsequent: int) -> int:
+    """Return the seconds billed for a leg's: none for none, else the initial ones and whole steps of further ones."""
+    if seconds <= initial:
+        return initial if seconds else 0
+    return initial - (initial - seconds) // subsequent * subsequent
+
+
+def _seconds(rule: Rule, numbers: Numbers) -> int:
+    return sum(counted(numbers[leg] or 0, *rule.increment) for leg in rule.legs)
+
+
+def _money(rule: Rule, at: int, numbers: Numbers) -> tuple[int, int, str]:
+    """Return the price, what rounding it has added, and how the statement's total is to be rounded."""
+    *_, (_, _, exact) = _steps(rule, at, numbers)
+    mode, places, level = rule.rounding
+    fine = rounded(exact, UNITS, "none")
+    if level != CALL:
+        return fine, 0, level_key(mode, places)
+    size = step(places)
+    price = rounded(exact, UNITS * size, mode) * size
+    return price, price - fine, ""
+
+
+def _steps(rule: Rule, at: int, numbers: Numbers) -> Iterator[_Step]:
+    """Yield, step by step, what was done, with what, and the exact price that it led to, in units; see Step."""
+    connected = any(numbers)
+    price = 0
+    if rule.per_minute is not None:
+        seconds = 0
+        for leg in rule.legs:
+            billed = counted(numbers[leg] or 0, *rule.increment)
+            seconds += billed
+            yield LEG, (leg, numbers[leg] or 0, *rule.increment, billed), price
+        price = seconds * rule.per_minute * _PER_SECOND
+        yield MINUTES, (seconds, rule.per_minute), price
+        if rule.connection_fee and connected:
+            price += rule.connection_fee * UNITS
+            yield FEE, (rule.connection_fee,), price
+    if rule.per_minute is None or rule.greater:
+        own = price
+        for step_ in _cost_plus(rule, connected, numbers):
+            yield step_
+            price = step_[2]
+        if rule.greater:
+            price = max(own, price)
+            yield GREATER, (), price
+    if rule.sip_prices:
+        credits_, each = (numbers[4] or 0) + (numbers[5] or 0), _credit_price(rule, at)
+        price += credits_ * each * _PER_CREDIT
+        yield CREDITS, (credits_, each), price
+    if rule.minimum is not None and connected:
+        price = max(price, rule.minimum * UNITS)
+        yield MINIMUM, (rule.minimum,), price
+    if rule.maximum is not None:
+        price = min(price, rule.maximum * UNITS)
+        yield MAXIMUM, (rule.maximum,), price
+
+
+def _at_cost(numbers: Numbers) -> Iterator[_Step]:
+    costs = (numbers[2] or 0, numbers[3] or 0)
+    yield COST, costs, sum(costs) * UNITS
+
+
+def _cost_plus(rule: Rule, connected: bool, numbers: Numbers) -> Iterator[_Step]:  # noqa: FBT001
+    cost = (numbers[2] or 0) + (numbers[3] or 0)
+    yield from _at_cost(numbers)
+    price = cost * (_WHOLE + rule.markup_percent) * _PER_PERCENT
+    if rule.markup_percent:
+        yield MARKUP, (rule.markup_percent,), price
+    if rule.fixed and connected:
+        yield FIXED, (rule.fixed,), price + rule.fixed * UNITS
+
+
+def _credit_price(rule: Rule, at: int) -> int:
+    return next((price for since, price in reversed(rule.sip_prices) if since <= at), 0)

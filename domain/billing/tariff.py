@@ -1,0 +1,167 @@
+"""Tariff: an ordered list of rules, read from TOML, that says whom a call is billed to and at what price.
+
+A published tariff is kept as its text, verbatim, and read again by every reader; so what is accepted here today must be
+accepted for ever, with the same meaning. Checks may be added for new keys only.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from domain.amounts import PLACES
+from domain.billing import tag_patterns as tariff_patterns
+from domain.billing import tariff_schema as tariff_keys
+from domain.billing import tariff_values
+from domain.billing.rounding import CALL, NONE
+from domain.billing.tariff_findings import BrokenTariff, Finding, key_text, value_text
+from domain.billing.tariff_schema import ACCOUNTS, RULES
+from domain.billing.tariff_values import Check
+from domain.billing.toml_lines import Lines, Path
+
+__all__ = ["BrokenTariff", "Finding", "Rule", "Tariff", "read"]
+
+SIZE_MAX_BYTES = 256 * 1024
+
+_SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule; the amounts are millionths of a cent, the markup millionths of a percent, moments microseconds.
+
+    ``number`` counts from 1. Without ``account`` the pattern's group ``account`` is billed, or else the tag. With ``per_minute`` there
+    is an own price, for the seconds of ``legs`` (places in the CDR's numbers) counted in ``increment``.
+    """
+
+    number: int
+    line: int
+    since: int
+    pattern: re.Pattern[str]
+    group: int = 0
+    src_prefix: str = ""
+    account: str = ""
+    markup_percent: int = 0
+    fixed: int = 0
+    per_minute: int | None = None
+    increment: tuple[int, int] = (1, 1)
+    connection_fee: int = 0
+    legs: tuple[int, ...] = tariff_values.LEGS["dest"]
+    greater: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    sip_prices: tuple[tuple[int, int], ...] = ()
+    rounding: tuple[str, int, str] = (NONE, PLACES, CALL)
+
+
+class Tariff(msgspec.Struct, frozen=True):
+    """A tariff: its rules in order, in effect ``since`` a moment, and the time zones of billing days."""
+
+    version: int
+    rules: tuple[Rule, ...]
+    timezone: str
+    timezones: dict[str, str]
+    since: int
+
+    def timezone_of(self, account: str) -> str:
+        """Return the time zone of an account's billing days."""
+        return self.timezones.get(account, self.timezone)
+
+
+def read(text: str, version: int, *, timezone: str, name: str = "tariff") -> Tariff:
+    """Read a tariff's text; ``timezone`` is the ledger's, for where the file names none, and ``name`` the file's.
+
+    Raises BrokenTariff with every finding.
+    """
+    if len(text.encode(errors="surrogatepass")) > SIZE_MAX_BYTES:
+        raise BrokenTariff(name, [Finding(1, "the file", "", f"at most {SIZE_MAX_BYTES} bytes")])
+    try:
+        content = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise BrokenTariff(name, [_syntax(str(error), text)]) from error
+    except (RecursionError, ArithmeticError, ValueError) as error:
+        raise BrokenTariff(name, [Finding(1, "the file", "", f"TOML ({error})")]) from error
+    reader = _Reader(Lines(text))
+    tariff = reader.tariff(content, version, timezone)
+    if reader.findings:
+        raise BrokenTariff(name, reader.findings)
+    return tariff
+
+
+def _syntax(message: str, text: str) -> Finding:
+    where = _SYNTAX_LINE.search(message)
+    line = int(where[1]) if where else text.count("\n") + 1
+    return Finding(line, "the file", "", f"TOML ({message})")
+
+
+class _Reader:
+    """Turns what tomllib has read into a tariff, and collects what is wrong on the way."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.findings: list[Finding] = []
+        self._lines = lines
+
+    def tariff(self, content: dict[str, Any], version: int, timezone: str) -> Tariff:
+        timezone = _timezone(content, timezone)
+        found = self._checked(content, (), tariff_keys.file_checks(timezone))
+        if RULES not in content:
+            self._find((RULES,), None, "at least one [[rules]]")
+        checks, since = tariff_keys.rule_checks(timezone), found.get("effective_from", 0)
+        read = [self._rule(number, table, checks, since) for number, table in enumerate(found.get(RULES, ()), 1)]
+        rules = tuple(rule for rule in read if rule)
+        timezones = {
+            account: found_zone
+            for account, table in found.get(ACCOUNTS, {}).items()
+            if (found_zone := self._timezone(account, table))
+        }
+        return Tariff(version, rules, timezone, timezones, min((rule.since for rule in rules), default=0))
+
+    def _timezone(self, account: str, table: Mapping[str, Any]) -> str:
+        path = (ACCOUNTS, account)
+        if "timezone" not in table:
+            self._find(path, None, 'a timezone such as "Europe/Berlin"')
+        found: str = self._checked(table, path, tariff_keys.ACCOUNT_CHECKS).get("timezone", "")
+        return found
+
+    def _rule(self, number: int, table: Mapping[str, Any], checks: Mapping[str, Check], since: int) -> Rule | None:
+        path = (RULES, number - 1)
+        before = len(self.findings)
+        found = self._checked(table, path, checks)
+        for key, expected in tariff_keys.contradictions(table, found):
+            self._find((*path, key) if key else path, table.get(key), expected)
+        if len(self.findings) > before:
+            return None
+        return _made(number, self._lines.of(path), since, found)
+
+    def _checked(self, table: Mapping[str, Any], path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
+        found = {}
+        for key, value in table.items():
+            if key not in checks:
+                self._find((*path, key), value, f"one of the keys {', '.join(checks)}")
+                continue
+            try:
+                found[key] = checks[key](value)
+            except ValueError as error:
+                self._find((*path, key), value, str(error))
+        return found
+
+    def _find(self, path: Path, value: Any, expected: str) -> None:
+        self.findings.append(Finding(self._lines.of(path), key_text(path), value_text(value), expected))
+
+
+def _timezone(content: Mapping[str, Any], default: str) -> str:
+    """Return the file's time zone, by which its dates are read; one that is none is found later, with the other keys."""
+    try:
+        return tariff_values.timezone(content.get("timezone", default))
+    except ValueError:
+        return default
+
+
+def _made(number: int, line: int, since: int, found: dict[str, Any]) -> Rule:
+    pattern = found.pop("tag_regex", None) or found.pop("tag")
+    renamed = {"effective_from": "since", "leg": "legs", "sip_credit_price": "sip_prices"}
+    values = {"since": since} | {renamed.get(key, key): value for key, value in found.items()}
+    group = pattern.groupindex.get(tariff_patterns.ACCOUNT, 0)
+    return Rule(number=number, line=line, pattern=pattern, group=group, **values)

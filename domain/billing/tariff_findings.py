@@ -1,0 +1,60 @@
+"""What is wrong with a tariff file: each finding with its line, key, value, and what was expected."""
+
+from collections.abc import Iterable
+from datetime import date, time
+from typing import Any, NamedTuple
+
+from domain.billing.toml_lines import Path
+from domain.errors import LedgerError
+from domain.notices.notification import shown
+
+
+class Finding(NamedTuple):
+    """What is wrong with a tariff, and where: line, key and value of the text, and what was expected."""
+
+    line: int
+    key: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        """Return the finding as a sentence, without its line."""
+        return f"{self.key}{f' = {self.value}' if self.value else ''}: expected {self.expected}"
+
+
+class BrokenTariff(LedgerError):
+    """The text is no tariff: ``findings``, and ``lines`` that name the file before each.
+
+    The message holds them all, with file, line, key, value and what was expected.
+    """
+
+    def __init__(self, name: str, findings: Iterable[Finding]) -> None:
+        """Keep the findings in the order of their lines; ``name`` is the file's."""
+        self.findings = tuple(sorted(findings))
+        self.lines = [f"{name}:{finding.line}: {finding}" for finding in self.findings]
+        super().__init__("\n".join([f"{name} is no tariff that could be used:", *self.lines]))
+
+
+def key_text(path: Path) -> str:
+    """Return a key as a person names it: ``rule 2: per_minute``, rules counted from 1."""
+    if path[0] == "rules" and len(path) > 1:
+        assert isinstance(path[1], int)
+        return ": ".join([f"rule {path[1] + 1}", *map(str, path[2:])])
+    return ".".join(map(str, path))
+
+
+def value_text(value: Any) -> str:
+    """Return a value as it may stand in the file, cut where it is long; nothing for a key that is not there."""
+    return "" if value is None else shown(_toml(value))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
+    return value.isoformat() if isinstance(value, date | time) else str(value)

@@ -1,0 +1,93 @@
+"""The keys of a tariff file: which there are, what each must be, and which cannot stand together."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from domain.amounts import ONE
+from domain.billing import tag_patterns as tariff_patterns
+from domain.billing import tariff_values
+from domain.billing.tariff_values import CENTS_MAX, CENTS_PER_MINUTE_MAX, MARKUP_MAX, MARKUP_MIN, Check
+
+RULES_MAX = 1000
+
+RULES = "rules"
+ACCOUNTS = "accounts"
+ACCOUNT_CHECKS: dict[str, Check] = {"timezone": tariff_values.timezone}
+
+_OWN_PRICE_KEYS = ("increment", "connection_fee", "leg")
+_COST_PLUS_KEYS = ("markup_percent", "fixed")
+
+
+def file_checks(timezone: str) -> dict[str, Check]:
+    """Return what each key of a file must be, outside its rules; ``timezone`` is that by which its dates are read."""
+    return {
+        "timezone": tariff_values.timezone,
+        "effective_from": tariff_values.moment(timezone),
+        ACCOUNTS: _tables,
+        RULES: _rules,
+    }
+
+
+def _tables(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(table, dict) for table in value.values()):
+        raise ValueError("tables such as [accounts.acme]")
+    return value
+
+
+def _rules(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value or not all(isinstance(table, dict) for table in value):
+        raise ValueError("tables headed [[rules]]")
+    if len(value) > RULES_MAX:
+        msg = f"at most {RULES_MAX} rules"
+        raise ValueError(msg)
+    return value
+
+
+def rule_checks(timezone: str) -> dict[str, Check]:
+    """Return what each key of a rule must be; the order is that of the README and of messages."""
+    cents = tariff_values.amount(0, CENTS_MAX)
+    return {
+        "tag": tariff_values.pattern(tariff_patterns.glob),
+        "tag_regex": tariff_values.pattern(tariff_patterns.regex),
+        "src_prefix": tariff_values.number_prefix,
+        "account": tariff_values.text,
+        "effective_from": tariff_values.moment(timezone),
+        "markup_percent": tariff_values.amount(MARKUP_MIN, MARKUP_MAX),
+        "fixed": cents,
+        "per_minute": tariff_values.amount(0, CENTS_PER_MINUTE_MAX),
+        "increment": tariff_values.increment,
+        "connection_fee": cents,
+        "leg": tariff_values.legs,
+        "greater": tariff_values.truth,
+        "minimum": cents,
+        "maximum": cents,
+        "sip_credit_price": tariff_values.price_per_credit(timezone),
+        "rounding": tariff_values.rounding_rule,
+    }
+
+
+def contradictions(table: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name the keys of a rule that cannot stand together, and what was expected; no key for the rule as a whole.
+
+    ``table`` is the rule as it stands in the file, ``found`` what of it is right by itself.
+    """
+    if ("tag" in table) == ("tag_regex" in table):
+        yield "tag" if "tag" in table else "", "either tag or tag_regex"
+    if "account" in table and "tag_regex" in found and tariff_patterns.ACCOUNT in found["tag_regex"].groupindex:
+        yield "account", "no account beside a tag_regex with a group of that name"
+    yield from _prices(table, greater=found.get("greater", False))
+    if found.get("minimum", 0) > found.get("maximum", CENTS_MAX * ONE):
+        yield "minimum", "no more than the maximum"
+
+
+def _prices(table: Mapping[str, Any], *, greater: bool) -> Iterator[tuple[str, str]]:
+    if "per_minute" not in table:
+        for key in _OWN_PRICE_KEYS:
+            if key in table:
+                yield key, "per_minute beside it, for it is part of an own price"
+        if greater:
+            yield "greater", "per_minute beside it, an own price to compare with"
+    elif not greater:
+        for key in _COST_PLUS_KEYS:
+            if key in table:
+                yield key, "greater = true beside it where a rule has both a cost-plus and an own price"

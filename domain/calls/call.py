@@ -1,0 +1,187 @@
+"""Call: the fold of a call's stream into its state, disposition, CDR and flags (SPEC 5 and 7).
+
+Folding only assigns: what came in is never refused here, and contradictions become flags. The clock is not read, so a
+replay gives what the first reading gave.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from domain.calls.correlation import Head
+from domain.events.notice_events import Line, Notice
+from domain.notices import call_notice
+from domain.notices.call_notice import CallNotice, Numbers
+from domain.notices.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, KNOWN, OPENINGS, OUTCOMES
+
+REPEATED_CDR = "repeated-cdr"
+REPEATED_STATUS = "repeated-status"
+UNRECOGNISED_STATUS = "unrecognised-status"
+MISSING_OPENING = "missing-opening"
+CONTRADICTORY_OUTCOME = "contradictory-outcome"
+NONCE_REUSED = "nonce-reused"
+UNRECOGNISED_TYPE = "unrecognised-type"
+VOIDED = "voided"
+
+IN_PROGRESS = "in-progress"
+ENDED = "ended"
+
+
+class Finding(NamedTuple):
+    """A flag, the event that raised it (its position, and when it was received), and the CDR numbers at stake, if any."""
+
+    flag: str
+    position: int
+    at: int
+    numbers: Numbers | None
+
+
+class Resolution(NamedTuple):
+    """That an exception needs no more attention: the position of the act that says so, by whom, and why."""
+
+    position: int
+    by: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Cdr:
+    """The call's own CDR: its position in the log, when it was received (microseconds, UTC), and what it says.
+
+    ``src`` is as delivered; the line's is the normalised one.
+    """
+
+    position: int
+    at: int
+    src: str
+    status: str
+    numbers: Numbers
+
+
+@dataclass(slots=True)
+class Call:
+    """One call as its events so far tell it; apply them in the order of the log.
+
+    ``id`` is the call's UUIDv5 as text; ``first`` and ``contradicted`` are the events (position, and when received) that the call began with in the log, and
+    after which its outcomes differ. What operators said of it: ``rerated`` is the tariff version that rates it whatever was
+    published when, or 0; ``voided``, that it is not billed; ``resolved``, which flags (and positions) need no more attention.
+    """
+
+    id: str
+    line: Line
+    ordinal: int
+    head: Head
+    first: tuple[int, int] | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    cdr: Cdr | None = None
+    statuses: set[str] = field(default_factory=set)
+    inputs: list[tuple[int, int, str]] = field(default_factory=list)
+    raised: list[Finding] = field(default_factory=list)
+    contradicted: tuple[int, int] | None = None
+    rerated: int = 0
+    voided: bool = False
+    resolved: dict[tuple[str, int], Resolution] = field(default_factory=dict)
+
+    def apply(self, position: int, notice: Notice) -> None:
+        """Take in the next event of the stream, at this position of the log."""
+        values = dict(notice.params)
+        said = call_notice.read(values, notice.received_at)
+        self.first = self.first or (position, said.at)
+        self._flag(position, notice, said)
+        self._note_times(said)
+        if said.status:
+            self.statuses.add(said.status)
+        if said.digits:
+            self.inputs.append((said.at, position, said.digits))
+        if said.numbers is not None and self.cdr is None:
+            self.cdr = Cdr(position, said.at, values.get("src", ""), said.status, said.numbers)
+        self.head.apply(said)
+        if not self.contradicted and self._is_contradictory():
+            self.contradicted = (position, said.at)
+
+    def _flag(self, position: int, notice: Notice, said: CallNotice) -> None:
+        if said.is_cdr:
+            if self.cdr is not None:
+                self.raised.append(Finding(REPEATED_CDR, position, said.at, said.numbers))
+        elif (said.status in OPENINGS and self.head.opening) or said.status in self.head.outcomes:
+            self.raised.append(Finding(REPEATED_STATUS, position, said.at, None))
+        if said.status not in KNOWN and (said.status or not said.is_cdr):
+            self.raised.append(Finding(UNRECOGNISED_STATUS, position, said.at, said.numbers))
+        if notice.nonce_reused:
+            self.raised.append(Finding(NONCE_REUSED, position, said.at, said.numbers))
+
+    def _note_times(self, said: CallNotice) -> None:
+        if not said.is_cdr and said.status == ANSWERED:
+            self.answered_at = said.at if self.answered_at is None else min(self.answered_at, said.at)
+        if said.status in DISPOSITIONS if not said.is_cdr else self.cdr is None:
+            self.ended_at = said.at if self.ended_at is None else min(self.ended_at, said.at)
+
+    def _is_contradictory(self) -> bool:
+        head = self.head
+        said_by_cdr = head.cdr_status
+        if said_by_cdr in FAILED_OPENINGS:
+            return bool(head.outcomes) or head.opening == ANSWERED
+        return len({*head.outcomes, said_by_cdr} if said_by_cdr in OUTCOMES else head.outcomes) > 1
+
+    @property
+    def state(self) -> str:
+        """``in-progress``, or ``ended`` once an opening that ends, an outcome or a CDR was seen."""
+        return IN_PROGRESS if self.ended_at is None else ENDED
+
+    @property
+    def status(self) -> str:
+        """The deciding status (SPEC 5), or nothing where no status says anything."""
+        head = self.head
+        if head.cdr_status in OUTCOMES:
+            return head.cdr_status
+        if head.outcomes:
+            return head.outcomes[0]
+        return head.cdr_status if head.cdr_status in FAILED_OPENINGS else head.opening
+
+    @property
+    def disposition(self) -> str:
+        """How the call went, or nothing while it is in progress."""
+        decided = DISPOSITIONS.get(self.status)
+        if decided or self.cdr is None:
+            return decided or ""
+        return "ANSWERED" if self.cdr.numbers[1] else "UNKNOWN"
+
+    @property
+    def digits(self) -> str:
+        """The digits of all inputs, in the order in which they were received."""
+        return "".join(digits for _, _, digits in sorted(self.inputs))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Every flag that the call has, with the position it rests on; a flag may be there several times."""
+        own = self.cdr.numbers if self.cdr else None
+        found = list(self.raised)
+        if self.contradicted:
+            found.append(Finding(CONTRADICTORY_OUTCOME, *self.contradicted, own))
+        if self.first and not self.head.opening:
+            found.append(Finding(MISSING_OPENING, *self.first, own))
+        return found
+
+    @property
+    def flags(self) -> str:
+        """The flags' names, each once, sorted and joined with ``;``."""
+        if not self.raised and not self.contradicted and self.head.opening and not self.voided:
+            return ""  # As most calls are.
+        return ";".join(sorted({finding.flag for finding in self.findings} | ({VOIDED} if self.voided else set())))
+
+
+def begin(call_id: str, notice: Notice) -> Call:
+    """Return the call that a stream's first notice belongs to, with nothing applied to it yet."""
+    assert notice.line is not None
+    return Call(call_id, notice.line, notice.ordinal, Head(notice.ordinal, notice.received_at, notice.received_at))
+
+
+def flags_alone(notice: Notice, *, recognised: bool) -> list[str]:
+    """Return the flags of a notice that is no call's: a status, a type or a nonce may be remarkable there too."""
+    status = dict(notice.params).get("status")
+    found = [] if recognised else [UNRECOGNISED_TYPE]
+    if status and status not in KNOWN:
+        found.append(UNRECOGNISED_STATUS)
+    if notice.nonce_reused:
+        found.append(NONCE_REUSED)
+    return found

@@ -1,0 +1,169 @@
+"""A call's stream with what operators did to it: which notices are the call's by now, and how it stands after each event.
+
+Notices stay in the stream in which they were recorded, for ever; an act says that some belong to another call by now, and
+the fold follows it. Nearly all streams have no acts, and are folded straight on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from domain.calls.call import Call, Resolution, begin
+from domain.calls.correlation import Head
+from domain.errors import UnknownShape
+from domain.events.notice_events import RESOLUTIONS, CallStatusRecorded, CdrRecorded, Line, Notice, decode_notice
+from domain.events.operator_events import (
+    CALL_ACTS,
+    Act,
+    ActReversed,
+    CallRerated,
+    CallVoided,
+    ExceptionResolved,
+    NoticesMoved,
+    decode_act,
+)
+from domain.log.contract import LogRow
+
+NOTICES_OF_CALLS = frozenset((CallStatusRecorded.TOPIC, CdrRecorded.TOPIC))
+_RESOLUTIONS = RESOLUTIONS.hex
+
+Fetch = Callable[[list[int]], list[LogRow]]
+Placed = tuple[int, Notice]
+
+
+def is_of_call(row: LogRow) -> bool:
+    """Whether an event stands in a call's stream."""
+    return row.topic in NOTICES_OF_CALLS or (row.topic in CALL_ACTS and row.stream != _RESOLUTIONS)
+
+
+class Acted(NamedTuple):
+    """An act of the stream, and its position."""
+
+    position: int
+    act: Act
+
+
+class CannotFold(UnknownShape):
+    """An event cannot be folded; ``row`` is it."""
+
+    def __init__(self, row: LogRow, error: object) -> None:
+        """Take the event and what is wrong with it."""
+        super().__init__(str(error))
+        self.row = row
+
+
+class CallStream:
+    """All events of one call's stream up to a position.
+
+    ``id`` is the call's; ``positions`` those of the stream's events, in order; ``last`` and ``versions`` tell its last event's
+    position and how many there are.
+    """
+
+    def __init__(self, rows: Iterable[LogRow], fetch: Fetch, id: str = "") -> None:  # noqa: A002
+        """Read the rows of the stream, in order; ``fetch`` finds the events at positions elsewhere. Raises CannotFold.
+
+        ``id`` is needed for one that has no events yet.
+        """
+        self._fetch = fetch
+        self.notices: list[Placed] = []
+        self.acts: list[Acted] = []
+        self.positions: list[int] = []
+        self.id = id
+        for row in rows:
+            self._read(row)
+        self._elsewhere: dict[int, Notice] = {}
+        self._find_elsewhere()
+
+    def add(self, position: int, act: Act) -> None:
+        """Take in one more event, an act."""
+        self.positions.append(position)
+        self.acts.append(Acted(position, act))
+        self._find_elsewhere()
+
+    def _read(self, row: LogRow) -> None:
+        self.id = self.id or row.stream_id
+        self.positions.append(row.position)
+        try:
+            if row.topic in CALL_ACTS:
+                self.acts.append(Acted(row.position, decode_act(row.topic, row.state)))
+            else:
+                self.notices.append((row.position, decode_notice(row.state)))
+        except Exception as error:
+            raise CannotFold(row, error) from error
+
+    def _find_elsewhere(self) -> None:
+        own = {position for position, _ in self.notices}
+        moves = [acted.act for acted in self.acts if isinstance(acted.act, NoticesMoved)]
+        wanted = {position for move in moves for position in move.positions} - own - self._elsewhere.keys()
+        for row in self._fetch(sorted(wanted)) if wanted else ():
+            self._elsewhere[row.position] = decode_notice(row.state)
+
+    @property
+    def last(self) -> int:
+        """The position of the last event."""
+        return self.positions[-1]
+
+    def place(self) -> tuple[Line, int]:
+        """Return the line and the ordinal of the call whose stream it is."""
+        for acted in self.acts:
+            if isinstance(acted.act, NoticesMoved):
+                return acted.act.line, acted.act.ordinal
+        notice = self.notices[0][1]
+        assert notice.line is not None
+        return notice.line, notice.ordinal
+
+    def counting(self, until: int) -> list[Acted]:
+        """Return the acts up to a position that are not reversed by then."""
+        known = [acted for acted in self.acts if acted.position <= until]
+        undone = {acted.act.of for acted in known if isinstance(acted.act, ActReversed)}
+        return [acted for acted in known if acted.position not in undone and not isinstance(acted.act, ActReversed)]
+
+    def members(self, until: int) -> list[Placed]:
+        """Return the notices that are the call's own at a position, in the order of the log."""
+        found = {position: notice for position, notice in self.notices if position <= until}
+        for _, act in self.counting(until):
+            if isinstance(act, NoticesMoved) and act.gone:
+                for position in act.positions:
+                    found.pop(position, None)
+            elif isinstance(act, NoticesMoved):
+                own = dict(self.notices)
+                found |= {position: own.get(position) or self._elsewhere[position] for position in act.positions}
+        return sorted(found.items())
+
+    def call(self, until: int) -> Call:
+        """Fold the call as it stands at a position; one whose notices have all gone elsewhere has no events."""
+        line, ordinal = self.place()
+        members = self.members(until) if self.acts else [each for each in self.notices if each[0] <= until]
+        if not members:
+            return Call(self.id, line, ordinal, Head(ordinal, 0, 0))
+        at = members[0][1].received_at
+        call = Call(self.id, line, ordinal, Head(ordinal, at, at))
+        for position, notice in members:
+            call.apply(position, notice)
+        return self._with_acts(call, until)
+
+    def _with_acts(self, call: Call, until: int) -> Call:
+        for position, act in self.counting(until) if self.acts else ():
+            if isinstance(act, CallRerated):
+                call.rerated = act.tariff
+            elif isinstance(act, CallVoided):
+                call.voided = True
+            elif isinstance(act, ExceptionResolved) and act.reopened:
+                call.resolved.pop((act.flag, act.position), None)
+            elif isinstance(act, ExceptionResolved):
+                call.resolved[act.flag, act.position] = Resolution(position, act.by, act.reason)
+        return call
+
+    def standings(self) -> Iterator[tuple[int, Act | None, Call]]:
+        """Yield the call after each event of the stream: the position, the act if it was one, and the call.
+
+        The call is the same object, changed, from one to the next: who wants to keep it copies what is wanted.
+        """
+        if self.acts:
+            acts = dict(self.acts)
+            for position in self.positions:
+                yield position, acts.get(position), self.call(position)
+            return
+        call = begin(self.id, self.notices[0][1])
+        for position, notice in self.notices:
+            call.apply(position, notice)
+            yield position, None, call

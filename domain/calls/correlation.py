@@ -1,0 +1,133 @@
+"""Which call a notice belongs to: the nine rules of SPEC 6, pure, over the calls of the notice's line.
+
+TringMe sends no call id, so a line's calls are told apart by what they still lack and by when their notices came.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from domain.notices.call_notice import CallNotice, Numbers
+from domain.notices.statuses import ANSWERED, FAILED_OPENINGS, OPENINGS, OUTCOMES, ranked
+from domain.times import SECOND
+
+BY_TAG_AND_SRC = "tag-src"
+BY_TAG = "tag"
+CORRELATIONS = (BY_TAG_AND_SRC, BY_TAG)
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How far apart the notices of one call may be: ``grace`` makes them near, over ``max_age`` far (microseconds)."""
+
+    grace: int = 300 * SECOND
+    max_age: int = 86_400 * SECOND
+
+
+class Head(msgspec.Struct, gc=False):
+    """What correlation needs to know of a call: its span, opening, outcomes, CDR, and how many events it has."""
+
+    ordinal: int
+    first_at: int
+    last_at: int
+    opening: str = ""
+    outcomes: tuple[str, ...] = ()
+    cdr: Numbers | None = None
+    cdr_status: str = ""
+    events: int = 0
+
+    def apply(self, notice: CallNotice) -> None:
+        """Take in one more notice of the call. The first opening and the first CDR are the call's own."""
+        self.first_at = min(self.first_at, notice.at)
+        self.last_at = max(self.last_at, notice.at)
+        self.events += 1
+        if notice.is_cdr:
+            if self.cdr is None:
+                self.cdr, self.cdr_status = notice.numbers, notice.status
+        elif notice.status in OUTCOMES:
+            if notice.status not in self.outcomes:
+                self.outcomes = ranked({*self.outcomes, notice.status})
+        elif notice.status in OPENINGS and not self.opening:
+            self.opening = notice.status
+
+    @property
+    def failed_at_source(self) -> bool:
+        """Whether the opening notice says that the source leg failed or did not answer."""
+        return self.opening in FAILED_OPENINGS
+
+    def distance(self, at: int) -> int:
+        """Return 0 inside the call's span, else the microseconds to its nearer end."""
+        return max(self.first_at - at, at - self.last_at, 0)
+
+    def awaits(self, notice: CallNotice) -> bool:
+        """Whether just this CDR is what the call still lacks (rule 1)."""
+        if self.cdr is not None:
+            return False
+        if self.failed_at_source:
+            return notice.status == self.opening
+        if self.opening != ANSWERED or not self.outcomes:
+            return False
+        says_how_it_ended = notice.status in OUTCOMES or notice.status in FAILED_OPENINGS
+        return not says_how_it_ended or notice.status in self.outcomes
+
+
+class Calls(Protocol):
+    """The calls of one line, as a store finds them."""
+
+    def began_last(self, before: int) -> Head | None:
+        """Return the call that began last at or before a moment; of two that began together the higher ordinal."""
+
+    def touching(self, start: int, end: int) -> Iterable[Head]:
+        """Return the calls whose span touches a stretch of time, lowest ordinal first."""
+
+
+def place(notice: CallNotice, calls: Calls, reach: Reach) -> tuple[int, Head | None]:
+    """Return the number of the rule that fits first, and the call that the notice joins, or None for a new one."""
+    latest = calls.began_last(notice.at + reach.grace)
+    if notice.is_cdr:
+        return _place_cdr(notice, latest, calls, reach)
+    if notice.status in OPENINGS:
+        return _place_opening(notice, latest, reach)
+    if latest and _takes_progress(latest, notice, reach):
+        return 8, latest
+    return 9, None
+
+
+def _place_cdr(notice: CallNotice, latest: Head | None, calls: Calls, reach: Reach) -> tuple[int, Head | None]:
+    near = list(calls.touching(notice.at - reach.grace, notice.at + reach.grace))
+    for call in near:
+        if call.awaits(notice):
+            return 1, call
+    for call in near:
+        if call.cdr is not None and call.cdr == notice.numbers:
+            return 2, call
+    if latest and latest.cdr is None and _takes_any_cdr(latest, notice, reach):
+        return 3, latest
+    return 4, None
+
+
+def _takes_any_cdr(call: Head, notice: CallNotice, reach: Reach) -> bool:
+    distance = call.distance(notice.at)
+    if call.failed_at_source:
+        return distance <= reach.grace and notice.status not in OUTCOMES
+    return distance <= reach.max_age
+
+
+def _place_opening(notice: CallNotice, latest: Head | None, reach: Reach) -> tuple[int, Head | None]:
+    if latest and latest.distance(notice.at) <= reach.grace:
+        ended_well = bool(latest.outcomes) or (latest.cdr is not None and latest.cdr_status in OUTCOMES)
+        if not latest.opening and not (notice.status in FAILED_OPENINGS and ended_well):
+            return 5, latest
+        both_answered = latest.opening == notice.status == ANSWERED
+        if both_answered and not latest.outcomes and latest.cdr is None:
+            return 6, latest
+    return 7, None
+
+
+def _takes_progress(call: Head, notice: CallNotice, reach: Reach) -> bool:
+    if call.failed_at_source and notice.status in OUTCOMES:
+        return False
+    distance = call.distance(notice.at)
+    if distance <= reach.grace:
+        return True
+    return not call.failed_at_source and call.cdr is None and distance <= reach.max_age

@@ -1,0 +1,1 @@
+"""Copies of a ledger in another store."""

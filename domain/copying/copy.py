@@ -1,0 +1,157 @@
+"""Copying a ledger into another store: row for row, each event at its position, and compared at the end.
+
+The source is looked at as it was at one moment, while others go on writing it. Both stores are walked side by side in
+the order of their keys, and only what differs is written: so a copy that was interrupted goes on where it was, and one
+that was complete takes what is new. A mark keeps everybody else out of the target until it is known to be equal.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from hashlib import sha256
+from typing import NamedTuple
+
+from domain.copying import marks as copy_marks
+from domain.copying.marks import COPIED, READ_MODELS, carried, digest_of
+from domain.copying.table_diff import Change, Comparison, changes, chunks, compare
+from domain.errors import CopyDiffers, CopyRunning
+from domain.ledger import Ledger
+from domain.log import open as address
+from domain.log.contract import Log
+from domain.log.tables import COPYING, EVENTS, QUARANTINE, TABLES, Row, Snapshot, Table
+
+PURPOSE = "copy"
+ROWS_A_TRANSACTION = 5000
+
+Moved = Callable[[int], None]
+# Shows how far something is, out of how many rows.
+Progress = Callable[[str, int], AbstractContextManager[Moved]]
+
+
+class Report(NamedTuple):
+    """What was copied: the rows of each table, by its name; one digest of all; and what the source has got meanwhile.
+
+    The digest is the SHA-256 of the tables' digests (see Comparison), each as a line ``NAME DIGEST``. ``behind`` is how
+    many events came after; ``is_behind`` also tells of a quarantine that has changed.
+    """
+
+    rows: dict[str, int]
+    digest: str
+    behind: int
+    is_behind: bool
+
+
+def copy(source: Ledger, url: str, clock: Callable[[], int], progress: Progress) -> Report:
+    """Fill the store at an address from a ledger, and compare.
+
+    Raises NotACopy where that store has something else, CopyRunning where another copy fills it, CopyDiffers where the
+    comparison found a difference, UnknownStore, StoreUnavailable.
+    """
+    target = address.log(url)
+    with closing(target), closing(target.alone(PURPOSE)) as alone:
+        if not alone.is_ours():
+            msg = f"another copy into {address.shown(url)} is running"
+            raise CopyRunning(msg)
+        return _Copying(source, target, address.shown(url), progress).run(clock)
+
+
+class _Copying:
+    """One copy, step by step."""
+
+    def __init__(self, source: Ledger, target: Log, shown: str, progress: Progress) -> None:
+        self._source = source
+        self._target = target
+        self._shown = shown
+        self._progress = progress
+
+    def run(self, clock: Callable[[], int]) -> Report:
+        self._begin(clock())
+        with self._source.store.snapshot() as then:
+            self._fill(then)
+            found = self._compare(then)
+        head, quarantine = found[EVENTS.name].rows, found[QUARANTINE.name].digest
+        with self._target.filling() as filling:
+            filling.note(COPIED, copy_marks.complete(self._source, clock(), head, quarantine))
+            filling.forget(COPYING)
+        behind = self._source.head() - head
+        is_behind = bool(behind) or digest_of(self._source.store, QUARANTINE) != quarantine
+        lines = "".join(f"{name} {each.digest}\n" for name, each in found.items())
+        rows = {name: each.rows for name, each in found.items()}
+        return Report(rows, sha256(lines.encode()).hexdigest(), behind, is_behind)
+
+    def _begin(self, now: int) -> None:
+        """Make the target's tables where there are none, and mark it, unless it must not be touched."""
+        if "schema" not in self._target.facts():
+            self._target.create()
+        # Nobody else writes as long as this lasts, and after it the mark forbids it.
+        with self._target.filling() as filling:
+            facts = copy_marks.check(self._source, self._target, self._shown)
+            if facts.get("id", self._source.id) != self._source.id:
+                # What read models there are, are another ledger's.
+                filling.note(READ_MODELS, str(int(facts.get(READ_MODELS, "1")) + 1))
+            filling.note(COPYING, copy_marks.under_way(self._source, now))
+
+    def _fill(self, then: Snapshot) -> None:
+        with self._shown_progress("Copying", then) as passing:
+            for table in TABLES:
+                with closing(self._there(table)) as there:
+                    all_changes = changes(table, passing(then.rows(table)), there)
+                    for page in chunks(all_changes, ROWS_A_TRANSACTION):
+                        self._write(table, page)
+        self._write_facts(carried(then.facts()))
+
+    def _there(self, table: Table) -> Generator[Row]:
+        """Return what the target has of a table; once it is through nothing is held, so that a log of changes can end."""
+        with self._target.snapshot() as before:
+            yield from before.rows(table)
+
+    def _write(self, table: Table, page: Sequence[Change]) -> None:
+        gone = [table.key_of(change.gone) for change in page if change.gone]
+        if gone and table.grows:
+            msg = f"{self._shown} has {table.name} at {shown_key(gone[0])} that {self._source.shown_url} does not have"
+            raise CopyDiffers(msg)
+        with self._target.filling() as filling:
+            filling.remove(table, gone)
+            filling.put(table, [change.row for change in page if change.row])
+
+    def _write_facts(self, facts: Mapping[str, str]) -> None:
+        stale = carried(self._target.facts()).keys() - facts.keys()
+        with self._target.filling() as filling:
+            for name in stale:
+                filling.forget(name)
+            for name, value in facts.items():
+                filling.note(name, value)
+
+    def _compare(self, then: Snapshot) -> dict[str, Comparison]:
+        """Compare all that is durably there with what was to be copied."""
+        found: dict[str, Comparison] = {}
+        with self._target.snapshot() as copied, self._shown_progress("Comparing", then) as passing:
+            for table in TABLES:
+                each = found[table.name] = compare(table, passing(then.rows(table)), copied.rows(table))
+                if each.differs_at is not None:
+                    msg = f"{table.name} of {self._shown} differ at {shown_key(each.differs_at)}: run the copy again"
+                    raise CopyDiffers(msg)
+            wanted, there = carried(then.facts()), carried(copied.facts())
+        if differing := sorted(name for name in wanted | there if wanted.get(name) != there.get(name)):
+            msg = f"the ledger's own facts in {self._shown} differ: {', '.join(differing)}"
+            raise CopyDiffers(msg)
+        return found
+
+    @contextmanager
+    def _shown_progress(self, what: str, then: Snapshot) -> Iterator[Callable[[Iterator[Row]], Iterator[Row]]]:
+        """Show how many rows have passed through the iterators that what is given makes of others."""
+        passed = 0
+
+        def passing(rows: Iterator[Row]) -> Iterator[Row]:
+            nonlocal passed
+            for chunk in chunks(rows):
+                yield from chunk
+                passed += len(chunk)
+                moved(passed)
+
+        with self._progress(what, sum(then.count(table) for table in TABLES)) as moved:
+            yield passing
+
+
+def shown_key(key: Row) -> str:
+    """Return a row's key as a message shows it."""
+    return ", ".join(value.hex() if isinstance(value, bytes) else repr(value) for value in key)

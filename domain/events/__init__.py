@@ -1,0 +1,1 @@
+"""The immutable events, and how they are stored."""

@@ -1,0 +1,87 @@
+"""A store's address: which kind of store it names, how it may be shown, and what makes the log that lies there.
+
+The driver of PostgreSQL is imported only for such an address: who stays on SQLite need not have it.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from eventsourcing.persistence import InfrastructureFactory
+
+from domain.errors import MissingDriver, UnknownStore
+from domain.log.contract import Log
+from domain.log.sqlite.log import SQLiteLogFactory
+
+SQLITE = "sqlite:///"
+POSTGRES = "postgresql://"
+EXPECTED = f"{SQLITE}PATH, such as {SQLITE}tringledger.db, or {POSTGRES}USER:PASSWORD@HOST:PORT/DATABASE"
+
+# The first form in which there is an @: before any slash, before any question mark, or anywhere. Too much is hidden of
+# an address that nobody can read, rather than too little.
+_PASSWORD = re.compile(r"^(\w*://[^:/@]*):(?:[^/]*|[^?]*|.*)@", re.DOTALL)
+_SECRET_PARAMETER = re.compile(r"([?&]\w*(?:password|secret)=)[^&]*", re.IGNORECASE)
+
+
+def shown(url: str) -> str:
+    """Return an address as it may be printed and logged: without its password."""
+    return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
+
+
+def is_postgres(url: str) -> bool:
+    """Whether an address names a PostgreSQL database: a store that many hosts share, and that somebody migrates."""
+    return url.startswith(POSTGRES)
+
+
+def sqlite_path(url: str) -> str:
+    """Return the path that a SQLite store's address names; raises UnknownStore for any other address."""
+    path = url.removeprefix(SQLITE)
+    if path in (url, ""):
+        msg = f"the store {shown(url)!r} is not known: expected {EXPECTED}"
+        raise UnknownStore(msg)
+    return path
+
+
+def check(url: str) -> None:
+    """Raise UnknownStore for an address that names no store, MissingDriver where its driver is not installed."""
+    if is_postgres(url):
+        _postgres().check(url)
+    else:
+        sqlite_path(url)
+
+
+def may_exist(url: str) -> bool:
+    """Whether it is worth asking for a ledger at an address: a SQLite file would be made by asking."""
+    return is_postgres(url) or Path(sqlite_path(url)).exists()
+
+
+def log_factory(url: str) -> InfrastructureFactory[Any]:
+    """Return what makes the log at an address; raises UnknownStore."""
+    if is_postgres(url):
+        factory: InfrastructureFactory[Any] = _postgres().PostgresLogFactory(url)
+        return factory
+    return SQLiteLogFactory(sqlite_path(url))
+
+
+def log(url: str) -> Log:
+    """Return the log at an address, whether there is a ledger or not; raises UnknownStore."""
+    return cast("Log", log_factory(url).application_recorder())
+
+
+def _postgres() -> Any:
+    try:
+        from domain.log.postgres import log as postgres  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        msg = (
+            "a store in PostgreSQL needs its driver, which is not installed: expected tringledger with the extra postgres,"
+            " as by `pip install '.[postgres]'`"
+        )
+        raise MissingDriver(msg) from error
+    return postgres
+
+
+def wherever(url: str) -> str:
+    """Return a store's address so that it means the same in every working directory."""
+    return f"{SQLITE}{Path(sqlite_path(url)).absolute()}" if url.startswith(SQLITE) else url

@@ -1,0 +1,74 @@
+"""How a log in PostgreSQL is copied: read as it was at one moment, or filled by COPY, which is its fastest way in."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from psycopg import Connection
+
+from domain.log.postgres.schema import SCHEMA
+from domain.log.tables import Row, Table
+
+ROWS_AT_ONCE = 2000
+BEGIN_SNAPSHOT = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+    # Whoever reads a whole log may take his time: he holds no lock that anybody waits for.
+    " SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+)
+# The lock that all writers take, so that none is in the middle of something.
+BEGIN_FILLING = (
+    "SET LOCAL synchronous_commit = on; SET LOCAL idle_in_transaction_session_timeout = '60s';"
+    f" LOCK TABLE {SCHEMA}.stored_events IN EXCLUSIVE MODE"
+)
+
+
+class PostgresSnapshot:
+    """See Snapshot for what each method does."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        """Take a connection in a transaction that has just begun."""
+        self._connection = connection
+        connection.execute(BEGIN_SNAPSHOT)
+
+    def facts(self) -> dict[str, str]:  # noqa: D102
+        return dict(self._connection.execute(f"SELECT name, value FROM {SCHEMA}.ledger".encode()).fetchall())
+
+    def count(self, table: Table) -> int:  # noqa: D102
+        row = self._connection.execute(f"SELECT count(*) FROM {SCHEMA}.{table.name}".encode()).fetchone()
+        assert row
+        found: int = row[0]
+        return found
+
+    def rows(self, table: Table) -> Iterator[Row]:  # noqa: D102
+        query = f"SELECT * FROM {SCHEMA}.{table.name} ORDER BY {', '.join(table.key)}"
+        with self._connection.cursor(f"of_{table.name}", binary=True) as cursor:
+            cursor.itersize = ROWS_AT_ONCE
+            yield from cursor.execute(query.encode())
+
+
+class PostgresFilling:
+    """See Filling for what each method does."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        """Take a connection in a transaction that has just begun."""
+        self._connection = connection
+        connection.execute(BEGIN_FILLING)
+
+    def note(self, name: str, value: str) -> None:  # noqa: D102
+        statement = (
+            f"INSERT INTO {SCHEMA}.ledger VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        )
+        self._connection.execute(statement.encode(), (name, value))
+
+    def forget(self, name: str) -> None:  # noqa: D102
+        self._connection.execute(f"DELETE FROM {SCHEMA}.ledger WHERE name = %s".encode(), (name,))
+
+    def remove(self, table: Table, keys: Iterable[Row]) -> None:  # noqa: D102
+        where = " AND ".join(f"{column} = %s" for column in table.key)
+        with self._connection.cursor() as cursor:
+            cursor.executemany(f"DELETE FROM {SCHEMA}.{table.name} WHERE {where}".encode(), list(keys))
+
+    def put(self, table: Table, rows: Iterable[Row]) -> None:  # noqa: D102
+        statement = f"COPY {SCHEMA}.{table.name} FROM STDIN"
+        with self._connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)

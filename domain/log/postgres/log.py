@@ -1,0 +1,239 @@
+"""The log in one PostgreSQL database, shared by any number of processes and hosts: one writes at a time, nobody waits to read.
+
+The tables and the transaction are ours, as on SQLite: the library's recorder numbers events by a sequence, which leaves
+gaps, and touches a recorder's own rows before it takes the lock, which deadlocks.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    InfrastructureFactory,
+    Notification,
+    ProcessRecorder,
+    StoredEvent,
+    Subscription,
+    TrackingRecorder,
+)
+from eventsourcing.utils import Environment
+
+from domain.log.contract import LogRow, QuarantineEntry
+from domain.log.postgres.connections import Connections, check
+from domain.log.postgres.copy_access import PostgresFilling, PostgresSnapshot
+from domain.log.postgres.lock import PostgresAlone
+from domain.log.postgres.schema import SCHEMA, create
+from domain.log.postgres.transaction import POSITIONS, PostgresWriting
+from domain.log.tables import COPYING, check_not_copying
+
+__all__ = ["PostgresLog", "PostgresLogFactory", "check"]
+
+EVENT = "position, stream, version, topic, state"
+ROWS_AT_ONCE = 1000
+# A table with no index in the order wanted is sorted as a whole before its first row comes.
+SORTING_SECONDS_MAX = 3600
+
+
+class PostgresLog(ApplicationRecorder):
+    """The log in a PostgreSQL database; see Log for what each method does."""
+
+    is_remote = True
+
+    def __init__(self, connections: Connections) -> None:
+        """Take the connections to the database."""
+        self._connections = connections
+
+    def create(self) -> None:  # noqa: D102
+        with self._connections.borrowed() as connection:
+            create(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresWriting]:  # noqa: D102
+        with self._connections.borrowed() as connection:
+            try:
+                writing = PostgresWriting(connection)
+                check_not_copying(writing.fact(COPYING))
+                yield writing
+                writing.commit()
+            except BaseException:
+                with suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresSnapshot]:  # noqa: D102
+        with self._connections.borrowed(SORTING_SECONDS_MAX) as connection, connection.transaction():
+            yield PostgresSnapshot(connection)
+
+    @contextmanager
+    def filling(self) -> Iterator[PostgresFilling]:  # noqa: D102
+        with self._connections.borrowed() as connection, connection.transaction():
+            yield PostgresFilling(connection)
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
+        """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""
+        with self.writing() as log:
+            first = log.position + 1
+            for stored in stored_events:
+                log.append(stored)
+        return range(first, first + len(stored_events))
+
+    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with self._connections.borrowed() as connection:
+            return connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
+
+    def tidy(self) -> None:
+        """Do nothing: the server does its own housekeeping."""
+
+    def facts(self) -> dict[str, str]:  # noqa: D102
+        if self._rows("SELECT to_regclass(%s) IS NULL", (f"{SCHEMA}.ledger",)) == [(True,)]:
+            return {}
+        return dict(self._rows(f"SELECT name, value FROM {SCHEMA}.ledger"))
+
+    def head(self) -> int:  # noqa: D102
+        rows: list[tuple[int]] = self._rows(f"SELECT coalesce(max(position), 0) FROM {SCHEMA}.stored_events")
+        return rows[0][0]
+
+    def page(self, after: int, limit: int, until: int) -> list[LogRow]:  # noqa: D102
+        query = (
+            f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE position > %s AND position <= %s"
+            " ORDER BY position LIMIT %s"
+        )
+        return [LogRow._make(row) for row in self._rows(query, (after, until, limit))]
+
+    def stream(self, stream: UUID, until: int) -> list[LogRow]:  # noqa: D102
+        query = f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE stream = %s AND position <= %s ORDER BY version"
+        return [LogRow._make(row) for row in self._rows(query, (stream.hex, until))]
+
+    def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:  # noqa: D102
+        if not pages:
+            return []
+        query = (
+            f"SELECT e.* FROM unnest(%b::text[], %b::bigint[]) AS w(stream, version) CROSS JOIN LATERAL"
+            f" (SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE stream = w.stream AND version < w.version) e"
+            " ORDER BY e.stream, e.version"
+        )
+        return [LogRow._make(row) for row in self._rows(query, [list(column) for column in zip(*pages, strict=True)])]
+
+    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
+        query = (
+            f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE (stream, version) > (%s, %s) AND stream < %s"
+            " AND position <= %s ORDER BY stream, version"
+        )
+        with self._connections.borrowed() as connection, connection.transaction():
+            # Whoever reads may take his time with each event: he holds no lock that anybody waits for.
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            with connection.cursor("by_stream", binary=True) as cursor:
+                cursor.itersize = ROWS_AT_ONCE
+                yield from map(LogRow._make, cursor.execute(query.encode(), (first, after, last, until)))
+
+    def last_ordinal(self, line: str) -> int:  # noqa: D102
+        rows = self._rows(f"SELECT coalesce(max(ordinal), 0) FROM {SCHEMA}.line_calls WHERE line = %s", (line,))
+        ordinal: int = rows[0][0]
+        return ordinal
+
+    def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
+        return dict(self._rows(POSITIONS, (list(delivery_keys),)))
+
+    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
+        query = f"SELECT delivery_key FROM {SCHEMA}.quarantine WHERE delivery_key = ANY(%b::bytea[])"
+        return {row[0] for row in self._rows(query, (list(delivery_keys),))}
+
+    def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
+        query = f"SELECT authentic, count(*) FROM {SCHEMA}.quarantine WHERE position = 0 GROUP BY authentic"
+        counts = dict(self._rows(query))
+        return counts.get(False, 0), counts.get(True, 0)
+
+    def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
+        where = "" if settled else "AND position = 0"
+        query = f"SELECT * FROM {SCHEMA}.quarantine WHERE id > %s {where} ORDER BY id LIMIT {ROWS_AT_ONCE}"
+        while rows := self._rows(query, (after,)):
+            yield from map(QuarantineEntry._make, rows)
+            after = rows[-1][0]
+
+    def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:  # noqa: D102
+        rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE id = %s", (entry_id,))
+        return QuarantineEntry._make(rows[0]) if rows else None
+
+    def quarantined_at(self, position: int) -> QuarantineEntry | None:  # noqa: D102
+        # The second condition is the index's own: the planner knows no value when it plans.
+        rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE position = %s AND position > 0", (position,))
+        return QuarantineEntry._make(rows[0]) if rows else None
+
+    def alone(self, purpose: str) -> PostgresAlone:  # noqa: D102
+        return PostgresAlone(self._connections, purpose)
+
+    def close(self) -> None:  # noqa: D102
+        self._connections.close()
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """Return a stream's events as the library's repository asks for them."""
+        stream = originator_id if isinstance(originator_id, UUID) else UUID(originator_id)
+        rows = [
+            StoredEvent(UUID(row.stream), row.version, row.topic, row.state)
+            for row in self.stream(stream, (1 << 63) - 1)
+            if (gt is None or row.version > gt) and (lte is None or row.version <= lte)
+        ]
+        return (rows[::-1] if desc else rows)[:limit]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Refuse: readers page by position."""
+        raise NotImplementedError
+
+    def max_notification_id(self) -> int | None:
+        """Return the last position, or None."""
+        return self.head() or None
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        """Refuse: readers poll, and are woken by the channel."""
+        raise NotImplementedError
+
+
+class PostgresLogFactory(InfrastructureFactory[TrackingRecorder]):
+    """Makes the log of a PostgreSQL database for the library's Application."""
+
+    def __init__(self, url: str) -> None:
+        """Take the address, which must be one that the driver can read; nothing is connected yet."""
+        check(url)
+        super().__init__(Environment())
+        self._connections = Connections(url)
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """Return the log."""
+        return PostgresLog(self._connections)
+
+    def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
+        """Refuse: there are no snapshots."""
+        raise NotImplementedError
+
+    def tracking_recorder(self, tracking_recorder_class: type[TrackingRecorder] | None = None) -> TrackingRecorder:
+        """Refuse: read models track for themselves."""
+        raise NotImplementedError
+
+    def process_recorder(self) -> ProcessRecorder:
+        """Refuse: read models track for themselves."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connections.close()

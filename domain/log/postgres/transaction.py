@@ -1,0 +1,207 @@
+"""One transaction on a PostgreSQL log: what decisions ask is fetched for a whole batch, what follows is written as arrays.
+
+Every round trip is waited for by all other writers, since the transaction holds the one lock. So there are few: to
+begin, to foresee, and to write and commit.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from psycopg import Connection
+
+from domain.errors import StoreUnavailable
+from domain.events.notice_events import recorded_at
+from domain.log.contract import Prospect, QuarantineEntry
+from domain.log.postgres.line_calls import PUT, Line, Lines
+from domain.log.postgres.quarantine import Quarantine
+from domain.log.postgres.schema import CHANNEL, SCHEMA
+from domain.log.tables import COPYING, LAST_NUMBER
+
+# The lock comes first: what is read after it is what all others have left. Readers do not mind it.
+BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on;"
+    f" LOCK TABLE {SCHEMA}.stored_events IN EXCLUSIVE MODE;"
+    f" SELECT name, value FROM {SCHEMA}.ledger WHERE name IN ('id', '{COPYING}');"
+    f" SELECT position, state FROM {SCHEMA}.stored_events ORDER BY position DESC LIMIT 1"
+)
+POSITIONS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b::bytea[])"
+LAST_VERSIONS = (
+    f"SELECT w.stream, coalesce((SELECT max(version) FROM {SCHEMA}.stored_events e WHERE e.stream = w.stream), 0)"
+    " FROM unnest(%b::text[]) AS w(stream)"
+)
+NONCES = (
+    f"SELECT nonce, content, min(position) FROM {SCHEMA}.nonces WHERE nonce = ANY(%b::text[]) GROUP BY nonce, content"
+)
+APPEND = (
+    f"INSERT INTO {SCHEMA}.stored_events"
+    " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[])"
+)
+CLAIM = f"INSERT INTO {SCHEMA}.delivery_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
+CLAIM_NONCE = f"INSERT INTO {SCHEMA}.nonces SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bigint[])"
+NOTE = f"INSERT INTO {SCHEMA}.ledger VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+FACT = f"SELECT value FROM {SCHEMA}.ledger WHERE name = %s"
+
+Statement = tuple[str, Sequence[Any]]
+Rows = list[tuple[Any, ...]]
+
+
+class PostgresWriting:
+    """See Writing. Nothing is written before the end but what a later question depends on."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        """Begin, once the lock is ours."""
+        self._connection = connection
+        self._queued: list[Statement] = []
+        self._events: Rows = []
+        self._keys: dict[bytes, int] = {}
+        self._claimed: Rows = []
+        self._versions: dict[UUID, int] = {}
+        self._nonces: dict[str, dict[bytes, int]] = {}
+        self._nonces_claimed: Rows = []
+        self._facts: dict[str, str | None] = {"id": None, COPYING: None}
+        self._lines = Lines(self._ask)
+        self._quarantine = Quarantine(self._ask_after_all_queued, self._queue)
+        self.position = self.recorded_at = 0
+        for position, state in self._begin():
+            self.position, self.recorded_at = position, recorded_at(state)
+
+    def _begin(self) -> Rows:
+        cursor = self._connection.execute(BEGIN, prepare=False)
+        found = [cursor.fetchall() for _ in iter(cursor.nextset, None) if cursor.description]
+        self._facts.update(found[0])
+        return found[1]
+
+    # One by one, not in libpq's pipeline: after that the server no longer times how long the transaction is idle, so that
+    # a host that stops in the middle would keep the lock for good.
+    def _ask(self, query: str, parameters: Sequence[Any]) -> Rows:
+        return self._connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
+
+    def _ask_after_all_queued(self, query: str, parameters: Sequence[Any]) -> Rows:
+        self._run_queued()
+        return self._ask(query, parameters)
+
+    def _queue(self, statement: str, parameters: Sequence[Any]) -> None:
+        self._queued.append((statement, parameters))
+
+    def _run_queued(self) -> None:
+        """Send all statements queued so far, and wait once for all of them."""
+        if self._queued:
+            with self._connection.pipeline():
+                for statement, parameters in self._queued:
+                    self._connection.execute(statement.encode(), parameters, prepare=True)
+            self._queued.clear()
+
+    def foresee(self, prospects: Iterable[Prospect]) -> None:  # noqa: D102
+        accepted: list[Prospect] = []
+        refused: list[Prospect] = []
+        for each in prospects:
+            (refused if each.refused else accepted).append(each)
+        if refused:
+            self._quarantine.foresee(refused)
+        keys = [each.delivery_key for each in accepted if each.delivery_key not in self._keys]
+        if keys:
+            self._keys.update(dict.fromkeys(keys, 0))
+            self._keys.update((key, position) for key, position in self._ask(POSITIONS, (keys,)))
+        self._foresee_versions([each.stream for each in accepted if each.stream])
+        self._foresee_nonces([each.nonce for each in accepted if each.nonce is not None])
+        self._lines.foresee([each for each in accepted if each.line])
+
+    def claim(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
+        if delivery_key not in self._keys:
+            self._keys[delivery_key] = next((row[1] for row in self._ask(POSITIONS, ([delivery_key],))), 0)
+        before = self._keys[delivery_key]
+        if not before:
+            self._keys[delivery_key] = position
+            self._claimed.append((delivery_key, position))
+        return before
+
+    def _foresee_nonces(self, nonces: Sequence[str]) -> None:
+        new = {nonce for nonce in nonces if nonce not in self._nonces}
+        if new:
+            self._nonces.update((nonce, {}) for nonce in new)
+            for nonce, content, position in self._ask(NONCES, (list(new),)):
+                self._nonces[nonce][content] = position
+
+    def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:  # noqa: D102
+        self._foresee_nonces([nonce])
+        used = self._nonces[nonce]
+        if content not in used:
+            used[content] = position
+            self._nonces_claimed.append((nonce, content, position))
+        return min((first for other, first in used.items() if other != content), default=0)
+
+    def calls(self, line: str) -> Line:  # noqa: D102
+        return self._lines[line]
+
+    def _foresee_versions(self, streams: Sequence[UUID]) -> None:
+        new = {stream.hex: stream for stream in streams if stream not in self._versions}
+        if new:
+            for stream, version in self._ask(LAST_VERSIONS, (list(new),)):
+                self._versions[new[stream]] = version
+
+    def last_version(self, stream: UUID) -> int:  # noqa: D102
+        self._foresee_versions([stream])
+        return self._versions[stream]
+
+    def append(self, stored: StoredEvent) -> None:  # noqa: D102
+        assert isinstance(stored.originator_id, UUID)
+        self.position += 1
+        self._versions[stored.originator_id] = stored.originator_version
+        self._events.append(
+            (self.position, stored.originator_id.hex, stored.originator_version, stored.topic, stored.state)
+        )
+
+    def flush(self) -> None:
+        """Do nothing: all is written with the commit, in one round trip."""
+
+    def commit(self) -> None:
+        """Write all that was gathered, and make it durable; raises StoreUnavailable where the server did not."""
+        self._queue_rows(APPEND, self._events)
+        self._queue_rows(CLAIM, self._claimed)
+        self._queue_rows(CLAIM_NONCE, self._nonces_claimed)
+        self._queue_rows(PUT, self._lines.changed())
+        if self._quarantine.last_number:
+            self.note(LAST_NUMBER, str(self._quarantine.last_number))
+        if self._events:
+            self._queue(f"NOTIFY {CHANNEL}", ())
+        with self._connection.pipeline():
+            for statement, parameters in self._queued:
+                self._connection.execute(statement.encode(), parameters, prepare=True)
+            committed = self._connection.execute("COMMIT")
+        if committed.statusmessage != "COMMIT":
+            msg = f"the store answered the commit with {committed.statusmessage}"
+            raise StoreUnavailable(msg)
+
+    def _queue_rows(self, statement: str, rows: Rows) -> None:
+        if rows:
+            self._queue(statement, [list(column) for column in zip(*rows, strict=True)])
+
+    def note(self, name: str, value: str) -> None:  # noqa: D102
+        self._facts[name] = value
+        self._queue(NOTE, (name, value))
+
+    def fact(self, name: str) -> str | None:  # noqa: D102
+        if name not in self._facts:
+            rows = self._ask(FACT, (name,))
+            self._facts[name] = rows[0][0] if rows else None
+        return self._facts[name]
+
+    def count_again(self, entry: QuarantineEntry) -> int:  # noqa: D102
+        return self._quarantine.count_again(entry)
+
+    def quarantine(self, entry: QuarantineEntry) -> int:  # noqa: D102
+        return self._quarantine.keep(entry)
+
+    def count_unauthentic(self) -> int:  # noqa: D102
+        return self._quarantine.count_unauthentic()
+
+    def drop_oldest_unauthentic(self, count: int) -> None:  # noqa: D102
+        self._quarantine.drop_oldest_unauthentic(count)
+
+    def judge(self, entry_id: int, reason: str) -> None:  # noqa: D102
+        self._quarantine.judge(entry_id, reason)
+
+    def settle(self, entry_id: int, position: int) -> None:  # noqa: D102
+        self._quarantine.settle(entry_id, position)

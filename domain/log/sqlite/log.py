@@ -1,0 +1,323 @@
+"""The log in one SQLite file: events, delivery keys, lines' calls, quarantine, in write-ahead mode, durable on commit.
+
+The library's recorder and connections carry it; ours is the schema, because a position must be a real column (an
+implicit row id may change when SQLite rewrites the file), and the transaction, which locks before it reads.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, cast
+from urllib.parse import quote
+from uuid import UUID
+
+from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteDatastore,
+    SQLiteFactory,
+)
+
+from domain.errors import StoreUnavailable
+from domain.log.contract import LogRow, QuarantineEntry
+from domain.log.sqlite.copy_access import SQLiteFilling, SQLiteSnapshot
+from domain.log.sqlite.lock import SQLiteAlone
+from domain.log.sqlite.transaction import LAST_EVENT, SQLiteWriting
+from domain.log.tables import COPYING, check_not_copying
+
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS stored_events (
+        position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
+        topic TEXT NOT NULL, state BLOB NOT NULL, UNIQUE (originator_id, originator_version))""",
+    """CREATE TABLE IF NOT EXISTS delivery_keys (
+        delivery_key BLOB PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS nonces (
+        nonce TEXT NOT NULL, content BLOB NOT NULL, position INTEGER NOT NULL,
+        PRIMARY KEY (nonce, content)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS line_calls (
+        line TEXT NOT NULL, ordinal INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+        opening TEXT NOT NULL, outcomes TEXT NOT NULL, cdr TEXT, cdr_status TEXT NOT NULL, events INTEGER NOT NULL,
+        span INTEGER NOT NULL, PRIMARY KEY (line, ordinal)) WITHOUT ROWID""",
+    """CREATE INDEX IF NOT EXISTS line_calls_by_beginning ON line_calls (line, span, first_at)""",
+    """CREATE TABLE IF NOT EXISTS quarantine (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, delivery_key BLOB NOT NULL UNIQUE, authentic INTEGER NOT NULL,
+        reason TEXT NOT NULL, raw BLOB NOT NULL, received_at INTEGER NOT NULL, last_received_at INTEGER NOT NULL,
+        times INTEGER NOT NULL, source TEXT NOT NULL, position INTEGER NOT NULL)""",
+    """CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (position, authentic)""",
+)
+EVENT = "position, originator_id, originator_version, topic, state"
+STREAMS_AT_ONCE = 400
+KEYS_AT_ONCE = 1000
+LOCK_TIMEOUT_SECONDS = 15
+RETRY_PAUSE = timedelta(milliseconds=10)
+
+# A commit that finds 8,000 pages waiting in the write-ahead log moves them into the file; `tidy` leaves it little to do.
+PRAGMAS = """
+    PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;
+    PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864
+"""
+
+
+class _Pool(SQLiteConnectionPool):
+    """Connections that sync every commit to disk: an answered callback must survive a power loss.
+
+    Not the library's own, which keep but one prepared statement (``cached_statements=True`` means 1) and a small page
+    cache: delivery keys and stream ids are random, so that both cost a recording two thirds of its time.
+
+    All are connections to one file, as it was with the first of them: one that was deleted or replaced can still be
+    written, but nobody would ever find it again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the path of the file, which is made with the first connection if it is missing."""
+        super().__init__(db_name=f"file:{quote(str(path))}")
+        self.path = path
+        self._opened: os.stat_result | None = None
+
+    def check_in_place(self) -> None:
+        """Raise OSError where the file that was opened no longer stands where it did."""
+        try:
+            is_in_place = self._opened is None or os.path.samestat(self.path.stat(), self._opened)
+        except FileNotFoundError:
+            is_in_place = False
+        if not is_in_place:
+            raise OSError("its file was moved, deleted or replaced while it was open: bring it back, or start again")
+
+    def _create_connection(self) -> SQLiteConnection:
+        self.check_in_place()
+        connection = sqlite3.connect(
+            self.db_name,
+            uri=True,
+            check_same_thread=False,
+            isolation_level=None,
+            timeout=LOCK_TIMEOUT_SECONDS,
+            cached_statements=256,
+        )
+        prepare(connection, PRAGMAS)
+        self._opened = self._opened or self.path.stat()
+        return SQLiteConnection(connection, self.max_age)
+
+
+def prepare(connection: sqlite3.Connection, pragmas: str) -> None:
+    """Put a new connection's file into write-ahead mode, and set the rest.
+
+    Entering that mode needs the file for itself and, unlike all else, does not wait for the lock's timeout.
+    """
+    until = monotonic() + LOCK_TIMEOUT_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if monotonic() > until:
+                raise
+            sleep(RETRY_PAUSE.total_seconds())
+    connection.executescript(pragmas)
+
+
+class SQLiteLog(SQLiteApplicationRecorder):
+    """The log in a SQLite file; see Log for what each method does."""
+
+    is_remote = False
+
+    def construct_create_table_statements(self) -> list[str]:
+        """Return the statements that make the log's tables."""
+        return list(SCHEMA)
+
+    def create(self) -> None:  # noqa: D102
+        with _mapped(self._path):
+            self.create_table()
+
+    @property
+    def _path(self) -> str:
+        return self._pool.db_name
+
+    @property
+    def _pool(self) -> _Pool:
+        return cast("_Pool", self.datastore.pool)
+
+    @contextmanager
+    def writing(self) -> Iterator[SQLiteWriting]:  # noqa: D102
+        with self._transaction() as cursor:
+            writing = SQLiteWriting(cursor)
+            check_not_copying(writing.fact(COPYING))
+            yield writing
+            writing.flush()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        with _mapped(self._path), self.datastore.get_connection(commit=True) as connection:
+            cursor = connection.cursor().sqlite_cursor
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                yield cursor
+                self._pool.check_in_place()
+                cursor.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended the transaction already; then there is nothing to roll back.
+                with suppress(sqlite3.Error):
+                    connection.rollback()
+                raise
+            finally:
+                cursor.close()
+
+    @contextmanager
+    def filling(self) -> Iterator[SQLiteFilling]:  # noqa: D102
+        with self._transaction() as cursor:
+            yield SQLiteFilling(cursor)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLiteSnapshot]:  # noqa: D102
+        with self._reading() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                cursor.execute(LAST_EVENT)  # The moment is that of the first look.
+                yield SQLiteSnapshot(cursor.connection)
+            finally:
+                with suppress(sqlite3.Error):
+                    cursor.connection.rollback()
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
+        """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""
+        with self.writing() as log:
+            first = log.position + 1
+            for stored in stored_events:
+                log.append(stored)
+        return range(first, first + len(stored_events))
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Cursor]:
+        with _mapped(self._path), self.datastore.get_connection(commit=False) as connection:
+            cursor = connection.cursor().sqlite_cursor
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with self._reading() as cursor:
+            return cursor.execute(statement, parameters).fetchall()
+
+    def tidy(self) -> None:  # noqa: D102
+        self._rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def facts(self) -> dict[str, str]:  # noqa: D102
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'ledger'"):
+            return {}
+        return dict(self._rows("SELECT name, value FROM ledger"))
+
+    def head(self) -> int:  # noqa: D102
+        rows: list[tuple[int]] = self._rows("SELECT coalesce(max(position), 0) FROM stored_events")
+        return rows[0][0]
+
+    def page(self, after: int, limit: int, until: int) -> list[LogRow]:  # noqa: D102
+        statement = f"SELECT {EVENT} FROM stored_events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
+        return [LogRow(*row) for row in self._rows(statement, (after, until, limit))]
+
+    def stream(self, stream: UUID, until: int) -> list[LogRow]:  # noqa: D102
+        statement = (
+            f"SELECT {EVENT} FROM stored_events WHERE originator_id = ? AND position <= ? ORDER BY originator_version"
+        )
+        return [LogRow(*row) for row in self._rows(statement, (stream.hex, until))]
+
+    def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:  # noqa: D102
+        found: list[LogRow] = []
+        for start in range(0, len(pages), STREAMS_AT_ONCE):
+            chunk = pages[start : start + STREAMS_AT_ONCE]
+            wanted = ",".join(["(?,?)"] * len(chunk))
+            statement = (
+                f"WITH wanted(stream, version) AS (VALUES {wanted}) SELECT {EVENT} FROM wanted CROSS JOIN stored_events"
+                " ON originator_id = stream AND originator_version < version ORDER BY originator_id, originator_version"
+            )
+            found += [LogRow(*row) for row in self._rows(statement, [value for page in chunk for value in page])]
+        return found
+
+    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
+        statement = (
+            f"SELECT {EVENT} FROM stored_events INDEXED BY sqlite_autoindex_stored_events_1"
+            " WHERE (originator_id, originator_version) > (?, ?) AND originator_id < ? AND position <= ?"
+            " ORDER BY originator_id, originator_version"
+        )
+        with self._reading() as cursor:
+            cursor.execute(statement, (first, after, last, until))
+            while rows := cursor.fetchmany(1000):
+                yield from map(LogRow._make, rows)
+
+    def last_ordinal(self, line: str) -> int:  # noqa: D102
+        rows = self._rows("SELECT coalesce(max(ordinal), 0) FROM line_calls WHERE line = ?", (line,))
+        ordinal: int = rows[0][0]
+        return ordinal
+
+    def _by_key(self, columns: str, table: str, delivery_keys: Sequence[bytes]) -> Iterator[Any]:
+        for start in range(0, len(delivery_keys), KEYS_AT_ONCE):
+            chunk = delivery_keys[start : start + KEYS_AT_ONCE]
+            marks = ",".join("?" * len(chunk))
+            yield from self._rows(f"SELECT {columns} FROM {table} WHERE delivery_key IN ({marks})", chunk)
+
+    def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
+        return dict(self._by_key("delivery_key, position", "delivery_keys", delivery_keys))
+
+    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
+        return {row[0] for row in self._by_key("delivery_key", "quarantine", delivery_keys)}
+
+    def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
+        counts = dict(self._rows("SELECT authentic, count(*) FROM quarantine WHERE position = 0 GROUP BY authentic"))
+        return counts.get(0, 0), counts.get(1, 0)
+
+    def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
+        where = "" if settled else "AND position = 0"
+        statement = f"SELECT * FROM quarantine WHERE id > ? {where} ORDER BY id"
+        with self._reading() as cursor:
+            yield from map(_entry, cursor.execute(statement, (after,)))
+
+    def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:  # noqa: D102
+        return self._quarantined_where("id", entry_id)
+
+    def quarantined_at(self, position: int) -> QuarantineEntry | None:  # noqa: D102
+        return self._quarantined_where("position", position)
+
+    def _quarantined_where(self, column: str, number: int) -> QuarantineEntry | None:
+        rows = self._rows(f"SELECT * FROM quarantine WHERE {column} = ?", (number,))
+        return _entry(rows[0]) if rows else None
+
+    def alone(self, purpose: str) -> SQLiteAlone:  # noqa: D102
+        return SQLiteAlone(self._pool.path, purpose)
+
+    def close(self) -> None:  # noqa: D102
+        self.datastore.close()
+
+
+def _entry(row: Sequence[Any]) -> QuarantineEntry:
+    entry = QuarantineEntry(*row)
+    return entry._replace(authentic=bool(entry.authentic))
+
+
+class SQLiteLogFactory(SQLiteFactory):
+    """Makes the log of a SQLite file for the library's Application."""
+
+    application_recorder_class = SQLiteLog
+
+    def __init__(self, path: str) -> None:
+        """Take the path of the file, which is made with the first connection if it is missing."""
+        pool = _Pool(Path(path).absolute())
+        super().__init__({self.SQLITE_DBNAME: pool.db_name, self.CREATE_TABLE: "no"})
+        self.datastore = SQLiteDatastore(pool.db_name)
+        self.datastore.pool = pool
+
+
+@contextmanager
+def _mapped(path: str) -> Iterator[None]:
+    """Turn what the driver or the library says of a failing store into one error that names it."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except (sqlite3.Error, PersistenceError, OSError) as error:
+        msg = f"the store {path} cannot be used now: {error}"
+        raise StoreUnavailable(msg) from error

@@ -1,0 +1,1 @@
+"""What TringMe sends: notifications, their statuses and their signatures."""

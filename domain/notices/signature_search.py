@@ -1,0 +1,83 @@
+"""Which way of signing do captured notifications have in common? The named formulas first, then all the variants.
+
+One notification may fit several descriptions (sorted, or delivered in that order already), so the answer is in groups:
+ways to sign that fit just the same notifications cannot be told apart by them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from domain.notices.signature_variants import DIMENSIONS, NAMED, Captured, Variant, fits, fitting
+
+SEARCHES_MAX = 20
+_NAMES = {variant: name for name, variant in NAMED.items()}
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Ways to sign that fit the same notifications (their indexes), the named first, then the nearest to the default."""
+
+    fits: frozenset[int]
+    variants: list[Variant]
+
+    @property
+    def names(self) -> list[str]:
+        """The named formulas among them."""
+        return [_NAMES[variant] for variant in self.variants if variant in _NAMES]
+
+    def undecided(self) -> dict[str, list[str]]:
+        """Return the dimensions in which the ways to sign differ, each with the words of its choices."""
+        chosen = {name: {getattr(each, name) for each in self.variants} for name in DIMENSIONS}
+        return {
+            name: [words for choice, words in DIMENSIONS[name].items() if choice in choices]
+            for name, choices in chosen.items()
+            if len(choices) > 1
+        }
+
+
+def identify(notices: Sequence[Captured], keys: Sequence[bytes]) -> list[Group]:
+    """Return what fits the captured notifications: first what fits most of them, then what fits most of the rest, and so on.
+
+    All variants are tried on the first notification, and on those that nothing has fitted so far, 20 of them at most:
+    after that many failures, more of them tell nothing new.
+    """
+    fitted: dict[Variant, frozenset[int]] = {}
+
+    def note(variant: Variant) -> None:
+        fitted[variant] = frozenset(index for index, each in enumerate(notices) if fits(variant, each, keys))
+
+    for variant in NAMED.values():
+        note(variant)
+    searches = 0
+    for index, notice in enumerate(notices):
+        explained = any(index in indexes for indexes in fitted.values())
+        if searches < SEARCHES_MAX and not (searches and explained):
+            searches += 1
+            for variant in fitting(notice, keys):
+                if variant not in fitted:
+                    note(variant)
+    return list(_covering(_grouped(fitted)))
+
+
+def _covering(groups: list[Group]) -> Iterator[Group]:
+    left = frozenset[int]().union(*(group.fits for group in groups))
+    while left:
+        # The first of equals, and so the one that is nearest to what is usual.
+        best = max(groups, key=lambda group: len(group.fits & left))
+        yield best
+        left -= best.fits
+
+
+def _grouped(fitted: dict[Variant, frozenset[int]]) -> list[Group]:
+    alike: dict[frozenset[int], list[Variant]] = {}
+    for variant, indexes in fitted.items():
+        if indexes:
+            alike.setdefault(indexes, []).append(variant)
+    groups = [Group(indexes, sorted(variants, key=_rank)) for indexes, variants in alike.items()]
+    return sorted(groups, key=lambda group: (-len(group.fits), _rank(group.variants[0]), min(group.fits)))
+
+
+def _rank(variant: Variant) -> tuple[bool, int]:
+    """Return how far a variant is from what is usual."""
+    usual = Variant()
+    return variant not in _NAMES, sum(getattr(variant, name) != getattr(usual, name) for name in DIMENSIONS)

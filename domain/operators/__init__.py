@@ -1,0 +1,1 @@
+"""What operators do: corrections, tariffs, closings, adjustments."""

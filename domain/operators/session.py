@@ -1,0 +1,342 @@
+"""Operators act: one transaction in which tariffs are published, months closed, and calls and accounts corrected.
+
+A decision is made here, with guards, under the log's write lock; the folds that follow only assign. What an act does to a
+call is also told to correlation, so that the notices to come find the calls as they are by now.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import Mapper
+
+from domain import times
+from domain.billing.billing_context import Books, Closing, month_after
+from domain.billing.rating import Published
+from domain.billing.tariff import read
+from domain.calls.call import REPEATED_CDR, Call, flags_alone
+from domain.calls.call_stream import NOTICES_OF_CALLS, CallStream
+from domain.calls.correlation import Head
+from domain.errors import WrongAct
+from domain.events.notice_events import (
+    CLOSINGS,
+    RESOLUTIONS,
+    TARIFFS,
+    Line,
+    UnrecognisedRecorded,
+    call_id,
+    decode_notice,
+    line_key,
+    notices_id,
+)
+from domain.events.operator_events import (
+    ACTS,
+    MERGE,
+    RELEASE,
+    SPLIT,
+    AccountAdjusted,
+    Act,
+    ActRecorded,
+    ActReversed,
+    CallRerated,
+    CallVoided,
+    ExceptionResolved,
+    MonthClosed,
+    NoticesMoved,
+    QuarantineResolved,
+    TariffPublished,
+    decode_act,
+)
+from domain.log.contract import Log, LogRow, Writing
+from domain.operators.author import Author
+
+NEVER = -1
+EVER = (1 << 63) - 1
+
+
+class Acting:
+    """One operator's transaction on the log. Every method returns the position of the act, or of the last of several.
+
+    What it has done to calls, tariffs and months it knows at once; the rest of the log it reads as it was when it began.
+    """
+
+    def __init__(  # noqa: PLR0917  # Given by the ledger alone.
+        self, log: Writing, store: Log, mapper: Mapper[UUID], books: Books, now: int, author: Author
+    ) -> None:
+        """Take the transaction, the store to read from, the books as of now, the moment (microseconds, UTC), and the author."""
+        author.check()
+        self._log = log
+        self._store = store
+        self._mapper = mapper
+        self._books = books
+        self._acted_on: dict[UUID, CallStream] = {}
+        self._author = author
+        self._recorded_at = max(now, log.recorded_at)
+        self._said: dict[str, Any] = {
+            "v": 1,
+            "recorded_at": self._recorded_at,
+            "by": author.by,
+            "reason": author.reason,
+        }
+
+    @property
+    def position(self) -> int:
+        """The position of the log's last event, as of now in this transaction."""
+        return self._log.position
+
+    def publish(self, text: str) -> int:
+        """Publish a tariff as the next version; raises BrokenTariff."""
+        version = self._log.last_version(TARIFFS) + 1
+        tariff = read(text, version, timezone=self._books.timezone)
+        position = self._append(TARIFFS, TariffPublished(**self._said, version=version, text=text))
+        self._books = self._books.having(tariffs=[Published(position, tariff)])
+        return position
+
+    def close(self, period: str, accepted: Sequence[str] = ()) -> int:
+        """Close a month, and with it all before it; ``accepted`` is what is open and closed over all the same."""
+        closed = self._books.closed_through(EVER)
+        if period <= closed:
+            msg = f"{period} is closed already: expected a month from {month_after(closed)} on"
+            raise WrongAct(msg)
+        position = self._append(CLOSINGS, MonthClosed(**self._said, period=period, accepted=list(accepted)))
+        self._books = self._books.having(closings=[Closing(position, period)])
+        return position
+
+    def adjust(self, account: str, amount: int, period: str | None = None, of: int = 0) -> int:
+        """Charge an account an amount (millionths of a cent), or credit a negative one, in a month, by default the present."""
+        if amount == 0:
+            raise WrongAct("the amount is 0: expected a charge over 0, or a credit below")
+        month = period or times.day(self._recorded_at, self._books.timezone)[: times.MONTH_LENGTH]
+        # A day ahead of the ledger's: no time zone is further.
+        present = times.day(self._recorded_at + times.DAY, self._books.timezone)[: times.MONTH_LENGTH]
+        if month > present:
+            msg = f"{month} has not begun yet: expected a month up to {present}"
+            raise WrongAct(msg)
+        stream = account_stream(account)
+        return self._append(stream, AccountAdjusted(**self._said, account=account, amount=amount, period=month, of=of))
+
+    def rerate(self, call: UUID, tariff: int, seen: int | None = None) -> int:
+        """Rate a call by a version of the tariff from now on.
+
+        ``seen`` is the position of the stream's last event as the caller knows it: 0 is returned, and nothing done, where
+        it is another by now.
+        """
+        if self._books.version(tariff) is None:
+            msg = f"there is no tariff version {tariff}: `tringledger tariff list` shows those that are published"
+            raise WrongAct(msg)
+        stream = self._stream(call)
+        if seen is not None and stream.last != seen:
+            return 0
+        return self._act_on(stream, CallRerated(**self._said, tariff=tariff))
+
+    def void(self, call: UUID) -> int:
+        """Take a call off its account's bill: it costs what it cost, and its price is 0."""
+        stream = self._stream(call)
+        if stream.call(stream.last).voided:
+            msg = f"call {call} is void already"
+            raise WrongAct(msg)
+        return self._act_on(stream, CallVoided(**self._said))
+
+    def split(self, call: UUID, positions: Iterable[int], how: str = SPLIT) -> int:
+        """Make notices of a call, named by their positions, a new call of the same line."""
+        stream = self._stream(call)
+        members, wanted = {position for position, _ in stream.members(stream.last)}, sorted(set(positions))
+        strange = [position for position in wanted if position not in members]
+        if not wanted or strange:
+            msg = f"position {strange[0] if strange else '(none)'} is no notice of call {call}: expected some of {_listed(members)}"
+            raise WrongAct(msg)
+        if len(wanted) == len(members):
+            msg = f"these are all notices of call {call}: expected some to be left"
+            raise WrongAct(msg)
+        line, _ = stream.place()
+        ordinal = self._log.calls(line_key(line)).last_ordinal() + 1
+        new = CallStream([], self._fetch, id=str(call_id(line, ordinal)))
+        return self._move(stream, new, (line, ordinal), wanted, how)
+
+    def release(self, position: int) -> int:
+        """Make a repeated CDR, named by its position, a call of its own after all."""
+        stream = self._holder(position)
+        call = stream.call(stream.last)
+        if not any(finding.flag == REPEATED_CDR and finding.position == position for finding in call.raised):
+            msg = f"the event at position {position} is no {REPEATED_CDR}: `tringledger export exceptions` lists them"
+            raise WrongAct(msg)
+        return self.split(UUID(stream.id), [position], RELEASE)
+
+    def merge(self, call: UUID, into: UUID) -> int:
+        """Make all notices of a call notices of another."""
+        if call == into:
+            msg = f"call {call} cannot be merged into itself: expected two calls"
+            raise WrongAct(msg)
+        giving, taking = self._stream(call), self._stream(into)
+        for stream in (giving, taking):
+            if not stream.members(stream.last):
+                msg = f"call {stream.id} has no notices: they were merged into another call"
+                raise WrongAct(msg)
+        positions = [position for position, _ in giving.members(giving.last)]
+        return self._move(giving, taking, taking.place(), positions, MERGE)
+
+    def _move(
+        self, giving: CallStream, taking: CallStream, to: tuple[Line, int], positions: list[int], how: str
+    ) -> int:
+        said = {**self._said, "how": how, "positions": positions}
+        line, ordinal = giving.place()
+        self._act_on(giving, NoticesMoved(**said, gone=True, other=taking.id, line=line, ordinal=ordinal))
+        line, ordinal = to
+        return self._act_on(taking, NoticesMoved(**said, gone=False, other=giving.id, line=line, ordinal=ordinal))
+
+    def resolve(self, flag: str, position: int, *, reopened: bool = False) -> int:
+        """Mark an exception, named by its flag and position, as resolved, or as open again."""
+        act = ExceptionResolved(**self._said, flag=flag, position=position, reopened=reopened)
+        row = self._row(position)
+        if row.topic in NOTICES_OF_CALLS:
+            stream = self._holder(position)
+            _check_flag(
+                flag, position, [each.flag for each in stream.call(stream.last).findings if each.position == position]
+            )
+            return self._act_on(stream, act)
+        alone = row.topic not in ACTS
+        recognised = row.topic != UnrecognisedRecorded.TOPIC
+        _check_flag(flag, position, flags_alone(decode_notice(row.state), recognised=recognised) if alone else [])
+        return self._append(RESOLUTIONS, act)
+
+    def resolve_quarantined(self, entry_id: int) -> int:
+        """Settle a notice of the quarantine that is not to be recorded."""
+        entry = self._store.quarantined_one(entry_id)
+        if entry is None or entry.position:
+            what = "is settled already" if entry else "is not there"
+            msg = f"the notice {entry_id} of the quarantine {what}: `tringledger quarantine list` shows those that wait"
+            raise WrongAct(msg)
+        key = entry.delivery_key.hex()
+        position = self._append(RESOLUTIONS, QuarantineResolved(**self._said, entry=entry_id, delivery_key=key))
+        self._log.settle(entry_id, position)
+        return position
+
+    def undo(self, position: int) -> int:
+        """Reverse an act by another one."""
+        row = self._row(position)
+        act = decode_act(row.topic, row.state) if row.topic in ACTS else None
+        if isinstance(act, AccountAdjusted):
+            return self._take_back(position, act)
+        if isinstance(act, ExceptionResolved):
+            return self.resolve(act.flag, act.position, reopened=not act.reopened)
+        if isinstance(act, NoticesMoved):
+            return self._move_back(row, act)
+        if isinstance(act, CallRerated | CallVoided):
+            return self._reverse(self._stream(UUID(row.stream)), position)
+        if isinstance(act, QuarantineResolved):
+            return self._unsettle(position, act.entry)
+        what = type(act).__name__ if act else "a notice of TringMe"
+        msg = f"the event at position {position} is {what}, which nothing can reverse: expected a correction"
+        raise WrongAct(msg)
+
+    def _unsettle(self, position: int, entry_id: int) -> int:
+        """Let a notice of the quarantine wait again."""
+        entry = self._store.quarantined_one(entry_id)
+        if entry is None or entry.position != position:
+            msg = f"the notice {entry_id} of the quarantine is not settled by the act at position {position} any more"
+            raise WrongAct(msg)
+        self._log.settle(entry_id, 0)
+        return self._append(RESOLUTIONS, ActReversed(**self._said, of=position))
+
+    def _take_back(self, position: int, act: AccountAdjusted) -> int:
+        for row in self._store.stream(account_stream(act.account), EVER):
+            other = decode_act(row.topic, row.state)
+            if isinstance(other, AccountAdjusted) and other.of == position:
+                msg = f"the adjustment at position {position} was taken back already, at position {row.position}"
+                raise WrongAct(msg)
+        return self.adjust(act.account, -act.amount, act.period, of=position)
+
+    def _move_back(self, row: LogRow, act: NoticesMoved) -> int:
+        """Reverse both acts of a move, which stand side by side in the log."""
+        other = row.position + (1 if act.gone else -1)
+        one, two = self._stream(UUID(row.stream)), self._stream(UUID(act.other))
+        taking = two if act.gone else one
+        self._check_counts(one, row.position)
+        if not {*act.positions} <= {position for position, _ in taking.members(taking.last)}:
+            msg = f"the notices that were moved at position {row.position} have moved on since: reverse that first"
+            raise WrongAct(msg)
+        self._reverse(one, row.position)
+        return self._reverse(two, other)
+
+    def _check_counts(self, stream: CallStream, position: int) -> None:
+        if position not in {acted.position for acted in stream.counting(stream.last)}:
+            msg = f"the act at position {position} was reversed already"
+            raise WrongAct(msg)
+
+    def _reverse(self, stream: CallStream, position: int) -> int:
+        self._check_counts(stream, position)
+        return self._act_on(stream, ActReversed(**self._said, of=position))
+
+    def _act_on(self, stream: CallStream, act: Act) -> int:
+        """Append an act to a call's stream, and tell correlation how the call stands then."""
+        position = self._append(UUID(stream.id), act)
+        stream.add(position, act)
+        self._acted_on[UUID(stream.id)] = stream
+        line, ordinal = stream.place()
+        head = _head(stream.call(position), ordinal)
+        head.events = self._log.last_version(UUID(stream.id))
+        self._log.calls(line_key(line)).put(head)
+        return position
+
+    def _append(self, stream: UUID, act: Act) -> int:
+        version = self._log.last_version(stream) + 1
+        self._log.append(self._mapper.to_stored_event(ActRecorded(stream, version, act)))
+        return self._log.position
+
+    def _row(self, position: int) -> LogRow:
+        rows = self._store.page(position - 1, 1, position) if position > 0 else []
+        if not rows:
+            msg = f"the log has no position {position}: its head is {self._store.head()}"
+            raise WrongAct(msg)
+        return rows[0]
+
+    def _stream(self, call: UUID) -> CallStream:
+        if call in self._acted_on:
+            return self._acted_on[call]
+        rows = self._store.stream(call, EVER)
+        if not rows or not (rows[0].topic in NOTICES_OF_CALLS or rows[0].topic == NoticesMoved.TOPIC):
+            msg = f"there is no call {call} in this ledger"
+            raise WrongAct(msg)
+        return CallStream(rows, self._fetch)
+
+    def _holder(self, position: int) -> CallStream:
+        """Return the stream of the call to which a call's notice belongs by now."""
+        row = self._row(position)
+        if row.topic not in NOTICES_OF_CALLS:
+            msg = f"the event at position {position} is no notice of a call"
+            raise WrongAct(msg)
+        stream = self._stream(UUID(row.stream))
+        while position not in dict(stream.members(stream.last)):
+            moves = [acted.act for acted in stream.counting(stream.last)]
+            stream = self._stream(UUID(_last_taker(moves, position)))
+        return stream
+
+    def _fetch(self, positions: list[int]) -> list[LogRow]:
+        return [self._row(position) for position in positions]
+
+
+def account_stream(account: str) -> UUID:
+    """Return the id of the stream of an account's adjustments."""
+    return notices_id("account", account)
+
+
+def _check_flag(flag: str, position: int, raised: Iterable[str]) -> None:
+    if flag not in raised:
+        msg = (
+            f"there is no exception {flag} at position {position}: expected one that `tringledger exception list` shows"
+        )
+        raise WrongAct(msg)
+
+
+def _last_taker(acts: Iterable[Act], position: int) -> str:
+    moves = [act for act in acts if isinstance(act, NoticesMoved) and act.gone and position in act.positions]
+    return moves[-1].other
+
+
+def _head(call: Call, ordinal: int) -> Head:
+    """Return what correlation is to know of a call; of one without notices only that its ordinal was used."""
+    return call.head if call.first else Head(ordinal, NEVER, NEVER)
+
+
+def _listed(positions: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(positions)))

@@ -1,0 +1,1 @@
+"""Building read models: catching up, rebuilding, comparing and certifying."""

@@ -1,0 +1,99 @@
+"""The read models as they stood at an earlier position of the log, built aside and gone with whoever looked.
+
+They are folded from the log up to that position, by the same code as a rebuild, into SQLite's own kind of temporary database,
+wherever the log is: a file without a name, which is the system's to remove however the process ends. The live read models
+are neither read nor written.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection, StaticPool, create_engine
+
+from domain.ledger import Ledger
+from projections.building.full_build import Progress, fill, silent
+from projections.building.partitions import ALONE, Folding
+from projections.queries import time_points as moments
+from projections.queries.time_points import SelectionError
+from projections.stores.base import ReadStore
+
+UNNAMED = ""  # SQLite's name for a temporary file of its own.
+# What a build need not be safe from: it is lost with its process in any case. Beyond the cache it goes to the file.
+PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
+
+
+class Then(NamedTuple):
+    """A position of the log, and the moment (microseconds, UTC) at which the ledger stood there."""
+
+    position: int
+    at: int
+
+
+def then(ledger: Ledger, as_of: int | str | date) -> Then:
+    """Read a position, or a day, month or time, as which the ledger's state is asked for (SPEC 4).
+
+    A time means the last event that was recorded until then, so one before the first event means position 0, where there was
+    nothing. Raises SelectionError for what is neither, and for a position that the log does not have yet.
+    """
+    if isinstance(as_of, str) and as_of.isascii() and as_of.isdigit():
+        as_of = int(as_of)
+    if not isinstance(as_of, int):
+        try:
+            at = moments.read(as_of, ledger.timezone) or 0
+        except SelectionError as error:
+            msg = f"{error}, or a position of the log"
+            raise SelectionError(msg) from None
+        return Then(ledger.position_at(at), at)
+    head = ledger.head()
+    if not 0 <= as_of <= head:
+        msg = f"position {as_of} is not in the log: expected one from 0 to its head {head}, or a time"
+        raise SelectionError(msg)
+    return Then(as_of, ledger.recorded_at(as_of) if as_of else 0)
+
+
+@contextmanager
+def built_as_of(
+    ledger: Ledger, position: int, progress: Progress = silent, folding: Folding = ALONE
+) -> Iterator[ReadStore]:
+    """Build the read models as they were at a position that the log has, and let go of them at the end.
+
+    ``progress`` is told how many of how many events are done. Raises ProjectionStopped, StoreUnavailable (where there is no
+    room for the temporary file, for instance), and what the way of folding raises.
+    """
+    with closing(_Aside(ledger.id, position)) as store:
+        with store.writing() as connection:
+            fill(connection, ledger, position, progress, folding)
+            store.move_to(connection, position)
+        yield store
+
+
+class _Aside(ReadStore):
+    """Read models that only this process knows, over one connection: the file is that connection's own."""
+
+    def __init__(self, ledger_id: str, position: int) -> None:
+        engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool)
+        super().__init__(engine, f"a temporary file, as of position {position},", 0, ledger_id)
+        with self.writing() as connection:
+            self._create(connection, indexed=False)
+
+    def _begin_writing(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    def _begin_reading(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    def is_in_place(self) -> bool:
+        return True
+
+    def settle(self) -> None:
+        """Need nothing: it is not there to stay."""
+
+
+def _connect() -> sqlite3.Connection:
+    # Transactions are begun by hand, as for every read store.
+    connection = sqlite3.connect(UNNAMED, isolation_level=None)
+    connection.executescript(PRAGMAS)
+    return connection

@@ -1,0 +1,103 @@
+"""The one way by which read models follow the log: a page of events, folded, written, and tracked in one transaction.
+
+A page collects the calls that it touches and folds each whole, so applying it is idempotent. A failing event stops the
+loop with its position; it is never skipped.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, cast
+
+from sqlalchemy import Column, Connection, select
+
+from domain.calls.call_stream import is_of_call
+from domain.ledger import Ledger
+from domain.log.contract import LogRow
+from projections.building import billing_totals as billing
+from projections.building import exception_resolutions as resolutions
+from projections.building.upsert import Row, delete_rows, put_rows
+from projections.rows.projector import Gathering, Page, ProjectionStopped
+from projections.schema.tables import CALLS, CDRS, CHANNELS, CLOSINGS, EXCEPTIONS, POSTINGS, TARIFFS, VOICEMAILS
+from projections.stores.generations import ReadStore
+
+__all__ = ["ProjectionStopped", "catch_up", "put_page"]
+
+PAGE_SIZE = 4000
+ROWS_AT_ONCE = 400
+
+
+def catch_up(
+    ledger: Ledger, store: ReadStore, until: int | None = None, progress: Callable[[int], None] = lambda _: None
+) -> int:
+    """Bring the read models up to a position, by default the log's head as of now, and return where they are then.
+
+    Any number of processes may do so at once: each page is applied by one of them, under the store's write lock.
+    ``progress`` is told the position after each page. Raises ProjectionStopped, ReadModelsUnfit, StoreUnavailable.
+    """
+    target = ledger.head() if until is None else until
+    while True:
+        # Looked at without the lock first: mostly there is nothing to do.
+        with store.reading() as connection:
+            position = store.position(connection, ledger.head)
+        progress(position)
+        if position >= target:
+            return position
+        with store.writing() as connection:
+            position = store.position(connection)
+            events = ledger.store.page(position, PAGE_SIZE, target)
+            if events:
+                _apply(connection, ledger, events)
+                store.move_to(connection, events[-1].position)
+
+
+def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None:
+    gathering = Gathering(ledger.books(events[-1].position), ledger.events_at)
+    streams: dict[str, list[LogRow]] = {}
+    for row in events:
+        if is_of_call(row):
+            streams.setdefault(row.stream, []).append(row)
+        else:
+            gathering.add(row)
+    complete(ledger, streams)
+    folded = [gathering.add_stream(stream) for stream in streams.values()]
+    page = gathering.page
+    start = events[0].position
+    acted = set(page.acted)
+    replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start and call.id not in acted]
+    page.postings = [posting for posting in page.postings if cast("int", posting[0]) >= start]
+    old = chain(_stored(connection, CDRS.c.position, replaced), _stored(connection, CDRS.c.call_id, page.acted))
+    billing.change(connection, list(old), page.cdrs, page.postings)
+    known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
+    delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
+    for table in (CALLS, CDRS, EXCEPTIONS):
+        delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in page.acted])
+    put_page(connection, page)
+    resolutions.resolve(connection, page.resolutions)
+
+
+def put_page(connection: Connection, page: Page) -> None:
+    """Write a page's rows, in place of those that have their keys."""
+    put_rows(connection, CALLS, page.calls)
+    put_rows(connection, CDRS, page.cdrs)
+    put_rows(connection, POSTINGS, page.postings)
+    put_rows(connection, EXCEPTIONS, page.exceptions)
+    put_rows(connection, VOICEMAILS, page.voicemails)
+    put_rows(connection, CHANNELS, page.channels)
+    put_rows(connection, CLOSINGS, page.closings)
+    put_rows(connection, TARIFFS, page.tariffs)
+
+
+def complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
+    """Put before each call's events those of earlier pages."""
+    cut = [(stream, rows[0].version) for stream, rows in streams.items() if rows[0].version > 1]
+    earlier: dict[str, list[LogRow]] = {}
+    for row in ledger.store.beginnings(cut):
+        earlier.setdefault(row.stream, []).append(row)
+    for stream, rows in earlier.items():
+        streams[stream] = rows + streams[stream]
+
+
+def _stored(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[Row]:
+    """Return the CDR rows with one of these values as the last page left them."""
+    for start in range(0, len(values), ROWS_AT_ONCE):
+        yield from connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))

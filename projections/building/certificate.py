@@ -1,0 +1,99 @@
+"""The certificate of a rebuild: of which events it was made, by which program, and what exactly came out.
+
+The last one is kept among the ledger's own facts, written in the transaction that makes the rebuilt read models current:
+read models are disposable, and what was said of them should outlive them.
+"""
+
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from domain import amounts, times
+from domain.ledger import Ledger
+from projections.building.digests import Seal
+from projections.schema.tables import SCHEMA
+
+FACT = "certificate"
+MONEY = ("cost", "sip_credits", "price", "margin")
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """One read model: how many rows it has, and the SHA-256 of them (see seals.py)."""
+
+    rows: int
+    digest: str
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rebuild made of which events.
+
+    ``first`` and ``last`` are positions of the log; ``events`` is how many events there were between them; ``version`` is
+    tringledger's, ``schema`` that of the read models; ``made_at`` is ISO 8601, UTC; ``seconds`` is how long it took, and
+    ``jobs`` how many worked at it; ``money`` sums the CDRs: ``cost``, ``price`` and ``margin`` in US cents, ``sip_credits``
+    in SIP credits, all exact decimals.
+    """
+
+    ledger: str
+    first: int
+    last: int
+    events: int
+    version: str
+    schema: int
+    made_at: str
+    seconds: str
+    jobs: int
+    read_models: dict[str, Sealed]
+    money: dict[str, str]
+
+
+def certify(
+    ledger: Ledger, seals: dict[str, Seal], *, last: int, events: int, microseconds: int, jobs: int
+) -> Certificate:
+    """Return the certificate of read models that were built up to a position and sealed."""
+    sums = seals["cdrs"].sums
+    return Certificate(
+        ledger=ledger.id,
+        first=min(1, last),
+        last=last,
+        events=events,
+        version=version("tringledger"),
+        schema=SCHEMA,
+        made_at=times.iso(times.now()),
+        seconds=amounts.plain(microseconds),  # microseconds are millionths of a second
+        jobs=jobs,
+        read_models={name: Sealed(seal.rows, seal.digest) for name, seal in seals.items()},
+        money={name: amounts.plain(sums[name]) for name in MONEY},
+    )
+
+
+def encode(certificate: Certificate) -> str:
+    """Return a certificate as the ledger keeps it."""
+    return msgspec.json.encode(certificate).decode()
+
+
+def decode(text: str | bytes) -> Certificate:
+    """Read a certificate; raises msgspec.DecodeError where it is none."""
+    return msgspec.json.decode(text, type=Certificate)
+
+
+def last_of(ledger: Ledger) -> Certificate | None:
+    """Return the certificate of a ledger's last rebuild, or None where there was none."""
+    kept = ledger.store.facts().get(FACT)
+    return decode(kept) if kept else None
+
+
+def differences(one: Certificate, other: Certificate) -> list[tuple[str, Any, Any]]:
+    """Return in what two certificates disagree: what it is, and what each of them says.
+
+    Who made them, when, how, and with which version is left aside: the same events must give the same read models.
+    """
+    said = [
+        {"ledger": each.ledger, "last": each.last, "events": each.events, "schema": each.schema}
+        | {f"{name} rows": sealed.rows for name, sealed in each.read_models.items()}
+        | {f"{name} digest": sealed.digest for name, sealed in each.read_models.items()}
+        | each.money
+        for each in (one, other)
+    ]
+    names = dict.fromkeys(name for each in said for name in each)
+    return [(name, said[0].get(name), said[1].get(name)) for name in names if said[0].get(name) != said[1].get(name)]

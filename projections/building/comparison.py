@@ -1,0 +1,114 @@
+"""Where the live read models and a fresh build disagree, walked side by side in the order of their keys.
+
+They are compared many rows at a time, as they mostly agree, and one by one from the first chunk that differs. The fresh rows
+are sealed on the way: a certificate costs no walk of its own.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import chain, zip_longest
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, select
+
+from projections.building.digests import Seal
+from projections.rows.projector import Row
+from projections.schema.tables import READ_MODELS, Kind, kind
+
+ROWS_AT_ONCE = 1000
+DIFFERENCES_SHOWN_MAX = 200
+ROW, PRESENT = "(row)", "present"
+
+Rows = list[Row]
+
+
+class Difference(NamedTuple):
+    """Where the live read models and a fresh build disagree: a column of a row, or a whole row that one of them lacks.
+
+    ``live`` and ``fresh`` are as the tables keep them (millionths, microseconds), None where absent; ``kind`` is the
+    column's, None for a whole row.
+    """
+
+    model: str
+    row: str
+    column: str
+    live: Any
+    fresh: Any
+    kind: Kind | None
+
+
+class Findings(NamedTuple):
+    """The first differences, how many there are, and each read model's seal as the fresh build has it."""
+
+    differences: list[Difference]
+    found: int
+    seals: dict[str, Seal]
+
+
+def compare(live: Connection, fresh: Connection) -> Findings:
+    """Compare all read models; both must be at the same position of the log."""
+    shown: list[Difference] = []
+    found = 0
+    seals = {model: Seal(table) for model, table in READ_MODELS.items()}
+    for model, table in READ_MODELS.items():
+        # Closed here, however this ends: a walk that outlives its connection complains.
+        with closing(_chunks(table, live)) as ours, closing(_chunks(table, fresh)) as theirs:
+            for difference in _differences(model, table, ours, seals[model].sealing(theirs)):
+                found += 1
+                if found <= DIFFERENCES_SHOWN_MAX:
+                    shown.append(difference)
+    return Findings(shown, found, seals)
+
+
+def seal(fresh: Connection) -> dict[str, Seal]:
+    """Seal all read models, where there is nothing to compare them with."""
+    seals = {model: Seal(table) for model, table in READ_MODELS.items()}
+    for model, table in READ_MODELS.items():
+        with closing(_chunks(table, fresh)) as rows:
+            for _ in seals[model].sealing(rows):
+                pass
+    return seals
+
+
+def _differences(model: str, table: Table, live: Iterator[Rows], fresh: Iterator[Rows]) -> Iterator[Difference]:
+    nothing: Rows = []
+    for ours, theirs in zip_longest(live, fresh, fillvalue=nothing):
+        if ours != theirs:
+            rest = (chain(rows, chain.from_iterable(more)) for rows, more in ((ours, live), (theirs, fresh)))
+            yield from _row_by_row(model, table, *rest)
+
+
+def _row_by_row(model: str, table: Table, live: Iterable[Row], fresh: Iterable[Row]) -> Iterator[Difference]:
+    key = itemgetter(*(list(table.columns).index(column) for column in table.primary_key))
+    ours, theirs = iter(live), iter(fresh)
+    left, right = next(ours, None), next(theirs, None)
+    while left or right:
+        if left and right and key(left) == key(right):
+            if left != right:
+                yield from _of_one_row(model, table, left, right, _named(key(left)))
+            left, right = next(ours, None), next(theirs, None)
+        elif left and (right is None or key(left) < key(right)):
+            yield Difference(model, _named(key(left)), ROW, PRESENT, None, None)
+            left = next(ours, None)
+        elif right:
+            yield Difference(model, _named(key(right)), ROW, None, PRESENT, None)
+            right = next(theirs, None)
+
+
+def _named(key: Any) -> str:
+    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> Iterator[Difference]:
+    for column, was, is_now in zip(table.columns, live, fresh, strict=True):
+        if was != is_now:
+            yield Difference(model, name, str(column.name), was, is_now, kind(column))
+
+
+def _chunks(table: Table, connection: Connection) -> Generator[Rows]:
+    """Yield a table's rows in the order of its key, many at a time."""
+    statement = select(table).order_by(*table.primary_key).execution_options(yield_per=ROWS_AT_ONCE)
+    with connection.execute(statement) as result:
+        for rows in result.partitions():
+            yield [tuple(row) for row in rows]

@@ -1,0 +1,147 @@
+"""Fold on a Dask cluster that runs already: its workers read the log for themselves, and only ranges and rows go between.
+
+Dask folds a range again where its worker is lost. No cluster is ever started from here. ``distributed`` is an extra
+(``tringledger[dask]``) and takes half a second to load, so this module is for whoever has a scheduler's address.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from importlib.metadata import version
+from itertools import islice
+from typing import Any
+
+from distributed import Client, Future, KilledWorker, wait
+from distributed.comm import resolve_address
+
+from domain.errors import LedgerError
+from domain.ledger import Ledger
+from domain.log.open import wherever
+from projections.building.partitions import Part, Range, fold_range
+from projections.building.process_pool import WorkersLost, WorkersUnavailable, WorkersUnfit
+from projections.building.worker_process import Job, open_ledger
+
+CONNECT_SECONDS = 10
+SILENCE_SECONDS_MAX = 60
+IN_FLIGHT_PER_THREAD = 2
+
+
+class Cluster:
+    """Folds with all workers that a Dask scheduler has."""
+
+    def __init__(self, address: str) -> None:
+        """Connect; raises WorkersUnavailable where there is no scheduler, or none that has workers."""
+        self.address = address
+        try:
+            resolve_address(address)  # A client that is given what is no address takes half a minute to end.
+            self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            msg = f"there is no Dask scheduler at {address}: {error}"
+            raise WorkersUnavailable(msg) from error
+        try:
+            self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError:
+            self.close()
+            msg = f"the Dask scheduler at {address} has no workers: expected one at least within {CONNECT_SECONDS} s"
+            raise WorkersUnavailable(msg) from None
+        self.jobs = sum(self._client.nthreads().values())
+
+    def close(self) -> None:
+        """Leave the cluster as it was."""
+        self._client.close()
+
+    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:  # noqa: D102
+        job = Job(wherever(ledger.url), ledger.id, cut)
+        self._check(job)
+        waiting = deque(ranges)
+        folding: set[Future] = set()
+        try:
+            while waiting or folding:
+                free = self.jobs * IN_FLIGHT_PER_THREAD - len(folding)
+                for wanted in list(islice(waiting, max(free, 0))):
+                    waiting.popleft()
+                    folding.add(self._client.submit(_fold, job, version("tringledger"), wanted, pure=False))
+                for future in self._done(folding):
+                    folding.remove(future)
+                    part = _result(future)
+                    if part.rest:
+                        waiting.appendleft(part.rest)
+                    yield part
+        finally:
+            self._client.cancel(list(folding), force=True)
+
+    def _check(self, job: Job) -> None:
+        """Ask every worker for its version, and let it open the store; raises WorkersUnfit."""
+        ours = version("tringledger")
+
+        # Within a function, so that it is sent as it is and a worker without our modules can answer.
+        def look() -> str:
+            from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+            try:
+                return version("tringledger")
+            except PackageNotFoundError:
+                return ""
+
+        for worker, theirs in self._ask(look).items():
+            if theirs != ours:
+                msg = f"the Dask worker {worker} has {f'tringledger {theirs}' if theirs else 'no tringledger'}: expected {ours}, as here"
+                raise WorkersUnfit(msg)
+        for worker, found in self._ask(_try, job).items():
+            if found:
+                msg = f"the Dask worker {worker} cannot read the store: {found}"
+                raise WorkersUnfit(msg)
+
+    def _ask(self, function: Any, *arguments: object) -> dict[str, str]:
+        """Return what each worker answers; one that is lost meanwhile is left to Dask, unless it was the last."""
+        try:
+            said = self._client.run(function, *arguments, on_error="return")
+        except OSError as error:
+            raise self._gone(error) from error
+        answers = {worker: answer for worker, answer in said.items() if isinstance(answer, str)}
+        if not answers:
+            raise self._gone(said or "it has no workers")
+        return answers
+
+    def _done(self, folding: set[Future]) -> Iterable[Future]:
+        try:
+            with self._client.as_current():
+                done: set[Future] = wait(folding, timeout=SILENCE_SECONDS_MAX, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            if self._client.scheduler_info()["workers"]:
+                return ()
+            msg = f"it has had no worker for {SILENCE_SECONDS_MAX} s"
+            raise self._gone(msg) from None
+        except (CancelledError, OSError) as error:
+            raise self._gone(error) from error
+        return done
+
+    def _gone(self, why: object) -> WorkersUnavailable:
+        return WorkersUnavailable(f"the Dask cluster at {self.address} is gone: {why!s}")
+
+
+def _try(job: Job) -> str:
+    """On a worker: open the store, and return what is wrong with it, or nothing."""
+    try:
+        open_ledger(job).close()
+    except LedgerError as error:
+        return str(error)
+    return ""
+
+
+def _fold(job: Job, expected: str, wanted: Range) -> Part:
+    """On a worker, which may have joined after all were asked: fold a range."""
+    if version("tringledger") != expected:
+        msg = f"a Dask worker has tringledger {version('tringledger')}: expected {expected}"
+        raise WorkersUnfit(msg)
+    with open_ledger(job) as ledger:
+        return fold_range(ledger, job.cut, wanted)
+
+
+def _result(future: Future) -> Part:
+    try:
+        part: Part = future.result()
+    except KilledWorker as error:
+        msg = f"Dask workers ended again and again over the same streams, so the rebuild cannot be finished: {error}"
+        raise WorkersLost(msg) from error
+    return part

@@ -1,0 +1,42 @@
+"""A read model's seal: how many rows it has, their digest, and the sums of its money, the same on every store.
+
+The digest is the SHA-256 of lines of JSON without spaces, in UTF-8: an array of the column names, then an array for each row,
+in the order of the key. Amounts are whole millionths and times whole microseconds, so that any program can make it anew.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Table
+
+from projections.rows.projector import Row
+from projections.schema.tables import Kind, kind
+
+_lines = msgspec.json.Encoder().encode_lines
+
+
+class Seal:
+    """What is known of a read model's rows once all of them have passed; ``sums`` has its columns of money, in millionths."""
+
+    def __init__(self, table: Table) -> None:
+        """Begin with the columns' names."""
+        names = [str(column.name) for column in table.columns]
+        self.rows = 0
+        self.sums = {str(column.name): 0 for column in table.columns if kind(column) in (Kind.AMOUNT, Kind.TOTAL)}
+        self._places = {name: names.index(name) for name in self.sums}
+        self._digest = hashlib.sha256(_lines([names]))
+
+    def sealing(self, chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
+        """Pass chunks of rows on, in the order of their key, and take note of them."""
+        for rows in chunks:
+            self.rows += len(rows)
+            self._digest.update(_lines(rows))
+            for name, place in self._places.items():
+                self.sums[name] += sum([row[place] or 0 for row in rows])  # type: ignore[misc]
+            yield rows
+
+    @property
+    def digest(self) -> str:
+        """The digest in hexadecimal digits."""
+        return self._digest.hexdigest()

@@ -1,0 +1,46 @@
+"""Fill empty tables with the rows of all streams as they are at a position of the log: what a rebuild and a look back share.
+
+The log is read by stream: each call is folded to its end and forgotten, so that memory does not grow with the log, and any
+number of processes may fold at once.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from sqlalchemy import Connection
+
+from domain.events.operator_events import ExceptionResolved
+from domain.ledger import Ledger
+from projections.building import billing_totals as billing
+from projections.building import exception_resolutions as resolutions
+from projections.building.catch_up import put_page
+from projections.building.partitions import Folding, ranges
+
+RANGES_PER_JOB = 4  # So that all are busy nearly to the end, and one that is lost costs little.
+
+Progress = Callable[[int, int], None]
+
+
+def silent(_done: int, _total: int) -> None:
+    """Report progress to nobody."""
+
+
+def fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: Folding) -> int:
+    """Write the rows of all streams as they are at a position into empty tables, and return of how many events.
+
+    ``progress`` is told how many of how many events are done. Raises ProjectionStopped, and what the way of folding raises.
+    """
+    done = 0
+    resolved: list[tuple[int, ExceptionResolved]] = []
+    at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
+    parts: Any = folding(ledger, cut, ranges(cut, at_least))
+    with closing(parts):
+        for part in parts:
+            put_page(connection, part.page)
+            resolved += part.page.resolutions
+            done += part.events
+            progress(done, cut)
+    resolutions.resolve(connection, resolved)
+    billing.fill(connection)
+    return done

@@ -1,0 +1,107 @@
+"""Fold ranges of streams into rows: the work of a rebuild, cut into parts that any process on any host may do.
+
+A stream's id is a hash, so equal ranges of ids hold about equally many calls. Only the streams of notices that are no call's
+can be long: a part ends within one where it is full, and says what is left. So no part grows with the log.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain, groupby, pairwise
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
+
+from domain.calls.call_stream import is_of_call
+from domain.ledger import Ledger
+from domain.log.contract import LogRow
+from projections.rows.projector import Gathering, Page
+
+FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
+RANGE_EVENTS = 8_000
+PART_EVENTS_MAX = 2 * RANGE_EVENTS
+PREFIX_BITS = 32
+
+
+class Range(NamedTuple):
+    """The streams from ``first`` to before ``last``; of ``first`` itself only the events after a version."""
+
+    first: str
+    last: str
+    after: int = 0
+
+
+class Part(NamedTuple):
+    """What a range yields: rows, of how many events they are made, and what of the range is left to do, if anything."""
+
+    page: Page
+    events: int
+    rest: Range | None
+
+
+class Folding(Protocol):
+    """A way to fold ranges: here, in other processes, or on other hosts; the parts come in any order.
+
+    ``jobs`` is how many work at it at once.
+    """
+
+    jobs: int
+
+    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:
+        """Fold the log up to a position, and yield each range's parts; closed early, it stops whatever still works."""
+
+
+def ranges(events: int, at_least: int = 1) -> list[Range]:
+    """Divide all streams into ranges of about ``RANGE_EVENTS`` events, and so many ranges at least."""
+    count = max(-(-events // RANGE_EVENTS), at_least)
+    prefixes = [f"{(number << PREFIX_BITS) // count:0{PREFIX_BITS // 4}x}" for number in range(1, count)]
+    bounds = [FIRST, *prefixes, LAST]
+    return [Range(first, last) for first, last in pairwise(bounds)]
+
+
+def fold_range(ledger: Ledger, cut: int, wanted: Range) -> Part:
+    """Fold the streams of a range as they are at a position, or the first of them, until the part is full.
+
+    Raises ProjectionStopped, StoreUnavailable.
+    """
+    gathering, done = Gathering(ledger.books(cut), ledger.events_at), 0
+    rows: Any = ledger.store.by_stream(cut, *wanted)
+    with closing(rows):
+        for last, events in _pieces(gathering, rows):
+            done += events
+            if done >= PART_EVENTS_MAX:
+                return Part(gathering.page, done, Range(last.stream, wanted.last, last.version))
+    return Part(gathering.page, done, None)
+
+
+def _pieces(gathering: Gathering, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+    """Add the rows of each call and each notice, and yield the last event of each and how many it had."""
+    for _, stream in groupby(rows, key=attrgetter("stream")):
+        yield from _of_stream(gathering, stream)
+
+
+def _of_stream(gathering: Gathering, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+    first = next(stream)
+    if is_of_call(first):
+        events = [first, *stream]
+        gathering.add_stream(events)
+        yield events[-1], len(events)
+        return
+    for row in chain((first,), stream):
+        gathering.add(row)
+        yield row, 1
+
+
+class Alone:
+    """Folds in this process, one range after the other."""
+
+    jobs = 1
+
+    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:  # noqa: D102
+        for each in ranges:
+            left: Range | None = each
+            while left:
+                part = fold_range(ledger, cut, left)
+                yield part
+                left = part.rest
+
+
+ALONE = Alone()

@@ -1,0 +1,131 @@
+"""Rows as text: CSV for spreadsheets and databases, JSON and NDJSON for programs (SPEC 8).
+
+Amounts are written as plain decimals, in JSON as strings, since most readers of JSON turn its numbers into floats.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+import msgspec
+
+from domain.amounts import plain
+from domain.times import iso
+from projections.queries.row_stream import Reading, Rows
+from projections.queries.selection import DATES
+from projections.schema.tables import Kind, kind
+
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # A Japanese Excel takes the wide ones too.
+_ANY_DIGIT = re.compile(r"\d")
+_NUMBER_OR_DATE = re.compile(r"[\d\s.,:/+\-()%$€£¥']+(?:e[+\-]?\d+)?\s*(?:[ap]m?)?\s*", re.IGNORECASE)
+_MONTH_NAME = re.compile(
+    r"[\d\s.,/\-]*(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)[\d\s.,/\-]*",
+    re.IGNORECASE,
+)
+
+Change = Callable[[Any], object]
+
+
+def _optional(change: Change) -> Change:
+    return lambda value: None if value is None else change(value)
+
+
+_VALUES: dict[Kind, Change] = {
+    Kind.AMOUNT: _optional(plain),
+    Kind.TOTAL: _optional(plain),
+    Kind.TIME: _optional(iso),
+    Kind.TRUTH: bool,
+}
+_CSV_VALUES = {**_VALUES, Kind.TRUTH: lambda truth: "true" if truth else "false"}
+
+
+def excel_safe_text(text: str) -> str:
+    """Return a text such that no spreadsheet takes it for a formula, a number or a date.
+
+    The well-known way (OWASP's on CSV injection) is an apostrophe before it. It is put before a text that begins, after
+    any white space, with ``=``, ``+``, ``-``, ``@``, their wide forms, a tab or a line break, and before one that looks
+    like a number or a date: 18585550001 would become 1.8586E+10, 0049 would lose its zeros, 1-2 become a day. Any
+    other text stays as it is.
+    """
+    if text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS) or _looks_like_number(text):
+        return f"'{text}"
+    return text
+
+
+def _looks_like_number(text: str) -> bool:
+    if not _ANY_DIGIT.search(text):
+        return False
+    return bool(_NUMBER_OR_DATE.fullmatch(text) or _MONTH_NAME.fullmatch(text))
+
+
+def write_csv(reading: Reading, out: BinaryIO, *, excel_safe: bool = False) -> None:
+    """Write CSV."""
+    out.writelines(csv_parts(reading, excel_safe=excel_safe))
+
+
+def csv_parts(reading: Reading, *, excel_safe: bool = False) -> Iterator[bytes]:
+    """Yield CSV as in RFC 4180, in UTF-8 without a mark: quotes only where needed, absent values empty.
+
+    Texts are written as they are; with ``excel_safe`` they pass through ``excel_safe_text``. Amounts, times, and the
+    periods and days of billing do not: those are ours, and a spreadsheet may well take a day for a day.
+    """
+    changes = [_CSV_VALUES.get(kind(column)) for column in reading.columns]
+    if excel_safe:
+        changes = [
+            excel_safe_text if kind(column) is Kind.TEXT and column.name not in DATES.values() else change
+            for column, change in zip(reading.columns, changes, strict=True)
+        ]
+    yield _csv([reading.names])
+    for rows in reading.chunks():
+        yield _csv(_changed(rows, changes))
+
+
+def _csv(rows: Iterator[Sequence[object]] | list[list[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def write_ndjson(reading: Reading, out: BinaryIO) -> None:
+    """Write one JSON object a line."""
+    out.writelines(ndjson_parts(reading))
+
+
+def ndjson_parts(reading: Reading) -> Iterator[bytes]:
+    """Yield one JSON object a line."""
+    for lines in _objects(reading):
+        yield b"\n".join([*lines, b""])
+
+
+def write_json(reading: Reading, out: BinaryIO) -> None:
+    """Write one JSON array of objects, each on a line of its own."""
+    out.writelines(json_parts(reading))
+
+
+def json_parts(reading: Reading) -> Iterator[bytes]:
+    """Yield one JSON array of objects, each on a line of its own."""
+    before = b"[\n"
+    for lines in _objects(reading):
+        yield before + b",\n".join(lines)
+        before = b",\n"
+    yield b"[]\n" if before == b"[\n" else b"\n]\n"
+
+
+def _objects(reading: Reading) -> Iterator[list[bytes]]:
+    """Yield rows as JSON objects, many at a time."""
+    names, encode = reading.names, msgspec.json.Encoder().encode
+    changes = [_VALUES.get(kind(column)) for column in reading.columns]
+    for rows in reading.chunks():
+        yield [encode(dict(zip(names, values, strict=True))) for values in _changed(rows, changes)]
+
+
+def _changed(rows: Rows, changes: Sequence[Change | None]) -> Iterator[tuple[object, ...]]:
+    """Change each column as it wants to be; by column, since most columns want nothing."""
+    columns = zip(*rows, strict=True)
+    return zip(
+        *(map(change, column) if change else column for change, column in zip(changes, columns, strict=True)),
+        strict=True,
+    )

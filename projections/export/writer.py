@@ -1,0 +1,183 @@
+"""Read models as files: CSV, Parquet, JSON, NDJSON and Excel, exact in each, and in constant memory.
+
+A file appears as a whole or not at all, and all of it shows the ledger at one position.
+"""
+
+import io
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from domain.errors import LedgerError
+from domain.ledger import Ledger
+from projections import frames
+from projections.atomic_file import NotWritten, whole_file
+from projections.export import excel as sheets
+from projections.export.excel import write_xlsx
+from projections.export.text_formats import csv_parts, json_parts, ndjson_parts, write_csv, write_json, write_ndjson
+from projections.queries.row_stream import Progress, Reading, reading, silent
+from projections.queries.selection import Selection
+from projections.stores.generations import ReadStore
+
+BATCHES_IN_A_ROW_GROUP = 5
+
+
+class Format(StrEnum):
+    """What an export may be."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
+    NDJSON = "ndjson"
+    XLSX = "xlsx"
+
+
+def write(  # noqa: PLR0917  # What, how and where to, in the order of the command line.
+    ledger: Ledger,
+    store: ReadStore,
+    model: str,
+    selection: Selection,
+    file_format: str,
+    out: Path | BinaryIO,
+    *,
+    excel_safe: bool = False,
+    progress: Progress = silent,
+    sheet_rows_max: int = sheets.ROWS_MAX,
+) -> int:
+    """Write the selected rows of a read model to a file or a binary stream, and return how many there were.
+
+    ``excel_safe`` (for CSV; see ``texts.excel_safe_text``) makes texts harmless that a spreadsheet would take for
+    formulas or numbers. ``progress`` is told the number of rows after each chunk. The read models are taken as they are:
+    catching up comes before. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnfit, and
+    BrokenPipeError where nobody reads the stream any more.
+    """
+    form = _format(file_format)
+    with reading(ledger, store, model, selection, progress) as rows:
+        if form is Format.XLSX:
+            sheets.check(rows, sheet_rows_max)
+        try:
+            _write(rows, form, out, excel_safe=excel_safe)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = out if isinstance(out, Path) else "the output"
+            msg = f"the export cannot be written to {where}: {error.strerror or error}"
+            raise NotWritten(msg) from error
+        return rows.done
+
+
+def _format(name: str) -> Format:
+    try:
+        return Format(name)
+    except ValueError:
+        msg = f"{name!r} is not a format: expected one of {', '.join(Format)}"
+        raise LedgerError(msg) from None
+
+
+def _write(rows: Reading, form: Format, out: Path | BinaryIO, *, excel_safe: bool) -> None:
+    with _opened(out, form) as stream:
+        if form is Format.CSV:
+            write_csv(rows, stream, excel_safe=excel_safe)
+        elif form is Format.JSON:
+            write_json(rows, stream)
+        elif form is Format.NDJSON:
+            write_ndjson(rows, stream)
+        elif form is Format.XLSX:
+            write_xlsx(rows, stream, _scratch(out))
+        else:
+            write_parquet(rows, stream)
+
+
+@contextmanager
+def _opened(out: Path | BinaryIO, form: Format) -> Iterator[BinaryIO]:
+    if not isinstance(out, Path):
+        with _streamed(out, form) as stream:
+            yield stream
+    elif _is_stream(out):
+        with out.open("wb") as device, _streamed(device, form) as stream:
+            yield stream
+    else:
+        with whole_file(out) as file:
+            yield file
+
+
+def _scratch(out: Path | BinaryIO) -> Path | None:
+    """Return the directory of a file: where it has room, what it is made from has too."""
+    return out.resolve().parent if isinstance(out, Path) and not _is_stream(out) else None
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell whether a path is a pipe or a device, such as /dev/stdout, which no file may replace."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+@contextmanager
+def _streamed(out: BinaryIO, form: Format) -> Iterator[BinaryIO]:
+    """Write text as it comes; a Parquet or Excel file, which is not made from front to back, goes out when it is whole."""
+    if form in (Format.PARQUET, Format.XLSX):
+        with tempfile.TemporaryFile() as file:
+            yield file
+            file.seek(0)
+            shutil.copyfileobj(file, out)
+    else:
+        yield out
+    out.flush()
+
+
+def write_parquet(rows: Reading, out: BinaryIO) -> None:
+    """Write Parquet with the types of the frames, several chunks to a row group."""
+    out.writelines(parquet_parts(rows))
+
+
+def parquet_parts(rows: Reading) -> Iterator[bytes]:
+    """Yield a Parquet file from front to back, as its row groups come about."""
+    batches = frames.batches(rows)
+    types = frames.schema(rows)
+    written = _Written()
+    with parquet.ParquetWriter(written, types, compression="zstd") as writer:
+        while group := list(islice(batches, BATCHES_IN_A_ROW_GROUP)):
+            writer.write_table(pa.Table.from_batches(group, types))
+            yield written.taken()
+    yield written.taken()
+
+
+class _Written(io.RawIOBase):
+    """Takes what is written to a file that goes on elsewhere, and counts it as a file does."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: Any) -> int:
+        self._parts.append(bytes(part))
+        self._length += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._length
+
+    def taken(self) -> bytes:
+        """Return what was written since the last time."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+def parts(rows: Reading, form: Format, *, excel_safe: bool = False) -> Iterator[bytes]:
+    """Yield a file as it comes about, in constant memory; an Excel file is only there when it is whole."""
+    if form is Format.CSV:
+        return csv_parts(rows, excel_safe=excel_safe)
+    if form is Format.XLSX:
+        msg = f"{form} cannot be made from front to back"
+        raise LedgerError(msg)
+    return {Format.JSON: json_parts, Format.NDJSON: ndjson_parts, Format.PARQUET: parquet_parts}[form](rows)

@@ -1,0 +1,82 @@
+"""The journal of a ledger's books as a file: every entry of a selection, in the order of the log, in constant memory."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from domain.ledger import Ledger
+from projections.atomic_file import written
+from projections.journal.syntax import texts
+from projections.journal.transactions import transactions
+from projections.queries.row_stream import ROWS_AT_ONCE
+from projections.queries.selection import Selection, SelectionError, conditions, order
+from projections.rows.entry import Entry
+from projections.schema.tables import CLOSINGS, ENTRIES
+from projections.stores.generations import ReadStore
+
+MODEL = "entries"
+FILTERS = ("account", "period")
+
+Moved = Callable[[int], None]
+
+
+def write(  # noqa: PLR0917  # What, how and where to, in the order of the command line.
+    ledger: Ledger, store: ReadStore, selection: Selection, language: str, out: Path | BinaryIO, moved: Moved
+) -> int:
+    """Write a journal in ``hledger``'s or ``beancount``'s language, and return how many entries it has.
+
+    A statement's rounding is that of an account's whole month, so a selection is by account and month, or SelectionError.
+    """
+    strange = [
+        name for name in selection.__struct_fields__ if getattr(selection, name) is not None and name not in FILTERS
+    ]
+    if strange:
+        msg = f"a journal cannot be filtered by {', '.join(strange)}: expected {' or '.join(FILTERS)}"
+        raise SelectionError(msg)
+    if isinstance(out, Path):
+        with written(out, "the journal") as file:
+            return write(ledger, store, selection, language, file, moved)
+    wanted = conditions(MODEL, selection, ledger.timezone)
+    with store.reading() as connection, closing(_Counting(connection, wanted, moved)) as entries:
+        store.position(connection, ledger.head)
+        journal = transactions(entries, _closed_through(connection))
+        for text in texts(language, _accounts(connection, wanted), journal):
+            out.write(text.encode())
+    return entries.count
+
+
+class _Counting:
+    """The entries, counted as they pass."""
+
+    def __init__(self, connection: Connection, wanted: list[ColumnElement[bool]], moved: Moved) -> None:
+        self.count = 0
+        self._connection = connection
+        self._wanted = wanted
+        self._moved = moved
+        self._results = ExitStack()
+
+    def __iter__(self) -> Iterator[Entry]:
+        statement = select(ENTRIES).where(*self._wanted).order_by(*order(MODEL))
+        result = self._connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE))
+        for row in self._results.enter_context(result):
+            yield Entry(*row)
+            self.count += 1
+            if self.count % ROWS_AT_ONCE == 0:
+                self._moved(self.count)
+
+    def close(self) -> None:
+        """Give up what was not read to its end, while the connection is there."""
+        self._results.close()
+
+
+def _accounts(connection: Connection, wanted: list[ColumnElement[bool]]) -> dict[str, str]:
+    """Return the accounts that have entries, each with the day of its first one."""
+    first = select(ENTRIES.c.account, func.min(ENTRIES.c.day)).where(*wanted).group_by(ENTRIES.c.account)
+    return {row[0]: row[1] for row in connection.execute(first.order_by(ENTRIES.c.account))}
+
+
+def _closed_through(connection: Connection) -> str:
+    return connection.execute(select(func.max(CLOSINGS.c.period))).scalar_one() or ""

@@ -1,0 +1,97 @@
+"""Journals as texts: the same transactions in the languages of hledger and of beancount."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+
+from projections.journal.account_names import component
+from projections.journal.transactions import (
+    CREDIT,
+    CREDITS,
+    DOLLAR,
+    MARGIN,
+    PAYABLE,
+    RECEIVABLE,
+    ROUNDING,
+    Posting,
+    Transaction,
+)
+
+NUMBER_WIDTH = 18
+
+
+class Language(StrEnum):
+    """What a journal may be written in."""
+
+    HLEDGER = "hledger"
+    BEANCOUNT = "beancount"
+
+
+def texts(language: str, accounts: Mapping[str, str], transactions: Iterable[Transaction]) -> Iterator[str]:
+    """Yield a journal piece by piece; ``accounts`` are those billed, each with the first day on which it has an entry."""
+    head, one = _LANGUAGES[Language(language)]
+    yield head(accounts)
+    for transaction in transactions:
+        yield one(transaction)
+
+
+def one_line(text: str) -> str:
+    """Return a text, some of which came over the wire, such that it ends no line and hides nothing."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def _postings(postings: Iterable[Posting]) -> str:
+    names = [posting.account for posting in postings]
+    width = max(map(len, names))
+    return "".join(
+        f"    {posting.account:<{width}}  {posting.number:>{NUMBER_WIDTH}} {posting.commodity}\n"
+        for posting in postings
+    )
+
+
+def _hledger_head(accounts: Mapping[str, str]) -> str:
+    lines = ["; The books of tringledger, in US dollars and SIP credits."]
+    # hledger balances, and shows, with as many places as these have.
+    lines += [f"commodity 1000.00000000 {DOLLAR}", f"commodity 1000.000000 {CREDIT}"]
+    lines += [f"account {name}" for name in (PAYABLE, MARGIN, ROUNDING)]
+    for account in accounts:
+        named = f"  ; {one_line(account)}"
+        lines += [f"account {parent}:{component(account)}{named}" for parent in (RECEIVABLE, CREDITS)]
+    return "\n".join([*lines, ""])
+
+
+def _hledger(transaction: Transaction) -> str:
+    what = f"{transaction.payee} | {transaction.narration}"
+    # A semicolon would begin a comment.
+    heading = f"{transaction.day} * ({transaction.code}) {one_line(what).replace(';', ',')}".rstrip()
+    told = "".join(f"    ; {name}: {one_line(text)}\n" for name, text in transaction.told.items())
+    return f"\n{heading}\n{told}{_postings(transaction.postings)}"
+
+
+def _beancount_head(accounts: Mapping[str, str]) -> str:
+    lines = ['option "title" "tringledger"', f'option "operating_currency" "{DOLLAR}"', ""]
+    first = min(accounts.values(), default="")
+    if first:
+        lines += [f"{first} open {PAYABLE} {DOLLAR},{CREDIT}"]
+        lines += [f"{first} open {name} {DOLLAR}" for name in (MARGIN, ROUNDING)]
+    for account, day in accounts.items():
+        for parent, commodity in ((RECEIVABLE, DOLLAR), (CREDITS, CREDIT)):
+            lines += [f"{day} open {parent}:{component(account)} {commodity}", f"    name: {_quoted(account)}"]
+    return "\n".join([*lines, ""])
+
+
+def _beancount(transaction: Transaction) -> str:
+    heading = f"{transaction.day} * {_quoted(transaction.payee)} {_quoted(transaction.narration)}"
+    told = {"code": transaction.code} | transaction.told
+    metadata = "".join(f"    {name}: {_quoted(text)}\n" for name, text in told.items())
+    return f"\n{heading}\n{metadata}{_postings(transaction.postings)}"
+
+
+def _quoted(text: str) -> str:
+    escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+_LANGUAGES: dict[Language, tuple[Callable[[Mapping[str, str]], str], Callable[[Transaction], str]]] = {
+    Language.HLEDGER: (_hledger_head, _hledger),
+    Language.BEANCOUNT: (_beancount_head, _beancount),
+}

@@ -1,0 +1,120 @@
+"""The books as a journal in double entry: one transaction for each CDR and each posting, balanced to the last digit.
+
+Whoever is billed owes the price, TringMe is owed the cost, and the margin is what is between them. SIP credits are a
+commodity of their own and never turn into money here. A closed month's statement-level rounding is a transaction of its own.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from domain.amounts import plain
+from projections.journal.account_names import component
+from projections.rows.entry import ADJUSTMENT, CDR, Entry, statement_roundings
+
+RECEIVABLE = "Assets:Receivable"
+PAYABLE = "Liabilities:TringMe"
+MARGIN = "Income:Margin"
+ROUNDING = "Income:Rounding"
+CREDITS = "Expenses:SIP-Credits"
+
+DOLLAR, CREDIT = "USD", "SIPCREDIT"
+CENTS_IN_A_DOLLAR = 100
+DOLLAR_PLACES = 8
+
+Levels = dict[tuple[str, str], dict[str, int]]
+
+
+class Posting(NamedTuple):
+    """An amount of a commodity on an account: millionths of a cent, or of a SIP credit."""
+
+    account: str
+    amount: int
+    commodity: str
+
+    @property
+    def number(self) -> str:
+        """The amount as a plain decimal: dollars, which is what books are kept in, or credits."""
+        if self.commodity == CREDIT:
+            return plain(self.amount)
+        whole, fraction = divmod(abs(self.amount), 10**DOLLAR_PLACES)
+        digits = f"{fraction:0{DOLLAR_PLACES}d}".rstrip("0").ljust(2, "0")
+        return f"{'-' if self.amount < 0 else ''}{whole}.{digits}"
+
+
+class Transaction(NamedTuple):
+    """A transaction: its day, a code that names it within the journal, whom and what it is about, and its postings."""
+
+    day: str
+    code: str
+    payee: str
+    narration: str
+    told: dict[str, str]
+    postings: list[Posting]
+
+
+def transactions(entries: Iterable[Entry], closed_through: str) -> Iterator[Transaction]:
+    """Yield a transaction for each entry, and one for each statement-level rounding of a month up to that one."""
+    levels: Levels = {}
+    for entry in entries:
+        totals = levels.setdefault((entry.account, entry.period), {})
+        totals[entry.level] = totals.get(entry.level, 0) + entry.price
+        yield _of_entry(entry)
+    for (account, period), totals in sorted(levels.items()):
+        if period <= closed_through:
+            yield from _of_roundings(account, period, totals)
+
+
+def _of_entry(entry: Entry) -> Transaction:
+    told = {
+        "call": entry.call_id,
+        "tag": entry.tag if entry.tag != entry.account else "",
+        "tariff": f"{entry.tariff} rule {entry.rule}" if entry.tariff else "",
+        "of-period": entry.original_period if entry.original_period != entry.period else "",
+        "by": entry.posted_by,
+    }
+    return Transaction(
+        entry.day,
+        f"{entry.position}.{entry.number}",
+        entry.account,
+        _narration(entry),
+        {name: text for name, text in told.items() if text},
+        _postings(entry),
+    )
+
+
+def _narration(entry: Entry) -> str:
+    if entry.kind == CDR:
+        return f"{entry.disposition} {entry.src}".rstrip()
+    what = entry.kind if entry.kind == ADJUSTMENT else f"{entry.kind} to {entry.original_period}"
+    return f"{what}: {entry.reason}"
+
+
+def _postings(entry: Entry) -> list[Posting]:
+    owed = component(entry.account)
+    found = [
+        Posting(f"{RECEIVABLE}:{owed}", entry.price, DOLLAR),
+        Posting(PAYABLE, -entry.cost, DOLLAR),
+        Posting(MARGIN, -entry.margin, DOLLAR),
+        Posting(f"{CREDITS}:{owed}", entry.sip_credits, CREDIT),
+        Posting(PAYABLE, -entry.sip_credits, CREDIT),
+    ]
+    # A call that cost nothing is a transaction all the same.
+    return [posting for posting in found if posting.amount] or found[:2]
+
+
+def _of_roundings(account: str, period: str, totals: dict[str, int]) -> Iterator[Transaction]:
+    for level, added in statement_roundings(totals).items():
+        if added:
+            postings = [
+                Posting(f"{RECEIVABLE}:{component(account)}", added, DOLLAR),
+                Posting(ROUNDING, -added, DOLLAR),
+            ]
+            told = {"rounding": level}
+            yield Transaction(last_day(period), f"{period} {level}", account, f"rounding of {period}", told, postings)
+
+
+def last_day(period: str) -> str:
+    """Return the last day of a month ``YYYY-MM``."""
+    next_month = (date.fromisoformat(f"{period}-01") + timedelta(days=31)).replace(day=1)
+    return (next_month - timedelta(days=1)).isoformat()

@@ -1,0 +1,70 @@
+"""What an account's bill of a month is made of: which version and rule of the tariff priced how much, and what was posted besides.
+
+All of it comes from the entries of the books, of which the billing table is the sum.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from projections.rows.entry import CDR, Entry
+from projections.schema.tables import CLOSINGS, ENTRIES
+
+SUMMED = ("calls", "answered", "billed_seconds", "cost", "sip_credits", "rounding", "price", "margin")
+ENTRIES_AT_ONCE = 1000
+
+
+class Group(NamedTuple):
+    """The CDRs that one rule of one version priced, or none did; amounts in millionths, as in ``entries``."""
+
+    tariff: str
+    rule: int
+    calls: int
+    answered: int
+    billed_seconds: int
+    cost: int
+    sip_credits: int
+    rounding: int
+    price: int
+    margin: int
+
+
+class AccountMonth(NamedTuple):
+    """An account's month: its CDRs by rule, everything else one by one, and the position of the month's closing, or 0."""
+
+    account: str
+    period: str
+    groups: list[Group]
+    postings: list[Entry]
+    closed: int
+
+    @property
+    def total(self) -> dict[str, int]:
+        """The sums of all, which are those of the billing table."""
+        return {name: sum(getattr(each, name) for each in (*self.groups, *self.postings)) for name in SUMMED}
+
+
+def of_account(connection: Connection, account: str, period: str) -> AccountMonth | None:
+    """Explain an account's month, or return None where nothing is posted to it."""
+    c = ENTRIES.c
+    here = (c.account == account, c.period == period)
+    by = c.tariff, c.rule
+    sums = [func.sum(c[name]) for name in SUMMED]
+    grouped = select(*by, *sums).where(*here, c.kind == CDR).group_by(*by).order_by(*by)
+    groups = [Group(*row[:2], *map(int, row[2:])) for row in connection.execute(grouped)]
+    others = select(ENTRIES).where(*here, c.kind != CDR).order_by(c.position, c.number)
+    postings = [Entry(*row) for row in connection.execute(others)]
+    closing = select(CLOSINGS.c.position).where(CLOSINGS.c.period >= period).order_by(CLOSINGS.c.period).limit(1)
+    closed = connection.execute(closing).scalar()
+    return AccountMonth(account, period, groups, postings, closed or 0) if groups or postings else None
+
+
+def cdrs_of(connection: Connection, account: str, period: str) -> Iterator[Entry]:
+    """Yield the entries of an account's CDRs in a month, in the order of the log."""
+    c = ENTRIES.c
+    wanted = select(ENTRIES).where(c.account == account, c.period == period, c.kind == CDR)
+    ordered = wanted.order_by(c.position, c.call_id).execution_options(yield_per=ENTRIES_AT_ONCE)
+    with connection.execute(ordered) as result:
+        for row in result:
+            yield Entry(*row)

@@ -1,0 +1,92 @@
+"""What the events between two positions of the log changed in each account's months, event by event.
+
+Nothing is built for it: a row changes only by an event of its own stream, so the streams that have events between the two are
+folded, and each event is asked what it changed. The sum of all is the difference of the two billing tables, exactly.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from domain.billing.billing_context import Books
+from domain.calls.call_stream import is_of_call
+from domain.events.operator_events import AccountAdjusted, Act, decode_act
+from domain.ledger import Ledger
+from domain.log.contract import LogRow
+from projections.building import billing_totals as billing
+from projections.building.catch_up import PAGE_SIZE, complete
+from projections.rows import billed_amounts as bills
+from projections.rows import operator_events as act_rows
+from projections.rows.projector import Row, read
+from projections.schema.tables import TOTALS
+
+
+class Change(NamedTuple):
+    """What one event changed in one month of an account.
+
+    ``event`` is the event's topic without its prefix, and ``call_id`` empty where it is no call's; ``by`` and ``reason`` are those
+    of an operator's act, else empty. ``totals`` are the differences of billing's, in its order, amounts in millionths.
+    """
+
+    position: int
+    event: str
+    call_id: str
+    by: str
+    reason: str
+    account: str
+    period: str
+    totals: tuple[int, ...]
+
+
+def changes(
+    ledger: Ledger, after: int, until: int, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[list[Change]]:
+    """Yield what the events after a position and up to another changed, many events at a time, in the order of the log.
+
+    ``progress`` is told how many events are done. Raises ProjectionStopped, StoreUnavailable.
+    """
+    position = after
+    while rows := ledger.store.page(position, PAGE_SIZE, until):
+        yield sorted(_of_page(ledger, rows))
+        position = rows[-1].position
+        progress(position - after)
+
+
+def _of_page(ledger: Ledger, rows: list[LogRow]) -> Iterator[Change]:
+    books = ledger.books(rows[-1].position)
+    streams: dict[str, list[LogRow]] = {}
+    for row in rows:
+        if is_of_call(row):
+            streams.setdefault(row.stream, []).append(row)
+        elif row.topic == AccountAdjusted.TOPIC:
+            yield from _of_adjustment(row, books)
+    complete(ledger, streams)
+    for stream in streams.values():
+        yield from _of_stream(ledger, stream, books, rows[0].position)
+
+
+def _of_adjustment(row: LogRow, books: Books) -> Iterator[Change]:
+    act = decode_act(row.topic, row.state)
+    assert isinstance(act, AccountAdjusted)
+    posting = act_rows.adjustment_row(row.position, act, books)
+    yield from _changes(row, "", act, billing.differences([], [], [posting])[1])
+
+
+def _of_stream(ledger: Ledger, rows: list[LogRow], books: Books, start: int) -> Iterator[Change]:
+    """Yield what each event of a call's stream from a position on changed."""
+    stream = read(rows, ledger.events_at)
+    before: list[Row] = []
+    for row, standing in zip(rows, bills.standings(stream, books), strict=True):
+        now = [standing.row] if standing.row else []
+        if row.position >= start and (now != before or standing.postings):
+            _, months = billing.differences(before, now, standing.postings)
+            yield from _changes(row, stream.id, standing.act, months)
+        before = now
+
+
+def _changes(row: LogRow, call_id: str, act: Act | None, months: dict[billing.Key, billing.Totals]) -> Iterator[Change]:
+    event = row.topic.partition(":")[2]
+    by, reason = (act.by, act.reason) if act else ("", "")
+    for (account, period), totals in months.items():
+        seen = tuple(totals[: len(TOTALS)])
+        if any(seen):
+            yield Change(row.position, event, call_id, by, reason, account, period, seen)

@@ -1,0 +1,103 @@
+"""Billing at a glance: what each account came to on each day or in each month of a span, from the totals that are kept.
+
+Nothing is summed up from calls here, so it takes as long as there are accounts and days, however many calls there were.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
+
+from domain.times import MONTH_LENGTH
+from projections.rows.billed_amounts import FIRST_DAY
+from projections.schema.tables import BILLING, BILLING_DAYS, TOTALS
+
+DAY, MONTH = "day", "month"
+
+
+class Totals(NamedTuple):
+    """What billing sums up (see tables.TOTALS): counts, seconds, and amounts in millionths."""
+
+    calls: int = 0
+    answered: int = 0
+    src_seconds: int = 0
+    dest_seconds: int = 0
+    cost: int = 0
+    sip_credits: int = 0
+    billed_seconds: int = 0
+    price: int = 0
+    margin: int = 0
+
+    def plus(self, other: "Totals") -> "Totals":
+        """Return both together."""
+        return Totals(*(one + another for one, another in zip(self, other, strict=True)))
+
+
+NOTHING = Totals()
+
+
+def by_account(connection: Connection, first: str, last: str, account: str | None = None) -> dict[str, Totals]:
+    """Return the totals by account of a span of days ``first`` to ``last``, both included; of one account alone, if given."""
+    of_months = first.endswith(FIRST_DAY) and _begins_a_month_after(last)
+    table, column, first, last = _cut(MONTH if of_months else DAY, first, last)
+    wanted = [column >= first, column <= last]
+    if account is not None:
+        wanted.append(table.c.account == account)
+    statement = select(table.c.account, *_summed(table)).where(*wanted).group_by(table.c.account)
+    return {row[0]: _totals(row[1:]) for row in connection.execute(statement)}
+
+
+def by_step(connection: Connection, by: str, first: str, last: str, account: str | None = None) -> dict[str, Totals]:
+    """Return the totals by day (``by`` ``day``) or month of a span of days, of all accounts or of one."""
+    table, column, first, last = _cut(by, first, last)
+    wanted = [column >= first, column <= last]
+    if account is not None:
+        wanted.append(table.c.account == account)
+    statement = select(column, *_summed(table)).where(*wanted).group_by(column)
+    return {row[0]: _totals(row[1:]) for row in connection.execute(statement)}
+
+
+def of_accounts(
+    connection: Connection, by: str, first: str, last: str, accounts: Sequence[str]
+) -> dict[tuple[str, str], Totals]:
+    """Return the totals by account and day or month of a span of days, of some accounts."""
+    table, column, first, last = _cut(by, first, last)
+    wanted = [table.c.account.in_(accounts), column >= first, column <= last]
+    statement = select(table.c.account, column, *(table.c[name] for name in TOTALS)).where(*wanted)
+    return {(row[0], row[1]): _totals(row[2:]) for row in connection.execute(statement)}
+
+
+def _cut(by: str, first: str, last: str) -> tuple[Table, Column[str], str, str]:
+    """Return the table and column of steps, and a span of days as such steps."""
+    if by == MONTH:
+        return BILLING, BILLING.c.period, first[:MONTH_LENGTH], last[:MONTH_LENGTH]
+    return BILLING_DAYS, BILLING_DAYS.c.day, first, last
+
+
+def _summed(table: Table) -> list[ColumnElement[int]]:
+    return [func.coalesce(func.sum(table.c[name]), 0) for name in TOTALS]
+
+
+def _totals(values: Sequence[int]) -> Totals:
+    return Totals(*map(int, values))
+
+
+def _begins_a_month_after(day: str) -> bool:
+    return (date.fromisoformat(day) + timedelta(days=1)).day == 1
+
+
+def latest_month(connection: Connection, account: str | None = None) -> str | None:
+    """Return the last month in which anything is billed, to an account or at all."""
+    statement = select(func.max(BILLING.c.period))
+    if account is not None:
+        statement = statement.where(BILLING.c.account == account)
+    latest: str | None = connection.execute(statement).scalar_one()
+    return latest
+
+
+def knows(connection: Connection, account: str) -> bool:
+    """Whether anything was ever billed to an account."""
+    return (
+        connection.execute(select(BILLING.c.account).where(BILLING.c.account == account).limit(1)).first() is not None
+    )

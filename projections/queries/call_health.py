@@ -1,0 +1,65 @@
+"""The read model ``calls``, one row per call, live or ended (SPEC 7): which of its calls wait for something.
+
+How a row is made is in ``call_rows.py``: the workers of a rebuild make rows and ask nothing.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+
+from domain.calls.call import IN_PROGRESS, MISSING_OPENING
+from domain.calls.correlation import Reach
+from domain.notices.statuses import OUTCOMES
+from projections.schema.tables import CALLS
+
+TAG_CALLS_MIN = 10
+LATEST_EVENTS = 100_000
+
+
+class Waiting(NamedTuple):
+    """How many calls are in progress, how many of those are stale, and how many lack their CDR."""
+
+    in_progress: int
+    stale: int
+    missing_cdr: int
+
+
+def is_stale(reach: Reach, now: int) -> ColumnElement[bool]:
+    """Select the calls in progress that are silent for over ``max_age`` at a moment (microseconds, UTC)."""
+    return and_(CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at < now - reach.max_age)
+
+
+def is_missing_cdr(reach: Reach, now: int) -> ColumnElement[bool]:
+    """Select the answered calls that ended and have had no CDR for over ``grace`` at a moment (microseconds, UTC)."""
+    return and_(lacks_its_cdr(), CALLS.c.last_at < now - reach.grace)
+
+
+def lacks_its_cdr() -> ColumnElement[bool]:
+    """Select the answered calls that ended and have no CDR, be it that it is on its way still."""
+    ended = and_(CALLS.c.answered_at.is_not(None), CALLS.c.status.in_(list(OUTCOMES)))
+    return and_(CALLS.c.has_cdr == 0, ended)
+
+
+def waiting(connection: Connection, reach: Reach, now: int) -> Waiting:
+    """Count the calls that still wait for something at a moment (microseconds, UTC)."""
+    in_progress = CALLS.c.state == IN_PROGRESS
+    counts = [func.count().filter(where) for where in (in_progress, is_stale(reach, now), is_missing_cdr(reach, now))]
+    # One way through the calls that have no CDR, of which there is an index.
+    row = connection.execute(select(*counts).select_from(CALLS).where(CALLS.c.has_cdr == 0)).one()
+    return Waiting(in_progress=row[0], stale=row[1], missing_cdr=row[2])
+
+
+def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, int, int]]:
+    """Return the tags of which half the calls or more lack their opening, with how many do, of how many (SPEC 6).
+
+    Looks only at calls that began in the latest events before the log's head.
+    """
+    lacking = func.sum(case((CALLS.c.flags.contains(MISSING_OPENING), 1), else_=0))
+    query = (
+        select(CALLS.c.tag, lacking, func.count())
+        .where(CALLS.c.position > head - LATEST_EVENTS)
+        .group_by(CALLS.c.tag)
+        .having(func.count() >= TAG_CALLS_MIN, lacking * 2 >= func.count())
+        .order_by(CALLS.c.tag)
+    )
+    return [(tag, lack, calls) for tag, lack, calls in connection.execute(query)]

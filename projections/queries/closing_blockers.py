@@ -1,0 +1,151 @@
+"""What hinders the closing of a month: what is open in it and may yet change what is billed, and the money at risk.
+
+Notices that wait in quarantine, calls that ended without their CDR, exceptions that touch money, and earlier months that
+would be closed along with it.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Connection, and_, func, or_, select
+
+from domain import times
+from domain.billing.billing_context import Books, month_after
+from domain.calls.call import CONTRADICTORY_OUTCOME, NONCE_REUSED, REPEATED_CDR
+from domain.errors import WrongAct
+from domain.ledger import EVER, Ledger
+from domain.log.contract import QuarantineEntry
+from domain.notices import notification
+from domain.notices.call_notice import read
+from domain.notices.notification import Notification
+from projections.queries import call_health as calls
+from projections.queries import time_points as moments
+from projections.queries.exception_totals import IS_OPEN
+from projections.rows.cdrs import cost, sip_credits
+from projections.schema.tables import BILLING, CALLS, EXCEPTIONS
+
+QUARANTINED, MISSING_CDR, OPEN_MONTH = "quarantined", "missing-cdr", "open-month"
+TOUCHING_MONEY = (REPEATED_CDR, CONTRADICTORY_OUTCOME, NONCE_REUSED)
+
+
+class Hindrance(msgspec.Struct, frozen=True):
+    """One thing that is open: of which kind, where to find it, and the money at risk where it is known.
+
+    ``where`` is the number in the quarantine, the call's id, the exception's position, or the month. The amounts are in
+    millionths of a US cent and of a SIP credit, None where nobody can know them.
+    """
+
+    kind: str
+    where: str
+    tag: str
+    cost: int | None
+    sip_credits: int | None
+
+    def __str__(self) -> str:
+        """Return it as the closing keeps it, where it is accepted."""
+        return f"{self.kind} {self.where}"
+
+
+def refuse(books: Books, period: str, now: int) -> None:
+    """Raise WrongAct for a month that is closed already, or not over yet in any account's time zone."""
+    closed = books.closed_through(EVER)
+    if period <= closed:
+        msg = f"{period} is closed already: expected a month from {month_after(closed)} on"
+        raise WrongAct(msg)
+    _, after = moments.month(period)
+    for zone in sorted(_zones(books)):
+        if now < moments.start(after, zone):
+            msg = f"{period} is not over yet in {zone}: expected a month that has ended"
+            raise WrongAct(msg)
+
+
+def of_month(ledger: Ledger, connection: Connection, period: str) -> list[Hindrance]:
+    """Return what hinders closing a month, and with it those before it that are open still; see ``refuse`` first."""
+    books = ledger.books()
+    span = _Span(books, period)
+    return [
+        *_open_months(connection, span),
+        *(each for entry in ledger.store.quarantined(settled=False) for each in _quarantined(entry, span)),
+        *_missing_cdrs(connection, span),
+        *_exceptions(connection, span),
+    ]
+
+
+class _Span:
+    """The months that a closing would close, each account's in its own time zone."""
+
+    def __init__(self, books: Books, period: str) -> None:
+        self.period = period
+        self.closed = books.closed_through(EVER)
+        # No account's day is further than a day from the ledger's.
+        self.end = moments.start(moments.month(period)[1], books.timezone) + times.DAY
+        self._books = books
+
+    def has(self, at: int, account: str | None = None) -> bool:
+        """Whether a moment lies in one of the months."""
+        zone = self._books.timezone
+        if account is not None and self._books.tariffs:
+            zone = self._books.tariffs[-1].tariff.timezone_of(account)
+        return self.has_month(times.day(at, zone)[: len(self.period)])
+
+    def has_month(self, month: str) -> bool:
+        """Whether a month is one of them."""
+        return self.closed < month <= self.period
+
+
+def _zones(books: Books) -> set[str]:
+    last = [books.tariffs[-1].tariff] if books.tariffs else []
+    return {books.timezone, *(zone for tariff in last for zone in (tariff.timezone, *tariff.timezones.values()))}
+
+
+def _open_months(connection: Connection, span: _Span) -> Iterator[Hindrance]:
+    query = (
+        select(BILLING.c.period, func.sum(BILLING.c.cost), func.sum(BILLING.c.sip_credits))
+        .where(BILLING.c.period > span.closed, BILLING.c.period < span.period)
+        .group_by(BILLING.c.period)
+        .order_by(BILLING.c.period)
+    )
+    for period, costs, credits_ in connection.execute(query):
+        yield Hindrance(OPEN_MONTH, period, "", int(costs), int(credits_))
+
+
+def _quarantined(entry: QuarantineEntry, span: _Span) -> Iterator[Hindrance]:
+    """Yield a CDR of the months that is not an event yet; its charges count where they can be read."""
+    pairs = notification.parse(entry.raw)
+    values = dict(pairs)
+    if values.get("type") != "cdr" or not span.has(entry.received_at):
+        return
+    charges = [(name, value) for name, value in pairs if name in notification.CHARGES]
+    readable = Notification(entry.raw, entry.received_at, charges).problem() is None
+    numbers = read(dict(charges) | {"type": "cdr"}, entry.received_at).numbers if readable else None
+    amounts = (cost(numbers), sip_credits(numbers)) if numbers else (None, None)
+    yield Hindrance(QUARANTINED, str(entry.id), notification.shown(values.get("tag", "")), *amounts)
+
+
+def _missing_cdrs(connection: Connection, span: _Span) -> Iterator[Hindrance]:
+    query = (
+        select(CALLS.c.call_id, CALLS.c.tag, CALLS.c.account, CALLS.c.ended_at)
+        .where(calls.lacks_its_cdr(), CALLS.c.ended_at < span.end)
+        .order_by(CALLS.c.position)
+    )
+    for call_id, tag, account, ended_at in connection.execute(query):
+        if span.has(ended_at, account):
+            yield Hindrance(MISSING_CDR, call_id, tag, None, None)
+
+
+def _exceptions(connection: Connection, span: _Span) -> Iterator[Hindrance]:
+    """Yield the exceptions raised in the months, or on what is billed in them; a raised one has no money where it has no CDR."""
+    wanted = and_(
+        EXCEPTIONS.c.flag.in_(TOUCHING_MONEY),
+        IS_OPEN,
+        or_(EXCEPTIONS.c.received_at < span.end, CALLS.c.period <= span.period),
+    )
+    query = (
+        select(EXCEPTIONS, CALLS.c.account, CALLS.c.period)
+        .join(CALLS, CALLS.c.call_id == EXCEPTIONS.c.call_id)
+        .where(wanted)
+        .order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag)
+    )
+    for row in connection.execute(query):
+        if span.has(row.received_at, row.account) or span.has_month(row.period):
+            yield Hindrance(row.flag, str(row.position), row.tag, row.cost, row.sip_credits)

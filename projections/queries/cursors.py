@@ -1,0 +1,52 @@
+"""Cursors: where a page begins, as a text that whoever pages hands back unread."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+import msgspec
+
+from projections.queries.time_points import SelectionError
+
+WHOLE_MAX = (1 << 63) - 1
+
+Key = Sequence[str | int]
+
+
+class WrongCursor(SelectionError):
+    """A cursor that no page of this list, in this order, handed out."""
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """A page of a list, in an order: behind a row with this key, or, ``backwards``, before it."""
+
+    listed: str
+    sort: str
+    backwards: bool
+    key: list[str | int]
+
+
+def write(listed: str, sort: str, key: Key, *, backwards: bool = False) -> str:
+    """Return a cursor."""
+    raw = msgspec.json.encode(Cursor(listed, sort, backwards, list(key)))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def read(text: str, listed: str, sort: str, kinds: Sequence[type]) -> Cursor:
+    """Read a cursor of a list whose keys are of these types; raises WrongCursor."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        cursor = msgspec.json.decode(raw, type=Cursor)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        cursor = None
+    if cursor is None or (cursor.listed, cursor.sort) != (listed, sort) or not _fits(cursor.key, kinds):
+        msg = f"{text!r} is no cursor here: expected one that a page of {listed}, sorted by {sort}, handed out"
+        raise WrongCursor(msg)
+    return cursor
+
+
+def _fits(key: Key, kinds: Sequence[type]) -> bool:
+    """Whether a key could be a row's: whoever makes one up must not get further than here."""
+    if [*map(type, key)] != list(kinds):
+        return False
+    return all("\0" not in part if isinstance(part, str) else abs(part) <= WHOLE_MAX for part in key)

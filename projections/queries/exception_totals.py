@@ -1,0 +1,37 @@
+"""What waits for somebody among the exceptions, flag by flag, with the money of the CDRs that are in doubt."""
+
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from projections.schema.tables import EXCEPTIONS
+
+IS_OPEN = EXCEPTIONS.c.resolved_by == ""
+
+
+class AtStake(NamedTuple):
+    """A flag, how many exceptions have it, how many of them are open, and what the open ones cost (millionths)."""
+
+    flag: str
+    rows: int
+    open: int
+    cost: int
+    sip_credits: int
+
+
+def by_flag(connection: Connection, wanted: list[ColumnElement[bool]]) -> list[AtStake]:
+    """Return each flag among some exceptions, in order of the alphabet."""
+    flag, cost, sip_credits = EXCEPTIONS.c.flag, EXCEPTIONS.c.cost, EXCEPTIONS.c.sip_credits
+    statement = (
+        select(
+            flag,
+            func.count(),
+            func.count().filter(IS_OPEN),
+            func.coalesce(func.sum(cost).filter(IS_OPEN), 0),
+            func.coalesce(func.sum(sip_credits).filter(IS_OPEN), 0),
+        )
+        .where(*wanted)
+        .group_by(flag)
+        .order_by(flag)
+    )
+    return [AtStake(row[0], *(int(value) for value in row[1:])) for row in connection.execute(statement)]

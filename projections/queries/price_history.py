@@ -1,0 +1,186 @@
+"""Why a call costs what it costs: every price that it ever had, the event that made it so, and the steps to it.
+
+The steps are those of the code that rates, asked to tell them; what is posted where is told by the code that posts. Nothing is
+reckoned here a second time.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from uuid import UUID
+
+from domain.billing.billing_context import Books, Closing
+from domain.billing.rating import Published, Rated, Step, steps
+from domain.billing.tariff import Rule
+from domain.calls.call import Call
+from domain.calls.call_stream import is_of_call
+from domain.events.notice_events import TARIFFS, Line
+from domain.events.operator_events import Act, TariffPublished, decode_act
+from domain.ledger import Ledger
+from domain.log.contract import LogRow
+from domain.notices.call_notice import normalised
+from projections.rows import billed_amounts as bills
+from projections.rows.billed_amounts import Standing
+from projections.rows.cdrs import ORIGINAL_PERIOD, PERIOD
+from projections.rows.entry import Entry
+from projections.rows.projector import read
+
+AFTER, NOT_YET = "published after the CDR", "not in effect yet at the CDR's time"
+OTHER_TAG, OTHER_SRC = "its tag does not fit", "its src_prefix does not fit"
+
+_HEADER = re.compile(r"""\s*\[\[?[\w\s."'-]+\]\]?\s*(#.*)?""")
+
+
+Months = tuple[str, str]
+
+
+class Passed(NamedTuple):
+    """A version of the tariff, or (where ``rule`` is not 0) a rule, that was passed over, and why."""
+
+    version: int
+    rule: int
+    why: str
+
+
+class Choice(NamedTuple):
+    """Which version and rule decided, if any did, what was passed over before, and whether a rerating chose the version."""
+
+    published: Published | None
+    rule: Rule | None
+    passed: list[Passed]
+    is_rerated: bool
+
+
+class Pricing(NamedTuple):
+    """What a call came to after an event of its stream.
+
+    ``event`` is its topic without the prefix, ``act`` the act if it was one. ``rated`` and ``choice`` are None where the call
+    has no CDR by then. ``entered`` are the month to which the call's row of ``cdrs`` is posted and its own month, where the
+    event has made the row anew; ``postings`` are what it posted besides. ``closing`` is the closing because of which money
+    went to a later month than its own.
+    """
+
+    position: int
+    event: str
+    act: Act | None
+    rated: Rated | None
+    choice: Choice | None
+    steps: list[Step]
+    is_void: bool
+    entered: Months | None
+    postings: list[Entry]
+    closing: Closing | None
+
+
+class Explanation(NamedTuple):
+    """A call, every price that it had, in the order of the log, and the text of each rule (version, number) that decided."""
+
+    call_id: str
+    line: Line
+    ordinal: int
+    pricings: list[Pricing]
+    rules: dict[tuple[int, int], str]
+
+
+def of_call(ledger: Ledger, call_id: UUID, until: int) -> Explanation | None:
+    """Explain a call as it stood at a position, or return None where the log has no such call by then.
+
+    Raises ProjectionStopped, StoreUnavailable.
+    """
+    rows = ledger.history(call_id, until)
+    if not rows or not is_of_call(rows[0]):
+        return None
+    books = ledger.books(until)
+    stream = read(rows, ledger.events_at)
+    pricings = list(_pricings(rows, bills.standings(stream, books), books))
+    chosen = [each.choice for each in pricings if each.choice]
+    line, ordinal = stream.place()
+    return Explanation(stream.id, line, ordinal, pricings, rule_texts(ledger, chosen))
+
+
+def _pricings(rows: list[LogRow], standings: Iterator[Standing], books: Books) -> Iterator[Pricing]:
+    """Yield how the call is priced after each event that changed anything about that."""
+    due, row = None, None
+    for event, standing in zip(rows, standings, strict=True):
+        if standing.due != due or standing.row != row or standing.postings:
+            months = (str(standing.row[PERIOD]), str(standing.row[ORIGINAL_PERIOD])) if standing.row else None
+            yield _pricing(event, standing, books, months if standing.row != row else None)
+        due, row = standing.due, standing.row
+
+
+def _pricing(event: LogRow, standing: Standing, books: Books, entered: Months | None) -> Pricing:
+    call, due, choice = standing.call, standing.due, None
+    found: list[Step] = []
+    if due and call.cdr:
+        choice = _choice(call, due.rated, books)
+        tariff = choice.published.tariff if choice.published else None
+        found = steps(tariff, due.rated.rule, call.cdr.at, call.cdr.numbers)
+    postings = [Entry(*posting) for posting in standing.postings]  # type: ignore[arg-type]
+    months = [entered] if entered else [(posting.period, posting.original_period) for posting in postings]
+    return Pricing(
+        event.position,
+        event.topic.partition(":")[2],
+        standing.act,
+        due.rated if due else None,
+        choice,
+        found,
+        call.voided,
+        entered,
+        postings,
+        next((_closing_of(original, books) for period, original in months if period != original), None),
+    )
+
+
+def _closing_of(period: str, books: Books) -> Closing:
+    return next(closing for closing in books.closings if closing.period >= period)
+
+
+def _choice(call: Call, rated: Rated, books: Books) -> Choice:
+    cdr = call.cdr
+    assert cdr
+    tariff = books.tariff(cdr.position, cdr.at, call.rerated)
+    published = next((each for each in books.tariffs if each.tariff is tariff), None)
+    passed = []
+    for each in reversed(books.tariffs):
+        if each is published or call.rerated:
+            break
+        passed.append(Passed(each.tariff.version, 0, AFTER if each.position >= cdr.position else NOT_YET))
+    if tariff is None:
+        return Choice(None, None, passed, is_rerated=False)
+    tag, src = call.line
+    for rule in tariff.rules[: rated.rule - 1] if rated.rule else tariff.rules:
+        why = _misfit(rule, tag, cdr.src if src is None else src, cdr.at)
+        passed.append(Passed(tariff.version, rule.number, why))
+    return Choice(published, tariff.rules[rated.rule - 1] if rated.rule else None, passed, bool(call.rerated))
+
+
+def _misfit(rule: Rule, tag: str, src: str, at: int) -> str:
+    if rule.since > at:
+        return NOT_YET
+    if not rule.pattern.fullmatch(tag):
+        return OTHER_TAG
+    assert not normalised(src).startswith(rule.src_prefix), rule
+    return OTHER_SRC
+
+
+def rule_texts(ledger: Ledger, choices: list[Choice]) -> dict[tuple[int, int], str]:
+    """Return the rules that decided as they stand in the published files."""
+    wanted = {
+        (each.published.position, each.rule.line): (each.published.tariff.version, each.rule.number)
+        for each in choices
+        if each.published and each.rule
+    }
+    acts = {row.position: decode_act(row.topic, row.state) for row in ledger.history(TARIFFS)}
+    found = {}
+    for (position, line), key in sorted(wanted.items()):
+        act = acts[position]
+        assert isinstance(act, TariffPublished)
+        found[key] = _table(act.text, line)
+    return found
+
+
+def _table(text: str, first: int) -> str:
+    """Return a table of a TOML text, from its header at a line (from 1) to the next one."""
+    lines = text.split("\n")[first - 1 :]
+    end = next((number for number, line in enumerate(lines) if number and _HEADER.fullmatch(line)), len(lines))
+    return "\n".join(lines[:end]).strip()

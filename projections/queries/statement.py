@@ -1,0 +1,157 @@
+"""A statement: what an account owes for a month, line by line, from the entries of the books.
+
+Lines show prices before rounding; what rounding each call has added or taken is a line of its own. The total is what the
+billing table says; rounding of the statement, where a rule asks for it, comes after it and makes the amount due.
+"""
+
+from collections.abc import Iterable, Iterator
+from operator import add
+from typing import NamedTuple
+
+from domain.errors import LedgerError
+from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, Entry, statement_roundings
+
+CALLS, ROUNDING = "calls", "rounding"
+ORDER = (CALLS, DIFFERENCE, ADJUSTMENT, ROUNDING)
+
+
+class NoStatement(LedgerError):
+    """There is no such account in the books."""
+
+
+class Sums(NamedTuple):
+    """What a line adds up: numbers of calls, seconds, and amounts in millionths of a cent (SIP credits: of a credit)."""
+
+    calls: int = 0
+    answered: int = 0
+    src_seconds: int = 0
+    dest_seconds: int = 0
+    billed_seconds: int = 0
+    cost: int = 0
+    sip_credits: int = 0
+    price: int = 0
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Return both together."""
+        return Sums(*map(add, self, other))
+
+
+class Line(NamedTuple):
+    """A line: its kind, one of ``ORDER``; a day where it is of one; what it is about; and its sums.
+
+    ``text`` is the disposition of calls, and the reason of a difference or an adjustment. ``original_period`` is another month
+    than the statement's where that is what it is about.
+    """
+
+    kind: str
+    day: str
+    original_period: str
+    text: str
+    sums: Sums
+
+
+class Used(NamedTuple):
+    """A version of the tariff by which calls of the statement are priced: when it was published (microseconds, UTC), and why."""
+
+    version: str
+    published_at: int
+    reason: str
+
+
+class Closed(NamedTuple):
+    """When the statement's month was closed (microseconds, UTC), and by whom."""
+
+    at: int
+    by: str
+
+
+class Heading(NamedTuple):
+    """Whose statement it is, of which month; where that is not ``closed``, a draft.
+
+    ``position`` is that of the log as of which it is: once it is closed, for ever that of the closing.
+    """
+
+    account: str
+    period: str
+    position: int
+    closed: Closed | None
+
+
+class Statement(NamedTuple):
+    """A statement; ``roundings`` are the amounts that rounding it adds, each with its way, such as ``half-up:2``."""
+
+    heading: Heading
+    lines: list[Line]
+    total: Sums
+    roundings: dict[str, int]
+    tariffs: list[Used]
+
+    @property
+    def due(self) -> int:
+        """What is to be paid, in millionths of a cent."""
+        return self.total.price + sum(self.roundings.values())
+
+
+class Summing:
+    """Sums up the entries of one account and month as they come."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._lines: dict[tuple[int, str, str, str, int], Sums] = {}
+        self._levels: dict[str, int] = {}
+        self.tariffs: set[str] = set()
+        self.total = Sums()
+
+    def add(self, entry: Entry) -> None:
+        """Take in an entry."""
+        sums = _sums(entry)
+        self.total = self.total.plus(sums)
+        self._add_line(entry, sums._replace(price=entry.price - entry.rounding))
+        self._levels[entry.level] = self._levels.get(entry.level, 0) + entry.price
+        if entry.tariff:
+            self.tariffs.add(entry.tariff)
+
+    def _add_line(self, entry: Entry, sums: Sums) -> None:
+        late = entry.original_period if entry.original_period != entry.period else ""
+        if entry.kind == CDR:
+            key = (ORDER.index(CALLS), entry.day, late, entry.disposition, 0)
+        elif entry.kind == ADJUSTMENT:
+            key = (ORDER.index(ADJUSTMENT), entry.day, late, entry.reason, entry.position)
+        else:
+            key = (ORDER.index(DIFFERENCE), "", entry.original_period, entry.reason, 0)
+        self._lines[key] = self._lines.get(key, Sums()).plus(sums)
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines in order; their sums add up to the total."""
+        priced = 0
+        for (kind, day, original_period, text, _), sums in sorted(self._lines.items()):
+            priced += sums.price
+            yield Line(ORDER[kind], day, original_period, text, sums)
+        if rounded := self.total.price - priced:
+            yield Line(ROUNDING, "", "", "rounding of each call", Sums(price=rounded))
+
+    def roundings(self) -> dict[str, int]:
+        """Return what rounding the statement adds, each way of it that changes something."""
+        return {level: added for level, added in statement_roundings(self._levels).items() if added}
+
+
+def _sums(entry: Entry) -> Sums:
+    return Sums(
+        entry.calls,
+        entry.answered,
+        entry.src_seconds,
+        entry.dest_seconds,
+        entry.billed_seconds,
+        entry.cost,
+        entry.sip_credits,
+        entry.price,
+    )
+
+
+def of_entries(heading: Heading, entries: Iterable[Entry], published: Iterable[Used]) -> Statement:
+    """Return a statement from the entries of its account and month; ``published`` are all versions of the tariff."""
+    summing = Summing()
+    for entry in entries:
+        summing.add(entry)
+    used = [each for each in published if each.version in summing.tariffs]
+    return Statement(heading, list(summing.lines()), summing.total, summing.roundings(), used)

@@ -1,0 +1,186 @@
+"""Bills: what a call comes to as it stands, and what of that is posted where, once months are closed (SPEC 7).
+
+While the month of a call's CDR is open, its row is simply made anew. A row that stands in a closed month stays as it was at
+the closing, for ever; what changes later is posted, as a difference in money, to the first month that is open then.
+"""
+
+from collections.abc import Iterator
+from operator import itemgetter, sub
+from typing import NamedTuple
+
+from domain import times
+from domain.billing.billing_context import Books
+from domain.billing.rating import Rated, rate
+from domain.calls.call import Call
+from domain.calls.call_stream import CallStream
+from domain.events.operator_events import Act
+from domain.notices.call_notice import Numbers
+from domain.times import MONTH_LENGTH
+from projections.rows import cdrs
+
+Row = tuple[object, ...]
+Totals = tuple[int, ...]
+
+DIFFERENCE = "difference"
+RECORDED_LATER = "recorded after the month was closed"
+FIRST_DAY = "-01"
+NOTHING: Totals = (0,) * 10
+NO_NUMBERS: Numbers = (None, None, None, None, None, None)
+
+_period = itemgetter(cdrs.PERIOD)
+_original_period = itemgetter(cdrs.ORIGINAL_PERIOD)
+
+
+class Bill(NamedTuple):
+    """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and the sums it adds to.
+
+    ``totals`` are those of billing, in the same order, and then the rounding; amounts in millionths.
+    """
+
+    rated: Rated
+    day: str
+    disposition: str
+    totals: Totals
+
+
+class Money(NamedTuple):
+    """A call's money: its row of ``cdrs``, if it has one, and its rows of ``postings``."""
+
+    cdr: Row | None
+    postings: list[Row]
+
+
+def bill(call: Call, books: Books) -> Bill | None:
+    """Return what a call comes to as it stands, or None where it has no CDR."""
+    cdr = call.cdr
+    if cdr is None:
+        return None
+    numbers = cdr.numbers
+    tag, src = call.line
+    tariff = books.tariff(cdr.position, cdr.at, call.rerated)
+    rated = rate(tariff, tag, cdr.src if src is None else src, cdr.at, numbers)
+    if call.voided:
+        rated = rated._replace(price=0, rounding=0, billed_seconds=0)
+    cost, disposition = cdrs.cost(numbers), call.disposition
+    totals = (
+        1,
+        int(disposition == "ANSWERED"),
+        numbers[0] or 0,
+        numbers[1] or 0,
+        cost,
+        cdrs.sip_credits(numbers),
+        rated.billed_seconds or 0,
+        rated.price,
+        rated.price - cost,
+        rated.rounding,
+    )
+    return Bill(rated, times.day(cdr.at, rated.timezone or books.timezone), disposition, totals)
+
+
+def money(call: Call, due: Bill | None, books: Books, position: int) -> Money:
+    """Return the money of a call in whose life no month was closed, as it stands at its last event's position."""
+    return Money(_cdr_row(call, due, books, position) if due else None, [])
+
+
+class Standing(NamedTuple):
+    """How a call's money stands after an event of its stream.
+
+    ``act`` is the act, if the event was one; ``call`` is the call, the same object each time; ``due`` is what the call comes to, ``row`` its row of ``cdrs``, which stays as it is
+    once its month is closed, and ``postings`` what this event posted instead.
+    """
+
+    position: int
+    act: Act | None
+    call: Call
+    due: Bill | None
+    row: Row | None
+    postings: list[Row]
+
+
+def standings(stream: CallStream, books: Books) -> Iterator[Standing]:
+    """Go through a call's stream, and yield how its money stands after each event."""
+    row: Row | None = None
+    posted: dict[str, Totals] = {}
+    for position, act, call in stream.standings():
+        due = bill(call, books)
+        postings: list[Row] = []
+        if row is None or _period(row) > books.closed_through(position):
+            row = _cdr_row(call, due, books, position) if due else None
+        else:
+            native = due.day[:MONTH_LENGTH] if due else _original_period(row)
+            period = books.open_period(native, position)
+            postings = [
+                _difference(call, due, change, (position, number), (period, native), act)
+                for number, change in enumerate(_changes(posted, due), start=1)
+            ]
+        posted = {due.rated.account: due.totals} if due else {}
+        yield Standing(position, act, call, due, row, postings)
+
+
+def money_over_closings(stream: CallStream, books: Books) -> Money:
+    """Return the money of a call in whose life a month was closed, by going through it event by event."""
+    row: Row | None = None
+    postings: list[Row] = []
+    for standing in standings(stream, books):
+        row = standing.row
+        postings += standing.postings
+    return Money(row, postings)
+
+
+def _cdr_row(call: Call, due: Bill, books: Books, position: int) -> Row:
+    native = due.day[:MONTH_LENGTH]
+    period = books.open_period(native, position)
+    return cdrs.row(call, due.rated, period, due.day if period == native else period + FIRST_DAY, native)
+
+
+def _changes(posted: dict[str, Totals], due: Bill | None) -> Iterator[tuple[str, Totals]]:
+    """Yield by how much each account's totals differ from what was posted."""
+    wanted = {due.rated.account: due.totals} if due else {}
+    for account in posted | wanted:
+        change = tuple(map(sub, wanted.get(account, NOTHING), posted.get(account, NOTHING)))
+        if any(change):
+            yield account, change
+
+
+def _difference(  # noqa: PLR0917  # What it is of, what it says, and where it goes.
+    call: Call,
+    due: Bill | None,
+    change: tuple[str, Totals],
+    key: tuple[int, int],
+    periods: tuple[str, str],
+    act: Act | None,
+) -> Row:
+    """Return a row of ``postings``: an account's change, on the first day of the month to which it is posted."""
+    account, totals = change
+    tag, src = call.line
+    rated = due.rated if due else None
+    return (
+        *key,
+        DIFFERENCE,
+        account,
+        *periods,
+        periods[0] + FIRST_DAY,
+        call.id,
+        tag,
+        src or "",
+        due.disposition if due else "",
+        *totals,
+        rated.level if rated else "",
+        rated.tariff if rated else "",
+        rated.rule if rated else 0,
+        act.by if act else "",
+        act.reason if act else RECORDED_LATER,
+    )
+
+
+def account_of(call: Call, books: Books) -> tuple[str, str]:
+    """Return the account and the month of a call that has no CDR: as the tariff says that was known when it began."""
+    tag, src = call.line
+    first = call.first
+    assert first
+    account, timezone = tag, books.timezone
+    tariff = books.tariff(first[0], call.head.first_at, call.rerated)
+    if tariff:
+        rated = rate(tariff, tag, src or "", call.head.first_at, NO_NUMBERS)
+        account, timezone = rated.account, rated.timezone
+    return account, times.day(call.head.first_at, timezone)[:MONTH_LENGTH]

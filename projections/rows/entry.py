@@ -1,0 +1,60 @@
+"""Entry: one line of the books, a CDR or what was posted beside the CDRs, as the view ``entries`` gives it."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from domain.billing.rounding import total_rounded
+
+CDR, DIFFERENCE, ADJUSTMENT = "cdr", "difference", "adjustment"
+
+
+class Entry(NamedTuple):
+    """An entry; amounts are millionths of a US cent, SIP credits millionths of a credit, all others as in ``cdrs``.
+
+    ``period`` and ``day`` are those to which it is posted, ``original_period`` is the month that it is about.
+    ``rounding`` is the part of the price that rounding per call has added.
+    """
+
+    position: int
+    number: int
+    kind: str
+    account: str
+    period: str
+    original_period: str
+    day: str
+    call_id: str
+    tag: str
+    src: str
+    disposition: str
+    calls: int
+    answered: int
+    src_seconds: int
+    dest_seconds: int
+    cost: int
+    sip_credits: int
+    billed_seconds: int
+    price: int
+    margin: int
+    rounding: int
+    level: str
+    tariff: str
+    rule: int
+    posted_by: str
+    reason: str
+
+
+def level_totals(entries: Iterable[Entry]) -> dict[str, int]:
+    """Return the sum of prices for each way in which a statement's total is to be rounded; empty is not at all."""
+    totals: dict[str, int] = {}
+    for entry in entries:
+        totals[entry.level] = totals.get(entry.level, 0) + entry.price
+    return totals
+
+
+def statement_roundings(totals: dict[str, int]) -> dict[str, int]:
+    """Return what rounding a statement's totals adds, for each way in which it does so, in code-point order.
+
+    The prices of calls whose rules say so are summed up and rounded as one; what comes of other rules, and adjustments, stays
+    as it is.
+    """
+    return {level: total_rounded(total, level) - total for level, total in sorted(totals.items()) if level}

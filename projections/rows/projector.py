@@ -1,0 +1,160 @@
+"""What a stretch of the log yields: the rows of all read models, gathered from calls folded whole and from single notices.
+
+Nothing here knows how rows are written, so that the workers of a rebuild start without the database library.
+"""
+
+from collections.abc import Iterable
+
+from domain.billing.billing_context import Books
+from domain.calls import call as calls_fold
+from domain.calls.call import Call
+from domain.calls.call_stream import CallStream, CannotFold, Fetch
+from domain.errors import LedgerError, UnknownShape
+from domain.events.notice_events import (
+    ChannelDeletionRecorded,
+    Notice,
+    UnrecognisedRecorded,
+    VoicemailRecorded,
+    decode_notice,
+)
+from domain.events.operator_events import (
+    ACTS,
+    CALL_ACTS,
+    AccountAdjusted,
+    Act,
+    ExceptionResolved,
+    MonthClosed,
+    TariffPublished,
+    decode_act,
+)
+from domain.log.contract import LogRow
+from domain.times import MONTH_LENGTH
+from projections.rows import billed_amounts as bills
+from projections.rows import calls as call_rows
+from projections.rows import exceptions
+from projections.rows import operator_events as act_rows
+from projections.rows import voicemails_and_channels as notices
+from projections.rows.billed_amounts import Bill, Money
+
+NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
+
+Row = tuple[object, ...]
+
+
+class ProjectionStopped(LedgerError):
+    """An event could not be projected, so the read models stand still before it."""
+
+
+class Page:
+    """The rows that a stretch of events yields, of all read models.
+
+    ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now.
+    ``resolutions`` are exceptions that are no call's and were resolved.
+    """
+
+    def __init__(self) -> None:
+        """Begin an empty page."""
+        self.calls: list[Row] = []
+        self.cdrs: list[Row] = []
+        self.postings: list[Row] = []
+        self.exceptions: list[Row] = []
+        self.voicemails: list[Row] = []
+        self.channels: list[Row] = []
+        self.closings: list[Row] = []
+        self.tariffs: list[Row] = []
+        self.resolutions: list[tuple[int, ExceptionResolved]] = []
+        self.acted: list[str] = []
+
+
+class Gathering:
+    """Makes the rows of a page, from calls folded whole and from single events."""
+
+    def __init__(self, books: Books, fetch: Fetch) -> None:
+        """Take the tariffs and closings; ``fetch`` finds events at positions, for calls to which notices were moved."""
+        self.page = Page()
+        self._books = books
+        self._fetch = fetch
+
+    def add_stream(self, rows: list[LogRow]) -> Call:
+        """Add the rows of a call, given all its stream's events; raises ProjectionStopped at the one that cannot be folded."""
+        books, last = self._books, rows[-1].position
+        closes = books.closed_through(rows[0].position) != books.closed_through(last)
+        if closes or any(row.topic in CALL_ACTS for row in rows):
+            stream = read(rows, self._fetch)
+            self.page.acted.append(stream.id)
+            call = stream.call(last)
+            due = bills.bill(call, books)
+            money = bills.money_over_closings(stream, books) if closes else bills.money(call, due, books, last)
+        else:
+            call = fold(rows)
+            due = bills.bill(call, books)
+            money = bills.money(call, due, books, last)
+        self._add(call, due, money)
+        return call
+
+    def _add(self, call: Call, due: Bill | None, money: Money) -> None:
+        if call.first:
+            account, period = (
+                (due.rated.account, due.day[:MONTH_LENGTH]) if due else bills.account_of(call, self._books)
+            )
+            self.page.calls.append(call_rows.row(call, account, period))
+            self.page.exceptions += exceptions.rows(call)
+        if money.cdr:
+            self.page.cdrs.append(money.cdr)
+        self.page.postings += money.postings
+
+    def add(self, row: LogRow) -> None:
+        """Add the rows of an event that is no call's; one that no read model shows adds none. Raises ProjectionStopped."""
+        try:
+            if row.topic in ACTS:
+                self._add_act(row, decode_act(row.topic, row.state))
+            else:
+                self._add_notice(row, decode_notice(row.state))
+        except UnknownShape as error:
+            raise _stopped(row, error) from error
+
+    def _add_notice(self, row: LogRow, notice: Notice) -> None:
+        if row.topic not in NO_CALL_TOPICS:
+            raise _stopped(row, f"its topic {row.topic!r} is not known")
+        if row.topic == VoicemailRecorded.TOPIC:
+            self.page.voicemails.append(notices.voicemail_row(row.position, notice))
+        elif row.topic == ChannelDeletionRecorded.TOPIC:
+            self.page.channels.append(notices.channel_row(row.position, notice))
+        recognised = row.topic != UnrecognisedRecorded.TOPIC
+        self.page.exceptions += exceptions.rows_of_notice(row.position, notice, recognised=recognised)
+
+    def _add_act(self, row: LogRow, act: Act) -> None:
+        if isinstance(act, MonthClosed):
+            self.page.closings.append(act_rows.closing_row(row.position, act))
+        elif isinstance(act, TariffPublished):
+            self.page.tariffs.append(act_rows.tariff_row(row.position, act))
+        elif isinstance(act, AccountAdjusted):
+            self.page.postings.append(act_rows.adjustment_row(row.position, act, self._books))
+        elif isinstance(act, ExceptionResolved):
+            self.page.resolutions.append((row.position, act))
+
+
+def read(rows: list[LogRow], fetch: Fetch) -> CallStream:
+    """Read all events of a call's stream; raises ProjectionStopped at the one that cannot be read."""
+    try:
+        return CallStream(rows, fetch)
+    except CannotFold as error:
+        raise _stopped(error.row, error) from error
+
+
+def fold(rows: Iterable[LogRow]) -> Call:
+    """Fold the notices of one call, in order; raises ProjectionStopped at the one that cannot be folded."""
+    call: Call | None = None
+    for row in rows:
+        try:
+            notice = decode_notice(row.state)
+            call = call or calls_fold.begin(row.stream_id, notice)
+            call.apply(row.position, notice)
+        except Exception as error:
+            raise _stopped(row, error) from error
+    assert call is not None
+    return call
+
+
+def _stopped(row: LogRow, error: object) -> ProjectionStopped:
+    return ProjectionStopped(f"the event at position {row.position} cannot be projected: {error}")

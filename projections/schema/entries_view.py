@@ -1,0 +1,37 @@
+"""The view ``entries``: every entry of the books, CDRs and what is posted beside them, in one shape; billing is their sum."""
+
+from sqlalchemy import Connection, Select, case, func, literal, select, union_all
+from sqlalchemy.sql.expression import ColumnElement
+
+from projections.schema.tables import CDRS, ENTRIES, POSTINGS
+
+CDR = "cdr"
+
+_c = CDRS.c
+_OF_A_CDR: dict[str, ColumnElement[object]] = {
+    "number": literal(0),
+    "kind": literal(CDR),
+    "calls": literal(1),
+    "answered": case((_c.disposition == "ANSWERED", 1), else_=0),
+    "src_seconds": func.coalesce(_c.src_duration, 0),
+    "dest_seconds": func.coalesce(_c.dest_duration, 0),
+    "billed_seconds": func.coalesce(_c.billed_seconds, 0),
+    "posted_by": literal(""),
+    "reason": literal(""),
+}
+
+
+def create(connection: Connection) -> None:
+    """Make the view; the tables are there, and the view is not."""
+    name, columns = ENTRIES.name, ", ".join(ENTRIES.columns.keys())
+    both = union_all(_of_cdrs(), select(*(POSTINGS.c[column.name] for column in ENTRIES.columns)))
+    text = both.compile(connection, compile_kwargs={"literal_binds": True})
+    connection.exec_driver_sql(f"CREATE VIEW {name} ({columns}) AS {text}")
+
+
+def _of_cdrs() -> Select[tuple[object, ...]]:
+    wanted = [
+        (_OF_A_CDR[column.name] if column.name in _OF_A_CDR else _c[column.name]).label(column.name)
+        for column in ENTRIES.columns
+    ]
+    return select(*wanted)

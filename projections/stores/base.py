@@ -1,0 +1,151 @@
+"""Where the read models live, in whatever database: one generation of them, and what a database must offer.
+
+What is the same everywhere stands here; what differs stands in one file per database.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Event
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolBusy
+
+from domain.errors import LedgerError, StoreUnavailable
+from projections.schema import entries_view as entries
+from projections.schema import indexes
+from projections.schema.tables import METADATA, PROGRESS, SCHEMA
+
+LOCK_TIMEOUT_SECONDS = 30
+
+
+class ReadModelsUnfit(LedgerError):
+    """The read models at hand are another ledger's, another version's, or ahead of the log: they must be rebuilt."""
+
+
+class RebuildRunning(LedgerError):
+    """Another rebuild of the same ledger is under way."""
+
+
+def said_by(error: BaseException) -> str:
+    """Return in one line what the database said of itself."""
+    return " ".join(str(getattr(error, "orig", error)).split())
+
+
+class ReadStore(ABC):
+    """One generation of a ledger's read models; ``name`` is what messages call it."""
+
+    def __init__(self, engine: Engine, name: str, generation: int, ledger_id: str) -> None:
+        """Take the engine that reaches this generation and no other."""
+        self.name = name
+        self.generation = generation
+        self.ledger_id = ledger_id
+        self._engine = engine
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Begin a transaction that nobody else writes beside, and commit it at the end."""
+        with self._connected(self._begin_writing) as connection:
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Begin a transaction that sees the read models as they are at one position, whoever writes meanwhile."""
+        with self._connected(self._begin_reading) as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(self, begin: Callable[[Connection], object]) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                begin(connection)
+                yield connection
+        except (DBAPIError, PoolBusy, self._engine.dialect.loaded_dbapi.Error) as error:
+            msg = f"the read models in {self.name} cannot be used now: {said_by(error)}"
+            raise StoreUnavailable(msg) from error
+
+    @abstractmethod
+    def _begin_writing(self, connection: Connection) -> None: ...
+
+    @abstractmethod
+    def _begin_reading(self, connection: Connection) -> None: ...
+
+    @abstractmethod
+    def is_in_place(self) -> bool:
+        """Whether what was opened still stands where it did: read models may be deleted at any time."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Make what was built in haste safe to rely on and quick to read."""
+
+    def _create(self, connection: Connection, *, indexed: bool) -> None:
+        """Make the tables where they are missing, empty and at position 0, and the indexes unless they come later."""
+        METADATA.create_all(connection)
+        if connection.execute(select(PROGRESS)).first() is None:
+            entries.create(connection)
+            if indexed:
+                indexes.create(connection)
+            connection.execute(insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA))
+
+    def position(self, connection: Connection, head: Callable[[], int] | None = None) -> int:
+        """Return the position of the last event that the read models know.
+
+        ``head`` tells the log's head; it is asked afterwards, since others may record and catch up meanwhile. Raises
+        ReadModelsUnfit where the read models are another ledger's or version's, or ahead of that head.
+        """
+        position, ledger, schema = connection.execute(select(PROGRESS)).one()
+        found: int = position
+        reason = ""
+        if ledger != self.ledger_id:
+            reason = f"are those of ledger {ledger}, not of {self.ledger_id}"
+        elif schema != SCHEMA:
+            reason = f"have schema {schema}, and this version of tringledger has {SCHEMA}"
+        elif head is not None and found > (last := head()):
+            reason = f"are at position {found}, ahead of the log's head {last}: was the log restored from a copy?"
+        if reason:
+            msg = f"the read models in {self.name} {reason}; run `tringledger rebuild`"
+            raise ReadModelsUnfit(msg)
+        return found
+
+    def move_to(self, connection: Connection, position: int) -> None:
+        """Note how far the read models have come."""
+        connection.execute(update(PROGRESS).values(position=position))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+class Turn(Protocol):
+    """Whose turn it is to keep the read models: of all that would follow a log, one does, and the others stand by."""
+
+    def is_ours(self) -> bool:
+        """Take the turn where nobody has it; whether it is ours, asked of the database each time."""
+
+    def wait(self, stopping: Event) -> None:
+        """Wait a moment, at most until told to stop, after which it is worth while to look at the log again."""
+
+    def close(self) -> None:
+        """Give the turn up."""
+
+
+class Generations(Protocol):
+    """What a database offers: generations of one ledger's read models, side by side."""
+
+    def open(self, generation: int, *, building: bool = False) -> ReadStore:
+        """Open a generation, or make it, empty and at position 0; ``building`` is for one that nobody reads yet."""
+
+    def remove(self, generation: int) -> None:
+        """Delete a generation, if it is there."""
+
+    def remove_before(self, generation: int) -> None:
+        """Delete all earlier generations, but never under who still reads them."""
+
+    def turn(self) -> Turn:
+        """Return what tells followers apart."""
+
+    def only_one_rebuild(self) -> AbstractContextManager[None]:
+        """Keep other rebuilds of this ledger out; raises RebuildRunning. The lock goes with the process, however it ends."""

@@ -1,0 +1,145 @@
+"""Read models on PostgreSQL: a schema for each generation, in the ledger's own database.
+
+Who opens a generation shares a lock on it for as long as it is open, as a process holds a file: no schema is dropped
+under its readers.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import Connection, NullPool
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+
+from domain.errors import StoreUnavailable
+from projections.schema import indexes
+from projections.schema.tables import METADATA
+from projections.stores.base import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn, said_by
+from projections.stores.postgres_engine import CREATING, ONLY_ONE, OPEN, REBUILDING, WRITING, engine, locked, mapped
+from projections.stores.postgres_follower_lock import PostgresTurn
+
+SCHEMA_PREFIX = "tringledger_read_"
+REMOVAL_TIMEOUT_SECONDS = 5
+
+
+class PostgresReadStore(ReadStore):
+    """A generation in a schema of its own."""
+
+    def __init__(self, url: str, generation: int, ledger_id: str, *, building: bool = False) -> None:
+        """Open the schema, or make it."""
+        self._schema = f"{SCHEMA_PREFIX}{generation}"
+        self._building = building
+        connecting = engine(
+            url,
+            f"SET search_path TO {self._schema}",
+            f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
+            # A read model that loses its last second in a crash catches it up again: its commits need not wait.
+            "SET synchronous_commit = off",
+            f"SELECT pg_advisory_lock_shared({OPEN}, {generation})",
+            pool_pre_ping=True,
+        )
+        super().__init__(connecting, f"schema {self._schema}", generation, ledger_id)
+        try:
+            self._number = self._find() or self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    def _find(self) -> int | None:
+        """Return the number that the database gave a table of ours, if it is there."""
+        with self.reading() as connection:
+            statement = f"SELECT to_regclass('{self._schema}.progress')::oid"
+            found: int | None = connection.exec_driver_sql(statement).scalar_one()
+            return found
+
+    def _make(self) -> int | None:
+        try:
+            with self._connected(self._begin_creating) as connection:
+                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
+                self._create(connection, indexed=not self._building)
+                connection.commit()
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, ProgrammingError):
+                raise
+            msg = (
+                f"{self.name}, for the read models, cannot be made: {said_by(error.__cause__)}; expected a role that may"
+                " make schemas (GRANT CREATE ON DATABASE)"
+            )
+            raise StoreUnavailable(msg) from error
+        return self._find()
+
+    def _begin_creating(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONLY_ONE}, {CREATING})")
+
+    def _begin_writing(self, connection: Connection) -> None:
+        # Of a generation in the making nobody but its builders knows, and they do not write the same rows.
+        if not self._building:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING}, {self.generation})")
+
+    def _begin_reading(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    def is_in_place(self) -> bool:  # noqa: D102
+        return self._find() == self._number
+
+    def settle(self) -> None:  # noqa: D102
+        with self.writing() as connection:
+            indexes.create(connection)
+            connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
+
+
+class PostgresGenerations:
+    """The schemas of a database, each with its generation in its name; see Generations for what each method does."""
+
+    def __init__(self, url: str, ledger_id: str) -> None:
+        """Take the database's address, and the id of its ledger."""
+        self._url = url
+        self._ledger_id = ledger_id
+        self._engine = engine(url, poolclass=NullPool)
+
+    def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
+        return PostgresReadStore(self._url, generation, self._ledger_id, building=building)
+
+    def remove(self, generation: int) -> None:  # noqa: D102
+        with mapped(f"the read models of generation {generation}"), self._engine.begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{REMOVAL_TIMEOUT_SECONDS}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {generation})")
+            _drop(connection, generation)
+
+    def remove_before(self, generation: int) -> None:  # noqa: D102
+        with mapped("the database of the read models"), self._engine.connect() as connection:
+            for earlier in _generations(connection):
+                # Whoever has it open, or looks into it by hand, is not waited for: it is left for another time. But who
+                # has just closed it may hold his lock a moment longer.
+                with suppress(OperationalError), connection.begin():
+                    if earlier < generation:
+                        connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
+                        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {earlier})")
+                        _drop(connection, earlier)
+
+    def turn(self) -> Turn:  # noqa: D102
+        return PostgresTurn(self._url)
+
+    @contextmanager
+    def only_one_rebuild(self) -> Iterator[None]:  # noqa: D102
+        with mapped("the database of the read models"):
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with connection:
+            if not locked(connection, f"lock({ONLY_ONE}, {REBUILDING})"):
+                raise RebuildRunning("another rebuild is running on this database")
+            try:
+                yield
+            finally:
+                # The next one may come before the server has noticed that this connection is gone.
+                with suppress(DBAPIError):
+                    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({ONLY_ONE}, {REBUILDING})")
+
+
+def _drop(connection: Connection, generation: int) -> None:
+    connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA_PREFIX}{generation} CASCADE")
+
+
+def _generations(connection: Connection) -> list[int]:
+    with connection.begin():
+        names = connection.exec_driver_sql("SELECT nspname::text FROM pg_namespace").scalars().all()
+    return [int(found[1]) for found in (re.fullmatch(SCHEMA_PREFIX + "([0-9]+)", name) for name in names) if found]

@@ -1,0 +1,57 @@
+"""What the read models' part of PostgreSQL shares: connections to the ledger's database, and the locks on them.
+
+The locks are advisory and the session's own, so that they end with their holder, however that ends.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from domain.errors import StoreUnavailable
+from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
+from projections.stores.base import said_by
+
+# Two numbers name a lock within its database: one of these, and a generation, or which of the last it is.
+OPEN, WRITING, ONLY_ONE = 1_953_655_301, 1_953_655_302, 1_953_655_303
+CREATING, REBUILDING, FOLLOWING = 1, 2, 3
+
+_GIVE_UP_SOON = "; ".join(f"SET {name} = '{value}'" for name, value in HOLDER_SESSION.items())
+_OURS = {"fallback_application_name": "tringledger", "client_encoding": "utf8"}
+
+
+def engine(url: str, *statements: str, **options: Any) -> Engine:
+    """Return an engine for a database, each of whose connections begins with these statements."""
+    made = create_engine("postgresql+psycopg://", use_native_hstore=False, **options)
+
+    # The driver reads the address, not SQLAlchemy, which does not know all that may stand in one.
+    @event.listens_for(made, "do_connect")
+    def _connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
+        arguments[:] = [url]
+        named.update(_OURS | {name: value for name, value in HOLDER_NETWORK.items() if f"{name}=" not in url})
+
+    @event.listens_for(made, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        for statement in (_GIVE_UP_SOON, *statements):
+            connection.execute(statement)
+        connection.commit()
+
+    return made
+
+
+@contextmanager
+def mapped(what: str) -> Iterator[None]:
+    """Turn what the database says of itself into one error that names what cannot be used."""
+    try:
+        yield
+    except DBAPIError as error:
+        msg = f"{what} cannot be used now: {said_by(error)}"
+        raise StoreUnavailable(msg) from error
+
+
+def locked(connection: Connection, lock: str) -> bool:
+    """Try to take a lock without waiting: ``lock(a, b)`` for the session, ``xact_lock(a, b)`` for the transaction."""
+    taken: bool = connection.exec_driver_sql(f"SELECT pg_try_advisory_{lock}").scalar_one()
+    return taken

@@ -1,0 +1,125 @@
+"""Read models on SQLite: a file beside the log for each generation, so that no reader shares a lock with intake."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+from domain.log.sqlite.log import prepare
+from projections.atomic_file import sync
+from projections.schema import indexes
+from projections.stores.base import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn
+
+LOOK_AGAIN = timedelta(milliseconds=300)
+
+# A read model that loses its last second in a power cut catches it up again: its commits need not wait for the disk.
+LIVE = "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"
+BUILDING = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
+
+
+class SQLiteReadStore(ReadStore):
+    """A generation in a file of its own."""
+
+    def __init__(self, path: Path, generation: int, ledger_id: str, *, building: bool = False) -> None:
+        """Open the file, or make it."""
+        super().__init__(engine(path, BUILDING if building else LIVE), str(path), generation, ledger_id)
+        self._path = path
+        with self.writing() as connection:
+            self._create(connection, indexed=not building)
+        self._inode = path.stat().st_ino
+
+    def _begin_writing(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _begin_reading(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    def is_in_place(self) -> bool:  # noqa: D102
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def settle(self) -> None:  # noqa: D102
+        with self.writing() as connection:
+            indexes.create(connection)
+            connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+            connection.exec_driver_sql("ANALYZE")
+        sync(self._path)
+
+
+def engine(path: Path, pragmas: str) -> Engine:
+    """Return an engine for a file in write-ahead mode (but one that is being built); its users begin each transaction."""
+    made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
+
+    @event.listens_for(made, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # Transactions are begun by hand: a writer must lock before it reads.
+        connection.isolation_level = None
+        if pragmas == BUILDING:
+            connection.executescript(pragmas)
+        else:
+            prepare(connection, pragmas)
+
+    return made
+
+
+class SQLiteTurn:
+    """It is everybody's turn, since nobody is far away: pages are applied by one follower at a time in any case."""
+
+    def is_ours(self) -> bool:  # noqa: D102
+        return True
+
+    def wait(self, stopping: Event) -> None:  # noqa: D102
+        stopping.wait(LOOK_AGAIN.total_seconds())
+
+    def close(self) -> None:  # noqa: D102
+        pass
+
+
+class SQLiteGenerations:
+    """The files beside a log, each with its generation in its name; see Generations for what each method does."""
+
+    def __init__(self, log: Path, ledger_id: str) -> None:
+        """Take the log's file, and the id of its ledger."""
+        self._log = log
+        self._ledger_id = ledger_id
+
+    def path(self, generation: int) -> Path:
+        """Return the file of a generation."""
+        return self._log.with_name(f"{self._log.name}.read-{generation}.db")
+
+    def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
+        return SQLiteReadStore(self.path(generation), generation, self._ledger_id, building=building)
+
+    def remove(self, generation: int) -> None:  # noqa: D102 - who still reads the files may go on
+        path = self.path(generation)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).unlink()
+
+    def remove_before(self, generation: int) -> None:  # noqa: D102
+        for earlier in range(generation - 1, 0, -1):
+            if not self.path(earlier).exists():
+                return
+            self.remove(earlier)
+
+    def turn(self) -> Turn:  # noqa: D102
+        return SQLiteTurn()
+
+    @contextmanager
+    def only_one_rebuild(self) -> Iterator[None]:  # noqa: D102
+        path = self._log.with_name(f"{self._log.name}.rebuild.lock")
+        with path.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                msg = f"another rebuild is running (it holds {path})"
+                raise RebuildRunning(msg) from None
+            yield
