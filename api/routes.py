@@ -1,20 +1,43 @@
-"""The table of all routes behind the guard: every web part adds its own here, and there is no other way in."""
+"""Every route behind the guard, in one list: every page and every operation of the JSON API is here, and nothing else."""
 
-from api import table as pages
 from api.web.auth.guard import Guarded
-from api.web.json_api import routes as resources
-from api.web.pages import audit_log as log_page
-from api.web.pages import call, live
-from api.web.pages import sign_in as signing_in
+from api.web.json_api import routes as json_api
+from api.web.pages import (
+    account,
+    assets,
+    audit_log,
+    billing,
+    call,
+    event,
+    exceptions,
+    lists,
+    live,
+    operations,
+    quarantine,
+    search,
+    sign_in,
+    statements,
+    theme,
+)
 
 
 def guarded() -> list[Guarded]:
-    """Return every route but the callbacks' and ``/health``; of two that fit a path, the first answers."""
+    """Return every route but ``/notify`` and ``/health``. If two fit a path, the first one answers."""
     return [
-        *signing_in.routes(),
-        *log_page.routes(),
+        *sign_in.routes(),
+        *audit_log.routes(),
         *live.routes(),
         *call.routes(),
-        *pages.routes(),
-        *resources.routes(),
+        Guarded("/static/{digest}/{name:path}", assets.serve, None),
+        Guarded("/display", theme.choose, None),
+        *account.routes(),
+        *lists.routes(),
+        *billing.routes(),
+        *exceptions.routes(),
+        *quarantine.routes(),
+        *operations.routes(),
+        *search.routes(),
+        *statements.routes(),
+        *event.routes(),
+        *json_api.routes(),
     ]

@@ -16,10 +16,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from api import routes as table
 from api.application import forwarding_position as forwarder
 from api.application.intake import Intake
+from api.application.process_state import State
 from api.application.read_model_pool import Shelf
-from api.processes.follower import follower
+from api.processes import start
 from api.processes.jobs import Jobs
-from api.processes.supervised import State
+from api.processes.start import follower
 from api.settings import Settings
 from api.web import security_headers as headers
 from api.web.auth import guard
@@ -27,6 +28,7 @@ from api.web.auth.authenticator import Doorkeeper
 from api.web.callbacks import Notify
 from api.web.live.feed import Feed
 from api.web.live.poller import Looker
+from api.web.pages import refusal
 from api.web.problems import problem
 from domain import times
 from domain.errors import StoreUnavailable
@@ -70,11 +72,11 @@ class Service:
         self.intake = Intake(self.ledger.recording, settings.queue_max, is_remote=self.ledger.store.is_remote)
         self.follower = follower(self.ledger.url)
         url = settings.forward_url
-        self.forwarder = forwarder.of(self.ledger, url) if url else None
+        self.forwarder = start.of(self.ledger, url) if url else None
         self.notify = Notify(self.ledger, self.intake, clock)
         self.door = Doorkeeper(self.ledger.url, clock)
         # Health is open, since balancers ask; whatever else there is, is in the table and so behind the guard.
-        routes = [Route("/health", self.health), *guard.routes(table.guarded(), self.door)]
+        routes = [Route("/health", self.health), *guard.routes(table.guarded(), self.door, refusal.answered)]
         self.app = App(settings, self.notify, routes, self._lifespan)
         self.app.state.service, self.app.state.ledger, self.app.state.settings = self, self.ledger, settings
         self.app.state.door = self.door

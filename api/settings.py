@@ -14,6 +14,7 @@ from domain.calls.correlation import Reach
 from domain.errors import LedgerError, UnknownStore
 from domain.ledger import QUARANTINE_MAX, Terms
 from domain.log import open as address
+from domain.log import urls
 from domain.notices.signature import FORMULAS, OFF, Keyring
 
 DIGITS_MAX = 9
@@ -37,7 +38,7 @@ def _store(text: str) -> str:
     try:
         address.check(text)
     except UnknownStore:
-        raise ValueError(address.EXPECTED) from None
+        raise ValueError(urls.EXPECTED) from None
     return text
 
 
@@ -186,7 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def creates(self) -> bool:
         """Whether a command that records creates a ledger that is missing; in PostgreSQL somebody migrates first."""
-        return not address.is_postgres(self.store)
+        return not urls.is_postgres(self.store)
 
     @property
     def terms(self) -> Terms:
@@ -255,7 +256,7 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except ValueError as error:
-        msg = f"{name}={address.shown(text)!r} cannot be used: expected {error}"
+        msg = f"{name}={urls.shown(text)!r} cannot be used: expected {error}"
         raise WrongSetting(msg) from None
 
 

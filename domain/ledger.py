@@ -20,20 +20,16 @@ from domain.billing.billing_context import Books
 from domain.calls import correlation
 from domain.calls.correlation import Reach
 from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable
-from domain.events.notice_events import (
-    CLOSINGS,
-    TARIFFS,
-    Line,
-    Notice,
-    NoticeMapper,
-    decode_notice,
-    line_key,
-    recorded_at,
-)
+from domain.events.codec import NoticeMapper, decode_notice, recorded_at
+from domain.events.log_row import LogRow
+from domain.events.notice_events import Notice
+from domain.events.streams import CLOSINGS, TARIFFS, line_key
 from domain.log import open as address
-from domain.log.contract import Log, LogRow, QuarantineEntry
+from domain.log import urls
+from domain.log.contract import Log, QuarantineEntry
 from domain.log.tables import COPYING, check_not_copying
 from domain.notices import notification
+from domain.notices.call_notice import Line
 from domain.notices.signature import Keyring
 from domain.operators.author import Author
 from domain.operators.session import Acting
@@ -109,12 +105,12 @@ class Ledger(Application[UUID]):
     @property
     def path(self) -> str:
         """The path of a ledger in a SQLite file; raises UnknownStore for any other."""
-        return address.sqlite_path(self.url)
+        return urls.sqlite_path(self.url)
 
     @property
     def shown_url(self) -> str:
         """The store's address as it may be printed: without the password."""
-        return address.shown(self.url)
+        return urls.shown(self.url)
 
     def _open(self, *, create: bool) -> dict[str, str]:
         facts = self.store.facts()
@@ -252,9 +248,9 @@ class Ledger(Application[UUID]):
 
 def _no_ledger(url: str) -> NoLedger:
     makers = "`tringledger migrate` creates"
-    if not address.is_postgres(url):
+    if not urls.is_postgres(url):
         makers = "`tringledger serve` and `tringledger import` create"
-    return NoLedger(f"there is no ledger at {address.shown(url)}: {makers} one")
+    return NoLedger(f"there is no ledger at {urls.shown(url)}: {makers} one")
 
 
 def _check(terms: Terms) -> None:

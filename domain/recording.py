@@ -11,19 +11,11 @@ from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import Head, Reach
 from domain.errors import BrokenValue
-from domain.events.notice_events import (
-    EVENTS,
-    Line,
-    Notice,
-    UnrecognisedRecorded,
-    Voucher,
-    call_id,
-    line_key,
-    notices_id,
-)
+from domain.events.notice_events import EVENTS, Notice, UnrecognisedRecorded, Voucher
+from domain.events.streams import call_id, line_key, notices_id
 from domain.log.contract import Prospect, QuarantineEntry, Writing
 from domain.notices import call_notice
-from domain.notices.call_notice import CallNotice
+from domain.notices.call_notice import CallNotice, Line
 from domain.notices.notification import Notification, Problem, delivery_key, unsigned_key
 from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, Verdict
 from domain.outcomes import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept, no_room

@@ -16,8 +16,9 @@ from sqlalchemy import Column
 
 from domain.amounts import PLACES
 from domain.ledger import Ledger
-from projections.building.as_of import built_as_of, then
+from projections.building.as_of import built_as_of
 from projections.building.catch_up import catch_up as bring_up
+from projections.queries.positions import then
 from projections.queries.row_stream import Reading, reading
 from projections.queries.selection import select
 from projections.queries.time_points import Moment

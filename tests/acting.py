@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from domain.calls.call_stream import CallStream, is_of_call
+from domain.calls.call_stream import CallStream
 from domain.events.operator_events import ACTS
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 
 BY, WHY = "ann", "as agreed"

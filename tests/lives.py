@@ -12,9 +12,10 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from domain.calls.call import REPEATED_CDR
-from domain.calls.call_stream import CallStream, is_of_call
+from domain.calls.call_stream import CallStream
 from domain.errors import WrongAct
 from domain.events.operator_events import ACTS as ACT_TOPICS
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from tests import strategies
 from tests.given import signed

@@ -12,8 +12,9 @@ from uuid import UUID
 from sqlalchemy import Table
 
 from domain import times
-from domain.calls.call_stream import CallStream, is_of_call
+from domain.calls.call_stream import CallStream
 from domain.errors import WrongAct
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from domain.operators.session import Acting
 from projections.building.catch_up import catch_up

@@ -30,7 +30,7 @@ from domain.billing import tariff_schema as tariff_keys
 from domain.calls import call
 from domain.events import notice_events as events
 from domain.events import operator_events as acts
-from domain.log import open as address
+from domain.log import urls
 from tests.ports import free_port
 from tests.postgres import Postgres
 
@@ -169,7 +169,7 @@ def test_the_page_on_postgresql_shows_what_its_commands_print(tmp_path: Path, po
     with postgres.database() as first, postgres.database() as second, shell(tmp_path) as user:
         at_hand = POSTGRESQL
         for shown, url in ((f"{SERVER}/tringledger", first), (f"{SERVER}/moved", second)):
-            at_hand = at_hand.replace(shown, url).replace(address.shown(shown), address.shown(url))
+            at_hand = at_hand.replace(shown, url).replace(urls.shown(shown), urls.shown(url))
         follow(user, at_hand)
 
 

@@ -8,9 +8,10 @@ import msgspec
 from domain import amounts, times
 from domain.billing.billing_context import Books
 from domain.calls.call import Call
-from domain.calls.call_stream import CallStream, is_of_call
+from domain.calls.call_stream import CallStream
 from domain.events.notice_events import Notice
 from domain.events.operator_events import Act
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows

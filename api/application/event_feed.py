@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from api.application.told import told
 from domain import times
-from domain.calls.call_stream import is_of_call
+from domain.amounts import plain
 from domain.errors import StoreUnavailable
-from domain.events.notice_events import Notice, decode_notice
-from domain.events.operator_events import ACTS, decode_act
+from domain.events.codec import decode_act, decode_notice
+from domain.events.log_row import LogRow
+from domain.events.notice_events import Notice
+from domain.events.operator_events import ACTS, Act
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import EVER, Ledger
-from domain.log.contract import LogRow
 
 PAGE_SIZE = 1000
 # What an event is called by already, or what serves its authenticity alone, is left out of its line.
@@ -117,3 +118,22 @@ def follow(ledger: Ledger, after: int, wait: Callable[[], bool], tell: Callable[
             yield rows
         elif not wait():
             return
+
+
+AMOUNTS = ("amount",)
+
+
+COMMON = ("v", "recorded_at", "by", "reason")
+
+
+def told(act: Act) -> dict[str, str]:
+    """Return an act's own fields and what they say."""
+    return {name: text(name, value) for name, value in msgspec.to_builtins(act).items() if name not in COMMON}
+
+
+def text(name: str, value: object) -> str:
+    """Return what one field of an act says."""
+    if name in AMOUNTS:
+        assert isinstance(value, int)
+        return plain(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

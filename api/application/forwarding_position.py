@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from api.processes.supervised import Child, State
+from api.application.process_state import State
 from domain import times
 from domain.errors import LedgerError
 from domain.ledger import Ledger
@@ -30,15 +30,6 @@ class Skip(msgspec.Struct, frozen=True):
     last: int
     at: str
     reason: str
-
-
-def of(ledger: Ledger, url: str) -> Child:
-    """Return the forwarder of a ledger to a handler's address, not started; what comes from now on is forwarded."""
-    stopped, going_on = "forwarding stands still", "forwarding goes on"
-    # Named, not imported: it needs a library that callbacks should not wait for.
-    child = Child("api.processes.forwarder", [ledger.url, url], stopped=stopped, going_on=going_on)
-    child.state = State(begin(ledger).position)
-    return child
 
 
 def begin(ledger: Ledger) -> State:

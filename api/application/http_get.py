@@ -10,8 +10,8 @@ import os
 import msgspec
 
 from api import urls as addresses
-from api.cli.console import printable
 from domain.errors import LedgerError
+from domain.text import printable
 
 ANSWER_MAX_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 30.0

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from api.application import forwarding_position as forwarder
 from domain import times
 from domain.errors import LedgerError
-from domain.events.notice_events import decode_notice
+from domain.events.codec import decode_notice
 from domain.events.operator_events import ACTS
 from domain.ledger import CALLBACK, Ledger
 from projections.building import certificate

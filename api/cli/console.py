@@ -15,17 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from domain.text import printable
+
 UNLIMITED_COLUMNS = 10_000
 
 
 def say(text: str) -> None:
     """Tell a person something beside the data."""
     click.echo(printable(text), err=True)
-
-
-def printable(text: str) -> str:
-    """Return a text, some of which came over the wire, so that it moves no cursor."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:

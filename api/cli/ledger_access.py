@@ -1,6 +1,5 @@
 """What the subcommands share: the store's option, opening a ledger for reading, and bringing read models up to date."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,11 +15,8 @@ from api.settings import Settings
 from domain.ledger import Ledger
 from projections.building.as_of import built_as_of
 from projections.building.catch_up import catch_up
-from projections.building.partitions import ALONE, Folding
-from projections.building.process_pool import Workers
+from projections.building.process_pool import folding
 from projections.stores.generations import ReadStore, open_current
-
-EVENTS_WORTH_PROCESSES = 20_000
 
 
 def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,17 +86,6 @@ def reading(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
     read = settings.load(store=store)
     with Ledger(read.store, terms=read.terms) as ledger:
         yield ledger, read
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def folding(events: int, jobs: int | None = None) -> Folding:
-    """Choose who folds so many events on this machine: starting processes costs more than a small log does."""
-    wanted = jobs or (cores() if events >= EVENTS_WORTH_PROCESSES else 1)
-    return Workers(wanted) if wanted > 1 else ALONE
 
 
 @contextmanager

@@ -8,8 +8,9 @@ it looks without one too, so a lost wake-up cannot stall it. What stops it is sa
 from threading import Event
 from time import monotonic
 
+from api.application.process_state import State
 from api.processes import supervised as children
-from api.processes.supervised import RETRY_SECONDS, Child, State
+from api.processes.supervised import RETRY_SECONDS
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
@@ -17,11 +18,6 @@ from projections.stores.generations import ReadStore, generations, is_current, o
 
 EVENTS_A_ROUND = 20_000
 REMOVAL_SECONDS = 60
-
-
-def follower(url: str) -> Child:
-    """Return the follower of a ledger that exists, not started."""
-    return Child(__spec__.name, [url], stopped="the read models stand still", going_on="the read models follow again")
 
 
 class Following:

@@ -11,14 +11,16 @@ from random import random
 from time import monotonic
 
 from api.application import forwarding_position as forwarder
+from api.application.process_state import State
 from api.processes import supervised as children
 from api.processes.handler_client import Handler
-from api.processes.supervised import RETRY_SECONDS, State
+from api.processes.supervised import RETRY_SECONDS
 from domain.errors import LedgerError, StoreUnavailable, UnknownShape
-from domain.events.notice_events import Notice, decode_notice
+from domain.events.codec import decode_notice
+from domain.events.log_row import LogRow
+from domain.events.notice_events import Notice
 from domain.events.operator_events import ACTS
 from domain.ledger import CALLBACK, EVER, REPROCESS, Ledger
-from domain.log.contract import LogRow
 from domain.notices import notification
 
 PURPOSE = "forward"

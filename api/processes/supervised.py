@@ -15,18 +15,12 @@ from threading import Event, Lock, Thread
 
 import msgspec
 
+from api.application.process_state import State
+
 RETRY_SECONDS = 2.0
 STOP_SECONDS_MAX = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-class State(msgspec.Struct, frozen=True):
-    """How far a process has come in the log, what stops it (empty: nothing), and whether another does its work."""
-
-    position: int = 0
-    failure: str = ""
-    stands_by: bool = False
 
 
 class Child:

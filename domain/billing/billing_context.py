@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from domain.billing.rating import Published, version_for
 from domain.billing.tariff import Tariff, read
-from domain.events.operator_events import MonthClosed, TariffPublished, decode_act
+from domain.events.codec import decode_act
+from domain.events.operator_events import MonthClosed, TariffPublished
 
 NOTHING_CLOSED = ""
 

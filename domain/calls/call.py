@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from domain.calls.correlation import Head
-from domain.events.notice_events import Line, Notice
+from domain.events.notice_events import Notice
 from domain.notices import call_notice
-from domain.notices.call_notice import CallNotice, Numbers
+from domain.notices.call_notice import CallNotice, Line, Numbers
 from domain.notices.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, KNOWN, OPENINGS, OUTCOMES
 
 REPEATED_CDR = "repeated-cdr"

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from domain.calls.call import Call, Resolution, begin
 from domain.calls.correlation import Head
 from domain.errors import UnknownShape
-from domain.events.notice_events import RESOLUTIONS, CallStatusRecorded, CdrRecorded, Line, Notice, decode_notice
+from domain.events.codec import decode_act, decode_notice
+from domain.events.log_row import LogRow
+from domain.events.notice_events import Notice
 from domain.events.operator_events import (
     CALL_ACTS,
     Act,
@@ -19,20 +21,11 @@ from domain.events.operator_events import (
     CallVoided,
     ExceptionResolved,
     NoticesMoved,
-    decode_act,
 )
-from domain.log.contract import LogRow
-
-NOTICES_OF_CALLS = frozenset((CallStatusRecorded.TOPIC, CdrRecorded.TOPIC))
-_RESOLUTIONS = RESOLUTIONS.hex
+from domain.notices.call_notice import Line
 
 Fetch = Callable[[list[int]], list[LogRow]]
 Placed = tuple[int, Notice]
-
-
-def is_of_call(row: LogRow) -> bool:
-    """Whether an event stands in a call's stream."""
-    return row.topic in NOTICES_OF_CALLS or (row.topic in CALL_ACTS and row.stream != _RESOLUTIONS)
 
 
 class Acted(NamedTuple):

@@ -16,6 +16,7 @@ from domain.copying.table_diff import Change, Comparison, changes, chunks, compa
 from domain.errors import CopyDiffers, CopyRunning
 from domain.ledger import Ledger
 from domain.log import open as address
+from domain.log import urls
 from domain.log.contract import Log
 from domain.log.tables import COPYING, EVENTS, QUARANTINE, TABLES, Row, Snapshot, Table
 
@@ -49,9 +50,9 @@ def copy(source: Ledger, url: str, clock: Callable[[], int], progress: Progress)
     target = address.log(url)
     with closing(target), closing(target.alone(PURPOSE)) as alone:
         if not alone.is_ours():
-            msg = f"another copy into {address.shown(url)} is running"
+            msg = f"another copy into {urls.shown(url)} is running"
             raise CopyRunning(msg)
-        return _Copying(source, target, address.shown(url), progress).run(clock)
+        return _Copying(source, target, urls.shown(url), progress).run(clock)
 
 
 class _Copying:

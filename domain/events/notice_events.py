@@ -6,21 +6,13 @@ A stored event is its stream's id, its version there, its topic, and its notice 
 its own version ``v``: a new shape gets a new number and an upcast from the old one, and nothing stored is ever edited.
 """
 
-from functools import lru_cache
 from typing import ClassVar, Literal
-from uuid import NAMESPACE_DNS, UUID, uuid5
+from uuid import UUID
 
 import msgspec
-from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
-from eventsourcing.utils import register_topic, resolve_topic
+from eventsourcing.utils import register_topic
 
-from domain.errors import UnknownShape
-from domain.events.operator_events import Act, ActRecorded, decode_act
-
-NAMESPACE = uuid5(NAMESPACE_DNS, "tringledger")
-
-Line = tuple[str, str | None]
+from domain.notices.call_notice import Line
 
 
 class Voucher(msgspec.Struct, frozen=True, gc=False):
@@ -107,86 +99,3 @@ EVENTS: dict[str, type[NoticeRecorded]] = {
 for _event in (CallStatusRecorded, CdrRecorded, VoicemailRecorded, ChannelDeletionRecorded, UnrecognisedRecorded):
     _kind: type[NoticeRecorded] = _event
     register_topic(_kind.TOPIC, _kind)
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Notice).decode
-
-
-@lru_cache(maxsize=4096)  # A call's notices come close together.
-def call_id(line: Line, ordinal: int) -> UUID:
-    """Return the id of a line's call, which is also its stream's (SPEC 6)."""
-    return uuid5(NAMESPACE, _encode((*line, ordinal)).decode())
-
-
-def line_key(line: Line) -> str:
-    """Return a line as compact JSON, under which a store keeps its calls."""
-    return _encode(line).decode()
-
-
-def notices_id(kind: str, subject: str = "") -> UUID:
-    """Return the id of a stream of notices that are no call's: of a mailbox, a channel's number, or unrecognised."""
-    return uuid5(NAMESPACE, _encode((kind, subject)).decode())
-
-
-# The streams of acts that are no call's and no account's.
-TARIFFS = notices_id("tariffs")
-CLOSINGS = notices_id("closings")
-RESOLUTIONS = notices_id("resolutions")
-
-
-def decode_notice(state: bytes) -> Notice:
-    """Read a stored notice; raises UnknownShape for one that this program does not know."""
-    try:
-        return _decode(state)
-    except msgspec.DecodeError as error:
-        msg = f"a stored notice has a shape that this version of tringledger does not know: {error}"
-        raise UnknownShape(msg) from error
-
-
-class _Recorded(msgspec.Struct):
-    """What the stored states of all events have."""
-
-    recorded_at: int
-
-
-_decode_recorded = msgspec.json.Decoder(_Recorded).decode
-
-
-def recorded_at(state: bytes) -> int:
-    """Return when a stored event, of whatever kind, was recorded (microseconds, UTC); raises UnknownShape."""
-    try:
-        return _decode_recorded(state).recorded_at
-    except msgspec.DecodeError as error:
-        msg = f"a stored event has a shape that this version of tringledger does not know: {error}"
-        raise UnknownShape(msg) from error
-
-
-class NoticeMapper(Mapper[UUID]):
-    """Turns events into what is stored and back, with msgspec: three times as fast as the default mapper.
-
-    The default transcoder is also a trap: a callback with parameters named ``_type_`` and ``_data_`` would poison every
-    replay. Here parameters are a list of pairs, whatever their names.
-    """
-
-    def __init__(self) -> None:
-        """Need nothing of the default mapper's: neither its transcoder, nor compression, nor encryption."""
-        super().__init__(JSONTranscoder())
-
-    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """Return the event as it is stored."""
-        assert isinstance(domain_event, NoticeRecorded | ActRecorded)
-        if isinstance(domain_event, ActRecorded):
-            topic, said = domain_event.act.TOPIC, _encode(domain_event.act)
-        else:
-            topic, said = domain_event.TOPIC, _encode(domain_event.notice)
-        return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, said)
-
-    def to_domain_event(self, stored_event: StoredEvent) -> NoticeRecorded | ActRecorded:
-        """Return the event that was stored; raises UnknownShape for a shape it does not know."""
-        kind: type[NoticeRecorded | Act] = resolve_topic(stored_event.topic)
-        stream = stored_event.originator_id
-        stream_id = stream if isinstance(stream, UUID) else UUID(stream)
-        version, state = stored_event.originator_version, stored_event.state
-        if issubclass(kind, Act):
-            return ActRecorded(stream_id, version, decode_act(stored_event.topic, state))
-        return kind(stream_id, version, decode_notice(state))

@@ -4,13 +4,11 @@ An act corrects by adding: what came in stays as it came, and a reader sees both
 stream, tariffs, closings and an account's adjustments in streams of their own. The shape of each carries its version ``v``.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 from eventsourcing.utils import register_topic
-
-from domain.errors import UnknownShape
 
 SPLIT, MERGE, RELEASE = "split", "merge", "release"
 
@@ -143,15 +141,3 @@ class ActRecorded(msgspec.Struct, frozen=True):
 
 for _act in ACTS.values():
     register_topic(_act.TOPIC, _act)
-
-_decoders: dict[str, Any] = {topic: msgspec.json.Decoder(act).decode for topic, act in ACTS.items()}
-
-
-def decode_act(topic: str, state: bytes) -> Act:
-    """Read a stored act; raises UnknownShape for one that this program does not know."""
-    try:
-        act: Act = _decoders[topic](state)
-    except (KeyError, msgspec.DecodeError) as error:
-        msg = f"a stored act of topic {topic} has a shape that this version of tringledger does not know: {error}"
-        raise UnknownShape(msg) from error
-    return act

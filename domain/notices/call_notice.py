@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import msgspec
 
 from domain.amounts import millionths
-from domain.events.notice_events import Line
 from domain.notices.notification import CHARGES, DURATIONS
 from domain.notices.statuses import INPUTS
 
 # srcduration, destduration in seconds; srccharge, destcharge, srcsipcharge, destsipcharge in millionths of their unit.
 Numbers = tuple[int | None, int | None, int | None, int | None, int | None, int | None]
+
+# A line: the tag, and the number; None under correlation by tag.
+Line = tuple[str, str | None]
 
 _STRIPPED = dict.fromkeys(map(ord, " -.()"))
 
@@ -55,3 +57,6 @@ def _numbers(values: Mapping[str, str]) -> Numbers:
     src, dest = (int(text) if (text := values.get(name)) else None for name in DURATIONS)
     charges = [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
     return (src, dest, charges[0], charges[1], charges[2], charges[3])
+
+
+Line = tuple[str, str | None]

@@ -15,20 +15,12 @@ from domain.billing.billing_context import Books, Closing, month_after
 from domain.billing.rating import Published
 from domain.billing.tariff import read
 from domain.calls.call import REPEATED_CDR, Call, flags_alone
-from domain.calls.call_stream import NOTICES_OF_CALLS, CallStream
+from domain.calls.call_stream import CallStream
 from domain.calls.correlation import Head
 from domain.errors import WrongAct
-from domain.events.notice_events import (
-    CLOSINGS,
-    RESOLUTIONS,
-    TARIFFS,
-    Line,
-    UnrecognisedRecorded,
-    call_id,
-    decode_notice,
-    line_key,
-    notices_id,
-)
+from domain.events.codec import decode_act, decode_notice
+from domain.events.log_row import LogRow
+from domain.events.notice_events import UnrecognisedRecorded
 from domain.events.operator_events import (
     ACTS,
     MERGE,
@@ -45,9 +37,11 @@ from domain.events.operator_events import (
     NoticesMoved,
     QuarantineResolved,
     TariffPublished,
-    decode_act,
 )
-from domain.log.contract import Log, LogRow, Writing
+from domain.events.streams import CLOSINGS, RESOLUTIONS, TARIFFS, account_stream, call_id, line_key
+from domain.events.streams_of_calls import NOTICES_OF_CALLS
+from domain.log.contract import Log, Writing
+from domain.notices.call_notice import Line
 from domain.operators.author import Author
 
 NEVER = -1
@@ -313,11 +307,6 @@ class Acting:
 
     def _fetch(self, positions: list[int]) -> list[LogRow]:
         return [self._row(position) for position in positions]
-
-
-def account_stream(account: str) -> UUID:
-    """Return the id of the stream of an account's adjustments."""
-    return notices_id("account", account)
 
 
 def _check_flag(flag: str, position: int, raised: Iterable[str]) -> None:

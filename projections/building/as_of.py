@@ -8,50 +8,17 @@ are neither read nor written.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import date
-from typing import NamedTuple
 
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from domain.ledger import Ledger
 from projections.building.full_build import Progress, fill, silent
 from projections.building.partitions import ALONE, Folding
-from projections.queries import time_points as moments
-from projections.queries.time_points import SelectionError
 from projections.stores.base import ReadStore
 
 UNNAMED = ""  # SQLite's name for a temporary file of its own.
 # What a build need not be safe from: it is lost with its process in any case. Beyond the cache it goes to the file.
 PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
-
-
-class Then(NamedTuple):
-    """A position of the log, and the moment (microseconds, UTC) at which the ledger stood there."""
-
-    position: int
-    at: int
-
-
-def then(ledger: Ledger, as_of: int | str | date) -> Then:
-    """Read a position, or a day, month or time, as which the ledger's state is asked for (SPEC 4).
-
-    A time means the last event that was recorded until then, so one before the first event means position 0, where there was
-    nothing. Raises SelectionError for what is neither, and for a position that the log does not have yet.
-    """
-    if isinstance(as_of, str) and as_of.isascii() and as_of.isdigit():
-        as_of = int(as_of)
-    if not isinstance(as_of, int):
-        try:
-            at = moments.read(as_of, ledger.timezone) or 0
-        except SelectionError as error:
-            msg = f"{error}, or a position of the log"
-            raise SelectionError(msg) from None
-        return Then(ledger.position_at(at), at)
-    head = ledger.head()
-    if not 0 <= as_of <= head:
-        msg = f"position {as_of} is not in the log: expected one from 0 to its head {head}, or a time"
-        raise SelectionError(msg)
-    return Then(as_of, ledger.recorded_at(as_of) if as_of else 0)
 
 
 @contextmanager

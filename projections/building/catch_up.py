@@ -10,19 +10,19 @@ from typing import Any, cast
 
 from sqlalchemy import Column, Connection, select
 
-from domain.calls.call_stream import is_of_call
+from domain.events.log_row import LogRow
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
 from projections.building.upsert import Row, delete_rows, put_rows
 from projections.rows.projector import Gathering, Page, ProjectionStopped
+from projections.rows.streams import PAGE_SIZE, complete
 from projections.schema.tables import CALLS, CDRS, CHANNELS, CLOSINGS, EXCEPTIONS, POSTINGS, TARIFFS, VOICEMAILS
 from projections.stores.generations import ReadStore
 
 __all__ = ["ProjectionStopped", "catch_up", "put_page"]
 
-PAGE_SIZE = 4000
 ROWS_AT_ONCE = 400
 
 
@@ -85,16 +85,6 @@ def put_page(connection: Connection, page: Page) -> None:
     put_rows(connection, CHANNELS, page.channels)
     put_rows(connection, CLOSINGS, page.closings)
     put_rows(connection, TARIFFS, page.tariffs)
-
-
-def complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
-    """Put before each call's events those of earlier pages."""
-    cut = [(stream, rows[0].version) for stream, rows in streams.items() if rows[0].version > 1]
-    earlier: dict[str, list[LogRow]] = {}
-    for row in ledger.store.beginnings(cut):
-        earlier.setdefault(row.stream, []).append(row)
-    for stream, rows in earlier.items():
-        streams[stream] = rows + streams[stream]
 
 
 def _stored(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[Row]:

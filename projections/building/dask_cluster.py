@@ -16,7 +16,7 @@ from distributed.comm import resolve_address
 
 from domain.errors import LedgerError
 from domain.ledger import Ledger
-from domain.log.open import wherever
+from domain.log.urls import wherever
 from projections.building.partitions import Part, Range, fold_range
 from projections.building.process_pool import WorkersLost, WorkersUnavailable, WorkersUnfit
 from projections.building.worker_process import Job, open_ledger

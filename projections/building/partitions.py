@@ -10,9 +10,9 @@ from itertools import chain, groupby, pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
-from domain.calls.call_stream import is_of_call
+from domain.events.log_row import LogRow
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from projections.rows.projector import Gathering, Page
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.

@@ -5,6 +5,7 @@ and cannot be stopped before its work is done. Here it is known which range the 
 error, Ctrl-C among them, all are stopped at once.
 """
 
+import os
 import subprocess
 import sys
 from collections import deque
@@ -13,8 +14,8 @@ from multiprocessing.connection import Connection, Pipe, wait
 
 from domain.errors import LedgerError
 from domain.ledger import Ledger
-from domain.log.open import wherever
-from projections.building.partitions import Part, Range
+from domain.log.urls import wherever
+from projections.building.partitions import ALONE, Folding, Part, Range
 from projections.building.worker_process import Job
 
 LOSSES_MAX = 3
@@ -133,3 +134,17 @@ def _after_loss(worker: _Worker) -> tuple[Range, int]:
         )
         raise WorkersLost(msg)
     return worker.range, worker.lost + 1
+
+
+EVENTS_WORTH_PROCESSES = 20_000
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def folding(events: int, jobs: int | None = None) -> Folding:
+    """Choose who folds so many events on this machine: starting processes costs more than a small log does."""
+    wanted = jobs or (cores() if events >= EVENTS_WORTH_PROCESSES else 1)
+    return Workers(wanted) if wanted > 1 else ALONE

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from domain.errors import LedgerError
 from domain.ledger import Ledger
-from domain.log.open import shown
+from domain.log.urls import shown
 from projections.building.partitions import fold_range
 
 

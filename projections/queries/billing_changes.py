@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from domain.billing.billing_context import Books
-from domain.calls.call_stream import is_of_call
-from domain.events.operator_events import AccountAdjusted, Act, decode_act
+from domain.events.codec import decode_act
+from domain.events.log_row import LogRow
+from domain.events.operator_events import AccountAdjusted, Act
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from projections.building import billing_totals as billing
-from projections.building.catch_up import PAGE_SIZE, complete
 from projections.rows import billed_amounts as bills
 from projections.rows import operator_events as act_rows
 from projections.rows.projector import Row, read
+from projections.rows.streams import PAGE_SIZE, complete
 from projections.schema.tables import TOTALS
 
 

@@ -3,9 +3,10 @@
 How a row is made is in ``call_rows.py``: the workers of a rebuild make rows and ask nothing.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from domain.calls.call import IN_PROGRESS, MISSING_OPENING
 from domain.calls.correlation import Reach
@@ -13,6 +14,7 @@ from domain.notices.statuses import OUTCOMES
 from projections.schema.tables import CALLS
 
 TAG_CALLS_MIN = 10
+ROWS_MAX = 100
 LATEST_EVENTS = 100_000
 
 
@@ -63,3 +65,18 @@ def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, 
         .order_by(CALLS.c.tag)
     )
     return [(tag, lack, calls) for tag, lack, calls in connection.execute(query)]
+
+
+STALE, MISSING_CDR = "stale", "missing-cdr"
+
+
+def longest_overdue(connection: Connection, reach: Reach, kind: str, tag: str, now: int) -> Sequence[Row[Any]]:
+    """Return the calls that are stale or miss their CDR at a moment (microseconds, UTC), those silent longest first.
+
+    ``kind`` is STALE or MISSING_CDR; an empty ``tag`` selects all tags. At most ROWS_MAX rows.
+    """
+    is_overdue = is_stale if kind == STALE else is_missing_cdr
+    statement = select(CALLS).where(is_overdue(reach, now)).order_by(CALLS.c.last_at).limit(ROWS_MAX)
+    if tag:
+        statement = statement.where(CALLS.c.tag == tag)
+    return connection.execute(statement).all()

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from domain.calls.correlation import Reach
-from projections.queries.selection import MISSING_CDR, STALE, Selection, Waiting, select, table_of
+from projections.queries.call_health import MISSING_CDR, STALE
+from projections.queries.selection import Selection, Waiting, select, table_of
 from projections.queries.time_points import SelectionError
 
 # The parameters that are filters, and the fields of a Selection that they fill.

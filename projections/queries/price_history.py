@@ -13,12 +13,13 @@ from domain.billing.billing_context import Books, Closing
 from domain.billing.rating import Published, Rated, Step, steps
 from domain.billing.tariff import Rule
 from domain.calls.call import Call
-from domain.calls.call_stream import is_of_call
-from domain.events.notice_events import TARIFFS, Line
-from domain.events.operator_events import Act, TariffPublished, decode_act
+from domain.events.codec import decode_act
+from domain.events.log_row import LogRow
+from domain.events.operator_events import Act, TariffPublished
+from domain.events.streams import TARIFFS
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
-from domain.notices.call_notice import normalised
+from domain.notices.call_notice import Line, normalised
 from projections.rows import billed_amounts as bills
 from projections.rows.billed_amounts import Standing
 from projections.rows.cdrs import ORIGINAL_PERIOD, PERIOD

@@ -16,6 +16,7 @@ from domain.calls.correlation import Reach
 from domain.notices import call_notice, statuses
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
+from projections.queries.call_health import STALE
 from projections.queries.time_points import Moment, SelectionError
 from projections.schema.tables import EXPORTS, Kind, kind
 
@@ -40,7 +41,6 @@ ORDERS = {
     "entries": ("position", "number", "call_id"),
 }
 BY_POSITION = ("position",)
-STALE, MISSING_CDR = "stale", "missing-cdr"
 
 DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")
 STATES = (call.IN_PROGRESS, call.ENDED)

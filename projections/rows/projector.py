@@ -10,13 +10,9 @@ from domain.calls import call as calls_fold
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream, CannotFold, Fetch
 from domain.errors import LedgerError, UnknownShape
-from domain.events.notice_events import (
-    ChannelDeletionRecorded,
-    Notice,
-    UnrecognisedRecorded,
-    VoicemailRecorded,
-    decode_notice,
-)
+from domain.events.codec import decode_act, decode_notice
+from domain.events.log_row import LogRow
+from domain.events.notice_events import ChannelDeletionRecorded, Notice, UnrecognisedRecorded, VoicemailRecorded
 from domain.events.operator_events import (
     ACTS,
     CALL_ACTS,
@@ -25,9 +21,7 @@ from domain.events.operator_events import (
     ExceptionResolved,
     MonthClosed,
     TariffPublished,
-    decode_act,
 )
-from domain.log.contract import LogRow
 from domain.times import MONTH_LENGTH
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows

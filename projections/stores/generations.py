@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from domain.ledger import Ledger
-from domain.log import open as address
+from domain.log import urls
 from projections.stores.base import Generations, ReadModelsUnfit, ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
 from projections.stores.sqlite import SQLiteGenerations
@@ -30,7 +30,7 @@ GENERATION = "read_models"
 
 def generations(ledger: Ledger) -> Generations:
     """Return where the generations of a ledger's read models live: in the same database as its log, or beside it."""
-    if address.is_postgres(ledger.url):
+    if urls.is_postgres(ledger.url):
         return PostgresGenerations(ledger.url, ledger.id)
     return SQLiteGenerations(Path(ledger.path), ledger.id)
 

@@ -14,7 +14,8 @@ from api import settings
 from api.service import Service
 from api.web.callbacks import FORM
 from domain import times
-from domain.events.notice_events import Notice, decode_notice
+from domain.events.codec import decode_notice
+from domain.events.notice_events import Notice
 from tests.api.tringme import KEY
 
 NOON = times.parse("2026-10-15T12:00:00Z")

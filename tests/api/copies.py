@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 
 from api.application import forwarding_position as forwarder
-from api.processes.supervised import State
+from api.application.process_state import State
 from domain.ledger import Ledger
-from domain.log.open import sqlite_path
+from domain.log.urls import sqlite_path
 from tests.acting import act_in_every_way
 from tests.api import tringme
 from tests.api.command import run

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from api.application.process_state import State
 from api.processes import supervised as children
-from api.processes.supervised import Child, State
+from api.processes.supervised import Child
 from tests.api.asgi import eventually
 
 HELPER = """

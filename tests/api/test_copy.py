@@ -19,6 +19,7 @@ from domain.copying import copy as copying
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import open as address
+from domain.log import urls
 from domain.log.sqlite.copy_access import SQLiteFilling
 from domain.log.tables import Row, Table
 from domain.notices.signature import Keyring
@@ -356,7 +357,7 @@ class TestRefusals:
         with closing(address.log(target)) as log, closing(log.alone("copy")) as other:
             assert other.is_ours()
             said = refusal(source, target, UNAVAILABLE)
-        assert f"another copy into {address.shown(target)} is running" in said
+        assert f"another copy into {urls.shown(target)} is running" in said
         copied(source, target)
 
     def test_passwords_are_not_shown(self, source: str) -> None:

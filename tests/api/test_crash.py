@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from domain.events.notice_events import decode_notice
+from domain.events.codec import decode_notice
 from domain.ledger import Ledger
 from domain.log.sqlite.transaction import SQLiteWriting
 from tests.api import caller, tringme

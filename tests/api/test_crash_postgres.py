@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from domain.events.notice_events import decode_notice
+from domain.events.codec import decode_notice
 from domain.ledger import Ledger
 from tests.api import caller, tringme
 from tests.api.asgi import eventually

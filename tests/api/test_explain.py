@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.events.notice_events import call_id
+from domain.events.streams import call_id
 from tests.api.command import Said, run
 from tests.given import SRC, START, TAG, cdr, opened, record, status
 

@@ -14,7 +14,7 @@ from statistics import median
 import psycopg
 import pytest
 
-from api.processes.supervised import State
+from api.application.process_state import State
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from projections.building.rebuild import check, rebuild

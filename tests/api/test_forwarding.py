@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from api.application import forwarding_position as forwarder
+from api.application.process_state import State
 from api.processes import forwarder as forwarding_process
 from api.processes import supervised as children
 from api.processes.forwarder import Forwarding
 from api.processes.handler_client import Handler
-from api.processes.supervised import State
 from domain.errors import StoreUnavailable
-from domain.events.notice_events import decode_notice
+from domain.events.codec import decode_notice
 from domain.ledger import Ledger
 from domain.notices import notification
 from domain.notices.signature import Keyring

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from api.application import rerating
 from domain.calls.call_stream import CallStream
+from domain.events.log_row import LogRow
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from projections.queries.rerating_preview import Change, Rerating, calls_of
 from projections.rows import billed_amounts as bills
 from projections.schema.tables import BILLING, CALLS

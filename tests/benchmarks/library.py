@@ -27,7 +27,8 @@ from eventsourcing.sqlite import (
 
 from domain import times
 from domain.calls.correlation import Head
-from domain.events.notice_events import CallStatusRecorded, CdrRecorded, NoticeMapper
+from domain.events.codec import NoticeMapper
+from domain.events.notice_events import CallStatusRecorded, CdrRecorded
 from domain.ledger import Ledger
 from domain.notices.call_notice import CallNotice, Numbers, read
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from domain.calls.correlation import Reach
 from domain.ledger import Ledger
-from projections.queries import cursors
+from projections.queries import cursors, facets
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.filter_texts import Terms
@@ -111,8 +111,8 @@ def _wholes() -> Iterator[Work]:
 
 
 def _sums(model: str, selection: Selection, connection: Connection) -> object:
-    return browsing.sums(connection, model, selection, "UTC")
+    return facets.sums(connection, model, selection, "UTC")
 
 
 def _facets(model: str, selection: Selection, connection: Connection) -> object:
-    return browsing.facets(connection, model, selection, "UTC")
+    return facets.facets(connection, model, selection, "UTC")

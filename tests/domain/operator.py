@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from domain.errors import WrongAct
-from domain.events.notice_events import call_id
+from domain.events.streams import call_id
 from domain.ledger import Ledger
 from domain.operators.session import Acting
 from tests.given import SRC, TAG

@@ -9,7 +9,7 @@ import pytest
 
 from domain.billing.tariff_findings import BrokenTariff
 from domain.errors import WrongAct
-from domain.events.notice_events import call_id
+from domain.events.streams import call_id
 from domain.ledger import Ledger
 from domain.log.tables import EVENTS, LINE_CALLS
 from domain.operators.session import Acting

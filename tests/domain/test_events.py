@@ -10,20 +10,17 @@ from eventsourcing.utils import resolve_topic
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.events.codec import NoticeMapper, decode_notice
 from domain.events.notice_events import (
     CallStatusRecorded,
     CdrRecorded,
     ChannelDeletionRecorded,
     Notice,
-    NoticeMapper,
     NoticeRecorded,
     UnrecognisedRecorded,
     VoicemailRecorded,
-    call_id,
-    decode_notice,
-    line_key,
-    notices_id,
 )
+from domain.events.streams import call_id, line_key, notices_id
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "tringledger")
 TOPICS: dict[str, type[NoticeRecorded]] = {

@@ -14,15 +14,8 @@ import msgspec
 import pytest
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 
-from domain.events.notice_events import (
-    EVENTS,
-    Notice,
-    NoticeMapper,
-    NoticeRecorded,
-    UnrecognisedRecorded,
-    Voucher,
-    decode_notice,
-)
+from domain.events.codec import NoticeMapper, decode_notice
+from domain.events.notice_events import EVENTS, Notice, NoticeRecorded, UnrecognisedRecorded, Voucher
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 STREAM = UUID(int=1)

@@ -15,7 +15,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.errors import UnknownShape
-from domain.events.notice_events import NoticeMapper
+from domain.events.codec import NoticeMapper
 from domain.events.operator_events import ACTS, ActRecorded
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -8,9 +8,11 @@ import pytest
 from domain import times
 from domain.calls.correlation import Reach
 from domain.errors import BrokenValue, LedgerError, NoLedger, NotANotification, SettingsDiffer
-from domain.events.notice_events import Notice, Voucher, call_id, notices_id
+from domain.events.log_row import LogRow
+from domain.events.notice_events import Notice, Voucher
+from domain.events.streams import call_id, notices_id
 from domain.ledger import Ledger, Terms
-from domain.log.contract import LogRow, QuarantineEntry
+from domain.log.contract import QuarantineEntry
 from domain.notices.notification import Notification, Problem
 from domain.notices.signature import Keyring, fingerprint
 from domain.outcomes import Answer, Duplicate, Quarantined, Recorded, Unkept

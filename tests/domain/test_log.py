@@ -16,11 +16,13 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.errors import LedgerError, StoreUnavailable
-from domain.events.notice_events import CdrRecorded, Notice, NoticeMapper, call_id, decode_notice
+from domain.events.codec import NoticeMapper, decode_notice
+from domain.events.notice_events import CdrRecorded, Notice
+from domain.events.streams import call_id
 from domain.ledger import Ledger
-from domain.log.open import sqlite_path
 from domain.log.sqlite import log as sqlite_log
 from domain.log.sqlite import transaction as sqlite_log_writing
+from domain.log.urls import sqlite_path
 from domain.outcomes import Duplicate, Quarantined, Recorded
 from tests.domain.recorder import crowd
 from tests.given import GRACE, SRC, START, TAG, Said, cdr, opened, record, said, signed, status

@@ -11,10 +11,11 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 from domain.errors import WrongAct
-from domain.events.notice_events import call_id
-from domain.events.operator_events import ACTS, TariffPublished, decode_act
+from domain.events.codec import decode_act
+from domain.events.log_row import LogRow
+from domain.events.operator_events import ACTS, TariffPublished
+from domain.events.streams import call_id
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from projections.building.catch_up import catch_up
 from projections.building.rebuild import check
 from projections.stores.generations import open_current

@@ -14,7 +14,7 @@ import pytest
 from domain import ledger as ledgers
 from domain.errors import LedgerError, NoLedger, StoreUnavailable, UnknownStore
 from domain.ledger import Ledger
-from domain.log import open as address
+from domain.log import urls
 from domain.log.postgres import connections as postgres_connections
 from domain.log.postgres import line_calls as postgres_lines
 from domain.outcomes import Duplicate, Recorded
@@ -200,8 +200,8 @@ def test_delivery_keys_are_looked_up_many_at_once(ledger: Ledger) -> None:
     ],
 )
 def test_a_password_is_never_shown(url: str, shown: str | None) -> None:
-    assert "s3" not in address.shown(url).replace("sqlite", "")
-    assert address.shown(url) == (shown or "postgresql://host/db?user=u&password=***&sslpassword=***")
+    assert "s3" not in urls.shown(url).replace("sqlite", "")
+    assert urls.shown(url) == (shown or "postgresql://host/db?user=u&password=***&sslpassword=***")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from domain.ledger import Ledger, Terms
 from domain.log.contract import Log
-from domain.log.open import sqlite_path
+from domain.log.urls import sqlite_path
 from domain.notices.signature import Keyring
 from domain.outcomes import Answer
 from tests.given import GRACE, KEY, START, Said, cdr, said, signed, status

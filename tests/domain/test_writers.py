@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from threading import Event, Thread
 
-from domain.events.notice_events import Notice, decode_notice
+from domain.events.codec import decode_notice
+from domain.events.log_row import LogRow
+from domain.events.notice_events import Notice
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from domain.notices.notification import delivery_key
 from tests.domain.recorder import throng
 from tests.domain.test_log import process

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from domain.calls.call_stream import is_of_call
 from domain.errors import WrongAct
 from domain.events.operator_events import ACTS
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import catch_up as catching_up
 from projections.building.rebuild import check, rebuild

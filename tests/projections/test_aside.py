@@ -20,11 +20,12 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from projections import frames
 from projections.building import as_of as aside
-from projections.building.as_of import Then, built_as_of, then
+from projections.building.as_of import built_as_of
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.partitions import ALONE, Folding
 from projections.building.process_pool import Workers
 from projections.export.writer import write
+from projections.queries.positions import Then, then
 from projections.queries.selection import Selection, SelectionError
 from projections.schema.tables import READ_MODELS
 from projections.stores.base import ReadStore

@@ -18,8 +18,7 @@ from projections.journal import export as journal_export
 from projections.journal.account_names import component
 from projections.queries.rerating_preview import Posted, Rerating, calls_of
 from projections.queries.selection import Selection
-from projections.queries.statement import Statement, Sums
-from projections.queries.statements import statement
+from projections.queries.statement import Statement, Sums, statement
 from projections.rows.entry import Entry
 from projections.schema.tables import BILLING, CLOSINGS, ENTRIES
 from projections.stores.generations import open_current

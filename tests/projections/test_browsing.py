@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from domain.calls.correlation import Reach
+from projections.queries import facets
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.cursors import WrongCursor
@@ -117,7 +118,7 @@ def test_sums_are_those_of_the_rows(connection: Connection) -> None:
         selection = select("cdrs", timezone="UTC", **wanted)
         rows = whole(connection, "cdrs", selection)
         names = [column.name for column in EXPORTS["cdrs"].columns]
-        found = browsing.sums(connection, "cdrs", selection, "UTC")
+        found = facets.sums(connection, "cdrs", selection, "UTC")
         assert found.pop("rows") == len(rows)
         assert found == {name: sum(row[names.index(name)] or 0 for row in rows) for name in found}
         assert "cost" in found
@@ -126,7 +127,7 @@ def test_sums_are_those_of_the_rows(connection: Connection) -> None:
 def test_facets_count_what_their_filters_would_select(connection: Connection) -> None:
     fields = {"flags": "flag"}
     for model in ("calls", "cdrs", "exceptions"):
-        for name, counts in browsing.facets(connection, model, Selection(), "UTC").items():
+        for name, counts in facets.facets(connection, model, Selection(), "UTC").items():
             for value, rows in counts[:5]:
                 selection = select(model, timezone="UTC", **{fields.get(name, name): value})
                 assert len(whole(connection, model, selection)) == rows, (model, name, value)

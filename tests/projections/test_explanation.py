@@ -14,7 +14,7 @@ from domain.billing import rating
 from domain.billing.rating import rate, steps
 from domain.billing.rounding import STATEMENT
 from domain.billing.tariff import read
-from domain.calls.call_stream import is_of_call
+from domain.events.streams_of_calls import is_of_call
 from domain.ledger import EVER, Ledger
 from projections.building.catch_up import catch_up
 from projections.queries.price_history import Explanation, of_call

@@ -17,7 +17,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.errors import StoreUnavailable
-from domain.events.notice_events import CallStatusRecorded, Notice, VoicemailRecorded, call_id
+from domain.events.notice_events import CallStatusRecorded, Notice, VoicemailRecorded
+from domain.events.streams import call_id
 from domain.ledger import Ledger
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.comparison import Difference

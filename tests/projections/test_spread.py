@@ -17,7 +17,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 
-from domain.events.notice_events import CdrRecorded, call_id
+from domain.events.notice_events import CdrRecorded
+from domain.events.streams import call_id
 from domain.ledger import Ledger
 from projections.building import full_build as filling
 from projections.building import partitions as folding

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.events.log_row import LogRow
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from projections import frames
 from projections.building.catch_up import catch_up
 from projections.building.rebuild import check, rebuild

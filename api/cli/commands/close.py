@@ -6,9 +6,8 @@ import click
 
 from api.cli.console import as_json, say, table
 from api.cli.exit_codes import FINDING
-from api.cli.given import printable_text
 from api.cli.ledger_access import format_option, read_models, reading, store_option
-from api.cli.options import period_argument
+from api.cli.options import period_argument, printable_text
 from domain import times
 from domain.amounts import plain
 from domain.ledger import Ledger

@@ -11,8 +11,8 @@ from api.cli.console import as_csv, as_json, progress, say, table
 from api.cli.ledger_access import reading, store_option
 from domain import amounts, times
 from domain.ledger import Ledger
-from projections.building.as_of import Then, then
 from projections.queries.billing_changes import Change, changes
+from projections.queries.positions import Then, then
 from projections.queries.selection import SelectionError, select
 from projections.schema.tables import BILLING, TOTALS, Kind, kind
 

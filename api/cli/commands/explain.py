@@ -12,8 +12,8 @@ from api.cli.console import as_json, say, table
 from api.cli.ledger_access import catch_up_option, format_option, read_models, reading, standing_as_of, store_option
 from domain import amounts
 from domain.ledger import EVER, Ledger
-from projections.building.as_of import then
 from projections.queries.account_breakdown import SUMMED, AccountMonth, cdrs_of, of_account
+from projections.queries.positions import then
 from projections.queries.price_history import Explanation, Pricing, of_call
 from projections.queries.selection import select
 from projections.rows.entry import Entry

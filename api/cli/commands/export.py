@@ -10,10 +10,10 @@ from api.cli.console import Moved, progress, say
 from api.cli.ledger_access import catch_up_option, read_models, reading, standing_as_of, store_option
 from domain import times
 from domain.ledger import Ledger
-from projections.building.as_of import then
 from projections.journal import export as journal_export
 from projections.journal.syntax import Language
-from projections.queries import selection
+from projections.queries import call_health, selection
+from projections.queries.positions import then
 from projections.queries.selection import Selection, Waiting
 from projections.schema.tables import EXPORTS
 from projections.stores.generations import ReadStore
@@ -49,7 +49,7 @@ LANGUAGES = tuple(language.value for language in Language)
 @click.option("--period", metavar="YYYY-MM", help="Only rows of this month, in the billing time zone.")
 @click.option(
     "--waiting",
-    type=click.Choice([selection.STALE, selection.MISSING_CDR]),
+    type=click.Choice([call_health.STALE, call_health.MISSING_CDR]),
     help="Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.",
 )
 @click.option(

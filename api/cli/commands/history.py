@@ -6,13 +6,13 @@ import click
 
 from api.application import call_history as histories
 from api.application.call_history import History, Step
-from api.application.told import told
+from api.application.event_feed import told
 from api.cli.console import as_json, say, table
 from api.cli.ledger_access import catch_up_option, format_option, reading, store_option
 from domain import amounts, times
 from domain.calls.correlation import BY_TAG
-from domain.events.notice_events import call_id as id_of_call
 from domain.events.operator_events import Act
+from domain.events.streams import call_id as id_of_call
 from domain.ledger import EVER, Ledger
 from domain.notices import call_notice
 

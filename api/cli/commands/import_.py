@@ -19,8 +19,8 @@ from api.application.importing.run import Import, run
 from api.application.importing.throttle import Pace
 from api.application.importing.vouched_rows import Vouch
 from api.cli.console import progress, say
-from api.cli.given import assignments, delimiter_character, printable_text, time_zone
 from api.cli.ledger_access import store_option
+from api.cli.options import assignments, delimiter_character, printable_text, time_zone
 from api.settings import Settings
 from domain.errors import NoLedger
 from domain.ledger import Ledger

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from api import settings
-from api.cli.console import as_json, printable, say, table
+from api.cli.console import as_json, say, table
 from api.cli.ledger_access import format_option, reading, store_option
 from api.cli.operator_command import act
 from api.cli.options import author_options
@@ -15,6 +15,7 @@ from domain.ledger import EVER, Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
 from domain.outcomes import Quarantined
+from domain.text import printable
 
 
 @click.group()

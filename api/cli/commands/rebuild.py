@@ -9,12 +9,13 @@ import msgspec
 
 from api.cli.commands.certificate import print_certificate
 from api.cli.console import as_json, progress, say, table
-from api.cli.ledger_access import catch_up_option, folding, format_option, reading, store_option
+from api.cli.ledger_access import catch_up_option, format_option, reading, store_option
 from domain import amounts, times
 from domain.ledger import Ledger
 from projections.building import rebuild as rebuilding
 from projections.building.comparison import Difference
 from projections.building.partitions import Folding
+from projections.building.process_pool import folding
 from projections.building.rebuild import Report
 from projections.schema.tables import Kind
 

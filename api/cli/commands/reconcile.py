@@ -14,8 +14,8 @@ from api.application.reconciliation.run import Outcome, Terms, add_ours, finding
 from api.cli import reconcile_report as report
 from api.cli.console import progress, say
 from api.cli.exit_codes import FINDING
-from api.cli.given import assignments, delimiter_character, time_zone
 from api.cli.ledger_access import catch_up_option, read_models, reading, store_option
+from api.cli.options import assignments, delimiter_character, time_zone
 from domain import times
 from projections.queries import selection
 from projections.queries import time_points as moments

@@ -18,7 +18,7 @@ from api.cli.ledger_access import store_option
 from api.service import Service
 from api.settings import Settings, WrongSetting
 from domain.ledger import Ledger
-from domain.log import open as address
+from domain.log import urls
 from domain.notices.signature import OFF
 
 GRACEFUL_SHUTDOWN_SECONDS = 10
@@ -87,7 +87,7 @@ def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
 
 
 def _serve_by_many(read: Settings, host: str, port: int, count: int, options: dict[str, Any]) -> None:
-    if not address.is_postgres(read.store):
+    if not urls.is_postgres(read.store):
         msg = (
             f"--workers {count} needs a store in PostgreSQL: a SQLite file takes one writer at a time, so that several"
             " processes would only wait for each other"

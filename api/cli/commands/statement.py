@@ -11,7 +11,7 @@ from api.cli.ledger_access import catch_up_option, read_models, reading, store_o
 from api.cli.options import period_argument
 from projections.atomic_file import written
 from projections.queries.statement import Statement
-from projections.queries.statements import statement as statement_of
+from projections.queries.statement import statement as statement_of
 
 FORMATS = ("html", "pdf", "json", "csv")
 

@@ -8,12 +8,13 @@ import msgspec
 from api.application import event_feed as tailing
 from api.application.event_feed import Event
 from api.cli import stop_signals as outlet
-from api.cli.console import printable, say
+from api.cli.console import say
 from api.cli.exit_codes import DONE, SIGNALLED
 from api.cli.ledger_access import reading, store_option
 from api.cli.stop_signals import Stopping
+from domain.events.log_row import LogRow
 from domain.ledger import EVER, Ledger
-from domain.log.contract import LogRow
+from domain.text import printable
 
 POLL_SECONDS = 0.2
 

@@ -14,8 +14,9 @@ from domain.billing import tariff as tariffs
 from domain.billing.billing_context import Books
 from domain.billing.tariff import BrokenTariff, Finding, Tariff
 from domain.errors import NoLedger, WrongAct
-from domain.events.notice_events import TARIFFS
-from domain.events.operator_events import TariffPublished, decode_act
+from domain.events.codec import decode_act
+from domain.events.operator_events import TariffPublished
+from domain.events.streams import TARIFFS
 from domain.ledger import Ledger
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from api.web.auth.refusal import Refused, answered
+from api.web.auth.refusal import Refused
 from api.web.auth.roles import Role, Who
 from domain.errors import StoreUnavailable
 
@@ -41,6 +41,7 @@ EVENT_STREAM, ASKED_AGAIN_SECONDS = "text/event-stream", 15.0
 _log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Response | Awaitable[Response]]
+Refuse = Callable[[Request, Refused], Response]
 
 
 class Did(StrEnum):
@@ -91,10 +92,10 @@ class Door(Protocol):
         """Note in the access log what somebody did, before he is answered."""
 
 
-def routes(guarded: Iterable[Guarded], door: Door) -> list[Route]:
-    """Return the routes of a web application, each behind the guard."""
+def routes(guarded: Iterable[Guarded], door: Door, refuse: Refuse) -> list[Route]:
+    """Return the routes of a web application, each behind the guard; ``refuse`` answers what is refused."""
     return [
-        Route(each.path, Checked(each, door).answer, methods=list(each.methods), name=each.name or _name(each))
+        Route(each.path, Checked(each, door, refuse).answer, methods=list(each.methods), name=each.name or _name(each))
         for each in guarded
     ]
 
@@ -109,10 +110,11 @@ def demand(request: Request, role: Role) -> None:
 class Checked:
     """A route's endpoint behind the guard."""
 
-    def __init__(self, guarded: Guarded, door: Door) -> None:
-        """Take the route, and whom to ask."""
+    def __init__(self, guarded: Guarded, door: Door, refuse: Refuse) -> None:
+        """Guard a route: ``door`` knows the users, ``refuse`` answers what is refused."""
         self.guarded = guarded
         self._door = door
+        self._refuse = refuse
 
     async def answer(self, request: Request) -> Response:
         """Answer a request, or refuse it."""
@@ -120,12 +122,12 @@ class Checked:
         try:
             response = await self._checked(request)
         except Refused as refused:
-            response = await run_in_threadpool(answered, request, refused)
+            response = await run_in_threadpool(self._refuse, request, refused)
         except StoreUnavailable as error:
             # Where the store is, is for the log: whoever asks may be a stranger.
             _log.error("%s cannot be answered: %s", request.url.path, error)
             unavailable = Refused(503, "a store that this needs cannot be used now", RETRY_AFTER)
-            response = await run_in_threadpool(answered, request, unavailable)
+            response = await run_in_threadpool(self._refuse, request, unavailable)
         # What somebody saw here is not for who uses this browser after him.
         response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -4,9 +4,8 @@ from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from api.web.pages.rendering import render
 from api.web.problems import MEDIA_TYPE
 
 SIGN_IN = "/sign-in"
@@ -32,17 +31,6 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def answered(request: Request, refused: Refused) -> Response:
-    """Return a refusal in the form that whoever asks can use; a page asks the store for its foot: call it from a thread."""
-    if is_for_a_program(request):
-        return _problem(refused)
-    if refused.status == 401:  # noqa: PLR2004 - the one for which there is a remedy at hand
-        return RedirectResponse(way_to_sign_in(request), 303)
-    page = render(request, "problem.html", status=refused.status, title=TITLES[refused.status], detail=refused.detail)
-    page.headers.update(refused.headers)
-    return page
-
-
 def is_for_a_program(request: Request) -> bool:
     """Whether an answer is read by a program: the API's, a script's own requests, and whoever says so."""
     headers = request.headers
@@ -62,7 +50,8 @@ def way_to_sign_in(request: Request) -> str:
     return SIGN_IN if path == "/" else f"{SIGN_IN}?{urlencode({'next': path})}"
 
 
-def _problem(refused: Refused) -> Response:
+def problem_document(refused: Refused) -> Response:
+    """Return a refusal as a problem document (RFC 9457)."""
     headers = dict(refused.headers)
     if refused.status == 401:  # noqa: PLR2004
         headers.setdefault("WWW-Authenticate", 'Bearer realm="tringledger"')

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from api.web.auth.tables import FACTS, METADATA, SCHEMA
 from api.web.auth.tokens import SIZE_BYTES, Sealer
 from domain.errors import StoreUnavailable
-from domain.log import open as address
+from domain.log import urls
 from projections.stores import postgres_engine as postgres
 from projections.stores import sqlite as store_sqlite
 from projections.stores.base import LOCK_TIMEOUT_SECONDS, said_by
@@ -176,6 +176,6 @@ class PostgresAccessStore(AccessStore):
 def open_store(url: str, *, durable: bool) -> AccessStore:
     """Open the access store of the ledger at an address, or make it; ``durable`` waits for the disk on each change."""
     synchronous = DURABLE if durable else QUICK
-    if address.is_postgres(url):
+    if urls.is_postgres(url):
         return PostgresAccessStore(url, synchronous)
-    return SQLiteAccessStore(Path(address.sqlite_path(url)), synchronous)
+    return SQLiteAccessStore(Path(urls.sqlite_path(url)), synchronous)

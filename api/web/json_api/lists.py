@@ -8,6 +8,7 @@ from api.web.json_api.parameters import CURSOR, LIMIT, Schema
 from api.web.json_api.request import Asked
 from api.web.json_api.row_schema import documents, of_properties, row_schema, schema
 from domain import amounts
+from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.selection import table_of
 from projections.schema.tables import EXPORTS, Kind, exported, kind
@@ -47,7 +48,7 @@ def operations() -> list[Operation]:
         found.append(_pages(model))
         if model in WITH_SUMS:
             found.append(_sums(model))
-        if browsing.FACETS[model]:
+        if facets.FACETS[model]:
             found.append(_facets(model))
     return found
 
@@ -79,11 +80,11 @@ def _pages(model: str) -> Operation:
 
 
 def _sums(model: str) -> Operation:
-    columns = {column.name: column for column in exported(table_of(model)) if column.name in browsing.SUMMED}
+    columns = {column.name: column for column in exported(table_of(model)) if column.name in facets.SUMMED}
 
     def handler(asked: Asked) -> Answer:
         with asked.reading() as room:
-            found = browsing.sums(room.connection, model, asked.selection, room.ledger.timezone)
+            found = facets.sums(room.connection, model, asked.selection, room.ledger.timezone)
         return Answer({name: _sum(columns.get(name), total) for name, total in found.items()})
 
     properties = {"rows": {"type": "integer"}} | {
@@ -117,11 +118,11 @@ def _facets(model: str) -> Operation:
     def handler(asked: Asked) -> Answer:
         names = asked.values.get("columns", ())
         with asked.reading() as room:
-            found = browsing.facets(room.connection, model, asked.selection, room.ledger.timezone, names)
+            found = facets.facets(room.connection, model, asked.selection, room.ledger.timezone, names)
         return Answer({name: [each._asdict() for each in counted] for name, counted in found.items()})
 
     counted = of_properties({"value": {"type": "string"}, "rows": {"type": "integer"}})
-    properties: dict[str, Schema] = {name: {"type": "array", "items": counted} for name in browsing.FACETS[model]}
+    properties: dict[str, Schema] = {name: {"type": "array", "items": counted} for name in facets.FACETS[model]}
     return Operation(
         f"{BASE}/{model}/facets",
         f"facets-of-{model}",

@@ -11,9 +11,9 @@ from uuid import UUID
 from api.processes import jobs
 from domain import times
 from domain.operators import author
+from projections.queries import facets, selection
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
-from projections.queries import selection
 
 TEXT_LENGTH_MAX = 256
 CURSOR_LENGTH_MAX = 2048
@@ -232,7 +232,7 @@ def sort_of(model: str) -> Parameter:
 
 def facet_columns_of(model: str) -> Parameter:
     """Return the parameter that names what is counted."""
-    names = browsing.FACETS[model]
+    names = facets.FACETS[model]
 
     def read(value: str) -> list[str]:
         return [one_of(names)(each) for each in value.split(",")]

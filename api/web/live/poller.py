@@ -16,9 +16,9 @@ from api.web.live.window import ROWS_MAX, Counts, Row, Window, trimmed
 from domain import times
 from domain.calls.call import IN_PROGRESS
 from domain.errors import UnknownShape
-from domain.events.notice_events import decode_notice
+from domain.events.codec import decode_notice
+from domain.events.log_row import LogRow
 from domain.ledger import Ledger
-from domain.log.contract import LogRow
 from projections.queries import call_health as calls
 from projections.schema.tables import CALLS, CDRS
 

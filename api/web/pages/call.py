@@ -17,7 +17,7 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import nothing_there, page
 from domain import times
 from domain.calls.correlation import BY_TAG
-from domain.events import notice_events as events
+from domain.events import streams
 from domain.ledger import Ledger
 from projections.queries.time_points import SelectionError
 from projections.schema.tables import CALLS, EXCEPTIONS
@@ -91,5 +91,5 @@ def _neighbours(connection: Connection, ledger: Ledger, life: Life) -> Sequence[
     line = (known["tag"], None if ledger.correlation == BY_TAG else known["src"])
     ordinal = known["ordinal"]
     near = [other for other in range(max(ordinal - NEIGHBOURS, 1), ordinal + NEIGHBOURS + 1) if other != ordinal]
-    ids = [str(events.call_id(line, other)) for other in near]
+    ids = [str(streams.call_id(line, other)) for other in near]
     return connection.execute(select(CALLS).where(CALLS.c.call_id.in_(ids)).order_by(CALLS.c.ordinal)).all()

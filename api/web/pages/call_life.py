@@ -9,10 +9,9 @@ from uuid import UUID
 import msgspec
 
 from api.application import call_history as history
-from api.application import told
+from api.application import event_feed
 from api.application.call_history import Step
 from api.settings import Settings
-from api.web.pages.rules import sentence
 from api.web.pages.signature_check import Checked, check
 from domain import times
 from domain.ledger import EVER, Ledger
@@ -141,7 +140,7 @@ def _events(steps: list[Step], settings: Settings) -> list[Event]:
 
 def _of_act(step: Step) -> list[tuple[str, str]]:
     values: dict[str, Any] = msgspec.to_builtins(step.act)
-    return [(name, told.text(name, value)) for name, value in values.items() if name not in UNSHOWN]
+    return [(name, event_feed.text(name, value)) for name, value in values.items() if name not in UNSHOWN]
 
 
 def said(step: Step) -> str:
@@ -170,3 +169,21 @@ def moment(ledger: Ledger, text: str) -> int | None:
     if text.isascii() and text.isdigit():
         return min(int(text[:19]), EVER)
     return ledger.position_at(times.parse(text))
+
+
+RULES = {
+    1: "This CDR was just what the call still lacked: the first call of the line, near in time, that awaited such a one.",
+    2: "All six durations and charges equal those of the CDR that this call has, which is near: it repeats it, and is not billed.",
+    3: "No call of the line awaited this CDR; it went to the one that began last, which had none yet and was not too long silent.",
+    4: "No call of the line could take this CDR, so it opened a call of its own.",
+    5: "The call of the line that began last was near and lacked its opening: this is it.",
+    6: "The call was answered already, and had neither outcome nor CDR: one phone does not answer twice at once, so this repeats it.",
+    7: "No call of the line could take this opening, so it opened a new one.",
+    8: "The call of the line that began last was near, or was still waiting to end or for its CDR: this is news of it.",
+    9: "No call of the line could take this notice, so it opened one, which lacks its opening.",
+}
+
+
+def sentence(rule: int) -> str:
+    """Return why a notice that a rule placed is where it is."""
+    return RULES.get(rule, "")

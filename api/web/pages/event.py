@@ -6,15 +6,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.application import told
+from api.application import event_feed
 from api.application.masking import masked_act, masked_parameters
 from api.web.auth.guard import Guarded, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import nothing_there, page
-from domain.events.notice_events import decode_notice
-from domain.events.operator_events import ACTS, decode_act
+from domain.events.codec import decode_act, decode_notice
+from domain.events.log_row import LogRow
+from domain.events.operator_events import ACTS
 from domain.ledger import EVER
-from domain.log.contract import LogRow
 from projections.schema.tables import CALLS
 
 
@@ -42,7 +42,7 @@ def _act(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, s
     act = decode_act(row.topic, row.state)
     said = {name: value for name, value in msgspec.to_builtins(act).items() if name not in ("v", "recorded_at")}
     said = said if whole else masked_act(said)
-    return {"recorded": act.recorded_at}, [(name, told.text(name, value)) for name, value in said.items()]
+    return {"recorded": act.recorded_at}, [(name, event_feed.text(name, value)) for name, value in said.items()]
 
 
 def _notice(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:

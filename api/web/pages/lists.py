@@ -13,6 +13,7 @@ from api.application.read_model_pool import Room
 from api.web.auth.guard import Guarded, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import Asked, asked, page
+from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.time_points import SelectionError
 
@@ -177,11 +178,11 @@ def summed(room: Room, model: str, read: Asked) -> Summed:
     """Sum a selection up, with what was posted beside its CDRs where the filters say which postings belong to it."""
     assert read.selection is not None
     timezone = room.ledger.timezone
-    sums = browsing.sums(room.connection, model, read.selection, timezone)
+    sums = facets.sums(room.connection, model, read.selection, timezone)
     if model != "cdrs":
         return Summed(sums)
     try:
-        posted = browsing.sums(room.connection, "postings", read.selection, timezone)
+        posted = facets.sums(room.connection, "postings", read.selection, timezone)
         postings = browsing.page(
             room.connection, "postings", read.selection, timezone, "position", limit=POSTINGS_SHOWN
         ).rows
@@ -193,7 +194,7 @@ def summed(room: Room, model: str, read: Asked) -> Summed:
     return Summed(sums, posted, {name: sums[name] + posted[name] for name in same}, postings)
 
 
-def faceted(room: Room, model: str, read: Asked) -> dict[str, list[browsing.Counted]]:
+def faceted(room: Room, model: str, read: Asked) -> dict[str, list[facets.Counted]]:
     """Count the commonest values among the selected rows."""
     assert read.selection is not None
-    return browsing.facets(room.connection, model, read.selection, room.ledger.timezone)
+    return facets.facets(room.connection, model, read.selection, room.ledger.timezone)

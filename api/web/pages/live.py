@@ -1,16 +1,21 @@
 """The routes of the live page: the page itself, whole without JavaScript, and the events that keep it going."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from api.application.read_model_pool import Shelf
 from api.web.auth.guard import Guarded, Role
 from api.web.live.feed import Feed
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import page
 from api.web.problems import problem
 from domain import times
-from projections.queries.selection import MISSING_CDR, STALE
-from projections.queries.waiting import waiting_longest
+from domain.calls.correlation import Reach
+from projections.queries.call_health import MISSING_CDR, STALE, longest_overdue
 
 EVENTS = "/live/events"
 LABELS = {"in-progress": "in progress", "ended": "just ended", STALE: "stale", MISSING_CDR: "missing their CDR"}
@@ -47,12 +52,17 @@ def live(request: Request) -> Response:
         live=[row for row in window.live if tag in ("", row.tag)],
         ended=[row for row in window.ended if tag in ("", row.tag)],
         late_list=late,
-        late=waiting_longest(request.app.state.shelf, reach, state, tag, now) if late else [],
+        late=_longest_overdue(request.app.state.shelf, reach, state, tag, now) if late else [],
         silent=lambda last_at: in_words(now - last_at),
         age=in_words(reach.max_age),
         grace=in_words(reach.grace),
         events=EVENTS,
     )
+
+
+def _longest_overdue(shelf: Shelf, reach: Reach, state: str, tag: str, now: int) -> Sequence[Row[Any]]:
+    with shelf.reading() as room:
+        return longest_overdue(room.connection, reach, state, tag, now)
 
 
 async def events(request: Request) -> Response:

@@ -3,6 +3,7 @@
 Text is escaped everywhere, and a name that a template misses is an error and not an empty place.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from starlette.responses import HTMLResponse, Response
 
 from api.web.pages import assets
 from api.web.pages import theme as display
-from api.web.pages.choosing import chosen, is_chosen
 from api.web.pages.footer import footing
 from api.web.pages.formatting import FILTERS, account_path, statement_path
 
@@ -66,3 +66,24 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
     }
     html = environment().get_template(name).render(known | context)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+
+def chosen(now: Mapping[str, str], name: str, value: str) -> dict[str, Any]:
+    """Return filters with one more, or without it where it is chosen already; an empty value selects rows without any.
+
+    What cannot stand in an address as an empty value is named in ``without``.
+    """
+    without = [each for each in now.get("without", "").split(",") if each and each != name]
+    others = {each: text for each, text in now.items() if each not in (name, "without")}
+    if is_chosen(now, name, value):
+        return _with(others, without)
+    return _with(others | {name: value}, without) if value else _with(others, [*without, name])
+
+
+def is_chosen(now: Mapping[str, str], name: str, value: str) -> bool:
+    """Whether filters select just this value."""
+    return now.get(name) == value if value else name in now.get("without", "").split(",")
+
+
+def _with(others: dict[str, str], without: list[str]) -> dict[str, str]:
+    return others | ({"without": ",".join(without)} if without else {})

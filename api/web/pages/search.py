@@ -13,7 +13,7 @@ from api.web.auth.guard import Guarded, Role
 from api.web.pages.formatting import account_path
 from api.web.pages.rendering import address, render
 from api.web.pages.request_filters import page
-from domain.log.contract import LogRow
+from domain.events.log_row import LogRow
 from domain.notices import call_notice
 from projections.schema.tables import BILLING, CALLS
 

@@ -10,7 +10,7 @@ from api.application.statements import text_formats as texts
 from api.web.auth.guard import Guarded, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import nothing_there, page
-from projections.queries import statements
+from projections.queries import statement
 from projections.queries import time_points as moments
 from projections.queries.statement import CALLS, NoStatement, Statement
 from projections.schema.tables import CLOSINGS, TARIFFS
@@ -57,7 +57,7 @@ def _statement(request: Request) -> Statement:
     account, period = request.path_params["account"], request.path_params["period"]
     moments.month(period)
     with request.app.state.shelf.reading() as room:
-        found = statements.statement(room.connection, account, period, room.position)
+        found = statement.statement(room.connection, account, period, room.position)
     return found if request.state.who.sees_pii else _masked(found)
 
 

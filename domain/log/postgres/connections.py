@@ -16,7 +16,7 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import StoreUnavailable, UnknownStore
-from domain.log.open import EXPECTED, shown
+from domain.log.urls import EXPECTED, shown
 
 CONNECT_SECONDS_MAX = 10
 LOCK_SECONDS_MAX = 15

@@ -22,7 +22,8 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
-from domain.log.contract import LogRow, QuarantineEntry
+from domain.events.log_row import LogRow
+from domain.log.contract import QuarantineEntry
 from domain.log.postgres.connections import Connections, check
 from domain.log.postgres.copy_access import PostgresFilling, PostgresSnapshot
 from domain.log.postgres.lock import PostgresAlone

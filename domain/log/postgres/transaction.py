@@ -12,7 +12,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
 from domain.errors import StoreUnavailable
-from domain.events.notice_events import recorded_at
+from domain.events.codec import recorded_at
 from domain.log.contract import Prospect, QuarantineEntry
 from domain.log.postgres.line_calls import PUT, Line, Lines
 from domain.log.postgres.quarantine import Quarantine

@@ -25,7 +25,8 @@ from eventsourcing.sqlite import (
 )
 
 from domain.errors import StoreUnavailable
-from domain.log.contract import LogRow, QuarantineEntry
+from domain.events.log_row import LogRow
+from domain.log.contract import QuarantineEntry
 from domain.log.sqlite.copy_access import SQLiteFilling, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteAlone
 from domain.log.sqlite.transaction import LAST_EVENT, SQLiteWriting

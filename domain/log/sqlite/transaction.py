@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from domain.calls.correlation import Head
-from domain.events.notice_events import recorded_at
+from domain.events.codec import recorded_at
 from domain.log.contract import Prospect, QuarantineEntry
 from domain.log.line_call_rows import HEAD, SPANS, UNBOUNDED, head_of, row_of
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import update
 
+from api.application.process_state import State
 from api.processes.jobs import RUNNING
-from api.processes.supervised import State
 from domain.ledger import Ledger
 from projections.schema.tables import PROGRESS
 from projections.stores.generations import open_current
