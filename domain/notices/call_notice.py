@@ -57,6 +57,3 @@ def _numbers(values: Mapping[str, str]) -> Numbers:
     src, dest = (int(text) if (text := values.get(name)) else None for name in DURATIONS)
     charges = [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
     return (src, dest, charges[0], charges[1], charges[2], charges[3])
-
-
-Line = tuple[str, str | None]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from domain.log.sqlite.log import prepare
+from domain.log.wal_mode import prepare
 from projections.atomic_file import sync
 from projections.schema import indexes
 from projections.stores.base import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn

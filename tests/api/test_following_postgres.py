@@ -25,8 +25,10 @@ from tests.postgres import Postgres
 ROOT = Path(__file__).parents[2]
 TAKEOVER_SECONDS_MAX = 5
 HEALING_SECONDS_MAX = 30
-FOLLOW = "from api.following import main; main()"
-DEAF = "from projections import turn_postgres; turn_postgres.CHANNEL = 'nobody_speaks'; " + FOLLOW
+FOLLOW = "from api.processes.follower import main; main()"
+DEAF = (
+    "from projections.stores import postgres_follower_lock; postgres_follower_lock.CHANNEL = 'nobody_speaks'; " + FOLLOW
+)
 
 
 class Follower:

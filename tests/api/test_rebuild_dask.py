@@ -20,7 +20,7 @@ import sys
 from domain.ledger import Ledger
 from projections.certificate import encode
 from projections.building.dask_cluster import Cluster
-from projections.rebuild import rebuild
+from projections.building.rebuild import rebuild
 
 def halt(done, total):
     if done < total:
@@ -89,7 +89,7 @@ def test_workers_that_cannot_open_the_store_are_named_with_the_reason(cluster: D
     # What a worker on another host sees: no such file there.
     script = (
         "import sys; from domain.ledger import Ledger; from projections.building import dask_cluster;"
-        "from projections.rebuild import rebuild\n"
+        "from projections.building.rebuild import rebuild\n"
         "there = dask_cluster.Cluster(sys.argv[2])\n"
         "dask_cluster.wherever = lambda _: 'sqlite:////nowhere/ledger.db'\n"
         "rebuild(Ledger(sys.argv[1]), folding=there)"
@@ -103,7 +103,7 @@ def test_workers_that_cannot_open_the_store_are_named_with_the_reason(cluster: D
 def test_workers_of_another_version_are_refused_with_both_versions(cluster: DaskCluster, tmp_path: Path) -> None:
     script = (
         "import sys; from domain.ledger import Ledger; from projections.building import dask_cluster;"
-        "from projections.rebuild import rebuild\n"
+        "from projections.building.rebuild import rebuild\n"
         "there = dask_cluster.Cluster(sys.argv[2])\n"
         "dask_cluster.version = lambda _: '99.9'\n"
         "rebuild(Ledger(sys.argv[1]), folding=there)"

@@ -223,7 +223,7 @@ def test_a_server_that_cannot_be_reached_is_named_without_the_password() -> None
 
 
 def test_without_its_driver_it_says_what_to_install_and_sqlite_does_not_need_it() -> None:
-    code = "import sys; sys.modules['psycopg'] = None; from api.cli import main; main()"
+    code = "import sys; sys.modules['psycopg'] = None; from api.cli.main import main; main()"
     command = [sys.executable, "-c", code, "status", "--store", "postgresql://h/d"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert (done.returncode, done.stdout) == (2, "")

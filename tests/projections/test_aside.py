@@ -41,7 +41,7 @@ CALL = [status("SRCANSWERED"), status("COMPLETED", 1), cdr(2, srccharge="1.5", d
 HALTING = """
 import sys
 from domain.ledger import Ledger
-from projections.aside import built_as_of
+from projections.building.as_of import built_as_of
 
 def halt(done, total):
     print("half-way", flush=True)

@@ -45,7 +45,7 @@ GOOD = Notice(1, START, START, "callback", "off", "", [("f", "tm")], ("a", "b"),
 BUILDER = """
 import sys
 from domain.ledger import Ledger
-from projections.rebuild import rebuild
+from projections.building.rebuild import rebuild
 
 def halt(done, total):
     print("half-way", flush=True)

@@ -36,8 +36,8 @@ LINES = 40
 BUILDER = """
 import sys
 from domain.ledger import Ledger
-from projections.rebuild import rebuild
-from projections.workers import Workers
+from projections.building.rebuild import rebuild
+from projections.building.process_pool import Workers
 
 def halt(done, total):
     print("half-way", flush=True)

@@ -8,9 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any, cast
 from urllib.parse import quote
 from uuid import UUID
@@ -31,6 +29,7 @@ from domain.log.sqlite.copy_access import SQLiteFilling, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteAlone
 from domain.log.sqlite.transaction import LAST_EVENT, SQLiteWriting
 from domain.log.tables import COPYING, check_not_copying
+from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, prepare
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
@@ -56,8 +55,6 @@ SCHEMA = (
 EVENT = "position, originator_id, originator_version, topic, state"
 STREAMS_AT_ONCE = 400
 KEYS_AT_ONCE = 1000
-LOCK_TIMEOUT_SECONDS = 15
-RETRY_PAUSE = timedelta(milliseconds=10)
 
 # A commit that finds 8,000 pages waiting in the write-ahead log moves them into the file; `tidy` leaves it little to do.
 PRAGMAS = """
@@ -104,22 +101,6 @@ class _Pool(SQLiteConnectionPool):
         prepare(connection, PRAGMAS)
         self._opened = self._opened or self.path.stat()
         return SQLiteConnection(connection, self.max_age)
-
-
-def prepare(connection: sqlite3.Connection, pragmas: str) -> None:
-    """Put a new connection's file into write-ahead mode, and set the rest.
-
-    Entering that mode needs the file for itself and, unlike all else, does not wait for the lock's timeout.
-    """
-    until = monotonic() + LOCK_TIMEOUT_SECONDS
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if monotonic() > until:
-                raise
-            sleep(RETRY_PAUSE.total_seconds())
-    connection.executescript(pragmas)
 
 
 class SQLiteLog(SQLiteApplicationRecorder):

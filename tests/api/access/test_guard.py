@@ -16,6 +16,7 @@ from api.web.auth import audit_log as records
 from api.web.auth import guard, users
 from api.web.auth.authenticator import Doorkeeper
 from api.web.auth.guard import SAFE, Checked, Did, Guarded, Role
+from api.web.pages import refusal
 from tests.api import asgi
 
 # What anybody may see: how to get in, and what a page of refusal is drawn with.
@@ -49,7 +50,7 @@ class Door:
         self._tokens: dict[frozenset[Role], str] = {}
 
     def client(self, guarded: Guarded) -> TestClient:
-        app = Starlette(routes=guard.routes([guarded._replace(endpoint=self._answer)], self.keeper))
+        app = Starlette(routes=guard.routes([guarded._replace(endpoint=self._answer)], self.keeper, refusal.answered))
         app.state.door = self.keeper
         return TestClient(app, follow_redirects=False, raise_server_exceptions=False)
 

@@ -14,6 +14,7 @@ from api.web.auth import guard, users
 from api.web.auth.authenticator import Doorkeeper
 from api.web.auth.guard import Guarded, Role
 from api.web.auth.store import AccessStore
+from api.web.pages import refusal
 from tests.api import asgi
 
 PARTS_MAX = 1000
@@ -41,7 +42,7 @@ class Stream:
 
     async def run(self, meanwhile: Callable[[AccessStore], object]) -> None:
         """Read it to its end; after ten parts something happens to the user."""
-        app = Starlette(routes=guard.routes([Guarded("/events", self._answer, Role.READ)], self.door))
+        app = Starlette(routes=guard.routes([Guarded("/events", self._answer, Role.READ)], self.door, refusal.answered))
         asked = asyncio.Event()
 
         async def receive() -> Any:

@@ -1,0 +1,27 @@
+"""SQLite files in write-ahead mode: how every connection to a log or a read model begins."""
+
+import sqlite3
+from datetime import timedelta
+from time import monotonic, sleep
+
+
+def prepare(connection: sqlite3.Connection, pragmas: str) -> None:
+    """Put a new connection's file into write-ahead mode, and set the rest.
+
+    Entering that mode needs the file for itself and, unlike all else, does not wait for the lock's timeout.
+    """
+    until = monotonic() + LOCK_TIMEOUT_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if monotonic() > until:
+                raise
+            sleep(RETRY_PAUSE.total_seconds())
+    connection.executescript(pragmas)
+
+
+LOCK_TIMEOUT_SECONDS = 15
+
+
+RETRY_PAUSE = timedelta(milliseconds=10)
