@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from api.cli import main
+from api.cli.main import main
 
 PROGRAM = "tringledger"
 WIDTH = 100

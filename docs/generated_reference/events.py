@@ -5,8 +5,8 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from domain.acts import ACTS, Act
-from domain.events import EVENTS, Notice, NoticeRecorded, UnrecognisedRecorded, Voucher
+from domain.events.notice_events import EVENTS, Notice, NoticeRecorded, UnrecognisedRecorded, Voucher
+from domain.events.operator_events import ACTS, Act
 from generated_reference.markdown import code, paragraphs, table
 
 NAMES = {int: "whole number", str: "text", bool: "true or false"}

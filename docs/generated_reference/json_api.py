@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from api.resources.openapi import document
-from api.resources.table import operations
+from api.web.json_api.openapi import document
+from api.web.json_api.routes import operations
 from generated_reference.markdown import code, table
 
 Schema = dict[str, Any]

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Table
 
 from generated_reference.markdown import code, table
-from projections.tables import EXPORTS, exported, kind
+from projections.schema.tables import EXPORTS, exported, kind
 
 
 def describe() -> str:
