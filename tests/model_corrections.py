@@ -20,6 +20,7 @@ from tests.model_wire import CHARGES, DURATIONS
 MILLIONTHS = 1_000_000
 Rule = Mapping[str, Any]
 Key = tuple[str, str]  # An account, and a month.
+Entry = tuple[str, str, str, str, str]  # Kind, call, account, month, original month.
 
 
 # The facts of a log, each at its position
@@ -149,6 +150,9 @@ class Posting:
     original_period: str
     amounts: Amounts
 
+    def entry(self, kind: str) -> Entry:
+        return kind, self.call, self.account, self.period, self.original_period
+
 
 Held = dict[Key, Amounts]
 
@@ -168,6 +172,7 @@ class Books:
         self.log = log
         self.zone = zone
         self.postings: list[Posting] = []
+        self.rows: dict[str, Posting] = {}  # By call: its CDR's row, which stays as it is once its month is closed.
         self.frozen: dict[str, dict[str, Amounts]] = {}  # By closed month and account, as it was when it was closed.
         for fact in log:
             self._take(fact)
@@ -208,6 +213,16 @@ class Books:
         for (account, month), amounts in changes.items():
             period = self.posted_to(month, fact.position)
             self.postings.append(Posting(fact.position, call, account, period, month, amounts))
+        self._put_row(fact, call, now)
+
+    def _put_row(self, fact: Fact, call: str, now: Held) -> None:
+        """Show a call's CDR as it is by now, in the month itself while it is open, else in the first open one."""
+        if call in self.rows and self.rows[call].period <= self.closed_through(fact.position):
+            return
+        self.rows.pop(call, None)
+        for (account, month), amounts in now.items():
+            period = self.posted_to(month, fact.position)
+            self.rows[call] = Posting(fact.position, call, account, period, month, amounts)
 
     def _changes_of_shape_1(self, fact: Fact, call: str, before: Held, now: Held) -> Held:
         """As it was: once the call is in a closed month, kept by account alone, and posted for the month that it has by now.
@@ -270,7 +285,7 @@ class Books:
         month = day_of(own.notice.received_at, rating.zone)[:7]
         return {(rating.account, month): rating.amounts(members, own, void=void)}
 
-    # Tariffs (9.8)
+    # Tariffs: section 9.8
 
     def _published(self) -> dict[int, Published]:
         return {fact.version: fact for fact in self.log if isinstance(fact, Published)}
@@ -302,12 +317,21 @@ class Books:
         """The sums of all postings by account and month."""
         return summed(((posting.account, posting.period), posting.amounts) for posting in self.postings)
 
-    def entries(self) -> dict[tuple[str, str, str, str], Amounts]:
-        """The sums of all postings by call (empty: adjustments), account, month and original month."""
-        return summed(((p.call, p.account, p.period, p.original_period), p.amounts) for p in self.postings)
+    def entries(self) -> dict[Entry, Amounts]:
+        """The sums of entries by kind, call (empty: adjustments), account, month and original month.
+
+        What was posted of a call beside the row of its CDR are differences.
+        """
+        posted = [
+            (posting.entry("difference" if posting.call else "adjustment"), posting.amounts)
+            for posting in self.postings
+        ]
+        shown = [(row.entry("cdr"), row.amounts) for row in self.rows.values()]
+        taken = [(row.entry("difference"), NOTHING.minus(row.amounts)) for row in self.rows.values()]
+        return summed([*posted, *shown, *taken])
 
 
-# Shapes (9.9)
+# Section 9.9: shapes
 
 
 def changes_by_account(before: Held, now: Held, month: str) -> Held:

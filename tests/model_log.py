@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from tests.model_call import Event, Notice
 from tests.model_corrections import Adjusted, Closed, Fact, Moved, Published, Recorded, Rerated, Undone, Voided
 
-Stored = tuple[int, str, str, Mapping[str, Any]]  # Position, stream (a call's is the call's id), topic, and the JSON.
-NOTICES = ("call-status-recorded", "cdr-recorded")
+Said = Mapping[str, Any]
+Stored = tuple[int, str, str, Said]  # Position, stream (a call's is the call's id), topic, and the JSON.
 MICROSECONDS = 1_000_000
 
 
@@ -25,35 +25,47 @@ def facts_of(log: Iterable[Stored], zone: str = "UTC") -> list[Fact]:
     """What the events of a log say of money, in order of position."""
     found: list[Fact] = []
     for position, stream, topic, said in log:
-        found += _facts(position, stream, topic, said, found, zone)
+        if topic == "tariff-published":
+            found.append(published(position, said["version"], said["text"], zone, said["v"]))
+        elif topic in READERS and (fact := READERS[topic](position, stream, said)) and not is_first_half(fact, found):
+            found.append(fact)
     return found
 
 
-def _facts(
-    position: int, stream: str, topic: str, said: Mapping[str, Any], before: list[Fact], zone: str
-) -> list[Fact]:
-    shape = said["v"]
-    if topic in NOTICES:
-        notice = Notice(said["received_at"], tuple((name, value) for name, value in said["params"]))
-        tag, src = said["line"]
-        return [Recorded(Event(position, notice, said["rule"]), stream, (tag, src))]
-    if topic == "tariff-published":
-        return [published(position, said["version"], said["text"], zone, shape)]
-    if topic == "month-closed":
-        return [Closed(position, said["period"])]
-    if topic == "call-rerated":
-        return [Rerated(position, stream, said["tariff"], shape)]
-    if topic == "call-voided":
-        return [Voided(position, stream, shape)]
-    if topic == "notices-moved" and not said["gone"]:  # The second of the two events of a move.
-        return [Moved(position, frozenset(said["positions"]), said["other"], stream, shape)]
-    if topic == "account-adjusted":
-        if said.get("of"):
-            return [Undone(position, said["of"], shape)]
-        return [Adjusted(position, said["account"], said["amount"], said["period"], shape)]
-    if topic == "act-reversed" and any(fact.position == said["of"] for fact in before):
-        return [Undone(position, said["of"], shape)]
-    return []
+def is_first_half(fact: Fact, before: list[Fact]) -> bool:
+    """Whether an event reverses the first of the two events of a move, which is no fact of its own."""
+    return isinstance(fact, Undone) and all(other.position != fact.of for other in before)
+
+
+def recorded(position: int, stream: str, said: Said) -> Fact:
+    notice = Notice(said["received_at"], tuple((name, value) for name, value in said["params"]))
+    tag, src = said["line"]
+    return Recorded(Event(position, notice, said["rule"]), stream, (tag, src))
+
+
+def moved(position: int, stream: str, said: Said) -> Fact | None:
+    """The second of the two events of a move, which stands in the call that the notices went to."""
+    if said["gone"]:
+        return None
+    return Moved(position, frozenset(said["positions"]), said["other"], stream, said["v"])
+
+
+def adjusted(position: int, _stream: str, said: Said) -> Fact:
+    if said.get("of"):
+        return Undone(position, said["of"], said["v"])
+    return Adjusted(position, said["account"], said["amount"], said["period"], said["v"])
+
+
+READERS: dict[str, Callable[[int, str, Said], Fact | None]] = {
+    "call-status-recorded": recorded,
+    "cdr-recorded": recorded,
+    "month-closed": lambda position, _, said: Closed(position, said["period"]),
+    "call-rerated": lambda position, stream, said: Rerated(position, stream, said["tariff"], said["v"]),
+    "call-voided": lambda position, stream, said: Voided(position, stream, said["v"]),
+    "notices-moved": moved,
+    "account-adjusted": adjusted,
+    "act-reversed": lambda position, _, said: Undone(position, said["of"], said["v"]),
+}
 
 
 def published(position: int, version: int, text: str, zone: str, shape: int) -> Published:
