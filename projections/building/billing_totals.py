@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
 from domain.times import MONTH_LENGTH
-from projections.building.upsert import delete_rows, put_rows
 from projections.schema.tables import BILLING, BILLING_DAYS, CDRS, ENTRIES, POSTINGS, TOTALS
+from projections.stores.upsert import delete_rows, put_rows
 
 _COLUMN = {column.name: number for number, column in enumerate(CDRS.columns)}
 _ACCOUNT, _DAY, _DISPOSITION = (_COLUMN[name] for name in ("account", "day", "disposition"))

@@ -15,11 +15,11 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
-from projections.building.upsert import Row, delete_rows, put_rows
 from projections.rows.projector import Gathering, Page, ProjectionStopped
 from projections.rows.streams import PAGE_SIZE, complete
 from projections.schema.tables import CALLS, CDRS, CHANNELS, CLOSINGS, EXCEPTIONS, POSTINGS, TARIFFS, VOICEMAILS
 from projections.stores.generations import ReadStore
+from projections.stores.upsert import Row, delete_rows, put_rows
 
 __all__ = ["ProjectionStopped", "catch_up", "put_page"]
 

@@ -25,7 +25,7 @@ FINDINGS_MAX = 1000
 _NO_LEAF = b""
 
 
-class Finding(NamedTuple):
+class LogFinding(NamedTuple):
     """Something that does not hold: at a position, or, with 0, not of one event."""
 
     position: int
@@ -45,7 +45,7 @@ class LogCheck:
     root: bytes = b""
     checkpoints: int = 0
     found: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LogFinding] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -56,7 +56,7 @@ class LogCheck:
         """Note a finding."""
         self.found += 1
         if len(self.findings) < FINDINGS_MAX:
-            self.findings.append(Finding(position, what))
+            self.findings.append(LogFinding(position, what))
 
 
 def check_log(

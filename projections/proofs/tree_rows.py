@@ -8,8 +8,8 @@ from sqlalchemy import Connection, delete, func, select
 from domain.proofs.tiles import Tile
 from domain.proofs.tree import TreeReader
 from domain.times import DAY, SECOND
-from projections.building.upsert import put_rows
 from projections.proofs.proof_tables import CHECKPOINTS, FACTS, TILES
+from projections.stores.upsert import put_rows
 
 HOUR = 3600 * SECOND
 # Beyond this age only the last checkpoint of each hour is kept: one each ten seconds would come to a gigabyte a year.

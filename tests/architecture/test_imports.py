@@ -35,7 +35,10 @@ PROJECTIONS = {
     "projections/schema": {"foundation"},
     "projections/rows": set[str](),
     "projections/stores": {"foundation", "projections/schema", "projections/rows"},
-    "projections/building": {"foundation", "projections/schema", "projections/rows", "projections/stores"},
+    "projections/proofs": {"foundation", "projections/stores"},
+    "projections/building": {
+        *("foundation", "projections/schema", "projections/rows", "projections/stores", "projections/proofs"),
+    },
     "projections/queries": {
         *("foundation", "projections/schema", "projections/rows", "projections/stores", "projections/building"),
     },

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from domain import times
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
-from projections.building.upsert import put_rows
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 from projections.stores.generations import open_current
+from projections.stores.upsert import put_rows
 
 START = times.parse("2026-01-01T00:00:00Z")
 SPAN = 180 * 86_400 * times.SECOND

@@ -12,12 +12,12 @@ from psycopg import conninfo
 from sqlalchemy import select
 
 from domain.errors import StoreUnavailable
-from projections.building.upsert import COPIED_FROM, put_rows
 from projections.schema.tables import CHANNELS, READ_MODELS
 from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
 from projections.stores.postgres_follower_lock import CHANNEL, PostgresTurn
+from projections.stores.upsert import COPIED_FROM, put_rows
 from tests.postgres import Postgres
 
 LEDGER = "a ledger's id"

@@ -23,10 +23,10 @@ from domain.ledger import Ledger
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.comparison import Difference
 from projections.building.rebuild import check, rebuild
-from projections.building.upsert import put_rows
 from projections.schema.tables import CALLS, CHANNELS, READ_MODELS, Kind
 from projections.stores.generations import ReadModelsUnfit, RebuildRunning, generation_of, generations, open_current
 from projections.stores.sqlite import SQLiteGenerations
+from projections.stores.upsert import put_rows
 from tests.given import GRACE, SRC, START, TAG, cdr, opened, record, said, status, tables
 from tests.operators import followed
 
