@@ -1,8 +1,10 @@
-"""The read models' tables: their columns, and of which kind each is."""
+"""The read models' tables: their columns, of which kind each is, and what it means."""
 
 from sqlalchemy import Column, Table
 
+from api.web.json_api.lists import MEANINGS
 from generated_reference.markdown import code, table
+from projections.schema.column_meanings import meaning_of
 from projections.schema.tables import EXPORTS, exported, kind
 
 
@@ -12,10 +14,11 @@ def describe() -> str:
 
 
 def _section(name: str, model: Table) -> str:
-    columns = table(("column", "kind", ""), [_row(column) for column in exported(model)])
-    return f"## {name}\n\n{columns}"
+    key = ", ".join(code(column.name) for column in model.primary_key)
+    columns = table(("column", "kind", "meaning"), [_row(model, column) for column in exported(model)])
+    return f"## {name}\n\n{MEANINGS[name]} Its key is {key}.\n\n{columns}"
 
 
-def _row(column: Column[object]) -> tuple[str, str, str]:
-    notes = [note for note, holds in (("key", column.primary_key), ("may be empty", column.nullable)) if holds]
-    return code(column.name), kind(column).value, ", ".join(notes)
+def _row(model: Table, column: Column[object]) -> tuple[str, str, str]:
+    may_be_empty = ", or empty" if column.nullable else ""
+    return code(column.name), f"{kind(column).value}{may_be_empty}", meaning_of(model.name, column.name)

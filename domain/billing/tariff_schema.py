@@ -44,7 +44,7 @@ def _rules(value: Any) -> list[dict[str, Any]]:
 
 
 def rule_checks(timezone: str) -> dict[str, Check]:
-    """Return what each key of a rule must be; the order is that of the README and of messages."""
+    """Return what each key of a rule must be; the order is that of messages and of docs/reference/tariff-file.md."""
     cents = tariff_values.amount(0, CENTS_MAX)
     return {
         "tag": tariff_values.pattern(tariff_patterns.glob),

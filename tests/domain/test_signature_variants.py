@@ -174,7 +174,7 @@ def test_a_variant_says_exactly_what_it_is() -> None:
 
 
 def test_the_size_counts_each_way_to_sign_once() -> None:
-    assert 190_000 < size() < 200_000, "the README says nearly 200,000"
+    assert 190_000 < size() < 200_000, "the guide on registering says nearly 200,000"
     assert size() % 6 == 0
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Row, Table
 from api.web.json_api.parameters import Schema
 from domain import amounts, times
 from projections.queries.row_stream import Masks
+from projections.schema.column_meanings import meaning_of
 from projections.schema.tables import Kind, exported, kind
 
 DECIMAL = r"^-?[0-9]+(\.[0-9]{1,6})?$"
@@ -33,6 +34,7 @@ def schema(column: Column[Any]) -> Schema:
     found = dict(_SCHEMAS[kind(column)])
     if column.nullable:
         found["type"] = [found["type"], "null"]
+    found["description"] = meaning_of(column.table.name, column.name)
     return found
 
 
