@@ -1,0 +1,149 @@
+"""Ledgers that an earlier version made mean what they meant: see README.md.
+
+Each is opened by the present code in every way in which a user's ledger is: its read models caught up from nothing, caught
+up from where the earlier version left them, rebuilt; on SQLite, and copied into PostgreSQL. All outputs must be the same,
+byte for byte.
+"""
+
+import json
+import shutil
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.api.command import run
+from tests.golden.outputs import CERTIFICATE, GOLDEN, LEDGERS, USERS, WORDS, Output
+
+NAMES = tuple(LEDGERS)
+NOT_COPIED = {"certificate-then.json"}  # It was said of read models, which a copy makes anew.
+# What a certificate says of events and read models; when, how and by which version it was made is another matter.
+CERTIFIED = ("ledger", "first", "last", "events", "read_models", "money")
+
+
+class Opened(NamedTuple):
+    """A golden ledger that is ready for the present code: its files, and the address of the copy to look at."""
+
+    files: Path
+    url: str
+    outputs: dict[str, Output]
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Look at the ledgers only: without keys, and where no other store is at hand."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRINGLEDGER_SIGNATURE", "off")
+
+
+@pytest.fixture(params=NAMES)
+def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+    """Return a golden ledger as a user has it after an upgrade: the log's file alone."""
+    files = GOLDEN / request.param
+    shutil.copyfile(files / "ledger.sqlite", tmp_path / "ledger.db")
+    return _migrated(Opened(files, f"sqlite:///{tmp_path}/ledger.db", LEDGERS[request.param]))
+
+
+@pytest.fixture
+def on_postgres(on_sqlite: Opened, database: str) -> Opened:
+    """Return a golden ledger that was copied into PostgreSQL."""
+    done = run("copy", on_sqlite.url, database)
+    assert done.code == 0, done.err
+    outputs = {file: output for file, output in on_sqlite.outputs.items() if file not in NOT_COPIED}
+    return on_sqlite._replace(url=database, outputs=outputs)
+
+
+def differences(opened: Opened) -> list[str]:
+    """Make every output anew; return for each that differs from the kept file where it first does."""
+    found = (_difference(file, opened, output) for file, output in opened.outputs.items())
+    return [difference for difference in found if difference]
+
+
+def rebuilt(opened: Opened) -> list[str]:
+    """Rebuild the read models; return what differs then, the certificate included."""
+    done = run("rebuild", "--jobs", "1", "--store", opened.url)
+    assert done.code == 0, done.err
+    made = run("certificate", "--format", "json", "--store", opened.url).json()
+    wanted = json.loads((opened.files / CERTIFICATE).read_bytes())
+    certified = [f"{CERTIFICATE}: {name}" for name in CERTIFIED if made[name] != wanted[name]]
+    outputs = {file: output for file, output in opened.outputs.items() if file not in NOT_COPIED}
+    return certified + differences(opened._replace(outputs=outputs))
+
+
+def _difference(file: str, opened: Opened, output: Output) -> str:
+    stdin = (opened.files / output.stdin).read_bytes() if output.stdin else b""
+    done = run(*output.arguments, stdin=stdin, TRINGLEDGER_STORE=opened.url)
+    if done.code != output.code:
+        return f"{file}: got exit code {done.code}; expected {output.code} ({done.err.strip()})"
+    made, wanted = done.out, (opened.files / file).read_bytes().decode()
+    if file.startswith("explain"):
+        made, wanted = (_without_words(json.loads(text)) for text in (made, wanted))
+    if made == wanted:
+        return ""
+    lines = zip_longest(made.splitlines(), wanted.splitlines())
+    number, (got, expected) = next((line for line in enumerate(lines, 1) if line[1][0] != line[1][1]), (0, ("", "")))
+    return f"{file}, line {number}: got {got!r}; expected {expected!r}"
+
+
+def _without_words(document: Any) -> str:
+    """Return a document as text, without the sentences in it."""
+
+    def bare(part: Any) -> Any:
+        if isinstance(part, list):
+            return [bare(item) for item in part]
+        return (
+            {name: bare(value) for name, value in part.items() if name not in WORDS} if isinstance(part, dict) else part
+        )
+
+    return json.dumps(bare(document), indent=2)
+
+
+def _migrated(opened: Opened) -> Opened:
+    done = run("migrate", "--store", opened.url)
+    assert done.code == 0, done.err
+    return opened
+
+
+class TestAGoldenLedgerOnSQLite:
+    def test_gives_the_same_outputs_when_its_read_models_are_caught_up_from_nothing(self, on_sqlite: Opened) -> None:
+        assert differences(on_sqlite) == []
+
+    def test_gives_the_same_outputs_after_a_rebuild_with_the_same_certificate(self, on_sqlite: Opened) -> None:
+        assert rebuilt(on_sqlite) == []
+
+    def test_gives_the_same_outputs_when_its_own_version_left_the_read_models_half_way(
+        self, on_sqlite: Opened, tmp_path: Path
+    ) -> None:
+        shutil.copyfile(on_sqlite.files / "read-models-half-way.sqlite", tmp_path / "ledger.db.read-2.db")
+        assert differences(on_sqlite) == []
+
+    def test_is_found_to_be_in_order_by_a_check_of_its_read_models(self, on_sqlite: Opened) -> None:
+        done = run("rebuild", "--check", "--jobs", "1", "--store", on_sqlite.url)
+        assert done.code == 0, done.out + done.err
+
+
+class TestAGoldenLedgerCopiedIntoPostgreSQL:
+    def test_gives_the_same_outputs_when_its_read_models_are_caught_up_from_nothing(self, on_postgres: Opened) -> None:
+        assert differences(on_postgres) == []
+
+    def test_gives_the_same_outputs_after_a_rebuild_with_the_same_certificate(self, on_postgres: Opened) -> None:
+        assert rebuilt(on_postgres) == []
+
+
+class TestTheUsersOfAGoldenLedger:
+    def test_are_known_with_their_roles_and_what_was_done_to_them(self, tmp_path: Path) -> None:
+        files = GOLDEN / "ledger-1"
+        shutil.copyfile(files / "ledger.sqlite", tmp_path / "ledger.db")
+        shutil.copyfile(files / "access.sqlite", tmp_path / "ledger.db.access.db")
+        opened = _migrated(Opened(files, f"sqlite:///{tmp_path}/ledger.db", USERS))
+        assert differences(opened) == []
+
+
+class TestEveryKeptOutput:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_is_compared_by_some_test(self, name: str) -> None:
+        kept = {file.name for file in (GOLDEN / name).iterdir() if file.suffix != ".sqlite"}
+        users = USERS if name == "ledger-1" else {}
+        inputs = {output.stdin for output in LEDGERS[name].values()} - {""}
+        assert kept == {*LEDGERS[name], *users, *inputs, CERTIFICATE, *({"token.txt"} if users else ())}
