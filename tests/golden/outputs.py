@@ -21,6 +21,7 @@ READ_MODELS = (
     "entries",
 )
 CERTIFICATE = "certificate.json"
+SIGN_IN = "token.txt"
 CARRIER_STATEMENT = "carrier-statement.csv"
 # Explanations are sentences for people, whose wording may improve; the numbers beside them may not change.
 WORDS = frozenset({"how", "why"})
@@ -135,6 +136,23 @@ LEDGERS: dict[str, dict[str, Output]] = {
         "reconcile.json": _output("reconcile --format json -", 1, CARRIER_STATEMENT),
     },
 }
+_ODD = "1431d8e3-b68f-58dc-a7ec-c45dcd906df9"
+# What a user of ledger-1 who may see all got from the API. Nothing of the present month or of overdue calls is asked for.
+API: dict[str, str] = {
+    "api-calls.json": "/api/v1/calls?limit=100",
+    "api-call.json": f"/api/v1/calls/{_ODD}",
+    "api-call-events.json": f"/api/v1/calls/{_ODD}/events",
+    "api-cdrs.json": "/api/v1/cdrs?account=sales&period=2026-09",
+    "api-cdrs-sums.json": "/api/v1/cdrs/sums",
+    "api-cdrs-facets.json": "/api/v1/cdrs/facets?columns=disposition",
+    "api-billing.json": "/api/v1/billing?limit=100",
+    "api-entries.json": "/api/v1/entries?account=acme&period=2026-09",
+    "api-exceptions.json": "/api/v1/exceptions?limit=100",
+    "api-accounts.json": "/api/v1/accounts",
+    "api-quarantine.json": "/api/v1/quarantine",
+    "api-tariffs.json": "/api/v1/tariffs",
+}
+
 # Of the users of ledger-1, who are kept beside the ledger.
 USERS: dict[str, Output] = {
     "user-list.txt": _output("user list"),

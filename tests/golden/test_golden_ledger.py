@@ -6,15 +6,19 @@ byte for byte.
 """
 
 import json
+import os
 import shutil
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from starlette.testclient import TestClient
 
+from api import settings
+from api.service import Service
 from tests.api.command import run
-from tests.golden.outputs import CERTIFICATE, GOLDEN, LEDGERS, USERS, WORDS, Output
+from tests.golden.outputs import API, CERTIFICATE, GOLDEN, LEDGERS, SIGN_IN, USERS, WORDS, Output
 
 NAMES = tuple(LEDGERS)
 NOT_COPIED = {"certificate-then.json"}  # It was said of read models, which a copy makes anew.
@@ -34,6 +38,8 @@ class Opened(NamedTuple):
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Look at the ledgers only: without keys, and where no other store is at hand."""
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("TRINGLEDGER_", "TRINGME_"))]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("TRINGLEDGER_SIGNATURE", "off")
 
 
@@ -131,19 +137,34 @@ class TestAGoldenLedgerCopiedIntoPostgreSQL:
         assert rebuilt(on_postgres) == []
 
 
+@pytest.fixture
+def with_users(tmp_path: Path) -> Opened:
+    """Return the golden ledger that has users beside it."""
+    files = GOLDEN / "ledger-1"
+    shutil.copyfile(files / "ledger.sqlite", tmp_path / "ledger.db")
+    shutil.copyfile(files / "access.sqlite", tmp_path / "ledger.db.access.db")
+    return _migrated(Opened(files, f"sqlite:///{tmp_path}/ledger.db", USERS))
+
+
 class TestTheUsersOfAGoldenLedger:
-    def test_are_known_with_their_roles_and_what_was_done_to_them(self, tmp_path: Path) -> None:
-        files = GOLDEN / "ledger-1"
-        shutil.copyfile(files / "ledger.sqlite", tmp_path / "ledger.db")
-        shutil.copyfile(files / "access.sqlite", tmp_path / "ledger.db.access.db")
-        opened = _migrated(Opened(files, f"sqlite:///{tmp_path}/ledger.db", USERS))
-        assert differences(opened) == []
+    def test_are_known_with_their_roles_and_what_was_done_to_them(self, with_users: Opened) -> None:
+        assert differences(with_users) == []
+
+    def test_get_the_same_answers_of_the_api_with_the_token_that_they_had(self, with_users: Opened) -> None:
+        assert run("export", "billing", "--store", with_users.url).code == 0  # Caught up before anything is asked.
+        service = Service(settings.load({"TRINGLEDGER_STORE": with_users.url, "TRINGLEDGER_SIGNATURE": "off"}))
+        token = (with_users.files / SIGN_IN).read_text().strip()
+        with TestClient(service.app, headers={"Authorization": f"Bearer {token}"}) as client:
+            answers = {file: client.get(url) for file, url in API.items()}
+        made = {file: answer.content for file, answer in answers.items()}
+        kept = {file: (with_users.files / file).read_bytes() for file in API}
+        assert [file for file in API if made[file] != kept[file]] == []
 
 
 class TestEveryKeptOutput:
     @pytest.mark.parametrize("name", NAMES)
     def test_is_compared_by_some_test(self, name: str) -> None:
         kept = {file.name for file in (GOLDEN / name).iterdir() if file.suffix != ".sqlite"}
-        users = USERS if name == "ledger-1" else {}
+        users = {*USERS, *API, SIGN_IN} if name == "ledger-1" else set()
         inputs = {output.stdin for output in LEDGERS[name].values()} - {""}
-        assert kept == {*LEDGERS[name], *users, *inputs, CERTIFICATE, *({"token.txt"} if users else ())}
+        assert kept == {*LEDGERS[name], *users, *inputs, CERTIFICATE}
