@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
 from api import settings
+from api.application import forwarding_position
 from api.cli import exit_codes
 from api.cli.main import main
 from api.processes import forwarder, jobs
@@ -102,7 +103,12 @@ def _delivery_keys(file: Path) -> list[str]:
 def _facts(*files: Path) -> dict[str, Any]:
     """Return the names of the ledger's own facts, and the keys of those that are JSON."""
     found: dict[str, Any] = dict.fromkeys((log_tables.COPYING, log_tables.LAST_NUMBER))
-    found[jobs.FACT] = dict.fromkeys(jobs.Job.__struct_fields__)
+    for name, of in (
+        (jobs.FACT, jobs.Job),
+        (forwarding_position.FORWARDED, forwarding_position.State),
+        (f"{forwarding_position.SKIPPED}N", forwarding_position.Skip),
+    ):
+        found[name] = dict.fromkeys(of.__struct_fields__)
     for file in files:
         for name, value in _rows(file, "SELECT name, value FROM ledger"):
             found[_NUMBER_AT_END.sub(":N", name)] = dict.fromkeys(json.loads(value)) if value.startswith("{") else None
