@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from domain.errors import Unavailable
+from domain.errors import LedgerError
 
 PREFIX = ".tringledger-export-"
 
 
-class NotWritten(Unavailable):
+class NotWritten(LedgerError):
     """A file could not be written where it was to go; what was there before is untouched."""
 
 

@@ -10,13 +10,14 @@ import os
 import msgspec
 
 from api import urls as addresses
-from domain.errors import Unavailable
+from domain.errors import LedgerError
 from domain.text import printable
 
 ANSWER_MAX_BYTES = 64 * 1024
+TIMEOUT_SECONDS = 30.0
 
 
-class Unanswered(Unavailable):
+class Unanswered(LedgerError):
     """The other side gave no answer, or not the one that was needed; the message names it and says what happened."""
 
 
@@ -40,7 +41,7 @@ class Answer(msgspec.Struct):
         return printable(f"{self.status} {self.reason}".strip() + redirect)
 
 
-def get(url: str, *, timeout_seconds: float) -> Answer:
+def get(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:
     """Call an address, and return what came of it, however it went."""
     # Only here: the service, which calls nobody, starts without the client.
     import httpx2  # noqa: PLC0415

@@ -48,6 +48,7 @@ CLASSES_ALLOWED = {
     "Total",
     "Verdict",
     "Waiting",
+    "_Server",
 }
 MODULES_ALLOWED = {"api: run"}
 

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.events.codec import NoticeMapper, UnknownShape
+from domain.errors import UnknownShape
+from domain.events.codec import NoticeMapper
 from domain.events.operator_events import ACTS, ActRecorded
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -1,12 +1,11 @@
 """``tringledger forward``: past a notification that the handler refuses for ever, and what was passed over so."""
 
-from __future__ import annotations
-
 import click
+import msgspec
 
+from api.application import forwarding_position as forwarder
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
-from api.cli.options import format_option, store_option
+from api.cli.ledger_access import format_option, reading, store_option
 from domain import times
 
 
@@ -35,8 +34,6 @@ def skip(position: int, reason: str, store: str | None) -> None:
     Example:
       tringledger forward skip 1234 --reason "the handler fails on this tag"
     """
-    from api.application import forwarding_position as forwarder
-
     with reading(store) as (ledger, _):
         skipped = forwarder.skip(ledger, position, reason, times.now())
     say(f"positions {skipped.first} to {skipped.last} are not forwarded")
@@ -52,10 +49,6 @@ def skipped_(output: str, store: str | None) -> None:
     Example:
       tringledger forward skipped --format json
     """
-    import msgspec
-
-    from api.application import forwarding_position as forwarder
-
     with reading(store) as (ledger, _):
         skips = [msgspec.structs.asdict(skipped) for skipped in forwarder.skips(ledger)]
     if output == "json":

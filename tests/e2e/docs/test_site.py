@@ -9,7 +9,6 @@ from generated_reference import PAGES
 from tests.e2e.docs.documents import DOCS, DOCUMENTS, README, ROOT, name
 
 WORDS_IN_README_MAX = 900
-PACKAGES = ("api", "domain", "projections")
 
 
 def test_the_site_is_built_without_a_warning_and_has_every_page(tmp_path: Path) -> None:
@@ -41,24 +40,3 @@ def test_links_from_outside_the_site_lead_to_files() -> None:
         if not (document.parent / target).exists()
     ]
     assert broken == []
-
-
-def test_paths_of_the_code_that_are_named_exist() -> None:
-    missing = [
-        (name(document), path)
-        for document in DOCUMENTS
-        for path in re.findall(r"`((?:api|docs|domain|projections|tests)/[\w./-]*)`", document.read_text())
-        if not (ROOT / path).exists()
-    ]
-    assert missing == []
-
-
-def test_the_page_on_architecture_names_every_folder_of_the_code() -> None:
-    text = (DOCS / "explanation/architecture.md").read_text()
-    folders = [
-        f"{each.relative_to(ROOT)}/"
-        for package in PACKAGES
-        for each in (ROOT / package).iterdir()
-        if (each / "__init__.py").exists() or list(each.glob("*.py"))
-    ]
-    assert [folder for folder in folders if f"`{folder}`" not in text] == []
