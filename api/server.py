@@ -1,6 +1,6 @@
-"""Several processes that take callbacks on one listening socket: one Python process fills one core, and no more.
+"""The web server: in one process, or in several that share one listening socket, as a Python process fills one core only.
 
-The first process opens the socket, starts the others, starts one again that has died, and ends all when it is told to.
+Of several, the first process opens the socket, starts the others, starts one again that has died, and ends all when it is told to.
 Should it be killed itself, they end too: they would keep the port, and nobody would be left to end them. Not uvicorn's own
 supervisor: while it waits for a sign of life from a worker that starts slowly, it hears no signal.
 """
@@ -11,8 +11,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from threading import Event, Thread
@@ -20,7 +20,6 @@ from typing import Any
 
 import uvicorn
 
-from api.cli.console import say
 from api.service import Service
 from api.settings import Settings
 from domain.errors import LedgerError
@@ -29,9 +28,50 @@ BACKLOG = 2048
 LOOK_SECONDS = 0.3
 RETRY_SECONDS = 2.0
 END_SECONDS_MAX = 20.0
+OPTIONS: dict[str, Any] = {
+    "access_log": False,  # It would carry phone numbers and signatures.
+    "proxy_headers": False,
+    "log_level": "warning",
+    "timeout_graceful_shutdown": 10,
+}
+
+Begun = Callable[[socket.socket], None]
 
 _log = logging.getLogger(__name__)
 _spawn = multiprocessing.get_context("spawn")
+
+
+class Server(uvicorn.Server):
+    """Serves a service; calls ``begun`` with each listening socket once it takes callbacks there.
+
+    Only then is a port known that the system chose, and only then do callbacks get in that others may have waited for.
+    """
+
+    def __init__(self, service: Service, begun: Begun, **where: Any) -> None:
+        """Serve at ``where``, uvicorn's host and port; without, on the sockets with which the server is run."""
+        super().__init__(uvicorn.Config(service.app, **where, **OPTIONS))
+        self._service = service
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets)
+        for server in self.servers if self.started else []:
+            for listening in server.sockets:
+                self._begun(listening)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let live pages go, and stop."""
+        self._service.feed.close()  # The server waits for open pages before it tells anybody that it stops.
+        await super().shutdown(sockets)
+
+
+def serve(service: Service, host: str, port: int, begun: Begun) -> bool:
+    """Serve in this process until SIGTERM or Ctrl-C; return False where the port could not be had, which was logged."""
+    server = Server(service, begun, host=host, port=port)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    return bool(server.started)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -40,24 +80,24 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server(where[:2], family=family, backlog=BACKLOG)
 
 
-def run(settings: Settings, listening: socket.socket, count: int, **options: Any) -> None:
-    """Keep so many workers running until SIGTERM or Ctrl-C; ``options`` are uvicorn's."""
+def run(settings: Settings, listening: socket.socket, count: int) -> None:
+    """Keep ``count`` workers running until SIGTERM or Ctrl-C."""
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     log_to_stderr()
-    workers = [_start(settings, listening, options) for _ in range(count)]
+    workers = [_start(settings, listening) for _ in range(count)]
     while not stopping.is_set():
         wait([worker.sentinel for worker in workers], LOOK_SECONDS)
         living = [worker for worker in workers if worker.is_alive()]
         if len(living) < len(workers) and not stopping.wait(RETRY_SECONDS):
             _log.error("%d of %d workers have ended; starting as many", count - len(living), count)
-            workers = living + [_start(settings, listening, options) for _ in range(count - len(living))]
+            workers = living + [_start(settings, listening) for _ in range(count - len(living))]
     _end(workers)
 
 
-def _start(settings: Settings, listening: socket.socket, options: dict[str, Any]) -> BaseProcess:
-    worker = _spawn.Process(target=_work, args=(settings, listening, options))
+def _start(settings: Settings, listening: socket.socket) -> BaseProcess:
+    worker = _spawn.Process(target=_work, args=(settings, listening))
     with _deaf_to_ctrl_c():
         worker.start()
     return worker
@@ -87,32 +127,20 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
 
 
-def _work(settings: Settings, listening: socket.socket, options: dict[str, Any]) -> None:
+def _work(settings: Settings, listening: socket.socket) -> None:
     """Take callbacks on the socket until told to end."""
     Thread(target=_end_with_parent, name="parent", daemon=True).start()
     log_to_stderr()
     try:
         service = Service(settings)
     except LedgerError as error:
-        say(f"a worker cannot start: {error}")
+        _log.error("a worker cannot start: %s", error)
         sys.exit(1)
-    _Server(uvicorn.Config(service.app, **options), service).run([listening])
+    Server(service, _tell_of_start).run([listening])
 
 
-class _Server(uvicorn.Server):
-    """Says when it has begun to take what comes over the socket, which others may have listened on for long."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        _log.info("worker %d takes callbacks", os.getpid())
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._service.feed.close()  # The server waits for open pages before it tells anybody that it stops.
-        await super().shutdown(sockets)
+def _tell_of_start(_listening: socket.socket) -> None:
+    _log.info("worker %d takes callbacks", os.getpid())
 
 
 def _end_with_parent() -> None:

@@ -11,8 +11,8 @@ from api import urls as addresses
 from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import Reach
-from domain.errors import LedgerError, UnknownStore
-from domain.ledger import QUARANTINE_MAX, Terms
+from domain.errors import UnknownStore, WrongUsage
+from domain.ledger_options import QUARANTINE_MAX, Terms
 from domain.log import open as address
 from domain.log import urls
 from domain.notices.signature import FORMULAS, OFF, Keyring
@@ -21,7 +21,7 @@ DIGITS_MAX = 9
 INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")
 
 
-class WrongSetting(LedgerError):
+class WrongSetting(WrongUsage):
     """A setting has a value that cannot be used; the message names it, its value and what was expected."""
 
 

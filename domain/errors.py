@@ -1,10 +1,16 @@
-"""The ledger's refusals, one small family, so that a caller can catch them all or one."""
-
-from eventsourcing.persistence import MapperDeserialisationError
+"""The ledger's refusals: a small family, so that a caller can catch all of them or one."""
 
 
 class LedgerError(Exception):
     """Something about the ledger was refused; the message says what, and what was expected."""
+
+
+class WrongUsage(LedgerError):
+    """A setting, an option, a file or an address cannot be used as given: correct it and try again."""
+
+
+class Unavailable(LedgerError):
+    """The store, a file to write or another service cannot be used at present: the same call may succeed later."""
 
 
 class NotANotification(LedgerError):
@@ -15,27 +21,23 @@ class BrokenValue(LedgerError):
     """A parameter's value breaks SPEC 1, and the notification has no signature by which it could be kept aside."""
 
 
-class SettingsDiffer(LedgerError):
+class SettingsDiffer(WrongUsage):
     """The ledger was created with another correlation or time zone than the settings now say (SPEC 4)."""
 
 
-class NoLedger(LedgerError):
+class NoLedger(Unavailable):
     """There is no ledger at this address yet, and the command at hand creates none."""
 
 
-class UnknownStore(LedgerError):
+class UnknownStore(WrongUsage):
     """The store's address is of no kind that is known."""
 
 
-class MissingDriver(LedgerError):
+class MissingDriver(WrongUsage):
     """The store is of a kind whose driver is not installed; the message says what installs it."""
 
 
-class UnknownShape(LedgerError, MapperDeserialisationError):
-    """A stored event is of a topic or shape that this version of tringledger does not know."""
-
-
-class StoreUnavailable(LedgerError):
+class StoreUnavailable(Unavailable):
     """The store cannot take or give anything now: locked, full, unreadable or gone."""
 
 
@@ -43,11 +45,11 @@ class CopyUnderWay(StoreUnavailable):
     """The store is being filled by a copy that is not complete: who wrote it now would fork the ledger's history."""
 
 
-class NotACopy(LedgerError):
+class NotACopy(WrongUsage):
     """The store that a copy is to fill has something else, which would be lost or mixed."""
 
 
-class CopyRunning(LedgerError):
+class CopyRunning(Unavailable):
     """Another copy fills the store at this moment."""
 
 

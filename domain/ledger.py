@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-import msgspec
 from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
@@ -18,12 +17,12 @@ from domain import times
 from domain.billing import billing_context as books
 from domain.billing.billing_context import Books
 from domain.calls import correlation
-from domain.calls.correlation import Reach
-from domain.errors import LedgerError, NoLedger, SettingsDiffer, StoreUnavailable
+from domain.errors import LedgerError, NoLedger, StoreUnavailable
 from domain.events.codec import NoticeMapper, decode_notice, recorded_at
-from domain.events.log_row import LogRow
+from domain.events.log_row import EVER, LogRow
 from domain.events.notice_events import Notice
 from domain.events.streams import CLOSINGS, TARIFFS, line_key
+from domain.ledger_options import Terms
 from domain.log import open as address
 from domain.log import urls
 from domain.log.contract import Log, QuarantineEntry
@@ -36,20 +35,9 @@ from domain.operators.session import Acting
 from domain.outcomes import Answer
 from domain.recording import SIGNATURE_FITTED, Delivery, Recording, Rules
 
-QUARANTINE_MAX = 100_000
 CALLBACK = "callback"
 REPROCESS = "reprocess"
-EVER = (1 << 63) - 1
 SCHEMA = 1
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """On what terms a ledger is kept: ``correlation`` and ``timezone`` are its own for ever, None takes what it has."""
-
-    correlation: str | None = None
-    timezone: str | None = None
-    reach: Reach = Reach()
-    quarantine_max: int = QUARANTINE_MAX
 
 
 class Ledger(Application[UUID]):
@@ -77,7 +65,7 @@ class Ledger(Application[UUID]):
         self.terms = terms or Terms()
         self._keyring = keyring
         self._clock = clock
-        _check(self.terms)
+        self.terms.check()
         if not create and not address.may_exist(url):
             raise _no_ledger(url)
         super().__init__({})
@@ -129,10 +117,7 @@ class Ledger(Application[UUID]):
                 f" {cure}"
             )
             raise LedgerError(msg)
-        for name, wanted in (("correlation", self.terms.correlation), ("timezone", self.terms.timezone)):
-            if wanted is not None and wanted != facts[name]:
-                msg = f"this ledger was created with {name} {facts[name]}, and the setting now says {wanted}"
-                raise SettingsDiffer(msg)
+        self.terms.check_against(facts)
         return facts
 
     def _found(self) -> dict[str, str]:
@@ -251,11 +236,3 @@ def _no_ledger(url: str) -> NoLedger:
     if not urls.is_postgres(url):
         makers = "`tringledger serve` and `tringledger import` create"
     return NoLedger(f"there is no ledger at {urls.shown(url)}: {makers} one")
-
-
-def _check(terms: Terms) -> None:
-    if terms.correlation not in (None, *correlation.CORRELATIONS):
-        msg = f"the correlation {terms.correlation!r} is not known: expected {' or '.join(correlation.CORRELATIONS)}"
-        raise LedgerError(msg)
-    if terms.timezone is not None:
-        times.zone(terms.timezone)

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from domain.errors import LedgerError
+from domain.errors import Unavailable
 
 PREFIX = ".tringledger-export-"
 
 
-class NotWritten(LedgerError):
+class NotWritten(Unavailable):
     """A file could not be written where it was to go; what was there before is untouched."""
 
 

@@ -9,7 +9,8 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from domain import times
-from domain.ledger import Ledger, Terms
+from domain.ledger import Ledger
+from domain.ledger_options import Terms
 from domain.notices.signature import OFF, Keyring
 from domain.outcomes import Answer
 from projections.schema.tables import READ_MODELS

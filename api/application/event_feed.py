@@ -12,11 +12,11 @@ from domain import times
 from domain.amounts import plain
 from domain.errors import StoreUnavailable
 from domain.events.codec import decode_act, decode_notice
-from domain.events.log_row import LogRow
+from domain.events.log_row import EVER, LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import ACTS, Act
 from domain.events.streams_of_calls import is_of_call
-from domain.ledger import EVER, Ledger
+from domain.ledger import Ledger
 
 PAGE_SIZE = 1000
 # What an event is called by already, or what serves its authenticity alone, is left out of its line.

@@ -11,7 +11,7 @@ import msgspec
 
 from api.application.process_state import State
 from domain import times
-from domain.errors import LedgerError
+from domain.errors import WrongUsage
 from domain.ledger import Ledger
 
 FORWARDED = "forwarded"
@@ -19,7 +19,7 @@ SKIPPED = "forwarding_skipped:"
 MASK = "***"
 
 
-class CannotSkip(LedgerError):
+class CannotSkip(WrongUsage):
     """The position is one that forwarding has passed already, or that the log does not have."""
 
 

@@ -10,14 +10,13 @@ import os
 import msgspec
 
 from api import urls as addresses
-from domain.errors import LedgerError
+from domain.errors import Unavailable
 from domain.text import printable
 
 ANSWER_MAX_BYTES = 64 * 1024
-TIMEOUT_SECONDS = 30.0
 
 
-class Unanswered(LedgerError):
+class Unanswered(Unavailable):
     """The other side gave no answer, or not the one that was needed; the message names it and says what happened."""
 
 
@@ -41,7 +40,7 @@ class Answer(msgspec.Struct):
         return printable(f"{self.status} {self.reason}".strip() + redirect)
 
 
-def get(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:
+def get(url: str, *, timeout_seconds: float) -> Answer:
     """Call an address, and return what came of it, however it went."""
     # Only here: the service, which calls nobody, starts without the client.
     import httpx2  # noqa: PLC0415

@@ -1,21 +1,21 @@
 """How the command speaks: data on stdout, everything else on stderr; tables for people, JSON for programs."""
 
+from __future__ import annotations
+
 import csv
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
 from domain.text import printable
+
+if TYPE_CHECKING:
+    from api.application.http_get import Answer
 
 UNLIMITED_COLUMNS = 10_000
 
@@ -27,6 +27,10 @@ def say(text: str) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Print a table on stdout: as wide as the terminal, or as wide as it needs where the output is piped."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else UNLIMITED_COLUMNS)
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for column in columns:
@@ -44,6 +48,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
 
 def as_json(content: object) -> None:
     """Print a JSON document on stdout."""
+    import msgspec
+
     click.echo(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
 
 
@@ -55,15 +61,30 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         click.echo(line.getvalue().encode(), nl=False)
 
 
+def show_answer(answer: Answer) -> None:
+    """Show what another service answered: its status on stderr, its body on stdout, byte for byte.
+
+    On a terminal a line that is not ended is ended, or else the prompt would stick to it.
+    """
+    if answer.status:
+        say(answer.line)
+    click.echo(answer.body, nl=bool(answer.body) and sys.stdout.isatty() and not answer.body.endswith(b"\n"))
+
+
 Moved = Callable[[int], None]
 
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str = "") -> Iterator[Moved]:
     """Show a progress bar on stderr while something long runs; none where stderr is not a terminal."""
-    console = Console(stderr=True)
-    columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn()]
-    columns += [MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn()]
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns: list[Any] = [bars.SpinnerColumn(), bars.TextColumn("{task.description}"), bars.BarColumn()]
+    columns += [bars.MofNCompleteColumn(), bars.TextColumn(unit), bars.TimeRemainingColumn()]
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -1,6 +1,8 @@
 """The command ``tringledger``. Data goes to stdout, everything else to stderr.
 
 Exit codes: 0 done, 1 a finding, 2 usage, 3 the store (or the output, or another service) is unavailable.
+
+Nothing is imported here that the help of the whole program does not need: a command imports what it uses when it is called.
 """
 
 import errno
@@ -10,90 +12,46 @@ from typing import Any
 
 import click
 
-from api.application.forwarding_position import CannotSkip
-from api.application.http_get import Unanswered
-from api.application.importing.files import NoSuchFile
-from api.application.importing.rows import WrongTable
-from api.application.rehearsal.expected_books import UnfitBooks
-from api.application.rehearsal.observed_books import NotVerifiable
-from api.application.rehearsal.target_url import WrongTarget
-from api.cli.commands.access_log import access_log
-from api.cli.commands.adjust import adjust
-from api.cli.commands.call import call
-from api.cli.commands.certificate import certificate
-from api.cli.commands.close import close
-from api.cli.commands.copy import copy
-from api.cli.commands.diff import diff
-from api.cli.commands.exception import exception
-from api.cli.commands.explain import explain
-from api.cli.commands.export import export
-from api.cli.commands.forward import forward
-from api.cli.commands.history import history
-from api.cli.commands.import_ import import_
-from api.cli.commands.metrics import metrics
-from api.cli.commands.migrate import migrate
-from api.cli.commands.quarantine import quarantine
-from api.cli.commands.rebuild import rebuild
-from api.cli.commands.reconcile import reconcile
-from api.cli.commands.register import register
-from api.cli.commands.rehearse import rehearse
-from api.cli.commands.rerate import rerate
-from api.cli.commands.serve import serve
-from api.cli.commands.signature import signature
-from api.cli.commands.statement import statement
-from api.cli.commands.status import status
-from api.cli.commands.tail import tail
-from api.cli.commands.tariff import tariff
-from api.cli.commands.trigger import trigger
-from api.cli.commands.undo import undo
-from api.cli.commands.user import user
 from api.cli.exit_codes import FINDING, INTERRUPTED, SIGNALLED, UNAVAILABLE, USAGE
-from api.settings import WrongSetting
-from api.web.auth.users import NoSuchUser, UserExists
-from domain.errors import (
-    CopyRunning,
-    LedgerError,
-    MissingDriver,
-    NoLedger,
-    NotACopy,
-    SettingsDiffer,
-    StoreUnavailable,
-    UnknownStore,
-)
-from projections.atomic_file import NotWritten
-from projections.building.process_pool import WorkersLost, WorkersUnavailable, WorkersUnfit
-from projections.queries.selection import SelectionError
-from projections.stores.generations import RebuildRunning
+from api.cli.lazy_group import LazyGroup
+from domain.errors import LedgerError, Unavailable, WrongUsage
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-EXIT_CODES: dict[type[LedgerError], int] = {
-    StoreUnavailable: UNAVAILABLE,
-    NoLedger: UNAVAILABLE,
-    RebuildRunning: UNAVAILABLE,
-    NotWritten: UNAVAILABLE,
-    Unanswered: UNAVAILABLE,
-    WorkersLost: UNAVAILABLE,
-    WorkersUnavailable: UNAVAILABLE,
-    WorkersUnfit: UNAVAILABLE,
-    WrongSetting: USAGE,
-    NoSuchFile: USAGE,
-    WrongTable: USAGE,
-    SettingsDiffer: USAGE,
-    SelectionError: USAGE,
-    UnknownStore: USAGE,
-    WrongTarget: USAGE,
-    UnfitBooks: USAGE,
-    NotVerifiable: USAGE,
-    CannotSkip: USAGE,
-    MissingDriver: USAGE,
-    NotACopy: USAGE,
-    CopyRunning: UNAVAILABLE,
-    NoSuchUser: USAGE,
-    UserExists: USAGE,
+SUMMARIES = {
+    "access-log": "Show who looked at, unmasked, exported or changed what, and who signed in: the latest entries, newest first.",
+    "adjust": "Charge an account AMOUNT US cents, or credit it with a negative one; it is on the statement, with the reason.",
+    "call": "Correct which notices are a call's, and which calls are billed.",
+    "certificate": "Show the certificate that the last rebuild has left.",
+    "close": "Close a month (YYYY-MM), and with it those before it: from then on it stays the same, byte for byte.",
+    "copy": "Copy a ledger, as it is at this moment, from one store into another, and compare the two.",
+    "diff": "Show what changed between two states of the ledger: calls, cost, SIP credits, price and margin, per account and month.",
+    "exception": "See what looks odd and touches money, and say that it is settled.",
+    "explain": "Explain what a call costs, or what an account's bill of a month is made of.",
+    "export": "Write a read model to a file, or to stdout.",
+    "forward": "Pass over what the handler at TRINGLEDGER_FORWARD_URL refuses for ever, and see what was.",
+    "history": "Show every event of a call: where it stands in the log, what it said, and the call's state after it.",
+    "import": "Record the notifications of files (plain or gzip, names or quoted patterns), or of stdin for -.",
+    "metrics": "Show how calls went, per account and month: attempts, answered, ASR, NER, ACD, short calls, and what a minute costs.",
+    "migrate": "Create the ledger where there is none, or bring the schema of an older one up to date.",
+    "quarantine": "Look at the notices that were refused and kept, and try them again.",
+    "rebuild": "Build the read models anew from the log, beside the live ones, and swap.",
+    "reconcile": "Compare the CDRs with a statement of TringMe: what agrees, what differs, what is missing on either side.",
+    "register": "Tell TringMe to send its notifications to URL (its API's operation setnotifyurl).",
+    "rehearse": "Play TringMe: place made-up calls, send their notifications to a service, and keep books of what must be charged.",
+    "rerate": "Price an account's month by another version of the tariff.",
+    "serve": "Take TringMe's callbacks, keep the read models up to date, and serve the pages and the API, until Ctrl-C.",
+    "signature": "Find out how TringMe signs its notifications.",
+    "statement": "Write the statement of an account for a month.",
+    "status": "Show what the ledger holds, how far the read models are behind, and what waits for somebody.",
+    "tail": "Show events as they come in, until Ctrl-C (exit code 130).",
+    "tariff": "Check a tariff's file, publish it, and see what was published.",
+    "trigger": "Send one signed notification to a running service, to try an integration; its answer goes to stdout.",
+    "undo": "Reverse a correction, named by its position in the log: a split, merge, release, void, rerating or adjustment.",
+    "user": "Add and remove users of the pages and the API, and say what each may.",
 }
 
 
-class _Group(click.Group):
+class _Program(LazyGroup):
     """Maps the ledger's refusals to a line on stderr and an exit code, for every subcommand alike."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
@@ -113,11 +71,22 @@ class _Group(click.Group):
             context.exit(INTERRUPTED)
         except LedgerError as error:
             click.echo(f"tringledger: {error}", err=True)
-            code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FINDING)
-            context.exit(code)
+            context.exit(exit_code(error))
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def exit_code(error: LedgerError) -> int:
+    """Return the exit code of a refusal: 2 for wrong usage, 3 for what is unavailable, 1 for any other."""
+    if isinstance(error, Unavailable):
+        return UNAVAILABLE
+    return USAGE if isinstance(error, WrongUsage) else FINDING
+
+
+@click.group(
+    cls=_Program,
+    package="api.cli.commands",
+    summaries=SUMMARIES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="tringledger", message="%(prog)s %(version)s")
 def main() -> None:
     """Take TringMe's call notifications, never lose or double one, and tell what calls cost.
@@ -128,38 +97,3 @@ def main() -> None:
     """
     # A command that is told to end cleans up behind it, as on Ctrl-C. The service has its own way.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(SIGNALLED + number))
-
-
-for command in (
-    serve,
-    migrate,
-    import_,
-    export,
-    diff,
-    explain,
-    status,
-    history,
-    quarantine,
-    forward,
-    rebuild,
-    certificate,
-    metrics,
-    reconcile,
-    close,
-    call,
-    adjust,
-    exception,
-    undo,
-    copy,
-    signature,
-    register,
-    trigger,
-    tail,
-    rehearse,
-    user,
-    access_log,
-    tariff,
-    rerate,
-    statement,
-):
-    main.add_command(command)

@@ -1,23 +1,26 @@
 """What the commands share by which operators correct: one transaction, and then what it has appended to the log."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from api.application.event_feed import Event, event
 from api.cli.console import as_json, say, table
 from api.cli.ledger_access import reading
-from domain.events.operator_events import AccountAdjusted, CallRerated, CallVoided, ExceptionResolved, NoticesMoved
-from domain.operators.session import Acting
+
+if TYPE_CHECKING:
+    from api.application.event_feed import Event
+    from domain.operators.session import Acting
 
 UNTOLD = ("reason",)
-REVERSIBLE = {
-    kind.TOPIC.partition(":")[2] for kind in (NoticesMoved, CallVoided, CallRerated, AccountAdjusted, ExceptionResolved)
-}
 
 
 def act(store: str | None, by: str, reason: str, do: Callable[[Acting], object], output: str) -> None:
     """Let an operator act, and show the events that came of it; raises WrongAct, and then nothing was done."""
+    import msgspec
+
+    from api.application.event_feed import event
+
     with reading(store) as (ledger, _):
         with ledger.acting(by, reason) as acting:
             before = acting.position
@@ -31,8 +34,21 @@ def act(store: str | None, by: str, reason: str, do: Callable[[Acting], object],
         ["position", "what", "call", "what exactly"],
         [[each.position, each.type, each.call_id, _exactly(each)] for each in events],
     )
-    if events and events[-1].type in REVERSIBLE:
+    if events and _is_reversible(events[-1]):
         say(f"`tringledger undo {after}` reverses it")
+
+
+def _is_reversible(last: Event) -> bool:
+    from domain.events.operator_events import (
+        AccountAdjusted,
+        CallRerated,
+        CallVoided,
+        ExceptionResolved,
+        NoticesMoved,
+    )
+
+    kinds = (NoticesMoved, CallVoided, CallRerated, AccountAdjusted, ExceptionResolved)
+    return last.type in {kind.TOPIC.partition(":")[2] for kind in kinds}
 
 
 def _exactly(found: Event) -> str:

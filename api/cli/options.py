@@ -1,4 +1,4 @@
-"""What the commands of operators share: who acts and why, and how a month is named."""
+"""The options and arguments that commands share. Nothing is imported here that a command's help does not need."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,9 +6,63 @@ from typing import Any
 
 import click
 
+from api import urls as addresses
 from domain import times
 
+HTTP_TIMEOUT_SECONDS = 30.0
+TAB = "tab"
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--store``."""
+    return click.option(
+        "--store", metavar="URL", help="Where the ledger is (default: TRINGLEDGER_STORE, or sqlite:///tringledger.db)."
+    )(command)
+
+
+def catch_up_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--no-catch-up``."""
+    return click.option(
+        "--no-catch-up", is_flag=True, help="Read what is there, without catching up to the log's head first."
+    )(command)
+
+
+def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--format table|json``."""
+    return click.option(
+        "--format",
+        "output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="A table for people, or JSON for programs.",
+    )(command)
+
+
+def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that calls another service the option ``--timeout``."""
+    return click.option(
+        "--timeout",
+        metavar="SECONDS",
+        default=HTTP_TIMEOUT_SECONDS,
+        show_default=True,
+        type=click.FloatRange(0, 3600, min_open=True),
+        help="How long the whole answer may take.",
+    )(command)
+
+
+class Address(click.ParamType[str]):
+    """The address of a web service, as an argument."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the address, or end with wrong usage."""
+        try:
+            return addresses.checked(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: expected {error}", param, ctx)
 
 
 def author_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,9 +82,6 @@ def period_argument(_context: click.Context, _parameter: click.Parameter, value:
 def optional_period(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return a month, if one is given, or end with wrong usage."""
     return value and period_argument(context, parameter, value)
-
-
-TAB = "tab"
 
 
 def assignments(*names: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], dict[str, str]]:

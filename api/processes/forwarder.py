@@ -15,12 +15,12 @@ from api.application.process_state import State
 from api.processes import supervised as children
 from api.processes.handler_client import Handler
 from api.processes.supervised import RETRY_SECONDS
-from domain.errors import LedgerError, StoreUnavailable, UnknownShape
-from domain.events.codec import decode_notice
-from domain.events.log_row import LogRow
+from domain.errors import LedgerError, StoreUnavailable
+from domain.events.codec import UnknownShape, decode_notice
+from domain.events.log_row import EVER, LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import ACTS
-from domain.ledger import CALLBACK, EVER, REPROCESS, Ledger
+from domain.ledger import CALLBACK, REPROCESS, Ledger
 from domain.notices import notification
 
 PURPOSE = "forward"

@@ -21,6 +21,16 @@ CONTRADICTORY_OUTCOME = "contradictory-outcome"
 NONCE_REUSED = "nonce-reused"
 UNRECOGNISED_TYPE = "unrecognised-type"
 VOIDED = "voided"
+# Those that make an exception; a call that is voided was made so on purpose.
+FLAGS = (
+    CONTRADICTORY_OUTCOME,
+    MISSING_OPENING,
+    NONCE_REUSED,
+    REPEATED_CDR,
+    REPEATED_STATUS,
+    UNRECOGNISED_STATUS,
+    UNRECOGNISED_TYPE,
+)
 
 IN_PROGRESS = "in-progress"
 ENDED = "ended"

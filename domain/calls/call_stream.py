@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from domain.calls.call import Call, Resolution, begin
 from domain.calls.correlation import Head
-from domain.errors import UnknownShape
-from domain.events.codec import decode_act, decode_notice
+from domain.events.codec import UnknownShape, decode_act, decode_notice
 from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import (

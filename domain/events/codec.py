@@ -5,10 +5,10 @@ from uuid import UUID
 
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
 from eventsourcing.utils import resolve_topic
 
-from domain.errors import UnknownShape
+from domain.errors import LedgerError
 from domain.events.notice_events import Notice, NoticeRecorded
 from domain.events.operator_events import ACTS, Act, ActRecorded
 from domain.events.streams import _encode
@@ -85,3 +85,7 @@ class NoticeMapper(Mapper[UUID]):
         if issubclass(kind, Act):
             return ActRecorded(stream_id, version, decode_act(stored_event.topic, state))
         return kind(stream_id, version, decode_notice(state))
+
+
+class UnknownShape(LedgerError, MapperDeserialisationError):
+    """A stored event is of a topic or shape that this version of tringledger does not know."""

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+EVER = (1 << 63) - 1
+
 
 class LogRow(NamedTuple):
     """A stored event and its position: what every reader of the log gets."""

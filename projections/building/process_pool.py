@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, Pipe, wait
 
-from domain.errors import LedgerError
+from domain.errors import LedgerError, Unavailable
 from domain.ledger import Ledger
 from domain.log.urls import wherever
 from projections.building.partitions import ALONE, Folding, Part, Range
@@ -21,15 +21,15 @@ from projections.building.worker_process import Job
 LOSSES_MAX = 3
 
 
-class WorkersLost(LedgerError):
+class WorkersLost(Unavailable):
     """Workers ended again and again over the same range, so that the rebuild cannot be finished."""
 
 
-class WorkersUnavailable(LedgerError):
+class WorkersUnavailable(Unavailable):
     """Those who were to fold cannot be reached: the scheduler of a Dask cluster, or any of its workers."""
 
 
-class WorkersUnfit(LedgerError):
+class WorkersUnfit(Unavailable):
     """A worker elsewhere cannot do this rebuild: it has another version of tringledger, or cannot open the store."""
 
 

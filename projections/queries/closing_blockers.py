@@ -13,7 +13,8 @@ from domain import times
 from domain.billing.billing_context import Books, month_after
 from domain.calls.call import CONTRADICTORY_OUTCOME, NONCE_REUSED, REPEATED_CDR
 from domain.errors import WrongAct
-from domain.ledger import EVER, Ledger
+from domain.events.log_row import EVER
+from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
 from domain.notices.call_notice import read

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, select
 from domain.billing.billing_context import Books
 from domain.billing.rating import Rated
 from domain.errors import WrongAct
-from domain.events.log_row import LogRow
+from domain.events.log_row import EVER, LogRow
 from domain.events.operator_events import CallRerated
-from domain.ledger import EVER, Ledger
+from domain.ledger import Ledger
 from projections.building.billing_totals import WIDTH, Totals, differences
 from projections.rows import billed_amounts as bills
 from projections.rows.projector import Gathering, Page

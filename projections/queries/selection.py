@@ -12,6 +12,7 @@ from sqlalchemy import Column, ColumnElement, Table, false, func, literal, or_
 
 from domain import times
 from domain.calls import call
+from domain.calls.call import FLAGS
 from domain.calls.correlation import Reach
 from domain.notices import call_notice, statuses
 from projections.queries import call_health as calls
@@ -44,15 +45,6 @@ BY_POSITION = ("position",)
 
 DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")
 STATES = (call.IN_PROGRESS, call.ENDED)
-FLAGS = (
-    call.CONTRADICTORY_OUTCOME,
-    call.MISSING_OPENING,
-    call.NONCE_REUSED,
-    call.REPEATED_CDR,
-    call.REPEATED_STATUS,
-    call.UNRECOGNISED_STATUS,
-    call.UNRECOGNISED_TYPE,
-)
 # Filters that ask whether a column of that name has just this text.
 PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}

@@ -7,7 +7,7 @@ import re
 from datetime import date, datetime, time
 
 from domain import times
-from domain.errors import LedgerError
+from domain.errors import WrongUsage
 
 EXPECTED = (
     "expected a day (2026-10-01), a month (2026-10), a time with its offset (2026-10-01T12:00:00Z), or how long ago"
@@ -22,7 +22,7 @@ _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS = {"m": 60 * times.SECOND, "h": 3600 * times.SECOND, "d": 86_400 * times.SECOND}
 
 
-class SelectionError(LedgerError):
+class SelectionError(WrongUsage):
     """A filter makes no sense, or not for this read model; the message names the value and what was expected."""
 
 

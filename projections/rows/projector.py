@@ -9,8 +9,8 @@ from domain.billing.billing_context import Books
 from domain.calls import call as calls_fold
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream, CannotFold, Fetch
-from domain.errors import LedgerError, UnknownShape
-from domain.events.codec import decode_act, decode_notice
+from domain.errors import LedgerError
+from domain.events.codec import UnknownShape, decode_act, decode_notice
 from domain.events.log_row import LogRow
 from domain.events.notice_events import ChannelDeletionRecorded, Notice, UnrecognisedRecorded, VoicemailRecorded
 from domain.events.operator_events import (

@@ -17,6 +17,8 @@ INDEXES = {
     "calls_by_period": ("calls", "period, opened_at", ""),
     "calls_flagged": ("calls", "opened_at, flags", _FLAGGED),
     "calls_in_progress": ("calls", "opened_at", "state = 'in-progress'"),
+    # With all that counting those calls asks of them: it never looks at the table.
+    "calls_waiting": ("calls", "last_at, state, status, answered_at, has_cdr", "has_cdr = 0"),
     "cdrs_by_time": ("cdrs", "cdr_at, position, call_id", ""),
     "cdrs_by_tag": ("cdrs", "tag, cdr_at, position, call_id", ""),
     "cdrs_by_account": ("cdrs", "account, cdr_at, position, call_id", ""),

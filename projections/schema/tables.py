@@ -7,7 +7,7 @@ exact in every database. Each column says of which kind it is, and exports turn 
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
 SCHEMA = 2
 
@@ -238,14 +238,6 @@ PROGRESS = Table(
     Column("position", BigInteger, nullable=False),
     Column("ledger", Text, primary_key=True),
     Column("schema", BigInteger, nullable=False),
-)
-
-# With all that counting those calls asks of them: it never looks at the table.
-Index(
-    "calls_waiting",
-    *(CALLS.c[name] for name in ("last_at", "state", "status", "answered_at", "has_cdr")),
-    sqlite_where=CALLS.c.has_cdr == 0,
-    postgresql_where=CALLS.c.has_cdr == 0,
 )
 
 READ_MODELS: dict[str, Table] = {

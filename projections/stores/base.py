@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolBusy
 
-from domain.errors import LedgerError, StoreUnavailable
+from domain.errors import LedgerError, StoreUnavailable, Unavailable
 from projections.schema import entries_view as entries
 from projections.schema import indexes
 from projections.schema.tables import METADATA, PROGRESS, SCHEMA
@@ -25,7 +25,7 @@ class ReadModelsUnfit(LedgerError):
     """The read models at hand are another ledger's, another version's, or ahead of the log: they must be rebuilt."""
 
 
-class RebuildRunning(LedgerError):
+class RebuildRunning(Unavailable):
     """Another rebuild of the same ledger is under way."""
 
 

@@ -11,7 +11,8 @@ import pytest
 from api.cli import console as showing
 from api.cli.main import main
 from domain.calls.correlation import Reach
-from domain.ledger import Ledger, Terms
+from domain.ledger import Ledger
+from domain.ledger_options import Terms
 from domain.log.sqlite import log as sqlite
 from tests.api import tringme
 from tests.api.command import SECONDS_MAX, run, run_alone, spawn
@@ -24,7 +25,10 @@ DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 
 def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Return every command with the words that call it."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))

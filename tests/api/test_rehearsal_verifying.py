@@ -13,7 +13,8 @@ from api.application.rehearsal import observed_books as finding
 from api.application.rehearsal.expected_books import Document
 from api.application.rehearsal.observed_books import Found
 from api.application.rehearsal.verification import Difference, differences
-from domain.ledger import Ledger, Terms
+from domain.ledger import Ledger
+from domain.ledger_options import Terms
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.api.command import run

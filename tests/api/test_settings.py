@@ -5,7 +5,7 @@ import pytest
 from api import settings
 from api.settings import SETTINGS, WrongSetting
 from domain.calls.correlation import Reach
-from domain.ledger import Terms
+from domain.ledger_options import Terms
 from domain.notices.signature import Keyring
 from domain.times import SECOND
 from tests.api.tringme import KEY, OTHER_KEY, notice, signature

@@ -24,9 +24,10 @@ DOMAIN = {
     "domain/operators": {
         *("foundation", "domain/notices", "domain/events", "domain/calls", "domain/billing", "domain/log"),
     },
+    "domain/ledger_options.py": {"foundation", "domain/notices", "domain/events", "domain/calls"},
     "domain/ledger.py": {
         *("foundation", "domain/notices", "domain/outcomes.py", "domain/events", "domain/calls", "domain/billing"),
-        *("domain/log", "domain/recording.py", "domain/operators", "domain/proofs"),
+        *("domain/log", "domain/recording.py", "domain/operators", "domain/proofs", "domain/ledger_options.py"),
     },
     "domain/copying": {"foundation", "domain/events", "domain/log", "domain/ledger.py", "domain/proofs"},
     "domain/proofs": {"foundation"},

@@ -48,7 +48,6 @@ CLASSES_ALLOWED = {
     "Total",
     "Verdict",
     "Waiting",
-    "_Server",
 }
 MODULES_ALLOWED = {"api: run"}
 

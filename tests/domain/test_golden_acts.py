@@ -14,8 +14,7 @@ import msgspec
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.errors import UnknownShape
-from domain.events.codec import NoticeMapper
+from domain.events.codec import NoticeMapper, UnknownShape
 from domain.events.operator_events import ACTS, ActRecorded
 
 GOLDEN = Path(__file__).parents[1] / "golden"

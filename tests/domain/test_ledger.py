@@ -11,7 +11,8 @@ from domain.errors import BrokenValue, LedgerError, NoLedger, NotANotification, 
 from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice, Voucher
 from domain.events.streams import call_id, notices_id
-from domain.ledger import Ledger, Terms
+from domain.ledger import Ledger
+from domain.ledger_options import Terms
 from domain.log.contract import QuarantineEntry
 from domain.notices.notification import Notification, Problem
 from domain.notices.signature import Keyring, fingerprint

@@ -13,7 +13,8 @@ from random import Random
 import psycopg
 import pytest
 
-from domain.ledger import Ledger, Terms
+from domain.ledger import Ledger
+from domain.ledger_options import Terms
 from domain.log.contract import Log
 from domain.log.urls import sqlite_path
 from domain.notices.signature import Keyring

@@ -11,7 +11,8 @@ from sqlalchemy import BigInteger, insert
 
 from domain import times
 from domain.errors import NotANotification
-from domain.ledger import Ledger, Terms
+from domain.ledger import Ledger
+from domain.ledger_options import Terms
 from domain.notices.signature import Keyring, digest
 from projections.building.catch_up import catch_up
 from projections.schema.tables import READ_MODELS, Kind, kind

@@ -14,8 +14,9 @@ from domain.billing import rating
 from domain.billing.rating import rate, steps
 from domain.billing.rounding import STATEMENT
 from domain.billing.tariff import read
+from domain.events.log_row import EVER
 from domain.events.streams_of_calls import is_of_call
-from domain.ledger import EVER, Ledger
+from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
 from projections.queries.price_history import Explanation, of_call
 from projections.schema.tables import CDRS, POSTINGS

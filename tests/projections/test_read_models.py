@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from domain import times
 from domain.calls.correlation import Reach
 from domain.errors import NotANotification
-from domain.ledger import Ledger, Terms
+from domain.ledger import Ledger
+from domain.ledger_options import Terms
 from domain.outcomes import Answer, Duplicate, Quarantined, Recorded
 from projections.building import catch_up as catching_up
 from projections.building.catch_up import catch_up

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from api.application.importing.rows import Format, Row, WrongTable
-from domain.errors import LedgerError
+from domain.errors import LedgerError, WrongUsage
 
 STDIN = "-"
 LINE_MAX_BYTES = 1024 * 1024
@@ -23,7 +23,7 @@ FIRST_LINES_MAX = 100_000
 LATEST = 1 << 63
 
 
-class NoSuchFile(LedgerError):
+class NoSuchFile(WrongUsage):
     """A name or pattern that was given names no file that could be opened."""
 
 

@@ -8,12 +8,12 @@ from enum import Enum
 
 import msgspec
 
-from domain.errors import LedgerError, NotANotification
+from domain.errors import NotANotification, WrongUsage
 from domain.notices import notification
 from domain.notices.notification import SIZE_MAX_BYTES, Notification
 
 
-class WrongTable(LedgerError):
+class WrongTable(WrongUsage):
     """The table's header cannot be read, lacks what the import needs, or holds what it was told that there is not."""
 
 

@@ -15,7 +15,7 @@ from api.application.rehearsal.charged_call import Row, Total, charged, totals
 from api.application.rehearsal.plan import Notified, Sending
 from api.application.rehearsal.simulated_call import KINDS, Call, Kind, Notice
 from domain.calls.call import MISSING_OPENING, REPEATED_CDR
-from domain.errors import LedgerError
+from domain.errors import WrongUsage
 from domain.notices.statuses import DISPOSITIONS, FAILED_OPENINGS, OUTCOMES
 from projections.atomic_file import NotWritten, whole_file
 
@@ -24,7 +24,7 @@ CLIENT_ERRORS = range(400, 500)
 HUNG_UP = 0
 
 
-class UnfitBooks(LedgerError):
+class UnfitBooks(WrongUsage):
     """A file is no books of a rehearsal; the message says what is wrong with it."""
 
 

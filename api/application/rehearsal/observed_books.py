@@ -15,7 +15,7 @@ import msgspec
 
 from api.application.rehearsal.charged_call import COLUMNS, SUMMED, Row, Total, plain
 from domain.calls.correlation import BY_TAG
-from domain.errors import LedgerError
+from domain.errors import WrongUsage
 from domain.ledger import Ledger
 from projections.export.text_formats import write_csv
 from projections.queries.row_stream import reading
@@ -25,7 +25,7 @@ from projections.stores.generations import ReadStore
 EXCEL_SAFE = "'"
 
 
-class NotVerifiable(LedgerError):
+class NotVerifiable(WrongUsage):
     """There is nothing that a rehearsal's books can be compared with; the message says what was expected."""
 
 

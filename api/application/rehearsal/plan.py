@@ -15,6 +15,9 @@ from domain.notices import notification
 from domain.notices.notification import query
 from domain.notices.signature import OFF, sign
 
+# Less than the ledger's grace: a notice that comes later may rightly be taken for another call's (SPEC 6).
+PATIENCE_SECONDS, PATIENCE_SECONDS_MAX = 60.0, 240.0
+
 # How a request is made the first time: plainly, in pieces, given up after half of it, or hung up on before the answer.
 Manner = Literal["plain", "slow", "half", "impatient"]
 What = Literal["genuine", "wrong-signature", "broken", "garbage"]

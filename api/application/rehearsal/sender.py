@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from api.application.rehearsal.expected_books import Books
-from api.application.rehearsal.plan import Chain, Sending
+from api.application.rehearsal.plan import PATIENCE_SECONDS, Chain, Sending
 from api.application.rehearsal.raw_http import FAILURES, Answer, Wire
 from api.application.rehearsal.target_url import Target
 from domain.errors import StoreUnavailable
@@ -17,8 +17,6 @@ from domain.times import SECOND
 CONNECTIONS_MAX = 64
 ANSWER_SECONDS_MAX = 10.0
 WAIT_SECONDS, WAIT_SECONDS_MAX = 0.05, 2.0
-# Less than the ledger's grace: a notice that comes later may rightly be taken for another call's (SPEC 6).
-PATIENCE_SECONDS, PATIENCE_SECONDS_MAX = 60.0, 240.0
 START_SECONDS_MAX = 3.0
 FINISH_SECONDS = 3.0
 SERVER_ERROR = 500

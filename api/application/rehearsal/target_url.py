@@ -6,12 +6,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from api import urls as addresses
-from domain.errors import LedgerError
+from domain.errors import WrongUsage
 
 PORTS = {"http": 80, "https": 443}
 
 
-class WrongTarget(LedgerError):
+class WrongTarget(WrongUsage):
     """A URL cannot be called, or must not be; the message names it and says what was expected."""
 
 

@@ -1,12 +1,13 @@
 """``tringledger adjust``: charge an account an amount, or credit it one."""
 
+from __future__ import annotations
+
 import re
 
 import click
 
-from api.cli.ledger_access import format_option, store_option
 from api.cli.operator_command import act
-from api.cli.options import author_options, optional_period
+from api.cli.options import author_options, format_option, optional_period, store_option
 from domain.amounts import millionths
 
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,9}(?:\.[0-9]{1,6})?)")

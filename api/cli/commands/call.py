@@ -1,12 +1,13 @@
 """``tringledger call``: correct which notices are a call's, and which calls are billed."""
 
+from __future__ import annotations
+
 from uuid import UUID
 
 import click
 
-from api.cli.ledger_access import format_option, store_option
 from api.cli.operator_command import act
-from api.cli.options import author_options
+from api.cli.options import author_options, format_option, store_option
 
 position_argument = click.argument("position", type=click.IntRange(min=1))
 

@@ -1,14 +1,18 @@
 """``tringledger certificate``: what the last rebuild was made of, and what came out, to be compared with another."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import format_option, reading, store_option
-from projections.building import certificate as certificates
-from projections.building.certificate import Certificate
+from api.cli.ledger_access import reading
+from api.cli.options import format_option, store_option
+
+if TYPE_CHECKING:
+    from projections.building.certificate import Certificate
 
 
 @click.command()
@@ -33,6 +37,8 @@ def certificate(context: click.Context, other: Path | None, output: str, store: 
       tringledger certificate --format json > october.json
       tringledger certificate --compare october.json
     """
+    from projections.building import certificate as certificates
+
     with reading(store) as (ledger, _):
         found = certificates.last_of(ledger)
     if found is None:
@@ -47,6 +53,10 @@ def certificate(context: click.Context, other: Path | None, output: str, store: 
 
 
 def _read(path: Path) -> Certificate:
+    import msgspec
+
+    from projections.building import certificate as certificates
+
     try:
         return certificates.decode(path.read_bytes())
     except msgspec.DecodeError as error:
@@ -55,6 +65,8 @@ def _read(path: Path) -> Certificate:
 
 
 def _compare(context: click.Context, ours: Certificate, theirs: Certificate, name: str) -> None:
+    from projections.building import certificate as certificates
+
     differences = certificates.differences(ours, theirs)
     if differences:
         table(["", "this ledger", name], differences)

@@ -1,20 +1,22 @@
 """``tringledger close``: close a month, once nothing is open in it, or what is open is accepted."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from api.cli.console import as_json, say, table
 from api.cli.exit_codes import FINDING
-from api.cli.ledger_access import format_option, read_models, reading, store_option
-from api.cli.options import period_argument, printable_text
+from api.cli.ledger_access import read_models, reading
+from api.cli.options import format_option, period_argument, printable_text, store_option
 from domain import times
 from domain.amounts import plain
-from domain.ledger import Ledger
-from projections.building.catch_up import catch_up
-from projections.queries import closing_blockers as hindrances
-from projections.queries.closing_blockers import OPEN_MONTH, Hindrance
-from projections.stores.base import ReadStore
+
+if TYPE_CHECKING:
+    from domain.ledger import Ledger
+    from projections.queries.closing_blockers import Hindrance
+    from projections.stores.base import ReadStore
 
 NOTHING_OPEN = "the month is over, and nothing in it is open"
 TABLE_ROWS_MAX = 50
@@ -52,6 +54,8 @@ def close(
       tringledger close 2026-10 --by kim
       tringledger close 2026-10 --by kim --accept "TringMe has confirmed that the two CDRs will not come"
     """
+    from projections.queries import closing_blockers as hindrances
+
     if not check and by is None:
         raise click.UsageError("expected --by NAME, or --check")
     with reading(store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
@@ -68,6 +72,9 @@ def _close(
     ledger: Ledger, read_store: ReadStore, period: str, by: str, accept: str | None
 ) -> tuple[list[Hindrance], int]:
     """Look and close under the log's lock: nothing can come in between."""
+    from projections.building.catch_up import catch_up
+    from projections.queries import closing_blockers as hindrances
+
     with ledger.acting(by, accept or NOTHING_OPEN) as acting:
         hindrances.refuse(ledger.books(), period, times.now())
         catch_up(ledger, read_store)
@@ -78,11 +85,15 @@ def _close(
 
 
 def _found(ledger: Ledger, read_store: ReadStore, period: str) -> list[Hindrance]:
+    from projections.queries import closing_blockers as hindrances
+
     with read_store.reading() as connection:
         return hindrances.of_month(ledger, connection, period)
 
 
 def _show(period: str, found: list[Hindrance], position: int, output: str) -> None:
+    from projections.queries.closing_blockers import OPEN_MONTH
+
     risk = [each for each in found if each.kind != OPEN_MONTH]
     cost, credits_ = (plain(sum(each or 0 for each in amounts)) for amounts in _amounts(risk))
     unknown = sum(each.cost is None for each in risk)

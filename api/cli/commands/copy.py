@@ -1,15 +1,17 @@
 """``tringledger copy``: move a ledger into another store, from a file to PostgreSQL or back, and know that it is all there."""
 
+from __future__ import annotations
+
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.console import progress, say
 from domain import times
-from domain.copying import copy as copying
-from domain.copying.copy import Report
-from domain.ledger import Ledger
-from domain.log.tables import DELIVERY_KEYS, EVENTS, LINE_CALLS, QUARANTINE
+
+if TYPE_CHECKING:
+    from domain.copying.copy import Report
 
 
 @click.command("copy")
@@ -32,6 +34,9 @@ def copy(origin: str, to: str) -> None:
       tringledger copy sqlite:///tringledger.db postgresql://ledger@db.example.com/tringledger
       tringledger copy postgresql://ledger@db.example.com/tringledger sqlite:///backup.db
     """
+    from domain.copying import copy as copying
+    from domain.ledger import Ledger
+
     begun_at = monotonic()
     with Ledger(origin) as source:
         report = copying.copy(source, to, times.now, lambda what, total: progress(what, total, "rows"))
@@ -39,6 +44,8 @@ def copy(origin: str, to: str) -> None:
 
 
 def _print(report: Report, seconds: float) -> None:
+    from domain.log.tables import DELIVERY_KEYS, EVENTS, LINE_CALLS, QUARANTINE
+
     rows = report.rows
     say(
         f"the copy is complete: {rows[EVENTS.name]} events, {rows[DELIVERY_KEYS.name]} delivery keys,"

@@ -1,20 +1,23 @@
 """``tringledger diff``: what changed between two states of the ledger, in money, per account and month."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import add
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from api.cli.console import as_csv, as_json, progress, say, table
-from api.cli.ledger_access import reading, store_option
+from api.cli.ledger_access import reading
+from api.cli.options import store_option
 from domain import amounts, times
-from domain.ledger import Ledger
-from projections.queries.billing_changes import Change, changes
-from projections.queries.positions import Then, then
-from projections.queries.selection import SelectionError, select
-from projections.schema.tables import BILLING, TOTALS, Kind, kind
+
+if TYPE_CHECKING:
+    from domain.ledger import Ledger
+    from projections.queries.billing_changes import Change
+    from projections.queries.positions import Then
 
 MOMENTS_MAX = 2
 MONTH = ("account", "period")
@@ -69,6 +72,8 @@ def diff(
       tringledger diff --as-of 2026-11-01 --as-of 2026-11-08 --period 2026-10 --events
       tringledger diff --as-of 120345 --format csv > changed.csv
     """
+    from projections.schema.tables import TOTALS
+
     if not 1 <= len(moments) <= MOMENTS_MAX:
         raise click.UsageError("expected --as-of once or twice")
     with reading(store) as (ledger, _):
@@ -90,6 +95,9 @@ def diff(
 
 
 def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, period: str | None) -> Between:
+    from projections.queries.positions import then
+    from projections.queries.selection import SelectionError, select
+
     select("billing", account=account, period=period, timezone=ledger.timezone)
     first = then(ledger, moments[0])
     last = then(ledger, moments[1] if len(moments) == MOMENTS_MAX else ledger.head())
@@ -101,6 +109,9 @@ def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, peri
 
 def _adding_up(ledger: Ledger, between: Between, sums: Sums) -> Iterator[Change]:
     """Yield the changes that are asked for, and add them up on the way."""
+    from projections.queries.billing_changes import changes
+    from projections.schema.tables import TOTALS
+
     first, last = between.first.position, between.last.position
     with progress("Comparing", last - first, "events") as moved:
         for change in chain.from_iterable(changes(ledger, first, last, moved)):
@@ -116,11 +127,15 @@ def _event(change: Change) -> tuple[Any, ...]:
 
 def _shown(totals: Iterable[int]) -> Iterator[str | int]:
     """Return differences as what billing's columns are: amounts as exact decimals, the rest as numbers."""
+    from projections.schema.tables import BILLING, TOTALS, Kind, kind
+
     for name, value in zip(TOTALS, totals, strict=True):
         yield amounts.plain(value) if kind(BILLING.c[name]) is Kind.TOTAL else value
 
 
 def _document(between: Between, sums: Sums, caused: list[Change] | None) -> dict[str, Any]:
+    from projections.schema.tables import TOTALS
+
     document: dict[str, Any] = {
         "from": _moment(between.first),
         "to": _moment(between.last),
@@ -131,11 +146,13 @@ def _document(between: Between, sums: Sums, caused: list[Change] | None) -> dict
     return document
 
 
-def _moment(then: Then) -> dict[str, Any]:
-    return {"position": then.position, "at": times.iso(then.at) if then.at else None}
+def _moment(point: Then) -> dict[str, Any]:
+    return {"position": point.position, "at": times.iso(point.at) if point.at else None}
 
 
 def _print(between: Between, sums: Sums, caused: list[Change]) -> None:
+    from projections.schema.tables import TOTALS
+
     span = f"position {between.first.position} and position {between.last.position}"
     if not sums:
         say(f"nothing changed in money between {span}")

@@ -1,18 +1,17 @@
 """``tringledger exception``: the flags that calls and notices have, those that are open, and settling them."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import click
-from sqlalchemy import select
 
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import catch_up_option, format_option, read_models, reading, store_option
+from api.cli.ledger_access import read_models, reading
 from api.cli.operator_command import act
-from api.cli.options import author_options
+from api.cli.options import author_options, catch_up_option, format_option, store_option
 from domain import amounts, times
-from projections.queries import selection
-from projections.queries.exception_totals import IS_OPEN
-from projections.schema.tables import EXCEPTIONS
+from domain.calls.call import FLAGS
 
 COLUMNS = [
     "flag",
@@ -26,7 +25,7 @@ COLUMNS = [
     "resolved_by",
     "resolution",
 ]
-flag_argument = click.argument("flag", type=click.Choice(selection.FLAGS))
+flag_argument = click.argument("flag", type=click.Choice(FLAGS))
 position_argument = click.argument("position", type=click.IntRange(min=1))
 
 
@@ -36,7 +35,7 @@ def exception() -> None:
 
 
 @exception.command("list")
-@click.option("--flag", type=click.Choice(selection.FLAGS), help="Only this flag.")
+@click.option("--flag", type=click.Choice(FLAGS), help="Only this flag.")
 @click.option("--tag", help="Only this tag.")
 @click.option("--period", metavar="YYYY-MM", help="Only what came in this month, in the billing time zone.")
 @click.option("--all", "every", is_flag=True, help="Also those that are resolved.")
@@ -58,6 +57,12 @@ def list_(
     Examples:
       tringledger exception list --flag repeated-cdr --period 2026-10
     """
+    from sqlalchemy import select
+
+    from projections.queries import selection
+    from projections.queries.exception_totals import IS_OPEN
+    from projections.schema.tables import EXCEPTIONS
+
     with reading(store) as (ledger, _):
         wanted = selection.select("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)
         conditions = selection.conditions("exceptions", wanted, ledger.timezone)

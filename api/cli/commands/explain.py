@@ -1,22 +1,25 @@
 """``tringledger explain``: which events, tariff version and rules made an amount, step by step."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from api.application.price_explanation import AMOUNTS, act, as_document, entry, lines, signed
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import catch_up_option, format_option, read_models, reading, standing_as_of, store_option
+from api.cli.ledger_access import read_models, reading, standing_as_of
+from api.cli.options import catch_up_option, format_option, store_option
 from domain import amounts
-from domain.ledger import EVER, Ledger
-from projections.queries.account_breakdown import SUMMED, AccountMonth, cdrs_of, of_account
-from projections.queries.positions import then
-from projections.queries.price_history import Explanation, Pricing, of_call
-from projections.queries.selection import select
-from projections.rows.entry import Entry
+from domain.events.log_row import EVER
+
+if TYPE_CHECKING:
+    from domain.ledger import Ledger
+    from projections.queries.account_breakdown import AccountMonth
+    from projections.queries.price_history import Explanation, Pricing
+    from projections.rows.entry import Entry
 
 
 @click.command()
@@ -64,6 +67,10 @@ def explain(
 
 
 def _explain_call(ledger: Ledger, call_id: UUID, as_of: str | None, output: str) -> bool:
+    from api.application.price_explanation import as_document
+    from projections.queries.positions import then
+    from projections.queries.price_history import of_call
+
     found = of_call(ledger, call_id, EVER if as_of is None else then(ledger, as_of).position)
     if found is None:
         say(f"no call {call_id} in this ledger" + (f" at {as_of}" if as_of else ""))
@@ -75,6 +82,8 @@ def _explain_call(ledger: Ledger, call_id: UUID, as_of: str | None, output: str)
 
 
 def _print(found: Explanation) -> None:
+    from api.application.price_explanation import lines
+
     tag, src = found.line
     title = f"call {found.call_id}: tag {tag!r}, src {src or ''!r}, ordinal {found.ordinal}"
     if not found.pricings:
@@ -91,6 +100,8 @@ def _print(found: Explanation) -> None:
 
 
 def _event(pricing: Pricing) -> tuple[object, str]:
+    from api.application.price_explanation import act
+
     said = act(pricing.act)
     return pricing.position, pricing.event + (f" by {said['by']}: {said['reason']}" if said["by"] else "")
 
@@ -98,6 +109,11 @@ def _event(pricing: Pricing) -> tuple[object, str]:
 def _explain_account(
     ledger: Ledger, whose: tuple[str, str], as_of: str | None, output: str, *, calls: bool, caught_up: bool
 ) -> bool:
+    from api.application.price_explanation import entry
+    from projections.queries.account_breakdown import cdrs_of, of_account
+    from projections.queries.positions import then
+    from projections.queries.selection import select
+
     account, period = whose
     select("billing", account=account, period=period, timezone=ledger.timezone)
     with ExitStack() as opened:
@@ -118,6 +134,8 @@ def _explain_account(
 
 
 def _document(found: AccountMonth) -> dict[str, Any]:
+    from api.application.price_explanation import entry
+
     return {
         "account": found.account,
         "period": found.period,
@@ -129,14 +147,20 @@ def _document(found: AccountMonth) -> dict[str, Any]:
 
 
 def _summed(sums: Any) -> dict[str, object]:
+    from projections.queries.account_breakdown import SUMMED
+
     return {name: _plain(name, getattr(sums, name)) for name in SUMMED}
 
 
 def _plain(name: str, value: int) -> object:
+    from api.application.price_explanation import AMOUNTS
+
     return amounts.plain(value) if name in AMOUNTS else value
 
 
 def _print_account(found: AccountMonth, calls: Sequence[Entry]) -> None:
+    from projections.queries.account_breakdown import SUMMED
+
     closed = f"closed at position {found.closed}" if found.closed else "not closed"
     rows = [(_by_what(each.tariff, each.rule), *_summed(each).values()) for each in found.groups]
     rows += [(f"{each.kind} at position {each.position}", *_summed(each).values()) for each in found.postings]
@@ -145,36 +169,23 @@ def _print_account(found: AccountMonth, calls: Sequence[Entry]) -> None:
     if found.postings:
         click.echo()
         table(
-            ["position", "kind", "call_id", "for", "by", "reason", "price"],
-            [
-                (
-                    each.position,
-                    each.kind,
-                    each.call_id,
-                    each.original_period,
-                    each.posted_by,
-                    each.reason,
-                    signed(each.price),
-                )
-                for each in found.postings
-            ],
+            ["position", "kind", "call_id", "for", "by", "reason", "price"], [_posting(each) for each in found.postings]
         )
     if calls:
         click.echo()
-        table(
-            ["position", "call_id", "for", "tariff", "rule", *SUMMED],
-            [
-                (
-                    each.position,
-                    each.call_id,
-                    each.original_period,
-                    each.tariff,
-                    each.rule or "",
-                    *_summed(each).values(),
-                )
-                for each in calls
-            ],
-        )
+        table(["position", "call_id", "for", "tariff", "rule", *SUMMED], [_call(each) for each in calls])
+
+
+def _posting(entry: Entry) -> tuple[object, ...]:
+    from api.application.price_explanation import signed
+
+    made = (entry.position, entry.kind, entry.call_id, entry.original_period)
+    return (*made, entry.posted_by, entry.reason, signed(entry.price))
+
+
+def _call(entry: Entry) -> tuple[object, ...]:
+    made = (entry.position, entry.call_id, entry.original_period, entry.tariff, entry.rule or "")
+    return (*made, *_summed(entry).values())
 
 
 def _by_what(tariff: str, rule: int) -> str:

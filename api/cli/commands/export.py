@@ -1,30 +1,46 @@
 """``tringledger export``: a read model as a file, exact to the last digit."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from api.cli.console import Moved, progress, say
-from api.cli.ledger_access import catch_up_option, read_models, reading, standing_as_of, store_option
+from api.cli.ledger_access import read_models, reading, standing_as_of
+from api.cli.options import catch_up_option, store_option
 from domain import times
-from domain.ledger import Ledger
-from projections.journal import export as journal_export
 from projections.journal.syntax import Language
-from projections.queries import call_health, selection
-from projections.queries.positions import then
-from projections.queries.selection import Selection, Waiting
-from projections.schema.tables import EXPORTS
-from projections.stores.generations import ReadStore
+
+if TYPE_CHECKING:
+    from domain.ledger import Ledger
+    from projections.queries.selection import Selection
+    from projections.stores.generations import ReadStore
 
 FORMATS = ("csv", "parquet", "json", "ndjson", "xlsx")
 JOURNAL = "journal"
+# Their names, not the tables themselves: those need SQLAlchemy, which a help has no use for.
+MODELS = (
+    "calls",
+    "cdrs",
+    "billing",
+    "billing-days",
+    "voicemails",
+    "channels",
+    "exceptions",
+    "postings",
+    "closings",
+    "tariffs",
+    "entries",
+)
+OVERDUE = ("stale", "missing-cdr")
 LANGUAGES = tuple(language.value for language in Language)
 
 
 @click.command()
-@click.argument("model", type=click.Choice([*EXPORTS, JOURNAL]))
+@click.argument("model", type=click.Choice([*MODELS, JOURNAL]))
 @click.option(
     "--format",
     "form",
@@ -49,7 +65,7 @@ LANGUAGES = tuple(language.value for language in Language)
 @click.option("--period", metavar="YYYY-MM", help="Only rows of this month, in the billing time zone.")
 @click.option(
     "--waiting",
-    type=click.Choice([call_health.STALE, call_health.MISSING_CDR]),
+    type=click.Choice(OVERDUE),
     help="Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.",
 )
 @click.option(
@@ -96,6 +112,11 @@ def export(
       tringledger export billing --as-of 2026-11-01
       tringledger export journal --format beancount -o books.beancount
     """
+    from projections.journal import export as journal_export
+    from projections.queries import selection
+    from projections.queries.positions import then
+    from projections.queries.selection import Waiting
+
     if (model == JOURNAL) != (form in LANGUAGES):
         msg = f"{model} is not written as {form}: expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
         raise click.UsageError(msg)
@@ -138,6 +159,6 @@ def _write(
     moved: Moved,
 ) -> int:
     # pandas and pyarrow take half a second to load, which no other command should pay.
-    from projections.export import writer as exports  # noqa: PLC0415
+    from projections.export import writer as exports
 
     return exports.write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, progress=moved)

@@ -1,11 +1,12 @@
 """``tringledger forward``: past a notification that the handler refuses for ever, and what was passed over so."""
 
-import click
-import msgspec
+from __future__ import annotations
 
-from api.application import forwarding_position as forwarder
+import click
+
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import format_option, reading, store_option
+from api.cli.ledger_access import reading
+from api.cli.options import format_option, store_option
 from domain import times
 
 
@@ -34,6 +35,8 @@ def skip(position: int, reason: str, store: str | None) -> None:
     Example:
       tringledger forward skip 1234 --reason "the handler fails on this tag"
     """
+    from api.application import forwarding_position as forwarder
+
     with reading(store) as (ledger, _):
         skipped = forwarder.skip(ledger, position, reason, times.now())
     say(f"positions {skipped.first} to {skipped.last} are not forwarded")
@@ -49,6 +52,10 @@ def skipped_(output: str, store: str | None) -> None:
     Example:
       tringledger forward skipped --format json
     """
+    import msgspec
+
+    from api.application import forwarding_position as forwarder
+
     with reading(store) as (ledger, _):
         skips = [msgspec.structs.asdict(skipped) for skipped in forwarder.skips(ledger)]
     if output == "json":

@@ -1,20 +1,22 @@
 """``tringledger history``: every event of a call, and what was known after each."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
-from api.application import call_history as histories
-from api.application.call_history import History, Step
-from api.application.event_feed import told
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import catch_up_option, format_option, reading, store_option
+from api.cli.ledger_access import reading
+from api.cli.options import catch_up_option, format_option, store_option
 from domain import amounts, times
-from domain.calls.correlation import BY_TAG
-from domain.events.operator_events import Act
-from domain.events.streams import call_id as id_of_call
-from domain.ledger import EVER, Ledger
-from domain.notices import call_notice
+from domain.events.log_row import EVER
+
+if TYPE_CHECKING:
+    from api.application.call_history import History, Step
+    from domain.events.operator_events import Act
+    from domain.ledger import Ledger
 
 
 @click.command()
@@ -47,6 +49,8 @@ def history(
       tringledger history 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1
       tringledger history --tag acme-000123 --src 18585550001 --at 2026-10-31T23:59:59Z
     """
+    from api.application import call_history as histories
+
     if (call_id is None) == (tag is None):
         raise click.UsageError("expected either CALL_ID or --tag")
     with reading(store) as (ledger, _):
@@ -64,6 +68,10 @@ def history(
 
 
 def _find(ledger: Ledger, tag: str, src: str, ordinal: int | None) -> UUID:
+    from domain.calls.correlation import BY_TAG
+    from domain.events.streams import call_id as id_of_call
+    from domain.notices import call_notice
+
     line = (tag, None if ledger.correlation == BY_TAG else call_notice.normalised(src))
     last = ledger.last_ordinal(line)
     if ordinal is None and last > 1:
@@ -144,5 +152,7 @@ def _when(step: Step, first: int) -> tuple[str, str]:
 
 def _said(act: Act) -> str:
     """Return what is particular to an act, and why it was done."""
+    from api.application.event_feed import told
+
     said = [f"{name}={value}" for name, value in told(act).items()]
     return " ".join([*said, f"reason={act.reason}"])

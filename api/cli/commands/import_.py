@@ -1,30 +1,28 @@
 """``tringledger import``: bring the past along, from files of several formats, with the same checks as callbacks."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from api import settings
-from api.application.importing import access_log, ndjson
-from api.application.importing import csv_table as table
-from api.application.importing.batches import Record, Summary
-from api.application.importing.csv_table import NAMES, PARAMETERS, Layout
-from api.application.importing.dry_run import DryRun
-from api.application.importing.files import STDIN, File, NoSuchFile, found, in_order_of_time
-from api.application.importing.key_counter import Tally
-from api.application.importing.rows import Format
-from api.application.importing.run import Import, run
-from api.application.importing.throttle import Pace
-from api.application.importing.vouched_rows import Vouch
+from api.application.importing.csv_table import NAMES, PARAMETERS
 from api.cli.console import progress, say
-from api.cli.ledger_access import store_option
-from api.cli.options import assignments, delimiter_character, printable_text, time_zone
-from api.settings import Settings
+from api.cli.options import assignments, delimiter_character, printable_text, store_option, time_zone
 from domain.errors import NoLedger
-from domain.ledger import Ledger
-from domain.notices.signature import Keyring
+
+if TYPE_CHECKING:
+    from api.application.importing.batches import Record, Summary
+    from api.application.importing.csv_table import Layout
+    from api.application.importing.files import File
+    from api.application.importing.rows import Format
+    from api.application.importing.run import Import
+    from api.application.importing.vouched_rows import Vouch
+    from api.settings import Settings
+    from domain.notices.signature import Keyring
 
 NDJSON, ACCESS_LOG, CSV = "ndjson", "access-log", "csv"
 
@@ -143,6 +141,11 @@ def import_(
       tringledger import --format csv --source old-handler --column received_at=created --column srccharge=cost \\
         --set type=cdr --unsigned --by "A. Clerk" --reason "calls before October" --dry-run calls.csv
     """
+    from api import settings
+    from api.application.importing.csv_table import Layout
+    from api.application.importing.files import STDIN, in_order_of_time
+    from api.application.importing.run import Import
+
     _check(kind, {CSV: [columns, constants, delimiter, timezone, unsigned, by, reason], ACCESS_LOG: [path]})
     vouch = _vouch(by, reason, unsigned=unsigned)
     read = settings.load(store=store)
@@ -169,6 +172,8 @@ def _check(kind: str, options: dict[str, list[object]]) -> None:
 
 
 def _found(names: Sequence[str]) -> list[File]:
+    from api.application.importing.files import NoSuchFile, found
+
     try:
         return found(names)
     except NoSuchFile as error:
@@ -176,6 +181,8 @@ def _found(names: Sequence[str]) -> list[File]:
 
 
 def _vouch(by: str | None, reason: str | None, *, unsigned: bool) -> Vouch | None:
+    from api.application.importing.vouched_rows import Vouch
+
     if unsigned and by and reason:
         return Vouch(by, reason)
     if unsigned or by or reason:
@@ -184,6 +191,9 @@ def _vouch(by: str | None, reason: str | None, *, unsigned: bool) -> Vouch | Non
 
 
 def _rows(kind: str, path: str, layout: Layout) -> Format:
+    from api.application.importing import access_log, ndjson
+    from api.application.importing import csv_table as table
+
     if kind == ACCESS_LOG:
         return partial(access_log.rows, path=path)
     return partial(table.rows, layout=layout) if kind == CSV else ndjson.rows
@@ -191,6 +201,12 @@ def _rows(kind: str, path: str, layout: Layout) -> Format:
 
 @contextmanager
 def _recorder(read: Settings, proof: Keyring | Vouch, *, dry_run: bool) -> Iterator[Record]:
+    from api.application.importing.dry_run import DryRun
+    from api.application.importing.key_counter import Tally
+    from api.application.importing.throttle import Pace
+    from domain.ledger import Ledger
+    from domain.notices.signature import Keyring
+
     keyring = proof if isinstance(proof, Keyring) else None
     if not dry_run:
         with Ledger(read.store, keyring, read.terms, create=read.creates) as ledger:
@@ -209,6 +225,8 @@ def _recorder(read: Settings, proof: Keyring | Vouch, *, dry_run: bool) -> Itera
 
 
 def _import(how: Import, files: Sequence[File]) -> Summary:
+    from api.application.importing.run import Import, run
+
     sizes = [file.size for file in files if file.size is not None]
     total = sum(sizes) if len(sizes) == len(files) else None
     what = files[0].name if len(files) == 1 else f"{len(files)} files"

@@ -1,14 +1,15 @@
 """``tringledger metrics``: how an account's calls went in a month, and what a minute of them cost."""
 
+from __future__ import annotations
+
 import csv
 import sys
 
 import click
 
 from api.cli.console import as_json, table
-from api.cli.ledger_access import catch_up_option, read_models, reading, store_option
-from api.cli.options import optional_period
-from projections.queries.metrics import Metrics, of_accounts
+from api.cli.ledger_access import read_models, reading
+from api.cli.options import catch_up_option, optional_period, store_option
 
 TABLE, JSON, CSV = "table", "json", "csv"
 
@@ -36,6 +37,8 @@ def metrics(account: str | None, period: str | None, form: str, no_catch_up: boo
       tringledger metrics --period 2026-10
       tringledger metrics --account acme --format csv
     """
+    from projections.queries.metrics import Metrics, of_accounts
+
     with (
         reading(store) as (ledger, _),
         read_models(ledger, caught_up=not no_catch_up) as read_store,

@@ -1,11 +1,11 @@
 """``tringledger migrate``: create a ledger, or bring its tables up to date, once and before anything else uses it."""
 
+from __future__ import annotations
+
 import click
 
-from api import settings
 from api.cli.console import say
-from api.cli.ledger_access import store_option
-from domain.ledger import SCHEMA, Ledger
+from api.cli.options import store_option
 
 
 @click.command()
@@ -22,6 +22,9 @@ def migrate(store: str | None) -> None:
     Example:
       TRINGLEDGER_STORE=postgresql://ledger@db.example.com/tringledger tringledger migrate
     """
+    from api import settings
+    from domain.ledger import SCHEMA, Ledger
+
     read = settings.load(store=store)
     with Ledger(read.store, terms=read.terms, create=True) as ledger:
         said = f"ledger {ledger.shown_url}, correlation {ledger.correlation}, time zone {ledger.timezone}"

@@ -1,21 +1,23 @@
 """``tringledger quarantine``: look at the notices that were refused and kept, and try them again."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from api import settings
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import format_option, reading, store_option
+from api.cli.ledger_access import reading
 from api.cli.operator_command import act
-from api.cli.options import author_options
+from api.cli.options import author_options, format_option, store_option
 from domain import times
-from domain.ledger import EVER, Ledger
-from domain.log.contract import QuarantineEntry
-from domain.notices import notification
-from domain.outcomes import Quarantined
+from domain.events.log_row import EVER
 from domain.text import printable
+
+if TYPE_CHECKING:
+    from domain.ledger import Ledger
+    from domain.log.contract import QuarantineEntry
 
 
 @click.group()
@@ -46,6 +48,8 @@ def list_(settled: bool, output: str, store: str | None) -> None:
 @click.pass_context
 def show(context: click.Context, entry_id: int, output: str, store: str | None) -> None:
     """Show one notice whole: its raw bytes, its parameters, and why it was refused."""
+    from domain.notices import notification
+
     with reading(store) as (ledger, _):
         entry = _one(ledger, entry_id)
     if entry is None:
@@ -75,6 +79,9 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
       tringledger quarantine reprocess 17 18
       TRINGME_PRIVATE_KEY=… tringledger quarantine reprocess --all
     """
+    from api import settings
+    from domain.ledger import Ledger
+
     if bool(entry_ids) == every:
         raise click.UsageError("expected either ids or --all")
     read = settings.load(store=store)
@@ -114,6 +121,8 @@ def _one(ledger: Ledger, entry_id: int) -> QuarantineEntry | None:
 
 
 def _reprocess(ledger: Ledger, entry: QuarantineEntry) -> bool:
+    from domain.outcomes import Quarantined
+
     answer = ledger.reprocess(entry)
     if isinstance(answer, Quarantined):
         click.echo(printable(f"{entry.id}: still unfit: {answer.reason}"))

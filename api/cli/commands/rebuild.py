@@ -1,26 +1,26 @@
 """``tringledger rebuild``: make the read models anew from the log, or check them against it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from api.cli.commands.certificate import print_certificate
 from api.cli.console import as_json, progress, say, table
-from api.cli.ledger_access import catch_up_option, format_option, reading, store_option
+from api.cli.ledger_access import reading
+from api.cli.options import catch_up_option, format_option, store_option
 from domain import amounts, times
-from domain.ledger import Ledger
-from projections.building import rebuild as rebuilding
-from projections.building.comparison import Difference
-from projections.building.partitions import Folding
-from projections.building.process_pool import folding
-from projections.building.rebuild import Report
-from projections.schema.tables import Kind
 
 if TYPE_CHECKING:
+    from domain.ledger import Ledger
+    from projections.building.comparison import Difference
     from projections.building.dask_cluster import Cluster
+    from projections.building.partitions import Folding
+    from projections.building.rebuild import Report
+    from projections.schema.tables import Kind
 
 JOBS_MAX = 256
 
@@ -61,6 +61,8 @@ def rebuild(
       tringledger rebuild --dask tcp://scheduler.example.com:8786
       tringledger rebuild --check || mail -s "the ledger's read models differ" ops@example.com
     """
+    from projections.building import rebuild as rebuilding
+
     if jobs and dask:
         raise click.UsageError("expected --jobs or --dask, not both")
     with (
@@ -84,6 +86,8 @@ def rebuild(
 
 @contextmanager
 def _folding(ledger: Ledger, jobs: int | None, dask: str | None) -> Iterator[Folding]:
+    from projections.building.process_pool import folding
+
     if dask:
         with closing(_cluster(dask)) as cluster:
             yield cluster
@@ -91,10 +95,10 @@ def _folding(ledger: Ledger, jobs: int | None, dask: str | None) -> Iterator[Fol
         yield folding(ledger.head(), jobs)
 
 
-def _cluster(address: str) -> "Cluster":
+def _cluster(address: str) -> Cluster:
     try:
         # Half a second to load, and an extra.
-        from projections.building.dask_cluster import Cluster  # noqa: PLC0415
+        from projections.building.dask_cluster import Cluster
     except ModuleNotFoundError as error:
         msg = f"--dask needs the extra: expected tringledger installed with it, as by `pip install '.[dask]'` ({error})"
         raise click.UsageError(msg) from None
@@ -103,6 +107,8 @@ def _cluster(address: str) -> "Cluster":
 
 def _document(report: Report) -> dict[str, object]:
     """Return the certificate of what was built, with what the live read models had in its place."""
+    import msgspec
+
     names = ("read_model", "row", "column", "read_model_has", "log_says", "by")
     rows = [dict(zip(names, _row(each), strict=True)) for each in report.differences]
     compared = {"compared_at": report.position, "found": report.found, "differences": rows}
@@ -125,6 +131,8 @@ def _print(report: Report) -> None:
 
 
 def _row(difference: Difference) -> tuple[object, ...]:
+    from projections.schema.tables import Kind
+
     model, row, column, live, fresh, kind = difference
     is_money = kind in (Kind.AMOUNT, Kind.TOTAL)
     by = amounts.plain(fresh - live) if is_money and isinstance(live, int) and isinstance(fresh, int) else ""
@@ -132,6 +140,8 @@ def _row(difference: Difference) -> tuple[object, ...]:
 
 
 def _shown(value: object, kind: Kind | None) -> object:
+    from projections.schema.tables import Kind
+
     if kind in (Kind.AMOUNT, Kind.TOTAL) and isinstance(value, int):
         return amounts.plain(value)
     return times.iso(value) if kind is Kind.TIME and isinstance(value, int) else value

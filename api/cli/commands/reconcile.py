@@ -1,28 +1,26 @@
 """``tringledger reconcile``: compare the ledger's CDRs with a statement of TringMe, record by record, to the last digit."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from api.application.importing.files import CutOff, NoSuchFile, found
-from api.application.reconciliation.carrier_statement import Layout
-from api.application.reconciliation.classes import AGREED
 from api.application.reconciliation.columns import NAMES
-from api.application.reconciliation.record_spool import Spool
-from api.application.reconciliation.run import Outcome, Terms, add_ours, findings, spooled
-from api.cli import reconcile_report as report
 from api.cli.console import progress, say
 from api.cli.exit_codes import FINDING
-from api.cli.ledger_access import catch_up_option, read_models, reading, store_option
-from api.cli.options import assignments, delimiter_character, time_zone
+from api.cli.ledger_access import read_models, reading
+from api.cli.options import assignments, catch_up_option, delimiter_character, store_option, time_zone
 from domain import times
-from projections.queries import selection
-from projections.queries import time_points as moments
-from projections.queries.selection import Selection
+
+if TYPE_CHECKING:
+    from api.application.reconciliation.record_spool import Spool
+    from api.application.reconciliation.run import Outcome, Terms
+    from projections.queries.selection import Selection
 
 TABLE, JSON, CSV = "table", "json", "csv"
-SHOW = {TABLE: report.as_tables, JSON: report.as_json, CSV: report.as_csv}
 
 
 @click.command()
@@ -118,6 +116,12 @@ def reconcile(
       tringledger reconcile --period 2026-10 october.csv
       tringledger reconcile --column tag=Name --column dest_duration=Seconds --column cost=Charge --format csv records.json
     """
+    from api.application.reconciliation.carrier_statement import Layout
+    from api.application.reconciliation.classes import AGREED
+    from api.application.reconciliation.run import Outcome, Terms, add_ours, findings
+    from api.cli import reconcile_report as report
+
+    show = {TABLE: report.as_tables, JSON: report.as_json, CSV: report.as_csv}[form]
     with reading(store) as (ledger, _):
         limits = _limits(tag, since, until, period, ledger.timezone)
         terms = Terms(Layout(columns, delimiter or ",", timezone or "UTC"), limits, tolerance, window * times.SECOND)
@@ -125,11 +129,14 @@ def reconcile(
         with _spooled(name, terms, outcome) as spool, read_models(ledger, caught_up=not no_catch_up) as read_store:
             add_ours(spool, ledger, read_store, terms, outcome)
             records = findings(spool, terms, outcome)
-            SHOW[form]((each for each in records if every or each.verdict not in AGREED), outcome)
+            show((each for each in records if every or each.verdict not in AGREED), outcome)
     _tell(context, outcome)
 
 
 def _limits(tag: str | None, since: str | None, until: str | None, period: str | None, timezone: str) -> Selection:
+    from projections.queries import selection
+    from projections.queries import time_points as moments
+
     limits = selection.select("cdrs", tag=tag, since=since, until=until, timezone=timezone)
     if period is None:
         return limits
@@ -141,6 +148,9 @@ def _limits(tag: str | None, since: str | None, until: str | None, period: str |
 
 @contextmanager
 def _spooled(name: str, terms: Terms, outcome: Outcome) -> Iterator[Spool]:
+    from api.application.importing.files import CutOff, NoSuchFile, found
+    from api.application.reconciliation.run import spooled
+
     try:
         files = found([name])
     except NoSuchFile as error:
@@ -160,6 +170,8 @@ def _spooled(name: str, terms: Terms, outcome: Outcome) -> Iterator[Spool]:
 
 
 def _tell(context: click.Context, outcome: Outcome) -> None:
+    from api.application.reconciliation.classes import AGREED
+
     counts = {verdict: total.records for verdict, total in outcome.by_class().items()}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     say(said + (f", {outcome.unreadable} unreadable" if outcome.unreadable else ""))

@@ -1,14 +1,12 @@
 """``tringledger register``: tell TringMe where to send its notifications."""
 
+from __future__ import annotations
+
 import click
 
-from api import settings
 from api import urls as addresses
-from api.application import http_get as calling
-from api.application import tringme_api as registering
-from api.application.http_get import Unanswered
-from api.cli.console import say
-from api.cli.ledger_access import Address, show_answer, timeout_option
+from api.cli.console import say, show_answer
+from api.cli.options import Address, timeout_option
 
 OK = 200
 
@@ -29,6 +27,11 @@ def register(url: str, flag: str | None, dry_run: bool, timeout: float) -> None:
       tringledger register https://calls.example.com/notify --dry-run
       TRINGME_API_KEY=… TRINGME_PRIVATE_KEY=… tringledger register https://calls.example.com/notify
     """
+    from api import settings
+    from api.application import http_get as calling
+    from api.application import tringme_api as registering
+    from api.application.http_get import Unanswered
+
     read = settings.load()
     pairs = registering.request(read, url, flag)
     shown = registering.masked(read.api_url, pairs)

@@ -1,29 +1,26 @@
 """``tringledger rehearse``: a made-up TringMe calls a service, misbehaves if asked, and checks the ledger's books."""
 
-import asyncio
-import secrets
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from api import settings
-from api.application.rehearsal import expected_books as booking
-from api.application.rehearsal import fake_tringme_api as standin
-from api.application.rehearsal import observed_books as found
-from api.application.rehearsal import target_url as target
-from api.application.rehearsal.expected_books import Books, Document
-from api.application.rehearsal.fake_tringme_api import StandIn
-from api.application.rehearsal.observed_books import Found
-from api.application.rehearsal.script import Script
-from api.application.rehearsal.sender import PATIENCE_SECONDS, PATIENCE_SECONDS_MAX, Platform
-from api.application.rehearsal.simulated_call import KINDS, Kind
-from api.application.rehearsal.verification import SIGNATURE, differences, unsure_lines
+from api.application.rehearsal.plan import PATIENCE_SECONDS, PATIENCE_SECONDS_MAX
+from api.application.rehearsal.simulated_call import KINDS
 from api.cli.console import progress, say, table
 from api.cli.exit_codes import DONE, FINDING, UNAVAILABLE
 from api.cli.ledger_access import read_models, reading
-from api.settings import Settings
+
+if TYPE_CHECKING:
+    from api.application.rehearsal.expected_books import Books, Document
+    from api.application.rehearsal.observed_books import Found
+    from api.application.rehearsal.sender import Platform
+    from api.application.rehearsal.simulated_call import Kind
+    from api.settings import Settings
 
 CALLS_MAX = 100_000
 SEED_BELOW = 1_000_000
@@ -125,6 +122,15 @@ def rehearse(
       tringledger rehearse --listen 8090 --calls 1000 --rate 50 --lose cdr --books books.json
       TRINGME_API_URL=http://127.0.0.1:8090/api.php tringledger register http://127.0.0.1:8000/notify
     """
+    import secrets
+
+    from api import settings
+    from api.application.rehearsal import expected_books as booking
+    from api.application.rehearsal import observed_books as found
+    from api.application.rehearsal import target_url as target
+    from api.application.rehearsal.script import Script
+    from api.application.rehearsal.sender import Platform
+
     _check(to, listen, file, where)
     if to is None and listen is None:
         assert file is not None
@@ -175,6 +181,9 @@ def _check(to: str | None, listen: int | None, file: Path | None, where: str | N
 @contextmanager
 def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) -> Iterator[str]:
     """Give the URL to call: the option's, or the first one that is set through the stand-in, which then goes on."""
+    from api.application.rehearsal import fake_tringme_api as standin
+    from api.application.rehearsal.fake_tringme_api import StandIn
+
     if to is not None or listen is None:
         yield to or ""
         return
@@ -188,6 +197,10 @@ def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) 
 
 def _play(platform: Platform, books: Books, file: Path | None) -> Document:
     """Send everything, and return the books, which are saved on Ctrl-C too: what was sent was sent."""
+    import asyncio
+
+    from api.application.rehearsal import expected_books as booking
+
     try:
         with progress("Calling", platform.total, "requests") as moved:
             asyncio.run(platform.run(moved))
@@ -218,6 +231,8 @@ def _code(platform: Platform, books: Books) -> int:
 
 def _verify(books: Document, where: str) -> int:
     """Compare, print what differs, and return the exit code."""
+    from api.application.rehearsal.verification import differences, unsure_lines
+
     ledger = _found(where)
     differing = list(differences(books, ledger))
     if differing:
@@ -237,6 +252,8 @@ def _is_store(where: str) -> bool:
 
 
 def _found(where: str) -> Found:
+    from api.application.rehearsal import observed_books as found
+
     if not _is_store(where):
         return found.in_file(Path(where))
     with reading(where) as (ledger, _), read_models(ledger, caught_up=True) as store:
@@ -244,6 +261,8 @@ def _found(where: str) -> Found:
 
 
 def _tell_of_quarantine(books: Document, ledger: Found) -> None:
+    from api.application.rehearsal.verification import SIGNATURE
+
     if not books.unfit:
         return
     wrong = sum(each.parameter == SIGNATURE for each in books.unfit)

@@ -1,17 +1,19 @@
 """``tringledger rerate``: price an account's month by another version of the tariff, or see what that would change."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.application.rerating import foretell
-from api.application.rerating import rerate as rerate_calls
 from api.cli.console import as_json, progress, say, table
-from api.cli.ledger_access import format_option, read_models, reading, store_option
-from api.cli.options import author_options, period_argument
+from api.cli.ledger_access import read_models, reading
+from api.cli.options import author_options, format_option, period_argument, store_option
 from domain import times
 from domain.amounts import plain
-from projections.queries.rerating_preview import Change, Posted, Rerating, calls_of
+
+if TYPE_CHECKING:
+    from projections.queries.rerating_preview import Change, Posted
 
 CALL_COLUMNS = ["call", "cdr_at", "account", "tariff", "price", "new account", "new tariff", "new price", "difference"]
 POSTED_COLUMNS = ["account", "period", "calls", "billed seconds", "price"]
@@ -40,6 +42,10 @@ def rerate(
     Examples:
       tringledger rerate --account acme --period 2026-10 --tariff 3 --by kim --reason "agreed on 2026-11-02" --dry-run
     """
+    from api.application.rerating import foretell
+    from api.application.rerating import rerate as rerate_calls
+    from projections.queries.rerating_preview import Rerating, calls_of
+
     with reading(store) as (ledger, _):
         rerating = Rerating(ledger, version)
         with read_models(ledger, caught_up=True) as read_store, read_store.reading() as connection:
@@ -71,6 +77,8 @@ def _show(changes: list[Change], output: str) -> None:
 
 def _summed(changes: list[Change]) -> list[tuple[Posted, int]]:
     """Return by how much each account's month changes, and by how many calls."""
+    from projections.queries.rerating_preview import Posted
+
     sums: dict[tuple[str, str], tuple[int, int, int]] = {}
     for change in changes:
         for account, period, seconds, price in change.posted:

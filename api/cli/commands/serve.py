@@ -1,27 +1,23 @@
 """``tringledger serve``: take callbacks until told to stop."""
 
+from __future__ import annotations
+
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from socket import socket
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
-import uvicorn
 
-from api import server as workers
-from api import settings
-from api.application import forwarding_position as forwarder
 from api.cli.console import say
 from api.cli.exit_codes import UNAVAILABLE
-from api.cli.ledger_access import store_option
-from api.service import Service
-from api.settings import Settings, WrongSetting
-from domain.ledger import Ledger
-from domain.log import urls
-from domain.notices.signature import OFF
+from api.cli.options import store_option
 
-GRACEFUL_SHUTDOWN_SECONDS = 10
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from domain.ledger import Ledger
+
 LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
@@ -50,31 +46,28 @@ def serve(host: str, port: int, count: int, store: str | None) -> None:
       TRINGME_PRIVATE_KEY=… tringledger serve --port 8000
       tringledger serve --workers 4 --store postgresql://ledger@db.example.com/tringledger
     """
+    from api import settings
+    from api.application import forwarding_position as forwarder
+    from api.settings import WrongSetting
+
     read = settings.load(store=store)
     if read.forward_url and is_own(read.forward_url, host, port, read.notify_path):
         msg = f"TRINGLEDGER_FORWARD_URL={forwarder.masked(read.forward_url)} cannot be used: it is this service's own address"
         raise WrongSetting(msg)
-    # The access log would carry phone numbers and signatures: it stays off.
-    options: dict[str, Any] = {
-        "access_log": False,
-        "proxy_headers": False,
-        "log_level": "warning",
-        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_SECONDS,
-    }
     if count > 1:
-        _serve_by_many(read, host, port, count, options)
+        _serve_by_many(read, host, port, count)
     else:
-        _serve_alone(read, host, port, options)
+        _serve_alone(read, host, port)
 
 
-def _serve_alone(read: Settings, host: str, port: int, options: dict[str, Any]) -> None:
+def _serve_alone(read: Settings, host: str, port: int) -> None:
+    from api import server
+    from api.service import Service
+
     service = Service(read)
-    workers.log_to_stderr()
+    server.log_to_stderr()
     _introduce(service.ledger, read)
-    server = _Server(uvicorn.Config(service.app, host=host, port=port, **options), service)
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
+    if not server.serve(service, host, port, lambda listening: _say_where(listening, read.notify_path)):
         sys.exit(UNAVAILABLE)
 
 
@@ -86,7 +79,11 @@ def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
     return split.hostname in ours and (split.port or default) == port and split.path == notify_path
 
 
-def _serve_by_many(read: Settings, host: str, port: int, count: int, options: dict[str, Any]) -> None:
+def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
+    from api import server
+    from domain.ledger import Ledger
+    from domain.log import urls
+
     if not urls.is_postgres(read.store):
         msg = (
             f"--workers {count} needs a store in PostgreSQL: a SQLite file takes one writer at a time, so that several"
@@ -96,16 +93,19 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int, options: di
     with closing(Ledger(read.store, read.keyring(), read.terms)) as ledger:
         _introduce(ledger, read)
     try:
-        listening = workers.listen(host, port)
+        listening = server.listen(host, port)
     except OSError as error:
         say(f"cannot listen on {host} port {port}: {error.strerror}")
         sys.exit(UNAVAILABLE)
     with listening:
         _say_where(listening, read.notify_path)
-        workers.run(read, listening, count, **options)
+        server.run(read, listening, count)
 
 
 def _introduce(ledger: Ledger, read: Settings) -> None:
+    from api.application import forwarding_position as forwarder
+    from domain.notices.signature import OFF
+
     say(f"ledger {ledger.shown_url} ({ledger.head()} events)")
     if read.signature == OFF:
         say("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
@@ -121,21 +121,3 @@ def _say_where(listening: socket, notify_path: str) -> None:
     here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     say(f"callbacks at {here}{notify_path}, stop with Ctrl-C")
     say(f"pages and API at {here}/, for users (`tringledger user add`)")
-
-
-class _Server(uvicorn.Server):
-    """Says where it listens once it does, since only then is a free port known; lets live pages go when it stops."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        for server in self.servers if self.started else []:
-            for listening in server.sockets:
-                _say_where(listening, self._service.settings.notify_path)
-
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        self._service.feed.close()  # The server waits for open pages before it tells anybody that it stops.
-        await super().shutdown(sockets)

@@ -1,21 +1,20 @@
 """``tringledger signature``: which formula TringMe signs with, told from captured notifications (SPEC 3)."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 from itertools import islice
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from api import settings
-from api.application import captured_notices as captures
-from api.application.captured_notices import CAPTURES_MAX, Capture
 from api.cli.console import say
 from api.cli.exit_codes import DONE, FINDING
-from domain.notices import signature_search as identifying
-from domain.notices import signature_variants
-from domain.notices.signature_search import Group
-from domain.notices.signature_variants import DIMENSIONS, NAMED
+
+if TYPE_CHECKING:
+    from api.application.captured_notices import Capture
+    from domain.notices.signature_search import Group
 
 LINES_SHOWN_MAX = 10
 
@@ -45,6 +44,9 @@ def identify(context: click.Context, query: str | None, file: BinaryIO | None) -
       TRINGME_PRIVATE_KEY=… tringledger signature identify --query 'f=tm&tag=…&r=…&sig=…'
       tringledger signature identify --file captured.txt
     """
+    from api import settings
+    from domain.notices import signature_search as identifying
+
     keys = [key.encode(errors="surrogateescape") for key in settings.load().needed_keys()]
     read = _read(query, file)
     if not read:
@@ -64,6 +66,9 @@ def identify(context: click.Context, query: str | None, file: BinaryIO | None) -
 
 
 def _read(query: str | None, file: BinaryIO | None) -> list[Capture]:
+    from api.application import captured_notices as captures
+    from api.application.captured_notices import CAPTURES_MAX
+
     if query is not None:
         if file:
             raise click.UsageError("expected either --query or --file")
@@ -102,6 +107,9 @@ def _lines(indexes: set[int] | frozenset[int], usable: Sequence[Capture]) -> str
 
 
 def _tell_none(keys: int) -> None:
+    from domain.notices import signature_variants
+    from domain.notices.signature_variants import DIMENSIONS, NAMED
+
     tried = f"neither {', '.join(NAMED)} nor any other of {signature_variants.size()} combinations"
     say(f"none fits, {tried}, with {keys} key(s):")
     for name, choices in DIMENSIONS.items():

@@ -1,17 +1,19 @@
 """``tringledger statement``: what an account owes for a month, as a file to print or to read by a program."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from api.application.statements import text_formats as texts
 from api.cli.console import say
-from api.cli.ledger_access import catch_up_option, read_models, reading, store_option
-from api.cli.options import period_argument
-from projections.atomic_file import written
-from projections.queries.statement import Statement
-from projections.queries.statement import statement as statement_of
+from api.cli.ledger_access import read_models, reading
+from api.cli.options import catch_up_option, period_argument, store_option
+
+if TYPE_CHECKING:
+    from projections.queries.statement import Statement
 
 FORMATS = ("html", "pdf", "json", "csv")
 
@@ -50,6 +52,9 @@ def statement(
       tringledger statement acme 2026-10 -o acme-2026-10.html
       tringledger statement acme 2026-10 --format pdf -o acme-2026-10.pdf
     """
+    from projections.atomic_file import written
+    from projections.queries.statement import statement as statement_of
+
     with (
         reading(store) as (ledger, _),
         read_models(ledger, caught_up=not no_catch_up) as read_store,
@@ -67,12 +72,14 @@ def statement(
 
 def _rendered(found: Statement, form: str, font: Path | None, *, excel_safe: bool) -> bytes:
     # Templates and PDF are loaded by who wants them.
+    from api.application.statements import text_formats as texts
+
     if form == "html":
-        from api.application.statements.html import as_html  # noqa: PLC0415
+        from api.application.statements.html import as_html
 
         return as_html(found)
     if form == "pdf":
-        from api.application.statements.pdf import as_pdf  # noqa: PLC0415
+        from api.application.statements.pdf import as_pdf
 
         return as_pdf(found, font)
     return texts.as_json(found) if form == "json" else texts.as_csv(found, excel_safe=excel_safe)

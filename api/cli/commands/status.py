@@ -1,13 +1,18 @@
 """``tringledger status``: how the ledger is, for people, programs and cron."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
-from api.application import status as statuses
-from api.application.status import Forwarding, Limits, Status
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import catch_up_option, format_option, reading, store_option
+from api.cli.ledger_access import reading
+from api.cli.options import catch_up_option, format_option, store_option
 from domain import times
-from projections.stores.generations import open_current
+
+if TYPE_CHECKING:
+    from api.application.status import Forwarding, Status
 
 COUNT = click.IntRange(0)
 
@@ -58,6 +63,10 @@ def status(
       tringledger status
       tringledger status --check --silent-hours 6 || mail -s "look at the ledger" ops@example.com
     """
+    from api.application import status as statuses
+    from api.application.status import Limits
+    from projections.stores.generations import open_current
+
     now = times.now()
     limits = Limits(lag_seconds, silent_hours, quarantine, missing_cdrs)
     with reading(store) as (ledger, read):

@@ -1,20 +1,24 @@
 """``tringledger tail``: the log's events as they come in."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from api.application import event_feed as tailing
-from api.application.event_feed import Event
 from api.cli import stop_signals as outlet
 from api.cli.console import say
 from api.cli.exit_codes import DONE, SIGNALLED
-from api.cli.ledger_access import reading, store_option
+from api.cli.ledger_access import reading
+from api.cli.options import store_option
 from api.cli.stop_signals import Stopping
-from domain.events.log_row import LogRow
-from domain.ledger import EVER, Ledger
+from domain.events.log_row import EVER, LogRow
 from domain.text import printable
+
+if TYPE_CHECKING:
+    from api.application.event_feed import Event
+    from domain.ledger import Ledger
 
 POLL_SECONDS = 0.2
 
@@ -63,6 +67,8 @@ def tail(
       tringledger tail --tag acme-1
       tringledger tail --from 1 --no-follow --type cdr --format ndjson
     """
+    from api.application import event_feed as tailing
+
     if first is None and not follow:
         raise click.UsageError("expected --from with --no-follow")
     wanted = [(name, values) for name, values in (("tag", tags), ("type", types), ("status", statuses)) if values]
@@ -83,6 +89,8 @@ def tail(
 
 
 def _pages(ledger: Ledger, after: int, stopping: Stopping) -> Iterator[list[LogRow]]:
+    from api.application import event_feed as tailing
+
     def go_on() -> bool:
         if not stopping.signal:
             outlet.pause(POLL_SECONDS)
@@ -93,6 +101,8 @@ def _pages(ledger: Ledger, after: int, stopping: Stopping) -> Iterator[list[LogR
 
 
 def _line(event: Event, output: str) -> bytes:
+    import msgspec
+
     if output == "ndjson":
         return msgspec.json.encode(event) + b"\n"
     return printable(event.line).encode() + b"\n"

@@ -1,23 +1,23 @@
 """``tringledger tariff``: check a tariff's file, publish it, and see what was published."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from api import settings
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import format_option, reading, store_option
-from api.cli.options import author_options
+from api.cli.ledger_access import reading
+from api.cli.options import author_options, format_option, store_option
 from domain import times
-from domain.billing import tariff as tariffs
-from domain.billing.billing_context import Books
-from domain.billing.tariff import BrokenTariff, Finding, Tariff
 from domain.errors import NoLedger, WrongAct
-from domain.events.codec import decode_act
-from domain.events.operator_events import TariffPublished
-from domain.events.streams import TARIFFS
-from domain.ledger import Ledger
+
+if TYPE_CHECKING:
+    from domain.billing.billing_context import Books
+    from domain.billing.tariff import BrokenTariff, Tariff
+    from domain.events.operator_events import TariffPublished
+    from domain.ledger import Ledger
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 NO_VERSION = 0
@@ -42,6 +42,9 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
     Examples:
       tringledger tariff check prices.toml
     """
+    from domain.billing import tariff as tariffs
+    from domain.billing.tariff import BrokenTariff
+
     try:
         read = tariffs.read(_text(file), NO_VERSION, timezone=_timezone(store), name=str(file))
     except BrokenTariff as broken:
@@ -64,6 +67,10 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
     Examples:
       tringledger tariff publish prices.toml --by kim --reason "prices from October on"
     """
+    from api import settings
+    from domain.billing import tariff as tariffs
+    from domain.ledger import Ledger
+
     read = settings.load(store=store)
     with Ledger(read.store, terms=read.terms, create=read.creates) as ledger:
         text = _text(file)
@@ -118,12 +125,18 @@ def show(version: int, output: str, store: str | None) -> None:
 
 
 def _published(ledger: Ledger) -> list[tuple[int, TariffPublished]]:
+    from domain.events.codec import decode_act
+    from domain.events.operator_events import TariffPublished
+    from domain.events.streams import TARIFFS
+
     acts = [(row.position, decode_act(row.topic, row.state)) for row in ledger.history(TARIFFS)]
     return [(position, act) for position, act in acts if isinstance(act, TariffPublished)]
 
 
 def _text(file: Path) -> str:
     """Return a file's text; raises BrokenTariff where it is no UTF-8."""
+    from domain.billing.tariff import BrokenTariff, Finding
+
     content = file.read_bytes()
     try:
         return content.decode("utf-8-sig")
@@ -135,6 +148,8 @@ def _text(file: Path) -> str:
 
 def _timezone(store: str | None) -> str:
     """Return the ledger's billing time zone, or where there is no ledger yet that of the settings."""
+    from api import settings
+
     try:
         with reading(store) as (ledger, _):
             return ledger.timezone

@@ -1,17 +1,20 @@
 """``tringledger trigger``: send one made-up notification to a running service."""
 
+from __future__ import annotations
+
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import click
 
-from api import settings
 from api import urls as addresses
-from api.application import http_get as calling
 from api.application import sample_notice as triggering
-from api.application.http_get import Answer, Unanswered
-from api.cli.console import say
+from api.cli.console import say, show_answer
 from api.cli.exit_codes import DONE, FINDING
-from api.cli.ledger_access import Address, show_answer, timeout_option
+from api.cli.options import Address, timeout_option
+
+if TYPE_CHECKING:
+    from api.application.http_get import Answer
 
 SERVICE = "http://127.0.0.1:8000"
 
@@ -64,6 +67,9 @@ def trigger(
       tringledger trigger cdr --tag acme-1 --set srccharge=49.2 --set destduration=71
       tringledger trigger COMPLETED --set sig=wrong --to https://calls.example.com/notify
     """
+    from api import settings
+    from api.application import http_get as calling
+
     read = settings.load()
     if status not in triggering.KNOWN:
         say(f"WARNING: {status!r} is no status that TringMe names; the ledger keeps and flags it. Those it names are")
@@ -81,6 +87,8 @@ def trigger(
 
 def _judged(answer: Answer, url: str) -> int:
     """Return the exit code that an answer means; raises Unanswered where the service took nothing in."""
+    from api.application.http_get import Unanswered
+
     refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     if answer.flaw or not (refused or HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES):
         msg = f"{url}: {answer.flaw or f'answered {answer.line}'}"

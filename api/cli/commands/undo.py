@@ -1,10 +1,11 @@
 """``tringledger undo``: reverse what an operator did, by another event."""
 
+from __future__ import annotations
+
 import click
 
-from api.cli.ledger_access import format_option, store_option
 from api.cli.operator_command import act
-from api.cli.options import author_options
+from api.cli.options import author_options, format_option, store_option
 
 
 @click.command()

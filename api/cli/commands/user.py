@@ -1,19 +1,21 @@
 """``tringledger user``: who may sign in to the pages and call the API, and what he may."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from api.cli.console import as_json, say, table
-from api.cli.ledger_access import Address, format_option, reading, store_option
-from api.web.auth import audit_log as records
-from api.web.auth import sessions, users
-from api.web.auth.refusal import SIGN_IN
+from api.cli.ledger_access import reading
+from api.cli.options import Address, format_option, store_option
 from api.web.auth.roles import Role
-from api.web.auth.store import AccessStore, open_store
 from domain import times
+
+if TYPE_CHECKING:
+    from api.web.auth.store import AccessStore
 
 ROLES = [role.value for role in Role]
 
@@ -55,6 +57,8 @@ def add(name: str, roles: tuple[str, ...], store: str | None) -> None:
       tringledger user add ann --role read --role pii
       tringledger user add nightly-export --role export > token.txt
     """
+    from api.web.auth import users
+
     if not users.is_name(name):
         msg = f"{name!r} cannot be a name: expected up to {users.NAME_LENGTH_MAX} characters that can be printed"
         raise click.UsageError(msg)
@@ -74,6 +78,8 @@ def list_(output: str, store: str | None) -> None:
     Examples:
       tringledger user list --format json
     """
+    from api.web.auth import users
+
     with opened(store) as kept:
         found = [
             {
@@ -103,6 +109,8 @@ def remove(name: str, store: str | None) -> None:
     Examples:
       tringledger user remove kim
     """
+    from api.web.auth import users
+
     with _changing(store, f"remove {name}") as kept:
         users.remove(kept, name)
     say(f"{name} is removed")
@@ -119,6 +127,8 @@ def roles(name: str, roles: tuple[str, ...], store: str | None) -> None:
     Examples:
       tringledger user roles kim --role read --role export
     """
+    from api.web.auth import users
+
     with _changing(store, f"roles {name} {' '.join(sorted(roles))}") as kept:
         users.give(kept, name, map(Role, roles))
     say(f"{name} has the roles {', '.join(sorted({*roles, Role.READ}))}")
@@ -134,6 +144,8 @@ def new_token(name: str, store: str | None) -> None:
     Examples:
       tringledger user new-token kim
     """
+    from api.web.auth import users
+
     with _changing(store, f"new-token {name}") as kept:
         token = users.renew(kept, name, times.now())
     click.echo(token)
@@ -153,6 +165,9 @@ def link(name: str, url: str, store: str | None) -> None:
     Examples:
       tringledger user link kim
     """
+    from api.web.auth import sessions
+    from api.web.auth.refusal import SIGN_IN
+
     with _changing(store, f"link {name}") as kept:
         made = sessions.new_link(kept, name, times.now())
     click.echo(f"{url.rstrip('/')}{SIGN_IN}?link={made}")
@@ -161,12 +176,16 @@ def link(name: str, url: str, store: str | None) -> None:
 @contextmanager
 def opened(store: str | None) -> Iterator[AccessStore]:
     """Open the access store of a ledger that exists."""
+    from api.web.auth.store import open_store
+
     with reading(store) as (ledger, _), closing(open_store(ledger.url, durable=True)) as kept:
         yield kept
 
 
 @contextmanager
 def _changing(store: str | None, what: str) -> Iterator[AccessStore]:
+    from api.web.auth import audit_log as records
+
     with opened(store) as kept:
         yield kept
         records.add(kept, records.by_command(f"user {what}", times.now()))

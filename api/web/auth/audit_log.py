@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from api.application.masking import ALL_HIDDEN, HIDDEN, masked_number, masked_text
-from api.web.auth.guard import Did
+from api.web.auth.roles import Did
 from api.web.auth.store import AccessStore
 from api.web.auth.tables import RECORDS
 

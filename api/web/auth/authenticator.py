@@ -13,9 +13,8 @@ from api.web.auth import audit_log as records
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
 from api.web.auth.audit_log import Record
-from api.web.auth.guard import Did
 from api.web.auth.refusal import SIGN_IN, Refused
-from api.web.auth.roles import Who
+from api.web.auth.roles import Did, Who
 from api.web.auth.store import AccessStore, open_store
 
 COOKIE = "tringledger"

@@ -12,7 +12,6 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from enum import StrEnum
 from time import monotonic
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -24,7 +23,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from api.web.auth.refusal import Refused
-from api.web.auth.roles import Role, Who
+from api.web.auth.roles import Did, Role, Who
 from domain.errors import StoreUnavailable
 
 __all__ = ["Did", "Door", "Guarded", "Refused", "Role", "Who", "demand", "routes"]
@@ -42,18 +41,6 @@ _log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Response | Awaitable[Response]]
 Refuse = Callable[[Request, Refused], Response]
-
-
-class Did(StrEnum):
-    """What somebody did, as the access log says it."""
-
-    VIEWED = "viewed"
-    EXPORTED = "exported"
-    CHANGED = "changed"
-    REFUSED = "refused"
-    SIGNED_IN = "signed in"
-    SIGNED_OUT = "signed out"
-    FAILED = "failed to sign in"
 
 
 class Guarded(NamedTuple):

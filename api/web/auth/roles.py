@@ -29,3 +29,15 @@ class Who(NamedTuple):
     def sees_pii(self) -> bool:
         """Whether he sees full phone numbers, e-mails and what callers keyed."""
         return Role.PII in self.roles
+
+
+class Did(StrEnum):
+    """What somebody did, as the access log says it."""
+
+    VIEWED = "viewed"
+    EXPORTED = "exported"
+    CHANGED = "changed"
+    REFUSED = "refused"
+    SIGNED_IN = "signed in"
+    SIGNED_OUT = "signed out"
+    FAILED = "failed to sign in"

@@ -10,17 +10,17 @@ from api.web.auth.roles import Role
 from api.web.auth.store import AccessStore
 from api.web.auth.tables import LINKS, SESSIONS, USERS
 from api.web.auth.tokens import SIZE_BYTES, new_token
-from domain.errors import LedgerError
+from domain.errors import WrongUsage
 
 NAME_LENGTH_MAX = 64
 TOKEN = "token"  # noqa: S105 - what the digest is for
 
 
-class UserExists(LedgerError):
+class UserExists(WrongUsage):
     """There is a user of that name already."""
 
 
-class NoSuchUser(LedgerError):
+class NoSuchUser(WrongUsage):
     """There is no user of that name."""
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from api.web.auth import audit_log as records
 from api.web.auth.audit_log import Record
 from api.web.auth.authenticator import Doorkeeper
-from api.web.auth.guard import Did, Role
+from api.web.auth.guard import Role
+from api.web.auth.roles import Did
 from api.web.json_api.lists import page, page_schema
 from api.web.json_api.operation import BASE, Answer, Operation
 from api.web.json_api.parameters import CURSOR, LIMIT, Parameter, Schema, one_of, text

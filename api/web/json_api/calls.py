@@ -13,7 +13,8 @@ from api.web.json_api.refusal import Refusal
 from api.web.json_api.request import Asked
 from api.web.json_api.row_schema import documents, of_properties, row_schema
 from domain import times
-from domain.ledger import EVER, Ledger
+from domain.events.log_row import EVER
+from domain.ledger import Ledger
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 
 _ANY: Schema = {"type": "object"}

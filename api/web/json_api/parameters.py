@@ -10,6 +10,7 @@ from uuid import UUID
 
 from api.processes import jobs
 from domain import times
+from domain.calls import call
 from domain.operators import author
 from projections.queries import facets, selection
 from projections.queries import filter_texts as filters
@@ -149,7 +150,7 @@ FILTERS = {
         _filter("account", "Only rows of this account.", _TEXT),
         _filter("number", "Only rows of this phone number, however it is written.", _TEXT),
         _filter("disposition", "Only calls that ended like this.", _choice([each for each in selection.DISPOSITIONS if each])),
-        _filter("flag", "Only rows with this flag.", _choice(selection.FLAGS)),
+        _filter("flag", "Only rows with this flag.", _choice(call.FLAGS)),
         _filter("state", "Only calls in this state.", _choice(selection.STATES)),
         _filter("kind", "Only rows of this kind.", _TEXT),
         _filter("reason", "Only rows with this reason.", _TEXT),
@@ -201,7 +202,7 @@ REASON = Parameter(
     _reason,
     "body",
 )
-FLAG = Parameter("flag", "The exception's flag.", _choice(selection.FLAGS), one_of(selection.FLAGS), "path")
+FLAG = Parameter("flag", "The exception's flag.", _choice(call.FLAGS), one_of(call.FLAGS), "path")
 POSITION = Parameter(
     "position",
     "The position of the notice that raised it.",

@@ -15,8 +15,7 @@ from api.application.read_model_pool import Room, Shelf
 from api.web.live.window import ROWS_MAX, Counts, Row, Window, trimmed
 from domain import times
 from domain.calls.call import IN_PROGRESS
-from domain.errors import UnknownShape
-from domain.events.codec import decode_notice
+from domain.events.codec import UnknownShape, decode_notice
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
 from projections.queries import call_health as calls

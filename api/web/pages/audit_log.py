@@ -5,7 +5,8 @@ from starlette.responses import Response
 
 from api.web.auth import audit_log as records
 from api.web.auth.authenticator import Doorkeeper
-from api.web.auth.guard import Did, Guarded, Refused, Role
+from api.web.auth.guard import Guarded, Refused, Role
+from api.web.auth.roles import Did
 from api.web.pages.rendering import render
 
 PATH = "/access-log"

@@ -14,7 +14,8 @@ from api.application.call_history import Step
 from api.settings import Settings
 from api.web.pages.signature_check import Checked, check
 from domain import times
-from domain.ledger import EVER, Ledger
+from domain.events.log_row import EVER
+from domain.ledger import Ledger
 from domain.notices.notification import DURATIONS
 
 STEPS_SHOWN = 200

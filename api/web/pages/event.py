@@ -12,9 +12,8 @@ from api.web.auth.guard import Guarded, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import nothing_there, page
 from domain.events.codec import decode_act, decode_notice
-from domain.events.log_row import LogRow
+from domain.events.log_row import EVER, LogRow
 from domain.events.operator_events import ACTS
-from domain.ledger import EVER
 from projections.schema.tables import CALLS
 
 

@@ -19,7 +19,8 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import nothing_there, page
 from domain import amounts
 from domain.errors import LedgerError
-from domain.ledger import EVER, Ledger
+from domain.events.log_row import EVER
+from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
 from domain.operators.session import Acting

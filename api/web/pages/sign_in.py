@@ -13,8 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
 from api.web.auth.authenticator import Doorkeeper, host
-from api.web.auth.guard import Did, Guarded, Role
+from api.web.auth.guard import Guarded, Role
 from api.web.auth.refusal import SIGN_IN, Refused
+from api.web.auth.roles import Did
 from api.web.pages.rendering import render
 
 OWN = {None, "same-origin", "none"}

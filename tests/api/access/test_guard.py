@@ -15,7 +15,8 @@ from api import routes as table
 from api.web.auth import audit_log as records
 from api.web.auth import guard, users
 from api.web.auth.authenticator import Doorkeeper
-from api.web.auth.guard import SAFE, Checked, Did, Guarded, Role
+from api.web.auth.guard import SAFE, Checked, Guarded, Role
+from api.web.auth.roles import Did
 from api.web.pages import refusal
 from tests.api import asgi
 

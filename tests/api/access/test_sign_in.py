@@ -14,8 +14,7 @@ from api.service import Service
 from api.web.auth import audit_log as records
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
-from api.web.auth.guard import Did
-from api.web.auth.roles import Role
+from api.web.auth.roles import Did, Role
 from api.web.pages.sign_in import own_address
 from domain import times
 from tests.api import asgi

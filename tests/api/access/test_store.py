@@ -13,8 +13,7 @@ from api.web.auth import audit_log as records
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
 from api.web.auth.audit_log import Record
-from api.web.auth.guard import Did
-from api.web.auth.roles import Role
+from api.web.auth.roles import Did, Role
 from api.web.auth.store import AccessStore, open_store
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
