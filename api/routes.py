@@ -1,6 +1,6 @@
 """Every route behind the guard, in one list: every page and every operation of the JSON API is here, and nothing else."""
 
-from api.web.auth.guard import Guarded
+from api.web.auth.guard import GuardedRoute
 from api.web.json_api import routes as json_api
 from api.web.pages import (
     account,
@@ -21,15 +21,15 @@ from api.web.pages import (
 )
 
 
-def guarded() -> list[Guarded]:
+def guarded() -> list[GuardedRoute]:
     """Return every route but ``/notify`` and ``/health``. If two fit a path, the first one answers."""
     return [
         *sign_in.routes(),
         *audit_log.routes(),
         *live.routes(),
         *call.routes(),
-        Guarded("/static/{digest}/{name:path}", assets.serve, None),
-        Guarded("/display", theme.choose, None),
+        GuardedRoute("/static/{digest}/{name:path}", assets.serve, None),
+        GuardedRoute("/display", theme.choose_theme, None),
         *account.routes(),
         *lists.routes(),
         *billing.routes(),

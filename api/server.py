@@ -74,13 +74,13 @@ def serve(service: Service, host: str, port: int, begun: Begun) -> bool:
     return bool(server.started)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     """Return a listening socket; raises OSError where it cannot be had."""
     family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     return socket.create_server(where[:2], family=family, backlog=BACKLOG)
 
 
-def run(settings: Settings, listening: socket.socket, count: int) -> None:
+def run_workers(settings: Settings, listening: socket.socket, count: int) -> None:
     """Keep ``count`` workers running until SIGTERM or Ctrl-C."""
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -16,18 +16,18 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from api import routes as table
 from api.application import forwarding_position as forwarder
 from api.application.intake import Intake
-from api.application.process_state import State
-from api.application.read_model_pool import Shelf
+from api.application.process_state import ProcessState
+from api.application.read_model_pool import ReadModelPool
 from api.processes import start
 from api.processes.jobs import Jobs
-from api.processes.start import follower
+from api.processes.start import follower_process
 from api.settings import Settings
 from api.web import security_headers as headers
 from api.web.auth import guard
-from api.web.auth.authenticator import Doorkeeper
-from api.web.callbacks import Notify
-from api.web.live.feed import Feed
-from api.web.live.poller import Looker
+from api.web.auth.authenticator import Authenticator
+from api.web.callbacks import NotifyEndpoint
+from api.web.live.feed import LiveFeed
+from api.web.live.poller import LivePoller
 from api.web.pages import refusal
 from api.web.problems import problem
 from domain import times
@@ -39,10 +39,12 @@ COUNTS_LOGGED_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
-class App(Starlette):
+class TringledgerApp(Starlette):
     """The web application: callbacks go straight on, all else by way of the router, and of the guard."""
 
-    def __init__(self, settings: Settings, notify: Notify, routes: list[Route], lifespan: Lifespan[Starlette]) -> None:
+    def __init__(
+        self, settings: Settings, notify: NotifyEndpoint, routes: list[Route], lifespan: Lifespan[Starlette]
+    ) -> None:
         """Take where callbacks come in and which proxies are believed, what answers callbacks, and everything else."""
         super().__init__(routes=routes, lifespan=lifespan, exception_handlers={404: self._nothing_there})
         self._notify_path = settings.notify_path
@@ -68,22 +70,27 @@ class Service:
     def __init__(self, settings: Settings, clock: Callable[[], int] = times.now) -> None:
         """Open the ledger, or create one in a file; raises what Ledger and the settings' keyring raise."""
         self.settings = settings
-        self.ledger = Ledger(settings.store, settings.keyring(), settings.terms, create=settings.creates, clock=clock)
+        self.ledger = Ledger(
+            settings.store, settings.keyring(), settings.ledger_options, create=settings.creates, clock=clock
+        )
         self.intake = Intake(self.ledger.recording, settings.queue_max, is_remote=self.ledger.store.is_remote)
-        self.follower = follower(self.ledger.url)
+        self.follower = follower_process(self.ledger.url)
         url = settings.forward_url
-        self.forwarder = start.of(self.ledger, url) if url else None
-        self.notify = Notify(self.ledger, self.intake, clock)
-        self.door = Doorkeeper(self.ledger.url, clock)
+        self.forwarder = start.forwarder_process(self.ledger, url) if url else None
+        self.notify = NotifyEndpoint(self.ledger, self.intake, clock)
+        self.authenticator = Authenticator(self.ledger.url, clock)
         # Health is open, since balancers ask; whatever else there is, is in the table and so behind the guard.
-        routes = [Route("/health", self.health), *guard.routes(table.guarded(), self.door, refusal.answered)]
-        self.app = App(settings, self.notify, routes, self._lifespan)
+        routes = [
+            Route("/health", self.health),
+            *guard.guard_routes(table.guarded(), self.authenticator, refusal.answer_refusal),
+        ]
+        self.app = TringledgerApp(settings, self.notify, routes, self._lifespan)
         self.app.state.service, self.app.state.ledger, self.app.state.settings = self, self.ledger, settings
-        self.app.state.door = self.door
-        self.shelf = self.app.state.shelf = Shelf(self.ledger)
+        self.app.state.authenticator = self.authenticator
+        self.read_models = self.app.state.read_models = ReadModelPool(self.ledger)
         self.app.state.clock = clock
-        self.app.state.looker = Looker(self.shelf, self.ledger, clock)
-        self.feed = self.app.state.feed = Feed(self.app.state.looker)
+        self.app.state.live_poller = LivePoller(self.read_models, self.ledger, clock)
+        self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller)
         self.jobs = self.app.state.jobs = Jobs(self.ledger, clock)
 
     @asynccontextmanager
@@ -102,8 +109,8 @@ class Service:
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
             _log.info("stopped; since start: %s", self.counts())
             await asyncio.to_thread(self.jobs.close)
-            self.shelf.close()
-            self.door.close()
+            self.read_models.close()
+            self.authenticator.close()
             self.ledger.close()
 
     async def _log_counts(self) -> None:
@@ -128,7 +135,7 @@ class Service:
         return JSONResponse(content, 503 if content["failure"] else 200)
 
     def _content_of_health(self) -> dict[str, Any]:
-        head, failure, following = self.ledger.head(), self.intake.failing(), self.follower.state
+        head, failure, following = self.ledger.head(), self.intake.recent_failure(), self.follower.state
         content: dict[str, Any] = {
             "status": "failing" if failure else "degraded" if following.failure else "ok",
             "head": head,
@@ -147,7 +154,7 @@ class Service:
                 content["status"] = "degraded"
         return content
 
-    def _content_of_forwarding(self, state: State, url: str) -> dict[str, Any]:
+    def _content_of_forwarding(self, state: ProcessState, url: str) -> dict[str, Any]:
         lag, seconds = self.ledger.lag(state.position, times.now())
         return {
             "to": forwarder.masked(url),

@@ -10,18 +10,18 @@ import msgspec
 from api import urls as addresses
 from domain import times
 from domain.calls import correlation
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from domain.errors import UnknownStore, WrongUsage
 from domain.ledger_options import QUARANTINE_MAX, Terms
 from domain.log import open as address
 from domain.log import urls
-from domain.notices.signature import FORMULAS, OFF, Keyring
+from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 
 DIGITS_MAX = 9
 INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")
 
 
-class WrongSetting(WrongUsage):
+class InvalidSetting(WrongUsage):
     """A setting has a value that cannot be used; the message names it, its value and what was expected."""
 
 
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
 
 def _store(text: str) -> str:
     try:
-        address.check(text)
+        address.check_url(text)
     except UnknownStore:
         raise ValueError(urls.EXPECTED) from None
     return text
@@ -94,11 +94,11 @@ def _proxies(text: str) -> tuple[str, ...]:
 def _api_url(text: str) -> str:
     if "?" in text or "@" in text:
         raise ValueError("an address without query, user and password")
-    return addresses.checked(text)
+    return addresses.check_url(text)
 
 
 def _forward_url(text: str) -> str | None:
-    return addresses.checked(text) if text else None
+    return addresses.check_url(text) if text else None
 
 
 SETTINGS = (
@@ -110,7 +110,7 @@ SETTINGS = (
         "TRINGLEDGER_SIGNATURE",
         "md5-params",
         "The signature's formula: `md5-params`, `md5-r-key`, `md5-key-r`, `hmac-sha256-params`, or `off` (not checked).",
-        _one_of(*FORMULAS, OFF),
+        _one_of(*FORMULAS, UNCHECKED),
     ),
     Setting(
         "TRINGLEDGER_CORRELATION",
@@ -190,25 +190,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return not urls.is_postgres(self.store)
 
     @property
-    def terms(self) -> Terms:
+    def ledger_options(self) -> Terms:
         """On what terms the ledger is to be opened."""
-        reach = Reach(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
+        reach = CorrelationWindow(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
         return Terms(self.correlation, self.timezone, reach, self.quarantine_max)
 
     def keyring(self) -> Keyring:
-        """Return the active keys; raises WrongSetting where the formula needs a private key and there is none."""
-        if self.signature != OFF and not self.private_keys:
+        """Return the active keys; raises InvalidSetting where the formula needs a private key and there is none."""
+        if self.signature != UNCHECKED and not self.private_keys:
             msg = (
                 "TRINGME_PRIVATE_KEY is not set: expected TringMe's private key (or TRINGLEDGER_SIGNATURE=off, to take"
                 " notifications from anybody)"
             )
-            raise WrongSetting(msg)
-        return Keyring(self.signature, () if self.signature == OFF else self.private_keys)
+            raise InvalidSetting(msg)
+        return Keyring(self.signature, () if self.signature == UNCHECKED else self.private_keys)
 
     def needed_keys(self) -> tuple[str, ...]:
-        """Return the private keys, of which the first signs what we send; raises WrongSetting where there is none."""
+        """Return the private keys, of which the first signs what we send; raises InvalidSetting where there is none."""
         if not self.private_keys:
-            raise WrongSetting("TRINGME_PRIVATE_KEY is not set: expected TringMe's private key, which signs")
+            raise InvalidSetting("TRINGME_PRIVATE_KEY is not set: expected TringMe's private key, which signs")
         return self.private_keys
 
 
@@ -231,10 +231,10 @@ _FIELDS = {
 }
 
 
-def load(environment: Mapping[str, str] = os.environ, store: str | None = None) -> Settings:
+def load_settings(environment: Mapping[str, str] = os.environ, store: str | None = None) -> Settings:
     """Read all settings; an empty one has its default, and ``store`` (a command's option) goes before the environment's.
 
-    Raises WrongSetting.
+    Raises InvalidSetting.
     """
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -248,7 +248,7 @@ def load(environment: Mapping[str, str] = os.environ, store: str | None = None) 
             f"TRINGLEDGER_MAX_AGE_SECONDS={values['max_age_seconds']} cannot be used: expected at least"
             f" TRINGLEDGER_GRACE_SECONDS={values['grace_seconds']}"
         )
-        raise WrongSetting(msg)
+        raise InvalidSetting(msg)
     return Settings(**values, signature_is_explicit=bool(environment.get("TRINGLEDGER_SIGNATURE", "").strip()))
 
 
@@ -256,8 +256,8 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except ValueError as error:
-        msg = f"{name}={urls.shown(text)!r} cannot be used: expected {error}"
-        raise WrongSetting(msg) from None
+        msg = f"{name}={urls.redacted(text)!r} cannot be used: expected {error}"
+        raise InvalidSetting(msg) from None
 
 
 def _check_known(environment: Mapping[str, str]) -> None:
@@ -267,4 +267,4 @@ def _check_known(environment: Mapping[str, str]) -> None:
         # Kubernetes puts two families of such names into the environment of whatever runs beside a service "tringledger".
         if name.startswith("TRINGLEDGER_") and name not in known and not name.startswith(INJECTED):
             msg = f"{name} is no setting: expected one of {', '.join(sorted(known))}"
-            raise WrongSetting(msg)
+            raise InvalidSetting(msg)

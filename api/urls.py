@@ -8,7 +8,7 @@ from domain.notices import notification
 NOT_PUBLIC_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".test", ".invalid")
 
 
-def checked(text: str) -> str:
+def check_url(text: str) -> str:
     """Return the address of a web service as it was given; raises ValueError, saying what was expected, for anything else."""
     try:
         parts = urlsplit(text)
@@ -36,4 +36,4 @@ def is_public(url: str) -> bool:
 
 def with_query(url: str, pairs: list[tuple[str, str]]) -> str:
     """Return the address with these parameters, behind those that it has already."""
-    return f"{url}{'&' if '?' in url else '?'}{notification.query(pairs).decode()}"
+    return f"{url}{'&' if '?' in url else '?'}{notification.encode_query(pairs).decode()}"

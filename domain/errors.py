@@ -17,11 +17,11 @@ class NotANotification(LedgerError):
     """The text is no TringMe notification: ``f`` is not ``tm``, or there are no or too many parameters (SPEC 2)."""
 
 
-class BrokenValue(LedgerError):
+class InvalidValue(LedgerError):
     """A parameter's value breaks SPEC 1, and the notification has no signature by which it could be kept aside."""
 
 
-class SettingsDiffer(WrongUsage):
+class LedgerSettingsMismatch(WrongUsage):
     """The ledger was created with another correlation or time zone than the settings now say (SPEC 4)."""
 
 
@@ -41,11 +41,11 @@ class StoreUnavailable(Unavailable):
     """The store cannot take or give anything now: locked, full, unreadable or gone."""
 
 
-class CopyUnderWay(StoreUnavailable):
+class CopyIncomplete(StoreUnavailable):
     """The store is being filled by a copy that is not complete: who wrote it now would fork the ledger's history."""
 
 
-class NotACopy(WrongUsage):
+class NotCopyTarget(WrongUsage):
     """The store that a copy is to fill has something else, which would be lost or mixed."""
 
 
@@ -57,5 +57,5 @@ class CopyDiffers(LedgerError):
     """What a copy has filled differs from what it was to copy; the message names the table and the first key."""
 
 
-class WrongAct(LedgerError):
+class CommandRejected(LedgerError):
     """What an operator asks for makes no sense as things stand; the message says what was found and expected."""

@@ -15,10 +15,10 @@ from eventsourcing.utils import Environment, EnvType
 
 from domain import times
 from domain.billing import billing_context as books
-from domain.billing.billing_context import Books
+from domain.billing.billing_context import BillingContext
 from domain.calls import correlation
 from domain.errors import LedgerError, NoLedger, StoreUnavailable
-from domain.events.codec import NoticeMapper, decode_notice, recorded_at
+from domain.events.codec import NoticeMapper, decode_notice, decode_recorded_at
 from domain.events.log_row import EVER, LogRow
 from domain.events.notice_events import Notice
 from domain.events.streams import CLOSINGS, TARIFFS, line_key
@@ -28,12 +28,12 @@ from domain.log import urls
 from domain.log.contract import Log, QuarantineEntry
 from domain.log.tables import COPYING, check_not_copying
 from domain.notices import notification
-from domain.notices.call_notice import Line
+from domain.notices.call_notice import LineKey
 from domain.notices.signature import Keyring
 from domain.operators.author import Author
-from domain.operators.session import Acting
-from domain.outcomes import Answer
-from domain.recording import SIGNATURE_FITTED, Delivery, Recording, Rules
+from domain.operators.session import OperatorSession
+from domain.outcomes import RecordOutcome
+from domain.recording import SIGNATURE_FITTED, Delivery, Recording, RecordingRules
 
 CALLBACK = "callback"
 REPROCESS = "reprocess"
@@ -49,7 +49,7 @@ class Ledger(Application[UUID]):
         self,
         url: str,
         keyring: Keyring | None = None,
-        terms: Terms | None = None,
+        options: Terms | None = None,
         *,
         create: bool = False,
         clock: Callable[[], int] = times.now,
@@ -57,15 +57,15 @@ class Ledger(Application[UUID]):
         """Open the ledger at a store's address; without a keyring it is for reading only.
 
         ``create`` makes it where there is none, and brings an older schema up to date. Raises NoLedger where there is
-        none and none is to be created, SettingsDiffer where it was created on other terms, UnknownStore for an address
+        none and none is to be created, LedgerSettingsMismatch where it was created on other terms, UnknownStore for an address
         that names no store, StoreUnavailable where the store cannot be used. ``found_schema`` is the schema's number
         that was found, 0 where there was no ledger.
         """
         self.url = url
-        self.terms = terms or Terms()
+        self.options = options or Terms()
         self._keyring = keyring
         self._clock = clock
-        self.terms.check()
+        self.options.check()
         if not create and not address.may_exist(url):
             raise _no_ledger(url)
         super().__init__({})
@@ -98,7 +98,7 @@ class Ledger(Application[UUID]):
     @property
     def shown_url(self) -> str:
         """The store's address as it may be printed: without the password."""
-        return urls.shown(self.url)
+        return urls.redacted(self.url)
 
     def _open(self, *, create: bool) -> dict[str, str]:
         facts = self.store.facts()
@@ -117,7 +117,7 @@ class Ledger(Application[UUID]):
                 f" {cure}"
             )
             raise LedgerError(msg)
-        self.terms.check_against(facts)
+        self.options.check_against(facts)
         return facts
 
     def _found(self) -> dict[str, str]:
@@ -125,18 +125,18 @@ class Ledger(Application[UUID]):
         facts = {
             "id": str(uuid4()),
             "created_at": times.iso(self._clock()),
-            "correlation": self.terms.correlation or correlation.BY_TAG_AND_SRC,
-            "timezone": self.terms.timezone or "UTC",
+            "correlation": self.options.correlation or correlation.BY_TAG_AND_SRC,
+            "timezone": self.options.timezone or "UTC",
         }
-        with self.store.writing() as log:
-            if log.fact("id") is None:
+        with self.store.transaction() as log:
+            if log.get_fact("id") is None:
                 for name, value in facts.items():
-                    log.note(name, value)
-            if int(log.fact("schema") or 0) < SCHEMA:
-                log.note("schema", str(SCHEMA))
+                    log.set_fact(name, value)
+            if int(log.get_fact("schema") or 0) < SCHEMA:
+                log.set_fact("schema", str(SCHEMA))
         return self.store.facts()
 
-    def inspect(self, raw: bytes, received_at: int, source: str = CALLBACK) -> Delivery:
+    def verify_delivery(self, raw: bytes, received_at: int, source: str = CALLBACK) -> Delivery:
         """Read and verify what came over the wire at a moment (microseconds, UTC).
 
         Raises NotANotification for what SPEC 2 answers with 400.
@@ -144,7 +144,7 @@ class Ledger(Application[UUID]):
         if self._keyring is None:
             msg = "this ledger was opened without a keyring, for reading only"
             raise LedgerError(msg)
-        received = notification.read(raw, received_at)
+        received = notification.read_notification(raw, received_at)
         return Delivery(received, self._keyring.verify(received.pairs), source)
 
     @contextmanager
@@ -153,38 +153,40 @@ class Ledger(Application[UUID]):
 
         Raises StoreUnavailable, and then nothing of them was kept.
         """
-        with self.store.writing() as log:
-            if (found := log.fact("id")) != self.id:
+        with self.store.transaction() as log:
+            if (found := log.get_fact("id")) != self.id:
                 msg = f"the store {self.shown_url} has ledger {found} by now, no longer {self.id}: start again"
                 raise StoreUnavailable(msg)
-            fitted = self._signature_fitted or log.fact(SIGNATURE_FITTED) is not None
-            rules = Rules(self.correlation, self.terms.reach, self.terms.quarantine_max)
+            fitted = self._signature_fitted or log.get_fact(SIGNATURE_FITTED) is not None
+            rules = RecordingRules(self.correlation, self.options.reach, self.options.quarantine_max)
             recording = Recording(log, self.mapper, rules, self._clock(), fitted=fitted)
             yield recording
-        self._signature_fitted = recording.fitted
+        self._signature_fitted = recording.signature_ever_fitted
 
-    def record(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+    def record(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         """Record deliveries in one durable transaction; return, in the same order, what became of each.
 
         Raises StoreUnavailable, and then nothing of them was kept.
         """
         with self.recording() as recording:
-            return recording.take_all(deliveries)
+            return recording.record_all(deliveries)
 
     @contextmanager
-    def acting(self, by: str, reason: str) -> Iterator[Acting]:
+    def operator_session(self, by: str, reason: str) -> Iterator[OperatorSession]:
         """Begin a transaction in which an operator acts, and commit it durably at the end; on any error nothing of it is kept.
 
-        Raises WrongAct unless it says who acts and why; StoreUnavailable.
+        Raises CommandRejected unless it says who acts and why; StoreUnavailable.
         """
-        with self.store.writing() as log:
-            yield Acting(log, self.store, self.mapper, self.books(), self._clock(), Author(by, reason))
+        with self.store.transaction() as log:
+            yield OperatorSession(
+                log, self.store, self.mapper, self.billing_context(), self._clock(), Author(by, reason)
+            )
 
-    def reprocess(self, entry: QuarantineEntry) -> Answer:
+    def reprocess(self, entry: QuarantineEntry) -> RecordOutcome:
         """Try a quarantined notice again, with its original received_at, now that the cause may be mended (SPEC 2)."""
-        delivery = self.inspect(entry.raw, entry.received_at, REPROCESS)
+        delivery = self.verify_delivery(entry.raw, entry.received_at, REPROCESS)
         with self.recording() as recording:
-            return recording.retake(entry.id, delivery)
+            return recording.reprocess(entry.id, delivery)
 
     def head(self) -> int:
         """Return the position of the last event, or 0."""
@@ -212,21 +214,21 @@ class Ledger(Application[UUID]):
 
     def recorded_at(self, position: int) -> int:
         """Return when the event at a position, which must be one that the log has, was recorded (microseconds, UTC)."""
-        return recorded_at(self.store.page(position - 1, 1, position)[0].state)
+        return decode_recorded_at(self.store.page(position - 1, 1, position)[0].state)
 
     def events_at(self, positions: list[int]) -> list[LogRow]:
         """Return the events at these positions."""
         return [row for position in positions for row in self.store.page(position - 1, 1, position)]
 
-    def books(self, until: int = EVER) -> Books:
-        """Return the tariffs and closings up to a position; raises UnknownShape."""
-        return books.of_streams(self.timezone, self.store.stream(TARIFFS, until), self.store.stream(CLOSINGS, until))
+    def billing_context(self, until: int = EVER) -> BillingContext:
+        """Return the tariffs and closings up to a position; raises UnknownEventShape."""
+        return books.from_streams(self.timezone, self.store.stream(TARIFFS, until), self.store.stream(CLOSINGS, until))
 
     def history(self, stream: UUID, until: int = EVER) -> list[LogRow]:
         """Return a stream's events up to a position, in order."""
         return self.store.stream(stream, until)
 
-    def last_ordinal(self, line: Line) -> int:
+    def last_ordinal(self, line: LineKey) -> int:
         """Return how many calls a line has had."""
         return self.store.last_ordinal(line_key(line))
 
@@ -235,4 +237,4 @@ def _no_ledger(url: str) -> NoLedger:
     makers = "`tringledger migrate` creates"
     if not urls.is_postgres(url):
         makers = "`tringledger serve` and `tringledger import` create"
-    return NoLedger(f"there is no ledger at {urls.shown(url)}: {makers} one")
+    return NoLedger(f"there is no ledger at {urls.redacted(url)}: {makers} one")

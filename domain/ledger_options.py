@@ -6,8 +6,8 @@ import msgspec
 
 from domain import times
 from domain.calls import correlation
-from domain.calls.correlation import Reach
-from domain.errors import LedgerError, SettingsDiffer
+from domain.calls.correlation import CorrelationWindow
+from domain.errors import LedgerError, LedgerSettingsMismatch
 
 QUARANTINE_MAX = 100_000
 
@@ -17,7 +17,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     correlation: str | None = None
     timezone: str | None = None
-    reach: Reach = Reach()
+    reach: CorrelationWindow = CorrelationWindow()
     quarantine_max: int = QUARANTINE_MAX
 
     def check(self) -> None:
@@ -30,8 +30,8 @@ class Terms(msgspec.Struct, frozen=True):
             times.zone(self.timezone)
 
     def check_against(self, facts: Mapping[str, str]) -> None:
-        """Raise SettingsDiffer where a ledger's own facts say that it was created on other terms."""
+        """Raise LedgerSettingsMismatch where a ledger's own facts say that it was created on other terms."""
         for name, wanted in (("correlation", self.correlation), ("timezone", self.timezone)):
             if wanted is not None and wanted != facts[name]:
                 msg = f"this ledger was created with {name} {facts[name]}, and the setting now says {wanted}"
-                raise SettingsDiffer(msg)
+                raise LedgerSettingsMismatch(msg)

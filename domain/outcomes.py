@@ -2,7 +2,7 @@
 
 import msgspec
 
-from domain.notices.notification import Problem
+from domain.notices.notification import ParameterProblem
 
 WRONG_SIGNATURE = "the signature is wrong or missing"
 
@@ -27,7 +27,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     """
 
     entry: int
-    problem: Problem | None
+    problem: ParameterProblem | None
     is_new: bool
 
     @property
@@ -36,18 +36,18 @@ class Quarantined(msgspec.Struct, frozen=True):
         return WRONG_SIGNATURE if self.problem is None else str(self.problem)
 
 
-class Unkept(msgspec.Struct, frozen=True):
+class Rejected(msgspec.Struct, frozen=True):
     """It is unfit and there was no room to keep it: the sender must come again."""
 
     reason: str
 
 
-def no_room(quarantine_max: int) -> Unkept:
+def quarantine_full(quarantine_max: int) -> Rejected:
     """Return the answer where the quarantine is full before a signature has ever fitted."""
-    return Unkept(
+    return Rejected(
         f"the quarantine holds {quarantine_max} notices and no signature has ever fitted: nothing is dropped until one"
         " does; check the formula and the private key"
     )
 
 
-Answer = Recorded | Duplicate | Quarantined | Unkept
+RecordOutcome = Recorded | Duplicate | Quarantined | Rejected

@@ -9,16 +9,16 @@ from eventsourcing.persistence import Mapper
 
 from domain import times
 from domain.calls import correlation
-from domain.calls.correlation import Head, Reach
-from domain.errors import BrokenValue
+from domain.calls.correlation import CallHead, CorrelationWindow
+from domain.errors import InvalidValue
 from domain.events.notice_events import EVENTS, Notice, UnrecognisedRecorded, Voucher
-from domain.events.streams import call_id, line_key, notices_id
-from domain.log.contract import Prospect, QuarantineEntry, Writing
+from domain.events.streams import call_id, line_key, stream_id
+from domain.log.contract import LogTransaction, Lookup, QuarantineEntry
 from domain.notices import call_notice
-from domain.notices.call_notice import CallNotice, Line
-from domain.notices.notification import Notification, Problem, delivery_key, unsigned_key
-from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, Verdict
-from domain.outcomes import WRONG_SIGNATURE, Answer, Duplicate, Quarantined, Recorded, Unkept, no_room
+from domain.notices.call_notice import CallNotice, LineKey
+from domain.notices.notification import Notification, ParameterProblem, delivery_key, unsigned_key
+from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, SignatureVerdict
+from domain.outcomes import WRONG_SIGNATURE, Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, quarantine_full
 
 SIGNATURE_FITTED = "signature_fitted"
 CALL_TYPES = ("callstatus", "cdr")
@@ -31,7 +31,7 @@ class Delivery(msgspec.Struct, frozen=True):
     """
 
     notification: Notification
-    verdict: Verdict | None
+    verdict: SignatureVerdict | None
     source: str
     voucher: Voucher | None = None
 
@@ -43,34 +43,34 @@ class Delivery(msgspec.Struct, frozen=True):
         return unsigned_key(self.notification.pairs, self.source, self.voucher.row)
 
 
-def vouched(notification: Notification, source: str, voucher: Voucher) -> Delivery:
+def vouched_delivery(notification: Notification, source: str, voucher: Voucher) -> Delivery:
     """Return the delivery of a row without a signature, for which somebody vouches.
 
-    Raises BrokenValue for one that breaks SPEC 1: it cannot wait in quarantine, as nothing could verify it again later.
+    Raises InvalidValue for one that breaks SPEC 1: it cannot wait in quarantine, as nothing could verify it again later.
     """
     problem = notification.problem()
     if problem:
-        raise BrokenValue(str(problem))
-    return Delivery(notification, Verdict(UNSIGNED, ""), source, voucher)
+        raise InvalidValue(str(problem))
+    return Delivery(notification, SignatureVerdict(UNSIGNED, ""), source, voucher)
 
 
-class Rules(msgspec.Struct, frozen=True):
+class RecordingRules(msgspec.Struct, frozen=True):
     """By which rules a ledger records: its correlation, how far apart a call's notices may be, the quarantine's cap."""
 
     correlation: str
-    reach: Reach
+    reach: CorrelationWindow
     quarantine_max: int
 
 
-class Read(NamedTuple):
+class ParsedDelivery(NamedTuple):
     """A delivery, and what is read from it once: its key, what is wrong with it, and what it says of a call, if it does."""
 
     delivery: Delivery
     key: bytes
-    problem: Problem | None
+    problem: ParameterProblem | None
     values: dict[str, str]
     kind: str
-    said: CallNotice | None
+    call_notice: CallNotice | None
 
     @property
     def is_refused(self) -> bool:
@@ -78,62 +78,64 @@ class Read(NamedTuple):
         return self.delivery.verdict is None or self.problem is not None
 
     @property
-    def covers_only_r(self) -> bool:
+    def signature_covers_only_r(self) -> bool:
         """Whether its signature covers nothing but ``r``."""
         return self.delivery.verdict is not None and self.delivery.verdict.formula in COVERS_ONLY_R
 
 
-class Placed(NamedTuple):
+class Placement(NamedTuple):
     """Where a notice belongs: its line, its call with the notice applied, and the rule of SPEC 6 that said so."""
 
-    line: Line
-    head: Head
+    line: LineKey
+    head: CallHead
     rule: int
 
 
 class Recording:
     """Decides about deliveries inside a transaction that already holds the write lock."""
 
-    def __init__(self, log: Writing, mapper: Mapper[UUID], rules: Rules, now: int, *, fitted: bool) -> None:
+    def __init__(
+        self, log: LogTransaction, mapper: Mapper[UUID], rules: RecordingRules, now: int, *, fitted: bool
+    ) -> None:
         """Take the transaction, the rules, the present moment in microseconds, UTC, and whether a signature ever fitted."""
         self._log = log
         self._mapper = mapper
         self._rules = rules
         self._recorded_at = max(now, log.recorded_at)
-        self.fitted = fitted
+        self.signature_ever_fitted = fitted
 
-    def take_all(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+    def record_all(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         """Keep deliveries where they belong; return, in the same order, what became of each."""
         read = [_read(delivery) for delivery in deliveries]
-        self._log.foresee(self._prospects(read))
-        answers = [self._take(each) for each in read]
+        self._log.prefetch(self._lookups(read))
+        answers = [self._record_one(each) for each in read]
         self._log.flush()
         return answers
 
-    def _prospects(self, read: Sequence[Read]) -> Iterator[Prospect]:
+    def _lookups(self, read: Sequence[ParsedDelivery]) -> Iterator[Lookup]:
         grace = self._rules.reach.grace
         for each in read:
             if each.is_refused:
-                yield Prospect(each.key, refused=True)
+                yield Lookup(each.key, refused=True)
                 continue
-            nonce = each.values["r"] if each.covers_only_r else None
-            if each.said is None:
-                yield Prospect(each.key, refused=False, stream=_stream_of_no_call(each.kind, each.values), nonce=nonce)
+            nonce = each.values["r"] if each.signature_covers_only_r else None
+            if each.call_notice is None:
+                yield Lookup(each.key, refused=False, stream=_stream_of_no_call(each.kind, each.values), nonce=nonce)
                 continue
-            at, line = each.said.at, line_key(each.said.line(self._rules.correlation))
-            since = at - grace if each.said.is_cdr else None
-            yield Prospect(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce)
+            at, line = each.call_notice.received_at, line_key(each.call_notice.line(self._rules.correlation))
+            since = at - grace if each.call_notice.is_cdr else None
+            yield Lookup(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce)
 
-    def _take(self, read: Read) -> Answer:
+    def _record_one(self, read: ParsedDelivery) -> RecordOutcome:
         verdict = read.delivery.verdict
         if verdict is None:
             return self._refuse(read.delivery, read.key, None)
-        self._note_fitted(verdict)
+        self._set_signature_fitted(verdict)
         if read.problem:
             return self._refuse(read.delivery, read.key, read.problem)
         return self._append(read, verdict)
 
-    def _refuse(self, delivery: Delivery, key: bytes, problem: Problem | None) -> Quarantined | Unkept:
+    def _refuse(self, delivery: Delivery, key: bytes, problem: ParameterProblem | None) -> Quarantined | Rejected:
         received, authentic = delivery.notification, delivery.verdict is not None
         at = received.received_at
         reason = WRONG_SIGNATURE if problem is None else str(problem)
@@ -143,19 +145,19 @@ class Recording:
             return Quarantined(known, problem, is_new=False)
         most = self._rules.quarantine_max
         if not authentic and self._log.count_unauthentic() >= most:
-            if not self.fitted:
-                return no_room(most)
+            if not self.signature_ever_fitted:
+                return quarantine_full(most)
             self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
         return Quarantined(self._log.quarantine(entry), problem, is_new=True)
 
-    def _append(self, read: Read, verdict: Verdict) -> Recorded | Duplicate:
+    def _append(self, read: ParsedDelivery, verdict: SignatureVerdict) -> Recorded | Duplicate:
         """Make an authentic, well-formed notification an event, unless it is one already."""
         position = self._log.position + 1
-        first = self._log.claim(read.key, position)
+        first = self._log.claim_delivery_key(read.key, position)
         if first:
             return Duplicate(first)
         received, values, kind = read.delivery.notification, read.values, read.kind
-        placed = self._place(read.said) if read.said else None
+        placed = self._place(read.call_notice) if read.call_notice else None
         notice = Notice(
             2 if read.delivery.voucher else 1,
             received.received_at,
@@ -167,7 +169,7 @@ class Recording:
             placed.line if placed else None,
             placed.head.ordinal if placed else 0,
             placed.rule if placed else 0,
-            self._nonce_reused(values, position) if read.covers_only_r else 0,
+            self._nonce_reused(values, position) if read.signature_covers_only_r else 0,
             read.delivery.voucher,
         )
         if placed:
@@ -178,34 +180,34 @@ class Recording:
         self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
         return Recorded(position)
 
-    def _place(self, said: CallNotice) -> Placed:
+    def _place(self, said: CallNotice) -> Placement:
         """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
         line = said.line(self._rules.correlation)
         calls = self._log.calls(line_key(line))
-        rule, head = correlation.place(said, calls, self._rules.reach)
+        rule, head = correlation.correlate(said, calls, self._rules.reach)
         if head is None:
-            head = Head(calls.last_ordinal() + 1, said.at, said.at)
+            head = CallHead(calls.last_ordinal() + 1, said.received_at, said.received_at)
         head.apply(said)
         calls.put(head)
-        return Placed(line, head, rule)
+        return Placement(line, head, rule)
 
-    def retake(self, entry_id: int, delivery: Delivery) -> Recorded | Duplicate | Quarantined:
+    def reprocess(self, entry_id: int, delivery: Delivery) -> Recorded | Duplicate | Quarantined:
         """Keep a quarantined notice where it belongs now; one that is still unfit stays, and is known as authentic."""
         if delivery.verdict is None:
             return Quarantined(entry_id, None, is_new=False)
-        self._note_fitted(delivery.verdict)
+        self._set_signature_fitted(delivery.verdict)
         read = _read(delivery)
         if read.problem:
-            self._log.judge(entry_id, str(read.problem))
+            self._log.mark_authentic(entry_id, str(read.problem))
             return Quarantined(entry_id, read.problem, is_new=False)
         answer = self._append(read, delivery.verdict)
-        self._log.settle(entry_id, answer.position)
+        self._log.mark_settled(entry_id, answer.position)
         return answer
 
-    def _note_fitted(self, verdict: Verdict) -> None:
-        if not self.fitted and verdict.fits:
-            self._log.note(SIGNATURE_FITTED, times.iso(self._recorded_at))
-            self.fitted = True
+    def _set_signature_fitted(self, verdict: SignatureVerdict) -> None:
+        if not self.signature_ever_fitted and verdict.was_checked:
+            self._log.set_fact(SIGNATURE_FITTED, times.iso(self._recorded_at))
+            self.signature_ever_fitted = True
 
     def _nonce_reused(self, values: dict[str, str], position: int) -> int:
         """Return the position of an event with the same ``r`` and other content, or 0."""
@@ -216,19 +218,19 @@ class Recording:
         self._log.append(self._mapper.to_stored_event(event(stream, version, notice)))
 
 
-def _read(delivery: Delivery) -> Read:
+def _read(delivery: Delivery) -> ParsedDelivery:
     received = delivery.notification
     problem = received.problem() if delivery.verdict else None
     values = dict(received.pairs)
     kind = values.get("type", "")
     is_of_call = kind in CALL_TYPES and delivery.verdict is not None and problem is None
-    said = call_notice.read(values, received.received_at) if is_of_call else None
-    return Read(delivery, delivery.key, problem, values, kind, said)
+    said = call_notice.read_call_notice(values, received.received_at) if is_of_call else None
+    return ParsedDelivery(delivery, delivery.key, problem, values, kind, said)
 
 
 def _stream_of_no_call(kind: str, values: dict[str, str]) -> UUID:
     if kind == "voicemail":
-        return notices_id(kind, values.get("email", ""))
+        return stream_id(kind, values.get("email", ""))
     if kind == "deletechannel":
-        return notices_id(kind, values.get("src", ""))
-    return notices_id("unrecognised")
+        return stream_id(kind, values.get("src", ""))
+    return stream_id("unrecognised")

@@ -17,15 +17,15 @@ LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 
 def now() -> int:
     """Return the present moment in microseconds, UTC."""
-    return micros(datetime.now(UTC))
+    return to_micros(datetime.now(UTC))
 
 
-def micros(moment: datetime) -> int:
+def to_micros(moment: datetime) -> int:
     """Return an aware datetime as microseconds since the epoch."""
     return (moment - EPOCH) // MICROSECOND
 
 
-def moment(at: int) -> datetime:
+def to_datetime(at: int) -> datetime:
     """Return microseconds since the epoch as an aware datetime in UTC."""
     return EPOCH + timedelta(microseconds=at)
 
@@ -42,7 +42,7 @@ def parse(text: str) -> int:
     if read is None or read.tzinfo is None:
         msg = f"{text!r} is not a time: expected ISO 8601 in UTC, such as 2026-10-01T04:30:25.394357Z"
         raise ValueError(msg)
-    at = micros(read)
+    at = to_micros(read)
     if not 0 <= at < LAST:
         # A day at the calendar's end has no neighbours, and its local date may not exist.
         msg = f"{text!r} is out of range: expected a time from 1970 to 9998"
@@ -52,7 +52,7 @@ def parse(text: str) -> int:
 
 def iso(at: int) -> str:
     """Return microseconds as ISO 8601 with ``Z`` and six decimals (SPEC 8)."""
-    return moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return to_datetime(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @lru_cache(maxsize=8)
@@ -68,8 +68,8 @@ def zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=4096)
 def _hour(hour: int, zone_name: str) -> tuple[str, bool]:
     """Return the local day of an hour since the epoch, and whether all of that hour lies in it."""
-    first = moment(hour * 3600 * SECOND).astimezone(zone(zone_name))
-    last = moment((hour + 1) * 3600 * SECOND - 1).astimezone(zone(zone_name))
+    first = to_datetime(hour * 3600 * SECOND).astimezone(zone(zone_name))
+    last = to_datetime((hour + 1) * 3600 * SECOND - 1).astimezone(zone(zone_name))
     # Where clocks are changed within the hour, it may leave a day and come back to it.
     return first.date().isoformat(), first.date() == last.date() and first.utcoffset() == last.utcoffset()
 
@@ -77,4 +77,4 @@ def _hour(hour: int, zone_name: str) -> tuple[str, bool]:
 def day(at: int, zone_name: str) -> str:
     """Return the calendar day ``YYYY-MM-DD`` of a moment in a time zone; its first seven characters are the period."""
     date, whole = _hour(at // (3600 * SECOND), zone_name)
-    return date if whole else moment(at).astimezone(zone(zone_name)).date().isoformat()
+    return date if whole else to_datetime(at).astimezone(zone(zone_name)).date().isoformat()

@@ -21,7 +21,7 @@ class NotWritten(Unavailable):
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def write_whole(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the path's name when all is written; on any failure nothing has changed."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
@@ -37,21 +37,21 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    sync(target.parent)
+    sync_to_disk(target.parent)
 
 
 @contextmanager
-def written(path: Path, what: str) -> Iterator[BinaryIO]:
+def map_write_errors(path: Path, what: str) -> Iterator[BinaryIO]:
     """Open a file as ``whole_file`` does; raises NotWritten, saying what could not be written, where the system refuses."""
     try:
-        with whole_file(path) as file:
+        with write_whole(path) as file:
             yield file
     except OSError as error:
         msg = f"{what} cannot be written to {path}: {error.strerror or error}"
         raise NotWritten(msg) from error
 
 
-def sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Put a file's content, or a directory's names, safely on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -16,13 +16,13 @@ from sqlalchemy import Column
 
 from domain.amounts import PLACES
 from domain.ledger import Ledger
-from projections.building.as_of import built_as_of
+from projections.building.as_of import open_as_of
 from projections.building.catch_up import catch_up as bring_up
-from projections.queries.positions import then
-from projections.queries.row_stream import Reading, reading
-from projections.queries.selection import select
+from projections.queries.positions import resolve_point
+from projections.queries.row_stream import RowStream, open_row_stream
+from projections.queries.selection import build_selection
 from projections.queries.time_points import Moment
-from projections.schema.tables import Kind, kind
+from projections.schema.tables import ColumnKind, column_kind
 from projections.stores.generations import ReadStore, open_current
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 _MILLIONTHS = pa.decimal128(38, PLACES)
 _WHOLE = pa.decimal128(38, 0)
 
-TYPES: dict[Kind, Any] = {
-    Kind.TEXT: pa.string(),
-    Kind.NUMBER: pa.int64(),
-    Kind.AMOUNT: pa.decimal128(18, PLACES),
-    Kind.TOTAL: _MILLIONTHS,
-    Kind.TIME: pa.timestamp("us", tz="UTC"),
-    Kind.TRUTH: pa.bool_(),
+TYPES: dict[ColumnKind, Any] = {
+    ColumnKind.TEXT: pa.string(),
+    ColumnKind.NUMBER: pa.int64(),
+    ColumnKind.AMOUNT: pa.decimal128(18, PLACES),
+    ColumnKind.TOTAL: _MILLIONTHS,
+    ColumnKind.TIME: pa.timestamp("us", tz="UTC"),
+    ColumnKind.TRUTH: pa.bool_(),
 }
 
 
-class Frame:
+class FrameReader:
     """Reads one read model of a ledger into a DataFrame."""
 
     def __init__(self, model: str) -> None:
@@ -73,7 +73,7 @@ class Frame:
         SelectionError, StoreUnavailable.
         """
         with closing(Ledger(store_url)) as ledger:
-            selection = select(
+            selection = build_selection(
                 self.model,
                 tag=tag,
                 account=account,
@@ -84,28 +84,28 @@ class Frame:
             )
             with (
                 _store(ledger, as_of, catch_up=catch_up) as store,
-                reading(ledger, store, self.model, selection) as rows,
+                open_row_stream(ledger, store, self.model, selection) as rows,
             ):
                 return _frame(rows)
 
 
-calls = Frame("calls")
-cdrs = Frame("cdrs")
-billing = Frame("billing")
-billing_days = Frame("billing-days")
-voicemails = Frame("voicemails")
-channels = Frame("channels")
-exceptions = Frame("exceptions")
-postings = Frame("postings")
-entries = Frame("entries")
-closings = Frame("closings")
-tariffs = Frame("tariffs")
+calls = FrameReader("calls")
+cdrs = FrameReader("cdrs")
+billing = FrameReader("billing")
+billing_days = FrameReader("billing-days")
+voicemails = FrameReader("voicemails")
+channels = FrameReader("channels")
+exceptions = FrameReader("exceptions")
+postings = FrameReader("postings")
+entries = FrameReader("entries")
+closings = FrameReader("closings")
+tariffs = FrameReader("tariffs")
 
 
 @contextmanager
 def _store(ledger: Ledger, as_of: int | str | date | None, *, catch_up: bool) -> Iterator[ReadStore]:
     if as_of is not None:
-        with built_as_of(ledger, then(ledger, as_of).position) as store:
+        with open_as_of(ledger, resolve_point(ledger, as_of).position) as store:
             yield store
         return
     with closing(open_current(ledger)) as store:
@@ -114,36 +114,38 @@ def _store(ledger: Ledger, as_of: int | str | date | None, *, catch_up: bool) ->
         yield store
 
 
-def _frame(rows: Reading) -> pd.DataFrame:
+def _frame(rows: RowStream) -> pd.DataFrame:
     # Files are made from the same batches and need no pandas, which takes half a second to load.
     import pandas as pd  # noqa: PLC0415
 
-    table = pa.Table.from_batches(batches(rows), schema(rows))
+    table = pa.Table.from_batches(arrow_batches(rows), arrow_schema(rows))
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
-def schema(rows: Reading) -> pa.Schema:
+def arrow_schema(rows: RowStream) -> pa.Schema:
     """Return the Arrow types of a reading's columns."""
     return pa.schema(
-        [pa.field(column.name, TYPES[kind(column)], nullable=bool(column.nullable)) for column in rows.columns]
+        [pa.field(column.name, TYPES[column_kind(column)], nullable=bool(column.nullable)) for column in rows.columns]
     )
 
 
-def batches(rows: Reading) -> Iterator[pa.RecordBatch]:
+def arrow_batches(rows: RowStream) -> Iterator[pa.RecordBatch]:
     """Yield a reading's rows as Arrow's batches, one a chunk."""
-    types = schema(rows)
+    types = arrow_schema(rows)
     for chunk in rows.chunks():
         arrays = [_array(column, values) for column, values in zip(rows.columns, zip(*chunk, strict=True), strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=types)
 
 
 def _array(column: Column[Any], values: Sequence[Any]) -> pa.Array:
-    found = kind(column)
-    if found is Kind.TEXT:
+    found = column_kind(column)
+    if found is ColumnKind.TEXT:
         return pa.array(values, pa.string())
     whole = pa.array(values, pa.int64())
-    return _decimals(whole, TYPES[found]) if found in (Kind.AMOUNT, Kind.TOTAL) else whole.cast(TYPES[found])
+    return (
+        _decimals(whole, TYPES[found]) if found in (ColumnKind.AMOUNT, ColumnKind.TOTAL) else whole.cast(TYPES[found])
+    )
 
 
 def _decimals(millionths: pa.Array, decimal: pa.DataType) -> pa.Array:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from domain.calls.call_stream import CallStream
-from domain.events.operator_events import ACTS
+from domain.events.operator_events import OPERATOR_EVENTS
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 
@@ -18,25 +18,25 @@ def act_in_every_way(ledger: Ledger) -> None:
         CallStream(ledger.history(UUID(stream)), ledger.events_at)
         for stream in dict.fromkeys(row.stream for row in rows)
     ]
-    billed = [UUID(stream.id) for stream in streams if stream.call(stream.last).cdr]
+    billed = [UUID(stream.id) for stream in streams if stream.call_at(stream.last).cdr]
     long = next(stream for stream in streams if len(stream.notices) > 1 and UUID(stream.id) not in billed[:3])
-    finding = next(finding for stream in streams for finding in stream.call(stream.last).findings)
-    with ledger.acting(BY, WHY) as acting:
-        acting.publish(TARIFF)
-        acting.close("2026-10", ["what was open"])
-    with ledger.acting(BY, WHY) as acting:
-        acting.rerate(billed[0], 1)
-        acting.void(billed[1])
-        acting.merge(billed[2], billed[0])
-        acting.split(UUID(long.id), [long.positions[-1]])
-        acting.resolve(finding.flag, finding.position)
-        taken_back = acting.adjust("acme", 2_500_000, "2026-10")
-        void = acting.void(billed[3])
-    with ledger.acting(BY, WHY) as acting:
+    finding = next(finding for stream in streams for finding in stream.call_at(stream.last).call_flags)
+    with ledger.operator_session(BY, WHY) as acting:
+        acting.publish_tariff(TARIFF)
+        acting.close_month("2026-10", ["what was open"])
+    with ledger.operator_session(BY, WHY) as acting:
+        acting.rerate_call(billed[0], 1)
+        acting.void_call(billed[1])
+        acting.merge_calls(billed[2], billed[0])
+        acting.split_call(UUID(long.id), [long.positions[-1]])
+        acting.resolve_exception(finding.flag, finding.position)
+        taken_back = acting.adjust_account("acme", 2_500_000, "2026-10")
+        void = acting.void_call(billed[3])
+    with ledger.operator_session(BY, WHY) as acting:
         acting.undo(taken_back)
         acting.undo(void)
     for entry in list(ledger.store.quarantined(settled=False))[:1]:
-        with ledger.acting(BY, WHY) as acting:
+        with ledger.operator_session(BY, WHY) as acting:
             acting.resolve_quarantined(entry.id)
-    done = {row.topic for row in ledger.store.page(0, 100_000, ledger.head())} & set(ACTS)
-    assert done >= set(ACTS) - {"tringledger:quarantine-resolved"}
+    done = {row.topic for row in ledger.store.page(0, 100_000, ledger.head())} & set(OPERATOR_EVENTS)
+    assert done >= set(OPERATOR_EVENTS) - {"tringledger:quarantine-resolved"}

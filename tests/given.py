@@ -11,8 +11,8 @@ from typing import NamedTuple
 from domain import times
 from domain.ledger import Ledger
 from domain.ledger_options import Terms
-from domain.notices.signature import OFF, Keyring
-from domain.outcomes import Answer
+from domain.notices.signature import UNCHECKED, Keyring
+from domain.outcomes import RecordOutcome
 from projections.schema.tables import READ_MODELS
 from projections.stores.generations import open_current
 from tests.model_wire import Pairs, query, sign
@@ -55,7 +55,7 @@ def cdr(at: int = 0, status: str | None = None, **more: str | None) -> Said:
 
 def signed(pairs: Pairs, key: str = KEY, formula: str = FORMULA) -> bytes:
     """Return the query string of these parameters with their signature, as it comes over the wire."""
-    signature = [("sig", sign(pairs, key, formula))] if formula != OFF else []
+    signature = [("sig", sign(pairs, key, formula))] if formula != UNCHECKED else []
     return query([*pairs, *signature])
 
 
@@ -68,16 +68,16 @@ def opened(
         yield ledger
 
 
-def record(ledger: Ledger, *notices: Said, key: str = KEY, formula: str = FORMULA) -> list[Answer]:
+def record(ledger: Ledger, *notices: Said, key: str = KEY, formula: str = FORMULA) -> list[RecordOutcome]:
     """Record notices in one transaction, signed with a key, and return the answers."""
-    return ledger.record([ledger.inspect(signed(notice.pairs, key, formula), notice.at) for notice in notices])
+    return ledger.record([ledger.verify_delivery(signed(notice.pairs, key, formula), notice.at) for notice in notices])
 
 
 def tables(ledger: Ledger) -> Rows:
     """Return all rows of the current read models as they are, in the order of their keys."""
     store = open_current(ledger)
     try:
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             return {
                 name: [tuple(row) for row in connection.execute(table.select().order_by(*table.primary_key))]
                 for name, table in READ_MODELS.items()

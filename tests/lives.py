@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from domain.calls.call import REPEATED_CDR
 from domain.calls.call_stream import CallStream
-from domain.errors import WrongAct
-from domain.events.operator_events import ACTS as ACT_TOPICS
+from domain.errors import CommandRejected
+from domain.events.operator_events import OPERATOR_EVENTS as ACT_TOPICS
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from tests import strategies
@@ -69,22 +69,22 @@ def lives(draw: st.DrawFn, max_size: int = 25) -> list[Step]:
 def live(ledger: Ledger, step: Step) -> None:
     """Take one step in the life of a ledger; what makes no sense by now changes nothing."""
     if isinstance(step, Did):
-        with suppress(WrongAct), ledger.acting(BY, WHY) as acting:
+        with suppress(CommandRejected), ledger.operator_session(BY, WHY) as acting:
             _do(ledger, acting, step)
         return
     at, pairs = step
-    ledger.record([ledger.inspect(signed(pairs), at)])
+    ledger.record([ledger.verify_delivery(signed(pairs), at)])
 
 
 def _do(ledger: Ledger, acting: Any, did: Did) -> None:
     one, other = did.numbers
     events = ledger.store.page(0, 10_000, ledger.head())
     if did.act == "publish":
-        acting.publish(TARIFFS[one % len(TARIFFS)])
+        acting.publish_tariff(TARIFFS[one % len(TARIFFS)])
     elif did.act == "close":
-        acting.close(MONTHS[one % len(MONTHS)])
+        acting.close_month(MONTHS[one % len(MONTHS)])
     elif did.act == "adjust":
-        acting.adjust(ACCOUNTS[one % 2], (other - 15) * 100_000, MONTHS[other % len(MONTHS)])
+        acting.adjust_account(ACCOUNTS[one % 2], (other - 15) * 100_000, MONTHS[other % len(MONTHS)])
     elif did.act == "undo":
         acting.undo(_one_of([row.position for row in events if row.topic in ACT_TOPICS], one))
     else:
@@ -98,23 +98,23 @@ def _do_to_call(ledger: Ledger, acting: Any, did: Did, streams: list[CallStream]
     stream = _one_of(streams, one)
     call = UUID(stream.id)
     if did.act == "rerate":
-        acting.rerate(call, 1 + other % max(len(ledger.books().tariffs), 1))
+        acting.rerate_call(call, 1 + other % max(len(ledger.billing_context().tariffs), 1))
     elif did.act == "void":
-        acting.void(call)
+        acting.void_call(call)
     elif did.act == "merge":
-        acting.merge(call, UUID(_one_of(streams, other).id))
+        acting.merge_calls(call, UUID(_one_of(streams, other).id))
     elif did.act == "split":
-        acting.split(call, [position for position, _ in stream.members(stream.last)][other % 3 :: 2])
+        acting.split_call(call, [position for position, _ in stream.members(stream.last)][other % 3 :: 2])
     else:
-        findings = [finding for each in streams for finding in each.call(each.last).findings]
+        findings = [finding for each in streams for finding in each.call_at(each.last).call_flags]
         finding = _one_of([found for found in findings if did.act == "resolve" or found.flag == REPEATED_CDR], one)
         if did.act == "resolve":
-            acting.resolve(finding.flag, finding.position)
+            acting.resolve_exception(finding.flag, finding.position)
         else:
-            acting.release(finding.position)
+            acting.release_cdr(finding.position)
 
 
 def _one_of(those: Sequence[Any], number: int) -> Any:
     if not those:
-        raise WrongAct("there is none")
+        raise CommandRejected("there is none")
     return those[number % len(those)]

@@ -13,10 +13,10 @@ from sqlalchemy import Table
 
 from domain import times
 from domain.calls.call_stream import CallStream
-from domain.errors import WrongAct
+from domain.errors import CommandRejected
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from domain.operators.session import Acting
+from domain.operators.session import OperatorSession
 from projections.building.catch_up import catch_up
 from projections.schema.tables import CDRS, POSTINGS
 from projections.stores.generations import open_current
@@ -50,8 +50,8 @@ def ledger_in(world: World) -> Iterator[Ledger]:
         yield ledger
 
 
-def act(ledger: Ledger, do: Callable[[Acting], int]) -> int:
-    with ledger.acting(BY, WHY) as acting:
+def act(ledger: Ledger, do: Callable[[OperatorSession], int]) -> int:
+    with ledger.operator_session(BY, WHY) as acting:
         return do(acting)
 
 
@@ -83,7 +83,7 @@ def wait(days: int) -> Step:
 
 
 def publish(which: int) -> Step:
-    return lambda ledger, _: void_of(act(ledger, lambda acting: acting.publish(TARIFFS[which])))
+    return lambda ledger, _: void_of(act(ledger, lambda acting: acting.publish_tariff(TARIFFS[which])))
 
 
 def void_of(_position: int) -> None:
@@ -93,7 +93,7 @@ def void_of(_position: int) -> None:
 def some_call(ledger: Ledger, number: int) -> UUID:
     streams = sorted({row.stream for row in ledger.store.page(0, 10_000, ledger.head()) if is_of_call(row)})
     if not streams:
-        raise WrongAct("no call yet")
+        raise CommandRejected("no call yet")
     return UUID(streams[number % len(streams)])
 
 
@@ -103,11 +103,13 @@ def correct(what: str, one: int, other: int) -> Step:
         if what == "undo":
             act(ledger, lambda acting: acting.undo(position))
         elif what == "release":
-            act(ledger, lambda acting: acting.release(position))
+            act(ledger, lambda acting: acting.release_cdr(position))
         elif what == "adjust":
             act(
                 ledger,
-                lambda acting: acting.adjust(("acme", TAG)[one % 2], other * 1000 - 5000, f"2026-{9 + one % 4:02}"),
+                lambda acting: acting.adjust_account(
+                    ("acme", TAG)[one % 2], other * 1000 - 5000, f"2026-{9 + one % 4:02}"
+                ),
             )
         else:
             correct_call(ledger, what, one, other)
@@ -118,21 +120,21 @@ def correct(what: str, one: int, other: int) -> Step:
 def correct_call(ledger: Ledger, what: str, one: int, other: int) -> None:
     call, another = some_call(ledger, one), some_call(ledger, other)
     if what == "void":
-        act(ledger, lambda acting: acting.void(call))
+        act(ledger, lambda acting: acting.void_call(call))
     elif what == "rerate":
-        act(ledger, lambda acting: acting.rerate(call, other % 3 + 1))
+        act(ledger, lambda acting: acting.rerate_call(call, other % 3 + 1))
     elif what == "merge":
-        act(ledger, lambda acting: acting.merge(call, another))
+        act(ledger, lambda acting: acting.merge_calls(call, another))
     elif what == "split":
         stream = stream_of(ledger, call)
-        members = [position for position, _ in stream.members(stream.last)]
-        act(ledger, lambda acting: acting.split(call, members[other % len(members) :][:2] if members else []))
+        members = [position for position, _ in stream.notices_at(stream.last)]
+        act(ledger, lambda acting: acting.split_call(call, members[other % len(members) :][:2] if members else []))
 
 
 def close(ledger: Ledger, world: World) -> None:
     """Close the month before the present one, and remember how it looks."""
     period = times.day(world.now - 15 * DAY, "UTC")[:7]
-    act(ledger, lambda acting: acting.close(period))
+    act(ledger, lambda acting: acting.close_month(period))
     followed(ledger)
     world.frozen |= {period: month_of(ledger, period)} | {
         earlier: month_of(ledger, earlier) for earlier in world.frozen if earlier < period
@@ -196,5 +198,5 @@ def run(ledger: Ledger, world: World, steps: list[Step]) -> None:
         head = ledger.head()
         try:
             step(ledger, world)
-        except WrongAct:
+        except CommandRejected:
             assert ledger.head() == head

@@ -6,19 +6,19 @@ from uuid import UUID
 import msgspec
 
 from domain import amounts, times
-from domain.billing.billing_context import Books
+from domain.billing.billing_context import BillingContext
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream
 from domain.events.notice_events import Notice
-from domain.events.operator_events import Act
+from domain.events.operator_events import OperatorEvent
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
-from projections.schema.tables import CALLS, CDRS, Kind, exported, kind
+from projections.schema.tables import CALLS, CDRS, ColumnKind, column_kind, exported_columns
 
 
-class Step(msgspec.Struct, frozen=True):
+class HistoryStep(msgspec.Struct, frozen=True):
     """One event of a call's stream, a notice or an act, and the call after it.
 
     ``after`` is the call as the read model ``calls`` shows it, None where all its notices belong to another call by then;
@@ -30,45 +30,47 @@ class Step(msgspec.Struct, frozen=True):
     type: str
     status: str
     notice: Notice | None
-    act: Act | None
+    operator_event: OperatorEvent | None
     after: dict[str, Any] | None
     price: dict[str, Any] | None
 
 
-class History(msgspec.Struct, frozen=True):
+class CallHistory(msgspec.Struct, frozen=True):
     """A call's steps, in the order of the log, and its CDR row, if it has one by then."""
 
     call_id: str
-    steps: list[Step]
+    steps: list[HistoryStep]
     cdr: dict[str, Any] | None
 
 
-def of_call(ledger: Ledger, call_id: UUID, until: int) -> History | None:
+def call_history(ledger: Ledger, call_id: UUID, until: int) -> CallHistory | None:
     """Return the history of a call up to a position, or None where the log has no such call by then."""
     rows = ledger.history(call_id, until)
     if not rows or not is_of_call(rows[0]):
         return None
-    books = ledger.books(until)
+    books = ledger.billing_context(until)
     stream = CallStream(rows, ledger.events_at)
     notices = dict(stream.notices)
     steps = [
         _step((position, version), notices.get(position), act, call, books)
-        for version, (position, act, call) in enumerate(stream.standings(), start=1)
+        for version, (position, act, call) in enumerate(stream.states(), start=1)
     ]
-    row = bills.money_over_closings(stream, books).cdr
-    return History(stream.id, steps, _shown(CDRS, row) if row else None)
+    row = bills.money_with_closings(stream, books).cdr
+    return CallHistory(stream.id, steps, _shown(CDRS, row) if row else None)
 
 
-def _step(key: tuple[int, int], notice: Notice | None, act: Act | None, call: Call, books: Books) -> Step:
+def _step(
+    key: tuple[int, int], notice: Notice | None, act: OperatorEvent | None, call: Call, books: BillingContext
+) -> HistoryStep:
     values = dict(notice.params) if notice else {}
     kind = act.TOPIC.partition(":")[2] if act else values["type"]
-    due = bills.bill(call, books)
+    due = bills.billed_amount(call, books)
     account, period = (due.rated.account, due.day[: times.MONTH_LENGTH]) if due else ("", "")
-    after = _shown(CALLS, call_rows.row(call, account, period)) if call.first else None
-    return Step(*key, kind, values.get("status", ""), notice, act, after, _price(due) if due else None)
+    after = _shown(CALLS, call_rows.call_row(call, account, period)) if call.first else None
+    return HistoryStep(*key, kind, values.get("status", ""), notice, act, after, _price(due) if due else None)
 
 
-def _price(due: bills.Bill) -> dict[str, Any]:
+def _price(due: bills.BilledAmount) -> dict[str, Any]:
     rated = due.rated
     return {
         "account": rated.account,
@@ -79,13 +81,13 @@ def _price(due: bills.Bill) -> dict[str, Any]:
     }
 
 
-def as_document(history: History) -> dict[str, Any]:
+def history_document(history: CallHistory) -> dict[str, Any]:
     """Return a history as what its JSON says: amounts and times as text (SPEC 8)."""
     return {"call_id": history.call_id, "events": [_event(step) for step in history.steps], "cdr": history.cdr}
 
 
-def _event(step: Step) -> dict[str, Any]:
-    said = _of_notice(step.notice) if step.notice else _of_act(step.act)
+def _event(step: HistoryStep) -> dict[str, Any]:
+    said = _of_notice(step.notice) if step.notice else _of_act(step.operator_event)
     return {
         "position": step.position,
         "version": step.version,
@@ -111,7 +113,7 @@ def _of_notice(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _of_act(act: Act | None) -> dict[str, Any]:
+def _of_act(act: OperatorEvent | None) -> dict[str, Any]:
     assert act
     said: dict[str, Any] = msgspec.to_builtins(act)
     return said | {"recorded_at": times.iso(act.recorded_at)}
@@ -120,14 +122,14 @@ def _of_act(act: Act | None) -> dict[str, Any]:
 def _shown(table: Any, row: tuple[object, ...]) -> dict[str, Any]:
     names = [column.name for column in table.columns]
     values = dict(zip(names, row, strict=True))
-    return {column.name: _value(values[column.name], kind(column)) for column in exported(table)}
+    return {column.name: _value(values[column.name], column_kind(column)) for column in exported_columns(table)}
 
 
-def _value(value: Any, of_kind: Kind) -> Any:
+def _value(value: Any, of_kind: ColumnKind) -> Any:
     if value is None:
         return None
-    if of_kind in (Kind.AMOUNT, Kind.TOTAL):
+    if of_kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL):
         return amounts.plain(value)
-    if of_kind is Kind.TIME:
+    if of_kind is ColumnKind.TIME:
         return times.iso(value)
-    return bool(value) if of_kind is Kind.TRUTH else value
+    return bool(value) if of_kind is ColumnKind.TRUTH else value

@@ -6,13 +6,13 @@ from typing import BinaryIO
 import msgspec
 
 from domain.errors import LedgerError
-from domain.notices.signature_variants import Captured, captured
+from domain.notices.signature_variants import CapturedNotice, parse_captured
 
 CAPTURES_MAX = 1000
 LINE_MAX_BYTES = 64 * 1024
 
 
-class Line(msgspec.Struct):
+class CapturedLine(msgspec.Struct):
     """A line of a notification log, as ``import`` takes them; only the raw query string counts here."""
 
     query: str
@@ -22,27 +22,27 @@ class Capture(msgspec.Struct, frozen=True):
     """One captured text: its line, and the notification, or what is wrong with it."""
 
     line: int
-    notice: Captured | None
+    notice: CapturedNotice | None
     problem: str = ""
 
 
-def read(file: BinaryIO) -> Iterator[Capture]:
+def read_captures(file: BinaryIO) -> Iterator[Capture]:
     """Read one notification a line; empty lines count for nothing."""
     for number, line in enumerate(iter(lambda: file.readline(LINE_MAX_BYTES), b""), start=1):
         if line.strip():
-            yield read_one(line.strip(), number)
+            yield read_capture(line.strip(), number)
 
 
-def read_one(text: bytes, line: int = 1) -> Capture:
+def read_capture(text: bytes, line: int = 1) -> Capture:
     """Read one notification, however it was captured."""
     try:
-        return Capture(line, captured(_query(text)))
+        return Capture(line, parse_captured(_query(text)))
     except (LedgerError, ValueError) as error:
         return Capture(line, None, str(error))
 
 
 def _query(text: bytes) -> bytes:
     if text.startswith(b"{"):
-        return msgspec.json.decode(text, type=Line).query.encode()
+        return msgspec.json.decode(text, type=CapturedLine).query.encode()
     path, mark, after = text.partition(b"?")
     return after if mark and b"=" not in path else text

@@ -11,10 +11,10 @@ import msgspec
 from domain import times
 from domain.amounts import plain
 from domain.errors import StoreUnavailable
-from domain.events.codec import decode_act, decode_notice
+from domain.events.codec import decode_notice, decode_operator_event
 from domain.events.log_row import EVER, LogRow
 from domain.events.notice_events import Notice
-from domain.events.operator_events import ACTS, Act
+from domain.events.operator_events import OPERATOR_EVENTS, OperatorEvent
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 
@@ -24,7 +24,7 @@ _UNSHOWN = {"f", "type", "status", "r", "sig"}
 _WHAT_WIDTH = len("callstatus DESTNETWORKERROR")
 
 
-class Event(msgspec.Struct, frozen=True):
+class FeedEvent(msgspec.Struct, frozen=True):
     """An event for a program to read; times are UTC, ISO 8601, and the call's id and rule are null where it has no call."""
 
     position: int
@@ -47,13 +47,13 @@ class Event(msgspec.Struct, frozen=True):
         return f"{self.position}  {self.received_at}  {what:{_WHAT_WIDTH}}  {shown}".rstrip()
 
 
-def event(row: LogRow) -> Event:
-    """Return what a stored event says, an operator's act too; raises UnknownShape."""
-    if row.topic in ACTS:
-        return _of_act(row)
+def read_event(row: LogRow) -> FeedEvent:
+    """Return what a stored event says, an operator's act too; raises UnknownEventShape."""
+    if row.topic in OPERATOR_EVENTS:
+        return _of_operator_event(row)
     notice: Notice = decode_notice(row.state)
     said = dict(notice.params)
-    return Event(
+    return FeedEvent(
         position=row.position,
         call_id=row.stream_id if notice.line else None,
         received_at=times.iso(notice.received_at),
@@ -68,11 +68,11 @@ def event(row: LogRow) -> Event:
     )
 
 
-def _of_act(row: LogRow) -> Event:
-    act = decode_act(row.topic, row.state)
-    said = {**told(act), "reason": act.reason}
+def _of_operator_event(row: LogRow) -> FeedEvent:
+    act = decode_operator_event(row.topic, row.state)
+    said = {**event_fields(act), "reason": act.reason}
     at = times.iso(act.recorded_at)
-    return Event(
+    return FeedEvent(
         position=row.position,
         call_id=row.stream_id if is_of_call(row) else None,
         received_at=at,
@@ -87,7 +87,7 @@ def _of_act(row: LogRow) -> Event:
     )
 
 
-def pages(ledger: Ledger, after: int) -> Iterator[list[LogRow]]:
+def event_pages(ledger: Ledger, after: int) -> Iterator[list[LogRow]]:
     """Yield the events after a position, up to the head as of now; raises StoreUnavailable."""
     until = ledger.head()
     while rows := ledger.store.page(after, PAGE_SIZE, until):
@@ -95,7 +95,9 @@ def pages(ledger: Ledger, after: int) -> Iterator[list[LogRow]]:
         yield rows
 
 
-def follow(ledger: Ledger, after: int, wait: Callable[[], bool], tell: Callable[[str], None]) -> Iterator[list[LogRow]]:
+def follow_events(
+    ledger: Ledger, after: int, wait: Callable[[], bool], tell: Callable[[str], None]
+) -> Iterator[list[LogRow]]:
     """Yield the events after a position for as long as ``wait`` says to go on.
 
     A store that is unavailable is told of, once, and asked again: the log may only be out of reach for a moment.
@@ -126,12 +128,12 @@ AMOUNTS = ("amount",)
 COMMON = ("v", "recorded_at", "by", "reason")
 
 
-def told(act: Act) -> dict[str, str]:
+def event_fields(act: OperatorEvent) -> dict[str, str]:
     """Return an act's own fields and what they say."""
-    return {name: text(name, value) for name, value in msgspec.to_builtins(act).items() if name not in COMMON}
+    return {name: field_text(name, value) for name, value in msgspec.to_builtins(act).items() if name not in COMMON}
 
 
-def text(name: str, value: object) -> str:
+def field_text(name: str, value: object) -> str:
     """Return what one field of an act says."""
     if name in AMOUNTS:
         assert isinstance(value, int)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 from domain import times
 from domain.errors import WrongUsage
 from domain.ledger import Ledger
@@ -23,7 +23,7 @@ class CannotSkip(WrongUsage):
     """The position is one that forwarding has passed already, or that the log does not have."""
 
 
-class Skip(msgspec.Struct, frozen=True):
+class SkippedRange(msgspec.Struct, frozen=True):
     """What an operator passed over: positions from ``first`` to ``last``, when (ISO 8601, UTC), and why."""
 
     first: int
@@ -32,51 +32,51 @@ class Skip(msgspec.Struct, frozen=True):
     reason: str
 
 
-def begin(ledger: Ledger) -> State:
+def load_or_start(ledger: Ledger) -> ProcessState:
     """Return how far the log was forwarded; when that is switched on first, what came before counts as forwarded."""
-    kept = find(ledger)
+    kept = load_position(ledger)
     if kept is None:
-        with ledger.store.writing() as log:
-            kept = _decoded(log.fact(FORWARDED)) or State(log.position)
-            log.note(FORWARDED, _encoded(kept))
+        with ledger.store.transaction() as log:
+            kept = _decoded(log.get_fact(FORWARDED)) or ProcessState(log.position)
+            log.set_fact(FORWARDED, _encoded(kept))
     return kept
 
 
-def find(ledger: Ledger) -> State | None:
+def load_position(ledger: Ledger) -> ProcessState | None:
     """Return how far the log was forwarded and what then stopped that, or None where it never was."""
     return _decoded(ledger.store.facts().get(FORWARDED))
 
 
-def keep(ledger: Ledger, state: State) -> State:
+def save_position(ledger: Ledger, state: ProcessState) -> ProcessState:
     """Keep how far forwarding has come, durably; return what is kept, which is further where an operator skipped."""
-    with ledger.store.writing() as log:
-        kept = _decoded(log.fact(FORWARDED))
+    with ledger.store.transaction() as log:
+        kept = _decoded(log.get_fact(FORWARDED))
         if kept and kept.position > state.position:
             return kept
-        log.note(FORWARDED, _encoded(state))
+        log.set_fact(FORWARDED, _encoded(state))
     return state
 
 
-def skip(ledger: Ledger, last: int, reason: str, now: int) -> Skip:
+def skip_through(ledger: Ledger, last: int, reason: str, now: int) -> SkippedRange:
     """Pass over everything up to and including a position, and leave a trace of that; raises CannotSkip."""
-    with ledger.store.writing() as log:
-        kept = _decoded(log.fact(FORWARDED)) or State(log.position)
+    with ledger.store.transaction() as log:
+        kept = _decoded(log.get_fact(FORWARDED)) or ProcessState(log.position)
         if not kept.position < last <= log.position:
             msg = (
                 f"position {last} cannot be passed over: expected one after {kept.position}, which is forwarded, up to"
                 f" {log.position}, the log's head"
             )
             raise CannotSkip(msg)
-        skipped = Skip(kept.position + 1, last, times.iso(now), reason)
-        log.note(FORWARDED, _encoded(State(last)))
-        log.note(f"{SKIPPED}{last}", msgspec.json.encode(skipped).decode())
+        skipped = SkippedRange(kept.position + 1, last, times.iso(now), reason)
+        log.set_fact(FORWARDED, _encoded(ProcessState(last)))
+        log.set_fact(f"{SKIPPED}{last}", msgspec.json.encode(skipped).decode())
     return skipped
 
 
-def skips(ledger: Ledger) -> list[Skip]:
+def skipped_ranges(ledger: Ledger) -> list[SkippedRange]:
     """Return what operators have passed over, in order of position."""
     facts = ledger.store.facts().items()
-    found = [msgspec.json.decode(value, type=Skip) for name, value in facts if name.startswith(SKIPPED)]
+    found = [msgspec.json.decode(value, type=SkippedRange) for name, value in facts if name.startswith(SKIPPED)]
     return sorted(found, key=lambda skipped: skipped.first)
 
 
@@ -88,9 +88,9 @@ def masked(url: str) -> str:
     return urlunsplit(split._replace(netloc=shown, query=MASK if split.query else ""))
 
 
-def _encoded(state: State) -> str:
+def _encoded(state: ProcessState) -> str:
     return msgspec.json.encode(state).decode()
 
 
-def _decoded(fact: str | None) -> State | None:
-    return None if fact is None else msgspec.json.decode(fact, type=State)
+def _decoded(fact: str | None) -> ProcessState | None:
+    return None if fact is None else msgspec.json.decode(fact, type=ProcessState)

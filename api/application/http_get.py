@@ -20,7 +20,7 @@ class Unanswered(Unavailable):
     """The other side gave no answer, or not the one that was needed; the message names it and says what happened."""
 
 
-class Answer(msgspec.Struct):
+class HttpAnswer(msgspec.Struct):
     """What came back: ``status`` is 0 where nothing did, ``body`` are the bytes as they came, at most 64 KiB.
 
     ``location`` is where a redirect leads, without its query, which may repeat ours; ``flaw`` says why this is not the
@@ -40,12 +40,12 @@ class Answer(msgspec.Struct):
         return printable(f"{self.status} {self.reason}".strip() + redirect)
 
 
-def get(url: str, *, timeout_seconds: float) -> Answer:
+def http_get(url: str, *, timeout_seconds: float) -> HttpAnswer:
     """Call an address, and return what came of it, however it went."""
     # Only here: the service, which calls nobody, starts without the client.
     import httpx2  # noqa: PLC0415
 
-    answer = Answer()
+    answer = HttpAnswer()
     try:
         asyncio.run(_receive(url, answer, timeout_seconds))
     except TimeoutError:
@@ -58,7 +58,7 @@ def get(url: str, *, timeout_seconds: float) -> Answer:
     return answer
 
 
-async def _receive(url: str, answer: Answer, timeout_seconds: float) -> None:
+async def _receive(url: str, answer: HttpAnswer, timeout_seconds: float) -> None:
     import httpx2  # noqa: PLC0415
 
     # The body is wanted as it comes. A proxy of the environment's leads into the world, not to a neighbour.

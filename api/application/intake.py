@@ -17,7 +17,7 @@ from threading import Thread
 from time import monotonic
 
 from domain.errors import LedgerError, StoreUnavailable
-from domain.outcomes import Answer
+from domain.outcomes import RecordOutcome
 from domain.recording import Delivery, Recording
 
 BATCH_MAX = 256
@@ -26,10 +26,10 @@ FAILING_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 Begin = Callable[[], AbstractContextManager[Recording]]
-Waiting = tuple[Delivery, "asyncio.Future[Answer]"]
+Waiting = tuple[Delivery, "asyncio.Future[RecordOutcome]"]
 
 
-class Busy(LedgerError):
+class IntakeBusy(LedgerError):
     """The queue is full, or the service is stopping: the sender must come again."""
 
 
@@ -58,16 +58,16 @@ class Intake:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def submit(self, delivery: Delivery) -> Answer:
+    async def record(self, delivery: Delivery) -> RecordOutcome:
         """Record a delivery and return what became of it, once that is on disk.
 
         Raises Busy, or StoreUnavailable; then nothing was kept.
         """
         if self._stopping or self._waiting >= self._queue_max:
-            raise Busy(
+            raise IntakeBusy(
                 "the service is stopping" if self._stopping else f"{self._waiting} callbacks are waiting already"
             )
-        future: asyncio.Future[Answer] = self._loop.create_future()
+        future: asyncio.Future[RecordOutcome] = self._loop.create_future()
         self._waiting += 1
         self._queue.put((delivery, future))
         return await future
@@ -78,7 +78,7 @@ class Intake:
             if not batch:
                 return
             outcomes = self._record_all([delivery for delivery, _ in batch])
-            self._loop.call_soon_threadsafe(self._settle, batch, outcomes)
+            self._loop.call_soon_threadsafe(self._resolve_futures, batch, outcomes)
 
     def _next_batch(self) -> list[Waiting]:
         """Wait for a delivery and take what else is there by now; nothing once the service stops."""
@@ -97,28 +97,28 @@ class Intake:
             self._queue.put(None)
         return batch
 
-    def _record_all(self, deliveries: list[Delivery]) -> list[Answer | Exception]:
+    def _record_all(self, deliveries: list[Delivery]) -> list[RecordOutcome | Exception]:
         try:
             answers = self._record(deliveries)
         except StoreUnavailable as error:
-            self._note(str(error))
+            self._log_failure(str(error))
             return [error] * len(deliveries)
         except Exception:  # noqa: BLE001 - whatever it is, every callback of the batch needs its answer
             # One of them cannot be written, and must not take the others with it.
             _log.exception("a batch of %d could not be recorded; recording each alone", len(deliveries))
             return [self._record_one(delivery) for delivery in deliveries]
-        self._note("")
+        self._log_failure("")
         return list(answers)
 
-    def _record(self, deliveries: list[Delivery]) -> list[Answer]:
+    def _record(self, deliveries: list[Delivery]) -> list[RecordOutcome]:
         with self._begin() as recording:
             if self._is_remote:
-                return recording.take_all(deliveries)
-            return self._on_loop(lambda: recording.take_all(deliveries))
+                return recording.record_all(deliveries)
+            return self._on_loop(lambda: recording.record_all(deliveries))
 
-    def _on_loop(self, decide: Callable[[], list[Answer]]) -> list[Answer]:
+    def _on_loop(self, decide: Callable[[], list[RecordOutcome]]) -> list[RecordOutcome]:
         """Run something on the event loop's thread, and wait for it."""
-        decided: Future[list[Answer]] = Future()
+        decided: Future[list[RecordOutcome]] = Future()
 
         def run() -> None:
             try:
@@ -129,28 +129,28 @@ class Intake:
         self._loop.call_soon_threadsafe(run)
         return decided.result()
 
-    def _record_one(self, delivery: Delivery) -> Answer | Exception:
+    def _record_one(self, delivery: Delivery) -> RecordOutcome | Exception:
         try:
             return self._record([delivery])[0]
         except Exception as error:  # noqa: BLE001 - goes to the one callback that it concerns
             _log.exception("a notification could not be recorded")
             return error
 
-    def failing(self) -> str:
+    def recent_failure(self) -> str:
         """Return why callbacks could not be recorded a moment ago, or nothing.
 
         It passes after a while: whoever sends callbacks by what ``/health`` says must come back to find out.
         """
         return self._failure if monotonic() < self._failed_at + FAILING_SECONDS else ""
 
-    def _note(self, failure: str) -> None:
+    def _log_failure(self, failure: str) -> None:
         if failure and failure != self._failure:
             _log.error("callbacks are answered with 503: %s", failure)
         elif self._failure and not failure:
             _log.info("callbacks are recorded again")
         self._failure, self._failed_at = failure, monotonic()
 
-    def _settle(self, batch: list[Waiting], outcomes: Sequence[Answer | Exception]) -> None:
+    def _resolve_futures(self, batch: list[Waiting], outcomes: Sequence[RecordOutcome | Exception]) -> None:
         self._waiting -= len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():

@@ -40,7 +40,7 @@ def masked_email(email: str) -> str:
     return f"{name[:1]}{ALL_HIDDEN}@{domain}" if at else masked_number(email)
 
 
-def hidden(text: str) -> str:
+def mask_text(text: str) -> str:
     """Return nothing of a text but that there is one."""
     return ALL_HIDDEN if text else ""
 
@@ -54,8 +54,8 @@ def masked_text(text: str) -> str:
 MASKS: Mapping[str, Callable[[str], str]] = {
     "src": masked_number,
     "email": masked_email,
-    "digits": hidden,
-    "voicemail": hidden,
+    "digits": mask_text,
+    "voicemail": mask_text,
     "reason": masked_text,
     "resolution": masked_text,
 }
@@ -64,8 +64,8 @@ MASKS: Mapping[str, Callable[[str], str]] = {
 PARAMETERS: Mapping[str, Callable[[str], str]] = {
     "src": masked_number,
     "email": masked_email,
-    "p": hidden,
-    "voicemail": hidden,
+    "p": mask_text,
+    "voicemail": mask_text,
 }
 # Of nobody they say anything; every other parameter may hold whatever somebody put there.
 HARMLESS = frozenset({"f", "tag", "sig", "r"})
@@ -98,10 +98,10 @@ def _masked_pair(name: str, value: str) -> tuple[str, str]:
     if name in MEASURES:
         return name, value if _MEASURE.fullmatch(value) else masked_text(value)
     mask = PARAMETERS.get(name)
-    return (name, mask(value)) if mask else (masked_text(name), hidden(value))
+    return (name, mask(value)) if mask else (masked_text(name), mask_text(value))
 
 
-def masked_act(said: Mapping[str, Any]) -> dict[str, Any]:
+def masked_operator_event(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an operator's act says as it may be shown without ``pii``.
 
     A delivery key is left out: whoever knows all of a notice but its number could try out what gives just that key.
@@ -115,5 +115,5 @@ def masked_act(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def masked_raw(raw: bytes) -> bytes:
     """Return a refused notice's raw bytes as they may be shown without ``pii``: its parameters, those masked."""
-    masked = notification.query(masked_parameters(notification.parse(raw)))
+    masked = notification.encode_query(masked_parameters(notification.parse_pairs(raw)))
     return masked.replace(quote(HIDDEN).encode(), HIDDEN.encode())

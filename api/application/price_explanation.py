@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 from domain import amounts
 from domain.amounts import PLACES
 from domain.billing import rating
-from domain.billing.rating import Step
+from domain.billing.rating import PriceStep
 from domain.billing.rounding import CALL, NONE
 from domain.billing.tariff import Rule
-from domain.events.operator_events import Act
-from projections.queries.price_history import Choice, Explanation, Pricing
+from domain.events.operator_events import OperatorEvent
+from projections.queries.price_history import PriceHistory, PriceVersion, TariffChoice
 from projections.rows.entry import Entry
 
 DIGITS = 12
 LEGS = ("source", "destination")
 
 
-class Line(NamedTuple):
+class ExplanationLine(NamedTuple):
     """One line of an explanation: the step, how it was done, and the cents that it led to, where it is about money."""
 
     step: str
@@ -26,7 +26,7 @@ class Line(NamedTuple):
     cents: str = ""
 
 
-def cents(amount: Fraction) -> str:
+def format_cents(amount: Fraction) -> str:
     """Return an exact amount as a decimal; one that has no end is cut after twelve digits, which ``…`` says."""
     scaled = amount * 10**DIGITS
     whole, rest = divmod(abs(scaled.numerator), scaled.denominator)
@@ -36,39 +36,39 @@ def cents(amount: Fraction) -> str:
     return f"-{text}" if amount < 0 else text
 
 
-def lines(pricing: Pricing) -> Iterator[Line]:
+def explanation_lines(pricing: PriceVersion) -> Iterator[ExplanationLine]:
     """Yield the lines of one price, in the order in which it was reckoned."""
     if pricing.rated and pricing.choice:
         yield from _chosen(pricing.choice)
         for step in pricing.steps:
-            yield Line(step.what, _said(step), cents(step.price))
+            yield ExplanationLine(step.kind, _said(step), format_cents(step.price))
         yield from _ended(pricing)
     else:
-        yield Line("price", "the call has no CDR any more", "0")
+        yield ExplanationLine("price", "the call has no CDR any more", "0")
     yield from _posted(pricing)
 
 
-def _chosen(choice: Choice) -> Iterator[Line]:
+def _chosen(choice: TariffChoice) -> Iterator[ExplanationLine]:
     for passed in choice.passed:
         what = f"rule {passed.rule} of version {passed.version}" if passed.rule else f"version {passed.version}"
-        yield Line("passed over", f"{what}: {passed.why}")
+        yield ExplanationLine("passed over", f"{what}: {passed.why}")
     if choice.published is None:
-        yield Line("tariff", "none was in effect: the account is the tag, the price is the cost")
+        yield ExplanationLine("tariff", "none was in effect: the account is the tag, the price is the cost")
         return
     version, position = choice.published.tariff.version, choice.published.position
     why = "chosen by a rerating" if choice.is_rerated else "the last one before the CDR"
-    yield Line("tariff", f"version {version}, published at position {position}: {why}")
+    yield ExplanationLine("tariff", f"version {version}, published at position {position}: {why}")
     if choice.rule:
-        yield Line("rule", f"rule {choice.rule.number}, at line {choice.rule.line}: the first that fits")
+        yield ExplanationLine("rule", f"rule {choice.rule.number}, at line {choice.rule.line}: the first that fits")
     else:
-        yield Line("rule", "none fits: the account is the tag, the price is the cost")
+        yield ExplanationLine("rule", "none fits: the account is the tag, the price is the cost")
 
 
-def _said(step: Step) -> str:
-    shown = [amounts.plain(term) for term in step.terms]
+def _said(step: PriceStep) -> str:
+    shown = [amounts.plain(term) for term in step.factors]
     words: dict[str, Callable[[], str]] = {
-        rating.LEG: lambda: _leg(*step.terms),
-        rating.MINUTES: lambda: f"{step.terms[0]} s at {shown[1]} cents a minute",
+        rating.LEG: lambda: _leg(*step.factors),
+        rating.MINUTES: lambda: f"{step.factors[0]} s at {shown[1]} cents a minute",
         rating.FEE: lambda: f"{shown[0]} for the connection",
         rating.COST: lambda: f"{shown[0]} for the source leg, {shown[1]} for the destination leg",
         rating.MARKUP: lambda: f"{shown[0]} percent on the cost",
@@ -78,24 +78,24 @@ def _said(step: Step) -> str:
         rating.MINIMUM: lambda: f"at least {shown[0]}",
         rating.MAXIMUM: lambda: f"at most {shown[0]}",
     }
-    return words[step.what]()
+    return words[step.kind]()
 
 
 def _leg(leg: int, seconds: int, initial: int, subsequent: int, billed: int) -> str:
     return f"{LEGS[leg]} leg: {seconds} s, counted {initial}/{subsequent}, make {billed} s"
 
 
-def _ended(pricing: Pricing) -> Iterator[Line]:
+def _ended(pricing: PriceVersion) -> Iterator[ExplanationLine]:
     """Yield what became of the exact price: it is rounded, or void, and billed to an account."""
     rated, choice = pricing.rated, pricing.choice
     assert rated
     assert choice
     if pricing.is_void:
-        yield Line("void", "not to be billed", "0")
+        yield ExplanationLine("void", "not to be billed", "0")
     elif choice.rule:
-        yield Line("rounding", _rounding(choice.rule), amounts.plain(rated.price))
+        yield ExplanationLine("rounding", _rounding(choice.rule), amounts.plain(rated.price))
     seconds = "no seconds" if rated.billed_seconds is None else f"{rated.billed_seconds} s"
-    yield Line("billed", f"to account {rated.account}, {seconds}", amounts.plain(rated.price))
+    yield ExplanationLine("billed", f"to account {rated.account}, {seconds}", amounts.plain(rated.price))
 
 
 def _rounding(rule: Rule) -> str:
@@ -110,26 +110,26 @@ def _rounding(rule: Rule) -> str:
     )
 
 
-def _posted(pricing: Pricing) -> Iterator[Line]:
+def _posted(pricing: PriceVersion) -> Iterator[ExplanationLine]:
     why = f"; {pricing.closing.period} was closed at position {pricing.closing.position}" if pricing.closing else ""
     if pricing.entered:
         period, original = pricing.entered
-        yield Line("posted", f"to {period}" + (f", for {original}{why}" if period != original else ""))
+        yield ExplanationLine("posted", f"to {period}" + (f", for {original}{why}" if period != original else ""))
     for posting in pricing.postings:
         forward = f", for {posting.original_period}{why}" if posting.original_period != posting.period else ""
-        yield Line(
+        yield ExplanationLine(
             "posted",
             f"to {posting.period}{forward}: the difference, to account {posting.account}",
-            signed(posting.price),
+            format_signed(posting.price),
         )
 
 
-def signed(amount: int) -> str:
+def format_signed(amount: int) -> str:
     """Return millionths as a decimal with its sign."""
     return f"+{amounts.plain(amount)}" if amount > 0 else amounts.plain(amount)
 
 
-def as_document(explanation: Explanation) -> dict[str, Any]:
+def explanation_document(explanation: PriceHistory) -> dict[str, Any]:
     """Return an explanation as what its JSON says; an exact price that no decimal holds is a fraction such as ``1/600``."""
     tag, src = explanation.line
     return {
@@ -144,32 +144,32 @@ def as_document(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _pricing(pricing: Pricing) -> dict[str, Any]:
+def _pricing(pricing: PriceVersion) -> dict[str, Any]:
     rated = pricing.rated
     return {
         "position": pricing.position,
         "event": pricing.event,
-        **act(pricing.act),
+        **operator_event_document(pricing.act),
         "account": rated.account if rated else None,
         "billed_seconds": rated.billed_seconds if rated else None,
         "price": amounts.plain(rated.price) if rated else None,
         "rounding": amounts.plain(rated.rounding) if rated else None,
         "void": pricing.is_void,
         "chosen": _choice(pricing.choice) if pricing.choice else None,
-        "steps": [{"step": step.what, "how": _said(step), "price": _exact(step.price)} for step in pricing.steps],
+        "steps": [{"step": step.kind, "how": _said(step), "price": _exact(step.price)} for step in pricing.steps],
         "posted_to": pricing.entered[0] if pricing.entered else None,
         "original_period": pricing.entered[1] if pricing.entered else None,
         "closed_at_position": pricing.closing.position if pricing.closing else None,
-        "postings": [entry(posting) for posting in pricing.postings],
+        "postings": [entry_document(posting) for posting in pricing.postings],
     }
 
 
-def act(said: Act | None) -> dict[str, str | None]:
+def operator_event_document(said: OperatorEvent | None) -> dict[str, str | None]:
     """Return who did an act, and why; of no act, nobody and nothing."""
     return {"by": said.by if said else None, "reason": said.reason if said else None}
 
 
-def _choice(choice: Choice) -> dict[str, Any]:
+def _choice(choice: TariffChoice) -> dict[str, Any]:
     published, rule = choice.published, choice.rule
     return {
         "tariff": published.tariff.version if published else None,
@@ -182,13 +182,13 @@ def _choice(choice: Choice) -> dict[str, Any]:
 
 
 def _exact(amount: Fraction) -> str:
-    text = cents(amount)
+    text = format_cents(amount)
     return str(amount) if text.endswith("…") else text
 
 
 AMOUNTS = ("cost", "sip_credits", "rounding", "price", "margin")
 
 
-def entry(found: Entry) -> dict[str, Any]:
+def entry_document(found: Entry) -> dict[str, Any]:
     """Return an entry of the books as a document, its amounts as decimals."""
     return found._asdict() | {name: amounts.plain(getattr(found, name)) for name in AMOUNTS}

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class State(msgspec.Struct, frozen=True):
+class ProcessState(msgspec.Struct, frozen=True):
     """How far a process has come in the log, what stops it (empty: nothing), and whether another does its work."""
 
     position: int = 0

@@ -11,7 +11,7 @@ from domain.ledger import Ledger
 from projections.stores.generations import ReadStore, is_current, open_current
 
 
-class Room(NamedTuple):
+class ReadSession(NamedTuple):
     """A transaction that reads the read models as they are at one position."""
 
     connection: Connection
@@ -20,7 +20,7 @@ class Room(NamedTuple):
     store: ReadStore
 
 
-class _Held:
+class _Lease:
     """Read models that are open, and how many read them now."""
 
     def __init__(self, store: ReadStore) -> None:
@@ -29,34 +29,36 @@ class _Held:
         self.is_over = False
 
 
-class Shelf:
+class ReadModelPool:
     """Keeps a ledger's current read models open for any number of threads."""
 
     def __init__(self, ledger: Ledger) -> None:
         """Take the ledger; nothing is opened before it is asked for."""
         self.ledger = ledger
-        self._held: _Held | None = None
+        self._held: _Lease | None = None
         self._lock = Lock()
 
     @contextmanager
-    def reading(self) -> Iterator[Room]:
-        """Begin to read; raises ReadModelsUnfit where the read models must be rebuilt, and StoreUnavailable."""
+    def session(self) -> Iterator[ReadSession]:
+        """Begin to read; raises ReadModelsUnusable where the read models must be rebuilt, and StoreUnavailable."""
         held = self._taken()
         try:
-            with held.store.reading() as connection:
-                yield Room(connection, held.store.position(connection, self.ledger.head), self.ledger, held.store)
+            with held.store.snapshot() as connection:
+                yield ReadSession(
+                    connection, held.store.position(connection, self.ledger.head), self.ledger, held.store
+                )
         finally:
             self._give_back(held)
 
-    def _taken(self) -> _Held:
+    def _taken(self) -> _Lease:
         with self._lock:
             if self._held is None or not is_current(self.ledger, self._held.store):
                 self._retire()
-                self._held = _Held(open_current(self.ledger))
+                self._held = _Lease(open_current(self.ledger))
             self._held.readers += 1
             return self._held
 
-    def _give_back(self, held: _Held) -> None:
+    def _give_back(self, held: _Lease) -> None:
         with self._lock:
             held.readers -= 1
             if held.is_over and not held.readers:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from domain.ledger import Ledger
-from projections.queries.rerating_preview import Change, Rerating
+from projections.queries.rerating_preview import RerateChange, ReratingPreview
 
 CALLS_AT_ONCE = 50
 
 
-def foretell(rerating: Rerating, call_ids: Sequence[str], moved: Callable[[int], None]) -> Iterator[Change]:
+def preview_rerating(
+    rerating: ReratingPreview, call_ids: Sequence[str], moved: Callable[[int], None]
+) -> Iterator[RerateChange]:
     """Yield what would change of each call, if anything; ``moved`` is told how many have been looked at."""
     for number, call_id in enumerate(call_ids, 1):
         change = rerating.change(call_id)
@@ -22,21 +24,21 @@ def foretell(rerating: Rerating, call_ids: Sequence[str], moved: Callable[[int],
             yield change
 
 
-def rerate(  # noqa: PLR0917  # What, who and why, in the order of the command line.
+def rerate_calls(  # noqa: PLR0917  # What, who and why, in the order of the command line.
     ledger: Ledger,
-    rerating: Rerating,
+    rerating: ReratingPreview,
     call_ids: Sequence[str],
     version: int,
     by: str,
     reason: str,
     moved: Callable[[int], None],
-) -> Iterator[Change]:
-    """Rerate calls durably, and yield what has changed of each; raises WrongAct, StoreUnavailable."""
+) -> Iterator[RerateChange]:
+    """Rerate calls durably, and yield what has changed of each; raises CommandRejected, StoreUnavailable."""
     waiting, done = list(call_ids), 0
     while waiting:
         batch, waiting = waiting[:CALLS_AT_ONCE], waiting[CALLS_AT_ONCE:]
         rerating.refresh()
-        changes = list(foretell(rerating, batch, lambda _: None))
+        changes = list(preview_rerating(rerating, batch, lambda _: None))
         missed = _append(ledger, changes, version, by, reason) if changes else set()
         waiting += sorted(missed)
         done += len(batch) - len(missed)
@@ -44,7 +46,9 @@ def rerate(  # noqa: PLR0917  # What, who and why, in the order of the command l
         yield from (change for change in changes if change.call_id not in missed)
 
 
-def _append(ledger: Ledger, changes: Sequence[Change], version: int, by: str, reason: str) -> set[str]:
+def _append(ledger: Ledger, changes: Sequence[RerateChange], version: int, by: str, reason: str) -> set[str]:
     """Append the acts, and return the ids of the calls to which something happened meanwhile."""
-    with ledger.acting(by, reason) as acting:
-        return {change.call_id for change in changes if not acting.rerate(UUID(change.call_id), version, change.seen)}
+    with ledger.operator_session(by, reason) as acting:
+        return {
+            change.call_id for change in changes if not acting.rerate_call(UUID(change.call_id), version, change.seen)
+        }

@@ -5,7 +5,7 @@ import secrets
 from api.settings import Settings
 from domain.events.notice_events import EVENTS
 from domain.notices import statuses
-from domain.notices.signature import OFF, sign
+from domain.notices.signature import UNCHECKED, sign
 
 CALL_STATUS = "callstatus"
 TAG, SYSTEM_TAG, SRC = "trigger", "TRINGME", "12025550123"
@@ -22,7 +22,7 @@ KNOWN = (*statuses.OPENINGS, *statuses.OUTCOMES, *statuses.INPUTS, *OTHER_TYPES)
 Pairs = list[tuple[str, str]]
 
 
-def parameters(status: str, kind: str | None, given: Pairs) -> Pairs:
+def sample_parameters(status: str, kind: str | None, given: Pairs) -> Pairs:
     """Return a notification's parameters without ``sig``.
 
     ``status`` is one of SPEC 5's, or a type that needs none; ``kind`` is the type where it does not follow from that;
@@ -39,8 +39,8 @@ def parameters(status: str, kind: str | None, given: Pairs) -> Pairs:
     return list((usual | DEFAULTS.get(kind, {}) | dict(given)).items())
 
 
-def signed(settings: Settings, pairs: Pairs) -> Pairs:
-    """Return the parameters with ``sig``, unless they bring one or none is checked; raises WrongSetting without a key."""
-    if settings.signature == OFF or "sig" in dict(pairs):
+def sign_parameters(settings: Settings, pairs: Pairs) -> Pairs:
+    """Return the parameters with ``sig``, unless they bring one or none is checked; raises InvalidSetting without a key."""
+    if settings.signature == UNCHECKED or "sig" in dict(pairs):
         return pairs
     return sign(settings.signature, pairs, settings.needed_keys()[0])

@@ -9,20 +9,20 @@ from api.application import forwarding_position as forwarder
 from domain import times
 from domain.errors import LedgerError
 from domain.events.codec import decode_notice
-from domain.events.operator_events import ACTS
+from domain.events.operator_events import OPERATOR_EVENTS
 from domain.ledger import CALLBACK, Ledger
 from projections.building import certificate
 from projections.building.catch_up import catch_up
 from projections.building.certificate import Certificate
 from projections.queries import call_health as calls
-from projections.queries.call_health import Waiting
+from projections.queries.call_health import OverdueCounts
 from projections.schema.tables import READ_MODELS
-from projections.stores.generations import ReadModelsUnfit, ReadStore
+from projections.stores.generations import ReadModelsUnusable, ReadStore
 
 EVENTS_AT_ONCE = 1000
 
 
-class ReadModels(msgspec.Struct):
+class ReadModelStatus(msgspec.Struct):
     """How far the read models are behind the log's head, in events, and what stops them (``failure``).
 
     ``found_lag`` and ``found_lag_seconds`` are what was found before catching up: how many events they lacked, and how
@@ -37,7 +37,7 @@ class ReadModels(msgspec.Struct):
     rows: dict[str, int] = {}
 
 
-class Forwarding(msgspec.Struct):
+class ForwardingStatus(msgspec.Struct):
     """How far the log was forwarded to the handler at ``to``, and what then stopped that (``failure``).
 
     ``to`` is None where the setting is not there for whoever asks. ``position`` is None as long as no service has begun; ``lag`` is in events; ``skipped`` tells how often an operator
@@ -52,7 +52,7 @@ class Forwarding(msgspec.Struct):
     skipped: int
 
 
-class Status(msgspec.Struct):
+class LedgerStatus(msgspec.Struct):
     """What ``tringledger status`` says; times are microseconds, UTC, or None."""
 
     store: str
@@ -62,16 +62,16 @@ class Status(msgspec.Struct):
     events: int
     head: int
     last_recorded_at: int | None
-    read_models: ReadModels
+    read_models: ReadModelStatus
     wrong_signatures: int
     broken_values: int
-    waiting: Waiting
+    waiting: OverdueCounts
     tags_without_openings: list[tuple[str, int, int]]
-    forwarding: Forwarding | None
+    forwarding: ForwardingStatus | None
     rebuilt: Certificate | None
 
 
-def of_ledger(
+def ledger_status(
     ledger: Ledger,
     store: ReadStore,
     now: int,
@@ -79,7 +79,7 @@ def of_ledger(
     caught_up: bool,
     counted: bool = True,
     forward_url: str | None = None,
-) -> Status:
+) -> LedgerStatus:
     """Look at a ledger; the lag is what was found before catching up. Rows are ``counted``, or not: that takes long."""
     head = ledger.head()
     models = _read_models(ledger, store, head, now)
@@ -90,12 +90,12 @@ def of_ledger(
             models.failure = str(error)
     models.lag = max(head - models.position, 0)
     wrong_signatures, broken_values = ledger.store.count_quarantined()
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         for name, table in READ_MODELS.items() if counted else ():
             models.rows[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
-        waiting = calls.waiting(connection, ledger.terms.reach, now)
+        waiting = calls.count_overdue(connection, ledger.options.reach, now)
         tags = calls.tags_without_openings(connection, head)
-    return Status(
+    return LedgerStatus(
         store=ledger.shown_url,
         ledger=ledger.id,
         correlation=ledger.correlation,
@@ -109,30 +109,30 @@ def of_ledger(
         waiting=waiting,
         tags_without_openings=tags,
         forwarding=_forwarding(ledger, forward_url, now),
-        rebuilt=certificate.last_of(ledger),
+        rebuilt=certificate.load_certificate(ledger),
     )
 
 
-def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadModels:
+def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadModelStatus:
     try:
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             position = store.position(connection, ledger.head)
-    except ReadModelsUnfit as error:
-        return ReadModels(0, head, head, 0, str(error))
+    except ReadModelsUnusable as error:
+        return ReadModelStatus(0, head, head, 0, str(error))
     lag, seconds = ledger.lag(position, now)
-    return ReadModels(position, lag, lag, seconds)
+    return ReadModelStatus(position, lag, lag, seconds)
 
 
-def _forwarding(ledger: Ledger, url: str | None, now: int) -> Forwarding | None:
-    kept, skipped = forwarder.find(ledger), len(forwarder.skips(ledger))
+def _forwarding(ledger: Ledger, url: str | None, now: int) -> ForwardingStatus | None:
+    kept, skipped = forwarder.load_position(ledger), len(forwarder.skipped_ranges(ledger))
     if not (kept or url):
         return None
     lag, seconds = ledger.lag(kept.position, now) if kept else (0, 0)
     position, failure = (kept.position, kept.failure) if kept else (None, "")
-    return Forwarding(forwarder.masked(url) if url else None, position, lag, seconds, failure, skipped)
+    return ForwardingStatus(forwarder.masked(url) if url else None, position, lag, seconds, failure, skipped)
 
 
-class Limits(msgspec.Struct, frozen=True):
+class StatusLimits(msgspec.Struct, frozen=True):
     """What ``status --check`` lets pass; ``silent_hours`` None does not look at silence."""
 
     lag_seconds: int
@@ -141,7 +141,7 @@ class Limits(msgspec.Struct, frozen=True):
     missing_cdrs: int
 
 
-def findings(status: Status, limits: Limits, ledger: Ledger, now: int) -> list[str]:
+def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, now: int) -> list[str]:
     """Return, as sentences, what passes its limit."""
     models = status.read_models
     found = []
@@ -171,7 +171,7 @@ def _called_since(ledger: Ledger, moment: int) -> bool:
     while newest > oldest:
         start = max(oldest, newest - EVENTS_AT_ONCE)
         if any(
-            row.topic not in ACTS and decode_notice(row.state).source == CALLBACK
+            row.topic not in OPERATOR_EVENTS and decode_notice(row.state).source == CALLBACK
             for row in ledger.store.page(start, EVENTS_AT_ONCE, newest)
         ):
             return True
@@ -179,7 +179,7 @@ def _called_since(ledger: Ledger, moment: int) -> bool:
     return False
 
 
-def as_document(status: Status) -> dict[str, Any]:
+def status_document(status: LedgerStatus) -> dict[str, Any]:
     """Return a status as what its JSON says."""
     document: dict[str, Any] = msgspec.to_builtins(status)
     document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)

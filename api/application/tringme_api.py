@@ -8,7 +8,7 @@ import secrets
 from urllib.parse import urlencode
 
 from api import urls as addresses
-from api.settings import Settings, WrongSetting
+from api.settings import InvalidSetting, Settings
 from domain.notices.signature import COVERS_ONLY_R, sign
 
 OPERATION = "setnotifyurl"
@@ -17,10 +17,10 @@ R_MAX = 2**31
 _SECRET = {"apikey", "sig"}
 
 
-def request(settings: Settings, url: str, flag: str | None) -> list[tuple[str, str]]:
-    """Return the signed parameters of the request; raises WrongSetting where a key is missing."""
+def set_notify_url_request(settings: Settings, url: str, flag: str | None) -> list[tuple[str, str]]:
+    """Return the signed parameters of the request; raises InvalidSetting where a key is missing."""
     if not settings.api_key:
-        raise WrongSetting("TRINGME_API_KEY is not set: expected the public key of your TringMe account's API")
+        raise InvalidSetting("TRINGME_API_KEY is not set: expected the public key of your TringMe account's API")
     pairs = [("apikey", settings.api_key), ("op", OPERATION), ("url", url)]
     if flag is not None:
         pairs.append(("flag", flag))

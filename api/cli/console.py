@@ -15,17 +15,17 @@ import click
 from domain.text import printable
 
 if TYPE_CHECKING:
-    from api.application.http_get import Answer
+    from api.application.http_get import HttpAnswer
 
 UNLIMITED_COLUMNS = 10_000
 
 
-def say(text: str) -> None:
+def note(text: str) -> None:
     """Tell a person something beside the data."""
     click.echo(printable(text), err=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Print a table on stdout: as wide as the terminal, or as wide as it needs where the output is piped."""
     from rich.console import Console
     from rich.table import Table
@@ -46,14 +46,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
         click.echo(line.rstrip())
 
 
-def as_json(content: object) -> None:
+def print_json(content: object) -> None:
     """Print a JSON document on stdout."""
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
 
 
-def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print CSV on stdout, row by row, as exports write it: RFC 4180, in UTF-8 whatever the terminal speaks."""
     for row in chain((columns,), rows):
         line = io.StringIO(newline="")
@@ -61,13 +61,13 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         click.echo(line.getvalue().encode(), nl=False)
 
 
-def show_answer(answer: Answer) -> None:
+def show_answer(answer: HttpAnswer) -> None:
     """Show what another service answered: its status on stderr, its body on stdout, byte for byte.
 
     On a terminal a line that is not ended is ended, or else the prompt would stick to it.
     """
     if answer.status:
-        say(answer.line)
+        note(answer.line)
     click.echo(answer.body, nl=bool(answer.body) and sys.stdout.isatty() and not answer.body.endswith(b"\n"))
 
 

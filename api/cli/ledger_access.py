@@ -15,25 +15,27 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reading(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
+def open_ledger(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
     """Open an existing ledger for reading; the private key is not needed."""
     from api import settings
     from domain.ledger import Ledger
 
-    read = settings.load(store=store)
-    with Ledger(read.store, terms=read.terms) as ledger:
+    read = settings.load_settings(store=store)
+    with Ledger(read.store, options=read.ledger_options) as ledger:
         yield ledger, read
 
 
 @contextmanager
-def standing_as_of(ledger: Ledger, position: int) -> Iterator[ReadStore]:
+def read_models_as_of(ledger: Ledger, position: int) -> Iterator[ReadStore]:
     """Build a ledger's read models as they were at a position, aside, for as long as they are looked at."""
-    from projections.building.as_of import built_as_of
-    from projections.building.process_pool import folding
+    from projections.building.as_of import open_as_of
+    from projections.building.process_pool import choose_folding
 
     with ExitStack() as looking:
         with progress("Looking back", position, "events") as moved:
-            store = looking.enter_context(built_as_of(ledger, position, lambda done, _: moved(done), folding(position)))
+            store = looking.enter_context(
+                open_as_of(ledger, position, lambda done, _: moved(done), choose_folding(position))
+            )
         yield store
 
 

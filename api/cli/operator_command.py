@@ -5,40 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
 
 if TYPE_CHECKING:
-    from api.application.event_feed import Event
-    from domain.operators.session import Acting
+    from api.application.event_feed import FeedEvent
+    from domain.operators.session import OperatorSession
 
 UNTOLD = ("reason",)
 
 
-def act(store: str | None, by: str, reason: str, do: Callable[[Acting], object], output: str) -> None:
-    """Let an operator act, and show the events that came of it; raises WrongAct, and then nothing was done."""
+def run_operator_command(
+    store: str | None, by: str, reason: str, do: Callable[[OperatorSession], object], output: str
+) -> None:
+    """Let an operator act, and show the events that came of it; raises CommandRejected, and then nothing was done."""
     import msgspec
 
-    from api.application.event_feed import event
+    from api.application.event_feed import read_event
 
-    with reading(store) as (ledger, _):
-        with ledger.acting(by, reason) as acting:
+    with open_ledger(store) as (ledger, _):
+        with ledger.operator_session(by, reason) as acting:
             before = acting.position
             do(acting)
             after = acting.position
-        events = [event(row) for row in ledger.store.page(before, after - before, after)]
+        events = [read_event(row) for row in ledger.store.page(before, after - before, after)]
     if output == "json":
-        as_json([msgspec.to_builtins(each) for each in events])
+        print_json([msgspec.to_builtins(each) for each in events])
         return
-    table(
+    print_table(
         ["position", "what", "call", "what exactly"],
         [[each.position, each.type, each.call_id, _exactly(each)] for each in events],
     )
     if events and _is_reversible(events[-1]):
-        say(f"`tringledger undo {after}` reverses it")
+        note(f"`tringledger undo {after}` reverses it")
 
 
-def _is_reversible(last: Event) -> bool:
+def _is_reversible(last: FeedEvent) -> bool:
     from domain.events.operator_events import (
         AccountAdjusted,
         CallRerated,
@@ -51,5 +53,5 @@ def _is_reversible(last: Event) -> bool:
     return last.type in {kind.TOPIC.partition(":")[2] for kind in kinds}
 
 
-def _exactly(found: Event) -> str:
+def _exactly(found: FeedEvent) -> str:
     return " ".join(f"{name}={value}" for name, value in found.parameters if name not in UNTOLD)

@@ -60,7 +60,7 @@ class Address(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the address, or end with wrong usage."""
         try:
-            return addresses.checked(value)
+            return addresses.check_url(value)
         except ValueError as error:
             self.fail(f"{value!r}: expected {error}", param, ctx)
 

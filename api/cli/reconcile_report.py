@@ -7,77 +7,77 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from api.application.reconciliation.classes import Total, Verdict
-from api.application.reconciliation.columns import CENTS, CREDITS, shown
-from api.application.reconciliation.record_spool import Record
-from api.application.reconciliation.run import Found, Outcome
-from api.cli.console import table
+from api.application.reconciliation.classes import ClassTotal, MatchClass
+from api.application.reconciliation.columns import CENTS, CREDITS, format_number
+from api.application.reconciliation.record_spool import MatchRecord
+from api.application.reconciliation.run import ClassifiedPair, ReconciliationResult
+from api.cli.console import print_table
 from domain.amounts import plain
 from domain.times import iso
 
 TABLE_ROWS_MAX = 50
 
 
-def columns(outcome: Outcome) -> list[str]:
+def report_columns(outcome: ReconciliationResult) -> list[str]:
     """Return the names of what is told of a record."""
     sides = [f"{name}_{side}" for name in outcome.compared for side in ("here", "there")]
     return ["class", "tag", "src", "call_id", "cdr_at", "line", "time", *sides]
 
 
-def row(found: Found, outcome: Outcome) -> list[str | None]:
+def report_row(found: ClassifiedPair, outcome: ReconciliationResult) -> list[str | None]:
     """Return what is told of a record; what one side does not have is None."""
     here, there = found.pair
     record = here or there
     assert record is not None
     numbers = [
-        None if side is None else shown(name, side.numbers[place])
+        None if side is None else format_number(name, side.numbers[place])
         for place, name in enumerate(outcome.compared)
         for side in (here, there)
     ]
     return [found.verdict, record.tag, record.src, *_place(here), *_place(there), *numbers]
 
 
-def _place(record: Record | None) -> tuple[str | None, str | None]:
+def _place(record: MatchRecord | None) -> tuple[str | None, str | None]:
     return (record.ref, iso(record.at)) if record else (None, None)
 
 
-def as_csv(records: Iterator[Found], outcome: Outcome) -> None:
+def report_csv(records: Iterator[ClassifiedPair], outcome: ReconciliationResult) -> None:
     """Print the records as CSV (RFC 4180), as they come."""
     out = csv.writer(sys.stdout, lineterminator="\r\n")
-    out.writerow(columns(outcome))
-    out.writerows(row(found, outcome) for found in records)
+    out.writerow(report_columns(outcome))
+    out.writerows(report_row(found, outcome) for found in records)
 
 
-def as_json(records: Iterator[Found], outcome: Outcome) -> None:
+def report_json(records: Iterator[ClassifiedPair], outcome: ReconciliationResult) -> None:
     """Print the records as they come, and then the totals, as one JSON document."""
-    names = columns(outcome)
+    names = report_columns(outcome)
     before = '{"records": [\n'
     for found in records:
-        click.echo(f"{before}{_encoded(dict(zip(names, row(found, outcome), strict=True)))}", nl=False)
+        click.echo(f"{before}{_encoded(dict(zip(names, report_row(found, outcome), strict=True)))}", nl=False)
         before = ",\n"
     click.echo('{"records": [' if before.startswith("{") else "")
     click.echo(f'], "classes": {_encoded(list(_classes(outcome)))},\n"totals": {_encoded(list(_totals(outcome)))},')
     click.echo(f'"unreadable": {outcome.unreadable}}}')
 
 
-def as_tables(records: Iterator[Found], outcome: Outcome) -> None:
+def report_tables(records: Iterator[ClassifiedPair], outcome: ReconciliationResult) -> None:
     """Print the totals by class, then by class and tag, and then the first records."""
     first: list[list[str | None]] = []
     more = 0
     for found in records:
         if len(first) < TABLE_ROWS_MAX:
-            first.append(row(found, outcome))
+            first.append(report_row(found, outcome))
         else:
             more += 1
-    table(*_tabled(list(_classes(outcome))))
-    totals = [total for total in _totals(outcome) if total["class"] != Verdict.EXACT]
+    print_table(*_tabled(list(_classes(outcome))))
+    totals = [total for total in _totals(outcome) if total["class"] != MatchClass.EXACT]
     if totals:
         click.echo()
-        table(*_tabled(totals[:TABLE_ROWS_MAX]))
+        print_table(*_tabled(totals[:TABLE_ROWS_MAX]))
         _tell_of_more(len(totals) - TABLE_ROWS_MAX, "json")
     if first:
         click.echo()
-        table(columns(outcome), first)
+        print_table(report_columns(outcome), first)
         _tell_of_more(more, "csv")
 
 
@@ -90,18 +90,18 @@ def _tell_of_more(more: int, form: str) -> None:
         click.echo(f"... and {more} more: --format {form} has them all")
 
 
-def _classes(outcome: Outcome) -> Iterator[dict[str, object]]:
+def _classes(outcome: ReconciliationResult) -> Iterator[dict[str, object]]:
     for verdict, total in outcome.by_class().items():
         yield {"class": verdict} | _amounts(total, outcome)
 
 
-def _totals(outcome: Outcome) -> Iterator[dict[str, object]]:
-    order = list(Verdict)
+def _totals(outcome: ReconciliationResult) -> Iterator[dict[str, object]]:
+    order = list(MatchClass)
     for verdict, tag in sorted(outcome.totals, key=lambda key: (order.index(key[0]), key[1])):
         yield {"class": verdict, "tag": tag} | _amounts(outcome.totals[verdict, tag], outcome)
 
 
-def _amounts(total: Total, outcome: Outcome) -> dict[str, object]:
+def _amounts(total: ClassTotal, outcome: ReconciliationResult) -> dict[str, object]:
     """Return a total's money here, there, and there less here, in the units that the statement has."""
     told: dict[str, object] = {"records": total.records}
     for unit, names, here, there in (

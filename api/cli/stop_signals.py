@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Self
 
 
-class Stopping:
+class StopSignal:
     """Takes the first Ctrl-C (or SIGTERM) as a wish, so that what is being written is written; a second one ends at once."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Stopping:
         signal.signal(number, self._before[number])
 
 
-def write(data: bytes) -> None:
+def write_stdout(data: bytes) -> None:
     """Put data on stdout, all of it, at once; raises BrokenPipeError where nobody reads it.
 
     Past Python's buffer: what a second Ctrl-C left in there would hold up the end until somebody reads it.
@@ -48,7 +48,7 @@ def write(data: bytes) -> None:
         left = left[os.write(stdout, left) :]
 
 
-def pause(seconds: float) -> None:
+def sleep_while_read(seconds: float) -> None:
     """Wait; raises BrokenPipeError as soon as nobody reads stdout any more, rather than at the next write."""
     stdout = _descriptor()
     if stdout is None:

@@ -11,15 +11,15 @@ from random import random
 from time import monotonic
 
 from api.application import forwarding_position as forwarder
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 from api.processes import supervised as children
-from api.processes.handler_client import Handler
+from api.processes.handler_client import HandlerClient
 from api.processes.supervised import RETRY_SECONDS
 from domain.errors import LedgerError, StoreUnavailable
-from domain.events.codec import UnknownShape, decode_notice
+from domain.events.codec import UnknownEventShape, decode_notice
 from domain.events.log_row import EVER, LogRow
 from domain.events.notice_events import Notice
-from domain.events.operator_events import ACTS
+from domain.events.operator_events import OPERATOR_EVENTS
 from domain.ledger import CALLBACK, REPROCESS, Ledger
 from domain.notices import notification
 
@@ -31,16 +31,16 @@ STAND_BY_SECONDS = 0.5
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 1.0, 60.0
 
 
-class Forwarding:
+class Forwarder:
     """What the process does: go through the log, and not on until the handler took what is to be forwarded."""
 
-    def __init__(self, ledger: Ledger, handler: Handler) -> None:
+    def __init__(self, ledger: Ledger, handler: HandlerClient) -> None:
         """Take the ledger and the handler."""
         self._ledger = ledger
         self._handler = handler
-        self._alone = ledger.store.alone(PURPOSE)
-        self._state = State()
-        self._kept: State | None = None
+        self._alone = ledger.store.lock(PURPOSE)
+        self._state = ProcessState()
+        self._kept: ProcessState | None = None
         self._kept_at = 0.0
 
     async def run(self) -> None:
@@ -51,24 +51,24 @@ class Forwarding:
 
     async def _run(self) -> None:
         try:
-            await (self._forward() if self._alone.is_ours() else self._stand_by())
+            await (self._forward() if self._alone.acquire() else self._stand_by())
         except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
             self._alone.close()  # Another may have more luck meanwhile.
             failure = str(error) if isinstance(error, LedgerError) else repr(error)
-            children.tell(State(self._state.position, failure))
+            children.report_state(ProcessState(self._state.position, failure))
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _stand_by(self) -> None:
-        children.tell(forwarder.begin(self._ledger))
+        children.report_state(forwarder.load_or_start(self._ledger))
         await asyncio.sleep(STAND_BY_SECONDS)
 
     async def _forward(self) -> None:
         # What was taken but could not be kept is not sent again, and nothing more is until it can.
-        self._state = State(max(self._state.position, forwarder.begin(self._ledger).position))
+        self._state = ProcessState(max(self._state.position, forwarder.load_or_start(self._ledger).position))
         self._kept = None
         self._keep()
         try:
-            while self._alone.is_ours():  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
+            while self._alone.acquire():  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
                 await asyncio.sleep(0 if await self._forward_page() else POLL_SECONDS)
         except asyncio.CancelledError:
             with suppress(StoreUnavailable):  # It would hide that this is the end.
@@ -88,24 +88,24 @@ class Forwarding:
         pause = PAUSE_SECONDS
         while row.position > self._state.position and (refusal := await self._refusal(row)):
             failure = f"the notification at position {row.position} is not taken: {refusal}"
-            self._note(State(self._state.position, failure))
+            self._note(ProcessState(self._state.position, failure))
             await self._wait(row.position, pause * (1 + random()) / 2)  # noqa: S311 - nobody is to guess it
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
-        self._note(State(max(row.position, self._state.position)))
+        self._note(ProcessState(max(row.position, self._state.position)))
 
     async def _refusal(self, row: LogRow) -> str:
         """Send what is to be forwarded, while that is ours to do; return why it was not taken, or nothing."""
-        if row.topic in ACTS:
+        if row.topic in OPERATOR_EVENTS:
             return ""
         try:
             notice = decode_notice(row.state)
-        except UnknownShape as error:
+        except UnknownEventShape as error:
             return str(error)
         if not self._came_as_callback(row.position, notice):
             return ""
-        if not self._alone.is_ours():
+        if not self._alone.acquire():
             return "another service forwards by now"
-        return await self._handler.refusal(notification.query(notice.params))
+        return await self._handler.refusal(notification.encode_query(notice.params))
 
     def _came_as_callback(self, position: int, notice: Notice) -> bool:
         """Whether TringMe itself sent it here, if only into quarantine at first: imports are not forwarded."""
@@ -119,11 +119,11 @@ class Forwarding:
         until = monotonic() + seconds
         while self._state.position < position and (left := until - monotonic()) > 0:
             await asyncio.sleep(min(left, KEEP_SECONDS))
-            kept = forwarder.find(self._ledger)
+            kept = forwarder.load_position(self._ledger)
             if kept and kept.position > self._state.position:
                 self._note(kept)
 
-    def _note(self, state: State) -> None:
+    def _note(self, state: ProcessState) -> None:
         """Go on from a state; it is kept and told at once where something fails or no longer does, else once a second."""
         is_news = state.failure != self._state.failure
         self._state = state
@@ -133,23 +133,23 @@ class Forwarding:
     def _keep(self) -> None:
         self._kept_at = monotonic()
         if self._state != self._kept:
-            self._state = self._kept = forwarder.keep(self._ledger, self._state)
-            children.tell(self._kept)
+            self._state = self._kept = forwarder.save_position(self._ledger, self._state)
+            children.report_state(self._kept)
 
 
 async def _forward_until_end(store: str, url: str) -> None:
     loop = asyncio.get_running_loop()
     with Ledger(store) as ledger:
-        async with Handler(url) as handler:
-            forwarding = asyncio.create_task(Forwarding(ledger, handler).run())
-            children.on_end(lambda: loop.call_soon_threadsafe(forwarding.cancel))
+        async with HandlerClient(url) as handler:
+            forwarding = asyncio.create_task(Forwarder(ledger, handler).run())
+            children.on_parent_exit(lambda: loop.call_soon_threadsafe(forwarding.cancel))
             with suppress(asyncio.CancelledError):
                 await forwarding
 
 
 def main() -> None:
     """Forward until the service ends, and tell it how that goes."""
-    store, url = children.begin()
+    store, url = children.read_arguments()
     asyncio.run(_forward_until_end(store, url))
 
 

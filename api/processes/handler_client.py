@@ -17,7 +17,7 @@ IDLE_SECONDS_MAX = 1
 HUNG_UP = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 
 
-class Handler:
+class HandlerClient:
     """The handler at an address; an asynchronous context that holds the connection."""
 
     def __init__(self, url: str) -> None:

@@ -8,26 +8,26 @@ import msgspec
 from api.application.masking import masked_value
 from api.processes import jobs
 from api.processes import supervised as children
-from api.processes.jobs import CHECK, DIFFERENCES_KEPT, DONE, FAILED, Job
+from api.processes.jobs import CHECK, DIFFERENCES_KEPT, DONE, FAILED, BackgroundJob
 from domain import amounts, times
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.building import rebuild
-from projections.building.comparison import Difference
-from projections.building.partitions import ALONE, Folding
-from projections.building.process_pool import Workers
-from projections.building.rebuild import Report
-from projections.schema.tables import Kind
+from projections.building.comparison import RowDifference
+from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.building.process_pool import ProcessFolding
+from projections.building.rebuild import RebuildReport
+from projections.schema.tables import ColumnKind
 
 NOTE_SECONDS = 1.0
 EVENTS_WORTH_PROCESSES = 20_000
 NICENESS = 5
 
 
-class Noting:
+class JobProgress:
     """Keeps what is known of the job, every second and at its end."""
 
-    def __init__(self, ledger: Ledger, job: Job) -> None:
+    def __init__(self, ledger: Ledger, job: BackgroundJob) -> None:
         """Take the job as it was begun."""
         self._ledger = ledger
         self._job = job
@@ -44,22 +44,22 @@ class Noting:
         """Note what came of it."""
         self._over.set()
         self._thread.join()
-        jobs.note(self._ledger, msgspec.structs.replace(self._job, seen_at=times.now(), **said))
+        jobs.save_job(self._ledger, msgspec.structs.replace(self._job, seen_at=times.now(), **said))
 
     def _note_on(self) -> None:
         while not self._over.wait(NOTE_SECONDS):
-            jobs.note(self._ledger, msgspec.structs.replace(self._job, seen_at=times.now()))
+            jobs.save_job(self._ledger, msgspec.structs.replace(self._job, seen_at=times.now()))
 
 
 def main() -> int:
     """Do the job that the service names; return the exit code."""
-    url, described = children.begin()
-    job = msgspec.json.decode(described, type=Job)
+    url, described = children.read_arguments()
+    job = msgspec.json.decode(described, type=BackgroundJob)
     # Callbacks come first, and the service that goes takes its jobs along: nothing of a build is left that was cut off.
     os.nice(NICENESS)
-    children.on_end(lambda: os._exit(1))
+    children.on_parent_exit(lambda: os._exit(1))
     with Ledger(url) as ledger:
-        noting = Noting(ledger, job)
+        noting = JobProgress(ledger, job)
         try:
             report = _done(ledger, job.kind, noting)
         except LedgerError as error:
@@ -77,27 +77,27 @@ def main() -> int:
     return 0
 
 
-def _done(ledger: Ledger, kind: str, noting: Noting) -> Report:
+def _done(ledger: Ledger, kind: str, noting: JobProgress) -> RebuildReport:
     folding = _folding(ledger)
     if kind == CHECK:
-        return rebuild.check(ledger, noting.moved, folding)
+        return rebuild.check_read_models(ledger, noting.moved, folding)
     return rebuild.rebuild(ledger, noting.moved, folding)
 
 
-def _folding(ledger: Ledger) -> Folding:
+def _folding(ledger: Ledger) -> FoldStrategy:
     cores = os.cpu_count() or 1
-    return Workers(cores) if cores > 1 and ledger.head() >= EVENTS_WORTH_PROCESSES else ALONE
+    return ProcessFolding(cores) if cores > 1 and ledger.head() >= EVENTS_WORTH_PROCESSES else SEQUENTIAL
 
 
-def _said(difference: Difference) -> str:
+def _said(difference: RowDifference) -> str:
     model, row, column, live, fresh, kind = difference
     # Whoever may look at jobs reads it, also who may see no numbers; the command `rebuild --check` shows all.
     had, says = (masked_value(column, _shown(value, kind)) for value in (live, fresh))
     return f"{model} {row} {column}: had {had}, the log says {says}"
 
 
-def _shown(value: object, kind: Kind | None) -> object:
-    return amounts.plain(value) if kind in (Kind.AMOUNT, Kind.TOTAL) and isinstance(value, int) else value
+def _shown(value: object, kind: ColumnKind | None) -> object:
+    return amounts.plain(value) if kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL) and isinstance(value, int) else value
 
 
 if __name__ == "__main__":

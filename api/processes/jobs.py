@@ -17,7 +17,7 @@ import msgspec
 from domain import times
 from domain.errors import LedgerError
 from domain.ledger import Ledger
-from domain.log.contract import Writing
+from domain.log.contract import LogTransaction
 
 FACT = "jobs"
 KEPT = 10
@@ -39,7 +39,7 @@ class JobRefused(LedgerError):
     """There is no such job, or one runs already."""
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class BackgroundJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job: what, who started it, how far it is (``done`` of ``total`` events), and what came of it.
 
     Times are microseconds, UTC; ``seen_at`` is its last sign of life. ``found`` is how many differences there were to the
@@ -59,7 +59,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[str] = []
     failure: str = ""
 
-    def as_of(self, now: int) -> "Job":
+    def as_of(self, now: int) -> "BackgroundJob":
         """Return the job as it must be judged at a moment: one that is silent for long has ended, in whatever way."""
         if self.state == RUNNING and self.seen_at < now - SILENT_MAX:
             return msgspec.structs.replace(
@@ -68,23 +68,23 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self
 
 
-def known(ledger: Ledger, now: int) -> list[Job]:
+def known_jobs(ledger: Ledger, now: int) -> list[BackgroundJob]:
     """Return the last jobs, the latest first."""
     return [job.as_of(now) for job in _decoded(ledger.store.facts().get(FACT))]
 
 
-def note(ledger: Ledger, job: Job) -> None:
+def save_job(ledger: Ledger, job: BackgroundJob) -> None:
     """Keep what has become of a job; raises StoreUnavailable."""
-    with ledger.store.writing() as log:
-        _keep(log, [job if job.id == other.id else other for other in _decoded(log.fact(FACT))])
+    with ledger.store.transaction() as log:
+        _keep(log, [job if job.id == other.id else other for other in _decoded(log.get_fact(FACT))])
 
 
-def _decoded(fact: str | None) -> list[Job]:
-    return msgspec.json.decode(fact, type=list[Job]) if fact else []
+def _decoded(fact: str | None) -> list[BackgroundJob]:
+    return msgspec.json.decode(fact, type=list[BackgroundJob]) if fact else []
 
 
-def _keep(log: Writing, jobs: list[Job]) -> None:
-    log.note(FACT, msgspec.json.encode(jobs[:KEPT]).decode())
+def _keep(log: LogTransaction, jobs: list[BackgroundJob]) -> None:
+    log.set_fact(FACT, msgspec.json.encode(jobs[:KEPT]).decode())
 
 
 class Jobs:
@@ -97,19 +97,19 @@ class Jobs:
         self._lock = Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def known(self) -> list[Job]:
+    def known(self) -> list[BackgroundJob]:
         """Return the last jobs, whichever process started them, the latest first."""
-        return known(self._ledger, self._clock())
+        return known_jobs(self._ledger, self._clock())
 
-    def start(self, kind: str, by: str) -> Job:
+    def start(self, kind: str, by: str) -> BackgroundJob:
         """Start a job for somebody; raises JobRefused, StoreUnavailable."""
         if kind not in KINDS:
             msg = f"{kind!r} is no job: expected {' or '.join(KINDS)}"
             raise JobRefused(msg)
         now = self._clock()
-        job = Job(id=str(uuid4()), kind=kind, by=by, state=RUNNING, started_at=now, seen_at=now)
-        with self._ledger.store.writing() as log:
-            before = [other.as_of(now) for other in _decoded(log.fact(FACT))]
+        job = BackgroundJob(id=str(uuid4()), kind=kind, by=by, state=RUNNING, started_at=now, seen_at=now)
+        with self._ledger.store.transaction() as log:
+            before = [other.as_of(now) for other in _decoded(log.get_fact(FACT))]
             if running := next((other for other in before if other.state == RUNNING), None):
                 msg = f"{running.kind} runs already, started by {running.by}: expected it to end first"
                 raise JobRefused(msg)
@@ -117,7 +117,7 @@ class Jobs:
         self._run(job)
         return job
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: BackgroundJob) -> None:
         # -P: whatever lies in the directory from which the service was started must not be taken for our modules.
         process = subprocess.Popen(  # noqa: S603 - it is us
             [sys.executable, "-P", "-m", MODULE],
@@ -133,7 +133,7 @@ class Jobs:
             self._processes[job.id] = process
         Thread(target=self._wait, args=(job, process), name=f"job {job.id}", daemon=True).start()
 
-    def _wait(self, job: Job, process: subprocess.Popen[bytes]) -> None:
+    def _wait(self, job: BackgroundJob, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
         with self._lock:
             self._processes.pop(job.id, None)

@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 
 import msgspec
 
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 
 RETRY_SECONDS = 2.0
 STOP_SECONDS_MAX = 5.0
@@ -23,7 +23,7 @@ STOP_SECONDS_MAX = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Child:
+class SupervisedProcess:
     """Starts a module as a process, starts it again should it end, and knows what it last said."""
 
     def __init__(self, module: str, arguments: Sequence[str], *, stopped: str, going_on: str) -> None:
@@ -36,7 +36,7 @@ class Child:
         self._starting = Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = Thread(target=self._run, name=module, daemon=True)
-        self.state = State()
+        self.state = ProcessState()
 
     def start(self) -> None:
         """Begin."""
@@ -58,11 +58,11 @@ class Child:
             failure = f"the process {self._module} has ended; it is started again"
             try:
                 for said in self._said():
-                    self._note(msgspec.json.decode(said, type=State))
+                    self._note(msgspec.json.decode(said, type=ProcessState))
             except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
                 failure = f"the process {self._module} cannot be used: {error!r}"
             if not self._stopping.is_set():
-                self._note(State(self.state.position, failure))
+                self._note(ProcessState(self.state.position, failure))
                 self._stopping.wait(RETRY_SECONDS)
 
     def _said(self) -> Iterator[bytes]:
@@ -79,7 +79,7 @@ class Child:
             assert process.stdout
             yield from process.stdout
 
-    def _note(self, state: State) -> None:
+    def _note(self, state: ProcessState) -> None:
         if state.failure and state.failure != self.state.failure:
             _log.error("%s: %s", self._stopped, state.failure)
         elif self.state.failure and not state.failure:
@@ -96,13 +96,13 @@ def _started(module: str) -> subprocess.Popen[bytes]:
     )
 
 
-def begin() -> list[str]:
+def read_arguments() -> list[str]:
     """In the process: return what the service tells it at its start."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us.
     return msgspec.json.decode(sys.stdin.buffer.readline(), type=list[str])
 
 
-def on_end(end: Callable[[], object]) -> None:
+def on_parent_exit(end: Callable[[], object]) -> None:
     """In the process: have something called once the service ends it, or ends itself, in whatever way."""
 
     def wait() -> None:
@@ -112,7 +112,7 @@ def on_end(end: Callable[[], object]) -> None:
     Thread(target=wait, daemon=True).start()
 
 
-def tell(state: State) -> None:
+def report_state(state: ProcessState) -> None:
     """In the process: let the service know."""
     with suppress(BrokenPipeError):  # The service is gone, and we are about to end.
         os.write(sys.stdout.fileno(), msgspec.json.encode(state) + b"\n")

@@ -13,19 +13,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.application.intake import Busy, Intake
+from api.application.intake import Intake, IntakeBusy
 from api.web import security_headers as headers
 from api.web.problems import RETRY_AFTER_SECONDS, problem
 from domain.errors import NotANotification
 from domain.ledger import Ledger
 from domain.notices.notification import SIZE_MAX_BYTES
-from domain.outcomes import Answer, Duplicate, Quarantined, Recorded, Unkept
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
 
 BODY_SECONDS_MAX = 20
 FORM = "application/x-www-form-urlencoded"
 
 
-class Refused(Exception):
+class CallbackRefused(Exception):
     """A request that is no notification; carries the answer that says so."""
 
     def __init__(self, response: Response) -> None:
@@ -34,7 +34,7 @@ class Refused(Exception):
         self.response = response
 
 
-class Notify:
+class NotifyEndpoint:
     """The endpoint that TringMe calls, as an ASGI application of its own: it goes past the framework's router."""
 
     def __init__(self, ledger: Ledger, intake: Intake, clock: Callable[[], int]) -> None:
@@ -49,60 +49,60 @@ class Notify:
         response: ASGIApp
         try:
             response = await self._answer(scope, receive)
-        except Refused as refused:
+        except CallbackRefused as refused:
             response = refused.response
             self.counts[f"refused with {refused.response.status_code}"] += 1
         except ClientDisconnect:
             self.counts["hung up"] += 1
             return
-        await response(scope, receive, send if isinstance(response, Told) else headers.secured(send))
+        await response(scope, receive, send if isinstance(response, JsonAnswer) else headers.secured(send))
 
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         received_at = self._clock()
-        raw = await read(scope, receive)
+        raw = await read_request(scope, receive)
         try:
-            delivery = self._ledger.inspect(raw, received_at)
+            delivery = self._ledger.verify_delivery(raw, received_at)
         except NotANotification as error:
-            raise Refused(problem(400, str(error))) from error
+            raise CallbackRefused(problem(400, str(error))) from error
         try:
-            answer = await self._intake.submit(delivery)
-        except Busy as error:
-            raise Refused(_come_again(str(error))) from error
+            answer = await self._intake.record(delivery)
+        except IntakeBusy as error:
+            raise CallbackRefused(_retry_later(str(error))) from error
         except Exception as error:
             # Whatever it was, the intake has told its log; TringMe must know that nothing was kept.
-            raise Refused(_come_again("the store cannot be written")) from error
-        return self._told(answer)
+            raise CallbackRefused(_retry_later("the store cannot be written")) from error
+        return self._answer_for(answer)
 
-    def _told(self, answer: Answer) -> ASGIApp:
-        if isinstance(answer, Unkept):
-            raise Refused(_come_again(answer.reason))
+    def _answer_for(self, answer: RecordOutcome) -> ASGIApp:
+        if isinstance(answer, Rejected):
+            raise CallbackRefused(_retry_later(answer.reason))
         self.counts[type(answer).__name__.lower()] += 1
         if isinstance(answer, Recorded):
-            return Told(status="recorded", position=answer.position)
+            return JsonAnswer(status="recorded", position=answer.position)
         if isinstance(answer, Duplicate):
-            return Told(status="duplicate", position=answer.position)
+            return JsonAnswer(status="duplicate", position=answer.position)
         return _quarantined(answer)
 
 
-async def read(scope: Scope, receive: Receive) -> bytes:
+async def read_request(scope: Scope, receive: Receive) -> bytes:
     """Return the raw parameters: the query's, followed by the body's; raises Refused for what the wire must not carry."""
     method, query = scope["method"], scope["query_string"]
     if method == "GET":
         return _sized(query)
     if method != "POST":
         allow = {"Allow": "GET, POST"}
-        raise Refused(problem(405, f"the method is {method}: expected GET or POST", allow))
+        raise CallbackRefused(problem(405, f"the method is {method}: expected GET or POST", allow))
     request = Request(scope, receive)
     given = request.headers.get("content-type", "")
     if given.partition(";")[0].strip().lower() != FORM:
-        raise Refused(problem(415, f"the content type is {given!r}: expected {FORM}"))
+        raise CallbackRefused(problem(415, f"the content type is {given!r}: expected {FORM}"))
     body = await _read_body(request)
     return b"&".join(part for part in (_sized(query), body) if part)
 
 
 def _sized(query: bytes) -> bytes:
     if len(query) > SIZE_MAX_BYTES:
-        raise Refused(problem(414, f"the query has {len(query)} bytes: expected at most {SIZE_MAX_BYTES}"))
+        raise CallbackRefused(problem(414, f"the query has {len(query)} bytes: expected at most {SIZE_MAX_BYTES}"))
     return query
 
 
@@ -113,17 +113,21 @@ async def _read_body(request: Request) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > SIZE_MAX_BYTES:
-                    raise Refused(problem(413, f"the body is over {SIZE_MAX_BYTES} bytes: expected at most so many"))
+                    raise CallbackRefused(
+                        problem(413, f"the body is over {SIZE_MAX_BYTES} bytes: expected at most so many")
+                    )
     except TimeoutError:
-        raise Refused(problem(408, f"the body took over {BODY_SECONDS_MAX} s: expected all of it by then")) from None
+        raise CallbackRefused(
+            problem(408, f"the body took over {BODY_SECONDS_MAX} s: expected all of it by then")
+        ) from None
     return bytes(body)
 
 
-def _come_again(detail: str) -> Response:
+def _retry_later(detail: str) -> Response:
     return problem(503, detail, {"Retry-After": RETRY_AFTER_SECONDS})
 
 
-class Told:
+class JsonAnswer:
     """A short JSON answer, with no more ado than a callback needs."""
 
     def __init__(self, **content: object) -> None:

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from domain.events.notice_events import EVENTS, Notice, NoticeRecorded, UnrecognisedRecorded, Voucher
-from domain.events.operator_events import ACTS, Act
+from domain.events.operator_events import OPERATOR_EVENTS, OperatorEvent
 from generated_reference.markdown import code, paragraphs, table
 
 NAMES = {int: "whole number", str: "text", bool: "true or false"}
@@ -33,13 +33,14 @@ All of them store a notice in this shape. {paragraphs(Notice.__doc__)}
 
 def _operator_events() -> str:
     kinds = "\n".join(
-        f"### {topic}\n\n{paragraphs(kind.__doc__)}\n\n{_fields(kind, without=Act)}" for topic, kind in ACTS.items()
+        f"### {topic}\n\n{paragraphs(kind.__doc__)}\n\n{_fields(kind, without=OperatorEvent)}"
+        for topic, kind in OPERATOR_EVENTS.items()
     )
     return f"""## Events of operators
 
-{paragraphs(Act.__doc__)}
+{paragraphs(OperatorEvent.__doc__)}
 
-{_fields(Act)}
+{_fields(OperatorEvent)}
 {kinds}"""
 
 

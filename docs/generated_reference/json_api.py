@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.web.json_api.openapi import document
+from api.web.json_api.openapi import openapi_document
 from api.web.json_api.routes import operations
 from generated_reference.markdown import code, table
 
@@ -11,7 +11,7 @@ Schema = dict[str, Any]
 
 def describe() -> str:
     """Return a section for each operation."""
-    paths = document(operations())["paths"]
+    paths = openapi_document(operations())["paths"]
     return "\n".join(
         _section(f"{method.upper()} {path}", operation)
         for path, methods in paths.items()

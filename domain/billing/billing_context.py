@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from domain.billing.rating import Published, version_for
-from domain.billing.tariff import Tariff, read
-from domain.events.codec import decode_act
+from domain.billing.rating import PublishedTariff, version_in_effect
+from domain.billing.tariff import Tariff, parse_tariff
+from domain.events.codec import decode_operator_event
 from domain.events.operator_events import MonthClosed, TariffPublished
 
 NOTHING_CLOSED = ""
@@ -25,27 +25,29 @@ class Closing(NamedTuple):
     period: str
 
 
-class Books:
+class BillingContext:
     """The tariffs and closings up to a position, and the ledger's billing time zone."""
 
-    def __init__(self, timezone: str, tariffs: Sequence[Published] = (), closings: Sequence[Closing] = ()) -> None:
+    def __init__(
+        self, timezone: str, tariffs: Sequence[PublishedTariff] = (), closings: Sequence[Closing] = ()
+    ) -> None:
         """Take them in the order of the log."""
         self.timezone = timezone
         self.tariffs = tariffs
         self.closings = closings
         self._closed_at = [closing.position for closing in closings]
 
-    def having(self, tariffs: Sequence[Published] = (), closings: Sequence[Closing] = ()) -> "Books":
+    def with_more(self, tariffs: Sequence[PublishedTariff] = (), closings: Sequence[Closing] = ()) -> "BillingContext":
         """Return the books with some more at their end."""
-        return Books(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
+        return BillingContext(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
 
-    def tariff(self, position: int, at: int, rerated: int = 0) -> Tariff | None:
+    def tariff_for(self, position: int, at: int, rerated: int = 0) -> Tariff | None:
         """Return what rates the CDR at a position, received at a moment: the version of a rerating, if there was one."""
         if not self.tariffs:
             return None
-        return self.version(rerated) if rerated else version_for(self.tariffs, position, at)
+        return self.tariff_version(rerated) if rerated else version_in_effect(self.tariffs, position, at)
 
-    def version(self, number: int) -> Tariff | None:
+    def tariff_version(self, number: int) -> Tariff | None:
         """Return a version of the tariff, or None where it is not published."""
         return next((each.tariff for each in self.tariffs if each.tariff.version == number), None)
 
@@ -57,30 +59,30 @@ class Books:
     def open_period(self, wanted: str, position: int) -> str:
         """Return the month to which an event at a position posts what belongs to a month: that one, or the first open."""
         closed = self.closed_through(position)
-        return wanted if wanted > closed else month_after(closed)
+        return wanted if wanted > closed else next_month(closed)
 
 
-def of_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any]) -> Books:
-    """Return the books that the log rows of the two streams tell; raises UnknownShape."""
+def from_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any]) -> BillingContext:
+    """Return the books that the log rows of the two streams tell; raises UnknownEventShape."""
     published = []
     for row in tariffs:
-        act = decode_act(row.topic, row.state)
+        act = decode_operator_event(row.topic, row.state)
         if isinstance(act, TariffPublished):
-            published.append(Published(row.position, parsed(act.text, act.version, timezone)))
+            published.append(PublishedTariff(row.position, parse_cached(act.text, act.version, timezone)))
     closed = []
     for row in closings:
-        act = decode_act(row.topic, row.state)
+        act = decode_operator_event(row.topic, row.state)
         if isinstance(act, MonthClosed):
             closed.append(Closing(row.position, act.period))
-    return Books(timezone, published, closed)
+    return BillingContext(timezone, published, closed)
 
 
 @lru_cache(maxsize=256)
-def parsed(text: str, version: int, timezone: str) -> Tariff:
+def parse_cached(text: str, version: int, timezone: str) -> Tariff:
     """Return a published tariff, read once."""
-    return read(text, version, timezone=timezone)
+    return parse_tariff(text, version, timezone=timezone)
 
 
-def month_after(period: str) -> str:
+def next_month(period: str) -> str:
     """Return the month after a month ``YYYY-MM``."""
     return (date.fromisoformat(f"{period}-01") + timedelta(days=31)).isoformat()[: len(period)]

@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from domain.amounts import ONE
-from domain.billing.rounding import CALL, level_key, rounded, step
+from domain.billing.rounding import CALL, level_key, round_amount, rounding_step
 from domain.billing.tariff import Rule, Tariff
-from domain.notices.call_notice import Numbers, normalised
+from domain.notices.call_notice import Charges, normalised_number
 
 # The unit in which a price is summed up: so many to a millionth of a cent. It divides by what each term is given in,
 # millionths of a percent of millionths, millionths a minute for seconds, millionths of a credit at millionths each.
@@ -24,7 +24,7 @@ _PER_CREDIT = UNITS // ONE
 _Step = tuple[str, tuple[int, ...], int]  # As Step, with the price in units: every CDR of a rebuild goes by several.
 
 
-class Rated(NamedTuple):
+class RatedCdr(NamedTuple):
     """Whom a call is billed to, and at what price; prices in millionths of a cent.
 
     ``tariff`` is the version as text and ``rule`` counts from 1; empty and 0 where no rule fits. ``rounding`` is what rounding
@@ -55,22 +55,22 @@ MINIMUM = "minimum"  # Cents.
 MAXIMUM = "maximum"  # Cents.
 
 
-class Step(NamedTuple):
+class PriceStep(NamedTuple):
     """One step to a price: what was done, with what, and the exact price that it led to, in cents."""
 
-    what: str
-    terms: tuple[int, ...]
+    kind: str
+    factors: tuple[int, ...]
     price: Fraction
 
 
-class Published(NamedTuple):
+class PublishedTariff(NamedTuple):
     """A tariff and the log's position at which it was published."""
 
     position: int
     tariff: Tariff
 
 
-def version_for(tariffs: Sequence[Published], position: int, at: int) -> Tariff | None:
+def version_in_effect(tariffs: Sequence[PublishedTariff], position: int, at: int) -> Tariff | None:
     """Return the latest version published before a position and in effect at a moment; versions in ascending order."""
     for published, tariff in reversed(tariffs):
         if published < position and tariff.since <= at:
@@ -78,19 +78,19 @@ def version_for(tariffs: Sequence[Published], position: int, at: int) -> Tariff 
     return None
 
 
-def rate(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Numbers) -> Rated:
+def rate_cdr(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Charges) -> RatedCdr:
     """Rate a CDR of ``at`` (microseconds, UTC) by the first rule that fits; without one its price is its cost."""
     if tariff is None:
-        return Rated(tag, "", "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
+        return RatedCdr(tag, "", "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
     for rule in tariff.rules:
         if (
             rule.since <= at
             and (match := rule.pattern.fullmatch(tag))
-            and (not rule.src_prefix or normalised(src).startswith(rule.src_prefix))
+            and (not rule.src_prefix or normalised_number(src).startswith(rule.src_prefix))
         ):
             account = rule.account or (match[rule.group] if rule.group else tag) or tag
-            price, rounding, level = _money(rule, at, numbers)
-            return Rated(
+            price, rounding, level = _rounded_price(rule, at, numbers)
+            return RatedCdr(
                 account,
                 tariff.timezone_of(account),
                 str(tariff.version),
@@ -100,46 +100,46 @@ def rate(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Numbers) -
                 rounding,
                 level,
             )
-    return rate(None, tag, src, at, numbers)._replace(timezone=tariff.timezone_of(tag))
+    return rate_cdr(None, tag, src, at, numbers)._replace(timezone=tariff.timezone_of(tag))
 
 
-def steps(tariff: Tariff | None, number: int, at: int, numbers: Numbers) -> list[Step]:
+def price_steps(tariff: Tariff | None, number: int, at: int, numbers: Charges) -> list[PriceStep]:
     """Return the steps by which a rule of a tariff (0 for none) came to a price, before that was rounded; see ``rate``."""
     found = _steps(tariff.rules[number - 1], at, numbers) if tariff and number else _at_cost(numbers)
-    return [Step(what, terms, Fraction(units, UNITS * ONE)) for what, terms, units in found]
+    return [PriceStep(what, terms, Fraction(units, UNITS * ONE)) for what, terms, units in found]
 
 
-def counted(seconds: int, initial: int, subsequent: int) -> int:
+def billed_seconds(seconds: int, initial: int, subsequent: int) -> int:
     """Return the seconds billed for a leg's: none for none, else the initial ones and whole steps of further ones."""
     if seconds <= initial:
         return initial if seconds else 0
     return initial - (initial - seconds) // subsequent * subsequent
 
 
-def _seconds(rule: Rule, numbers: Numbers) -> int:
-    return sum(counted(numbers[leg] or 0, *rule.increment) for leg in rule.legs)
+def _seconds(rule: Rule, numbers: Charges) -> int:
+    return sum(billed_seconds(numbers[leg] or 0, *rule.increment) for leg in rule.legs)
 
 
-def _money(rule: Rule, at: int, numbers: Numbers) -> tuple[int, int, str]:
+def _rounded_price(rule: Rule, at: int, numbers: Charges) -> tuple[int, int, str]:
     """Return the price, what rounding it has added, and how the statement's total is to be rounded."""
     *_, (_, _, exact) = _steps(rule, at, numbers)
     mode, places, level = rule.rounding
-    fine = rounded(exact, UNITS, "none")
+    fine = round_amount(exact, UNITS, "none")
     if level != CALL:
         return fine, 0, level_key(mode, places)
-    size = step(places)
-    price = rounded(exact, UNITS * size, mode) * size
+    size = rounding_step(places)
+    price = round_amount(exact, UNITS * size, mode) * size
     return price, price - fine, ""
 
 
-def _steps(rule: Rule, at: int, numbers: Numbers) -> Iterator[_Step]:
+def _steps(rule: Rule, at: int, numbers: Charges) -> Iterator[_Step]:
     """Yield, step by step, what was done, with what, and the exact price that it led to, in units; see Step."""
     connected = any(numbers)
     price = 0
     if rule.per_minute is not None:
         seconds = 0
         for leg in rule.legs:
-            billed = counted(numbers[leg] or 0, *rule.increment)
+            billed = billed_seconds(numbers[leg] or 0, *rule.increment)
             seconds += billed
             yield LEG, (leg, numbers[leg] or 0, *rule.increment, billed), price
         price = seconds * rule.per_minute * _PER_SECOND
@@ -167,12 +167,12 @@ def _steps(rule: Rule, at: int, numbers: Numbers) -> Iterator[_Step]:
         yield MAXIMUM, (rule.maximum,), price
 
 
-def _at_cost(numbers: Numbers) -> Iterator[_Step]:
+def _at_cost(numbers: Charges) -> Iterator[_Step]:
     costs = (numbers[2] or 0, numbers[3] or 0)
     yield COST, costs, sum(costs) * UNITS
 
 
-def _cost_plus(rule: Rule, connected: bool, numbers: Numbers) -> Iterator[_Step]:  # noqa: FBT001
+def _cost_plus(rule: Rule, connected: bool, numbers: Charges) -> Iterator[_Step]:  # noqa: FBT001
     cost = (numbers[2] or 0) + (numbers[3] or 0)
     yield from _at_cost(numbers)
     price = cost * (_WHOLE + rule.markup_percent) * _PER_PERCENT

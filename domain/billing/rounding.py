@@ -32,18 +32,18 @@ _MODES: dict[str, Callable[[int, int, int], int]] = {
 MODES = (NONE, "up", "down", "half-up", "half-even")
 
 
-def rounded(amount: int, size: int, mode: str) -> int:
+def round_amount(amount: int, size: int, mode: str) -> int:
     """Return how many multiples of ``size`` an amount comes to; ``none`` means half-even, at the finest size there is.
 
     What is below zero is rounded as its opposite is, so that a credit takes back exactly what a charge asked for.
     """
     if amount < 0:
-        return -rounded(-amount, size, mode)
+        return -round_amount(-amount, size, mode)
     floor, rest = divmod(amount, size)
     return _MODES[mode](floor, rest, size) if rest else floor
 
 
-def step(places: int) -> int:
+def rounding_step(places: int) -> int:
     """Return what the last of so many places of a cent is worth, in millionths of a cent."""
     return int(10 ** (PLACES - places))
 
@@ -53,10 +53,10 @@ def level_key(mode: str, places: int) -> str:
     return f"{mode}:{places}"
 
 
-def total_rounded(amount: int, key: str) -> int:
+def round_total(amount: int, key: str) -> int:
     """Return a statement's total, in millionths of a cent, rounded as a level key says; an empty key changes nothing."""
     if not key:
         return amount
     mode, _, places = key.partition(":")
-    size = step(int(places))
-    return rounded(amount, size, mode) * size
+    size = rounding_step(int(places))
+    return round_amount(amount, size, mode) * size

@@ -19,13 +19,13 @@ ACCOUNT = "account"
 _parser: Any = getattr(re, "_parser", None)
 
 
-def glob(text: str) -> re.Pattern[str]:
+def parse_glob(text: str) -> re.Pattern[str]:
     """Return the pattern of a glob such as ``acme-*``: case counts, and the whole tag must fit."""
     _check_length(text)
     return re.compile(translate(text))
 
 
-def regex(text: str) -> re.Pattern[str]:
+def parse_regex(text: str) -> re.Pattern[str]:
     """Return a regular expression that is to fit a whole tag; raises ValueError saying what was expected instead."""
     _check_length(text)
     try:

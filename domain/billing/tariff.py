@@ -17,12 +17,12 @@ from domain.billing import tag_patterns as tariff_patterns
 from domain.billing import tariff_schema as tariff_keys
 from domain.billing import tariff_values
 from domain.billing.rounding import CALL, NONE
-from domain.billing.tariff_findings import BrokenTariff, Finding, key_text, value_text
+from domain.billing.tariff_findings import InvalidTariff, TariffFinding, format_key, format_value
 from domain.billing.tariff_schema import ACCOUNTS, RULES
 from domain.billing.tariff_values import Check
-from domain.billing.toml_lines import Lines, Path
+from domain.billing.toml_lines import Path, TomlLines
 
-__all__ = ["BrokenTariff", "Finding", "Rule", "Tariff", "read"]
+__all__ = ["InvalidTariff", "Rule", "Tariff", "TariffFinding", "parse_tariff"]
 
 SIZE_MAX_BYTES = 256 * 1024
 
@@ -70,37 +70,37 @@ class Tariff(msgspec.Struct, frozen=True):
         return self.timezones.get(account, self.timezone)
 
 
-def read(text: str, version: int, *, timezone: str, name: str = "tariff") -> Tariff:
+def parse_tariff(text: str, version: int, *, timezone: str, name: str = "tariff") -> Tariff:
     """Read a tariff's text; ``timezone`` is the ledger's, for where the file names none, and ``name`` the file's.
 
-    Raises BrokenTariff with every finding.
+    Raises InvalidTariff with every finding.
     """
     if len(text.encode(errors="surrogatepass")) > SIZE_MAX_BYTES:
-        raise BrokenTariff(name, [Finding(1, "the file", "", f"at most {SIZE_MAX_BYTES} bytes")])
+        raise InvalidTariff(name, [TariffFinding(1, "the file", "", f"at most {SIZE_MAX_BYTES} bytes")])
     try:
         content = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise BrokenTariff(name, [_syntax(str(error), text)]) from error
+        raise InvalidTariff(name, [_syntax(str(error), text)]) from error
     except (RecursionError, ArithmeticError, ValueError) as error:
-        raise BrokenTariff(name, [Finding(1, "the file", "", f"TOML ({error})")]) from error
-    reader = _Reader(Lines(text))
+        raise InvalidTariff(name, [TariffFinding(1, "the file", "", f"TOML ({error})")]) from error
+    reader = _Reader(TomlLines(text))
     tariff = reader.tariff(content, version, timezone)
     if reader.findings:
-        raise BrokenTariff(name, reader.findings)
+        raise InvalidTariff(name, reader.findings)
     return tariff
 
 
-def _syntax(message: str, text: str) -> Finding:
+def _syntax(message: str, text: str) -> TariffFinding:
     where = _SYNTAX_LINE.search(message)
     line = int(where[1]) if where else text.count("\n") + 1
-    return Finding(line, "the file", "", f"TOML ({message})")
+    return TariffFinding(line, "the file", "", f"TOML ({message})")
 
 
 class _Reader:
     """Turns what tomllib has read into a tariff, and collects what is wrong on the way."""
 
-    def __init__(self, lines: Lines) -> None:
-        self.findings: list[Finding] = []
+    def __init__(self, lines: TomlLines) -> None:
+        self.findings: list[TariffFinding] = []
         self._lines = lines
 
     def tariff(self, content: dict[str, Any], version: int, timezone: str) -> Tariff:
@@ -129,11 +129,11 @@ class _Reader:
         path = (RULES, number - 1)
         before = len(self.findings)
         found = self._checked(table, path, checks)
-        for key, expected in tariff_keys.contradictions(table, found):
+        for key, expected in tariff_keys.conflicting_keys(table, found):
             self._find((*path, key) if key else path, table.get(key), expected)
         if len(self.findings) > before:
             return None
-        return _made(number, self._lines.of(path), since, found)
+        return _build_rule(number, self._lines.line_of(path), since, found)
 
     def _checked(self, table: Mapping[str, Any], path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
         found = {}
@@ -148,18 +148,18 @@ class _Reader:
         return found
 
     def _find(self, path: Path, value: Any, expected: str) -> None:
-        self.findings.append(Finding(self._lines.of(path), key_text(path), value_text(value), expected))
+        self.findings.append(TariffFinding(self._lines.line_of(path), format_key(path), format_value(value), expected))
 
 
 def _timezone(content: Mapping[str, Any], default: str) -> str:
     """Return the file's time zone, by which its dates are read; one that is none is found later, with the other keys."""
     try:
-        return tariff_values.timezone(content.get("timezone", default))
+        return tariff_values.read_timezone(content.get("timezone", default))
     except ValueError:
         return default
 
 
-def _made(number: int, line: int, since: int, found: dict[str, Any]) -> Rule:
+def _build_rule(number: int, line: int, since: int, found: dict[str, Any]) -> Rule:
     pattern = found.pop("tag_regex", None) or found.pop("tag")
     renamed = {"effective_from": "since", "leg": "legs", "sip_credit_price": "sip_prices"}
     values = {"since": since} | {renamed.get(key, key): value for key, value in found.items()}

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from domain.billing.toml_lines import Path
 from domain.errors import LedgerError
-from domain.notices.notification import shown
+from domain.notices.notification import shorten
 
 
-class Finding(NamedTuple):
+class TariffFinding(NamedTuple):
     """What is wrong with a tariff, and where: line, key and value of the text, and what was expected."""
 
     line: int
@@ -22,20 +22,20 @@ class Finding(NamedTuple):
         return f"{self.key}{f' = {self.value}' if self.value else ''}: expected {self.expected}"
 
 
-class BrokenTariff(LedgerError):
+class InvalidTariff(LedgerError):
     """The text is no tariff: ``findings``, and ``lines`` that name the file before each.
 
     The message holds them all, with file, line, key, value and what was expected.
     """
 
-    def __init__(self, name: str, findings: Iterable[Finding]) -> None:
+    def __init__(self, name: str, findings: Iterable[TariffFinding]) -> None:
         """Keep the findings in the order of their lines; ``name`` is the file's."""
         self.findings = tuple(sorted(findings))
         self.lines = [f"{name}:{finding.line}: {finding}" for finding in self.findings]
         super().__init__("\n".join([f"{name} is no tariff that could be used:", *self.lines]))
 
 
-def key_text(path: Path) -> str:
+def format_key(path: Path) -> str:
     """Return a key as a person names it: ``rule 2: per_minute``, rules counted from 1."""
     if path[0] == "rules" and len(path) > 1:
         assert isinstance(path[1], int)
@@ -43,9 +43,9 @@ def key_text(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def value_text(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as it may stand in the file, cut where it is long; nothing for a key that is not there."""
-    return "" if value is None else shown(_toml(value))
+    return "" if value is None else shorten(_toml(value))
 
 
 def _toml(value: Any) -> str:

@@ -12,7 +12,7 @@ RULES_MAX = 1000
 
 RULES = "rules"
 ACCOUNTS = "accounts"
-ACCOUNT_CHECKS: dict[str, Check] = {"timezone": tariff_values.timezone}
+ACCOUNT_CHECKS: dict[str, Check] = {"timezone": tariff_values.read_timezone}
 
 _OWN_PRICE_KEYS = ("increment", "connection_fee", "leg")
 _COST_PLUS_KEYS = ("markup_percent", "fixed")
@@ -21,8 +21,8 @@ _COST_PLUS_KEYS = ("markup_percent", "fixed")
 def file_checks(timezone: str) -> dict[str, Check]:
     """Return what each key of a file must be, outside its rules; ``timezone`` is that by which its dates are read."""
     return {
-        "timezone": tariff_values.timezone,
-        "effective_from": tariff_values.moment(timezone),
+        "timezone": tariff_values.read_timezone,
+        "effective_from": tariff_values.moment_reader(timezone),
         ACCOUNTS: _tables,
         RULES: _rules,
     }
@@ -45,28 +45,28 @@ def _rules(value: Any) -> list[dict[str, Any]]:
 
 def rule_checks(timezone: str) -> dict[str, Check]:
     """Return what each key of a rule must be; the order is that of messages and of docs/reference/tariff-file.md."""
-    cents = tariff_values.amount(0, CENTS_MAX)
+    cents = tariff_values.amount_reader(0, CENTS_MAX)
     return {
-        "tag": tariff_values.pattern(tariff_patterns.glob),
-        "tag_regex": tariff_values.pattern(tariff_patterns.regex),
-        "src_prefix": tariff_values.number_prefix,
-        "account": tariff_values.text,
-        "effective_from": tariff_values.moment(timezone),
-        "markup_percent": tariff_values.amount(MARKUP_MIN, MARKUP_MAX),
+        "tag": tariff_values.pattern_reader(tariff_patterns.parse_glob),
+        "tag_regex": tariff_values.pattern_reader(tariff_patterns.parse_regex),
+        "src_prefix": tariff_values.read_number_prefix,
+        "account": tariff_values.read_text,
+        "effective_from": tariff_values.moment_reader(timezone),
+        "markup_percent": tariff_values.amount_reader(MARKUP_MIN, MARKUP_MAX),
         "fixed": cents,
-        "per_minute": tariff_values.amount(0, CENTS_PER_MINUTE_MAX),
-        "increment": tariff_values.increment,
+        "per_minute": tariff_values.amount_reader(0, CENTS_PER_MINUTE_MAX),
+        "increment": tariff_values.read_increment,
         "connection_fee": cents,
-        "leg": tariff_values.legs,
-        "greater": tariff_values.truth,
+        "leg": tariff_values.read_legs,
+        "greater": tariff_values.read_boolean,
         "minimum": cents,
         "maximum": cents,
-        "sip_credit_price": tariff_values.price_per_credit(timezone),
-        "rounding": tariff_values.rounding_rule,
+        "sip_credit_price": tariff_values.credit_price_reader(timezone),
+        "rounding": tariff_values.read_rounding_rule,
     }
 
 
-def contradictions(table: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def conflicting_keys(table: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name the keys of a rule that cannot stand together, and what was expected; no key for the rule as a whole.
 
     ``table`` is the rule as it stands in the file, ``found`` what of it is right by itself.

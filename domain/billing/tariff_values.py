@@ -13,7 +13,7 @@ from typing import Any
 from domain import times
 from domain.amounts import PLACES
 from domain.billing import rounding
-from domain.notices.call_notice import normalised
+from domain.notices.call_notice import normalised_number
 from domain.notices.notification import TEXT_LENGTH_MAX
 
 Check = Callable[[Any], Any]
@@ -30,7 +30,7 @@ ROUNDING_KEYS = ("mode", "places", "level")
 _INCREMENT = re.compile(r"([0-9]{1,5})/([0-9]{1,5})")
 
 
-def amount(least: int, most: int) -> Check:
+def amount_reader(least: int, most: int) -> Check:
     """Take a number of cents (or percent) as whole millionths."""
 
     def check(value: Any) -> int:
@@ -47,9 +47,9 @@ def _fits(value: int | Decimal, least: int, most: int) -> bool:
     return number.is_finite() and least <= number <= most and number == round(number, PLACES)
 
 
-def price_per_credit(timezone: str) -> Check:
+def credit_price_reader(timezone: str) -> Check:
     """Take the price of a SIP credit, or a list of ``{from, price}``, as pairs of moment and millionths of a cent."""
-    price, since = amount(0, CENTS_PER_CREDIT_MAX), moment(timezone)
+    price, since = amount_reader(0, CENTS_PER_CREDIT_MAX), moment_reader(timezone)
 
     def check(value: Any) -> tuple[tuple[int, int], ...]:
         if not isinstance(value, list):
@@ -64,20 +64,20 @@ def price_per_credit(timezone: str) -> Check:
     return check
 
 
-def moment(timezone: str) -> Check:
+def moment_reader(timezone: str) -> Check:
     """Take a date, which is the start of that day in the time zone, or a date-time with its offset, as microseconds."""
 
     def check(value: Any) -> int:
         if isinstance(value, date) and not isinstance(value, datetime):
             value = datetime.combine(value, time.min, times.zone(timezone))
-        if not isinstance(value, datetime) or value.tzinfo is None or not 0 <= times.micros(value) < times.LAST:
+        if not isinstance(value, datetime) or value.tzinfo is None or not 0 <= times.to_micros(value) < times.LAST:
             raise ValueError("a date such as 2026-10-01, or a date-time with its offset, from 1970 to 9998")
-        return times.micros(value)
+        return times.to_micros(value)
 
     return check
 
 
-def text(value: Any) -> str:
+def read_text(value: Any) -> str:
     """Take a text that is not empty."""
     if not isinstance(value, str) or not 1 <= len(value) <= TEXT_LENGTH_MAX or "\0" in value:
         msg = f"a text of 1 to {TEXT_LENGTH_MAX} characters"
@@ -85,7 +85,7 @@ def text(value: Any) -> str:
     return value
 
 
-def pattern(make: Callable[[str], re.Pattern[str]]) -> Check:
+def pattern_reader(make: Callable[[str], re.Pattern[str]]) -> Check:
     """Take a glob or a regular expression as a compiled pattern."""
 
     def check(value: Any) -> re.Pattern[str]:
@@ -96,15 +96,15 @@ def pattern(make: Callable[[str], re.Pattern[str]]) -> Check:
     return check
 
 
-def number_prefix(value: Any) -> str:
+def read_number_prefix(value: Any) -> str:
     """Take the beginning of a phone number, in the form in which the line's number is kept (SPEC 6)."""
-    found = normalised(text(value))
+    found = normalised_number(read_text(value))
     if not found:
         raise ValueError("the beginning of a phone number, such as 1858")
     return found
 
 
-def increment(value: Any) -> tuple[int, int]:
+def read_increment(value: Any) -> tuple[int, int]:
     """Take ``60/6`` as the initial and the subsequent seconds."""
     found = _INCREMENT.fullmatch(value) if isinstance(value, str) else None
     seconds = (int(found[1]), int(found[2])) if found else (0, 0)
@@ -114,29 +114,29 @@ def increment(value: Any) -> tuple[int, int]:
     return seconds
 
 
-def legs(value: Any) -> tuple[int, ...]:
+def read_legs(value: Any) -> tuple[int, ...]:
     """Take ``src``, ``dest`` or ``both`` as places in a CDR's numbers."""
     if not isinstance(value, str) or value not in LEGS:
         raise ValueError('"src", "dest" or "both"')
     return LEGS[value]
 
 
-def truth(value: Any) -> bool:
+def read_boolean(value: Any) -> bool:
     """Take true or false."""
     if not isinstance(value, bool):
         raise ValueError("true or false")  # noqa: TRY004  # To the reader of a tariff it is all one.
     return value
 
 
-def timezone(value: Any) -> str:
+def read_timezone(value: Any) -> str:
     """Take the name of a time zone."""
     try:
-        return times.zone(text(value)).key
+        return times.zone(read_text(value)).key
     except ValueError:
         raise ValueError("an IANA time zone such as UTC or Europe/Berlin") from None
 
 
-def rounding_rule(value: Any) -> tuple[str, int, str]:
+def read_rounding_rule(value: Any) -> tuple[str, int, str]:
     """Take ``{mode, places, level}`` as those three; the level is ``call`` unless it is given."""
     if not isinstance(value, dict) or not value.keys() <= set(ROUNDING_KEYS):
         raise ValueError('a table such as { mode = "half-up", places = 2, level = "call" }')

@@ -16,7 +16,7 @@ _KEY = re.compile(rf"\s*({_NAMES})\s*=")
 _ONE_NAME = re.compile(_NAME)
 
 
-class Lines:
+class TomlLines:
     """The lines of a text's keys and tables, counted from 1."""
 
     def __init__(self, text: str) -> None:
@@ -25,7 +25,7 @@ class Lines:
         for path, line in _paths(text):
             self._lines.setdefault(path, line)
 
-    def of(self, path: Path) -> int:
+    def line_of(self, path: Path) -> int:
         """Return the line of a key, or of the nearest thing around it that has one; 1 for the text as a whole."""
         return next((self._lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._lines), 1)
 

@@ -7,10 +7,10 @@ replay gives what the first reading gave.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.calls.correlation import Head
+from domain.calls.correlation import CallHead
 from domain.events.notice_events import Notice
 from domain.notices import call_notice
-from domain.notices.call_notice import CallNotice, Line, Numbers
+from domain.notices.call_notice import CallNotice, Charges, LineKey
 from domain.notices.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, KNOWN, OPENINGS, OUTCOMES
 
 REPEATED_CDR = "repeated-cdr"
@@ -36,13 +36,13 @@ IN_PROGRESS = "in-progress"
 ENDED = "ended"
 
 
-class Finding(NamedTuple):
+class CallFlag(NamedTuple):
     """A flag, the event that raised it (its position, and when it was received), and the CDR numbers at stake, if any."""
 
     flag: str
     position: int
-    at: int
-    numbers: Numbers | None
+    received_at: int
+    charges: Charges | None
 
 
 class Resolution(NamedTuple):
@@ -61,10 +61,10 @@ class Cdr:
     """
 
     position: int
-    at: int
+    received_at: int
     src: str
     status: str
-    numbers: Numbers
+    charges: Charges
 
 
 @dataclass(slots=True)
@@ -77,16 +77,16 @@ class Call:
     """
 
     id: str
-    line: Line
+    line: LineKey
     ordinal: int
-    head: Head
+    head: CallHead
     first: tuple[int, int] | None = None
     answered_at: int | None = None
     ended_at: int | None = None
     cdr: Cdr | None = None
     statuses: set[str] = field(default_factory=set)
     inputs: list[tuple[int, int, str]] = field(default_factory=list)
-    raised: list[Finding] = field(default_factory=list)
+    raised: list[CallFlag] = field(default_factory=list)
     contradicted: tuple[int, int] | None = None
     rerated: int = 0
     voided: bool = False
@@ -95,36 +95,36 @@ class Call:
     def apply(self, position: int, notice: Notice) -> None:
         """Take in the next event of the stream, at this position of the log."""
         values = dict(notice.params)
-        said = call_notice.read(values, notice.received_at)
-        self.first = self.first or (position, said.at)
+        said = call_notice.read_call_notice(values, notice.received_at)
+        self.first = self.first or (position, said.received_at)
         self._flag(position, notice, said)
         self._note_times(said)
         if said.status:
             self.statuses.add(said.status)
         if said.digits:
-            self.inputs.append((said.at, position, said.digits))
-        if said.numbers is not None and self.cdr is None:
-            self.cdr = Cdr(position, said.at, values.get("src", ""), said.status, said.numbers)
+            self.inputs.append((said.received_at, position, said.digits))
+        if said.charges is not None and self.cdr is None:
+            self.cdr = Cdr(position, said.received_at, values.get("src", ""), said.status, said.charges)
         self.head.apply(said)
         if not self.contradicted and self._is_contradictory():
-            self.contradicted = (position, said.at)
+            self.contradicted = (position, said.received_at)
 
     def _flag(self, position: int, notice: Notice, said: CallNotice) -> None:
         if said.is_cdr:
             if self.cdr is not None:
-                self.raised.append(Finding(REPEATED_CDR, position, said.at, said.numbers))
+                self.raised.append(CallFlag(REPEATED_CDR, position, said.received_at, said.charges))
         elif (said.status in OPENINGS and self.head.opening) or said.status in self.head.outcomes:
-            self.raised.append(Finding(REPEATED_STATUS, position, said.at, None))
+            self.raised.append(CallFlag(REPEATED_STATUS, position, said.received_at, None))
         if said.status not in KNOWN and (said.status or not said.is_cdr):
-            self.raised.append(Finding(UNRECOGNISED_STATUS, position, said.at, said.numbers))
+            self.raised.append(CallFlag(UNRECOGNISED_STATUS, position, said.received_at, said.charges))
         if notice.nonce_reused:
-            self.raised.append(Finding(NONCE_REUSED, position, said.at, said.numbers))
+            self.raised.append(CallFlag(NONCE_REUSED, position, said.received_at, said.charges))
 
     def _note_times(self, said: CallNotice) -> None:
         if not said.is_cdr and said.status == ANSWERED:
-            self.answered_at = said.at if self.answered_at is None else min(self.answered_at, said.at)
+            self.answered_at = said.received_at if self.answered_at is None else min(self.answered_at, said.received_at)
         if said.status in DISPOSITIONS if not said.is_cdr else self.cdr is None:
-            self.ended_at = said.at if self.ended_at is None else min(self.ended_at, said.at)
+            self.ended_at = said.received_at if self.ended_at is None else min(self.ended_at, said.received_at)
 
     def _is_contradictory(self) -> bool:
         head = self.head
@@ -154,7 +154,7 @@ class Call:
         decided = DISPOSITIONS.get(self.status)
         if decided or self.cdr is None:
             return decided or ""
-        return "ANSWERED" if self.cdr.numbers[1] else "UNKNOWN"
+        return "ANSWERED" if self.cdr.charges[1] else "UNKNOWN"
 
     @property
     def digits(self) -> str:
@@ -162,14 +162,14 @@ class Call:
         return "".join(digits for _, _, digits in sorted(self.inputs))
 
     @property
-    def findings(self) -> list[Finding]:
+    def call_flags(self) -> list[CallFlag]:
         """Every flag that the call has, with the position it rests on; a flag may be there several times."""
-        own = self.cdr.numbers if self.cdr else None
+        own = self.cdr.charges if self.cdr else None
         found = list(self.raised)
         if self.contradicted:
-            found.append(Finding(CONTRADICTORY_OUTCOME, *self.contradicted, own))
+            found.append(CallFlag(CONTRADICTORY_OUTCOME, *self.contradicted, own))
         if self.first and not self.head.opening:
-            found.append(Finding(MISSING_OPENING, *self.first, own))
+            found.append(CallFlag(MISSING_OPENING, *self.first, own))
         return found
 
     @property
@@ -177,16 +177,16 @@ class Call:
         """The flags' names, each once, sorted and joined with ``;``."""
         if not self.raised and not self.contradicted and self.head.opening and not self.voided:
             return ""  # As most calls are.
-        return ";".join(sorted({finding.flag for finding in self.findings} | ({VOIDED} if self.voided else set())))
+        return ";".join(sorted({finding.flag for finding in self.call_flags} | ({VOIDED} if self.voided else set())))
 
 
-def begin(call_id: str, notice: Notice) -> Call:
+def new_call(call_id: str, notice: Notice) -> Call:
     """Return the call that a stream's first notice belongs to, with nothing applied to it yet."""
     assert notice.line is not None
-    return Call(call_id, notice.line, notice.ordinal, Head(notice.ordinal, notice.received_at, notice.received_at))
+    return Call(call_id, notice.line, notice.ordinal, CallHead(notice.ordinal, notice.received_at, notice.received_at))
 
 
-def flags_alone(notice: Notice, *, recognised: bool) -> list[str]:
+def flags_without_call(notice: Notice, *, recognised: bool) -> list[str]:
     """Return the flags of a notice that is no call's: a status, a type or a nonce may be remarkable there too."""
     status = dict(notice.params).get("status")
     found = [] if recognised else [UNRECOGNISED_TYPE]

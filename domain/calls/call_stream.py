@@ -7,34 +7,34 @@ the fold follows it. Nearly all streams have no acts, and are folded straight on
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from domain.calls.call import Call, Resolution, begin
-from domain.calls.correlation import Head
-from domain.events.codec import UnknownShape, decode_act, decode_notice
+from domain.calls.call import Call, Resolution, new_call
+from domain.calls.correlation import CallHead
+from domain.events.codec import UnknownEventShape, decode_notice, decode_operator_event
 from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import (
-    CALL_ACTS,
-    Act,
+    CALL_CORRECTIONS,
     ActReversed,
     CallRerated,
     CallVoided,
     ExceptionResolved,
     NoticesMoved,
+    OperatorEvent,
 )
-from domain.notices.call_notice import Line
+from domain.notices.call_notice import LineKey
 
 Fetch = Callable[[list[int]], list[LogRow]]
-Placed = tuple[int, Notice]
+PositionedNotice = tuple[int, Notice]
 
 
-class Acted(NamedTuple):
+class PositionedEvent(NamedTuple):
     """An act of the stream, and its position."""
 
     position: int
-    act: Act
+    event: OperatorEvent
 
 
-class CannotFold(UnknownShape):
+class FoldError(UnknownEventShape):
     """An event cannot be folded; ``row`` is it."""
 
     def __init__(self, row: LogRow, error: object) -> None:
@@ -51,13 +51,13 @@ class CallStream:
     """
 
     def __init__(self, rows: Iterable[LogRow], fetch: Fetch, id: str = "") -> None:  # noqa: A002
-        """Read the rows of the stream, in order; ``fetch`` finds the events at positions elsewhere. Raises CannotFold.
+        """Read the rows of the stream, in order; ``fetch`` finds the events at positions elsewhere. Raises FoldError.
 
         ``id`` is needed for one that has no events yet.
         """
         self._fetch = fetch
-        self.notices: list[Placed] = []
-        self.acts: list[Acted] = []
+        self.notices: list[PositionedNotice] = []
+        self.acts: list[PositionedEvent] = []
         self.positions: list[int] = []
         self.id = id
         for row in rows:
@@ -65,26 +65,26 @@ class CallStream:
         self._elsewhere: dict[int, Notice] = {}
         self._find_elsewhere()
 
-    def add(self, position: int, act: Act) -> None:
+    def append(self, position: int, act: OperatorEvent) -> None:
         """Take in one more event, an act."""
         self.positions.append(position)
-        self.acts.append(Acted(position, act))
+        self.acts.append(PositionedEvent(position, act))
         self._find_elsewhere()
 
     def _read(self, row: LogRow) -> None:
         self.id = self.id or row.stream_id
         self.positions.append(row.position)
         try:
-            if row.topic in CALL_ACTS:
-                self.acts.append(Acted(row.position, decode_act(row.topic, row.state)))
+            if row.topic in CALL_CORRECTIONS:
+                self.acts.append(PositionedEvent(row.position, decode_operator_event(row.topic, row.state)))
             else:
                 self.notices.append((row.position, decode_notice(row.state)))
         except Exception as error:
-            raise CannotFold(row, error) from error
+            raise FoldError(row, error) from error
 
     def _find_elsewhere(self) -> None:
         own = {position for position, _ in self.notices}
-        moves = [acted.act for acted in self.acts if isinstance(acted.act, NoticesMoved)]
+        moves = [acted.event for acted in self.acts if isinstance(acted.event, NoticesMoved)]
         wanted = {position for move in moves for position in move.positions} - own - self._elsewhere.keys()
         for row in self._fetch(sorted(wanted)) if wanted else ():
             self._elsewhere[row.position] = decode_notice(row.state)
@@ -94,25 +94,25 @@ class CallStream:
         """The position of the last event."""
         return self.positions[-1]
 
-    def place(self) -> tuple[Line, int]:
+    def line_and_ordinal(self) -> tuple[LineKey, int]:
         """Return the line and the ordinal of the call whose stream it is."""
         for acted in self.acts:
-            if isinstance(acted.act, NoticesMoved):
-                return acted.act.line, acted.act.ordinal
+            if isinstance(acted.event, NoticesMoved):
+                return acted.event.line, acted.event.ordinal
         notice = self.notices[0][1]
         assert notice.line is not None
         return notice.line, notice.ordinal
 
-    def counting(self, until: int) -> list[Acted]:
+    def effective_events(self, until: int) -> list[PositionedEvent]:
         """Return the acts up to a position that are not reversed by then."""
         known = [acted for acted in self.acts if acted.position <= until]
-        undone = {acted.act.of for acted in known if isinstance(acted.act, ActReversed)}
-        return [acted for acted in known if acted.position not in undone and not isinstance(acted.act, ActReversed)]
+        undone = {acted.event.reversed_position for acted in known if isinstance(acted.event, ActReversed)}
+        return [acted for acted in known if acted.position not in undone and not isinstance(acted.event, ActReversed)]
 
-    def members(self, until: int) -> list[Placed]:
+    def notices_at(self, until: int) -> list[PositionedNotice]:
         """Return the notices that are the call's own at a position, in the order of the log."""
         found = {position: notice for position, notice in self.notices if position <= until}
-        for _, act in self.counting(until):
+        for _, act in self.effective_events(until):
             if isinstance(act, NoticesMoved) and act.gone:
                 for position in act.positions:
                     found.pop(position, None)
@@ -121,20 +121,20 @@ class CallStream:
                 found |= {position: own.get(position) or self._elsewhere[position] for position in act.positions}
         return sorted(found.items())
 
-    def call(self, until: int) -> Call:
+    def call_at(self, until: int) -> Call:
         """Fold the call as it stands at a position; one whose notices have all gone elsewhere has no events."""
-        line, ordinal = self.place()
-        members = self.members(until) if self.acts else [each for each in self.notices if each[0] <= until]
+        line, ordinal = self.line_and_ordinal()
+        members = self.notices_at(until) if self.acts else [each for each in self.notices if each[0] <= until]
         if not members:
-            return Call(self.id, line, ordinal, Head(ordinal, 0, 0))
+            return Call(self.id, line, ordinal, CallHead(ordinal, 0, 0))
         at = members[0][1].received_at
-        call = Call(self.id, line, ordinal, Head(ordinal, at, at))
+        call = Call(self.id, line, ordinal, CallHead(ordinal, at, at))
         for position, notice in members:
             call.apply(position, notice)
-        return self._with_acts(call, until)
+        return self._with_corrections(call, until)
 
-    def _with_acts(self, call: Call, until: int) -> Call:
-        for position, act in self.counting(until) if self.acts else ():
+    def _with_corrections(self, call: Call, until: int) -> Call:
+        for position, act in self.effective_events(until) if self.acts else ():
             if isinstance(act, CallRerated):
                 call.rerated = act.tariff
             elif isinstance(act, CallVoided):
@@ -145,7 +145,7 @@ class CallStream:
                 call.resolved[act.flag, act.position] = Resolution(position, act.by, act.reason)
         return call
 
-    def standings(self) -> Iterator[tuple[int, Act | None, Call]]:
+    def states(self) -> Iterator[tuple[int, OperatorEvent | None, Call]]:
         """Yield the call after each event of the stream: the position, the act if it was one, and the call.
 
         The call is the same object, changed, from one to the next: who wants to keep it copies what is wanted.
@@ -153,9 +153,9 @@ class CallStream:
         if self.acts:
             acts = dict(self.acts)
             for position in self.positions:
-                yield position, acts.get(position), self.call(position)
+                yield position, acts.get(position), self.call_at(position)
             return
-        call = begin(self.id, self.notices[0][1])
+        call = new_call(self.id, self.notices[0][1])
         for position, notice in self.notices:
             call.apply(position, notice)
             yield position, None, call

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from domain.notices.call_notice import CallNotice, Numbers
+from domain.notices.call_notice import CallNotice, Charges
 from domain.notices.statuses import ANSWERED, FAILED_OPENINGS, OPENINGS, OUTCOMES, ranked
 from domain.times import SECOND
 
@@ -17,14 +17,14 @@ BY_TAG = "tag"
 CORRELATIONS = (BY_TAG_AND_SRC, BY_TAG)
 
 
-class Reach(msgspec.Struct, frozen=True):
+class CorrelationWindow(msgspec.Struct, frozen=True):
     """How far apart the notices of one call may be: ``grace`` makes them near, over ``max_age`` far (microseconds)."""
 
     grace: int = 300 * SECOND
     max_age: int = 86_400 * SECOND
 
 
-class Head(msgspec.Struct, gc=False):
+class CallHead(msgspec.Struct, gc=False):
     """What correlation needs to know of a call: its span, opening, outcomes, CDR, and how many events it has."""
 
     ordinal: int
@@ -32,18 +32,18 @@ class Head(msgspec.Struct, gc=False):
     last_at: int
     opening: str = ""
     outcomes: tuple[str, ...] = ()
-    cdr: Numbers | None = None
+    cdr: Charges | None = None
     cdr_status: str = ""
     events: int = 0
 
     def apply(self, notice: CallNotice) -> None:
         """Take in one more notice of the call. The first opening and the first CDR are the call's own."""
-        self.first_at = min(self.first_at, notice.at)
-        self.last_at = max(self.last_at, notice.at)
+        self.first_at = min(self.first_at, notice.received_at)
+        self.last_at = max(self.last_at, notice.received_at)
         self.events += 1
         if notice.is_cdr:
             if self.cdr is None:
-                self.cdr, self.cdr_status = notice.numbers, notice.status
+                self.cdr, self.cdr_status = notice.charges, notice.status
         elif notice.status in OUTCOMES:
             if notice.status not in self.outcomes:
                 self.outcomes = ranked({*self.outcomes, notice.status})
@@ -59,7 +59,7 @@ class Head(msgspec.Struct, gc=False):
         """Return 0 inside the call's span, else the microseconds to its nearer end."""
         return max(self.first_at - at, at - self.last_at, 0)
 
-    def awaits(self, notice: CallNotice) -> bool:
+    def lacks_just_this_cdr(self, notice: CallNotice) -> bool:
         """Whether just this CDR is what the call still lacks (rule 1)."""
         if self.cdr is not None:
             return False
@@ -71,19 +71,19 @@ class Head(msgspec.Struct, gc=False):
         return not says_how_it_ended or notice.status in self.outcomes
 
 
-class Calls(Protocol):
+class CallIndex(Protocol):
     """The calls of one line, as a store finds them."""
 
-    def began_last(self, before: int) -> Head | None:
+    def latest_begun(self, before: int) -> CallHead | None:
         """Return the call that began last at or before a moment; of two that began together the higher ordinal."""
 
-    def touching(self, start: int, end: int) -> Iterable[Head]:
+    def overlapping(self, start: int, end: int) -> Iterable[CallHead]:
         """Return the calls whose span touches a stretch of time, lowest ordinal first."""
 
 
-def place(notice: CallNotice, calls: Calls, reach: Reach) -> tuple[int, Head | None]:
+def correlate(notice: CallNotice, calls: CallIndex, reach: CorrelationWindow) -> tuple[int, CallHead | None]:
     """Return the number of the rule that fits first, and the call that the notice joins, or None for a new one."""
-    latest = calls.began_last(notice.at + reach.grace)
+    latest = calls.latest_begun(notice.received_at + reach.grace)
     if notice.is_cdr:
         return _place_cdr(notice, latest, calls, reach)
     if notice.status in OPENINGS:
@@ -93,28 +93,32 @@ def place(notice: CallNotice, calls: Calls, reach: Reach) -> tuple[int, Head | N
     return 9, None
 
 
-def _place_cdr(notice: CallNotice, latest: Head | None, calls: Calls, reach: Reach) -> tuple[int, Head | None]:
-    near = list(calls.touching(notice.at - reach.grace, notice.at + reach.grace))
+def _place_cdr(
+    notice: CallNotice, latest: CallHead | None, calls: CallIndex, reach: CorrelationWindow
+) -> tuple[int, CallHead | None]:
+    near = list(calls.overlapping(notice.received_at - reach.grace, notice.received_at + reach.grace))
     for call in near:
-        if call.awaits(notice):
+        if call.lacks_just_this_cdr(notice):
             return 1, call
     for call in near:
-        if call.cdr is not None and call.cdr == notice.numbers:
+        if call.cdr is not None and call.cdr == notice.charges:
             return 2, call
     if latest and latest.cdr is None and _takes_any_cdr(latest, notice, reach):
         return 3, latest
     return 4, None
 
 
-def _takes_any_cdr(call: Head, notice: CallNotice, reach: Reach) -> bool:
-    distance = call.distance(notice.at)
+def _takes_any_cdr(call: CallHead, notice: CallNotice, reach: CorrelationWindow) -> bool:
+    distance = call.distance(notice.received_at)
     if call.failed_at_source:
         return distance <= reach.grace and notice.status not in OUTCOMES
     return distance <= reach.max_age
 
 
-def _place_opening(notice: CallNotice, latest: Head | None, reach: Reach) -> tuple[int, Head | None]:
-    if latest and latest.distance(notice.at) <= reach.grace:
+def _place_opening(
+    notice: CallNotice, latest: CallHead | None, reach: CorrelationWindow
+) -> tuple[int, CallHead | None]:
+    if latest and latest.distance(notice.received_at) <= reach.grace:
         ended_well = bool(latest.outcomes) or (latest.cdr is not None and latest.cdr_status in OUTCOMES)
         if not latest.opening and not (notice.status in FAILED_OPENINGS and ended_well):
             return 5, latest
@@ -124,10 +128,10 @@ def _place_opening(notice: CallNotice, latest: Head | None, reach: Reach) -> tup
     return 7, None
 
 
-def _takes_progress(call: Head, notice: CallNotice, reach: Reach) -> bool:
+def _takes_progress(call: CallHead, notice: CallNotice, reach: CorrelationWindow) -> bool:
     if call.failed_at_source and notice.status in OUTCOMES:
         return False
-    distance = call.distance(notice.at)
+    distance = call.distance(notice.received_at)
     if distance <= reach.grace:
         return True
     return not call.failed_at_source and call.cdr is None and distance <= reach.max_age

@@ -11,14 +11,14 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from domain.copying import marks as copy_marks
-from domain.copying.marks import COPIED, READ_MODELS, carried, digest_of
-from domain.copying.table_diff import Change, Comparison, changes, chunks, compare
+from domain.copying.marks import COPIED, READ_MODELS, digest_table, ledger_facts
+from domain.copying.table_diff import Comparison, RowChange, chunks, compare_tables, row_changes
 from domain.errors import CopyDiffers, CopyRunning
 from domain.ledger import Ledger
 from domain.log import open as address
 from domain.log import urls
 from domain.log.contract import Log
-from domain.log.tables import COPYING, EVENTS, QUARANTINE, TABLES, Row, Snapshot, Table
+from domain.log.tables import COPYING, EVENTS, QUARANTINE, TABLES, LogSnapshot, LogTable, TableRow
 
 PURPOSE = "copy"
 ROWS_A_TRANSACTION = 5000
@@ -28,7 +28,7 @@ Moved = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Moved]]
 
 
-class Report(NamedTuple):
+class CopyReport(NamedTuple):
     """What was copied: the rows of each table, by its name; one digest of all; and what the source has got meanwhile.
 
     The digest is the SHA-256 of the tables' digests (see Comparison), each as a line ``NAME DIGEST``. ``behind`` is how
@@ -41,21 +41,21 @@ class Report(NamedTuple):
     is_behind: bool
 
 
-def copy(source: Ledger, url: str, clock: Callable[[], int], progress: Progress) -> Report:
+def copy_ledger(source: Ledger, url: str, clock: Callable[[], int], progress: Progress) -> CopyReport:
     """Fill the store at an address from a ledger, and compare.
 
-    Raises NotACopy where that store has something else, CopyRunning where another copy fills it, CopyDiffers where the
+    Raises NotCopyTarget where that store has something else, CopyRunning where another copy fills it, CopyDiffers where the
     comparison found a difference, UnknownStore, StoreUnavailable.
     """
-    target = address.log(url)
-    with closing(target), closing(target.alone(PURPOSE)) as alone:
-        if not alone.is_ours():
-            msg = f"another copy into {urls.shown(url)} is running"
+    target = address.open_log(url)
+    with closing(target), closing(target.lock(PURPOSE)) as alone:
+        if not alone.acquire():
+            msg = f"another copy into {urls.redacted(url)} is running"
             raise CopyRunning(msg)
-        return _Copying(source, target, urls.shown(url), progress).run(clock)
+        return _CopyRun(source, target, urls.redacted(url), progress).run(clock)
 
 
-class _Copying:
+class _CopyRun:
     """One copy, step by step."""
 
     def __init__(self, source: Ledger, target: Log, shown: str, progress: Progress) -> None:
@@ -64,85 +64,87 @@ class _Copying:
         self._shown = shown
         self._progress = progress
 
-    def run(self, clock: Callable[[], int]) -> Report:
+    def run(self, clock: Callable[[], int]) -> CopyReport:
         self._begin(clock())
         with self._source.store.snapshot() as then:
             self._fill(then)
             found = self._compare(then)
         head, quarantine = found[EVENTS.name].rows, found[QUARANTINE.name].digest
-        with self._target.filling() as filling:
-            filling.note(COPIED, copy_marks.complete(self._source, clock(), head, quarantine))
-            filling.forget(COPYING)
+        with self._target.fill() as filling:
+            filling.set_fact(COPIED, copy_marks.mark_complete(self._source, clock(), head, quarantine))
+            filling.delete_fact(COPYING)
         behind = self._source.head() - head
-        is_behind = bool(behind) or digest_of(self._source.store, QUARANTINE) != quarantine
+        is_behind = bool(behind) or digest_table(self._source.store, QUARANTINE) != quarantine
         lines = "".join(f"{name} {each.digest}\n" for name, each in found.items())
         rows = {name: each.rows for name, each in found.items()}
-        return Report(rows, sha256(lines.encode()).hexdigest(), behind, is_behind)
+        return CopyReport(rows, sha256(lines.encode()).hexdigest(), behind, is_behind)
 
     def _begin(self, now: int) -> None:
         """Make the target's tables where there are none, and mark it, unless it must not be touched."""
         if "schema" not in self._target.facts():
             self._target.create()
         # Nobody else writes as long as this lasts, and after it the mark forbids it.
-        with self._target.filling() as filling:
-            facts = copy_marks.check(self._source, self._target, self._shown)
+        with self._target.fill() as filling:
+            facts = copy_marks.check_target(self._source, self._target, self._shown)
             if facts.get("id", self._source.id) != self._source.id:
                 # What read models there are, are another ledger's.
-                filling.note(READ_MODELS, str(int(facts.get(READ_MODELS, "1")) + 1))
-            filling.note(COPYING, copy_marks.under_way(self._source, now))
+                filling.set_fact(READ_MODELS, str(int(facts.get(READ_MODELS, "1")) + 1))
+            filling.set_fact(COPYING, copy_marks.mark_in_progress(self._source, now))
 
-    def _fill(self, then: Snapshot) -> None:
+    def _fill(self, then: LogSnapshot) -> None:
         with self._shown_progress("Copying", then) as passing:
             for table in TABLES:
                 with closing(self._there(table)) as there:
-                    all_changes = changes(table, passing(then.rows(table)), there)
+                    all_changes = row_changes(table, passing(then.rows(table)), there)
                     for page in chunks(all_changes, ROWS_A_TRANSACTION):
                         self._write(table, page)
-        self._write_facts(carried(then.facts()))
+        self._write_facts(ledger_facts(then.facts()))
 
-    def _there(self, table: Table) -> Generator[Row]:
+    def _there(self, table: LogTable) -> Generator[TableRow]:
         """Return what the target has of a table; once it is through nothing is held, so that a log of changes can end."""
         with self._target.snapshot() as before:
             yield from before.rows(table)
 
-    def _write(self, table: Table, page: Sequence[Change]) -> None:
+    def _write(self, table: LogTable, page: Sequence[RowChange]) -> None:
         gone = [table.key_of(change.gone) for change in page if change.gone]
         if gone and table.grows:
-            msg = f"{self._shown} has {table.name} at {shown_key(gone[0])} that {self._source.shown_url} does not have"
+            msg = f"{self._shown} has {table.name} at {format_key_of_row(gone[0])} that {self._source.shown_url} does not have"
             raise CopyDiffers(msg)
-        with self._target.filling() as filling:
+        with self._target.fill() as filling:
             filling.remove(table, gone)
             filling.put(table, [change.row for change in page if change.row])
 
     def _write_facts(self, facts: Mapping[str, str]) -> None:
-        stale = carried(self._target.facts()).keys() - facts.keys()
-        with self._target.filling() as filling:
+        stale = ledger_facts(self._target.facts()).keys() - facts.keys()
+        with self._target.fill() as filling:
             for name in stale:
-                filling.forget(name)
+                filling.delete_fact(name)
             for name, value in facts.items():
-                filling.note(name, value)
+                filling.set_fact(name, value)
 
-    def _compare(self, then: Snapshot) -> dict[str, Comparison]:
+    def _compare(self, then: LogSnapshot) -> dict[str, Comparison]:
         """Compare all that is durably there with what was to be copied."""
         found: dict[str, Comparison] = {}
         with self._target.snapshot() as copied, self._shown_progress("Comparing", then) as passing:
             for table in TABLES:
-                each = found[table.name] = compare(table, passing(then.rows(table)), copied.rows(table))
+                each = found[table.name] = compare_tables(table, passing(then.rows(table)), copied.rows(table))
                 if each.differs_at is not None:
-                    msg = f"{table.name} of {self._shown} differ at {shown_key(each.differs_at)}: run the copy again"
+                    msg = f"{table.name} of {self._shown} differ at {format_key_of_row(each.differs_at)}: run the copy again"
                     raise CopyDiffers(msg)
-            wanted, there = carried(then.facts()), carried(copied.facts())
+            wanted, there = ledger_facts(then.facts()), ledger_facts(copied.facts())
         if differing := sorted(name for name in wanted | there if wanted.get(name) != there.get(name)):
             msg = f"the ledger's own facts in {self._shown} differ: {', '.join(differing)}"
             raise CopyDiffers(msg)
         return found
 
     @contextmanager
-    def _shown_progress(self, what: str, then: Snapshot) -> Iterator[Callable[[Iterator[Row]], Iterator[Row]]]:
+    def _shown_progress(
+        self, what: str, then: LogSnapshot
+    ) -> Iterator[Callable[[Iterator[TableRow]], Iterator[TableRow]]]:
         """Show how many rows have passed through the iterators that what is given makes of others."""
         passed = 0
 
-        def passing(rows: Iterator[Row]) -> Iterator[Row]:
+        def passing(rows: Iterator[TableRow]) -> Iterator[TableRow]:
             nonlocal passed
             for chunk in chunks(rows):
                 yield from chunk
@@ -153,6 +155,6 @@ class _Copying:
             yield passing
 
 
-def shown_key(key: Row) -> str:
+def format_key_of_row(key: TableRow) -> str:
     """Return a row's key as a message shows it."""
     return ", ".join(value.hex() if isinstance(value, bytes) else repr(value) for value in key)

@@ -10,11 +10,11 @@ from uuid import uuid4
 import msgspec
 
 from domain import times
-from domain.copying.table_diff import digest
-from domain.errors import NotACopy
+from domain.copying.table_diff import digest_rows
+from domain.errors import NotCopyTarget
 from domain.ledger import SCHEMA, Ledger
 from domain.log.contract import Log
-from domain.log.tables import COPYING, QUARANTINE, TABLES, Table
+from domain.log.tables import COPYING, QUARANTINE, TABLES, LogTable
 
 COPIED = "copied"
 READ_MODELS = "read_models"
@@ -22,7 +22,7 @@ READ_MODELS = "read_models"
 NOT_CARRIED = frozenset((COPYING, COPIED, READ_MODELS, "certificate"))
 
 
-class UnderWay(msgspec.Struct, frozen=True):
+class CopyInProgress(msgspec.Struct, frozen=True):
     """A copy under way: of which ledger, from which store's address (without a password), and since when."""
 
     ledger: str
@@ -30,7 +30,7 @@ class UnderWay(msgspec.Struct, frozen=True):
     begun_at: str
 
 
-class Complete(msgspec.Struct, frozen=True):
+class CopyComplete(msgspec.Struct, frozen=True):
     """A copy that is complete: ``copy`` tells its store from all others, ``head`` and ``quarantine`` how it was left.
 
     ``quarantine`` is the digest of that table; all else in a log changes with its head.
@@ -44,57 +44,57 @@ class Complete(msgspec.Struct, frozen=True):
     quarantine: str
 
 
-def under_way(source: Ledger, now: int) -> str:
+def mark_in_progress(source: Ledger, now: int) -> str:
     """Return the mark of a copy that begins."""
-    return _encoded(UnderWay(source.id, source.shown_url, times.iso(now)))
+    return _encoded(CopyInProgress(source.id, source.shown_url, times.iso(now)))
 
 
-def complete(source: Ledger, now: int, head: int, quarantine: str) -> str:
+def mark_complete(source: Ledger, now: int, head: int, quarantine: str) -> str:
     """Return the mark of a copy that is complete."""
-    return _encoded(Complete(str(uuid4()), source.id, source.shown_url, times.iso(now), head, quarantine))
+    return _encoded(CopyComplete(str(uuid4()), source.id, source.shown_url, times.iso(now), head, quarantine))
 
 
 def _encoded(mark: msgspec.Struct) -> str:
     return msgspec.json.encode(mark).decode()
 
 
-def carried(facts: Mapping[str, str]) -> dict[str, str]:
+def ledger_facts(facts: Mapping[str, str]) -> dict[str, str]:
     """Return those of a store's facts that are its ledger's."""
     return {name: value for name, value in facts.items() if name not in NOT_CARRIED}
 
 
-def digest_of(log: Log, table: Table) -> str:
+def digest_table(log: Log, table: LogTable) -> str:
     """Return the digest of a table as it is now."""
     with log.snapshot() as now:
-        return digest(now.rows(table))
+        return digest_rows(now.rows(table))
 
 
-def check(source: Ledger, target: Log, shown: str) -> dict[str, str]:
-    """Return a store's facts; raise NotACopy unless it may be filled from a ledger.
+def check_target(source: Ledger, target: Log, shown: str) -> dict[str, str]:
+    """Return a store's facts; raise NotCopyTarget unless it may be filled from a ledger.
 
     ``shown`` is the store's address as it may be printed.
     """
     facts = target.facts()
     if COPYING in facts:
-        begun = msgspec.json.decode(facts[COPYING], type=UnderWay)
+        begun = msgspec.json.decode(facts[COPYING], type=CopyInProgress)
         _expect(source, begun.ledger, f"a copy of ledger {begun.ledger} was begun in {shown}")
     elif COPIED in facts:
         _check_unused(source, target, shown, facts)
     elif facts.get("id") == source.id:
         msg = f"{shown} has the ledger {source.id} itself, not a copy of it: expected another store"
-        raise NotACopy(msg)
+        raise NotCopyTarget(msg)
     elif facts and not _is_empty(target):
         _expect(source, facts["id"], f"{shown} has ledger {facts['id']}")
     if int(facts.get("schema", SCHEMA)) != SCHEMA:
         msg = f"{shown} has schema {facts['schema']}, expected {SCHEMA}: run `tringledger migrate` there first"
-        raise NotACopy(msg)
+        raise NotCopyTarget(msg)
     return facts
 
 
 def _expect(source: Ledger, found: str, what: str) -> None:
     if found != source.id:
         msg = f"{what}, and {source.shown_url} has ledger {source.id}: expected an empty store"
-        raise NotACopy(msg)
+        raise NotCopyTarget(msg)
 
 
 def _is_empty(target: Log) -> bool:
@@ -103,21 +103,21 @@ def _is_empty(target: Log) -> bool:
 
 
 def _check_unused(source: Ledger, target: Log, shown: str, facts: Mapping[str, str]) -> None:
-    left = msgspec.json.decode(facts[COPIED], type=Complete)
+    left = msgspec.json.decode(facts[COPIED], type=CopyComplete)
     _expect(source, left.ledger, f"{shown} has a copy of ledger {left.ledger}")
     if source.store.facts().get(COPIED) == facts[COPIED]:
         msg = f"{shown} and {source.shown_url} are one store, with ledger {source.id}: expected another store"
-        raise NotACopy(msg)
+        raise NotCopyTarget(msg)
     head = target.head()
-    if head != left.head or digest_of(target, QUARANTINE) != left.quarantine:
+    if head != left.head or digest_table(target, QUARANTINE) != left.quarantine:
         msg = (
             f"{shown} has been used since it was made a copy of ledger {source.id} at {left.completed_at} (its head was"
             f" {left.head} and is {head}): expected an empty store, or a copy that nobody has written since"
         )
-        raise NotACopy(msg)
+        raise NotCopyTarget(msg)
     if source.store.page(head - 1, 1, head) != target.page(head - 1, 1, head):
         msg = (
             f"{shown} and {source.shown_url} have different events at position {head} of ledger {source.id}: the one is no"
             " copy of the other"
         )
-        raise NotACopy(msg)
+        raise NotCopyTarget(msg)

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from domain.log.tables import Row, Table
+from domain.log.tables import LogTable, TableRow
 
 ROWS_AT_ONCE = 1000
 
@@ -18,11 +18,11 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 _T = TypeVar("_T")
 
 
-class Change(NamedTuple):
+class RowChange(NamedTuple):
     """A row to take away, or one to put, or one to put in another's place."""
 
-    gone: Row | None
-    row: Row | None
+    gone: TableRow | None
+    row: TableRow | None
 
 
 class Comparison(NamedTuple):
@@ -34,7 +34,7 @@ class Comparison(NamedTuple):
 
     rows: int
     digest: str
-    differs_at: Row | None
+    differs_at: TableRow | None
 
 
 def chunks(items: Iterable[_T], size: int = ROWS_AT_ONCE) -> Iterator[list[_T]]:
@@ -43,29 +43,29 @@ def chunks(items: Iterable[_T], size: int = ROWS_AT_ONCE) -> Iterator[list[_T]]:
     return iter(lambda: list(islice(iterator, size)), [])
 
 
-def changes(table: Table, wanted: Iterable[Row], there: Iterator[Row]) -> Iterator[Change]:
+def row_changes(table: LogTable, wanted: Iterable[TableRow], there: Iterator[TableRow]) -> Iterator[RowChange]:
     """Return what makes one table, which is there, equal to another, which is wanted."""
     found = next(there, None)
     for row in wanted:
         while found is not None and table.key_of(found) < table.key_of(row):
-            yield Change(found, None)
+            yield RowChange(found, None)
             found = next(there, None)
         if found is None or table.key_of(row) < table.key_of(found):
-            yield Change(None, row)
+            yield RowChange(None, row)
             continue
         if found != row:
-            yield Change(found, row)
+            yield RowChange(found, row)
         found = next(there, None)
     while found is not None:
-        yield Change(found, None)
+        yield RowChange(found, None)
         found = next(there, None)
 
 
-def compare(table: Table, first: Iterable[Row], second: Iterable[Row]) -> Comparison:
+def compare_tables(table: LogTable, first: Iterable[TableRow], second: Iterable[TableRow]) -> Comparison:
     """Compare two tables, each by its own digest."""
     digests = sha256(), sha256()
     count, differs_at = 0, None
-    nothing: list[Row] = []
+    nothing: list[TableRow] = []
     for ours, theirs in zip_longest(chunks(first), chunks(second), fillvalue=nothing):
         count += len(ours)
         for hashed, rows in zip(digests, (ours, theirs), strict=True):
@@ -79,7 +79,7 @@ def compare(table: Table, first: Iterable[Row], second: Iterable[Row]) -> Compar
     return Comparison(count, one, differs_at)
 
 
-def digest(rows: Iterable[Row]) -> str:
+def digest_rows(rows: Iterable[TableRow]) -> str:
     """Return a table's digest, as a comparison does."""
     hashed = sha256()
     for chunk in chunks(rows):

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from eventsourcing.utils import register_topic
 
-from domain.notices.call_notice import Line
+from domain.notices.call_notice import LineKey
 
 
 class Voucher(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +44,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     formula: str
     key: str
     params: list[tuple[str, str]]
-    line: Line | None = None
+    line: LineKey | None = None
     ordinal: int = 0
     rule: int = 0
     nonce_reused: int = 0

@@ -15,7 +15,7 @@ SPLIT, MERGE, RELEASE = "split", "merge", "release"
 _LINE = tuple[str, str | None]
 
 
-class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OperatorEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What every act says: the version of its shape, when it was recorded (microseconds, UTC), by whom, and why."""
 
     TOPIC: ClassVar[str]
@@ -25,7 +25,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
 
 
-class TariffPublished(Act, frozen=True):
+class TariffPublished(OperatorEvent, frozen=True):
     """A tariff was published: its version, and its text as it stood in the file. In the stream of tariffs."""
 
     TOPIC: ClassVar[str] = "tringledger:tariff-published"
@@ -33,7 +33,7 @@ class TariffPublished(Act, frozen=True):
     text: str
 
 
-class MonthClosed(Act, frozen=True):
+class MonthClosed(OperatorEvent, frozen=True):
     """A month ``YYYY-MM`` was closed; ``accepted`` is what was found open, and closed over. In the stream of closings."""
 
     TOPIC: ClassVar[str] = "tringledger:month-closed"
@@ -41,20 +41,20 @@ class MonthClosed(Act, frozen=True):
     accepted: list[str] = []
 
 
-class CallRerated(Act, frozen=True):
+class CallRerated(OperatorEvent, frozen=True):
     """From now on the call is rated by this version of the tariff, whatever was published when. In the call's stream."""
 
     TOPIC: ClassVar[str] = "tringledger:call-rerated"
     tariff: int
 
 
-class CallVoided(Act, frozen=True):
+class CallVoided(OperatorEvent, frozen=True):
     """The call is not to be billed to its account. In the call's stream."""
 
     TOPIC: ClassVar[str] = "tringledger:call-voided"
 
 
-class NoticesMoved(Act, frozen=True):
+class NoticesMoved(OperatorEvent, frozen=True):
     """Notices of one call belong to another: one such act stands in the stream of each of the two.
 
     ``positions`` are the notices' in the log; ``gone`` tells whether they left this stream's call or came to it, and ``other``
@@ -71,7 +71,7 @@ class NoticesMoved(Act, frozen=True):
     ordinal: int
 
 
-class ExceptionResolved(Act, frozen=True):
+class ExceptionResolved(OperatorEvent, frozen=True):
     """An exception, named by its flag and position, needs no more attention, or does so again where it is ``reopened``.
 
     In its call's stream, or that of resolutions.
@@ -83,14 +83,14 @@ class ExceptionResolved(Act, frozen=True):
     reopened: bool = False
 
 
-class ActReversed(Act, frozen=True):
+class ActReversed(OperatorEvent, frozen=True):
     """The act at a position of the log, of the same stream, counts no more: a call's, or one that settled a quarantined notice."""
 
     TOPIC: ClassVar[str] = "tringledger:act-reversed"
-    of: int
+    reversed_position: int = msgspec.field(name="of")
 
 
-class AccountAdjusted(Act, frozen=True):
+class AccountAdjusted(OperatorEvent, frozen=True):
     """An account is charged an amount (millionths of a US cent), or credited a negative one, in a month ``YYYY-MM``.
 
     In the account's stream. ``of`` is the position of the adjustment that it takes back, if it does.
@@ -100,10 +100,10 @@ class AccountAdjusted(Act, frozen=True):
     account: str
     amount: int
     period: str
-    of: int = 0
+    reversed_position: int = msgspec.field(default=0, name="of")
 
 
-class QuarantineResolved(Act, frozen=True):
+class QuarantineResolved(OperatorEvent, frozen=True):
     """A notice of the quarantine is not to be recorded: its number there, and its delivery key in hexadecimal digits.
 
     In the stream of resolutions.
@@ -114,7 +114,7 @@ class QuarantineResolved(Act, frozen=True):
     delivery_key: str
 
 
-ACTS: dict[str, type[Act]] = {
+OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
     act.TOPIC: act
     for act in (
         TariffPublished,
@@ -128,16 +128,18 @@ ACTS: dict[str, type[Act]] = {
         QuarantineResolved,
     )
 }
-CALL_ACTS = frozenset(act.TOPIC for act in (CallRerated, CallVoided, NoticesMoved, ExceptionResolved, ActReversed))
+CALL_CORRECTIONS = frozenset(
+    act.TOPIC for act in (CallRerated, CallVoided, NoticesMoved, ExceptionResolved, ActReversed)
+)
 
 
-class ActRecorded(msgspec.Struct, frozen=True):
+class OperatorEventRecorded(msgspec.Struct, frozen=True):
     """An act as an event: its stream, its version there, and the act."""
 
     originator_id: UUID
     originator_version: int
-    act: Act
+    event: OperatorEvent
 
 
-for _act in ACTS.values():
+for _act in OPERATOR_EVENTS.values():
     register_topic(_act.TOPIC, _act)

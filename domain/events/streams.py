@@ -5,7 +5,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import msgspec
 
-from domain.notices.call_notice import Line
+from domain.notices.call_notice import LineKey
 
 NAMESPACE = uuid5(NAMESPACE_DNS, "tringledger")
 
@@ -14,31 +14,31 @@ _encode = msgspec.json.Encoder().encode
 
 
 @lru_cache(maxsize=4096)  # A call's notices come close together.
-def call_id(line: Line, ordinal: int) -> UUID:
+def call_id(line: LineKey, ordinal: int) -> UUID:
     """Return the id of a line's call, which is also its stream's (SPEC 6)."""
     return uuid5(NAMESPACE, _encode((*line, ordinal)).decode())
 
 
-def line_key(line: Line) -> str:
+def line_key(line: LineKey) -> str:
     """Return a line as compact JSON, under which a store keeps its calls."""
     return _encode(line).decode()
 
 
-def notices_id(kind: str, subject: str = "") -> UUID:
+def stream_id(kind: str, subject: str = "") -> UUID:
     """Return the id of a stream of notices that are no call's: of a mailbox, a channel's number, or unrecognised."""
     return uuid5(NAMESPACE, _encode((kind, subject)).decode())
 
 
 # The streams of acts that are no call's and no account's.
-TARIFFS = notices_id("tariffs")
+TARIFFS = stream_id("tariffs")
 
 
-CLOSINGS = notices_id("closings")
+CLOSINGS = stream_id("closings")
 
 
-RESOLUTIONS = notices_id("resolutions")
+RESOLUTIONS = stream_id("resolutions")
 
 
 def account_stream(account: str) -> UUID:
     """Return the id of the stream of an account's adjustments."""
-    return notices_id("account", account)
+    return stream_id("account", account)

@@ -2,7 +2,7 @@
 
 from domain.events.log_row import LogRow
 from domain.events.notice_events import CallStatusRecorded, CdrRecorded
-from domain.events.operator_events import CALL_ACTS
+from domain.events.operator_events import CALL_CORRECTIONS
 from domain.events.streams import RESOLUTIONS
 
 NOTICES_OF_CALLS = frozenset((CallStatusRecorded.TOPIC, CdrRecorded.TOPIC))
@@ -13,4 +13,4 @@ _RESOLUTIONS = RESOLUTIONS.hex
 
 def is_of_call(row: LogRow) -> bool:
     """Whether an event stands in a call's stream."""
-    return row.topic in NOTICES_OF_CALLS or (row.topic in CALL_ACTS and row.stream != _RESOLUTIONS)
+    return row.topic in NOTICES_OF_CALLS or (row.topic in CALL_CORRECTIONS and row.stream != _RESOLUTIONS)

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
-from domain.calls.correlation import Calls, Head
+from domain.calls.correlation import CallHead, CallIndex
 from domain.events.log_row import LogRow
-from domain.log.tables import Filling, Snapshot
+from domain.log.tables import FillTransaction, LogSnapshot
 
 
 class QuarantineEntry(NamedTuple):
@@ -34,7 +34,7 @@ class QuarantineEntry(NamedTuple):
     position: int
 
 
-class Prospect(NamedTuple):
+class Lookup(NamedTuple):
     """What a decision about a delivery is going to ask the store.
 
     ``refused``: only the quarantine is asked. Otherwise the ``delivery_key``, and of a call's notice the calls of its
@@ -51,29 +51,29 @@ class Prospect(NamedTuple):
     nonce: str | None = None
 
 
-class LineCalls(Calls, Protocol):
+class LineCalls(CallIndex, Protocol):
     """The calls of a line within a transaction, which may add to them."""
 
     def last_ordinal(self) -> int:
         """Return the highest ordinal of the line, or 0."""
 
-    def put(self, head: Head) -> None:
+    def put(self, head: CallHead) -> None:
         """Keep what correlation knows of a call."""
 
 
-class Writing(Protocol):
+class LogTransaction(Protocol):
     """One transaction on the log: nobody else writes until it ends, and all of it is kept or nothing."""
 
     position: int
     recorded_at: int
 
-    def foresee(self, prospects: Iterable[Prospect]) -> None:
+    def prefetch(self, prospects: Iterable[Lookup]) -> None:
         """Be told what will be asked, so that a store across a network can fetch it for all deliveries at once.
 
         It changes no answer: what was not foreseen may be asked all the same.
         """
 
-    def claim(self, delivery_key: bytes, position: int) -> int:
+    def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:
         """Take a delivery key for a position; return 0, or the position that took it before."""
 
     def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:
@@ -91,10 +91,10 @@ class Writing(Protocol):
     def flush(self) -> None:
         """Hand what was gathered to the store; done at the end of the transaction in any case."""
 
-    def note(self, name: str, value: str) -> None:
+    def set_fact(self, name: str, value: str) -> None:
         """Write one of the ledger's own facts."""
 
-    def fact(self, name: str) -> str | None:
+    def get_fact(self, name: str) -> str | None:
         """Return one of the ledger's own facts."""
 
     def count_again(self, entry: QuarantineEntry) -> int:
@@ -109,17 +109,17 @@ class Writing(Protocol):
     def drop_oldest_unauthentic(self, count: int) -> None:
         """Make room by forgetting the oldest notices with a wrong signature."""
 
-    def judge(self, entry_id: int, reason: str) -> None:
+    def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Note that a quarantined notice is authentic after all, and what is wrong with it."""
 
-    def settle(self, entry_id: int, position: int) -> None:
+    def mark_settled(self, entry_id: int, position: int) -> None:
         """Mark a quarantined notice as recorded at a position."""
 
 
-class Alone(Protocol):
+class ExclusiveLock(Protocol):
     """What one process at a time does for a ledger, on whichever host; the others stand by."""
 
-    def is_ours(self) -> bool:
+    def acquire(self) -> bool:
         """Take it where nobody has it; whether it is ours, to be asked again before each step.
 
         Raises StoreUnavailable where that cannot be told; then it is not ours any more.
@@ -137,16 +137,16 @@ class Log(Protocol):
 
     is_remote: bool
 
-    def writing(self) -> AbstractContextManager[Writing]:
+    def transaction(self) -> AbstractContextManager[LogTransaction]:
         """Begin a transaction that nobody else writes beside, and commit it durably at the end.
 
-        Raises CopyUnderWay where a copy is filling the store.
+        Raises CopyIncomplete where a copy is filling the store.
         """
 
     def create(self) -> None:
         """Make the tables where they are missing."""
 
-    def tidy(self) -> None:
+    def checkpoint(self) -> None:
         """Do the store's housekeeping that would else fall to a commit; safe at any time, and for any process."""
 
     def facts(self) -> dict[str, str]:
@@ -161,10 +161,10 @@ class Log(Protocol):
     def stream(self, stream: UUID, until: int) -> list[LogRow]:
         """Return a stream's events up to a position, in order."""
 
-    def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:
+    def events_before_versions(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:
         """Return, for each stream and version given, the stream's events before that version."""
 
-    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:
+    def read_by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:
         """Return the events up to a position of the streams from ``first`` to before ``last``, stream by stream.
 
         Of the stream ``first`` itself only those after a version, so that a reader can go on within a long stream.
@@ -176,7 +176,7 @@ class Log(Protocol):
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:
         """Return the positions of those delivery keys that the log has."""
 
-    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:
+    def quarantined_keys(self, delivery_keys: Sequence[bytes]) -> set[bytes]:
         """Return those delivery keys under which the quarantine keeps a notice, settled or not."""
 
     def count_quarantined(self) -> tuple[int, int]:
@@ -191,13 +191,13 @@ class Log(Protocol):
     def quarantined_at(self, position: int) -> QuarantineEntry | None:
         """Return the notice of the quarantine that became the event at a position (from 1 on)."""
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
+    def snapshot(self) -> AbstractContextManager[LogSnapshot]:
         """Look at the whole store as it is at this moment."""
 
-    def filling(self) -> AbstractContextManager[Filling]:
+    def fill(self) -> AbstractContextManager[FillTransaction]:
         """Begin a transaction of a copy, on a store that its mark keeps from being written otherwise."""
 
-    def alone(self, purpose: str) -> Alone:
+    def lock(self, purpose: str) -> ExclusiveLock:
         """Return what tells the one that does a thing for this ledger from all others; a purpose is a word."""
 
     def close(self) -> None:

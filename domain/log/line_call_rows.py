@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from domain.calls.correlation import Head
+from domain.calls.correlation import CallHead
 from domain.times import SECOND
 
 # Calls are indexed by the class of their span and by when they began: a search over a stretch of time then looks only
@@ -22,10 +22,10 @@ _decode_numbers = msgspec.json.Decoder(
 ).decode
 
 
-def head_of(row: Sequence[Any]) -> Head:
+def head_of(row: Sequence[Any]) -> CallHead:
     """Return the call that a row's HEAD columns hold."""
     ordinal, first_at, last_at, opening, outcomes, cdr, cdr_status, events = row
-    return Head(
+    return CallHead(
         ordinal,
         first_at,
         last_at,
@@ -37,7 +37,7 @@ def head_of(row: Sequence[Any]) -> Head:
     )
 
 
-def row_of(line: str, head: Head) -> tuple[Any, ...]:
+def row_of(line: str, head: CallHead) -> tuple[Any, ...]:
     """Return the row of a call: its line, the HEAD columns, and the class of its span."""
     return (
         line,

@@ -14,7 +14,7 @@ from domain.log.sqlite.log import SQLiteLogFactory
 from domain.log.urls import is_postgres, sqlite_path
 
 
-def check(url: str) -> None:
+def check_url(url: str) -> None:
     """Raise UnknownStore for an address that names no store, MissingDriver where its driver is not installed."""
     if is_postgres(url):
         _postgres().check(url)
@@ -35,7 +35,7 @@ def log_factory(url: str) -> InfrastructureFactory[Any]:
     return SQLiteLogFactory(sqlite_path(url))
 
 
-def log(url: str) -> Log:
+def open_log(url: str) -> Log:
     """Return the log at an address, whether there is a ledger or not; raises UnknownStore."""
     return cast("Log", log_factory(url).application_recorder())
 

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from domain.errors import CopyUnderWay
+from domain.errors import CopyIncomplete
 
-Row = tuple[Any, ...]
+TableRow = tuple[Any, ...]
 
 
-class Table(NamedTuple):
+class LogTable(NamedTuple):
     """A table: how many columns it has, in the same order on every store, and its key.
 
     The key's columns are the first ones, named alike on every store. ``grows``: its rows are never changed or deleted.
@@ -21,16 +21,16 @@ class Table(NamedTuple):
     key: tuple[str, ...]
     grows: bool
 
-    def key_of(self, row: Row) -> Row:
+    def key_of(self, row: TableRow) -> TableRow:
         """Return the key of a row."""
         return row[: len(self.key)]
 
 
-EVENTS = Table("stored_events", 5, ("position",), grows=True)
-DELIVERY_KEYS = Table("delivery_keys", 2, ("delivery_key",), grows=True)
-NONCES = Table("nonces", 3, ("nonce", "content"), grows=True)
-LINE_CALLS = Table("line_calls", 10, ("line", "ordinal"), grows=False)
-QUARANTINE = Table("quarantine", 10, ("id",), grows=False)
+EVENTS = LogTable("stored_events", 5, ("position",), grows=True)
+DELIVERY_KEYS = LogTable("delivery_keys", 2, ("delivery_key",), grows=True)
+NONCES = LogTable("nonces", 3, ("nonce", "content"), grows=True)
+LINE_CALLS = LogTable("line_calls", 10, ("line", "ordinal"), grows=False)
+QUARANTINE = LogTable("quarantine", 10, ("id",), grows=False)
 TABLES = (EVENTS, DELIVERY_KEYS, NONCES, LINE_CALLS, QUARANTINE)
 
 # The fact that says that a store is being filled, so that nobody else may write it.
@@ -40,40 +40,40 @@ LAST_NUMBER = "quarantine_last"
 
 
 def check_not_copying(mark: str | None) -> None:
-    """Raise CopyUnderWay where a store's mark says that it is being filled."""
+    """Raise CopyIncomplete where a store's mark says that it is being filled."""
     if mark is not None:
         origin = msgspec.json.decode(mark)["origin"]
         msg = (
             f"this store is a copy of {origin} that is not complete: run `tringledger copy` again until it says that the"
             " copy is complete"
         )
-        raise CopyUnderWay(msg)
+        raise CopyIncomplete(msg)
 
 
-class Snapshot(Protocol):
+class LogSnapshot(Protocol):
     """A store as it was at one moment, however long that is looked at; nobody waits meanwhile."""
 
     def facts(self) -> Mapping[str, str]:
         """Return the ledger's own facts, LAST_NUMBER among them on every store."""
 
-    def count(self, table: Table) -> int:
+    def count(self, table: LogTable) -> int:
         """Return how many rows a table has."""
 
-    def rows(self, table: Table) -> Iterator[Row]:
+    def rows(self, table: LogTable) -> Iterator[TableRow]:
         """Return a table's rows in the order of their keys: texts by code points, bytes by value."""
 
 
-class Filling(Protocol):
+class FillTransaction(Protocol):
     """One transaction of a copy on the store that it fills: all of it is kept durably, or nothing."""
 
-    def note(self, name: str, value: str) -> None:
+    def set_fact(self, name: str, value: str) -> None:
         """Write one of the ledger's own facts."""
 
-    def forget(self, name: str) -> None:
+    def delete_fact(self, name: str) -> None:
         """Delete one of the ledger's own facts."""
 
-    def remove(self, table: Table, keys: Iterable[Row]) -> None:
+    def remove(self, table: LogTable, keys: Iterable[TableRow]) -> None:
         """Delete the rows with these keys."""
 
-    def put(self, table: Table, rows: Iterable[Row]) -> None:
+    def put(self, table: LogTable, rows: Iterable[TableRow]) -> None:
         """Add rows."""

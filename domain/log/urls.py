@@ -22,7 +22,7 @@ _PASSWORD = re.compile(r"^(\w*://[^:/@]*):(?:[^/]*|[^?]*|.*)@", re.DOTALL)
 _SECRET_PARAMETER = re.compile(r"([?&]\w*(?:password|secret)=)[^&]*", re.IGNORECASE)
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """Return an address as it may be printed and logged: without its password."""
     return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
@@ -36,11 +36,11 @@ def sqlite_path(url: str) -> str:
     """Return the path that a SQLite store's address names; raises UnknownStore for any other address."""
     path = url.removeprefix(SQLITE)
     if path in (url, ""):
-        msg = f"the store {shown(url)!r} is not known: expected {EXPECTED}"
+        msg = f"the store {redacted(url)!r} is not known: expected {EXPECTED}"
         raise UnknownStore(msg)
     return path
 
 
-def wherever(url: str) -> str:
+def absolute(url: str) -> str:
     """Return a store's address so that it means the same in every working directory."""
     return f"{SQLITE}{Path(sqlite_path(url)).absolute()}" if url.startswith(SQLITE) else url

@@ -5,7 +5,7 @@ from datetime import timedelta
 from time import monotonic, sleep
 
 
-def prepare(connection: sqlite3.Connection, pragmas: str) -> None:
+def enter_wal_mode(connection: sqlite3.Connection, pragmas: str) -> None:
     """Put a new connection's file into write-ahead mode, and set the rest.
 
     Entering that mode needs the file for itself and, unlike all else, does not wait for the lock's timeout.

@@ -9,10 +9,10 @@ from domain.notices.notification import CHARGES, DURATIONS
 from domain.notices.statuses import INPUTS
 
 # srcduration, destduration in seconds; srccharge, destcharge, srcsipcharge, destsipcharge in millionths of their unit.
-Numbers = tuple[int | None, int | None, int | None, int | None, int | None, int | None]
+Charges = tuple[int | None, int | None, int | None, int | None, int | None, int | None]
 
 # A line: the tag, and the number; None under correlation by tag.
-Line = tuple[str, str | None]
+LineKey = tuple[str, str | None]
 
 _STRIPPED = dict.fromkeys(map(ord, " -.()"))
 
@@ -20,20 +20,20 @@ _STRIPPED = dict.fromkeys(map(ord, " -.()"))
 class CallNotice(msgspec.Struct, frozen=True, gc=False):
     """A ``callstatus`` or ``cdr``: when it was received (microseconds, UTC) and what it tells."""
 
-    at: int
+    received_at: int
     is_cdr: bool
     tag: str
     src: str
     status: str
     digits: str
-    numbers: Numbers | None
+    charges: Charges | None
 
-    def line(self, correlation: str) -> Line:
+    def line(self, correlation: str) -> LineKey:
         """Return the line that the notice belongs to, under ``tag-src`` or ``tag`` correlation (SPEC 6)."""
         return (self.tag, None if correlation == "tag" else self.src)
 
 
-def read(values: Mapping[str, str], at: int) -> CallNotice:
+def read_call_notice(values: Mapping[str, str], at: int) -> CallNotice:
     """Read the parameters of a ``callstatus`` or ``cdr`` that was received at ``at``; empty numbers are absent."""
     status = values.get("status", "")
     is_cdr = values.get("type") == "cdr"
@@ -41,19 +41,19 @@ def read(values: Mapping[str, str], at: int) -> CallNotice:
         at,
         is_cdr,
         values.get("tag", ""),
-        normalised(values.get("src", "")),
+        normalised_number(values.get("src", "")),
         status,
         values.get("p", "") if status in INPUTS and not is_cdr else "",
-        _numbers(values) if is_cdr else None,
+        _read_charges(values) if is_cdr else None,
     )
 
 
-def normalised(src: str) -> str:
+def normalised_number(src: str) -> str:
     """Return a phone number without spaces, ``-``, ``.``, ``(``, ``)`` and then one leading ``+``."""
     return src if src.isalnum() else src.translate(_STRIPPED).removeprefix("+")
 
 
-def _numbers(values: Mapping[str, str]) -> Numbers:
+def _read_charges(values: Mapping[str, str]) -> Charges:
     src, dest = (int(text) if (text := values.get(name)) else None for name in DURATIONS)
     charges = [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
     return (src, dest, charges[0], charges[1], charges[2], charges[3])

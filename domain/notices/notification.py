@@ -28,7 +28,7 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9_.~=&-]*")
 _HEX_CASE = str.maketrans("ABCDEF", "abcdef")
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ParameterProblem(msgspec.Struct, frozen=True):
     """What is wrong with one parameter: its name, its value, and what was expected instead.
 
     Name and value are as they can be shown: not endless, and bytes that are no UTF-8 in hexadecimal.
@@ -44,7 +44,7 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{name}={self.value!r}: expected {self.expected}"
 
 
-def shown(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a text from the wire as it can be shown."""
     whole = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return whole if len(whole) <= SHOWN_LENGTH_MAX else whole[:SHOWN_LENGTH_MAX] + "…"
@@ -66,19 +66,19 @@ class Notification(msgspec.Struct, frozen=True):
         """The delivery key: equal for the same notification, in whatever order its parameters came (SPEC 2)."""
         return delivery_key(self.pairs)
 
-    def problem(self) -> Problem | None:
+    def problem(self) -> ParameterProblem | None:
         """Return what breaks SPEC 1 first, in the order of delivery, or None."""
         # Most notices have nothing but ASCII, and nothing encoded: then nothing in them can be broken as text.
         is_plain = self.raw.isascii() and b"%" not in self.raw and b"\0" not in self.raw
         return next(_problems(self.pairs, is_plain=is_plain), None)
 
 
-def read(raw: bytes, received_at: int) -> Notification:
+def read_notification(raw: bytes, received_at: int) -> Notification:
     """Read a query string or form body.
 
     Raises NotANotification without any parameter, with more than 64 of them, or where no ``f`` is ``tm``.
     """
-    pairs = parse(raw)
+    pairs = parse_pairs(raw)
     if len(pairs) > PARAMETERS_MAX:
         msg = f"{len(pairs)} parameters: expected at most {PARAMETERS_MAX}"
         raise NotANotification(msg)
@@ -95,7 +95,7 @@ def read(raw: bytes, received_at: int) -> Notification:
     return Notification(raw, received_at, pairs)
 
 
-def parse(raw: bytes) -> list[tuple[str, str]]:
+def parse_pairs(raw: bytes) -> list[tuple[str, str]]:
     """Split ``application/x-www-form-urlencoded`` bytes into decoded pairs, in order."""
     whole = raw.decode(errors="surrogateescape")
     pairs = [segment.partition("=")[::2] for segment in whole.split("&") if segment]
@@ -111,7 +111,7 @@ def _decoded(text: str) -> str:
     return text
 
 
-def query(pairs: list[tuple[str, str]]) -> bytes:
+def encode_query(pairs: list[tuple[str, str]]) -> bytes:
     """Return pairs as a query string, the way in which TringMe sends them: what ``parse`` reads back."""
     text = _plain(pairs)
     return (urlencode(pairs, errors="surrogateescape") if text is None else text).encode()
@@ -151,7 +151,7 @@ def _encode(text: str) -> str:
     return quote(text, safe="", errors="surrogateescape")
 
 
-def _problems(pairs: list[tuple[str, str]], *, is_plain: bool) -> Iterator[Problem]:
+def _problems(pairs: list[tuple[str, str]], *, is_plain: bool) -> Iterator[ParameterProblem]:
     if len(dict(pairs)) < len(pairs):
         yield from _repeated(pairs)
     if not is_plain:
@@ -159,21 +159,21 @@ def _problems(pairs: list[tuple[str, str]], *, is_plain: bool) -> Iterator[Probl
     for name, value in pairs:
         form = _FORMS.get(name)
         if form and not form[0].fullmatch(value):
-            yield Problem(shown(name), shown(value), form[1])
+            yield ParameterProblem(shorten(name), shorten(value), form[1])
         elif name in _TEXTS and len(value) > TEXT_LENGTH_MAX:
-            yield Problem(shown(name), shown(value), f"at most {TEXT_LENGTH_MAX} characters")
+            yield ParameterProblem(shorten(name), shorten(value), f"at most {TEXT_LENGTH_MAX} characters")
 
 
-def _repeated(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
+def _repeated(pairs: list[tuple[str, str]]) -> Iterator[ParameterProblem]:
     names = [name for name, _ in pairs]
     for number, (name, value) in enumerate(pairs):
         if name in names[:number]:
-            yield Problem(shown(name), shown(value), "each parameter once")
+            yield ParameterProblem(shorten(name), shorten(value), "each parameter once")
 
 
-def _broken(pairs: list[tuple[str, str]]) -> Iterator[Problem]:
+def _broken(pairs: list[tuple[str, str]]) -> Iterator[ParameterProblem]:
     for name, value in pairs:
         if _NOT_UTF8.search(name + value):
-            yield Problem(shown(name), shown(value), "valid UTF-8")
+            yield ParameterProblem(shorten(name), shorten(value), "valid UTF-8")
         if "\0" in name + value:
-            yield Problem(shown(name), shown(value), "no character U+0000")
+            yield ParameterProblem(shorten(name), shorten(value), "no character U+0000")

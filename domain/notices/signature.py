@@ -12,11 +12,11 @@ import msgspec
 
 Pairs = Sequence[tuple[str, str]]
 
-OFF = "off"
+UNCHECKED = "off"
 UNSIGNED = "unsigned"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class SignatureVerdict(msgspec.Struct, frozen=True):
     """How a notification was found authentic: by which formula, and with which key (its fingerprint).
 
     ``off`` says that nobody looked, ``unsigned`` that there was nothing to look at and somebody vouches for it.
@@ -26,9 +26,9 @@ class Verdict(msgspec.Struct, frozen=True):
     key: str
 
     @property
-    def fits(self) -> bool:
+    def was_checked(self) -> bool:
         """Whether a signature was looked at, and fitted."""
-        return self.formula not in (OFF, UNSIGNED)
+        return self.formula not in (UNCHECKED, UNSIGNED)
 
 
 def _bytes(text: str) -> bytes:
@@ -110,22 +110,22 @@ class Keyring:
 
     def __init__(self, formula: str, keys: Sequence[str] = ()) -> None:
         """Take a formula's name (or ``off``) and the keys; raises ValueError for an unknown name or a missing key."""
-        if formula != OFF and formula not in FORMULAS:
-            msg = f"{formula!r} is not a signature formula: expected one of {', '.join([*FORMULAS, OFF])}"
+        if formula != UNCHECKED and formula not in FORMULAS:
+            msg = f"{formula!r} is not a signature formula: expected one of {', '.join([*FORMULAS, UNCHECKED])}"
             raise ValueError(msg)
-        if formula != OFF and not (keys and all(keys)):
+        if formula != UNCHECKED and not (keys and all(keys)):
             msg = f"the formula {formula} needs a private key"
             raise ValueError(msg)
         self.formula = formula
-        self._keys = [(key.encode(), Verdict(formula, fingerprint(key))) for key in keys]
-        self._unchecked = Verdict(OFF, "")
+        self._keys = [(key.encode(), SignatureVerdict(formula, fingerprint(key))) for key in keys]
+        self._unchecked = SignatureVerdict(UNCHECKED, "")
 
-    def verify(self, pairs: Pairs) -> Verdict | None:
+    def verify(self, pairs: Pairs) -> SignatureVerdict | None:
         """Return how these parameters were found authentic, or None where ``sig`` is missing, doubled or wrong.
 
         Compared in constant time, the hexadecimal digits in either case.
         """
-        if self.formula == OFF:
+        if self.formula == UNCHECKED:
             return self._unchecked
         given = [value for name, value in pairs if name == "sig"]
         if len(given) != 1 or not given[0].isascii():

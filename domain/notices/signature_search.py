@@ -8,24 +8,24 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from domain.notices.signature_variants import DIMENSIONS, NAMED, Captured, Variant, fits, fitting
+from domain.notices.signature_variants import DIMENSIONS, NAMED, CapturedNotice, SignatureVariant, fits, fitting
 
 SEARCHES_MAX = 20
 _NAMES = {variant: name for name, variant in NAMED.items()}
 
 
-class Group(msgspec.Struct, frozen=True):
+class FormulaGroup(msgspec.Struct, frozen=True):
     """Ways to sign that fit the same notifications (their indexes), the named first, then the nearest to the default."""
 
     fits: frozenset[int]
-    variants: list[Variant]
+    variants: list[SignatureVariant]
 
     @property
     def names(self) -> list[str]:
         """The named formulas among them."""
         return [_NAMES[variant] for variant in self.variants if variant in _NAMES]
 
-    def undecided(self) -> dict[str, list[str]]:
+    def ambiguous_dimensions(self) -> dict[str, list[str]]:
         """Return the dimensions in which the ways to sign differ, each with the words of its choices."""
         chosen = {name: {getattr(each, name) for each in self.variants} for name in DIMENSIONS}
         return {
@@ -35,15 +35,15 @@ class Group(msgspec.Struct, frozen=True):
         }
 
 
-def identify(notices: Sequence[Captured], keys: Sequence[bytes]) -> list[Group]:
+def search_formulas(notices: Sequence[CapturedNotice], keys: Sequence[bytes]) -> list[FormulaGroup]:
     """Return what fits the captured notifications: first what fits most of them, then what fits most of the rest, and so on.
 
     All variants are tried on the first notification, and on those that nothing has fitted so far, 20 of them at most:
     after that many failures, more of them tell nothing new.
     """
-    fitted: dict[Variant, frozenset[int]] = {}
+    fitted: dict[SignatureVariant, frozenset[int]] = {}
 
-    def note(variant: Variant) -> None:
+    def note(variant: SignatureVariant) -> None:
         fitted[variant] = frozenset(index for index, each in enumerate(notices) if fits(variant, each, keys))
 
     for variant in NAMED.values():
@@ -56,10 +56,10 @@ def identify(notices: Sequence[Captured], keys: Sequence[bytes]) -> list[Group]:
             for variant in fitting(notice, keys):
                 if variant not in fitted:
                     note(variant)
-    return list(_covering(_grouped(fitted)))
+    return list(_smallest_cover(_grouped(fitted)))
 
 
-def _covering(groups: list[Group]) -> Iterator[Group]:
+def _smallest_cover(groups: list[FormulaGroup]) -> Iterator[FormulaGroup]:
     left = frozenset[int]().union(*(group.fits for group in groups))
     while left:
         # The first of equals, and so the one that is nearest to what is usual.
@@ -68,16 +68,16 @@ def _covering(groups: list[Group]) -> Iterator[Group]:
         left -= best.fits
 
 
-def _grouped(fitted: dict[Variant, frozenset[int]]) -> list[Group]:
-    alike: dict[frozenset[int], list[Variant]] = {}
+def _grouped(fitted: dict[SignatureVariant, frozenset[int]]) -> list[FormulaGroup]:
+    alike: dict[frozenset[int], list[SignatureVariant]] = {}
     for variant, indexes in fitted.items():
         if indexes:
             alike.setdefault(indexes, []).append(variant)
-    groups = [Group(indexes, sorted(variants, key=_rank)) for indexes, variants in alike.items()]
+    groups = [FormulaGroup(indexes, sorted(variants, key=_rank)) for indexes, variants in alike.items()]
     return sorted(groups, key=lambda group: (-len(group.fits), _rank(group.variants[0]), min(group.fits)))
 
 
-def _rank(variant: Variant) -> tuple[bool, int]:
+def _rank(variant: SignatureVariant) -> tuple[bool, int]:
     """Return how far a variant is from what is usual."""
-    usual = Variant()
+    usual = SignatureVariant()
     return variant not in _NAMES, sum(getattr(variant, name) != getattr(usual, name) for name in DIMENSIONS)

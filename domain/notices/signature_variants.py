@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from domain.errors import LedgerError
-from domain.notices.notification import parse
+from domain.notices.notification import parse_pairs
 
 # Of each dimension, the choices and how a person is told of them; the first one is the default.
 DIMENSIONS: dict[str, dict[str, str]] = {
@@ -67,7 +67,7 @@ class NoSignature(LedgerError):
     """The captured text carries no signature of any form that could be told."""
 
 
-class Variant(msgspec.Struct, frozen=True):
+class SignatureVariant(msgspec.Struct, frozen=True):
     """A way to sign: a choice of each dimension; by default ``md5-params``."""
 
     digest: str = "md5"
@@ -94,14 +94,14 @@ class Variant(msgspec.Struct, frozen=True):
 
 
 NAMED = {
-    "md5-params": Variant(),
-    "md5-r-key": Variant(covered="r", parts="values"),
-    "md5-key-r": Variant(covered="r", parts="values", key="first"),
-    "hmac-sha256-params": Variant(digest="sha256", separator="&", key="hmac"),
+    "md5-params": SignatureVariant(),
+    "md5-r-key": SignatureVariant(covered="r", parts="values"),
+    "md5-key-r": SignatureVariant(covered="r", parts="values", key="first"),
+    "hmac-sha256-params": SignatureVariant(digest="sha256", separator="&", key="hmac"),
 }
 
 
-class Captured(NamedTuple):
+class CapturedNotice(NamedTuple):
     """A captured notification: its parameters but ``sig``, decoded and as delivered, and what ``sig`` is."""
 
     decoded: BytePairs
@@ -111,9 +111,9 @@ class Captured(NamedTuple):
     digits: str
 
 
-def captured(query: bytes) -> Captured:
+def parse_captured(query: bytes) -> CapturedNotice:
     """Read a captured query string; raises NoSignature where ``sig`` is missing, doubled or no digest."""
-    decoded = [(_bytes(name), _bytes(value)) for name, value in parse(query)]
+    decoded = [(_bytes(name), _bytes(value)) for name, value in parse_pairs(query)]
     raw = [(name, value) for name, _, value in (part.partition(b"=") for part in query.split(b"&") if part)]
     given = [value for name, value in decoded if name == b"sig"]
     if len(given) != 1:
@@ -123,7 +123,7 @@ def captured(query: bytes) -> Captured:
     for digits, decode in (("hex", binascii.unhexlify), ("base64", _unbase64)):
         wanted = _tried(decode, given[0])
         if len(wanted) in _SIZES:
-            return Captured(_signed(decoded), _signed(raw), wanted, _SIZES[len(wanted)], digits)
+            return CapturedNotice(_signed(decoded), _signed(raw), wanted, _SIZES[len(wanted)], digits)
     msg = f"its sig has {len(given[0])} characters: expected 32, 40 or 64 hexadecimal digits, or 16, 20 or 32 bytes in base64"
     raise NoSignature(msg)
 
@@ -149,7 +149,7 @@ def _tried(decode: Callable[[bytes], bytes], text: bytes) -> bytes:
         return b""
 
 
-def fits(variant: Variant, notice: Captured, keys: Sequence[bytes]) -> bool:
+def fits(variant: SignatureVariant, notice: CapturedNotice, keys: Sequence[bytes]) -> bool:
     """Whether a captured notification was signed in this way with one of the keys."""
     if (variant.digest, variant.digits) != (notice.digest, notice.digits):
         return False
@@ -157,10 +157,10 @@ def fits(variant: Variant, notice: Captured, keys: Sequence[bytes]) -> bool:
     return text is not None and any(_digest(variant, text, key) == notice.wanted for key in keys)
 
 
-def fitting(notice: Captured, keys: Sequence[bytes]) -> list[Variant]:
+def fitting(notice: CapturedNotice, keys: Sequence[bytes]) -> list[SignatureVariant]:
     """Return all ways in which a captured notification may have been signed with one of the keys."""
     found = []
-    alike: dict[tuple[bytes, str], list[Variant]] = {}
+    alike: dict[tuple[bytes, str], list[SignatureVariant]] = {}
     for variant in _texts(notice.digest, notice.digits):
         text = _text(variant, notice)
         if text is not None:
@@ -179,7 +179,7 @@ def size() -> int:
     return different * len(DIMENSIONS["digest"]) * len(DIMENSIONS["digits"])
 
 
-def canonical(variant: Variant) -> Variant:
+def canonical(variant: SignatureVariant) -> SignatureVariant:
     """Return the variant with the default wherever a choice can make no difference beside the others."""
     void: dict[str, str] = {}
     if variant.parts == "values":
@@ -193,16 +193,16 @@ def canonical(variant: Variant) -> Variant:
     return msgspec.structs.replace(variant, **void)
 
 
-def _texts(digest: str, digits: str) -> Iterator[Variant]:
+def _texts(digest: str, digits: str) -> Iterator[SignatureVariant]:
     for chosen in product(*(DIMENSIONS[name] for name in _OF_TEXT)):
-        yield Variant(digest, digits, *chosen)
+        yield SignatureVariant(digest, digits, *chosen)
 
 
-def _keyed(variant: Variant) -> Iterator[Variant]:
+def _keyed(variant: SignatureVariant) -> Iterator[SignatureVariant]:
     return (msgspec.structs.replace(variant, key=key) for key in DIMENSIONS["key"])
 
 
-def _text(variant: Variant, notice: Captured) -> bytes | None:
+def _text(variant: SignatureVariant, notice: CapturedNotice) -> bytes | None:
     """Return what is signed, beside the key; None where it would be nothing of the notification's."""
     pairs = notice.decoded if variant.form == "decoded" else notice.raw
     if variant.covered == "r":
@@ -218,7 +218,7 @@ def _text(variant: Variant, notice: Captured) -> bytes | None:
     return variant.separator.encode().join(_parts(variant, pairs))
 
 
-def _parts(variant: Variant, pairs: BytePairs) -> list[bytes]:
+def _parts(variant: SignatureVariant, pairs: BytePairs) -> list[bytes]:
     names = [_cased(variant.names, name) for name, _ in pairs]
     values = [_cased(variant.values, value) for _, value in pairs]
     if variant.parts == "values":
@@ -231,7 +231,7 @@ def _cased(case: str, text: bytes) -> bytes:
     return text if case == "as-is" else text.upper() if case == "upper" else text.lower()
 
 
-def _digest(variant: Variant, text: bytes, key: bytes) -> bytes:
+def _digest(variant: SignatureVariant, text: bytes, key: bytes) -> bytes:
     if variant.key == "hmac":
         return hmac.digest(key, text, variant.digest)
     joint = b"" if variant.key in {"last", "first", "both"} else variant.separator.encode()

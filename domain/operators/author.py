@@ -2,7 +2,7 @@
 
 import msgspec
 
-from domain.errors import WrongAct
+from domain.errors import CommandRejected
 
 BY_MAX, REASON_MAX = 256, 2000
 
@@ -14,8 +14,8 @@ class Author(msgspec.Struct, frozen=True):
     reason: str
 
     def check(self) -> None:
-        """Raise WrongAct unless both are there and of a sensible length."""
+        """Raise CommandRejected unless both are there and of a sensible length."""
         for name, text, most in (("by", self.by, BY_MAX), ("reason", self.reason, REASON_MAX)):
             if not text.strip() or len(text) > most or "\0" in text:
                 msg = f"{name} is {text[:50]!r}: expected 1 to {most} characters that say who or why"
-                raise WrongAct(msg)
+                raise CommandRejected(msg)

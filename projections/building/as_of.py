@@ -12,8 +12,8 @@ from contextlib import closing, contextmanager
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from domain.ledger import Ledger
-from projections.building.full_build import Progress, fill, silent
-from projections.building.partitions import ALONE, Folding
+from projections.building.full_build import Progress, fill_read_models, silent
+from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.stores.base import ReadStore
 
 UNNAMED = ""  # SQLite's name for a temporary file of its own.
@@ -22,28 +22,29 @@ PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-1
 
 
 @contextmanager
-def built_as_of(
-    ledger: Ledger, position: int, progress: Progress = silent, folding: Folding = ALONE
+def open_as_of(
+    ledger: Ledger, position: int, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL
 ) -> Iterator[ReadStore]:
     """Build the read models as they were at a position that the log has, and let go of them at the end.
 
     ``progress`` is told how many of how many events are done. Raises ProjectionStopped, StoreUnavailable (where there is no
     room for the temporary file, for instance), and what the way of folding raises.
     """
-    with closing(_Aside(ledger.id, position)) as store:
-        with store.writing() as connection:
-            fill(connection, ledger, position, progress, folding)
-            store.move_to(connection, position)
+    with closing(TemporaryReadStore(ledger.id, position)) as store:
+        with store.transaction() as connection:
+            fill_read_models(connection, ledger, position, progress, folding)
+            store.set_position(connection, position)
         yield store
 
 
-class _Aside(ReadStore):
+class TemporaryReadStore(ReadStore):
     """Read models that only this process knows, over one connection: the file is that connection's own."""
 
     def __init__(self, ledger_id: str, position: int) -> None:
+        """Make an empty, unnamed store for the read models of a ledger as of a position."""
         engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool)
         super().__init__(engine, f"a temporary file, as of position {position},", 0, ledger_id)
-        with self.writing() as connection:
+        with self.transaction() as connection:
             self._create(connection, indexed=False)
 
     def _begin_writing(self, connection: Connection) -> None:
@@ -52,11 +53,12 @@ class _Aside(ReadStore):
     def _begin_reading(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    def is_in_place(self) -> bool:
+    def still_exists(self) -> bool:
+        """Return True: the file lives as long as the connection."""
         return True
 
-    def settle(self) -> None:
-        """Need nothing: it is not there to stay."""
+    def finish_build(self) -> None:
+        """Do nothing: the file goes with the connection."""
 
 
 def _connect() -> sqlite3.Connection:

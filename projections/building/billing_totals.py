@@ -25,20 +25,22 @@ _summed = itemgetter(*(_COLUMN[name] for name in _SUMMED))
 
 KEYS_AT_ONCE = 300
 
-Row = Sequence[Any]
+BillingRow = Sequence[Any]
 Key = tuple[str, str]
 Totals = list[int]
 
 
-def change(connection: Connection, old: Iterable[Row], new: Iterable[Row], postings: Iterable[Row]) -> None:
+def apply_difference(
+    connection: Connection, old: Iterable[BillingRow], new: Iterable[BillingRow], postings: Iterable[BillingRow]
+) -> None:
     """Take old CDR rows out of the totals and new ones in, and new postings."""
-    days, months = differences(old, new, postings)
+    days, months = total_differences(old, new, postings)
     for table, changes in ((BILLING, months), (BILLING_DAYS, days)):
         _apply(connection, table, {key: totals for key, totals in changes.items() if any(totals)})
 
 
-def differences(
-    old: Iterable[Row], new: Iterable[Row], postings: Iterable[Row]
+def total_differences(
+    old: Iterable[BillingRow], new: Iterable[BillingRow], postings: Iterable[BillingRow]
 ) -> tuple[dict[Key, Totals], dict[Key, Totals]]:
     """Return by how much the totals of each account's days and months change where CDR rows go, and others and postings come."""
     days: dict[Key, Totals] = {}
@@ -52,7 +54,7 @@ def differences(
     return days, months
 
 
-def add_cdrs(days: dict[Key, Totals], rows: Iterable[Row], sign: int) -> None:
+def add_cdrs(days: dict[Key, Totals], rows: Iterable[BillingRow], sign: int) -> None:
     """Add CDR rows to the totals of their accounts and days, or with -1 take them out."""
     for row in rows:
         totals = days.setdefault((row[_ACCOUNT], row[_DAY]), [0] * WIDTH)
@@ -65,7 +67,7 @@ def add_cdrs(days: dict[Key, Totals], rows: Iterable[Row], sign: int) -> None:
                 totals[number] += sign * value
 
 
-def add_postings(days: dict[Key, Totals], postings: Iterable[Row]) -> None:
+def add_postings(days: dict[Key, Totals], postings: Iterable[BillingRow]) -> None:
     """Add postings to the totals of their accounts and days."""
     for row in postings:
         totals = days.setdefault((row[_POSTED_TO], row[_POSTED_ON]), [0] * WIDTH)
@@ -85,7 +87,7 @@ def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> 
     put_rows(connection, table, [(*key, *totals) for key, totals in changes.items() if totals[-1]])
 
 
-def fill(connection: Connection) -> None:
+def fill_billing(connection: Connection) -> None:
     """Fill both tables, empty so far, from all entries: a rebuild's way, which also checks the differences' way."""
     summed = [func.sum(ENTRIES.c[name]) for name in TOTALS]
     by = ENTRIES.c.account, ENTRIES.c.day

@@ -15,13 +15,13 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
-from projections.rows.projector import Gathering, Page, ProjectionStopped
-from projections.rows.streams import PAGE_SIZE, complete
+from projections.rows.projector import ProjectionStopped, Projector, RowBatch
+from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
 from projections.schema.tables import CALLS, CDRS, CHANNELS, CLOSINGS, EXCEPTIONS, POSTINGS, TARIFFS, VOICEMAILS
 from projections.stores.generations import ReadStore
-from projections.stores.upsert import Row, delete_rows, put_rows
+from projections.stores.upsert import TableRow, delete_rows, put_rows
 
-__all__ = ["ProjectionStopped", "catch_up", "put_page"]
+__all__ = ["ProjectionStopped", "catch_up", "write_batch"]
 
 ROWS_AT_ONCE = 400
 
@@ -32,50 +32,52 @@ def catch_up(
     """Bring the read models up to a position, by default the log's head as of now, and return where they are then.
 
     Any number of processes may do so at once: each page is applied by one of them, under the store's write lock.
-    ``progress`` is told the position after each page. Raises ProjectionStopped, ReadModelsUnfit, StoreUnavailable.
+    ``progress`` is told the position after each page. Raises ProjectionStopped, ReadModelsUnusable, StoreUnavailable.
     """
     target = ledger.head() if until is None else until
     while True:
         # Looked at without the lock first: mostly there is nothing to do.
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             position = store.position(connection, ledger.head)
         progress(position)
         if position >= target:
             return position
-        with store.writing() as connection:
+        with store.transaction() as connection:
             position = store.position(connection)
             events = ledger.store.page(position, PAGE_SIZE, target)
             if events:
                 _apply(connection, ledger, events)
-                store.move_to(connection, events[-1].position)
+                store.set_position(connection, events[-1].position)
 
 
 def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None:
-    gathering = Gathering(ledger.books(events[-1].position), ledger.events_at)
+    gathering = Projector(ledger.billing_context(events[-1].position), ledger.events_at)
     streams: dict[str, list[LogRow]] = {}
     for row in events:
         if is_of_call(row):
             streams.setdefault(row.stream, []).append(row)
         else:
             gathering.add(row)
-    complete(ledger, streams)
+    prepend_earlier_events(ledger, streams)
     folded = [gathering.add_stream(stream) for stream in streams.values()]
     page = gathering.page
     start = events[0].position
     acted = set(page.acted)
     replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start and call.id not in acted]
     page.postings = [posting for posting in page.postings if cast("int", posting[0]) >= start]
-    old = chain(_stored(connection, CDRS.c.position, replaced), _stored(connection, CDRS.c.call_id, page.acted))
-    billing.change(connection, list(old), page.cdrs, page.postings)
+    old = chain(
+        _current_cdrs(connection, CDRS.c.position, replaced), _current_cdrs(connection, CDRS.c.call_id, page.acted)
+    )
+    billing.apply_difference(connection, list(old), page.cdrs, page.postings)
     known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
     for table in (CALLS, CDRS, EXCEPTIONS):
         delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in page.acted])
-    put_page(connection, page)
-    resolutions.resolve(connection, page.resolutions)
+    write_batch(connection, page)
+    resolutions.apply_resolutions(connection, page.resolutions)
 
 
-def put_page(connection: Connection, page: Page) -> None:
+def write_batch(connection: Connection, page: RowBatch) -> None:
     """Write a page's rows, in place of those that have their keys."""
     put_rows(connection, CALLS, page.calls)
     put_rows(connection, CDRS, page.cdrs)
@@ -87,7 +89,7 @@ def put_page(connection: Connection, page: Page) -> None:
     put_rows(connection, TARIFFS, page.tariffs)
 
 
-def _stored(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[Row]:
+def _current_cdrs(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[TableRow]:
     """Return the CDR rows with one of these values as the last page left them."""
     for start in range(0, len(values), ROWS_AT_ONCE):
         yield from connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))

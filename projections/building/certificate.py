@@ -11,14 +11,14 @@ import msgspec
 
 from domain import amounts, times
 from domain.ledger import Ledger
-from projections.building.digests import Seal
+from projections.building.digests import TableDigest
 from projections.schema.tables import SCHEMA
 
 FACT = "certificate"
 MONEY = ("cost", "sip_credits", "price", "margin")
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class TableSummary(msgspec.Struct, frozen=True):
     """One read model: how many rows it has, and the SHA-256 of them (see seals.py)."""
 
     rows: int
@@ -43,12 +43,12 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     made_at: str
     seconds: str
     jobs: int
-    read_models: dict[str, Sealed]
+    read_models: dict[str, TableSummary]
     money: dict[str, str]
 
 
 def certify(
-    ledger: Ledger, seals: dict[str, Seal], *, last: int, events: int, microseconds: int, jobs: int
+    ledger: Ledger, seals: dict[str, TableDigest], *, last: int, events: int, microseconds: int, jobs: int
 ) -> Certificate:
     """Return the certificate of read models that were built up to a position and sealed."""
     sums = seals["cdrs"].sums
@@ -62,28 +62,28 @@ def certify(
         made_at=times.iso(times.now()),
         seconds=amounts.plain(microseconds),  # microseconds are millionths of a second
         jobs=jobs,
-        read_models={name: Sealed(seal.rows, seal.digest) for name, seal in seals.items()},
+        read_models={name: TableSummary(seal.rows, seal.digest) for name, seal in seals.items()},
         money={name: amounts.plain(sums[name]) for name in MONEY},
     )
 
 
-def encode(certificate: Certificate) -> str:
+def encode_certificate(certificate: Certificate) -> str:
     """Return a certificate as the ledger keeps it."""
     return msgspec.json.encode(certificate).decode()
 
 
-def decode(text: str | bytes) -> Certificate:
+def decode_certificate(text: str | bytes) -> Certificate:
     """Read a certificate; raises msgspec.DecodeError where it is none."""
     return msgspec.json.decode(text, type=Certificate)
 
 
-def last_of(ledger: Ledger) -> Certificate | None:
+def load_certificate(ledger: Ledger) -> Certificate | None:
     """Return the certificate of a ledger's last rebuild, or None where there was none."""
     kept = ledger.store.facts().get(FACT)
-    return decode(kept) if kept else None
+    return decode_certificate(kept) if kept else None
 
 
-def differences(one: Certificate, other: Certificate) -> list[tuple[str, Any, Any]]:
+def certificate_differences(one: Certificate, other: Certificate) -> list[tuple[str, Any, Any]]:
     """Return in what two certificates disagree: what it is, and what each of them says.
 
     Who made them, when, how, and with which version is left aside: the same events must give the same read models.

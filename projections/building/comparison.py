@@ -12,18 +12,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
-from projections.building.digests import Seal
+from projections.building.digests import TableDigest
 from projections.rows.projector import Row
-from projections.schema.tables import READ_MODELS, Kind, kind
+from projections.schema.tables import READ_MODELS, ColumnKind, column_kind
 
 ROWS_AT_ONCE = 1000
-DIFFERENCES_SHOWN_MAX = 200
+DIFFERENCES_LISTED_MAX = 200
 ROW, PRESENT = "(row)", "present"
 
-Rows = list[Row]
+RowChunks = list[Row]
 
 
-class Difference(NamedTuple):
+class RowDifference(NamedTuple):
     """Where the live read models and a fresh build disagree: a column of a row, or a whole row that one of them lacks.
 
     ``live`` and ``fresh`` are as the tables keep them (millionths, microseconds), None where absent; ``kind`` is the
@@ -35,51 +35,53 @@ class Difference(NamedTuple):
     column: str
     live: Any
     fresh: Any
-    kind: Kind | None
+    kind: ColumnKind | None
 
 
-class Findings(NamedTuple):
+class ComparisonResult(NamedTuple):
     """The first differences, how many there are, and each read model's seal as the fresh build has it."""
 
-    differences: list[Difference]
+    differences: list[RowDifference]
     found: int
-    seals: dict[str, Seal]
+    seals: dict[str, TableDigest]
 
 
-def compare(live: Connection, fresh: Connection) -> Findings:
+def compare_read_models(live: Connection, fresh: Connection) -> ComparisonResult:
     """Compare all read models; both must be at the same position of the log."""
-    shown: list[Difference] = []
+    shown: list[RowDifference] = []
     found = 0
-    seals = {model: Seal(table) for model, table in READ_MODELS.items()}
+    seals = {model: TableDigest(table) for model, table in READ_MODELS.items()}
     for model, table in READ_MODELS.items():
         # Closed here, however this ends: a walk that outlives its connection complains.
         with closing(_chunks(table, live)) as ours, closing(_chunks(table, fresh)) as theirs:
-            for difference in _differences(model, table, ours, seals[model].sealing(theirs)):
+            for difference in _differences(model, table, ours, seals[model].update_while(theirs)):
                 found += 1
-                if found <= DIFFERENCES_SHOWN_MAX:
+                if found <= DIFFERENCES_LISTED_MAX:
                     shown.append(difference)
-    return Findings(shown, found, seals)
+    return ComparisonResult(shown, found, seals)
 
 
-def seal(fresh: Connection) -> dict[str, Seal]:
+def digest_all(fresh: Connection) -> dict[str, TableDigest]:
     """Seal all read models, where there is nothing to compare them with."""
-    seals = {model: Seal(table) for model, table in READ_MODELS.items()}
+    seals = {model: TableDigest(table) for model, table in READ_MODELS.items()}
     for model, table in READ_MODELS.items():
         with closing(_chunks(table, fresh)) as rows:
-            for _ in seals[model].sealing(rows):
+            for _ in seals[model].update_while(rows):
                 pass
     return seals
 
 
-def _differences(model: str, table: Table, live: Iterator[Rows], fresh: Iterator[Rows]) -> Iterator[Difference]:
-    nothing: Rows = []
+def _differences(
+    model: str, table: Table, live: Iterator[RowChunks], fresh: Iterator[RowChunks]
+) -> Iterator[RowDifference]:
+    nothing: RowChunks = []
     for ours, theirs in zip_longest(live, fresh, fillvalue=nothing):
         if ours != theirs:
             rest = (chain(rows, chain.from_iterable(more)) for rows, more in ((ours, live), (theirs, fresh)))
             yield from _row_by_row(model, table, *rest)
 
 
-def _row_by_row(model: str, table: Table, live: Iterable[Row], fresh: Iterable[Row]) -> Iterator[Difference]:
+def _row_by_row(model: str, table: Table, live: Iterable[Row], fresh: Iterable[Row]) -> Iterator[RowDifference]:
     key = itemgetter(*(list(table.columns).index(column) for column in table.primary_key))
     ours, theirs = iter(live), iter(fresh)
     left, right = next(ours, None), next(theirs, None)
@@ -89,10 +91,10 @@ def _row_by_row(model: str, table: Table, live: Iterable[Row], fresh: Iterable[R
                 yield from _of_one_row(model, table, left, right, _named(key(left)))
             left, right = next(ours, None), next(theirs, None)
         elif left and (right is None or key(left) < key(right)):
-            yield Difference(model, _named(key(left)), ROW, PRESENT, None, None)
+            yield RowDifference(model, _named(key(left)), ROW, PRESENT, None, None)
             left = next(ours, None)
         elif right:
-            yield Difference(model, _named(key(right)), ROW, None, PRESENT, None)
+            yield RowDifference(model, _named(key(right)), ROW, None, PRESENT, None)
             right = next(theirs, None)
 
 
@@ -100,13 +102,13 @@ def _named(key: Any) -> str:
     return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> Iterator[Difference]:
+def _of_one_row(model: str, table: Table, live: Row, fresh: Row, name: str) -> Iterator[RowDifference]:
     for column, was, is_now in zip(table.columns, live, fresh, strict=True):
         if was != is_now:
-            yield Difference(model, name, str(column.name), was, is_now, kind(column))
+            yield RowDifference(model, name, str(column.name), was, is_now, column_kind(column))
 
 
-def _chunks(table: Table, connection: Connection) -> Generator[Rows]:
+def _chunks(table: Table, connection: Connection) -> Generator[RowChunks]:
     """Yield a table's rows in the order of its key, many at a time."""
     statement = select(table).order_by(*table.primary_key).execution_options(yield_per=ROWS_AT_ONCE)
     with connection.execute(statement) as result:

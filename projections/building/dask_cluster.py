@@ -16,17 +16,17 @@ from distributed.comm import resolve_address
 
 from domain.errors import LedgerError
 from domain.ledger import Ledger
-from domain.log.urls import wherever
-from projections.building.partitions import Part, Range, fold_range
-from projections.building.process_pool import WorkersLost, WorkersUnavailable, WorkersUnfit
-from projections.building.worker_process import Job, open_ledger
+from domain.log.urls import absolute
+from projections.building.partitions import FoldedPart, StreamRange, fold_range
+from projections.building.process_pool import WorkersCrashed, WorkersIncompatible, WorkersUnavailable
+from projections.building.worker_process import FoldJob, open_ledger
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS_MAX = 60
 IN_FLIGHT_PER_THREAD = 2
 
 
-class Cluster:
+class DaskFolding:
     """Folds with all workers that a Dask scheduler has."""
 
     def __init__(self, address: str) -> None:
@@ -50,8 +50,8 @@ class Cluster:
         """Leave the cluster as it was."""
         self._client.close()
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:  # noqa: D102
-        job = Job(wherever(ledger.url), ledger.id, cut)
+    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
+        job = FoldJob(absolute(ledger.url), ledger.id, cut)
         self._check(job)
         waiting = deque(ranges)
         folding: set[Future] = set()
@@ -70,8 +70,8 @@ class Cluster:
         finally:
             self._client.cancel(list(folding), force=True)
 
-    def _check(self, job: Job) -> None:
-        """Ask every worker for its version, and let it open the store; raises WorkersUnfit."""
+    def _check(self, job: FoldJob) -> None:
+        """Ask every worker for its version, and let it open the store; raises WorkersIncompatible."""
         ours = version("tringledger")
 
         # Within a function, so that it is sent as it is and a worker without our modules can answer.
@@ -86,11 +86,11 @@ class Cluster:
         for worker, theirs in self._ask(look).items():
             if theirs != ours:
                 msg = f"the Dask worker {worker} has {f'tringledger {theirs}' if theirs else 'no tringledger'}: expected {ours}, as here"
-                raise WorkersUnfit(msg)
+                raise WorkersIncompatible(msg)
         for worker, found in self._ask(_try, job).items():
             if found:
                 msg = f"the Dask worker {worker} cannot read the store: {found}"
-                raise WorkersUnfit(msg)
+                raise WorkersIncompatible(msg)
 
     def _ask(self, function: Any, *arguments: object) -> dict[str, str]:
         """Return what each worker answers; one that is lost meanwhile is left to Dask, unless it was the last."""
@@ -120,7 +120,7 @@ class Cluster:
         return WorkersUnavailable(f"the Dask cluster at {self.address} is gone: {why!s}")
 
 
-def _try(job: Job) -> str:
+def _try(job: FoldJob) -> str:
     """On a worker: open the store, and return what is wrong with it, or nothing."""
     try:
         open_ledger(job).close()
@@ -129,19 +129,19 @@ def _try(job: Job) -> str:
     return ""
 
 
-def _fold(job: Job, expected: str, wanted: Range) -> Part:
+def _fold(job: FoldJob, expected: str, wanted: StreamRange) -> FoldedPart:
     """On a worker, which may have joined after all were asked: fold a range."""
     if version("tringledger") != expected:
         msg = f"a Dask worker has tringledger {version('tringledger')}: expected {expected}"
-        raise WorkersUnfit(msg)
+        raise WorkersIncompatible(msg)
     with open_ledger(job) as ledger:
         return fold_range(ledger, job.cut, wanted)
 
 
-def _result(future: Future) -> Part:
+def _result(future: Future) -> FoldedPart:
     try:
-        part: Part = future.result()
+        part: FoldedPart = future.result()
     except KilledWorker as error:
         msg = f"Dask workers ended again and again over the same streams, so the rebuild cannot be finished: {error}"
-        raise WorkersLost(msg) from error
+        raise WorkersCrashed(msg) from error
     return part

@@ -11,23 +11,27 @@ import msgspec
 from sqlalchemy import Table
 
 from projections.rows.projector import Row
-from projections.schema.tables import Kind, kind
+from projections.schema.tables import ColumnKind, column_kind
 
 _lines = msgspec.json.Encoder().encode_lines
 
 
-class Seal:
+class TableDigest:
     """What is known of a read model's rows once all of them have passed; ``sums`` has its columns of money, in millionths."""
 
     def __init__(self, table: Table) -> None:
         """Begin with the columns' names."""
         names = [str(column.name) for column in table.columns]
         self.rows = 0
-        self.sums = {str(column.name): 0 for column in table.columns if kind(column) in (Kind.AMOUNT, Kind.TOTAL)}
+        self.sums = {
+            str(column.name): 0
+            for column in table.columns
+            if column_kind(column) in (ColumnKind.AMOUNT, ColumnKind.TOTAL)
+        }
         self._places = {name: names.index(name) for name in self.sums}
         self._digest = hashlib.sha256(_lines([names]))
 
-    def sealing(self, chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    def update_while(self, chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
         """Pass chunks of rows on, in the order of their key, and take note of them."""
         for rows in chunks:
             self.rows += len(rows)

@@ -11,7 +11,7 @@ from domain.events.operator_events import ExceptionResolved
 from projections.schema.tables import EXCEPTIONS
 
 
-def resolve(connection: Connection, resolutions: Iterable[tuple[int, ExceptionResolved]]) -> None:
+def apply_resolutions(connection: Connection, resolutions: Iterable[tuple[int, ExceptionResolved]]) -> None:
     """Note what operators said of exceptions, given with the acts' positions, in whatever order."""
     for _, act in sorted(resolutions):
         by, reason = ("", "") if act.reopened else (act.by, act.reason)

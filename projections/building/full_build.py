@@ -14,8 +14,8 @@ from domain.events.operator_events import ExceptionResolved
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
-from projections.building.catch_up import put_page
-from projections.building.partitions import Folding, ranges
+from projections.building.catch_up import write_batch
+from projections.building.partitions import FoldStrategy, stream_ranges
 
 RANGES_PER_JOB = 4  # So that all are busy nearly to the end, and one that is lost costs little.
 
@@ -26,7 +26,9 @@ def silent(_done: int, _total: int) -> None:
     """Report progress to nobody."""
 
 
-def fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: Folding) -> int:
+def fill_read_models(
+    connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: FoldStrategy
+) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return of how many events.
 
     ``progress`` is told how many of how many events are done. Raises ProjectionStopped, and what the way of folding raises.
@@ -34,13 +36,13 @@ def fill(connection: Connection, ledger: Ledger, cut: int, progress: Progress, f
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
     at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
-    parts: Any = folding(ledger, cut, ranges(cut, at_least))
+    parts: Any = folding(ledger, cut, stream_ranges(cut, at_least))
     with closing(parts):
         for part in parts:
-            put_page(connection, part.page)
-            resolved += part.page.resolutions
+            write_batch(connection, part.batch)
+            resolved += part.batch.resolutions
             done += part.events
             progress(done, cut)
-    resolutions.resolve(connection, resolved)
-    billing.fill(connection)
+    resolutions.apply_resolutions(connection, resolved)
+    billing.fill_billing(connection)
     return done

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from domain.events.log_row import LogRow
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from projections.rows.projector import Gathering, Page
+from projections.rows.projector import Projector, RowBatch
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
 RANGE_EVENTS = 8_000
@@ -21,7 +21,7 @@ PART_EVENTS_MAX = 2 * RANGE_EVENTS
 PREFIX_BITS = 32
 
 
-class Range(NamedTuple):
+class StreamRange(NamedTuple):
     """The streams from ``first`` to before ``last``; of ``first`` itself only the events after a version."""
 
     first: str
@@ -29,15 +29,15 @@ class Range(NamedTuple):
     after: int = 0
 
 
-class Part(NamedTuple):
+class FoldedPart(NamedTuple):
     """What a range yields: rows, of how many events they are made, and what of the range is left to do, if anything."""
 
-    page: Page
+    batch: RowBatch
     events: int
-    rest: Range | None
+    rest: StreamRange | None
 
 
-class Folding(Protocol):
+class FoldStrategy(Protocol):
     """A way to fold ranges: here, in other processes, or on other hosts; the parts come in any order.
 
     ``jobs`` is how many work at it at once.
@@ -45,40 +45,40 @@ class Folding(Protocol):
 
     jobs: int
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:
+    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:
         """Fold the log up to a position, and yield each range's parts; closed early, it stops whatever still works."""
 
 
-def ranges(events: int, at_least: int = 1) -> list[Range]:
+def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
     """Divide all streams into ranges of about ``RANGE_EVENTS`` events, and so many ranges at least."""
     count = max(-(-events // RANGE_EVENTS), at_least)
     prefixes = [f"{(number << PREFIX_BITS) // count:0{PREFIX_BITS // 4}x}" for number in range(1, count)]
     bounds = [FIRST, *prefixes, LAST]
-    return [Range(first, last) for first, last in pairwise(bounds)]
+    return [StreamRange(first, last) for first, last in pairwise(bounds)]
 
 
-def fold_range(ledger: Ledger, cut: int, wanted: Range) -> Part:
+def fold_range(ledger: Ledger, cut: int, wanted: StreamRange) -> FoldedPart:
     """Fold the streams of a range as they are at a position, or the first of them, until the part is full.
 
     Raises ProjectionStopped, StoreUnavailable.
     """
-    gathering, done = Gathering(ledger.books(cut), ledger.events_at), 0
-    rows: Any = ledger.store.by_stream(cut, *wanted)
+    gathering, done = Projector(ledger.billing_context(cut), ledger.events_at), 0
+    rows: Any = ledger.store.read_by_stream(cut, *wanted)
     with closing(rows):
         for last, events in _pieces(gathering, rows):
             done += events
             if done >= PART_EVENTS_MAX:
-                return Part(gathering.page, done, Range(last.stream, wanted.last, last.version))
-    return Part(gathering.page, done, None)
+                return FoldedPart(gathering.page, done, StreamRange(last.stream, wanted.last, last.version))
+    return FoldedPart(gathering.page, done, None)
 
 
-def _pieces(gathering: Gathering, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+def _pieces(gathering: Projector, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
     """Add the rows of each call and each notice, and yield the last event of each and how many it had."""
     for _, stream in groupby(rows, key=attrgetter("stream")):
         yield from _of_stream(gathering, stream)
 
 
-def _of_stream(gathering: Gathering, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+def _of_stream(gathering: Projector, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
     first = next(stream)
     if is_of_call(first):
         events = [first, *stream]
@@ -90,18 +90,18 @@ def _of_stream(gathering: Gathering, stream: Iterator[LogRow]) -> Iterator[tuple
         yield row, 1
 
 
-class Alone:
+class SequentialFolding:
     """Folds in this process, one range after the other."""
 
     jobs = 1
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:  # noqa: D102
+    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
         for each in ranges:
-            left: Range | None = each
+            left: StreamRange | None = each
             while left:
                 part = fold_range(ledger, cut, left)
                 yield part
                 left = part.rest
 
 
-ALONE = Alone()
+SEQUENTIAL = SequentialFolding()

@@ -14,14 +14,14 @@ from multiprocessing.connection import Connection, Pipe, wait
 
 from domain.errors import LedgerError, Unavailable
 from domain.ledger import Ledger
-from domain.log.urls import wherever
-from projections.building.partitions import ALONE, Folding, Part, Range
-from projections.building.worker_process import Job
+from domain.log.urls import absolute
+from projections.building.partitions import SEQUENTIAL, FoldedPart, FoldStrategy, StreamRange
+from projections.building.worker_process import FoldJob
 
 LOSSES_MAX = 3
 
 
-class WorkersLost(Unavailable):
+class WorkersCrashed(Unavailable):
     """Workers ended again and again over the same range, so that the rebuild cannot be finished."""
 
 
@@ -29,14 +29,14 @@ class WorkersUnavailable(Unavailable):
     """Those who were to fold cannot be reached: the scheduler of a Dask cluster, or any of its workers."""
 
 
-class WorkersUnfit(Unavailable):
+class WorkersIncompatible(Unavailable):
     """A worker elsewhere cannot do this rebuild: it has another version of tringledger, or cannot open the store."""
 
 
 class _Worker:
     """One process, and the range that it folds now; ``lost`` is how many workers that range has cost already."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: FoldJob) -> None:
         self.connection, theirs = Pipe()
         # -P: whatever lies in the working directory must not be taken for our modules. In a session of its own, so that
         # Ctrl-C is for the command, which then ends it.
@@ -45,7 +45,7 @@ class _Worker:
             command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[theirs.fileno()], start_new_session=True
         )
         theirs.close()
-        self.range: Range | None = None
+        self.range: StreamRange | None = None
         self.lost = 0
         self._send(job)
 
@@ -55,11 +55,11 @@ class _Worker:
         except OSError:
             return  # It is gone, which whoever waits for its answer will see.
 
-    def take(self, wanted: Range, lost: int) -> None:
+    def take(self, wanted: StreamRange, lost: int) -> None:
         self.range, self.lost = wanted, lost
         self._send(wanted)
 
-    def answer(self) -> Part | None:
+    def answer(self) -> FoldedPart | None:
         """Return the part that it has folded, or None where it is gone; raises the error that it met."""
         try:
             found = self.connection.recv()
@@ -67,7 +67,7 @@ class _Worker:
             return None
         if isinstance(found, LedgerError):
             raise found
-        assert isinstance(found, Part)
+        assert isinstance(found, FoldedPart)
         return found
 
     def exit_code(self) -> int:
@@ -81,15 +81,15 @@ class _Worker:
         self.connection.close()
 
 
-class Workers:
+class ProcessFolding:
     """Folds with so many processes."""
 
     def __init__(self, jobs: int) -> None:
         """Take how many."""
         self.jobs = jobs
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:  # noqa: D102
-        job = Job(wherever(ledger.url), ledger.id, cut)
+    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
+        job = FoldJob(absolute(ledger.url), ledger.id, cut)
         waiting = deque((each, 0) for each in ranges)
         idle: list[_Worker] = []
         busy: dict[Connection, _Worker] = {}
@@ -114,15 +114,15 @@ class Workers:
                 worker.stop()
 
 
-def _hand_out(waiting: deque[tuple[Range, int]], idle: list[_Worker], busy: dict[Connection, _Worker]) -> None:
+def _hand_out(waiting: deque[tuple[StreamRange, int]], idle: list[_Worker], busy: dict[Connection, _Worker]) -> None:
     while waiting and idle:
         worker = idle.pop()
         busy[worker.connection] = worker
         worker.take(*waiting.popleft())
 
 
-def _after_loss(worker: _Worker) -> tuple[Range, int]:
-    """Return what a worker that ended by itself was at, to be folded again; raises WorkersLost where that is hopeless."""
+def _after_loss(worker: _Worker) -> tuple[StreamRange, int]:
+    """Return what a worker that ended by itself was at, to be folded again; raises WorkersCrashed where that is hopeless."""
     worker.connection.close()
     code = worker.exit_code()
     assert worker.range
@@ -132,19 +132,19 @@ def _after_loss(worker: _Worker) -> tuple[Range, int]:
             f"a worker ended {LOSSES_MAX} times over the streams from {first or 'the first'} to {last}, the last one with"
             f" exit code {code}: is there too little memory? Expected each range to be folded"
         )
-        raise WorkersLost(msg)
+        raise WorkersCrashed(msg)
     return worker.range, worker.lost + 1
 
 
 EVENTS_WORTH_PROCESSES = 20_000
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def folding(events: int, jobs: int | None = None) -> Folding:
+def choose_folding(events: int, jobs: int | None = None) -> FoldStrategy:
     """Choose who folds so many events on this machine: starting processes costs more than a small log does."""
-    wanted = jobs or (cores() if events >= EVENTS_WORTH_PROCESSES else 1)
-    return Workers(wanted) if wanted > 1 else ALONE
+    wanted = jobs or (usable_cores() if events >= EVENTS_WORTH_PROCESSES else 1)
+    return ProcessFolding(wanted) if wanted > 1 else SEQUENTIAL

@@ -19,8 +19,8 @@ from domain.amounts import plain
 from domain.errors import LedgerError
 from domain.times import iso
 from projections.atomic_file import PREFIX
-from projections.queries.row_stream import Reading
-from projections.schema.tables import Kind, kind
+from projections.queries.row_stream import RowStream
+from projections.schema.tables import ColumnKind, column_kind
 
 ROWS_MAX = 1_048_575
 TEXT_UTF16_UNITS_MAX = 32_767
@@ -41,18 +41,18 @@ class SheetTooSmall(LedgerError):
     """There is more than an Excel sheet can hold; the message names the format that holds it."""
 
 
-def check(reading: Reading, rows_max: int = ROWS_MAX) -> None:
+def check_sheet_size(reading: RowStream, rows_max: int = ROWS_MAX) -> None:
     """Raise SheetTooSmall where the rows, or one of the texts, do not fit into a sheet."""
     count = reading.count()
     if count > rows_max:
         msg = f"an xlsx sheet holds {rows_max} rows below its header, and there are {count}: use CSV, or select fewer"
         raise SheetTooSmall(msg)
     for column in reading.columns:
-        if kind(column) is Kind.TEXT:
+        if column_kind(column) is ColumnKind.TEXT:
             _check_texts(reading, column)
 
 
-def _check_texts(reading: Reading, column: Column[Any]) -> None:
+def _check_texts(reading: RowStream, column: Column[Any]) -> None:
     # Excel counts UTF-16 units, of which a character takes two at most.
     for text in reading.longer_than(column, TEXT_UTF16_UNITS_MAX // 2):
         length = len(text.encode("utf-16-le")) // 2
@@ -63,10 +63,10 @@ def _check_texts(reading: Reading, column: Column[Any]) -> None:
             raise SheetTooSmall(msg)
 
 
-def write_xlsx(reading: Reading, out: BinaryIO, scratch: Path | None = None) -> None:
+def write_xlsx(reading: RowStream, out: BinaryIO, scratch: Path | None = None) -> None:
     """Write a workbook of one sheet; ``scratch`` is a directory with room for the sheet while it is built."""
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=scratch) as directory:
-        target = _Target(out)
+        target = _StreamTarget(out)
         book = Workbook(target, {**OPTIONS, "tmpdir": directory})
         sheet = book.add_worksheet(reading.model)
         try:
@@ -81,7 +81,7 @@ def write_xlsx(reading: Reading, out: BinaryIO, scratch: Path | None = None) -> 
                 sheet.row_data_fh.close()
 
 
-class _Target:
+class _StreamTarget:
     """The stream that a workbook is written to, as a zip file needs it.
 
     After a failure the library leaves its zip file to the destructor, which would write the rest to a closed stream.
@@ -107,11 +107,11 @@ class _Target:
             self._out.flush()
 
 
-def _fill(reading: Reading, book: Any, sheet: Any) -> None:
+def _fill(reading: RowStream, book: Any, sheet: Any) -> None:
     heading = book.add_format({"bold": True})
     sheet.freeze_panes(1, 0)
     sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
-    for number, name in enumerate(reading.names):
+    for number, name in enumerate(reading.column_names):
         sheet.write_string(0, number, name, heading)
     writes = _writes(reading, book, sheet)
     row = 0
@@ -123,19 +123,19 @@ def _fill(reading: Reading, book: Any, sheet: Any) -> None:
                     write(row, number, value)
 
 
-def _writes(reading: Reading, book: Any, sheet: Any) -> list[Write]:
+def _writes(reading: RowStream, book: Any, sheet: Any) -> list[Write]:
     """Return for each column what writes one of its values."""
     # A cell of the format "text" stays text when it is edited.
     text = partial(_write_text, sheet, [book.add_format(), book.add_format({"num_format": "@"})])
-    by_kind: dict[Kind, Write] = {
-        Kind.TEXT: text,
-        Kind.NUMBER: lambda row, number, value: _write_number(sheet, text, row, number, str(value)),
-        Kind.AMOUNT: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
-        Kind.TOTAL: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
-        Kind.TIME: lambda row, number, value: text(row, number, iso(value)),
-        Kind.TRUTH: lambda row, number, value: sheet.write_boolean(row, number, bool(value)),
+    by_kind: dict[ColumnKind, Write] = {
+        ColumnKind.TEXT: text,
+        ColumnKind.NUMBER: lambda row, number, value: _write_number(sheet, text, row, number, str(value)),
+        ColumnKind.AMOUNT: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
+        ColumnKind.TOTAL: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
+        ColumnKind.TIME: lambda row, number, value: text(row, number, iso(value)),
+        ColumnKind.TRUTH: lambda row, number, value: sheet.write_boolean(row, number, bool(value)),
     }
-    return [by_kind[kind(column)] for column in reading.columns]
+    return [by_kind[column_kind(column)] for column in reading.columns]
 
 
 def _write_text(sheet: Any, formats: list[Any], row: int, number: int, text: str) -> None:

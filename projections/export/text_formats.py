@@ -13,9 +13,9 @@ import msgspec
 
 from domain.amounts import plain
 from domain.times import iso
-from projections.queries.row_stream import Reading, Rows
+from projections.queries.row_stream import Rows, RowStream
 from projections.queries.selection import DATES
-from projections.schema.tables import Kind, kind
+from projections.schema.tables import ColumnKind, column_kind
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # A Japanese Excel takes the wide ones too.
 _ANY_DIGIT = re.compile(r"\d")
@@ -26,20 +26,20 @@ _MONTH_NAME = re.compile(
     re.IGNORECASE,
 )
 
-Change = Callable[[Any], object]
+TextChange = Callable[[Any], object]
 
 
-def _optional(change: Change) -> Change:
+def _optional(change: TextChange) -> TextChange:
     return lambda value: None if value is None else change(value)
 
 
-_VALUES: dict[Kind, Change] = {
-    Kind.AMOUNT: _optional(plain),
-    Kind.TOTAL: _optional(plain),
-    Kind.TIME: _optional(iso),
-    Kind.TRUTH: bool,
+_VALUES: dict[ColumnKind, TextChange] = {
+    ColumnKind.AMOUNT: _optional(plain),
+    ColumnKind.TOTAL: _optional(plain),
+    ColumnKind.TIME: _optional(iso),
+    ColumnKind.TRUTH: bool,
 }
-_CSV_VALUES = {**_VALUES, Kind.TRUTH: lambda truth: "true" if truth else "false"}
+_CSV_VALUES = {**_VALUES, ColumnKind.TRUTH: lambda truth: "true" if truth else "false"}
 
 
 def excel_safe_text(text: str) -> str:
@@ -61,24 +61,24 @@ def _looks_like_number(text: str) -> bool:
     return bool(_NUMBER_OR_DATE.fullmatch(text) or _MONTH_NAME.fullmatch(text))
 
 
-def write_csv(reading: Reading, out: BinaryIO, *, excel_safe: bool = False) -> None:
+def write_csv(reading: RowStream, out: BinaryIO, *, excel_safe: bool = False) -> None:
     """Write CSV."""
     out.writelines(csv_parts(reading, excel_safe=excel_safe))
 
 
-def csv_parts(reading: Reading, *, excel_safe: bool = False) -> Iterator[bytes]:
+def csv_parts(reading: RowStream, *, excel_safe: bool = False) -> Iterator[bytes]:
     """Yield CSV as in RFC 4180, in UTF-8 without a mark: quotes only where needed, absent values empty.
 
     Texts are written as they are; with ``excel_safe`` they pass through ``excel_safe_text``. Amounts, times, and the
     periods and days of billing do not: those are ours, and a spreadsheet may well take a day for a day.
     """
-    changes = [_CSV_VALUES.get(kind(column)) for column in reading.columns]
+    changes = [_CSV_VALUES.get(column_kind(column)) for column in reading.columns]
     if excel_safe:
         changes = [
-            excel_safe_text if kind(column) is Kind.TEXT and column.name not in DATES.values() else change
+            excel_safe_text if column_kind(column) is ColumnKind.TEXT and column.name not in DATES.values() else change
             for column, change in zip(reading.columns, changes, strict=True)
         ]
-    yield _csv([reading.names])
+    yield _csv([reading.column_names])
     for rows in reading.chunks():
         yield _csv(_changed(rows, changes))
 
@@ -89,23 +89,23 @@ def _csv(rows: Iterator[Sequence[object]] | list[list[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-def write_ndjson(reading: Reading, out: BinaryIO) -> None:
+def write_ndjson(reading: RowStream, out: BinaryIO) -> None:
     """Write one JSON object a line."""
     out.writelines(ndjson_parts(reading))
 
 
-def ndjson_parts(reading: Reading) -> Iterator[bytes]:
+def ndjson_parts(reading: RowStream) -> Iterator[bytes]:
     """Yield one JSON object a line."""
     for lines in _objects(reading):
         yield b"\n".join([*lines, b""])
 
 
-def write_json(reading: Reading, out: BinaryIO) -> None:
+def write_json(reading: RowStream, out: BinaryIO) -> None:
     """Write one JSON array of objects, each on a line of its own."""
     out.writelines(json_parts(reading))
 
 
-def json_parts(reading: Reading) -> Iterator[bytes]:
+def json_parts(reading: RowStream) -> Iterator[bytes]:
     """Yield one JSON array of objects, each on a line of its own."""
     before = b"[\n"
     for lines in _objects(reading):
@@ -114,15 +114,15 @@ def json_parts(reading: Reading) -> Iterator[bytes]:
     yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
-def _objects(reading: Reading) -> Iterator[list[bytes]]:
+def _objects(reading: RowStream) -> Iterator[list[bytes]]:
     """Yield rows as JSON objects, many at a time."""
-    names, encode = reading.names, msgspec.json.Encoder().encode
-    changes = [_VALUES.get(kind(column)) for column in reading.columns]
+    names, encode = reading.column_names, msgspec.json.Encoder().encode
+    changes = [_VALUES.get(column_kind(column)) for column in reading.columns]
     for rows in reading.chunks():
         yield [encode(dict(zip(names, values, strict=True))) for values in _changed(rows, changes)]
 
 
-def _changed(rows: Rows, changes: Sequence[Change | None]) -> Iterator[tuple[object, ...]]:
+def _changed(rows: Rows, changes: Sequence[TextChange | None]) -> Iterator[tuple[object, ...]]:
     """Change each column as it wants to be; by column, since most columns want nothing."""
     columns = zip(*rows, strict=True)
     return zip(

@@ -19,11 +19,11 @@ from pyarrow import parquet
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections import frames
-from projections.atomic_file import NotWritten, whole_file
+from projections.atomic_file import NotWritten, write_whole
 from projections.export import excel as sheets
 from projections.export.excel import write_xlsx
 from projections.export.text_formats import csv_parts, json_parts, ndjson_parts, write_csv, write_json, write_ndjson
-from projections.queries.row_stream import Progress, Reading, reading, silent
+from projections.queries.row_stream import Progress, RowStream, no_progress, open_row_stream
 from projections.queries.selection import Selection
 from projections.stores.generations import ReadStore
 
@@ -40,7 +40,7 @@ class Format(StrEnum):
     XLSX = "xlsx"
 
 
-def write(  # noqa: PLR0917  # What, how and where to, in the order of the command line.
+def write_export(  # noqa: PLR0917  # What, how and where to, in the order of the command line.
     ledger: Ledger,
     store: ReadStore,
     model: str,
@@ -49,20 +49,20 @@ def write(  # noqa: PLR0917  # What, how and where to, in the order of the comma
     out: Path | BinaryIO,
     *,
     excel_safe: bool = False,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     sheet_rows_max: int = sheets.ROWS_MAX,
 ) -> int:
     """Write the selected rows of a read model to a file or a binary stream, and return how many there were.
 
     ``excel_safe`` (for CSV; see ``texts.excel_safe_text``) makes texts harmless that a spreadsheet would take for
     formulas or numbers. ``progress`` is told the number of rows after each chunk. The read models are taken as they are:
-    catching up comes before. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnfit, and
+    catching up comes before. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnusable, and
     BrokenPipeError where nobody reads the stream any more.
     """
     form = _format(file_format)
-    with reading(ledger, store, model, selection, progress) as rows:
+    with open_row_stream(ledger, store, model, selection, progress) as rows:
         if form is Format.XLSX:
-            sheets.check(rows, sheet_rows_max)
+            sheets.check_sheet_size(rows, sheet_rows_max)
         try:
             _write(rows, form, out, excel_safe=excel_safe)
         except BrokenPipeError:
@@ -82,7 +82,7 @@ def _format(name: str) -> Format:
         raise LedgerError(msg) from None
 
 
-def _write(rows: Reading, form: Format, out: Path | BinaryIO, *, excel_safe: bool) -> None:
+def _write(rows: RowStream, form: Format, out: Path | BinaryIO, *, excel_safe: bool) -> None:
     with _opened(out, form) as stream:
         if form is Format.CSV:
             write_csv(rows, stream, excel_safe=excel_safe)
@@ -105,7 +105,7 @@ def _opened(out: Path | BinaryIO, form: Format) -> Iterator[BinaryIO]:
         with out.open("wb") as device, _streamed(device, form) as stream:
             yield stream
     else:
-        with whole_file(out) as file:
+        with write_whole(out) as file:
             yield file
 
 
@@ -132,16 +132,16 @@ def _streamed(out: BinaryIO, form: Format) -> Iterator[BinaryIO]:
     out.flush()
 
 
-def write_parquet(rows: Reading, out: BinaryIO) -> None:
+def write_parquet(rows: RowStream, out: BinaryIO) -> None:
     """Write Parquet with the types of the frames, several chunks to a row group."""
     out.writelines(parquet_parts(rows))
 
 
-def parquet_parts(rows: Reading) -> Iterator[bytes]:
+def parquet_parts(rows: RowStream) -> Iterator[bytes]:
     """Yield a Parquet file from front to back, as its row groups come about."""
-    batches = frames.batches(rows)
-    types = frames.schema(rows)
-    written = _Written()
+    batches = frames.arrow_batches(rows)
+    types = frames.arrow_schema(rows)
+    written = _ByteCollector()
     with parquet.ParquetWriter(written, types, compression="zstd") as writer:
         while group := list(islice(batches, BATCHES_IN_A_ROW_GROUP)):
             writer.write_table(pa.Table.from_batches(group, types))
@@ -149,7 +149,7 @@ def parquet_parts(rows: Reading) -> Iterator[bytes]:
     yield written.taken()
 
 
-class _Written(io.RawIOBase):
+class _ByteCollector(io.RawIOBase):
     """Takes what is written to a file that goes on elsewhere, and counts it as a file does."""
 
     def __init__(self) -> None:
@@ -173,7 +173,7 @@ class _Written(io.RawIOBase):
         return b"".join(parts)
 
 
-def parts(rows: Reading, form: Format, *, excel_safe: bool = False) -> Iterator[bytes]:
+def export_parts(rows: RowStream, form: Format, *, excel_safe: bool = False) -> Iterator[bytes]:
     """Yield a file as it comes about, in constant memory; an Excel file is only there when it is whole."""
     if form is Format.CSV:
         return csv_parts(rows, excel_safe=excel_safe)

@@ -17,7 +17,7 @@ _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
 
 @lru_cache(maxsize=4096)
-def component(account: str) -> str:
+def account_component(account: str) -> str:
     """Return the last part of an account's name, such as ``A-acme-000123``."""
     if _PLAIN.fullmatch(account):
         return VERBATIM + account

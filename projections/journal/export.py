@@ -8,9 +8,9 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from domain.ledger import Ledger
-from projections.atomic_file import written
-from projections.journal.syntax import texts
-from projections.journal.transactions import transactions
+from projections.atomic_file import map_write_errors
+from projections.journal.syntax import journal_texts
+from projections.journal.transactions import journal_transactions
 from projections.queries.row_stream import ROWS_AT_ONCE
 from projections.queries.selection import Selection, SelectionError, conditions, order
 from projections.rows.entry import Entry
@@ -23,7 +23,7 @@ FILTERS = ("account", "period")
 Moved = Callable[[int], None]
 
 
-def write(  # noqa: PLR0917  # What, how and where to, in the order of the command line.
+def write_journal(  # noqa: PLR0917  # What, how and where to, in the order of the command line.
     ledger: Ledger, store: ReadStore, selection: Selection, language: str, out: Path | BinaryIO, moved: Moved
 ) -> int:
     """Write a journal in ``hledger``'s or ``beancount``'s language, and return how many entries it has.
@@ -37,18 +37,18 @@ def write(  # noqa: PLR0917  # What, how and where to, in the order of the comma
         msg = f"a journal cannot be filtered by {', '.join(strange)}: expected {' or '.join(FILTERS)}"
         raise SelectionError(msg)
     if isinstance(out, Path):
-        with written(out, "the journal") as file:
-            return write(ledger, store, selection, language, file, moved)
+        with map_write_errors(out, "the journal") as file:
+            return write_journal(ledger, store, selection, language, file, moved)
     wanted = conditions(MODEL, selection, ledger.timezone)
-    with store.reading() as connection, closing(_Counting(connection, wanted, moved)) as entries:
+    with store.snapshot() as connection, closing(_CountedEntries(connection, wanted, moved)) as entries:
         store.position(connection, ledger.head)
-        journal = transactions(entries, _closed_through(connection))
-        for text in texts(language, _accounts(connection, wanted), journal):
+        journal = journal_transactions(entries, _closed_through(connection))
+        for text in journal_texts(language, _accounts(connection, wanted), journal):
             out.write(text.encode())
     return entries.count
 
 
-class _Counting:
+class _CountedEntries:
     """The entries, counted as they pass."""
 
     def __init__(self, connection: Connection, wanted: list[ColumnElement[bool]], moved: Moved) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 
-from projections.journal.account_names import component
+from projections.journal.account_names import account_component
 from projections.journal.transactions import (
     CREDIT,
     CREDITS,
@@ -26,7 +26,7 @@ class Language(StrEnum):
     BEANCOUNT = "beancount"
 
 
-def texts(language: str, accounts: Mapping[str, str], transactions: Iterable[Transaction]) -> Iterator[str]:
+def journal_texts(language: str, accounts: Mapping[str, str], transactions: Iterable[Transaction]) -> Iterator[str]:
     """Yield a journal piece by piece; ``accounts`` are those billed, each with the first day on which it has an entry."""
     head, one = _LANGUAGES[Language(language)]
     yield head(accounts)
@@ -55,7 +55,7 @@ def _hledger_head(accounts: Mapping[str, str]) -> str:
     lines += [f"account {name}" for name in (PAYABLE, MARGIN, ROUNDING)]
     for account in accounts:
         named = f"  ; {one_line(account)}"
-        lines += [f"account {parent}:{component(account)}{named}" for parent in (RECEIVABLE, CREDITS)]
+        lines += [f"account {parent}:{account_component(account)}{named}" for parent in (RECEIVABLE, CREDITS)]
     return "\n".join([*lines, ""])
 
 
@@ -75,7 +75,7 @@ def _beancount_head(accounts: Mapping[str, str]) -> str:
         lines += [f"{first} open {name} {DOLLAR}" for name in (MARGIN, ROUNDING)]
     for account, day in accounts.items():
         for parent, commodity in ((RECEIVABLE, DOLLAR), (CREDITS, CREDIT)):
-            lines += [f"{day} open {parent}:{component(account)} {commodity}", f"    name: {_quoted(account)}"]
+            lines += [f"{day} open {parent}:{account_component(account)} {commodity}", f"    name: {_quoted(account)}"]
     return "\n".join([*lines, ""])
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from domain.amounts import plain
-from projections.journal.account_names import component
+from projections.journal.account_names import account_component
 from projections.rows.entry import ADJUSTMENT, CDR, Entry, statement_roundings
 
 RECEIVABLE = "Assets:Receivable"
@@ -53,7 +53,7 @@ class Transaction(NamedTuple):
     postings: list[Posting]
 
 
-def transactions(entries: Iterable[Entry], closed_through: str) -> Iterator[Transaction]:
+def journal_transactions(entries: Iterable[Entry], closed_through: str) -> Iterator[Transaction]:
     """Yield a transaction for each entry, and one for each statement-level rounding of a month up to that one."""
     levels: Levels = {}
     for entry in entries:
@@ -91,7 +91,7 @@ def _narration(entry: Entry) -> str:
 
 
 def _postings(entry: Entry) -> list[Posting]:
-    owed = component(entry.account)
+    owed = account_component(entry.account)
     found = [
         Posting(f"{RECEIVABLE}:{owed}", entry.price, DOLLAR),
         Posting(PAYABLE, -entry.cost, DOLLAR),
@@ -107,7 +107,7 @@ def _of_roundings(account: str, period: str, totals: dict[str, int]) -> Iterator
     for level, added in statement_roundings(totals).items():
         if added:
             postings = [
-                Posting(f"{RECEIVABLE}:{component(account)}", added, DOLLAR),
+                Posting(f"{RECEIVABLE}:{account_component(account)}", added, DOLLAR),
                 Posting(ROUNDING, -added, DOLLAR),
             ]
             told = {"rounding": level}

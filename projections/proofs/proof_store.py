@@ -17,7 +17,7 @@ from domain.log import urls
 from projections.proofs.proof_tables import FACTS, METADATA, SCHEMA
 from projections.proofs.tree_rows import TreeRows
 from projections.stores import postgres_engine, sqlite
-from projections.stores.base import LOCK_TIMEOUT_SECONDS, said_by
+from projections.stores.base import LOCK_TIMEOUT_SECONDS, driver_message
 
 PG_SCHEMA = "tringledger_proofs"
 # The second number of an advisory lock's name, beside those of the read models and of the access store.
@@ -76,7 +76,7 @@ class ProofStore(ABC):
                 begin(connection)
                 yield connection
         except (DBAPIError, OSError, self._engine.dialect.loaded_dbapi.Error) as error:
-            msg = f"the proofs in {self.name} cannot be used now: {said_by(error)}"
+            msg = f"the proofs in {self.name} cannot be used now: {driver_message(error)}"
             raise StoreUnavailable(msg) from error
 
     def _make(self, connection: Connection) -> None:
@@ -109,7 +109,7 @@ class SQLiteProofStore(ProofStore):
         """Open the file, or make it."""
         self._path = path
         self._inode = 0
-        super().__init__(sqlite.engine(path, "PRAGMA synchronous=FULL"), str(path), ledger_id)
+        super().__init__(sqlite.sqlite_engine(path, "PRAGMA synchronous=FULL"), str(path), ledger_id)
 
     def _begin_writing(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -130,7 +130,7 @@ class PostgresProofStore(ProofStore):
 
     def __init__(self, url: str, ledger_id: str) -> None:
         """Open the schema, or make it."""
-        engine = postgres_engine.engine(
+        engine = postgres_engine.postgres_engine(
             url,
             f"SET search_path TO {PG_SCHEMA}",
             f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",

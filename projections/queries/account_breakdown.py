@@ -15,7 +15,7 @@ SUMMED = ("calls", "answered", "billed_seconds", "cost", "sip_credits", "roundin
 ENTRIES_AT_ONCE = 1000
 
 
-class Group(NamedTuple):
+class RuleGroup(NamedTuple):
     """The CDRs that one rule of one version priced, or none did; amounts in millionths, as in ``entries``."""
 
     tariff: str
@@ -35,7 +35,7 @@ class AccountMonth(NamedTuple):
 
     account: str
     period: str
-    groups: list[Group]
+    groups: list[RuleGroup]
     postings: list[Entry]
     closed: int
 
@@ -45,14 +45,14 @@ class AccountMonth(NamedTuple):
         return {name: sum(getattr(each, name) for each in (*self.groups, *self.postings)) for name in SUMMED}
 
 
-def of_account(connection: Connection, account: str, period: str) -> AccountMonth | None:
+def account_breakdown(connection: Connection, account: str, period: str) -> AccountMonth | None:
     """Explain an account's month, or return None where nothing is posted to it."""
     c = ENTRIES.c
     here = (c.account == account, c.period == period)
     by = c.tariff, c.rule
     sums = [func.sum(c[name]) for name in SUMMED]
     grouped = select(*by, *sums).where(*here, c.kind == CDR).group_by(*by).order_by(*by)
-    groups = [Group(*row[:2], *map(int, row[2:])) for row in connection.execute(grouped)]
+    groups = [RuleGroup(*row[:2], *map(int, row[2:])) for row in connection.execute(grouped)]
     others = select(ENTRIES).where(*here, c.kind != CDR).order_by(c.position, c.number)
     postings = [Entry(*row) for row in connection.execute(others)]
     closing = select(CLOSINGS.c.position).where(CLOSINGS.c.period >= period).order_by(CLOSINGS.c.period).limit(1)
@@ -60,7 +60,7 @@ def of_account(connection: Connection, account: str, period: str) -> AccountMont
     return AccountMonth(account, period, groups, postings, closed or 0) if groups or postings else None
 
 
-def cdrs_of(connection: Connection, account: str, period: str) -> Iterator[Entry]:
+def cdrs_of_account(connection: Connection, account: str, period: str) -> Iterator[Entry]:
     """Yield the entries of an account's CDRs in a month, in the order of the log."""
     c = ENTRIES.c
     wanted = select(ENTRIES).where(c.account == account, c.period == period, c.kind == CDR)

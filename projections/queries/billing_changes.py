@@ -7,21 +7,21 @@ folded, and each event is asked what it changed. The sum of all is the differenc
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from domain.billing.billing_context import Books
-from domain.events.codec import decode_act
+from domain.billing.billing_context import BillingContext
+from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
-from domain.events.operator_events import AccountAdjusted, Act
+from domain.events.operator_events import AccountAdjusted, OperatorEvent
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.rows import billed_amounts as bills
 from projections.rows import operator_events as act_rows
-from projections.rows.projector import Row, read
-from projections.rows.streams import PAGE_SIZE, complete
+from projections.rows.projector import Row, read_stream
+from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
 from projections.schema.tables import TOTALS
 
 
-class Change(NamedTuple):
+class BillingChange(NamedTuple):
     """What one event changed in one month of an account.
 
     ``event`` is the event's topic without its prefix, and ``call_id`` empty where it is no call's; ``by`` and ``reason`` are those
@@ -38,9 +38,9 @@ class Change(NamedTuple):
     totals: tuple[int, ...]
 
 
-def changes(
+def billing_changes(
     ledger: Ledger, after: int, until: int, progress: Callable[[int], None] = lambda _: None
-) -> Iterator[list[Change]]:
+) -> Iterator[list[BillingChange]]:
     """Yield what the events after a position and up to another changed, many events at a time, in the order of the log.
 
     ``progress`` is told how many events are done. Raises ProjectionStopped, StoreUnavailable.
@@ -52,42 +52,44 @@ def changes(
         progress(position - after)
 
 
-def _of_page(ledger: Ledger, rows: list[LogRow]) -> Iterator[Change]:
-    books = ledger.books(rows[-1].position)
+def _of_page(ledger: Ledger, rows: list[LogRow]) -> Iterator[BillingChange]:
+    books = ledger.billing_context(rows[-1].position)
     streams: dict[str, list[LogRow]] = {}
     for row in rows:
         if is_of_call(row):
             streams.setdefault(row.stream, []).append(row)
         elif row.topic == AccountAdjusted.TOPIC:
             yield from _of_adjustment(row, books)
-    complete(ledger, streams)
+    prepend_earlier_events(ledger, streams)
     for stream in streams.values():
         yield from _of_stream(ledger, stream, books, rows[0].position)
 
 
-def _of_adjustment(row: LogRow, books: Books) -> Iterator[Change]:
-    act = decode_act(row.topic, row.state)
+def _of_adjustment(row: LogRow, books: BillingContext) -> Iterator[BillingChange]:
+    act = decode_operator_event(row.topic, row.state)
     assert isinstance(act, AccountAdjusted)
     posting = act_rows.adjustment_row(row.position, act, books)
-    yield from _changes(row, "", act, billing.differences([], [], [posting])[1])
+    yield from _changes(row, "", act, billing.total_differences([], [], [posting])[1])
 
 
-def _of_stream(ledger: Ledger, rows: list[LogRow], books: Books, start: int) -> Iterator[Change]:
+def _of_stream(ledger: Ledger, rows: list[LogRow], books: BillingContext, start: int) -> Iterator[BillingChange]:
     """Yield what each event of a call's stream from a position on changed."""
-    stream = read(rows, ledger.events_at)
+    stream = read_stream(rows, ledger.events_at)
     before: list[Row] = []
-    for row, standing in zip(rows, bills.standings(stream, books), strict=True):
+    for row, standing in zip(rows, bills.billing_states(stream, books), strict=True):
         now = [standing.row] if standing.row else []
         if row.position >= start and (now != before or standing.postings):
-            _, months = billing.differences(before, now, standing.postings)
+            _, months = billing.total_differences(before, now, standing.postings)
             yield from _changes(row, stream.id, standing.act, months)
         before = now
 
 
-def _changes(row: LogRow, call_id: str, act: Act | None, months: dict[billing.Key, billing.Totals]) -> Iterator[Change]:
+def _changes(
+    row: LogRow, call_id: str, act: OperatorEvent | None, months: dict[billing.Key, billing.Totals]
+) -> Iterator[BillingChange]:
     event = row.topic.partition(":")[2]
     by, reason = (act.by, act.reason) if act else ("", "")
     for (account, period), totals in months.items():
         seen = tuple(totals[: len(TOTALS)])
         if any(seen):
-            yield Change(row.position, event, call_id, by, reason, account, period, seen)
+            yield BillingChange(row.position, event, call_id, by, reason, account, period, seen)

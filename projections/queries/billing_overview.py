@@ -16,7 +16,7 @@ from projections.schema.tables import BILLING, BILLING_DAYS, TOTALS
 DAY, MONTH = "day", "month"
 
 
-class Totals(NamedTuple):
+class BillingTotals(NamedTuple):
     """What billing sums up (see tables.TOTALS): counts, seconds, and amounts in millionths."""
 
     calls: int = 0
@@ -29,15 +29,17 @@ class Totals(NamedTuple):
     price: int = 0
     margin: int = 0
 
-    def plus(self, other: "Totals") -> "Totals":
+    def plus(self, other: "BillingTotals") -> "BillingTotals":
         """Return both together."""
-        return Totals(*(one + another for one, another in zip(self, other, strict=True)))
+        return BillingTotals(*(one + another for one, another in zip(self, other, strict=True)))
 
 
-NOTHING = Totals()
+NOTHING = BillingTotals()
 
 
-def by_account(connection: Connection, first: str, last: str, account: str | None = None) -> dict[str, Totals]:
+def totals_by_account(
+    connection: Connection, first: str, last: str, account: str | None = None
+) -> dict[str, BillingTotals]:
     """Return the totals by account of a span of days ``first`` to ``last``, both included; of one account alone, if given."""
     of_months = first.endswith(FIRST_DAY) and _begins_a_month_after(last)
     table, column, first, last = _cut(MONTH if of_months else DAY, first, last)
@@ -48,7 +50,9 @@ def by_account(connection: Connection, first: str, last: str, account: str | Non
     return {row[0]: _totals(row[1:]) for row in connection.execute(statement)}
 
 
-def by_step(connection: Connection, by: str, first: str, last: str, account: str | None = None) -> dict[str, Totals]:
+def totals_by_period(
+    connection: Connection, by: str, first: str, last: str, account: str | None = None
+) -> dict[str, BillingTotals]:
     """Return the totals by day (``by`` ``day``) or month of a span of days, of all accounts or of one."""
     table, column, first, last = _cut(by, first, last)
     wanted = [column >= first, column <= last]
@@ -58,9 +62,9 @@ def by_step(connection: Connection, by: str, first: str, last: str, account: str
     return {row[0]: _totals(row[1:]) for row in connection.execute(statement)}
 
 
-def of_accounts(
+def totals_of_accounts(
     connection: Connection, by: str, first: str, last: str, accounts: Sequence[str]
-) -> dict[tuple[str, str], Totals]:
+) -> dict[tuple[str, str], BillingTotals]:
     """Return the totals by account and day or month of a span of days, of some accounts."""
     table, column, first, last = _cut(by, first, last)
     wanted = [table.c.account.in_(accounts), column >= first, column <= last]
@@ -79,8 +83,8 @@ def _summed(table: Table) -> list[ColumnElement[int]]:
     return [func.coalesce(func.sum(table.c[name]), 0) for name in TOTALS]
 
 
-def _totals(values: Sequence[int]) -> Totals:
-    return Totals(*map(int, values))
+def _totals(values: Sequence[int]) -> BillingTotals:
+    return BillingTotals(*map(int, values))
 
 
 def _begins_a_month_after(day: str) -> bool:
@@ -96,7 +100,7 @@ def latest_month(connection: Connection, account: str | None = None) -> str | No
     return latest
 
 
-def knows(connection: Connection, account: str) -> bool:
+def has_account(connection: Connection, account: str) -> bool:
     """Whether anything was ever billed to an account."""
     return (
         connection.execute(select(BILLING.c.account).where(BILLING.c.account == account).limit(1)).first() is not None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from domain.calls.call import IN_PROGRESS, MISSING_OPENING
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from domain.notices.statuses import OUTCOMES
 from projections.schema.tables import CALLS
 
@@ -18,7 +18,7 @@ ROWS_MAX = 100
 LATEST_EVENTS = 100_000
 
 
-class Waiting(NamedTuple):
+class OverdueCounts(NamedTuple):
     """How many calls are in progress, how many of those are stale, and how many lack their CDR."""
 
     in_progress: int
@@ -26,12 +26,12 @@ class Waiting(NamedTuple):
     missing_cdr: int
 
 
-def is_stale(reach: Reach, now: int) -> ColumnElement[bool]:
+def is_stale(reach: CorrelationWindow, now: int) -> ColumnElement[bool]:
     """Select the calls in progress that are silent for over ``max_age`` at a moment (microseconds, UTC)."""
     return and_(CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at < now - reach.max_age)
 
 
-def is_missing_cdr(reach: Reach, now: int) -> ColumnElement[bool]:
+def is_missing_cdr(reach: CorrelationWindow, now: int) -> ColumnElement[bool]:
     """Select the answered calls that ended and have had no CDR for over ``grace`` at a moment (microseconds, UTC)."""
     return and_(lacks_its_cdr(), CALLS.c.last_at < now - reach.grace)
 
@@ -42,13 +42,13 @@ def lacks_its_cdr() -> ColumnElement[bool]:
     return and_(CALLS.c.has_cdr == 0, ended)
 
 
-def waiting(connection: Connection, reach: Reach, now: int) -> Waiting:
+def count_overdue(connection: Connection, reach: CorrelationWindow, now: int) -> OverdueCounts:
     """Count the calls that still wait for something at a moment (microseconds, UTC)."""
     in_progress = CALLS.c.state == IN_PROGRESS
     counts = [func.count().filter(where) for where in (in_progress, is_stale(reach, now), is_missing_cdr(reach, now))]
     # One way through the calls that have no CDR, of which there is an index.
     row = connection.execute(select(*counts).select_from(CALLS).where(CALLS.c.has_cdr == 0)).one()
-    return Waiting(in_progress=row[0], stale=row[1], missing_cdr=row[2])
+    return OverdueCounts(in_progress=row[0], stale=row[1], missing_cdr=row[2])
 
 
 def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, int, int]]:
@@ -70,7 +70,9 @@ def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, 
 STALE, MISSING_CDR = "stale", "missing-cdr"
 
 
-def longest_overdue(connection: Connection, reach: Reach, kind: str, tag: str, now: int) -> Sequence[Row[Any]]:
+def longest_overdue(
+    connection: Connection, reach: CorrelationWindow, kind: str, tag: str, now: int
+) -> Sequence[Row[Any]]:
     """Return the calls that are stale or miss their CDR at a moment (microseconds, UTC), those silent longest first.
 
     ``kind`` is STALE or MISSING_CDR; an empty ``tag`` selects all tags. At most ROWS_MAX rows.

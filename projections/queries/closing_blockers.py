@@ -10,14 +10,14 @@ import msgspec
 from sqlalchemy import Connection, and_, func, or_, select
 
 from domain import times
-from domain.billing.billing_context import Books, month_after
+from domain.billing.billing_context import BillingContext, next_month
 from domain.calls.call import CONTRADICTORY_OUTCOME, NONCE_REUSED, REPEATED_CDR
-from domain.errors import WrongAct
+from domain.errors import CommandRejected
 from domain.events.log_row import EVER
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
-from domain.notices.call_notice import read
+from domain.notices.call_notice import read_call_notice
 from domain.notices.notification import Notification
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
@@ -29,7 +29,7 @@ QUARANTINED, MISSING_CDR, OPEN_MONTH = "quarantined", "missing-cdr", "open-month
 TOUCHING_MONEY = (REPEATED_CDR, CONTRADICTORY_OUTCOME, NONCE_REUSED)
 
 
-class Hindrance(msgspec.Struct, frozen=True):
+class ClosingBlocker(msgspec.Struct, frozen=True):
     """One thing that is open: of which kind, where to find it, and the money at risk where it is known.
 
     ``where`` is the number in the quarantine, the call's id, the exception's position, or the month. The amounts are in
@@ -47,23 +47,23 @@ class Hindrance(msgspec.Struct, frozen=True):
         return f"{self.kind} {self.where}"
 
 
-def refuse(books: Books, period: str, now: int) -> None:
-    """Raise WrongAct for a month that is closed already, or not over yet in any account's time zone."""
+def check_closable(books: BillingContext, period: str, now: int) -> None:
+    """Raise CommandRejected for a month that is closed already, or not over yet in any account's time zone."""
     closed = books.closed_through(EVER)
     if period <= closed:
-        msg = f"{period} is closed already: expected a month from {month_after(closed)} on"
-        raise WrongAct(msg)
-    _, after = moments.month(period)
+        msg = f"{period} is closed already: expected a month from {next_month(closed)} on"
+        raise CommandRejected(msg)
+    _, after = moments.read_month(period)
     for zone in sorted(_zones(books)):
-        if now < moments.start(after, zone):
+        if now < moments.start_of_day(after, zone):
             msg = f"{period} is not over yet in {zone}: expected a month that has ended"
-            raise WrongAct(msg)
+            raise CommandRejected(msg)
 
 
-def of_month(ledger: Ledger, connection: Connection, period: str) -> list[Hindrance]:
+def find_blockers(ledger: Ledger, connection: Connection, period: str) -> list[ClosingBlocker]:
     """Return what hinders closing a month, and with it those before it that are open still; see ``refuse`` first."""
-    books = ledger.books()
-    span = _Span(books, period)
+    books = ledger.billing_context()
+    span = _ClosingSpan(books, period)
     return [
         *_open_months(connection, span),
         *(each for entry in ledger.store.quarantined(settled=False) for each in _quarantined(entry, span)),
@@ -72,14 +72,14 @@ def of_month(ledger: Ledger, connection: Connection, period: str) -> list[Hindra
     ]
 
 
-class _Span:
+class _ClosingSpan:
     """The months that a closing would close, each account's in its own time zone."""
 
-    def __init__(self, books: Books, period: str) -> None:
+    def __init__(self, books: BillingContext, period: str) -> None:
         self.period = period
         self.closed = books.closed_through(EVER)
         # No account's day is further than a day from the ledger's.
-        self.end = moments.start(moments.month(period)[1], books.timezone) + times.DAY
+        self.end = moments.start_of_day(moments.read_month(period)[1], books.timezone) + times.DAY
         self._books = books
 
     def has(self, at: int, account: str | None = None) -> bool:
@@ -94,12 +94,12 @@ class _Span:
         return self.closed < month <= self.period
 
 
-def _zones(books: Books) -> set[str]:
+def _zones(books: BillingContext) -> set[str]:
     last = [books.tariffs[-1].tariff] if books.tariffs else []
     return {books.timezone, *(zone for tariff in last for zone in (tariff.timezone, *tariff.timezones.values()))}
 
 
-def _open_months(connection: Connection, span: _Span) -> Iterator[Hindrance]:
+def _open_months(connection: Connection, span: _ClosingSpan) -> Iterator[ClosingBlocker]:
     query = (
         select(BILLING.c.period, func.sum(BILLING.c.cost), func.sum(BILLING.c.sip_credits))
         .where(BILLING.c.period > span.closed, BILLING.c.period < span.period)
@@ -107,23 +107,23 @@ def _open_months(connection: Connection, span: _Span) -> Iterator[Hindrance]:
         .order_by(BILLING.c.period)
     )
     for period, costs, credits_ in connection.execute(query):
-        yield Hindrance(OPEN_MONTH, period, "", int(costs), int(credits_))
+        yield ClosingBlocker(OPEN_MONTH, period, "", int(costs), int(credits_))
 
 
-def _quarantined(entry: QuarantineEntry, span: _Span) -> Iterator[Hindrance]:
+def _quarantined(entry: QuarantineEntry, span: _ClosingSpan) -> Iterator[ClosingBlocker]:
     """Yield a CDR of the months that is not an event yet; its charges count where they can be read."""
-    pairs = notification.parse(entry.raw)
+    pairs = notification.parse_pairs(entry.raw)
     values = dict(pairs)
     if values.get("type") != "cdr" or not span.has(entry.received_at):
         return
     charges = [(name, value) for name, value in pairs if name in notification.CHARGES]
     readable = Notification(entry.raw, entry.received_at, charges).problem() is None
-    numbers = read(dict(charges) | {"type": "cdr"}, entry.received_at).numbers if readable else None
+    numbers = read_call_notice(dict(charges) | {"type": "cdr"}, entry.received_at).charges if readable else None
     amounts = (cost(numbers), sip_credits(numbers)) if numbers else (None, None)
-    yield Hindrance(QUARANTINED, str(entry.id), notification.shown(values.get("tag", "")), *amounts)
+    yield ClosingBlocker(QUARANTINED, str(entry.id), notification.shorten(values.get("tag", "")), *amounts)
 
 
-def _missing_cdrs(connection: Connection, span: _Span) -> Iterator[Hindrance]:
+def _missing_cdrs(connection: Connection, span: _ClosingSpan) -> Iterator[ClosingBlocker]:
     query = (
         select(CALLS.c.call_id, CALLS.c.tag, CALLS.c.account, CALLS.c.ended_at)
         .where(calls.lacks_its_cdr(), CALLS.c.ended_at < span.end)
@@ -131,10 +131,10 @@ def _missing_cdrs(connection: Connection, span: _Span) -> Iterator[Hindrance]:
     )
     for call_id, tag, account, ended_at in connection.execute(query):
         if span.has(ended_at, account):
-            yield Hindrance(MISSING_CDR, call_id, tag, None, None)
+            yield ClosingBlocker(MISSING_CDR, call_id, tag, None, None)
 
 
-def _exceptions(connection: Connection, span: _Span) -> Iterator[Hindrance]:
+def _exceptions(connection: Connection, span: _ClosingSpan) -> Iterator[ClosingBlocker]:
     """Yield the exceptions raised in the months, or on what is billed in them; a raised one has no money where it has no CDR."""
     wanted = and_(
         EXCEPTIONS.c.flag.in_(TOUCHING_MONEY),
@@ -149,4 +149,4 @@ def _exceptions(connection: Connection, span: _Span) -> Iterator[Hindrance]:
     )
     for row in connection.execute(query):
         if span.has(row.received_at, row.account) or span.has_month(row.period):
-            yield Hindrance(row.flag, str(row.position), row.tag, row.cost, row.sip_credits)
+            yield ClosingBlocker(row.flag, str(row.position), row.tag, row.cost, row.sip_credits)

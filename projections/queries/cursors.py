@@ -26,13 +26,13 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     key: list[str | int]
 
 
-def write(listed: str, sort: str, key: Key, *, backwards: bool = False) -> str:
+def encode_cursor(listed: str, sort: str, key: Key, *, backwards: bool = False) -> str:
     """Return a cursor."""
     raw = msgspec.json.encode(Cursor(listed, sort, backwards, list(key)))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def read(text: str, listed: str, sort: str, kinds: Sequence[type]) -> Cursor:
+def decode_cursor(text: str, listed: str, sort: str, kinds: Sequence[type]) -> Cursor:
     """Read a cursor of a list whose keys are of these types; raises WrongCursor."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

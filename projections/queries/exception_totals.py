@@ -9,7 +9,7 @@ from projections.schema.tables import EXCEPTIONS
 IS_OPEN = EXCEPTIONS.c.resolved_by == ""
 
 
-class AtStake(NamedTuple):
+class ExceptionTotal(NamedTuple):
     """A flag, how many exceptions have it, how many of them are open, and what the open ones cost (millionths)."""
 
     flag: str
@@ -19,7 +19,7 @@ class AtStake(NamedTuple):
     sip_credits: int
 
 
-def by_flag(connection: Connection, wanted: list[ColumnElement[bool]]) -> list[AtStake]:
+def totals_by_flag(connection: Connection, wanted: list[ColumnElement[bool]]) -> list[ExceptionTotal]:
     """Return each flag among some exceptions, in order of the alphabet."""
     flag, cost, sip_credits = EXCEPTIONS.c.flag, EXCEPTIONS.c.cost, EXCEPTIONS.c.sip_credits
     statement = (
@@ -34,4 +34,4 @@ def by_flag(connection: Connection, wanted: list[ColumnElement[bool]]) -> list[A
         .group_by(flag)
         .order_by(flag)
     )
-    return [AtStake(row[0], *(int(value) for value in row[1:])) for row in connection.execute(statement)]
+    return [ExceptionTotal(row[0], *(int(value) for value in row[1:])) for row in connection.execute(statement)]

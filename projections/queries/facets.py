@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from projections.queries.selection import Selection, conditions, table_of
-from projections.schema.tables import exported
+from projections.schema.tables import exported_columns
 
 SUMMED = (
     "src_duration", "dest_duration", "src_seconds", "dest_seconds", "billed_seconds", "calls", "answered", "events",
@@ -32,26 +32,26 @@ FACETS = {
 FACET_VALUES_MAX = 20
 
 
-class Counted(NamedTuple):
+class FacetValue(NamedTuple):
     """One value of a column, and how many selected rows have it."""
 
     value: str
     rows: int
 
 
-def sums(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
+def sum_columns(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
     """Return how many rows a selection has (``rows``), and the sums of its amounts, durations and counts."""
     table = table_of(model)
-    names = [column.name for column in exported(table) if column.name in SUMMED]
+    names = [column.name for column in exported_columns(table) if column.name in SUMMED]
     totals = [func.coalesce(func.sum(table.c[name]), 0) for name in names]
     statement = select(func.count(), *totals).select_from(table).where(*conditions(model, selection, timezone))
     found = connection.execute(statement).one()
     return dict(zip(("rows", *names), (int(value) for value in found), strict=True))
 
 
-def facets(
+def count_facets(
     connection: Connection, model: str, selection: Selection, timezone: str, names: Sequence[str] = ()
-) -> dict[str, list[Counted]]:
+) -> dict[str, list[FacetValue]]:
     """Return the commonest values of some columns among the selected rows, by default of the read model's ``FACETS``.
 
     ``flags`` is counted flag by flag; a text that is empty counts as a value.
@@ -66,11 +66,11 @@ def facets(
             continue
         counted = select(column, func.count().label("found")).where(*wanted).group_by(column)
         counted = counted.order_by(func.count().desc(), column).limit(FACET_VALUES_MAX)
-        found[name] = [Counted(*row) for row in connection.execute(counted).all()]
+        found[name] = [FacetValue(*row) for row in connection.execute(counted).all()]
     return found
 
 
-def _flags(connection: Connection, table: Table, wanted: Sequence[ColumnElement[bool]]) -> list[Counted]:
+def _flags(connection: Connection, table: Table, wanted: Sequence[ColumnElement[bool]]) -> list[FacetValue]:
     """Count flags by looking at the flagged rows alone: they are few, and an index has them."""
     flags = table.c.flags
     flagged = connection.execute(select(flags, func.count()).where(*wanted, flags != "").group_by(flags)).all()
@@ -79,9 +79,9 @@ def _flags(connection: Connection, table: Table, wanted: Sequence[ColumnElement[
     return _by_flag([*flagged, ("", plain)] if plain else flagged)
 
 
-def _by_flag(groups: Sequence[Any]) -> list[Counted]:
+def _by_flag(groups: Sequence[Any]) -> list[FacetValue]:
     counts: dict[str, int] = {}
     for flags, rows in groups:
         for flag in flags.split(";") if flags else [""]:
             counts[flag] = counts.get(flag, 0) + rows
-    return sorted((Counted(*item) for item in counts.items()), key=lambda each: (-each.rows, each.value))
+    return sorted((FacetValue(*item) for item in counts.items()), key=lambda each: (-each.rows, each.value))

@@ -6,9 +6,9 @@ Every bad one is named, not only the first: who corrects a request should have t
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from projections.queries.call_health import MISSING_CDR, STALE
-from projections.queries.selection import Selection, Waiting, select, table_of
+from projections.queries.selection import OverdueFilter, Selection, build_selection, table_of
 from projections.queries.time_points import SelectionError
 
 # The parameters that are filters, and the fields of a Selection that they fill.
@@ -51,15 +51,15 @@ class WrongFilters(SelectionError):
         self.bad = bad
 
 
-class Terms(NamedTuple):
+class FilterContext(NamedTuple):
     """What filters are read with: the billing time zone, the reach of calls, and the moment (microseconds, UTC)."""
 
     timezone: str
-    reach: Reach
+    window: CorrelationWindow
     now: int
 
 
-def read(model: str, given: Mapping[str, str], terms: Terms) -> Selection:
+def read_filters(model: str, given: Mapping[str, str], terms: FilterContext) -> Selection:
     """Read the filters among the parameters given; others are passed over, empty ones (as forms send them) too.
 
     ``without`` names, separated by commas, the columns that must be empty. Raises WrongFilters.
@@ -70,20 +70,20 @@ def read(model: str, given: Mapping[str, str], terms: Terms) -> Selection:
         if name in FIELDS and value:
             try:
                 more = _fields(name, value, terms)
-                select(model, timezone=terms.timezone, now=terms.now, **more)
+                build_selection(model, timezone=terms.timezone, now=terms.now, **more)
             except SelectionError as error:
                 bad.append(BadFilter(name, value, str(error)))
             else:
                 fields |= more
     if not bad:
         try:
-            return select(model, timezone=terms.timezone, now=terms.now, **fields)
+            return build_selection(model, timezone=terms.timezone, now=terms.now, **fields)
         except SelectionError as error:
             bad.append(BadFilter("to", given.get("to", ""), str(error)))
     raise WrongFilters(bad)
 
 
-def _fields(name: str, value: str, terms: Terms) -> dict[str, Any]:
+def _fields(name: str, value: str, terms: FilterContext) -> dict[str, Any]:
     if name == "without":
         names = value.split(",")
         if unknown := [each for each in names if each not in WITHOUT]:
@@ -94,11 +94,11 @@ def _fields(name: str, value: str, terms: Terms) -> dict[str, Any]:
         if value not in WAITING:
             msg = f"{value!r} is nothing that calls wait for: expected one of {', '.join(WAITING)}"
             raise SelectionError(msg)
-        return {name: Waiting(value, terms.reach, terms.now)}
+        return {name: OverdueFilter(value, terms.window, terms.now)}
     return {FIELDS[name]: value}
 
 
-def names(model: str) -> tuple[str, ...]:
+def filter_names(model: str) -> tuple[str, ...]:
     """Return the filters that a read model has."""
     columns = table_of(model).c
     having = {"number": "src" in columns, "flag": "flag" in columns or "flags" in columns, "waiting": model == "calls"}

@@ -17,7 +17,7 @@ REACHED = (ANSWERED, "BUSY", "NO ANSWER")
 SECONDS_A_MINUTE = 60
 
 
-class Sums(NamedTuple):
+class MetricSums(NamedTuple):
     """What is counted and summed up for an account and month; seconds, and millionths of a US cent."""
 
     account: str
@@ -58,7 +58,7 @@ class Metrics(NamedTuple):
     dest_cost_per_minute: str | None
 
 
-def of_accounts(connection: Connection, *, account: str | None = None, period: str | None = None) -> list[Metrics]:
+def account_metrics(connection: Connection, *, account: str | None = None, period: str | None = None) -> list[Metrics]:
     """Return the metrics of each account and month, in code-point order; an account or a month alone where one is given."""
     wanted = [
         column == value for column, value in ((CALLS.c.account, account), (CALLS.c.period, period)) if value is not None
@@ -71,7 +71,7 @@ def of_accounts(connection: Connection, *, account: str | None = None, period: s
         .order_by(CALLS.c.account, CALLS.c.period)
     )
     return [
-        measured(Sums(account, period, *(int(value) for value in values)))
+        compute_metrics(MetricSums(account, period, *(int(value) for value in values)))
         for account, period, *values in connection.execute(query)
     ]
 
@@ -89,7 +89,7 @@ def _summed() -> list[ColumnElement[Any]]:
     return [*counts, *(func.coalesce(func.sum(CDRS.c[name]), 0) for name in names)]
 
 
-def measured(sums: Sums) -> Metrics:
+def compute_metrics(sums: MetricSums) -> Metrics:
     """Return the metrics that follow from an account's sums."""
     per_minute = sums.dest_seconds
     return Metrics(

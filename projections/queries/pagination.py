@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Row, Select, literal, select, tuple_
 from projections.queries import cursors
 from projections.queries.selection import MOMENTS, Selection, conditions, order, table_of
 from projections.queries.time_points import SelectionError
-from projections.schema.tables import Kind, kind
+from projections.schema.tables import ColumnKind, column_kind
 
 LIMIT = 100
 LIMIT_MAX = 1000
@@ -38,7 +38,7 @@ class WrongSort(SelectionError):
     """An order in which the read model cannot be shown."""
 
 
-class Page(NamedTuple):
+class ResultPage(NamedTuple):
     """Some rows, and the cursors of the pages behind and before them, empty where there are none."""
 
     rows: Sequence[Row[Any]]
@@ -51,7 +51,7 @@ def default_sort(model: str) -> str:
     return f"{DESCENDING}{SORTS[model][0]}" if model in MOMENTS else SORTS[model][0]
 
 
-def page(  # noqa: PLR0917 - what, and where in it
+def fetch_page(  # noqa: PLR0917 - what, and where in it
     connection: Connection,
     model: str,
     selection: Selection,
@@ -59,7 +59,7 @@ def page(  # noqa: PLR0917 - what, and where in it
     sort: str = "",
     cursor: str = "",
     limit: int = LIMIT,
-) -> Page:
+) -> ResultPage:
     """Return the rows of a selection that begin at a cursor, by default at its beginning.
 
     ``sort`` is one of the read model's ``SORTS``, with ``-`` before it for the highest first. Rows have all the read
@@ -67,8 +67,8 @@ def page(  # noqa: PLR0917 - what, and where in it
     """
     sort = sort or default_sort(model)
     columns = _keys(model, sort)
-    kinds = [str if kind(column) is Kind.TEXT else int for column in columns]
-    place = cursors.read(cursor, model, sort, kinds) if cursor else None
+    kinds = [str if column_kind(column) is ColumnKind.TEXT else int for column in columns]
+    place = cursors.decode_cursor(cursor, model, sort, kinds) if cursor else None
     backwards = place is not None and place.backwards
     descending = sort.startswith(DESCENDING) != backwards
     statement = select(table_of(model)).where(*conditions(model, selection, timezone))
@@ -82,12 +82,12 @@ def page(  # noqa: PLR0917 - what, and where in it
         rows.reverse()
 
     def at(row: Row[Any], *, backwards: bool) -> str:
-        return cursors.write(model, sort, [row._mapping[column] for column in columns], backwards=backwards)  # noqa: SLF001
+        return cursors.encode_cursor(model, sort, [row._mapping[column] for column in columns], backwards=backwards)  # noqa: SLF001
 
     has_next, has_previous = (True, more) if backwards else (more, place is not None)
     if not rows:
-        return Page(rows, "", "")
-    return Page(
+        return ResultPage(rows, "", "")
+    return ResultPage(
         rows,
         at(rows[-1], backwards=False) if has_next else "",
         at(rows[0], backwards=True) if has_previous else "",

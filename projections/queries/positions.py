@@ -8,14 +8,14 @@ from projections.queries import time_points as moments
 from projections.queries.time_points import SelectionError
 
 
-class Then(NamedTuple):
+class LogPoint(NamedTuple):
     """A position of the log, and the moment (microseconds, UTC) at which the ledger stood there."""
 
     position: int
     at: int
 
 
-def then(ledger: Ledger, as_of: int | str | date) -> Then:
+def resolve_point(ledger: Ledger, as_of: int | str | date) -> LogPoint:
     """Read a position, or a day, month or time, as which the ledger's state is asked for (SPEC 4).
 
     A time means the last event that was recorded until then, so one before the first event means position 0, where there was
@@ -25,13 +25,13 @@ def then(ledger: Ledger, as_of: int | str | date) -> Then:
         as_of = int(as_of)
     if not isinstance(as_of, int):
         try:
-            at = moments.read(as_of, ledger.timezone) or 0
+            at = moments.read_time_point(as_of, ledger.timezone) or 0
         except SelectionError as error:
             msg = f"{error}, or a position of the log"
             raise SelectionError(msg) from None
-        return Then(ledger.position_at(at), at)
+        return LogPoint(ledger.position_at(at), at)
     head = ledger.head()
     if not 0 <= as_of <= head:
         msg = f"position {as_of} is not in the log: expected one from 0 to its head {head}, or a time"
         raise SelectionError(msg)
-    return Then(as_of, ledger.recorded_at(as_of) if as_of else 0)
+    return LogPoint(as_of, ledger.recorded_at(as_of) if as_of else 0)

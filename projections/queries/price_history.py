@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.billing.billing_context import Books, Closing
-from domain.billing.rating import Published, Rated, Step, steps
+from domain.billing.billing_context import BillingContext, Closing
+from domain.billing.rating import PriceStep, PublishedTariff, RatedCdr, price_steps
 from domain.billing.tariff import Rule
 from domain.calls.call import Call
-from domain.events.codec import decode_act
+from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
-from domain.events.operator_events import Act, TariffPublished
+from domain.events.operator_events import OperatorEvent, TariffPublished
 from domain.events.streams import TARIFFS
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from domain.notices.call_notice import Line, normalised
+from domain.notices.call_notice import LineKey, normalised_number
 from projections.rows import billed_amounts as bills
-from projections.rows.billed_amounts import Standing
+from projections.rows.billed_amounts import BillingState
 from projections.rows.cdrs import ORIGINAL_PERIOD, PERIOD
 from projections.rows.entry import Entry
-from projections.rows.projector import read
+from projections.rows.projector import read_stream
 
 AFTER, NOT_YET = "published after the CDR", "not in effect yet at the CDR's time"
 OTHER_TAG, OTHER_SRC = "its tag does not fit", "its src_prefix does not fit"
@@ -35,7 +35,7 @@ _HEADER = re.compile(r"""\s*\[\[?[\w\s."'-]+\]\]?\s*(#.*)?""")
 Months = tuple[str, str]
 
 
-class Passed(NamedTuple):
+class RejectedRule(NamedTuple):
     """A version of the tariff, or (where ``rule`` is not 0) a rule, that was passed over, and why."""
 
     version: int
@@ -43,16 +43,16 @@ class Passed(NamedTuple):
     why: str
 
 
-class Choice(NamedTuple):
+class TariffChoice(NamedTuple):
     """Which version and rule decided, if any did, what was passed over before, and whether a rerating chose the version."""
 
-    published: Published | None
+    published: PublishedTariff | None
     rule: Rule | None
-    passed: list[Passed]
+    passed: list[RejectedRule]
     is_rerated: bool
 
 
-class Pricing(NamedTuple):
+class PriceVersion(NamedTuple):
     """What a call came to after an event of its stream.
 
     ``event`` is its topic without the prefix, ``act`` the act if it was one. ``rated`` and ``choice`` are None where the call
@@ -63,27 +63,27 @@ class Pricing(NamedTuple):
 
     position: int
     event: str
-    act: Act | None
-    rated: Rated | None
-    choice: Choice | None
-    steps: list[Step]
+    act: OperatorEvent | None
+    rated: RatedCdr | None
+    choice: TariffChoice | None
+    steps: list[PriceStep]
     is_void: bool
     entered: Months | None
     postings: list[Entry]
     closing: Closing | None
 
 
-class Explanation(NamedTuple):
+class PriceHistory(NamedTuple):
     """A call, every price that it had, in the order of the log, and the text of each rule (version, number) that decided."""
 
     call_id: str
-    line: Line
+    line: LineKey
     ordinal: int
-    pricings: list[Pricing]
+    pricings: list[PriceVersion]
     rules: dict[tuple[int, int], str]
 
 
-def of_call(ledger: Ledger, call_id: UUID, until: int) -> Explanation | None:
+def price_history(ledger: Ledger, call_id: UUID, until: int) -> PriceHistory | None:
     """Explain a call as it stood at a position, or return None where the log has no such call by then.
 
     Raises ProjectionStopped, StoreUnavailable.
@@ -91,15 +91,15 @@ def of_call(ledger: Ledger, call_id: UUID, until: int) -> Explanation | None:
     rows = ledger.history(call_id, until)
     if not rows or not is_of_call(rows[0]):
         return None
-    books = ledger.books(until)
-    stream = read(rows, ledger.events_at)
-    pricings = list(_pricings(rows, bills.standings(stream, books), books))
+    books = ledger.billing_context(until)
+    stream = read_stream(rows, ledger.events_at)
+    pricings = list(_pricings(rows, bills.billing_states(stream, books), books))
     chosen = [each.choice for each in pricings if each.choice]
-    line, ordinal = stream.place()
-    return Explanation(stream.id, line, ordinal, pricings, rule_texts(ledger, chosen))
+    line, ordinal = stream.line_and_ordinal()
+    return PriceHistory(stream.id, line, ordinal, pricings, rule_texts(ledger, chosen))
 
 
-def _pricings(rows: list[LogRow], standings: Iterator[Standing], books: Books) -> Iterator[Pricing]:
+def _pricings(rows: list[LogRow], standings: Iterator[BillingState], books: BillingContext) -> Iterator[PriceVersion]:
     """Yield how the call is priced after each event that changed anything about that."""
     due, row = None, None
     for event, standing in zip(rows, standings, strict=True):
@@ -109,16 +109,16 @@ def _pricings(rows: list[LogRow], standings: Iterator[Standing], books: Books) -
         due, row = standing.due, standing.row
 
 
-def _pricing(event: LogRow, standing: Standing, books: Books, entered: Months | None) -> Pricing:
+def _pricing(event: LogRow, standing: BillingState, books: BillingContext, entered: Months | None) -> PriceVersion:
     call, due, choice = standing.call, standing.due, None
-    found: list[Step] = []
+    found: list[PriceStep] = []
     if due and call.cdr:
         choice = _choice(call, due.rated, books)
         tariff = choice.published.tariff if choice.published else None
-        found = steps(tariff, due.rated.rule, call.cdr.at, call.cdr.numbers)
+        found = price_steps(tariff, due.rated.rule, call.cdr.received_at, call.cdr.charges)
     postings = [Entry(*posting) for posting in standing.postings]  # type: ignore[arg-type]
     months = [entered] if entered else [(posting.period, posting.original_period) for posting in postings]
-    return Pricing(
+    return PriceVersion(
         event.position,
         event.topic.partition(":")[2],
         standing.act,
@@ -132,27 +132,27 @@ def _pricing(event: LogRow, standing: Standing, books: Books, entered: Months | 
     )
 
 
-def _closing_of(period: str, books: Books) -> Closing:
+def _closing_of(period: str, books: BillingContext) -> Closing:
     return next(closing for closing in books.closings if closing.period >= period)
 
 
-def _choice(call: Call, rated: Rated, books: Books) -> Choice:
+def _choice(call: Call, rated: RatedCdr, books: BillingContext) -> TariffChoice:
     cdr = call.cdr
     assert cdr
-    tariff = books.tariff(cdr.position, cdr.at, call.rerated)
+    tariff = books.tariff_for(cdr.position, cdr.received_at, call.rerated)
     published = next((each for each in books.tariffs if each.tariff is tariff), None)
     passed = []
     for each in reversed(books.tariffs):
         if each is published or call.rerated:
             break
-        passed.append(Passed(each.tariff.version, 0, AFTER if each.position >= cdr.position else NOT_YET))
+        passed.append(RejectedRule(each.tariff.version, 0, AFTER if each.position >= cdr.position else NOT_YET))
     if tariff is None:
-        return Choice(None, None, passed, is_rerated=False)
+        return TariffChoice(None, None, passed, is_rerated=False)
     tag, src = call.line
     for rule in tariff.rules[: rated.rule - 1] if rated.rule else tariff.rules:
-        why = _misfit(rule, tag, cdr.src if src is None else src, cdr.at)
-        passed.append(Passed(tariff.version, rule.number, why))
-    return Choice(published, tariff.rules[rated.rule - 1] if rated.rule else None, passed, bool(call.rerated))
+        why = _misfit(rule, tag, cdr.src if src is None else src, cdr.received_at)
+        passed.append(RejectedRule(tariff.version, rule.number, why))
+    return TariffChoice(published, tariff.rules[rated.rule - 1] if rated.rule else None, passed, bool(call.rerated))
 
 
 def _misfit(rule: Rule, tag: str, src: str, at: int) -> str:
@@ -160,18 +160,18 @@ def _misfit(rule: Rule, tag: str, src: str, at: int) -> str:
         return NOT_YET
     if not rule.pattern.fullmatch(tag):
         return OTHER_TAG
-    assert not normalised(src).startswith(rule.src_prefix), rule
+    assert not normalised_number(src).startswith(rule.src_prefix), rule
     return OTHER_SRC
 
 
-def rule_texts(ledger: Ledger, choices: list[Choice]) -> dict[tuple[int, int], str]:
+def rule_texts(ledger: Ledger, choices: list[TariffChoice]) -> dict[tuple[int, int], str]:
     """Return the rules that decided as they stand in the published files."""
     wanted = {
         (each.published.position, each.rule.line): (each.published.tariff.version, each.rule.number)
         for each in choices
         if each.published and each.rule
     }
-    acts = {row.position: decode_act(row.topic, row.state) for row in ledger.history(TARIFFS)}
+    acts = {row.position: decode_operator_event(row.topic, row.state) for row in ledger.history(TARIFFS)}
     found = {}
     for (position, line), key in sorted(wanted.items()):
         act = acts[position]

@@ -10,15 +10,15 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, select
 
-from domain.billing.billing_context import Books
-from domain.billing.rating import Rated
-from domain.errors import WrongAct
+from domain.billing.billing_context import BillingContext
+from domain.billing.rating import RatedCdr
+from domain.errors import CommandRejected
 from domain.events.log_row import EVER, LogRow
 from domain.events.operator_events import CallRerated
 from domain.ledger import Ledger
-from projections.building.billing_totals import WIDTH, Totals, differences
+from projections.building.billing_totals import WIDTH, Totals, total_differences
 from projections.rows import billed_amounts as bills
-from projections.rows.projector import Gathering, Page
+from projections.rows.projector import Projector, RowBatch
 from projections.schema.tables import CALLS, TOTALS
 
 PRICE, BILLED_SECONDS = TOTALS.index("price"), TOTALS.index("billed_seconds")
@@ -26,7 +26,7 @@ PRICE, BILLED_SECONDS = TOTALS.index("price"), TOTALS.index("billed_seconds")
 _encode = msgspec.json.Encoder().encode
 
 
-class Posted(NamedTuple):
+class PostedPrice(NamedTuple):
     """By how much an account's month would change: the price in millionths of a cent."""
 
     account: str
@@ -35,42 +35,42 @@ class Posted(NamedTuple):
     price: int
 
 
-class Change(NamedTuple):
+class RerateChange(NamedTuple):
     """What would change of a call whose stream's last event is at ``seen``; ``at`` is when its CDR was received."""
 
     call_id: str
     seen: int
     at: int
-    before: Rated
-    after: Rated
-    posted: list[Posted]
+    before: RatedCdr
+    after: RatedCdr
+    posted: list[PostedPrice]
 
 
-class Rerating:
+class ReratingPreview:
     """Rates calls by a version of the tariff, for show.
 
     ``passed_over`` counts the calls that are left alone, because the version was not in effect at their time.
     """
 
     def __init__(self, ledger: Ledger, version: int) -> None:
-        """Take the version; raises WrongAct where it is not published."""
+        """Take the version; raises CommandRejected where it is not published."""
         self._ledger = ledger
         self._version = version
-        self._books = ledger.books()
+        self._books = ledger.billing_context()
         self.passed_over = 0
-        if self._books.version(version) is None:
+        if self._books.tariff_version(version) is None:
             msg = f"there is no tariff version {version}: `tringledger tariff list` shows those that are published"
-            raise WrongAct(msg)
+            raise CommandRejected(msg)
 
     def refresh(self) -> None:
         """Look at the tariffs and closings again."""
-        self._books = self._ledger.books()
+        self._books = self._ledger.billing_context()
 
-    def change(self, call_id: str) -> Change | None:
+    def change(self, call_id: str) -> RerateChange | None:
         """Return what would change of a call, or None where nothing would."""
         rows = self._ledger.history(UUID(call_id))
         before, was, at = _standing(rows, self._books, self._ledger)
-        tariff = self._books.version(self._version)
+        tariff = self._books.tariff_version(self._version)
         assert tariff
         if was is None:
             return None
@@ -80,14 +80,14 @@ class Rerating:
         after, becomes, _ = _standing([*rows, _act(rows[-1], self._version)], self._books, self._ledger)
         if becomes is None or becomes == was:
             return None
-        return Change(call_id, rows[-1].position, at, was, becomes, list(_posted(before, after)))
+        return RerateChange(call_id, rows[-1].position, at, was, becomes, list(_posted(before, after)))
 
 
-def _standing(rows: list[LogRow], books: Books, ledger: Ledger) -> tuple[Page, Rated | None, int]:
-    gathering = Gathering(books, ledger.events_at)
+def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tuple[RowBatch, RatedCdr | None, int]:
+    gathering = Projector(books, ledger.events_at)
     call = gathering.add_stream(rows)
-    due = bills.bill(call, books)
-    return gathering.page, due.rated if due else None, call.cdr.at if call.cdr else 0
+    due = bills.billed_amount(call, books)
+    return gathering.page, due.rated if due else None, call.cdr.received_at if call.cdr else 0
 
 
 def _act(last: LogRow, version: int) -> LogRow:
@@ -96,21 +96,21 @@ def _act(last: LogRow, version: int) -> LogRow:
     return LogRow(EVER, last.stream, last.version + 1, CallRerated.TOPIC, _encode(act))
 
 
-def _posted(before: Page, after: Page) -> list[Posted]:
+def _posted(before: RowBatch, after: RowBatch) -> list[PostedPrice]:
     months = _months(after)
     for key, totals in _months(before).items():
         month = months.setdefault(key, [0] * WIDTH)
         month[:] = [new - old for new, old in zip(month, totals, strict=True)]
     changed = [(*key, totals[BILLED_SECONDS], totals[PRICE]) for key, totals in sorted(months.items()) if any(totals)]
-    return [Posted(*each) for each in changed]
+    return [PostedPrice(*each) for each in changed]
 
 
-def _months(page: Page) -> dict[tuple[str, str], Totals]:
-    _, months = differences((), page.cdrs, page.postings)
+def _months(page: RowBatch) -> dict[tuple[str, str], Totals]:
+    _, months = total_differences((), page.cdrs, page.postings)
     return months
 
 
-def calls_of(connection: Connection, account: str, period: str) -> list[str]:
+def calls_of_account(connection: Connection, account: str, period: str) -> list[str]:
     """Return the ids of the calls of an account and month that have a CDR, whichever month that is posted to."""
     wanted = (CALLS.c.account == account, CALLS.c.period == period, CALLS.c.has_cdr == 1)
     return list(connection.execute(select(CALLS.c.call_id).where(*wanted).order_by(CALLS.c.position)).scalars())

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Result, Select, func, select
 
 from domain.ledger import Ledger
 from projections.queries.selection import Selection, conditions, order, table_of
-from projections.schema.tables import exported
+from projections.schema.tables import exported_columns
 from projections.stores.generations import ReadStore
 
 ROWS_AT_ONCE = 10_000
@@ -22,11 +22,11 @@ Masks = Mapping[str, Callable[[str], str]]
 Rows = Sequence[Sequence[Any]]
 
 
-def silent(_rows: int) -> None:
+def no_progress(_rows: int) -> None:
     """Report progress to nobody."""
 
 
-class Reading:
+class RowStream:
     """One selection of one read model within one transaction; ``done`` counts the rows that have passed."""
 
     def __init__(  # noqa: PLR0917 - what, whom to tell, and what to hide
@@ -35,7 +35,7 @@ class Reading:
         model: str,
         selection: Selection,
         timezone: str,
-        progress: Progress = silent,
+        progress: Progress = no_progress,
         masks: Masks | None = None,
     ) -> None:
         """Take what to read, and whom to tell after each chunk how many rows have passed.
@@ -43,16 +43,18 @@ class Reading:
         ``masks`` names columns whose texts not everybody may see, each with what to show in their place.
         """
         self.model = model
-        self.columns: list[Column[Any]] = exported(table_of(model))
+        self.columns: list[Column[Any]] = exported_columns(table_of(model))
         self.done = 0
         self._connection = connection
         self._conditions = conditions(model, selection, timezone)
         self._progress = progress
         self._results = ExitStack()
-        self._masked = [(number, masks[name]) for number, name in enumerate(self.names) if masks and name in masks]
+        self._masked = [
+            (number, masks[name]) for number, name in enumerate(self.column_names) if masks and name in masks
+        ]
 
     @property
-    def names(self) -> list[str]:
+    def column_names(self) -> list[str]:
         """The columns' names, in order."""
         return [column.name for column in self.columns]
 
@@ -93,14 +95,14 @@ class Reading:
 
 
 @contextmanager
-def reading(
-    ledger: Ledger, store: ReadStore, model: str, selection: Selection, progress: Progress = silent
-) -> Iterator[Reading]:
+def open_row_stream(
+    ledger: Ledger, store: ReadStore, model: str, selection: Selection, progress: Progress = no_progress
+) -> Iterator[RowStream]:
     """Begin to read a selection at the position that the read models have now.
 
-    Raises ReadModelsUnfit where they are not this ledger's, SelectionError, StoreUnavailable.
+    Raises ReadModelsUnusable where they are not this ledger's, SelectionError, StoreUnavailable.
     """
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         store.position(connection, ledger.head)
-        with closing(Reading(connection, model, selection, ledger.timezone, progress)) as rows:
+        with closing(RowStream(connection, model, selection, ledger.timezone, progress)) as rows:
             yield rows

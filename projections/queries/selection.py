@@ -13,15 +13,15 @@ from sqlalchemy import Column, ColumnElement, Table, false, func, literal, or_
 from domain import times
 from domain.calls import call
 from domain.calls.call import FLAGS
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from domain.notices import call_notice, statuses
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
 from projections.queries.call_health import STALE
 from projections.queries.time_points import Moment, SelectionError
-from projections.schema.tables import EXPORTS, Kind, kind
+from projections.schema.tables import EXPORTS, ColumnKind, column_kind
 
-__all__ = ["Selection", "SelectionError", "Waiting", "conditions", "order", "select", "table_of"]
+__all__ = ["OverdueFilter", "Selection", "SelectionError", "build_selection", "conditions", "order", "table_of"]
 
 MOMENTS = {
     "calls": "opened_at",
@@ -53,11 +53,11 @@ _OF_LINES = ("calls", "cdrs")
 _WRITTEN_BETWEEN = " -.()"
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class OverdueFilter(msgspec.Struct, frozen=True):
     """Calls that wait in vain at a moment (``now``, microseconds, UTC): ``stale`` ones, or those ``missing-cdr``."""
 
     kind: str
-    reach: Reach
+    window: CorrelationWindow
     now: int
 
 
@@ -81,10 +81,10 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     period: str | None = None
-    waiting: Waiting | None = None
+    overdue: OverdueFilter | None = None
 
 
-def select(
+def build_selection(
     model: str,
     *,
     since: Moment = None,
@@ -98,7 +98,11 @@ def select(
     ``now`` (microseconds, UTC) is what times such as ``24h`` are counted back from; ``filters`` are a Selection's other
     fields. Raises SelectionError for a value that cannot be read, or a filter that the read model does not have.
     """
-    selection = Selection(since=moments.read(since, timezone, now), until=moments.read(until, timezone, now), **filters)
+    selection = Selection(
+        since=moments.read_time_point(since, timezone, now),
+        until=moments.read_time_point(until, timezone, now),
+        **filters,
+    )
     if selection.since is not None and selection.until is not None and selection.until < selection.since:
         msg = f"the end {until} lies before the beginning {since}: expected a later one, which is itself left out"
         raise SelectionError(msg)
@@ -131,8 +135,8 @@ def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnEl
         wanted += _in_period(model, table, selection.period, timezone)
     if selection.day is not None:
         wanted += _on_days(model, selection.day)
-    if selection.waiting is not None:
-        wanted.append(_waits(model, selection.waiting))
+    if selection.overdue is not None:
+        wanted.append(_waits(model, selection.overdue))
     return wanted + _between(model, table, selection.since, selection.until, timezone)
 
 
@@ -152,7 +156,7 @@ def _check_choice(name: str, value: str) -> None:
 def _numbered(model: str, number: str) -> ColumnElement[bool]:
     """Compare phone numbers as lines do (SPEC 6), where a read model has them as delivered too."""
     column = _column(model, "src", "number")
-    normalised = call_notice.normalised(number)
+    normalised = call_notice.normalised_number(number)
     if model in _OF_LINES:
         return column.in_(sorted({normalised, number}))
     bare: Any = column
@@ -176,7 +180,7 @@ def _flagged(model: str, flag: str) -> ColumnElement[bool]:
 def _on_days(model: str, days: str) -> list[ColumnElement[bool]]:
     first, _, last = days.partition("..")
     try:
-        first, last = (moments.day(each).isoformat() for each in (first, last or first))
+        first, last = (moments.read_day(each).isoformat() for each in (first, last or first))
     except ValueError:
         msg = f"{days!r} is no day: expected one such as 2026-10-01, or two such as 2026-10-01..2026-10-31"
         raise SelectionError(msg) from None
@@ -190,7 +194,7 @@ def _around(first: str, last: str) -> list[ColumnElement[bool]]:
 
     A CDR is billed on its day, whatever the time zone, or later, on the first day of a month (its own was closed).
     """
-    begin, end = (moments.start(moments.day(each), "UTC") for each in (first, last))
+    begin, end = (moments.start_of_day(moments.read_day(each), "UTC") for each in (first, last))
     cdr_at = table_of("cdrs").c.cdr_at
     wanted = [cdr_at < end + 2 * times.DAY]
     if first[:-2] == last[:-2] and not first.endswith("-01"):
@@ -198,12 +202,12 @@ def _around(first: str, last: str) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def _waits(model: str, waiting: Waiting) -> ColumnElement[bool]:
+def _waits(model: str, waiting: OverdueFilter) -> ColumnElement[bool]:
     if model != "calls":
         msg = f"{model} cannot be filtered by {waiting.kind}: expected calls"
         raise SelectionError(msg)
     waits = calls.is_stale if waiting.kind == STALE else calls.is_missing_cdr
-    return waits(waiting.reach, waiting.now)
+    return waits(waiting.window, waiting.now)
 
 
 def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
@@ -216,11 +220,13 @@ def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
 
 
 def _in_period(model: str, table: Table, period: str, timezone: str) -> list[ColumnElement[bool]]:
-    first, after = moments.month(period)
+    first, after = moments.read_month(period)
     # A call is of the month in which it began, as it may have no CDR; to which one it is billed is its CDR's to say.
-    if "period" in table.c and kind(table.c.period) is not Kind.INTERNAL:
+    if "period" in table.c and column_kind(table.c.period) is not ColumnKind.INTERNAL:
         return [table.c.period == period]
-    return _between(model, table, moments.start(first, timezone), moments.start(after, timezone), timezone)
+    return _between(
+        model, table, moments.start_of_day(first, timezone), moments.start_of_day(after, timezone), timezone
+    )
 
 
 def _between(
@@ -238,7 +244,7 @@ def _between(
 def _date(model: str, at: int, timezone: str) -> str:
     """Return the month or day that begins at a moment: sums cannot be cut elsewhere."""
     day = times.day(at, timezone)
-    starts = moments.start(date.fromisoformat(day), timezone) == at
+    starts = moments.start_of_day(date.fromisoformat(day), timezone) == at
     if model == "billing" and not (starts and day.endswith("-01")):
         msg = (
             f"billing is summed up by month, and no month begins at {times.iso(at)} in {timezone}: expected a month such"

@@ -23,7 +23,7 @@ class NoStatement(LedgerError):
     """There is no such account in the books."""
 
 
-class Sums(NamedTuple):
+class StatementSums(NamedTuple):
     """What a line adds up: numbers of calls, seconds, and amounts in millionths of a cent (SIP credits: of a credit)."""
 
     calls: int = 0
@@ -35,12 +35,12 @@ class Sums(NamedTuple):
     sip_credits: int = 0
     price: int = 0
 
-    def plus(self, other: "Sums") -> "Sums":
+    def plus(self, other: "StatementSums") -> "StatementSums":
         """Return both together."""
-        return Sums(*map(add, self, other))
+        return StatementSums(*map(add, self, other))
 
 
-class Line(NamedTuple):
+class StatementLine(NamedTuple):
     """A line: its kind, one of ``ORDER``; a day where it is of one; what it is about; and its sums.
 
     ``text`` is the disposition of calls, and the reason of a difference or an adjustment. ``original_period`` is another month
@@ -51,10 +51,10 @@ class Line(NamedTuple):
     day: str
     original_period: str
     text: str
-    sums: Sums
+    sums: StatementSums
 
 
-class Used(NamedTuple):
+class TariffVersionUsed(NamedTuple):
     """A version of the tariff by which calls of the statement are priced: when it was published (microseconds, UTC), and why."""
 
     version: str
@@ -62,7 +62,7 @@ class Used(NamedTuple):
     reason: str
 
 
-class Closed(NamedTuple):
+class MonthClosing(NamedTuple):
     """When the statement's month was closed (microseconds, UTC), and by whom."""
 
     at: int
@@ -78,17 +78,17 @@ class Heading(NamedTuple):
     account: str
     period: str
     position: int
-    closed: Closed | None
+    closed: MonthClosing | None
 
 
 class Statement(NamedTuple):
     """A statement; ``roundings`` are the amounts that rounding it adds, each with its way, such as ``half-up:2``."""
 
     heading: Heading
-    lines: list[Line]
-    total: Sums
+    lines: list[StatementLine]
+    total: StatementSums
     roundings: dict[str, int]
-    tariffs: list[Used]
+    tariffs: list[TariffVersionUsed]
 
     @property
     def due(self) -> int:
@@ -96,15 +96,15 @@ class Statement(NamedTuple):
         return self.total.price + sum(self.roundings.values())
 
 
-class Summing:
+class StatementBuilder:
     """Sums up the entries of one account and month as they come."""
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._lines: dict[tuple[int, str, str, str, int], Sums] = {}
+        self._lines: dict[tuple[int, str, str, str, int], StatementSums] = {}
         self._levels: dict[str, int] = {}
         self.tariffs: set[str] = set()
-        self.total = Sums()
+        self.total = StatementSums()
 
     def add(self, entry: Entry) -> None:
         """Take in an entry."""
@@ -115,7 +115,7 @@ class Summing:
         if entry.tariff:
             self.tariffs.add(entry.tariff)
 
-    def _add_line(self, entry: Entry, sums: Sums) -> None:
+    def _add_line(self, entry: Entry, sums: StatementSums) -> None:
         late = entry.original_period if entry.original_period != entry.period else ""
         if entry.kind == CDR:
             key = (ORDER.index(CALLS), entry.day, late, entry.disposition, 0)
@@ -123,24 +123,24 @@ class Summing:
             key = (ORDER.index(ADJUSTMENT), entry.day, late, entry.reason, entry.position)
         else:
             key = (ORDER.index(DIFFERENCE), "", entry.original_period, entry.reason, 0)
-        self._lines[key] = self._lines.get(key, Sums()).plus(sums)
+        self._lines[key] = self._lines.get(key, StatementSums()).plus(sums)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[StatementLine]:
         """Yield the lines in order; their sums add up to the total."""
         priced = 0
         for (kind, day, original_period, text, _), sums in sorted(self._lines.items()):
             priced += sums.price
-            yield Line(ORDER[kind], day, original_period, text, sums)
+            yield StatementLine(ORDER[kind], day, original_period, text, sums)
         if rounded := self.total.price - priced:
-            yield Line(ROUNDING, "", "", "rounding of each call", Sums(price=rounded))
+            yield StatementLine(ROUNDING, "", "", "rounding of each call", StatementSums(price=rounded))
 
     def roundings(self) -> dict[str, int]:
         """Return what rounding the statement adds, each way of it that changes something."""
         return {level: added for level, added in statement_roundings(self._levels).items() if added}
 
 
-def _sums(entry: Entry) -> Sums:
-    return Sums(
+def _sums(entry: Entry) -> StatementSums:
+    return StatementSums(
         entry.calls,
         entry.answered,
         entry.src_seconds,
@@ -152,22 +152,22 @@ def _sums(entry: Entry) -> Sums:
     )
 
 
-def of_entries(heading: Heading, entries: Iterable[Entry], published: Iterable[Used]) -> Statement:
+def build_statement(heading: Heading, entries: Iterable[Entry], published: Iterable[TariffVersionUsed]) -> Statement:
     """Return a statement from the entries of its account and month; ``published`` are all versions of the tariff."""
-    summing = Summing()
+    summing = StatementBuilder()
     for entry in entries:
         summing.add(entry)
     used = [each for each in published if each.version in summing.tariffs]
     return Statement(heading, list(summing.lines()), summing.total, summing.roundings(), used)
 
 
-def statement(connection: Connection, account: str, period: str, position: int) -> Statement:
+def load_statement(connection: Connection, account: str, period: str, position: int) -> Statement:
     """Return the statement of an account for a month ``YYYY-MM``, at the position that the read models have.
 
     Raises NoStatement where the account has no entry in any month.
     """
     heading = Heading(account, period, *(_closing(connection, period) or (position, None)))
-    found = of_entries(heading, _entries(connection, account, period), _published(connection))
+    found = build_statement(heading, _entries(connection, account, period), _published(connection))
     if not found.lines and not _is_known(connection, account):
         msg = (
             f"there is no account {account!r} in the books: `tringledger export billing` lists those that have entries"
@@ -176,11 +176,11 @@ def statement(connection: Connection, account: str, period: str, position: int) 
     return found
 
 
-def _closing(connection: Connection, period: str) -> tuple[int, Closed] | None:
+def _closing(connection: Connection, period: str) -> tuple[int, MonthClosing] | None:
     """Return at which position, when and by whom a month was closed, with itself or a later one; None while it is open."""
     wanted = select(CLOSINGS.c.position, CLOSINGS.c.closed_at, CLOSINGS.c.closed_by).where(CLOSINGS.c.period >= period)
     row = connection.execute(wanted.order_by(CLOSINGS.c.position).limit(1)).first()
-    return (row.position, Closed(row.closed_at, row.closed_by)) if row else None
+    return (row.position, MonthClosing(row.closed_at, row.closed_by)) if row else None
 
 
 def _entries(connection: Connection, account: str, period: str) -> Iterator[Entry]:
@@ -189,9 +189,9 @@ def _entries(connection: Connection, account: str, period: str) -> Iterator[Entr
         yield from (Entry(*row) for row in rows)
 
 
-def _published(connection: Connection) -> list[Used]:
+def _published(connection: Connection) -> list[TariffVersionUsed]:
     versions = select(TARIFFS.c.version, TARIFFS.c.published_at, TARIFFS.c.reason).order_by(TARIFFS.c.version)
-    return [Used(str(version), at, reason) for version, at, reason in connection.execute(versions)]
+    return [TariffVersionUsed(str(version), at, reason) for version, at, reason in connection.execute(versions)]
 
 
 def _is_known(connection: Connection, account: str) -> bool:

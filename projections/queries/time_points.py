@@ -26,7 +26,7 @@ class SelectionError(WrongUsage):
     """A filter makes no sense, or not for this read model; the message names the value and what was expected."""
 
 
-def read(value: Moment, timezone: str, now: int | None = None) -> int | None:
+def read_time_point(value: Moment, timezone: str, now: int | None = None) -> int | None:
     """Return a moment in microseconds, UTC, or None for none; ``now`` is what "ago" is counted from, else the clock.
 
     Raises SelectionError.
@@ -37,9 +37,9 @@ def read(value: Moment, timezone: str, now: int | None = None) -> int | None:
         if isinstance(value, str):
             return _read(value, timezone, now)
         if not isinstance(value, datetime):
-            return start(value, timezone)
+            return start_of_day(value, timezone)
         if value.tzinfo is not None:
-            return times.micros(value)
+            return times.to_micros(value)
     except (ValueError, OverflowError):
         pass
     msg = f"{str(value)!r} is not a moment: {EXPECTED}"
@@ -48,20 +48,20 @@ def read(value: Moment, timezone: str, now: int | None = None) -> int | None:
 
 def _read(text: str, timezone: str, now: int | None) -> int:
     if _DAY.fullmatch(text):
-        return start(date.fromisoformat(text), timezone)
+        return start_of_day(date.fromisoformat(text), timezone)
     if _MONTH.fullmatch(text):
-        return start(date.fromisoformat(f"{text}-01"), timezone)
+        return start_of_day(date.fromisoformat(f"{text}-01"), timezone)
     if ago := _AGO.fullmatch(text):
         return max((times.now() if now is None else now) - int(ago[1]) * _UNITS[ago[2]], 0)
     return times.parse(text)
 
 
-def start(day: date, timezone: str) -> int:
+def start_of_day(day: date, timezone: str) -> int:
     """Return the moment at which a day begins; where midnight is skipped or comes twice, its first moment."""
-    return times.micros(datetime.combine(day, time.min, times.zone(timezone)))
+    return times.to_micros(datetime.combine(day, time.min, times.zone(timezone)))
 
 
-def month(period: str) -> tuple[date, date]:
+def read_month(period: str) -> tuple[date, date]:
     """Return the first day of a month ``YYYY-MM`` and of the next one; raises SelectionError."""
     try:
         first = date.fromisoformat(f"{period}-01" if _MONTH.fullmatch(period) else "")
@@ -72,7 +72,7 @@ def month(period: str) -> tuple[date, date]:
     return first, after
 
 
-def day(text: str) -> date:
+def read_day(text: str) -> date:
     """Return the day that a text such as ``2026-10-01`` names; raises ValueError for any other."""
     if not _DAY.fullmatch(text):
         msg = f"{text!r} is not a day: expected one such as 2026-10-01"

@@ -9,12 +9,12 @@ from operator import itemgetter, sub
 from typing import NamedTuple
 
 from domain import times
-from domain.billing.billing_context import Books
-from domain.billing.rating import Rated, rate
+from domain.billing.billing_context import BillingContext
+from domain.billing.rating import RatedCdr, rate_cdr
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream
-from domain.events.operator_events import Act
-from domain.notices.call_notice import Numbers
+from domain.events.operator_events import OperatorEvent
+from domain.notices.call_notice import Charges
 from domain.times import MONTH_LENGTH
 from projections.rows import cdrs
 
@@ -25,40 +25,40 @@ DIFFERENCE = "difference"
 RECORDED_LATER = "recorded after the month was closed"
 FIRST_DAY = "-01"
 NOTHING: Totals = (0,) * 10
-NO_NUMBERS: Numbers = (None, None, None, None, None, None)
+NO_NUMBERS: Charges = (None, None, None, None, None, None)
 
 _period = itemgetter(cdrs.PERIOD)
 _original_period = itemgetter(cdrs.ORIGINAL_PERIOD)
 
 
-class Bill(NamedTuple):
+class BilledAmount(NamedTuple):
     """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and the sums it adds to.
 
     ``totals`` are those of billing, in the same order, and then the rounding; amounts in millionths.
     """
 
-    rated: Rated
+    rated: RatedCdr
     day: str
     disposition: str
     totals: Totals
 
 
-class Money(NamedTuple):
+class CallMoney(NamedTuple):
     """A call's money: its row of ``cdrs``, if it has one, and its rows of ``postings``."""
 
     cdr: Row | None
     postings: list[Row]
 
 
-def bill(call: Call, books: Books) -> Bill | None:
+def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
     """Return what a call comes to as it stands, or None where it has no CDR."""
     cdr = call.cdr
     if cdr is None:
         return None
-    numbers = cdr.numbers
+    numbers = cdr.charges
     tag, src = call.line
-    tariff = books.tariff(cdr.position, cdr.at, call.rerated)
-    rated = rate(tariff, tag, cdr.src if src is None else src, cdr.at, numbers)
+    tariff = books.tariff_for(cdr.position, cdr.received_at, call.rerated)
+    rated = rate_cdr(tariff, tag, cdr.src if src is None else src, cdr.received_at, numbers)
     if call.voided:
         rated = rated._replace(price=0, rounding=0, billed_seconds=0)
     cost, disposition = cdrs.cost(numbers), call.disposition
@@ -74,15 +74,15 @@ def bill(call: Call, books: Books) -> Bill | None:
         rated.price - cost,
         rated.rounding,
     )
-    return Bill(rated, times.day(cdr.at, rated.timezone or books.timezone), disposition, totals)
+    return BilledAmount(rated, times.day(cdr.received_at, rated.timezone or books.timezone), disposition, totals)
 
 
-def money(call: Call, due: Bill | None, books: Books, position: int) -> Money:
+def current_money(call: Call, due: BilledAmount | None, books: BillingContext, position: int) -> CallMoney:
     """Return the money of a call in whose life no month was closed, as it stands at its last event's position."""
-    return Money(_cdr_row(call, due, books, position) if due else None, [])
+    return CallMoney(_cdr_row(call, due, books, position) if due else None, [])
 
 
-class Standing(NamedTuple):
+class BillingState(NamedTuple):
     """How a call's money stands after an event of its stream.
 
     ``act`` is the act, if the event was one; ``call`` is the call, the same object each time; ``due`` is what the call comes to, ``row`` its row of ``cdrs``, which stays as it is
@@ -90,19 +90,19 @@ class Standing(NamedTuple):
     """
 
     position: int
-    act: Act | None
+    act: OperatorEvent | None
     call: Call
-    due: Bill | None
+    due: BilledAmount | None
     row: Row | None
     postings: list[Row]
 
 
-def standings(stream: CallStream, books: Books) -> Iterator[Standing]:
+def billing_states(stream: CallStream, books: BillingContext) -> Iterator[BillingState]:
     """Go through a call's stream, and yield how its money stands after each event."""
     row: Row | None = None
     posted: dict[str, Totals] = {}
-    for position, act, call in stream.standings():
-        due = bill(call, books)
+    for position, act, call in stream.states():
+        due = billed_amount(call, books)
         postings: list[Row] = []
         if row is None or _period(row) > books.closed_through(position):
             row = _cdr_row(call, due, books, position) if due else None
@@ -114,26 +114,26 @@ def standings(stream: CallStream, books: Books) -> Iterator[Standing]:
                 for number, change in enumerate(_changes(posted, due), start=1)
             ]
         posted = {due.rated.account: due.totals} if due else {}
-        yield Standing(position, act, call, due, row, postings)
+        yield BillingState(position, act, call, due, row, postings)
 
 
-def money_over_closings(stream: CallStream, books: Books) -> Money:
+def money_with_closings(stream: CallStream, books: BillingContext) -> CallMoney:
     """Return the money of a call in whose life a month was closed, by going through it event by event."""
     row: Row | None = None
     postings: list[Row] = []
-    for standing in standings(stream, books):
+    for standing in billing_states(stream, books):
         row = standing.row
         postings += standing.postings
-    return Money(row, postings)
+    return CallMoney(row, postings)
 
 
-def _cdr_row(call: Call, due: Bill, books: Books, position: int) -> Row:
+def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int) -> Row:
     native = due.day[:MONTH_LENGTH]
     period = books.open_period(native, position)
-    return cdrs.row(call, due.rated, period, due.day if period == native else period + FIRST_DAY, native)
+    return cdrs.cdr_row(call, due.rated, period, due.day if period == native else period + FIRST_DAY, native)
 
 
-def _changes(posted: dict[str, Totals], due: Bill | None) -> Iterator[tuple[str, Totals]]:
+def _changes(posted: dict[str, Totals], due: BilledAmount | None) -> Iterator[tuple[str, Totals]]:
     """Yield by how much each account's totals differ from what was posted."""
     wanted = {due.rated.account: due.totals} if due else {}
     for account in posted | wanted:
@@ -144,11 +144,11 @@ def _changes(posted: dict[str, Totals], due: Bill | None) -> Iterator[tuple[str,
 
 def _difference(  # noqa: PLR0917  # What it is of, what it says, and where it goes.
     call: Call,
-    due: Bill | None,
+    due: BilledAmount | None,
     change: tuple[str, Totals],
     key: tuple[int, int],
     periods: tuple[str, str],
-    act: Act | None,
+    act: OperatorEvent | None,
 ) -> Row:
     """Return a row of ``postings``: an account's change, on the first day of the month to which it is posted."""
     account, totals = change
@@ -173,14 +173,14 @@ def _difference(  # noqa: PLR0917  # What it is of, what it says, and where it g
     )
 
 
-def account_of(call: Call, books: Books) -> tuple[str, str]:
+def account_of_call(call: Call, books: BillingContext) -> tuple[str, str]:
     """Return the account and the month of a call that has no CDR: as the tariff says that was known when it began."""
     tag, src = call.line
     first = call.first
     assert first
     account, timezone = tag, books.timezone
-    tariff = books.tariff(first[0], call.head.first_at, call.rerated)
+    tariff = books.tariff_for(first[0], call.head.first_at, call.rerated)
     if tariff:
-        rated = rate(tariff, tag, src or "", call.head.first_at, NO_NUMBERS)
+        rated = rate_cdr(tariff, tag, src or "", call.head.first_at, NO_NUMBERS)
         account, timezone = rated.account, rated.timezone
     return account, times.day(call.head.first_at, timezone)[:MONTH_LENGTH]

@@ -3,7 +3,7 @@
 from domain.calls.call import Call
 
 
-def row(call: Call, account: str, period: str) -> tuple[object, ...]:
+def call_row(call: Call, account: str, period: str) -> tuple[object, ...]:
     """Return a call as a row of the table; ``position`` is that of its first event, the account and month those it is billed to."""
     tag, src = call.line
     assert call.first is not None

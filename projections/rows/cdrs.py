@@ -1,25 +1,25 @@
 """The read model ``cdrs``, the ledger proper: one row per call that has its CDR (SPEC 7)."""
 
-from domain.billing.rating import Rated
+from domain.billing.rating import RatedCdr
 from domain.calls.call import Call
-from domain.notices.call_notice import Numbers
+from domain.notices.call_notice import Charges
 
 # Where the columns stand in a row that ``row`` makes.
 PERIOD = 22
 ORIGINAL_PERIOD = 26
 
 
-def cost(numbers: Numbers) -> int:
+def cost(numbers: Charges) -> int:
     """Return what TringMe charges for both legs, in millionths of a US cent."""
     return (numbers[2] or 0) + (numbers[3] or 0)
 
 
-def sip_credits(numbers: Numbers) -> int:
+def sip_credits(numbers: Charges) -> int:
     """Return what TringMe charges for both legs, in millionths of a SIP credit."""
     return (numbers[4] or 0) + (numbers[5] or 0)
 
 
-def row(call: Call, rated: Rated, period: str, day: str, original_period: str) -> tuple[object, ...]:
+def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period: str) -> tuple[object, ...]:
     """Return the CDR of a call that has one as a row of the table.
 
     ``period`` and ``day`` are those to which it is posted, ``original_period`` is the month in which it was received.
@@ -27,7 +27,7 @@ def row(call: Call, rated: Rated, period: str, day: str, original_period: str) -
     cdr = call.cdr
     assert cdr
     tag, src = call.line
-    costs = cost(cdr.numbers)
+    costs = cost(cdr.charges)
     return (
         call.id,
         tag,
@@ -37,10 +37,10 @@ def row(call: Call, rated: Rated, period: str, day: str, original_period: str) -
         call.status,
         call.head.first_at,
         call.answered_at,
-        cdr.at,
-        *cdr.numbers,
+        cdr.received_at,
+        *cdr.charges,
         costs,
-        sip_credits(cdr.numbers),
+        sip_credits(cdr.charges),
         rated.account,
         rated.tariff,
         rated.billed_seconds,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from domain.billing.rounding import total_rounded
+from domain.billing.rounding import round_total
 
 CDR, DIFFERENCE, ADJUSTMENT = "cdr", "difference", "adjustment"
 
@@ -57,4 +57,4 @@ def statement_roundings(totals: dict[str, int]) -> dict[str, int]:
     The prices of calls whose rules say so are summed up and rounded as one; what comes of other rules, and adjustments, stays
     as it is.
     """
-    return {level: total_rounded(total, level) - total for level, total in sorted(totals.items()) if level}
+    return {level: round_total(total, level) - total for level, total in sorted(totals.items()) if level}

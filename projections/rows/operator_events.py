@@ -1,7 +1,7 @@
 """The rows that acts make by themselves: closings, tariffs, and adjustments of accounts (SPEC 4)."""
 
 from domain import times
-from domain.billing.billing_context import Books
+from domain.billing.billing_context import BillingContext
 from domain.events.operator_events import AccountAdjusted, MonthClosed, TariffPublished
 from domain.times import MONTH_LENGTH
 from projections.rows.billed_amounts import FIRST_DAY
@@ -19,7 +19,7 @@ def tariff_row(position: int, act: TariffPublished) -> tuple[object, ...]:
     return (act.version, position, act.recorded_at, act.by, act.reason)
 
 
-def adjustment_row(position: int, act: AccountAdjusted, books: Books) -> tuple[object, ...]:
+def adjustment_row(position: int, act: AccountAdjusted, books: BillingContext) -> tuple[object, ...]:
     """Return an adjustment as a row of ``postings``: it adds to an account's price and margin, and to nothing else.
 
     It is posted on the day when it was recorded, if that lies in its month, else on the month's first.

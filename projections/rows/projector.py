@@ -5,21 +5,21 @@ Nothing here knows how rows are written, so that the workers of a rebuild start 
 
 from collections.abc import Iterable
 
-from domain.billing.billing_context import Books
+from domain.billing.billing_context import BillingContext
 from domain.calls import call as calls_fold
 from domain.calls.call import Call
-from domain.calls.call_stream import CallStream, CannotFold, Fetch
+from domain.calls.call_stream import CallStream, Fetch, FoldError
 from domain.errors import LedgerError
-from domain.events.codec import UnknownShape, decode_act, decode_notice
+from domain.events.codec import UnknownEventShape, decode_notice, decode_operator_event
 from domain.events.log_row import LogRow
 from domain.events.notice_events import ChannelDeletionRecorded, Notice, UnrecognisedRecorded, VoicemailRecorded
 from domain.events.operator_events import (
-    ACTS,
-    CALL_ACTS,
+    CALL_CORRECTIONS,
+    OPERATOR_EVENTS,
     AccountAdjusted,
-    Act,
     ExceptionResolved,
     MonthClosed,
+    OperatorEvent,
     TariffPublished,
 )
 from domain.times import MONTH_LENGTH
@@ -28,7 +28,7 @@ from projections.rows import calls as call_rows
 from projections.rows import exceptions
 from projections.rows import operator_events as act_rows
 from projections.rows import voicemails_and_channels as notices
-from projections.rows.billed_amounts import Bill, Money
+from projections.rows.billed_amounts import BilledAmount, CallMoney
 
 NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 
@@ -39,7 +39,7 @@ class ProjectionStopped(LedgerError):
     """An event could not be projected, so the read models stand still before it."""
 
 
-class Page:
+class RowBatch:
     """The rows that a stretch of events yields, of all read models.
 
     ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now.
@@ -60,12 +60,12 @@ class Page:
         self.acted: list[str] = []
 
 
-class Gathering:
+class Projector:
     """Makes the rows of a page, from calls folded whole and from single events."""
 
-    def __init__(self, books: Books, fetch: Fetch) -> None:
+    def __init__(self, books: BillingContext, fetch: Fetch) -> None:
         """Take the tariffs and closings; ``fetch`` finds events at positions, for calls to which notices were moved."""
-        self.page = Page()
+        self.page = RowBatch()
         self._books = books
         self._fetch = fetch
 
@@ -73,26 +73,26 @@ class Gathering:
         """Add the rows of a call, given all its stream's events; raises ProjectionStopped at the one that cannot be folded."""
         books, last = self._books, rows[-1].position
         closes = books.closed_through(rows[0].position) != books.closed_through(last)
-        if closes or any(row.topic in CALL_ACTS for row in rows):
-            stream = read(rows, self._fetch)
+        if closes or any(row.topic in CALL_CORRECTIONS for row in rows):
+            stream = read_stream(rows, self._fetch)
             self.page.acted.append(stream.id)
-            call = stream.call(last)
-            due = bills.bill(call, books)
-            money = bills.money_over_closings(stream, books) if closes else bills.money(call, due, books, last)
+            call = stream.call_at(last)
+            due = bills.billed_amount(call, books)
+            money = bills.money_with_closings(stream, books) if closes else bills.current_money(call, due, books, last)
         else:
-            call = fold(rows)
-            due = bills.bill(call, books)
-            money = bills.money(call, due, books, last)
+            call = fold_notices(rows)
+            due = bills.billed_amount(call, books)
+            money = bills.current_money(call, due, books, last)
         self._add(call, due, money)
         return call
 
-    def _add(self, call: Call, due: Bill | None, money: Money) -> None:
+    def _add(self, call: Call, due: BilledAmount | None, money: CallMoney) -> None:
         if call.first:
             account, period = (
-                (due.rated.account, due.day[:MONTH_LENGTH]) if due else bills.account_of(call, self._books)
+                (due.rated.account, due.day[:MONTH_LENGTH]) if due else bills.account_of_call(call, self._books)
             )
-            self.page.calls.append(call_rows.row(call, account, period))
-            self.page.exceptions += exceptions.rows(call)
+            self.page.calls.append(call_rows.call_row(call, account, period))
+            self.page.exceptions += exceptions.exception_rows(call)
         if money.cdr:
             self.page.cdrs.append(money.cdr)
         self.page.postings += money.postings
@@ -100,11 +100,11 @@ class Gathering:
     def add(self, row: LogRow) -> None:
         """Add the rows of an event that is no call's; one that no read model shows adds none. Raises ProjectionStopped."""
         try:
-            if row.topic in ACTS:
-                self._add_act(row, decode_act(row.topic, row.state))
+            if row.topic in OPERATOR_EVENTS:
+                self._add_operator_event(row, decode_operator_event(row.topic, row.state))
             else:
                 self._add_notice(row, decode_notice(row.state))
-        except UnknownShape as error:
+        except UnknownEventShape as error:
             raise _stopped(row, error) from error
 
     def _add_notice(self, row: LogRow, notice: Notice) -> None:
@@ -115,9 +115,9 @@ class Gathering:
         elif row.topic == ChannelDeletionRecorded.TOPIC:
             self.page.channels.append(notices.channel_row(row.position, notice))
         recognised = row.topic != UnrecognisedRecorded.TOPIC
-        self.page.exceptions += exceptions.rows_of_notice(row.position, notice, recognised=recognised)
+        self.page.exceptions += exceptions.exception_rows_of_notice(row.position, notice, recognised=recognised)
 
-    def _add_act(self, row: LogRow, act: Act) -> None:
+    def _add_operator_event(self, row: LogRow, act: OperatorEvent) -> None:
         if isinstance(act, MonthClosed):
             self.page.closings.append(act_rows.closing_row(row.position, act))
         elif isinstance(act, TariffPublished):
@@ -128,21 +128,21 @@ class Gathering:
             self.page.resolutions.append((row.position, act))
 
 
-def read(rows: list[LogRow], fetch: Fetch) -> CallStream:
+def read_stream(rows: list[LogRow], fetch: Fetch) -> CallStream:
     """Read all events of a call's stream; raises ProjectionStopped at the one that cannot be read."""
     try:
         return CallStream(rows, fetch)
-    except CannotFold as error:
+    except FoldError as error:
         raise _stopped(error.row, error) from error
 
 
-def fold(rows: Iterable[LogRow]) -> Call:
+def fold_notices(rows: Iterable[LogRow]) -> Call:
     """Fold the notices of one call, in order; raises ProjectionStopped at the one that cannot be folded."""
     call: Call | None = None
     for row in rows:
         try:
             notice = decode_notice(row.state)
-            call = call or calls_fold.begin(row.stream_id, notice)
+            call = call or calls_fold.new_call(row.stream_id, notice)
             call.apply(row.position, notice)
         except Exception as error:
             raise _stopped(row, error) from error

@@ -6,11 +6,11 @@ from domain.ledger import Ledger
 PAGE_SIZE = 4000
 
 
-def complete(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
+def prepend_earlier_events(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
     """Put before each call's events those of earlier pages."""
     cut = [(stream, rows[0].version) for stream, rows in streams.items() if rows[0].version > 1]
     earlier: dict[str, list[LogRow]] = {}
-    for row in ledger.store.beginnings(cut):
+    for row in ledger.store.events_before_versions(cut):
         earlier.setdefault(row.stream, []).append(row)
     for stream, rows in earlier.items():
         streams[stream] = rows + streams[stream]

@@ -21,7 +21,7 @@ _OF_A_CDR: dict[str, ColumnElement[object]] = {
 }
 
 
-def create(connection: Connection) -> None:
+def create_entries_view(connection: Connection) -> None:
     """Make the view; the tables are there, and the view is not."""
     name, columns = ENTRIES.name, ", ".join(ENTRIES.columns.keys())
     both = union_all(_of_cdrs(), select(*(POSTINGS.c[column.name] for column in ENTRIES.columns)))

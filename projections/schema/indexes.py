@@ -31,7 +31,7 @@ INDEXES = {
 }
 
 
-def create(connection: Connection) -> None:
+def create_indexes(connection: Connection) -> None:
     """Make the indexes that are missing."""
     for name, (table, columns, where) in INDEXES.items():
         of_some = f" WHERE {where}" if where else ""

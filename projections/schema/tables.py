@@ -15,7 +15,7 @@ METADATA = MetaData()
 VIEWS = MetaData()
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What a column's values are, and so how they leave the house."""
 
     TEXT = "text"
@@ -32,15 +32,15 @@ _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, _TEXT, nullable=False, info={"kind": Kind.TEXT}, **options)
+    return Column(name, _TEXT, nullable=False, info={"kind": ColumnKind.TEXT}, **options)
 
 
-def _whole(name: str, kind: Kind, *, nullable: bool = False, **options: Any) -> Column[int]:
+def _whole(name: str, kind: ColumnKind, *, nullable: bool = False, **options: Any) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable, info={"kind": kind}, autoincrement=False, **options)
 
 
 def _internal(name: str) -> Column[str]:
-    return Column(name, _TEXT, nullable=False, info={"kind": Kind.INTERNAL})
+    return Column(name, _TEXT, nullable=False, info={"kind": ColumnKind.INTERNAL})
 
 
 def _position(name: str = "position") -> Column[int]:
@@ -50,7 +50,7 @@ def _position(name: str = "position") -> Column[int]:
         BigInteger().with_variant(Integer(), "sqlite"),
         primary_key=True,
         autoincrement=False,
-        info={"kind": Kind.NUMBER},
+        info={"kind": ColumnKind.NUMBER},
     )
     return column
 
@@ -61,19 +61,19 @@ CALLS = Table(
     _text("call_id", unique=True),
     _text("tag"),
     _text("src"),
-    _whole("ordinal", Kind.NUMBER),
+    _whole("ordinal", ColumnKind.NUMBER),
     _text("state"),
     _text("disposition"),
     _text("status"),
     _text("statuses"),
-    _whole("opened_at", Kind.TIME),
-    _whole("answered_at", Kind.TIME, nullable=True),
-    _whole("ended_at", Kind.TIME, nullable=True),
-    _whole("last_at", Kind.TIME),
-    _whole("events", Kind.NUMBER),
+    _whole("opened_at", ColumnKind.TIME),
+    _whole("answered_at", ColumnKind.TIME, nullable=True),
+    _whole("ended_at", ColumnKind.TIME, nullable=True),
+    _whole("last_at", ColumnKind.TIME),
+    _whole("events", ColumnKind.NUMBER),
     _text("digits"),
     _text("flags"),
-    _whole("has_cdr", Kind.TRUTH),
+    _whole("has_cdr", ColumnKind.TRUTH),
     _position(),
     _internal("account"),
     _internal("period"),
@@ -85,32 +85,32 @@ CDRS = Table(
     _text("call_id", unique=True),
     _text("tag"),
     _text("src"),
-    _whole("ordinal", Kind.NUMBER),
+    _whole("ordinal", ColumnKind.NUMBER),
     _text("disposition"),
     _text("status"),
-    _whole("opened_at", Kind.TIME),
-    _whole("answered_at", Kind.TIME, nullable=True),
-    _whole("cdr_at", Kind.TIME),
-    _whole("src_duration", Kind.NUMBER, nullable=True),
-    _whole("dest_duration", Kind.NUMBER, nullable=True),
-    _whole("src_charge", Kind.AMOUNT, nullable=True),
-    _whole("dest_charge", Kind.AMOUNT, nullable=True),
-    _whole("src_sip_charge", Kind.AMOUNT, nullable=True),
-    _whole("dest_sip_charge", Kind.AMOUNT, nullable=True),
-    _whole("cost", Kind.AMOUNT),
-    _whole("sip_credits", Kind.AMOUNT),
+    _whole("opened_at", ColumnKind.TIME),
+    _whole("answered_at", ColumnKind.TIME, nullable=True),
+    _whole("cdr_at", ColumnKind.TIME),
+    _whole("src_duration", ColumnKind.NUMBER, nullable=True),
+    _whole("dest_duration", ColumnKind.NUMBER, nullable=True),
+    _whole("src_charge", ColumnKind.AMOUNT, nullable=True),
+    _whole("dest_charge", ColumnKind.AMOUNT, nullable=True),
+    _whole("src_sip_charge", ColumnKind.AMOUNT, nullable=True),
+    _whole("dest_sip_charge", ColumnKind.AMOUNT, nullable=True),
+    _whole("cost", ColumnKind.AMOUNT),
+    _whole("sip_credits", ColumnKind.AMOUNT),
     _text("account"),
     _text("tariff"),
-    _whole("billed_seconds", Kind.NUMBER, nullable=True),
-    _whole("price", Kind.AMOUNT),
-    _whole("margin", Kind.AMOUNT),
+    _whole("billed_seconds", ColumnKind.NUMBER, nullable=True),
+    _whole("price", ColumnKind.AMOUNT),
+    _whole("margin", ColumnKind.AMOUNT),
     _text("period"),
-    _whole("position", Kind.NUMBER),
+    _whole("position", ColumnKind.NUMBER),
     _text("flags"),
     _internal("day"),
     _internal("original_period"),
-    Column("rounding", BigInteger, nullable=False, info={"kind": Kind.INTERNAL}),
-    Column("rule", BigInteger, nullable=False, info={"kind": Kind.INTERNAL}),
+    Column("rounding", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL}),
+    Column("rule", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL}),
     _internal("level"),
     # In the order of the log; a CDR that moved after its month was closed has a row in each of its two calls.
     PrimaryKeyConstraint("position", "call_id"),
@@ -132,8 +132,8 @@ _AMOUNTS = ("cost", "sip_credits", "price", "margin")
 
 
 def _billing(name: str, period: str) -> Table:
-    totals = [_whole(total, Kind.TOTAL if total in _AMOUNTS else Kind.NUMBER) for total in TOTALS]
-    entries = Column("entries", BigInteger, nullable=False, info={"kind": Kind.INTERNAL})
+    totals = [_whole(total, ColumnKind.TOTAL if total in _AMOUNTS else ColumnKind.NUMBER) for total in TOTALS]
+    entries = Column("entries", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL})
     return Table(name, METADATA, _text("account", primary_key=True), _text(period, primary_key=True), *totals, entries)
 
 
@@ -153,11 +153,11 @@ def _entry_columns() -> list[Column[Any]]:
         _text("tag"),
         _text("src"),
         _text("disposition"),
-        *(_whole(total, Kind.TOTAL if total in _AMOUNTS else Kind.NUMBER) for total in TOTALS),
-        _whole("rounding", Kind.TOTAL),
+        *(_whole(total, ColumnKind.TOTAL if total in _AMOUNTS else ColumnKind.NUMBER) for total in TOTALS),
+        _whole("rounding", ColumnKind.TOTAL),
         _text("level"),
         _text("tariff"),
-        _whole("rule", Kind.NUMBER),
+        _whole("rule", ColumnKind.NUMBER),
         _text("posted_by"),
         _text("reason"),
     ]
@@ -167,8 +167,8 @@ def _entry_columns() -> list[Column[Any]]:
 POSTINGS = Table(
     "postings",
     METADATA,
-    _whole("position", Kind.NUMBER, primary_key=True),
-    _whole("number", Kind.NUMBER, primary_key=True),
+    _whole("position", ColumnKind.NUMBER, primary_key=True),
+    _whole("number", ColumnKind.NUMBER, primary_key=True),
     *_entry_columns(),
 )
 
@@ -176,8 +176,8 @@ POSTINGS = Table(
 ENTRIES = Table(
     "entries",
     VIEWS,
-    _whole("position", Kind.NUMBER, primary_key=True),
-    _whole("number", Kind.NUMBER, primary_key=True),
+    _whole("position", ColumnKind.NUMBER, primary_key=True),
+    _whole("number", ColumnKind.NUMBER, primary_key=True),
     *_entry_columns(),
 )
 
@@ -185,8 +185,8 @@ CLOSINGS = Table(
     "closings",
     METADATA,
     _text("period", primary_key=True),
-    _whole("position", Kind.NUMBER),
-    _whole("closed_at", Kind.TIME),
+    _whole("position", ColumnKind.NUMBER),
+    _whole("closed_at", ColumnKind.TIME),
     _text("closed_by"),
     _text("reason"),
     _text("accepted"),
@@ -195,9 +195,9 @@ CLOSINGS = Table(
 TARIFFS = Table(
     "tariffs",
     METADATA,
-    _whole("version", Kind.NUMBER, primary_key=True),
-    _whole("position", Kind.NUMBER),
-    _whole("published_at", Kind.TIME),
+    _whole("version", ColumnKind.NUMBER, primary_key=True),
+    _whole("position", ColumnKind.NUMBER),
+    _whole("published_at", ColumnKind.TIME),
     _text("published_by"),
     _text("reason"),
 )
@@ -206,27 +206,27 @@ VOICEMAILS = Table(
     "voicemails",
     METADATA,
     _position(),
-    _whole("received_at", Kind.TIME),
+    _whole("received_at", ColumnKind.TIME),
     _text("email"),
     _text("voicemail"),
     _text("tag"),
     _text("src"),
 )
 
-CHANNELS = Table("channels", METADATA, _position(), _whole("received_at", Kind.TIME), _text("src"), _text("tag"))
+CHANNELS = Table("channels", METADATA, _position(), _whole("received_at", ColumnKind.TIME), _text("src"), _text("tag"))
 
 EXCEPTIONS = Table(
     "exceptions",
     METADATA,
     _text("flag", primary_key=True),
-    _whole("position", Kind.NUMBER, primary_key=True),
-    _whole("received_at", Kind.TIME),
+    _whole("position", ColumnKind.NUMBER, primary_key=True),
+    _whole("received_at", ColumnKind.TIME),
     _text("call_id", index=True),
     _text("tag"),
     _text("src"),
-    _whole("ordinal", Kind.NUMBER, nullable=True),
-    _whole("cost", Kind.AMOUNT, nullable=True),
-    _whole("sip_credits", Kind.AMOUNT, nullable=True),
+    _whole("ordinal", ColumnKind.NUMBER, nullable=True),
+    _whole("cost", ColumnKind.AMOUNT, nullable=True),
+    _whole("sip_credits", ColumnKind.AMOUNT, nullable=True),
     _text("resolved_by"),
     _text("resolution"),
 )
@@ -255,12 +255,12 @@ READ_MODELS: dict[str, Table] = {
 EXPORTS = READ_MODELS | {"entries": ENTRIES}
 
 
-def kind(column: Column[Any]) -> Kind:
+def column_kind(column: Column[Any]) -> ColumnKind:
     """Return what a column's values are."""
-    found: Kind = column.info["kind"]
+    found: ColumnKind = column.info["kind"]
     return found
 
 
-def exported(table: Table) -> list[Column[Any]]:
+def exported_columns(table: Table) -> list[Column[Any]]:
     """Return the columns of a read model that a reader sees, in order."""
-    return [column for column in table.columns if kind(column) is not Kind.INTERNAL]
+    return [column for column in table.columns if column_kind(column) is not ColumnKind.INTERNAL]

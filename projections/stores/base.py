@@ -21,7 +21,7 @@ from projections.schema.tables import METADATA, PROGRESS, SCHEMA
 LOCK_TIMEOUT_SECONDS = 30
 
 
-class ReadModelsUnfit(LedgerError):
+class ReadModelsUnusable(LedgerError):
     """The read models at hand are another ledger's, another version's, or ahead of the log: they must be rebuilt."""
 
 
@@ -29,7 +29,7 @@ class RebuildRunning(Unavailable):
     """Another rebuild of the same ledger is under way."""
 
 
-def said_by(error: BaseException) -> str:
+def driver_message(error: BaseException) -> str:
     """Return in one line what the database said of itself."""
     return " ".join(str(getattr(error, "orig", error)).split())
 
@@ -45,14 +45,14 @@ class ReadStore(ABC):
         self._engine = engine
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Begin a transaction that nobody else writes beside, and commit it at the end."""
         with self._connected(self._begin_writing) as connection:
             yield connection
             connection.commit()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """Begin a transaction that sees the read models as they are at one position, whoever writes meanwhile."""
         with self._connected(self._begin_reading) as connection:
             yield connection
@@ -64,7 +64,7 @@ class ReadStore(ABC):
                 begin(connection)
                 yield connection
         except (DBAPIError, PoolBusy, self._engine.dialect.loaded_dbapi.Error) as error:
-            msg = f"the read models in {self.name} cannot be used now: {said_by(error)}"
+            msg = f"the read models in {self.name} cannot be used now: {driver_message(error)}"
             raise StoreUnavailable(msg) from error
 
     @abstractmethod
@@ -74,27 +74,27 @@ class ReadStore(ABC):
     def _begin_reading(self, connection: Connection) -> None: ...
 
     @abstractmethod
-    def is_in_place(self) -> bool:
+    def still_exists(self) -> bool:
         """Whether what was opened still stands where it did: read models may be deleted at any time."""
 
     @abstractmethod
-    def settle(self) -> None:
+    def finish_build(self) -> None:
         """Make what was built in haste safe to rely on and quick to read."""
 
     def _create(self, connection: Connection, *, indexed: bool) -> None:
         """Make the tables where they are missing, empty and at position 0, and the indexes unless they come later."""
         METADATA.create_all(connection)
         if connection.execute(select(PROGRESS)).first() is None:
-            entries.create(connection)
+            entries.create_entries_view(connection)
             if indexed:
-                indexes.create(connection)
+                indexes.create_indexes(connection)
             connection.execute(insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA))
 
     def position(self, connection: Connection, head: Callable[[], int] | None = None) -> int:
         """Return the position of the last event that the read models know.
 
         ``head`` tells the log's head; it is asked afterwards, since others may record and catch up meanwhile. Raises
-        ReadModelsUnfit where the read models are another ledger's or version's, or ahead of that head.
+        ReadModelsUnusable where the read models are another ledger's or version's, or ahead of that head.
         """
         position, ledger, schema = connection.execute(select(PROGRESS)).one()
         found: int = position
@@ -107,10 +107,10 @@ class ReadStore(ABC):
             reason = f"are at position {found}, ahead of the log's head {last}: was the log restored from a copy?"
         if reason:
             msg = f"the read models in {self.name} {reason}; run `tringledger rebuild`"
-            raise ReadModelsUnfit(msg)
+            raise ReadModelsUnusable(msg)
         return found
 
-    def move_to(self, connection: Connection, position: int) -> None:
+    def set_position(self, connection: Connection, position: int) -> None:
         """Note how far the read models have come."""
         connection.execute(update(PROGRESS).values(position=position))
 
@@ -119,10 +119,10 @@ class ReadStore(ABC):
         self._engine.dispose()
 
 
-class Turn(Protocol):
+class FollowerLock(Protocol):
     """Whose turn it is to keep the read models: of all that would follow a log, one does, and the others stand by."""
 
-    def is_ours(self) -> bool:
+    def acquire(self) -> bool:
         """Take the turn where nobody has it; whether it is ours, asked of the database each time."""
 
     def wait(self, stopping: Event) -> None:
@@ -144,8 +144,8 @@ class Generations(Protocol):
     def remove_before(self, generation: int) -> None:
         """Delete all earlier generations, but never under who still reads them."""
 
-    def turn(self) -> Turn:
+    def follower_lock(self) -> FollowerLock:
         """Return what tells followers apart."""
 
-    def only_one_rebuild(self) -> AbstractContextManager[None]:
+    def rebuild_lock(self) -> AbstractContextManager[None]:
         """Keep other rebuilds of this ledger out; raises RebuildRunning. The lock goes with the process, however it ends."""

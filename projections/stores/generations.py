@@ -9,20 +9,20 @@ from pathlib import Path
 
 from domain.ledger import Ledger
 from domain.log import urls
-from projections.stores.base import Generations, ReadModelsUnfit, ReadStore, RebuildRunning
+from projections.stores.base import Generations, ReadModelsUnusable, ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
 from projections.stores.sqlite import SQLiteGenerations
 
 __all__ = [
     "Generations",
-    "ReadModelsUnfit",
+    "ReadModelsUnusable",
     "ReadStore",
     "RebuildRunning",
+    "activate",
     "generation_of",
     "generations",
     "is_current",
     "open_current",
-    "swap",
 ]
 
 GENERATION = "read_models"
@@ -42,7 +42,7 @@ def generation_of(ledger: Ledger) -> int:
 
 def is_current(ledger: Ledger, store: ReadStore) -> bool:
     """Whether read models that were opened are still the ones to read: no rebuild has swapped, and nobody deleted them."""
-    return store.generation == generation_of(ledger) and store.is_in_place()
+    return store.generation == generation_of(ledger) and store.still_exists()
 
 
 def open_current(ledger: Ledger) -> ReadStore:
@@ -58,9 +58,9 @@ def open_current(ledger: Ledger) -> ReadStore:
         kept.remove(generation)
 
 
-def swap(ledger: Ledger, generation: int, said_of_it: Mapping[str, str]) -> None:
+def activate(ledger: Ledger, generation: int, said_of_it: Mapping[str, str]) -> None:
     """Make a generation the current one, for everybody and at once, and note what is said of it in the same moment."""
-    with ledger.store.writing() as log:
-        log.note(GENERATION, str(generation))
+    with ledger.store.transaction() as log:
+        log.set_fact(GENERATION, str(generation))
         for name, value in said_of_it.items():
-            log.note(name, value)
+            log.set_fact(name, value)

@@ -14,9 +14,18 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from domain.errors import StoreUnavailable
 from projections.schema import indexes
 from projections.schema.tables import METADATA
-from projections.stores.base import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn, said_by
-from projections.stores.postgres_engine import CREATING, ONLY_ONE, OPEN, REBUILDING, WRITING, engine, locked, mapped
-from projections.stores.postgres_follower_lock import PostgresTurn
+from projections.stores.base import LOCK_TIMEOUT_SECONDS, FollowerLock, ReadStore, RebuildRunning, driver_message
+from projections.stores.postgres_engine import (
+    CREATING,
+    ONLY_ONE,
+    OPEN,
+    REBUILDING,
+    WRITING,
+    hold_lock,
+    map_errors,
+    postgres_engine,
+)
+from projections.stores.postgres_follower_lock import PostgresFollowerLock
 
 SCHEMA_PREFIX = "tringledger_read_"
 REMOVAL_TIMEOUT_SECONDS = 5
@@ -29,7 +38,7 @@ class PostgresReadStore(ReadStore):
         """Open the schema, or make it."""
         self._schema = f"{SCHEMA_PREFIX}{generation}"
         self._building = building
-        connecting = engine(
+        connecting = postgres_engine(
             url,
             f"SET search_path TO {self._schema}",
             f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
@@ -47,7 +56,7 @@ class PostgresReadStore(ReadStore):
 
     def _find(self) -> int | None:
         """Return the number that the database gave a table of ours, if it is there."""
-        with self.reading() as connection:
+        with self.snapshot() as connection:
             statement = f"SELECT to_regclass('{self._schema}.progress')::oid"
             found: int | None = connection.exec_driver_sql(statement).scalar_one()
             return found
@@ -62,7 +71,7 @@ class PostgresReadStore(ReadStore):
             if not isinstance(error.__cause__, ProgrammingError):
                 raise
             msg = (
-                f"{self.name}, for the read models, cannot be made: {said_by(error.__cause__)}; expected a role that may"
+                f"{self.name}, for the read models, cannot be made: {driver_message(error.__cause__)}; expected a role that may"
                 " make schemas (GRANT CREATE ON DATABASE)"
             )
             raise StoreUnavailable(msg) from error
@@ -79,12 +88,12 @@ class PostgresReadStore(ReadStore):
     def _begin_reading(self, connection: Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
-    def is_in_place(self) -> bool:  # noqa: D102
+    def still_exists(self) -> bool:  # noqa: D102
         return self._find() == self._number
 
-    def settle(self) -> None:  # noqa: D102
-        with self.writing() as connection:
-            indexes.create(connection)
+    def finish_build(self) -> None:  # noqa: D102
+        with self.transaction() as connection:
+            indexes.create_indexes(connection)
             connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
 
 
@@ -95,19 +104,19 @@ class PostgresGenerations:
         """Take the database's address, and the id of its ledger."""
         self._url = url
         self._ledger_id = ledger_id
-        self._engine = engine(url, poolclass=NullPool)
+        self._engine = postgres_engine(url, poolclass=NullPool)
 
     def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
         return PostgresReadStore(self._url, generation, self._ledger_id, building=building)
 
     def remove(self, generation: int) -> None:  # noqa: D102
-        with mapped(f"the read models of generation {generation}"), self._engine.begin() as connection:
+        with map_errors(f"the read models of generation {generation}"), self._engine.begin() as connection:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{REMOVAL_TIMEOUT_SECONDS}s'")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {generation})")
             _drop(connection, generation)
 
     def remove_before(self, generation: int) -> None:  # noqa: D102
-        with mapped("the database of the read models"), self._engine.connect() as connection:
+        with map_errors("the database of the read models"), self._engine.connect() as connection:
             for earlier in _generations(connection):
                 # Whoever has it open, or looks into it by hand, is not waited for: it is left for another time. But who
                 # has just closed it may hold his lock a moment longer.
@@ -117,15 +126,15 @@ class PostgresGenerations:
                         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {earlier})")
                         _drop(connection, earlier)
 
-    def turn(self) -> Turn:  # noqa: D102
-        return PostgresTurn(self._url)
+    def follower_lock(self) -> FollowerLock:  # noqa: D102
+        return PostgresFollowerLock(self._url)
 
     @contextmanager
-    def only_one_rebuild(self) -> Iterator[None]:  # noqa: D102
-        with mapped("the database of the read models"):
+    def rebuild_lock(self) -> Iterator[None]:  # noqa: D102
+        with map_errors("the database of the read models"):
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         with connection:
-            if not locked(connection, f"lock({ONLY_ONE}, {REBUILDING})"):
+            if not hold_lock(connection, f"lock({ONLY_ONE}, {REBUILDING})"):
                 raise RebuildRunning("another rebuild is running on this database")
             try:
                 yield

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailable
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
-from projections.stores.base import said_by
+from projections.stores.base import driver_message
 
 # Two numbers name a lock within its database: one of these, and a generation, or which of the last it is.
 OPEN, WRITING, ONLY_ONE = 1_953_655_301, 1_953_655_302, 1_953_655_303
@@ -22,7 +22,7 @@ _GIVE_UP_SOON = "; ".join(f"SET {name} = '{value}'" for name, value in HOLDER_SE
 _OURS = {"fallback_application_name": "tringledger", "client_encoding": "utf8"}
 
 
-def engine(url: str, *statements: str, **options: Any) -> Engine:
+def postgres_engine(url: str, *statements: str, **options: Any) -> Engine:
     """Return an engine for a database, each of whose connections begins with these statements."""
     made = create_engine("postgresql+psycopg://", use_native_hstore=False, **options)
 
@@ -42,16 +42,16 @@ def engine(url: str, *statements: str, **options: Any) -> Engine:
 
 
 @contextmanager
-def mapped(what: str) -> Iterator[None]:
+def map_errors(what: str) -> Iterator[None]:
     """Turn what the database says of itself into one error that names what cannot be used."""
     try:
         yield
     except DBAPIError as error:
-        msg = f"{what} cannot be used now: {said_by(error)}"
+        msg = f"{what} cannot be used now: {driver_message(error)}"
         raise StoreUnavailable(msg) from error
 
 
-def locked(connection: Connection, lock: str) -> bool:
+def hold_lock(connection: Connection, lock: str) -> bool:
     """Try to take a lock without waiting: ``lock(a, b)`` for the session, ``xact_lock(a, b)`` for the transaction."""
     taken: bool = connection.exec_driver_sql(f"SELECT pg_try_advisory_{lock}").scalar_one()
     return taken

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError
 
-from projections.stores.postgres_engine import FOLLOWING, ONLY_ONE, engine, locked, mapped
+from projections.stores.postgres_engine import FOLLOWING, ONLY_ONE, hold_lock, map_errors, postgres_engine
 
 CHANNEL = "tringledger"
 LOOK_AGAIN = timedelta(seconds=1)
@@ -20,18 +20,18 @@ GATHERING = timedelta(milliseconds=100)
 LISTENING = timedelta(milliseconds=200)
 
 
-class PostgresTurn:
-    """A turn that a lock keeps; see Turn for what each method does."""
+class PostgresFollowerLock:
+    """A turn that a lock keeps; see FollowerLock for what each method does."""
 
     def __init__(self, url: str) -> None:
         """Take the database's address."""
-        self._engine = engine(url, poolclass=NullPool)
+        self._engine = postgres_engine(url, poolclass=NullPool)
         self._connection: Connection | None = None
         self._is_ours = False
 
-    def is_ours(self) -> bool:  # noqa: D102
+    def acquire(self) -> bool:  # noqa: D102
         try:
-            with mapped("the database of the read models"):
+            with map_errors("the database of the read models"):
                 self._ask()
         except BaseException:
             self.close()
@@ -43,7 +43,7 @@ class PostgresTurn:
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if self._is_ours:
             self._connection.exec_driver_sql("SELECT 1")
-        elif locked(self._connection, f"lock({ONLY_ONE}, {FOLLOWING})"):
+        elif hold_lock(self._connection, f"lock({ONLY_ONE}, {FOLLOWING})"):
             self._connection.exec_driver_sql(f"LISTEN {CHANNEL}")
             self._is_ours = True
 

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from domain.log.wal_mode import prepare
-from projections.atomic_file import sync
+from domain.log.wal_mode import enter_wal_mode
+from projections.atomic_file import sync_to_disk
 from projections.schema import indexes
-from projections.stores.base import LOCK_TIMEOUT_SECONDS, ReadStore, RebuildRunning, Turn
+from projections.stores.base import LOCK_TIMEOUT_SECONDS, FollowerLock, ReadStore, RebuildRunning
 
 LOOK_AGAIN = timedelta(milliseconds=300)
 
@@ -28,9 +28,9 @@ class SQLiteReadStore(ReadStore):
 
     def __init__(self, path: Path, generation: int, ledger_id: str, *, building: bool = False) -> None:
         """Open the file, or make it."""
-        super().__init__(engine(path, BUILDING if building else LIVE), str(path), generation, ledger_id)
+        super().__init__(sqlite_engine(path, BUILDING if building else LIVE), str(path), generation, ledger_id)
         self._path = path
-        with self.writing() as connection:
+        with self.transaction() as connection:
             self._create(connection, indexed=not building)
         self._inode = path.stat().st_ino
 
@@ -40,21 +40,21 @@ class SQLiteReadStore(ReadStore):
     def _begin_reading(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    def is_in_place(self) -> bool:  # noqa: D102
+    def still_exists(self) -> bool:  # noqa: D102
         try:
             return self._path.stat().st_ino == self._inode
         except FileNotFoundError:
             return False
 
-    def settle(self) -> None:  # noqa: D102
-        with self.writing() as connection:
-            indexes.create(connection)
+    def finish_build(self) -> None:  # noqa: D102
+        with self.transaction() as connection:
+            indexes.create_indexes(connection)
             connection.exec_driver_sql("PRAGMA analysis_limit=1000")
             connection.exec_driver_sql("ANALYZE")
-        sync(self._path)
+        sync_to_disk(self._path)
 
 
-def engine(path: Path, pragmas: str) -> Engine:
+def sqlite_engine(path: Path, pragmas: str) -> Engine:
     """Return an engine for a file in write-ahead mode (but one that is being built); its users begin each transaction."""
     made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
 
@@ -65,15 +65,15 @@ def engine(path: Path, pragmas: str) -> Engine:
         if pragmas == BUILDING:
             connection.executescript(pragmas)
         else:
-            prepare(connection, pragmas)
+            enter_wal_mode(connection, pragmas)
 
     return made
 
 
-class SQLiteTurn:
+class SQLiteFollowerLock:
     """It is everybody's turn, since nobody is far away: pages are applied by one follower at a time in any case."""
 
-    def is_ours(self) -> bool:  # noqa: D102
+    def acquire(self) -> bool:  # noqa: D102
         return True
 
     def wait(self, stopping: Event) -> None:  # noqa: D102
@@ -110,11 +110,11 @@ class SQLiteGenerations:
                 return
             self.remove(earlier)
 
-    def turn(self) -> Turn:  # noqa: D102
-        return SQLiteTurn()
+    def follower_lock(self) -> FollowerLock:  # noqa: D102
+        return SQLiteFollowerLock()
 
     @contextmanager
-    def only_one_rebuild(self) -> Iterator[None]:  # noqa: D102
+    def rebuild_lock(self) -> Iterator[None]:  # noqa: D102
         path = self._log.with_name(f"{self._log.name}.rebuild.lock")
         with path.open("a") as lock:
             try:

@@ -12,10 +12,10 @@ from sqlalchemy import Column, Connection, Table, and_, bindparam, delete
 PLACEHOLDERS = {"qmark": "?", "pyformat": "%s"}
 COPIED_FROM = 50
 
-Row = Sequence[object]
+TableRow = Sequence[object]
 
 
-def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+def put_rows(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
     """Insert rows, in the table's column order, or replace those that have their key."""
     if len(rows) >= COPIED_FROM and connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
@@ -24,7 +24,7 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         connection.exec_driver_sql(statement, [tuple(row) for row in rows])
 
 
-def _copy(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+def _copy(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
     """Put rows by way of a table that is the session's own, since COPY knows no rows that replace others."""
     passing = f"passing_{table.name}"
     connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {passing} (LIKE {table.name}) ON COMMIT DELETE ROWS")
@@ -36,7 +36,9 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     connection.exec_driver_sql(f"TRUNCATE {passing}")
 
 
-def delete_rows(connection: Connection, table: Table, columns: Sequence[Column[object]], keys: Sequence[Row]) -> None:
+def delete_rows(
+    connection: Connection, table: Table, columns: Sequence[Column[object]], keys: Sequence[TableRow]
+) -> None:
     """Delete the rows whose columns have one of these values."""
     if keys:
         where = and_(*(column == bindparam(f"key_{number}") for number, column in enumerate(columns)))

@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 def service_at(path: Path, clock: Callable[[], int] | None = None, **environment: str) -> Service:
     """Return a service over a store in this directory, not started, with these settings beside the usual ones."""
     usual = {"TRINGLEDGER_STORE": f"sqlite:///{path / 'ledger.db'}", "TRINGME_PRIVATE_KEY": KEY}
-    return Service(settings.load({**usual, **environment}), clock or Clock())
+    return Service(settings.load_settings({**usual, **environment}), clock or Clock())
 
 
 @contextmanager

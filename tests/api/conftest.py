@@ -57,7 +57,7 @@ def aged(store: str) -> Callable[..., None]:
     def record(hours: float, *queries: str) -> None:
         at = times.now() - int(hours * 3600) * times.SECOND
         with Ledger(store, Keyring("md5-params", [KEY]), create=True, clock=lambda: at) as ledger:
-            ledger.record([ledger.inspect(query.encode(), at, CALLBACK) for query in queries])
+            ledger.record([ledger.verify_delivery(query.encode(), at, CALLBACK) for query in queries])
 
     return record
 

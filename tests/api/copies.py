@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from api.application import forwarding_position as forwarder
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 from domain.ledger import Ledger
 from domain.log.urls import sqlite_path
 from tests.acting import act_in_every_way
@@ -41,8 +41,8 @@ def fill(store: str) -> None:
     _fill_quarantine(keys)
     with Ledger(store) as ledger:
         act_in_every_way(ledger)
-        forwarder.keep(ledger, State(12))
-        forwarder.skip(ledger, 14, "a reason", 0)
+        forwarder.save_position(ledger, ProcessState(12))
+        forwarder.skip_through(ledger, 14, "a reason", 0)
 
 
 def _fill_quarantine(keys: dict[str, str]) -> None:
@@ -53,7 +53,7 @@ def _fill_quarantine(keys: dict[str, str]) -> None:
     wrong = "".join(line(signed(notice(number, tag="wrong"), "a wrong key")) for number in range(4))
     run("import", "-", stdin=broken + wrong, **keys)
     # The last one leaves a number that must not be given again.
-    with Ledger(keys["TRINGLEDGER_STORE"]) as ledger, ledger.store.writing() as log:
+    with Ledger(keys["TRINGLEDGER_STORE"]) as ledger, ledger.store.transaction() as log:
         log.drop_oldest_unauthentic(log.count_unauthentic() - 1)
 
 

@@ -3,11 +3,11 @@
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 
-from api.application.rehearsal.expected_books import Books, Document
-from api.application.rehearsal.plan import Chain, Sending
+from api.application.rehearsal.expected_books import BooksFile, ExpectedBooks
+from api.application.rehearsal.plan import Chain, PlannedRequest
 from api.application.rehearsal.script import Script
 from domain.ledger import Ledger
-from domain.outcomes import Answer, Quarantined
+from domain.outcomes import Quarantined, RecordOutcome
 from tests.api.tringme import KEY
 from tests.given import START
 
@@ -19,7 +19,7 @@ def script(seed: int = 7, calls: int = 40, *, chaos: bool = True, speed: float =
     return Script(seed=seed, calls=calls, rate=5, speed=speed, chaos=chaos)
 
 
-def in_order(plan: Sequence[Chain]) -> Iterator[tuple[int, Sending]]:
+def in_order(plan: Sequence[Chain]) -> Iterator[tuple[int, PlannedRequest]]:
     """Yield the requests with their times, microseconds from the start: each when due, and after the one before it."""
     waiting = [(chain[0].due, number, 0) for number, chain in enumerate(plan) if chain]
     heapq.heapify(waiting)
@@ -31,7 +31,7 @@ def in_order(plan: Sequence[Chain]) -> Iterator[tuple[int, Sending]]:
             heapq.heappush(waiting, (max(at + 1, chain[place + 1].due), number, place + 1))
 
 
-def play(plan: Sequence[Chain], books: Books, answer: Callable[[int, bytes], int]) -> Document:
+def play(plan: Sequence[Chain], books: ExpectedBooks, answer: Callable[[int, bytes], int]) -> BooksFile:
     """Have every notice of a plan answered with a status, given its time and its query, and return the books."""
     for at, sending in in_order(plan):
         if sending.what != "garbage":
@@ -40,14 +40,14 @@ def play(plan: Sequence[Chain], books: Books, answer: Callable[[int, bytes], int
     return books.document()
 
 
-def play_into(ledger: Ledger, played: Script) -> Document:
+def play_into(ledger: Ledger, played: Script) -> BooksFile:
     """Play a script into a ledger, in one transaction, and return the platform's books."""
     plan, books = played.prepare(FORMULA, KEY)
     with ledger.recording() as recording:
-        return play(plan, books, lambda at, query: status(recording.take_all([ledger.inspect(query, at)])[0]))
+        return play(plan, books, lambda at, query: status(recording.record_all([ledger.verify_delivery(query, at)])[0]))
 
 
-def status(answer: Answer) -> int:
+def status(answer: RecordOutcome) -> int:
     """Return the HTTP status that stands for a ledger's answer."""
     if isinstance(answer, Quarantined):
         return 202 if answer.problem else 403

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 from api.processes import supervised as children
-from api.processes.supervised import Child
+from api.processes.supervised import SupervisedProcess
 from tests.api.asgi import eventually
 
 HELPER = """
@@ -29,9 +29,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs"
 
 
-def helper(runs: Path, then: str) -> Child:
+def helper(runs: Path, then: str) -> SupervisedProcess:
     (runs.parent / "helper_of_test.py").write_text(HELPER.format(runs=str(runs), then=then))
-    return Child("helper_of_test", ["a", "b"], stopped="it stands still", going_on="it goes on")
+    return SupervisedProcess("helper_of_test", ["a", "b"], stopped="it stands still", going_on="it goes on")
 
 
 def test_one_that_ends_is_started_again_and_both_are_told(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -50,11 +50,11 @@ def test_one_that_ends_is_started_again_and_both_are_told(runs: Path, caplog: py
 def test_one_that_does_not_end_is_killed(runs: Path) -> None:
     child = helper(runs, "time.sleep(600)")
     child.start()
-    eventually(lambda: child.state == State(7))
+    eventually(lambda: child.state == ProcessState(7))
     begun = time.monotonic()
     child.stop()
     assert 0.4 < time.monotonic() - begun < 5
-    assert child.state == State(7)
+    assert child.state == ProcessState(7)
 
 
 def test_one_that_talks_nonsense_is_told_of_and_started_again(runs: Path) -> None:

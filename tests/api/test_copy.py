@@ -20,8 +20,8 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import open as address
 from domain.log import urls
-from domain.log.sqlite.copy_access import SQLiteFilling
-from domain.log.tables import Row, Table
+from domain.log.sqlite.copy_access import SQLiteFill
+from domain.log.tables import LogTable, TableRow
 from domain.notices.signature import Keyring
 from projections.stores.generations import GENERATION
 from tests.api import caller, copies, tringme
@@ -159,7 +159,7 @@ class TestGoingOnThere:
         assert f"recorded, position {head(source) + 1}\n" in said.out
 
     def test_no_number_of_the_quarantine_is_given_again(self, source: str, database: str, tmp_path: Path) -> None:
-        with Ledger(source) as ledger, ledger.store.writing() as log:
+        with Ledger(source) as ledger, ledger.store.transaction() as log:
             log.drop_oldest_unauthentic(log.count_unauthentic())
         with copies.rows(source) as query:
             ((given_last,),) = query("SELECT seq FROM sqlite_sequence WHERE name = 'quarantine'")
@@ -221,7 +221,7 @@ def kill_midway(origin: str, to: str, random: Random) -> bool:
 def _facts_if_any(store: str) -> dict[str, str]:
     if not address.may_exist(store):
         return {}
-    with closing(address.log(store)) as log:
+    with closing(address.open_log(store)) as log:
         return log.facts()
 
 
@@ -244,17 +244,17 @@ class TestInterrupted:
     def test_what_the_source_forgot_meanwhile_goes_from_the_copy_too(self, source: str, target: str) -> None:
         record(source, *(signed(notice(number), "a wrong key") for number in range(5000, 5030)))
         copied(source, target)
-        with Ledger(source) as ledger, ledger.store.writing() as log:
+        with Ledger(source) as ledger, ledger.store.transaction() as log:
             log.drop_oldest_unauthentic(20)
         record(source, *(signed(notice(number), "a wrong key") for number in range(5010, 5050)))
         copied(source, target)
         assert dump(target) == dump(source)
 
     def test_nothing_else_can_use_the_store_meanwhile(self, source: str, target: str, tmp_path: Path) -> None:
-        with closing(address.log(target)) as log:
+        with closing(address.open_log(target)) as log:
             log.create()
-            with Ledger(source) as ledger, log.filling() as filling:
-                filling.note("copying", copying.copy_marks.under_way(ledger, 0))
+            with Ledger(source) as ledger, log.fill() as filling:
+                filling.set_fact("copying", copying.copy_marks.mark_in_progress(ledger, 0))
         sample = str(tringme.SAMPLES / "traffic.ndjson")
         for command in (("status",), ("export", "cdrs"), ("import", sample), ("serve", "--port", "0"), ("rebuild",)):
             said = run_alone(*command, "--store", target, cwd=tmp_path)
@@ -272,9 +272,9 @@ class TestWhatWasOpenBefore:
 
     def test_it_records_nothing_neither_meanwhile_nor_afterwards(self, source: str, target: str) -> None:
         with Ledger(target, Keyring("md5-params", [KEY]), create=True) as open_before:
-            delivery = open_before.inspect(signed(notice(1, tag="stray")).encode(), 0)
-            with Ledger(source) as ledger, open_before.store.filling() as filling:
-                filling.note("copying", copying.copy_marks.under_way(ledger, 0))
+            delivery = open_before.verify_delivery(signed(notice(1, tag="stray")).encode(), 0)
+            with Ledger(source) as ledger, open_before.store.fill() as filling:
+                filling.set_fact("copying", copying.copy_marks.mark_in_progress(ledger, 0))
             with pytest.raises(StoreUnavailable, match="that is not complete"):
                 open_before.record([delivery])
             copied(source, target)
@@ -293,7 +293,7 @@ class TestRefusals:
     def ledger(self, store: str, *queries: str) -> str:
         """Make another ledger and return its id."""
         with Ledger(store, Keyring("md5-params", [KEY]), create=True) as ledger:
-            ledger.record([ledger.inspect(query.encode(), 0) for query in queries])
+            ledger.record([ledger.verify_delivery(query.encode(), 0) for query in queries])
             return ledger.id
 
     @pytest.mark.parametrize("key", [KEY, "a wrong key"])
@@ -354,10 +354,10 @@ class TestRefusals:
 
     def test_two_copies_into_one_store_do_not_run_at_once(self, source: str, target: str) -> None:
         Ledger(target, create=True).close()
-        with closing(address.log(target)) as log, closing(log.alone("copy")) as other:
-            assert other.is_ours()
+        with closing(address.open_log(target)) as log, closing(log.lock("copy")) as other:
+            assert other.acquire()
             said = refusal(source, target, UNAVAILABLE)
-        assert f"another copy into {urls.shown(target)} is running" in said
+        assert f"another copy into {urls.redacted(target)} is running" in said
         copied(source, target)
 
     def test_passwords_are_not_shown(self, source: str) -> None:
@@ -373,12 +373,12 @@ class TestTheComparison:
         """Return a function that makes a SQLite store lose one row of a table."""
 
         def lose(name: str) -> None:
-            put = SQLiteFilling.put
+            put = SQLiteFill.put
 
-            def losing_one(filling: SQLiteFilling, table: Table, rows: Sequence[Row]) -> None:
+            def losing_one(filling: SQLiteFill, table: LogTable, rows: Sequence[TableRow]) -> None:
                 put(filling, table, rows[:2] + rows[3:] if table.name == name else rows)
 
-            monkeypatch.setattr(SQLiteFilling, "put", losing_one)
+            monkeypatch.setattr(SQLiteFill, "put", losing_one)
 
         return lose
 

@@ -15,7 +15,7 @@ import pytest
 
 from domain.events.codec import decode_notice
 from domain.ledger import Ledger
-from domain.log.sqlite.transaction import SQLiteWriting
+from domain.log.sqlite.transaction import SQLiteTransaction
 from tests.api import caller, tringme
 from tests.api.asgi import eventually
 from tests.api.caller import Replies, ask, deliver, get, post
@@ -147,8 +147,8 @@ class TestKilledUnderLoad:
 
 class TestThePowerFails:
     def test_every_commit_of_the_log_waits_for_the_disk(self, store: str) -> None:
-        with Ledger(store, create=True) as ledger, ledger.store.writing() as log:
-            assert isinstance(log, SQLiteWriting)
+        with Ledger(store, create=True) as ledger, ledger.store.transaction() as log:
+            assert isinstance(log, SQLiteTransaction)
             (level,) = log._cursor.execute("PRAGMA synchronous").fetchone()
         assert level == 2, "FULL, in SQLite's numbers"
 

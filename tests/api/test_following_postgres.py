@@ -14,10 +14,10 @@ from statistics import median
 import psycopg
 import pytest
 
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
-from projections.building.rebuild import check, rebuild
+from projections.building.rebuild import check_read_models, rebuild
 from projections.stores.generations import generation_of, open_current
 from tests.given import GRACE, cdr, opened, record, status, tables
 from tests.postgres import Postgres
@@ -38,7 +38,7 @@ class Follower:
         pipe = subprocess.PIPE
         command = [sys.executable, "-W", "error", "-c", code]
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
-        self.said: list[State] = []
+        self.said: list[ProcessState] = []
         assert self.process.stdin
         self.process.stdin.write(json.dumps([url]).encode() + b"\n")
         self.process.stdin.flush()
@@ -48,11 +48,11 @@ class Follower:
     def _listen(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            self.said.append(State(**json.loads(line)))
+            self.said.append(ProcessState(**json.loads(line)))
 
     @property
-    def state(self) -> State:
-        return self.said[-1] if self.said else State(-1)
+    def state(self) -> ProcessState:
+        return self.said[-1] if self.said else ProcessState(-1)
 
     def is_at(self, position: int) -> bool:
         return self.state.position == position and not self.state.failure
@@ -119,7 +119,7 @@ def leads(follower: Follower) -> bool:
 
 def agrees(ledger: Ledger, calls: int) -> bool:
     """Whether the read models are those of the log, as the followers left them: no row doubled, none lost."""
-    report = check(ledger, catch_up_first=False)
+    report = check_read_models(ledger, catch_up_first=False)
     (bill,) = tables(ledger)["billing"]
     assert report[:3] == ([], 0, ledger.head())
     return bill[2] == calls and bill[6] == calls * 1_250_000
@@ -291,7 +291,7 @@ class TestBesideARebuild:
                 rebuild(ledger)
                 add(ledger, 2)
                 within(HEALING_SECONDS_MAX, lambda: follower.is_at(6))
-                with old.reading() as connection:
+                with old.snapshot() as connection:
                     assert old.position(connection) == 3
                 assert schemas(database) == ["tringledger_read_1", "tringledger_read_2"]
         with following(database):

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from api.application import forwarding_position as forwarder
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 from api.processes import forwarder as forwarding_process
 from api.processes import supervised as children
-from api.processes.forwarder import Forwarding
-from api.processes.handler_client import Handler
+from api.processes.forwarder import Forwarder
+from api.processes.handler_client import HandlerClient
 from domain.errors import StoreUnavailable
 from domain.events.codec import decode_notice
 from domain.ledger import Ledger
@@ -107,8 +107,8 @@ class TestWhileAllIsWell:
             assert asyncio.run(ask(server.port, post(signed(notice(5))))).status == 200
             eventually(lambda: len(handler.taken) == 5)
         assert [query.partition("&f=tm")[0] for query in handler.taken[:1]] == ["app=7&x=%2F"]
-        came = [notification.parse(query.removeprefix("app=7&x=%2F&").encode()) for query in handler.taken]
-        assert came == [notification.parse(query.encode()) for query in (*sent, signed(notice(5)))]
+        came = [notification.parse_pairs(query.removeprefix("app=7&x=%2F&").encode()) for query in handler.taken]
+        assert came == [notification.parse_pairs(query.encode()) for query in (*sent, signed(notice(5)))]
         assert ("sig", tringme.signature(odd)) in came[1], "it still fits, for the handler to check"
 
     def test_one_connection_is_kept_and_no_cookie(self, tmp_path: Path, handler: TheirHandler) -> None:
@@ -315,41 +315,41 @@ class TestWhenThePositionCannotBeKept:
     def test_nothing_more_is_sent_until_it_can_be_nothing_again_and_it_ends_when_told(
         self, handler: TheirHandler, store: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told: list[State] = []
-        monkeypatch.setattr(children, "tell", told.append)
+        told: list[ProcessState] = []
+        monkeypatch.setattr(children, "report_state", told.append)
         monkeypatch.setattr(forwarding_process, "KEEP_SECONDS", 0)
         monkeypatch.setattr(forwarding_process, "RETRY_SECONDS", 0.01)
 
         async def scenario(ledger: Ledger) -> None:
-            async with Handler(handler.url) as sending:
-                task = asyncio.create_task(Forwarding(ledger, sending).run())
-                await until(lambda: bool(told) and told[-1] == State(2))
+            async with HandlerClient(handler.url) as sending:
+                task = asyncio.create_task(Forwarder(ledger, sending).run())
+                await until(lambda: bool(told) and told[-1] == ProcessState(2))
                 with monkeypatch.context() as full:
-                    full.setattr(forwarder, "keep", unavailable)
-                    ledger.record([ledger.inspect(query.encode(), 0) for query in notices(range(2, 6))])
+                    full.setattr(forwarder, "save_position", unavailable)
+                    ledger.record([ledger.verify_delivery(query.encode(), 0) for query in notices(range(2, 6))])
                     await until(lambda: len([state for state in told if state.failure]) > 10)
                     assert handler.taken == notices(range(3))
                     assert told[-1].failure == "the disk is full"
-                await until(lambda: told[-1] == State(6))
+                await until(lambda: told[-1] == ProcessState(6))
                 monkeypatch.setattr(forwarding_process, "KEEP_SECONDS", 100)
-                ledger.record([ledger.inspect(query.encode(), 0) for query in notices([6])])
+                ledger.record([ledger.verify_delivery(query.encode(), 0) for query in notices([6])])
                 await until(lambda: len(handler.taken) == 7)
                 handler.behaviour = handler.hanging
-                ledger.record([ledger.inspect(query.encode(), 0) for query in notices([7])])
+                ledger.record([ledger.verify_delivery(query.encode(), 0) for query in notices([7])])
                 await until(lambda: len(handler.heard) == 8)
-                monkeypatch.setattr(forwarder, "keep", unavailable)
+                monkeypatch.setattr(forwarder, "save_position", unavailable)
                 task.cancel()
                 await until(task.done)
                 assert task.cancelled()
 
         with Ledger(store, Keyring("md5-params", [KEY]), create=True) as ledger:
-            forwarder.begin(ledger)
-            ledger.record([ledger.inspect(query.encode(), 0) for query in notices(range(2))])
+            forwarder.load_or_start(ledger)
+            ledger.record([ledger.verify_delivery(query.encode(), 0) for query in notices(range(2))])
             asyncio.run(scenario(ledger))
         assert handler.taken == notices(range(7))
 
 
-def unavailable(*_: object) -> State:
+def unavailable(*_: object) -> ProcessState:
     raise StoreUnavailable("the disk is full")
 
 

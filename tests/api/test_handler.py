@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from api.processes import handler_client as ours
-from api.processes.handler_client import Handler
+from api.processes.handler_client import HandlerClient
 from tests.api import their_handler
 from tests.api.asgi import eventually
 from tests.api.their_handler import Request, TheirHandler, answer
@@ -18,7 +18,7 @@ def refusals(theirs: TheirHandler, *queries: str, between: Callable[[], None] = 
 
     async def sent() -> list[str]:
         found = []
-        async with Handler(theirs.url) as handler:
+        async with HandlerClient(theirs.url) as handler:
             for query in queries:
                 found.append(await handler.refusal(query.encode()))
                 between()

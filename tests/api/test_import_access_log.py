@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.application.importing import access_log
-from api.application.importing.rows import Passed, Row, Unreadable
+from api.application.importing.rows import ImportedRow, SkippedLine, UnreadableRow
 from domain import times
 from domain.ledger import Ledger
 from tests.api import tringme
@@ -27,13 +27,13 @@ def imported(*lines: bytes, arguments: tuple[str, ...] = ()) -> Said:
 
 
 def items(*lines: bytes, path: str = "/notify") -> list[object]:
-    return list(access_log.rows(lines, path))
+    return list(access_log.access_log_rows(lines, path))
 
 
 def only(line: bytes) -> tuple[int, bytes]:
     """Return the time and the query of a line that must hold a notification."""
     (item,) = items(line)
-    assert isinstance(item, Row), item
+    assert isinstance(item, ImportedRow), item
     return item.notification.received_at, item.notification.raw
 
 
@@ -139,7 +139,7 @@ class TestALineOfAnAccessLog:
     def test_whatever_it_says_nothing_breaks(self, text: bytes) -> None:
         for whole in (text, logged(text), logged(b"GET /notify?" + text), logged(b"GET " + text, user=text)):
             (item,) = items(whole)
-            assert isinstance(item, Row | Passed | Unreadable)
+            assert isinstance(item, ImportedRow | SkippedLine | UnreadableRow)
 
     @given(st.text("[]\"\\ :/ab'", max_size=30), st.sampled_from((nginx, apache)))
     def test_who_logged_in_cannot_pretend_another_time_or_request(
@@ -147,8 +147,8 @@ class TestALineOfAnAccessLog:
     ) -> None:
         user = escaped(f'{name} [01/Jan/2001:00:00:00 +0000] "GET /notify?f=tm HTTP/1.1" '.encode())
         (item,) = items(logged(b"GET /notify?%s HTTP/1.1" % QUERY, user=user))
-        assert isinstance(item, Unreadable) or (
-            isinstance(item, Row) and (item.notification.received_at, item.notification.raw) == (AT_NOON, QUERY)
+        assert isinstance(item, UnreadableRow) or (
+            isinstance(item, ImportedRow) and (item.notification.received_at, item.notification.raw) == (AT_NOON, QUERY)
         )
 
     def test_nginx_which_escapes_every_quotation_mark_leaves_no_such_line_unread(self) -> None:
@@ -173,7 +173,7 @@ class TestALineOfAnAccessLog:
         "target", [b"", b"*", b"/", b"http://calls.example.com", b"//notify?f=tm", b"/notify/?f=tm", b"/Notify?f=tm"]
     )
     def test_what_only_looks_like_the_path_is_passed_over(self, target: bytes) -> None:
-        assert items(logged(b"GET %s HTTP/1.1" % target)) == [Passed.ELSEWHERE]
+        assert items(logged(b"GET %s HTTP/1.1" % target)) == [SkippedLine.ELSEWHERE]
 
     def test_spaces_that_a_careless_client_left_are_part_of_the_query(self) -> None:
         assert only(logged(b"GET /notify?f=tm&tag=a b HTTP/x HTTP/1.1"))[1] == b"f=tm&tag=a b HTTP/x"
@@ -214,9 +214,9 @@ class TestALineOfAnAccessLog:
     )
     def test_a_time_that_there_is_not_is_unreadable(self, time: str) -> None:
         (item,) = items(got(QUERY, time))
-        assert isinstance(item, Unreadable)
+        assert isinstance(item, UnreadableRow)
 
     def test_a_request_without_a_notification_is_unreadable(self) -> None:
         for query in (b"", b"x=1", b"f=tm&" + b"x" * 20_000):
             (item,) = items(got(query))
-            assert isinstance(item, Unreadable)
+            assert isinstance(item, UnreadableRow)

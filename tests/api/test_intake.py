@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.application.intake import BATCH_MAX, Busy, Intake
+from api.application.intake import BATCH_MAX, Intake, IntakeBusy
 from domain.errors import StoreUnavailable
 from domain.notices.notification import Notification
-from domain.notices.signature import Verdict
-from domain.outcomes import Answer, Recorded
+from domain.notices.signature import SignatureVerdict
+from domain.outcomes import Recorded, RecordOutcome
 from domain.recording import Delivery
 from tests.api.asgi import SECONDS_MAX, on_a_loop
 
 
 def delivery(number: int) -> Delivery:
-    return Delivery(Notification(b"f=tm", number, [("f", "tm")]), Verdict("off", ""), "callback")
+    return Delivery(Notification(b"f=tm", number, [("f", "tm")]), SignatureVerdict("off", ""), "callback")
 
 
 class Disk:
@@ -49,7 +49,7 @@ class Transaction:
         self.chokes_on = chokes_on
         self.numbers: list[int] = []
 
-    def take_all(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+    def take_all(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         self.numbers = [each.notification.received_at for each in deliveries]
         if self.chokes_on & set(self.numbers):
             raise ValueError("a delivery that cannot be written")
@@ -75,9 +75,9 @@ def with_intake(
     return on
 
 
-async def submitted(intake: Intake, *numbers: int) -> list["asyncio.Task[Answer]"]:
+async def submitted(intake: Intake, *numbers: int) -> list["asyncio.Task[RecordOutcome]"]:
     """Submit deliveries at once and return their tasks, each of which then waits."""
-    tasks = [asyncio.ensure_future(intake.submit(delivery(number))) for number in numbers]
+    tasks = [asyncio.ensure_future(intake.record(delivery(number))) for number in numbers]
     await asyncio.sleep(0)
     return tasks
 
@@ -88,7 +88,7 @@ async def busy_with(disk: Disk, number: int) -> None:
         await asyncio.sleep(0.001)
 
 
-async def hold_up(intake: Intake, disk: Disk) -> "asyncio.Task[Answer]":
+async def hold_up(intake: Intake, disk: Disk) -> "asyncio.Task[RecordOutcome]":
     """Let the disk hang over delivery 0, so that what comes after has to wait."""
     disk.free.clear()
     (first,) = await submitted(intake, 0)
@@ -99,7 +99,7 @@ async def hold_up(intake: Intake, disk: Disk) -> "asyncio.Task[Answer]":
 class TestAnIdleIntake:
     def test_one_delivery_is_recorded_and_answered(self) -> None:
         async def scenario(intake: Intake, _: Disk) -> None:
-            assert await intake.submit(delivery(7)) == Recorded(7)
+            assert await intake.record(delivery(7)) == Recorded(7)
 
         assert with_intake(scenario).batches == [[7]]
 
@@ -143,11 +143,11 @@ class TestWhileTheDiskIsBusy:
         async def scenario(intake: Intake, disk: Disk) -> None:
             first = await hold_up(intake, disk)
             others = await submitted(intake, 1, 2)
-            with pytest.raises(Busy, match="3 callbacks are waiting already"):
-                await intake.submit(delivery(3))
+            with pytest.raises(IntakeBusy, match="3 callbacks are waiting already"):
+                await intake.record(delivery(3))
             disk.free.set()
             await asyncio.gather(first, *others)
-            assert await intake.submit(delivery(4)) == Recorded(4)
+            assert await intake.record(delivery(4)) == Recorded(4)
 
         assert with_intake(scenario, queue_max=3).recorded == [0, 1, 2, 4]
 
@@ -171,7 +171,7 @@ class TestWhileTheDiskIsBusy:
                 disk.free.set()
                 await first
                 disk.batches.clear()
-                assert await intake.submit(delivery(9)) == Recorded(9)
+                assert await intake.record(delivery(9)) == Recorded(9)
 
         with_intake(scenario, queue_max=3)
 
@@ -181,8 +181,8 @@ class TestWhileTheDiskIsBusy:
             others = await submitted(intake, *range(1, BATCH_MAX + 21))
             stopping = asyncio.ensure_future(intake.stop())
             await asyncio.sleep(0)
-            with pytest.raises(Busy, match="stopping"):
-                await intake.submit(delivery(-1))
+            with pytest.raises(IntakeBusy, match="stopping"):
+                await intake.record(delivery(-1))
             done, _ = await asyncio.wait([stopping], timeout=0.05)
             assert not done
             disk.free.set()
@@ -210,9 +210,9 @@ class TestADeliveryThatCannotBeWritten:
         async def scenario(intake: Intake, disk: Disk) -> None:
             disk.chokes_on = {1}
             with pytest.raises(ValueError, match="cannot be written"):
-                await intake.submit(delivery(1))
-            assert await intake.submit(delivery(2)) == Recorded(2)
-            assert intake.failing() == ""
+                await intake.record(delivery(1))
+            assert await intake.record(delivery(2)) == Recorded(2)
+            assert intake.recent_failure() == ""
 
         with_intake(scenario, queue_max=1)
 
@@ -263,11 +263,11 @@ class TestAFullDisk:
         async def scenario(intake: Intake, disk: Disk) -> None:
             disk.full = True
             with pytest.raises(StoreUnavailable):
-                await intake.submit(delivery(1))
-            assert intake.failing() == "the disk is full"
+                await intake.record(delivery(1))
+            assert intake.recent_failure() == "the disk is full"
             disk.full = False
-            await intake.submit(delivery(2))
-            assert intake.failing() == ""
+            await intake.record(delivery(2))
+            assert intake.recent_failure() == ""
 
         with_intake(scenario)
 
@@ -275,7 +275,7 @@ class TestAFullDisk:
 class TestManySendersAtOnce:
     def test_each_gets_its_own_answer(self) -> None:
         async def scenario(intake: Intake, _: Disk) -> None:
-            answers = await asyncio.gather(*(intake.submit(delivery(number)) for number in range(2000)))
+            answers = await asyncio.gather(*(intake.record(delivery(number)) for number in range(2000)))
             assert answers == [Recorded(number) for number in range(2000)]
 
         disk = with_intake(scenario)

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import pytest
 
 from api.application.importing.batches import BATCH_SIZE
-from api.application.importing.throttle import BATCH_LEAST, SECONDS_HELD_MOST, Pace
+from api.application.importing.throttle import BATCH_LEAST, SECONDS_HELD_MOST, ImportThrottle
 from domain.ledger import Ledger
 from domain.notices.signature import Keyring
 from domain.outcomes import Recorded
@@ -23,7 +23,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def deliveries(ledger: Ledger, numbers: Sequence[int]) -> list[Delivery]:
     """Return the deliveries of so many calls."""
-    return [ledger.inspect(signed(pairs).encode(), 0) for number in numbers for pairs in call(number)]
+    return [ledger.verify_delivery(signed(pairs).encode(), 0) for number in numbers for pairs in call(number)]
 
 
 def callback(ledger: Ledger, number: int) -> None:
@@ -32,14 +32,14 @@ def callback(ledger: Ledger, number: int) -> None:
 
 
 def test_an_import_that_is_alone_records_in_large_batches(ledger: Ledger) -> None:
-    pace = Pace(ledger)
+    pace = ImportThrottle(ledger)
     answers = pace.record(deliveries(ledger, range(100)))
     assert [answer.position for answer in answers if isinstance(answer, Recorded)] == list(range(1, 301))
     assert pace.batch_size == BATCH_SIZE
 
 
 def test_beside_callbacks_its_batches_are_small_and_it_pauses(ledger: Ledger) -> None:
-    pace = Pace(ledger)
+    pace = ImportThrottle(ledger)
     callback(ledger, 1000)
     begun = monotonic()
     pace.record(deliveries(ledger, range(100)))
@@ -48,7 +48,7 @@ def test_beside_callbacks_its_batches_are_small_and_it_pauses(ledger: Ledger) ->
 
 
 def test_one_batch_that_is_split_still_answers_for_each_in_order(ledger: Ledger) -> None:
-    pace = Pace(ledger, quiet_seconds=60)
+    pace = ImportThrottle(ledger, quiet_seconds=60)
     callback(ledger, 1000)
     pace.record(deliveries(ledger, [1]))
     pace.batch_size = 2
@@ -57,7 +57,7 @@ def test_one_batch_that_is_split_still_answers_for_each_in_order(ledger: Ledger)
 
 
 def test_once_the_callbacks_cease_the_batches_grow_again(ledger: Ledger) -> None:
-    pace = Pace(ledger, quiet_seconds=0.05)
+    pace = ImportThrottle(ledger, quiet_seconds=0.05)
     callback(ledger, 1000)
     pace.record(deliveries(ledger, [1]))
     pace.batch_size = BATCH_LEAST

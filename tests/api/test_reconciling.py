@@ -9,20 +9,22 @@ from hypothesis import strategies as st
 
 from api.application.reconciliation import matching
 from api.application.reconciliation.assignment import assign
-from api.application.reconciliation.classes import Verdict, judge
-from api.application.reconciliation.matching import ASSIGNED_MAX, Measure, Pair, pairs
-from api.application.reconciliation.record_spool import HERE, THERE, Record, Spool
+from api.application.reconciliation.classes import MatchClass, classify
+from api.application.reconciliation.matching import ASSIGNED_MAX, DistanceMeasure, MatchPair, match_records
+from api.application.reconciliation.record_spool import OURS, THEIRS, MatchRecord, RecordSpool
 
 COMPARED = ("dest_duration", "dest_charge")
 WINDOW = 10
-MEASURE = Measure(WINDOW, (1_000_000, 1))
+MEASURE = DistanceMeasure(WINDOW, (1_000_000, 1))
 TOLERANCE = 2
 
 Choice = Sequence[int | None]
 
 
-def record(side: int, at: int, seconds: int = 0, charge: int = 0, *, since: int | None = None, ref: str = "") -> Record:
-    return Record(
+def record(
+    side: int, at: int, seconds: int = 0, charge: int = 0, *, since: int | None = None, ref: str = ""
+) -> MatchRecord:
+    return MatchRecord(
         side, "acme", "1", at if since is None else since, at, wanted=True, ref=ref, numbers=(seconds, charge)
     )
 
@@ -54,16 +56,16 @@ charges = st.sampled_from([0, 1, 2_000_000])
 
 
 @st.composite
-def groups(draw: st.DrawFn, most: int = 4) -> list[Record]:
+def groups(draw: st.DrawFn, most: int = 4) -> list[MatchRecord]:
     """Return the records of one tag and number, in the order of the spool."""
     ours = [
-        record(HERE, at, length, charge, since=max(0, at - span), ref=f"call {number}")
+        record(OURS, at, length, charge, since=max(0, at - span), ref=f"call {number}")
         for number, (at, length, charge, span) in enumerate(
             draw(st.lists(st.tuples(moments, seconds, charges, st.sampled_from([0, 0, 6])), max_size=most))
         )
     ]
     theirs = [
-        record(THERE, at, length, charge, ref=f"line {number}")
+        record(THEIRS, at, length, charge, ref=f"line {number}")
         for number, (at, length, charge) in enumerate(
             draw(st.lists(st.tuples(moments, seconds, charges), max_size=most))
         )
@@ -71,7 +73,7 @@ def groups(draw: st.DrawFn, most: int = 4) -> list[Record]:
     return sorted(ours + theirs, key=lambda each: (each.at, each.side))
 
 
-def merit(found: Sequence[Pair]) -> tuple[int, int, int, int]:
+def merit(found: Sequence[MatchPair]) -> tuple[int, int, int, int]:
     """Return how good a matching is: the less, the better."""
     matched = [(here, there) for here, there in found if here and there]
     exact = sum(here.numbers == there.numbers for here, there in matched)
@@ -83,26 +85,28 @@ def merit(found: Sequence[Pair]) -> tuple[int, int, int, int]:
     return (-exact, -len(matched), difference, apart)
 
 
-def possible(group: Sequence[Record]) -> Iterator[list[Pair]]:
-    ours = [each for each in group if each.side == HERE]
-    theirs = [each for each in group if each.side == THERE]
+def possible(group: Sequence[MatchRecord]) -> Iterator[list[MatchPair]]:
+    ours = [each for each in group if each.side == OURS]
+    theirs = [each for each in group if each.side == THEIRS]
     near = [
         [place for place, there in enumerate(theirs) if here.first_at - WINDOW <= there.at <= here.at + WINDOW]
         for here in ours
     ]
     for choice in choices(near):
-        yield [Pair(here, None if place is None else theirs[place]) for here, place in zip(ours, choice, strict=True)]
+        yield [
+            MatchPair(here, None if place is None else theirs[place]) for here, place in zip(ours, choice, strict=True)
+        ]
 
 
 @given(groups())
-def test_of_all_matchings_the_best_is_found_and_every_record_is_in_it_once(group: list[Record]) -> None:
-    found = list(pairs(group, MEASURE))
+def test_of_all_matchings_the_best_is_found_and_every_record_is_in_it_once(group: list[MatchRecord]) -> None:
+    found = list(match_records(group, MEASURE))
     assert Counter(each for pair in found for each in pair if each) == Counter(group)
     assert merit(found) == min(merit(other) for other in possible(group))
 
 
 @given(groups(most=12))
-def test_in_order_of_time_every_record_is_matched_once_and_within_the_window(group: list[Record]) -> None:
+def test_in_order_of_time_every_record_is_matched_once_and_within_the_window(group: list[MatchRecord]) -> None:
     found = list(matching._in_order_of_time(group, MEASURE))
     assert Counter(each for pair in found for each in pair if each) == Counter(group)
     matched = [(here, there) for here, there in found if here and there]
@@ -113,24 +117,24 @@ def test_in_order_of_time_every_record_is_matched_once_and_within_the_window(gro
 
 
 @given(groups())
-def test_a_record_is_judged_by_its_numbers_alone(group: list[Record]) -> None:
-    for pair in pairs(group, MEASURE):
-        verdict = judge(pair, COMPARED, TOLERANCE)
+def test_a_record_is_judged_by_its_numbers_alone(group: list[MatchRecord]) -> None:
+    for pair in match_records(group, MEASURE):
+        verdict = classify(pair, COMPARED, TOLERANCE)
         if pair.here is None or pair.there is None:
-            assert verdict is (Verdict.MISSING_HERE if pair.here is None else Verdict.MISSING_THERE)
+            assert verdict is (MatchClass.MISSING_HERE if pair.here is None else MatchClass.MISSING_THERE)
             continue
         (ours, our_charge), (theirs, their_charge) = pair.here.numbers, pair.there.numbers
-        assert (verdict is Verdict.DURATION_DIFFERS) == (abs(ours - theirs) > TOLERANCE)
-        assert (verdict is Verdict.EXACT) == ((ours, our_charge) == (theirs, their_charge))
-        if verdict is Verdict.WITHIN_TOLERANCE:
+        assert (verdict is MatchClass.DURATION_DIFFERS) == (abs(ours - theirs) > TOLERANCE)
+        assert (verdict is MatchClass.EXACT) == ((ours, our_charge) == (theirs, their_charge))
+        if verdict is MatchClass.WITHIN_TOLERANCE:
             assert our_charge == their_charge
-        if verdict is Verdict.PRICE_DIFFERS:
+        if verdict is MatchClass.PRICE_DIFFERS:
             assert our_charge != their_charge
 
 
 def test_an_exact_counterpart_is_not_given_away_to_match_two_others() -> None:
-    group = [record(HERE, 0, 5), record(HERE, 10, 60), record(THERE, 10, 60), record(THERE, 20, 3600)]
-    assert [(here and here.at, there and there.at) for here, there in pairs(group, MEASURE)] == [
+    group = [record(OURS, 0, 5), record(OURS, 10, 60), record(THEIRS, 10, 60), record(THEIRS, 20, 3600)]
+    assert [(here and here.at, there and there.at) for here, there in match_records(group, MEASURE)] == [
         (0, None),
         (10, 10),
         (None, 20),
@@ -139,19 +143,19 @@ def test_an_exact_counterpart_is_not_given_away_to_match_two_others() -> None:
 
 def test_above_the_limit_records_are_matched_in_order_of_time() -> None:
     count = ASSIGNED_MAX + 1
-    group = [each for at in range(count) for each in (record(HERE, at * 3, at), record(THERE, at * 3, at))]
-    assert all(here and there and here.at == there.at for here, there in pairs(group, MEASURE))
+    group = [each for at in range(count) for each in (record(OURS, at * 3, at), record(THEIRS, at * 3, at))]
+    assert all(here and there and here.at == there.at for here, there in match_records(group, MEASURE))
     # One short of it, the numbers decide.
-    crossed = [record(HERE, 0, 1), record(HERE, 0, 2), record(THERE, 0, 2), record(THERE, 0, 1)]
-    assert all(here and there and here.numbers == there.numbers for here, there in pairs(crossed, MEASURE))
+    crossed = [record(OURS, 0, 1), record(OURS, 0, 2), record(THEIRS, 0, 2), record(THEIRS, 0, 1)]
+    assert all(here and there and here.numbers == there.numbers for here, there in match_records(crossed, MEASURE))
 
 
 def test_the_spool_gives_back_each_tag_and_number_in_order_of_time() -> None:
     kept = [
-        Record(side, tag, src, at, at, wanted=bool(at), ref=f"{at}", numbers=(at, -at))
-        for at, (side, tag, src) in enumerate(product((THERE, HERE), ("b", "a"), ("2", "1")))
+        MatchRecord(side, tag, src, at, at, wanted=bool(at), ref=f"{at}", numbers=(at, -at))
+        for at, (side, tag, src) in enumerate(product((THEIRS, OURS), ("b", "a"), ("2", "1")))
     ]
-    with Spool(2) as spool:
+    with RecordSpool(2) as spool:
         spool.take(reversed(kept))
         given_back = [list(group) for group in spool.groups()]
     assert [[(each.tag, each.src) for each in group] for group in given_back] == [

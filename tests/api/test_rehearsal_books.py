@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.application.rehearsal import expected_books as booking
 from api.application.rehearsal.charged_call import COLUMNS, SUMMED
-from api.application.rehearsal.expected_books import Document, UnfitBooks
+from api.application.rehearsal.expected_books import BooksFile, InvalidBooksFile
 from api.application.rehearsal.script import Script
 from projections.atomic_file import NotWritten
 from tests.api.playing import FORMULA, in_order, play, script
@@ -28,7 +28,7 @@ def status(outcome: Outcome) -> int:
     return STATUSES.get(outcome.kind, unfit)
 
 
-def played(asked: Script, formula: str = FORMULA) -> tuple[Document, Model]:
+def played(asked: Script, formula: str = FORMULA) -> tuple[BooksFile, Model]:
     plan, books = asked.prepare(formula, KEY)
     model = Model(keys=[KEY], formula=formula)
     document = play(plan, books, lambda at, query: status(model.deliver(at, query)))
@@ -106,22 +106,22 @@ class TestWhatWasNotSent:
 class TestSaved:
     def test_they_are_read_as_they_were(self, tmp_path: Path) -> None:
         document, _ = played(script())
-        booking.save(document, tmp_path / "books.json")
-        assert booking.load(tmp_path / "books.json") == document
+        booking.save_books(document, tmp_path / "books.json")
+        assert booking.load_books(tmp_path / "books.json") == document
 
     @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"version": 1}'])
     def test_what_are_no_books_is_refused(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "books.json").write_text(content)
-        with pytest.raises(UnfitBooks, match="cannot be read as the books of a rehearsal"):
-            booking.load(tmp_path / "books.json")
+        with pytest.raises(InvalidBooksFile, match="cannot be read as the books of a rehearsal"):
+            booking.load_books(tmp_path / "books.json")
 
     def test_books_of_another_version_are_refused(self, tmp_path: Path) -> None:
         document, _ = played(script(calls=1))
-        booking.save(msgspec.structs.replace(document, version=2), tmp_path / "books.json")
-        with pytest.raises(UnfitBooks, match="version 2 of a rehearsal's books: expected 1"):
-            booking.load(tmp_path / "books.json")
+        booking.save_books(msgspec.structs.replace(document, version=2), tmp_path / "books.json")
+        with pytest.raises(InvalidBooksFile, match="version 2 of a rehearsal's books: expected 1"):
+            booking.load_books(tmp_path / "books.json")
 
     def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
         document, _ = played(script(calls=1))
         with pytest.raises(NotWritten, match="nowhere"):
-            booking.save(document, tmp_path / "nowhere" / "books.json")
+            booking.save_books(document, tmp_path / "nowhere" / "books.json")

@@ -5,32 +5,32 @@ from itertools import pairwise
 
 import pytest
 
-from api.application.rehearsal.chaos import Chaos, lose
-from api.application.rehearsal.plan import Chain, Sending, Signer, calm, is_quiet
+from api.application.rehearsal.chaos import Chaos, drop_notices
+from api.application.rehearsal.plan import Chain, PlannedRequest, Signer, is_quiet, orderly_plan
 from api.application.rehearsal.scenario import Scenario
 from api.application.rehearsal.script import LOSSES, Script
 from api.application.rehearsal.simulated_call import KINDS, Kind
 from domain.errors import NotANotification
 from domain.notices import notification
 from domain.notices.notification import delivery_key
-from domain.notices.signature import FORMULAS, OFF, Keyring
+from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 from tests.api.playing import FORMULA, script
 from tests.api.tringme import KEY
 
 
 def calm_plan(calls: int = 400, formula: str = FORMULA, seed: int = 7) -> list[Chain]:
-    return calm(Scenario(seed, 5).happenings(calls), 60, Signer(seed, formula, KEY))
+    return orderly_plan(Scenario(seed, 5).happenings(calls), 60, Signer(seed, formula, KEY))
 
 
 def disturbed(calls: int = 400, formula: str = FORMULA, seed: int = 7) -> list[Chain]:
     return Chaos(seed, Signer(seed + 1, formula, KEY)).disturb(calm_plan(calls, formula, seed))
 
 
-def sendings(plan: list[Chain]) -> list[Sending]:
+def sendings(plan: list[Chain]) -> list[PlannedRequest]:
     return [sending for chain in plan for sending in chain]
 
 
-def genuine(plan: list[Chain]) -> list[Sending]:
+def genuine(plan: list[Chain]) -> list[PlannedRequest]:
     return [sending for sending in sendings(plan) if sending.notified]
 
 
@@ -87,12 +87,12 @@ class TestWhatHappens:
                 assert not keyring.verify(sending.pairs)
             if sending.what == "broken":
                 assert keyring.verify(sending.pairs)
-                problem = notification.read(sending.query, 0).problem()
+                problem = notification.read_notification(sending.query, 0).problem()
                 assert problem
                 assert problem.name == sending.at_fault
 
     def test_without_signatures_none_is_wrong(self) -> None:
-        assert "wrong-signature" not in {sending.what for sending in sendings(disturbed(formula=OFF))}
+        assert "wrong-signature" not in {sending.what for sending in sendings(disturbed(formula=UNCHECKED))}
 
     def test_garbage_in_a_query_is_no_notification(self) -> None:
         raws = {sending.raw for sending in sendings(disturbed(2000)) if sending.raw}
@@ -102,7 +102,7 @@ class TestWhatHappens:
             query = line.partition(b"?")[2]
             if raw.startswith(b"GET") and len(query) <= notification.SIZE_MAX_BYTES:
                 with pytest.raises(NotANotification):
-                    notification.read(query, 0)
+                    notification.read_notification(query, 0)
 
 
 class TestALineWithSeveralCalls:
@@ -134,7 +134,7 @@ class TestALineWithSeveralCalls:
         assert seen > 20
 
 
-def again(sending: Sending) -> bool:
+def again(sending: PlannedRequest) -> bool:
     return bool(sending.notified and sending.notified.signed_before)
 
 
@@ -163,7 +163,7 @@ class TestLoss:
 
 def lossy(*kinds: Kind) -> tuple[list[Chain], list[Chain]]:
     plan = calm_plan(2000)
-    return plan, lose(plan, kinds, 7)
+    return plan, drop_notices(plan, kinds, 7)
 
 
 def sent(played: Script) -> Counter[str]:

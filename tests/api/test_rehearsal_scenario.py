@@ -5,20 +5,20 @@ from collections import Counter
 import pytest
 
 from api.application.rehearsal import random_charges as cdr
-from api.application.rehearsal.plan import Signer, calm
+from api.application.rehearsal.plan import Signer, orderly_plan
 from api.application.rehearsal.scenario import Scenario
-from api.application.rehearsal.simulated_call import KINDS, Call, Happening
+from api.application.rehearsal.simulated_call import KINDS, CallSequence, SimulatedCall
 from domain.notices import call_notice, notification
-from domain.notices.signature import FORMULAS, OFF, Keyring
+from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 from domain.notices.statuses import INPUTS, KNOWN
 from tests.api.tringme import KEY
 
 
-def happenings(calls: int = 400, seed: int = 7) -> list[Happening]:
+def happenings(calls: int = 400, seed: int = 7) -> list[CallSequence]:
     return list(Scenario(seed, 5).happenings(calls))
 
 
-def placed(calls: int = 400, seed: int = 7) -> list[Call]:
+def placed(calls: int = 400, seed: int = 7) -> list[SimulatedCall]:
     return [call for happening in happenings(calls, seed) for call in happening.calls]
 
 
@@ -52,7 +52,7 @@ class TestTheCalls:
         for calls in busy:
             moments = [notice.after for call in calls for notice in call.notices]
             assert moments == sorted(moments)
-            assert len({cdr.numbers(call.notices[-1].pairs) for call in calls}) == len(calls)
+            assert len({cdr.read_charges(call.notices[-1].pairs) for call in calls}) == len(calls)
 
     @pytest.mark.parametrize("seed", range(5))
     def test_no_line_is_used_twice_and_tags_carry_the_seed(self, seed: int) -> None:
@@ -65,15 +65,15 @@ class TestTheNotices:
     def test_are_all_well_formed(self) -> None:
         for call in placed():
             for notice in call.notices:
-                query = notification.query(notice.pairs)
-                assert notification.read(query, 0).problem() is None
+                query = notification.encode_query(notice.pairs)
+                assert notification.read_notification(query, 0).problem() is None
 
     def test_spell_a_number_in_many_ways_which_are_one_line(self) -> None:
         spelt = {notice.value("src") for call in placed() for notice in call.notices}
         assert any(" (" in src for src in spelt)
         assert any(src.startswith("+") for src in spelt)
         for call in placed():
-            assert {call_notice.normalised(notice.value("src")) for notice in call.notices} == {call.src}
+            assert {call_notice.normalised_number(notice.value("src")) for notice in call.notices} == {call.src}
 
     def test_carry_digits_only_on_inputs(self) -> None:
         for call in placed():
@@ -84,11 +84,11 @@ class TestTheNotices:
 class TestSigning:
     @pytest.mark.parametrize("formula", FORMULAS)
     def test_every_notice_verifies_and_none_is_like_another(self, formula: str) -> None:
-        chains = calm(happenings(60), 60, Signer(7, formula, KEY))
+        chains = orderly_plan(happenings(60), 60, Signer(7, formula, KEY))
         sendings = [sending for chain in chains for sending in chain]
         assert all(Keyring(formula, [KEY]).verify(sending.pairs) for sending in sendings)
         assert len({sending.query for sending in sendings}) == len(sendings)
 
     def test_off_signs_nothing(self) -> None:
-        chains = calm(happenings(5), 60, Signer(7, OFF, ""))
+        chains = orderly_plan(happenings(5), 60, Signer(7, UNCHECKED, ""))
         assert not any("sig" in dict(sending.pairs) for chain in chains for sending in chain)

@@ -9,11 +9,11 @@ import pytest
 
 from api.application.rehearsal import sender as sending_module
 from api.application.rehearsal import target_url as target
-from api.application.rehearsal.expected_books import Books
-from api.application.rehearsal.plan import Chain, Manner, Notified, Sending
-from api.application.rehearsal.sender import Platform, Unreachable
-from api.application.rehearsal.simulated_call import Call, Notice
-from api.application.rehearsal.target_url import Target, WrongTarget
+from api.application.rehearsal.expected_books import ExpectedBooks
+from api.application.rehearsal.plan import Chain, Manner, NoticeRef, PlannedRequest
+from api.application.rehearsal.sender import RequestSender, TargetUnreachable
+from api.application.rehearsal.simulated_call import SimulatedCall, SimulatedNotice
+from api.application.rehearsal.target_url import InvalidTarget, TargetUrl
 from tests.api.asgi import on_a_loop
 from tests.ports import free_port
 
@@ -66,26 +66,26 @@ async def listening(serve: Serve) -> Any:
 
     server = await asyncio.start_server(remembered, "127.0.0.1", 0)
     async with server:
-        yield target.read(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/notify", anywhere=False)
+        yield target.read_target_url(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/notify", anywhere=False)
     await asyncio.gather(*(task for task in served if task))
 
 
-def notice(number: int = 0, *, manner: Manner = "plain", posted: bool = False, due: int = 0) -> Sending:
+def notice(number: int = 0, *, manner: Manner = "plain", posted: bool = False, due: int = 0) -> PlannedRequest:
     query = f"f=tm&r={number}".encode()
-    return Sending(due=due, notified=Notified(0, number, "input"), query=query, manner=manner, posted=posted)
+    return PlannedRequest(due=due, notified=NoticeRef(0, number, "input"), query=query, manner=manner, posted=posted)
 
 
-def books() -> Books:
-    return Books(7, [Call("single", "sales", "1", [Notice("input", 0, [("f", "tm")])] * 100)])
+def books() -> ExpectedBooks:
+    return ExpectedBooks(7, [SimulatedCall("single", "sales", "1", [SimulatedNotice("input", 0, [("f", "tm")])] * 100)])
 
 
-def sent(service: Service, *plan: Chain, kept: Books | None = None, patience: float = 20) -> Platform:
+def sent(service: Service, *plan: Chain, kept: ExpectedBooks | None = None, patience: float = 20) -> RequestSender:
     """Send a plan to a service to its end."""
-    platforms: list[Platform] = []
+    platforms: list[RequestSender] = []
 
     async def scenario() -> None:
         async with listening(service.serve) as where:
-            platforms.append(Platform(where, plan, kept or books(), patience_seconds=patience))
+            platforms.append(RequestSender(where, plan, kept or books(), patience_seconds=patience))
             await platforms[0].run()
 
     on_a_loop(scenario)
@@ -117,7 +117,7 @@ class TestANotice:
         async def scenario() -> None:
             async with listening(service.serve) as where:
                 began = asyncio.get_running_loop().time()
-                await Platform(where, [[notice()]], books()).run()
+                await RequestSender(where, [[notice()]], books()).run()
                 moments.append(asyncio.get_running_loop().time() - began)
 
         on_a_loop(scenario)
@@ -136,7 +136,7 @@ class TestANotice:
 
         async def scenario() -> None:
             async with listening(sluggish) as where:
-                platform = Platform(where, [[notice()]], books())
+                platform = RequestSender(where, [[notice()]], books())
                 await platform.run()
                 assert (platform.sent, platform.again) == (1, 2)
 
@@ -182,7 +182,7 @@ class TestAManner:
 
         async def scenario() -> None:
             async with listening(watching) as where:
-                await Platform(where, [[notice(manner="slow")]], books()).run()
+                await RequestSender(where, [[notice(manner="slow")]], books()).run()
 
         on_a_loop(scenario)
         assert len(pieces) > 2
@@ -199,13 +199,13 @@ class TestAManner:
 class TestGarbage:
     def test_is_sent_once_as_it_is(self) -> None:
         service, kept = Service(b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"), books()
-        sent(service, [Sending(due=0, what="garbage", raw=b"GET {path}?f=xx HTTP/1.1\r\n\r\n")], kept=kept)
+        sent(service, [PlannedRequest(due=0, what="garbage", raw=b"GET {path}?f=xx HTTP/1.1\r\n\r\n")], kept=kept)
         assert service.requests == [b"GET /notify?f=xx HTTP/1.1\r\n\r\n"]
         assert (dict(kept.answers), bool(kept.unexpected)) == ({400: 1}, False)
 
     def test_that_is_taken_is_told(self) -> None:
         kept = books()
-        sent(Service(), [Sending(due=0, what="garbage", raw=b"hello?\r\n\r\n")], kept=kept)
+        sent(Service(), [PlannedRequest(due=0, what="garbage", raw=b"hello?\r\n\r\n")], kept=kept)
         assert dict(kept.unexpected) == {"200 to what was garbage": 1}
 
 
@@ -226,8 +226,8 @@ class TestNobodyThere:
     def test_is_told_before_anything_is_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sending_module, "START_SECONDS_MAX", 0.1)
         kept, port = books(), free_port()
-        platform = Platform(Target("127.0.0.1", port, "/", tls=False, name="x"), [[notice()]], kept)
-        with pytest.raises(Unreachable, match=f"nothing takes callbacks at 127.0.0.1 port {port}"):
+        platform = RequestSender(TargetUrl("127.0.0.1", port, "/", tls=False, name="x"), [[notice()]], kept)
+        with pytest.raises(TargetUnreachable, match=f"nothing takes callbacks at 127.0.0.1 port {port}"):
             asyncio.run(platform.run())
         assert kept.unanswered == 0
 
@@ -237,13 +237,13 @@ class TestTheTarget:
         "url", ["http://127.0.0.1:8000/notify", "http://localhost/notify", "http://[::1]:80/", "https://127.0.0.2/x/y"]
     )
     def test_may_be_this_machine(self, url: str) -> None:
-        target.read(url, anywhere=False)
+        target.read_target_url(url, anywhere=False)
 
     @pytest.mark.parametrize("url", ["http://192.0.2.1/notify", "http://[2001:db8::1]/", "http://0.0.0.0/notify"])
     def test_must_not_be_another_one_unless_said(self, url: str) -> None:
-        with pytest.raises(WrongTarget, match="is not this machine"):
-            target.read(url, anywhere=False)
-        target.read(url, anywhere=True)
+        with pytest.raises(InvalidTarget, match="is not this machine"):
+            target.read_target_url(url, anywhere=False)
+        target.read_target_url(url, anywhere=True)
 
     @pytest.mark.parametrize(
         "url",
@@ -251,10 +251,10 @@ class TestTheTarget:
          "http://127.0.0.1/a b", "http://127.0.0.1/#x"],
     )  # fmt: skip
     def test_must_be_a_url(self, url: str) -> None:
-        with pytest.raises(WrongTarget, match=r"cannot be called: expected http:// or https:// with a host"):
-            target.read(url, anywhere=True)
+        with pytest.raises(InvalidTarget, match=r"cannot be called: expected http:// or https:// with a host"):
+            target.read_target_url(url, anywhere=True)
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1/notify?x=1", "http://127.0.0.1/ü", "http://me:pw@127.0.0.1/"])
     def test_must_be_nothing_but_host_and_path_in_ascii(self, url: str) -> None:
-        with pytest.raises(WrongTarget, match="without a query"):
-            target.read(url, anywhere=True)
+        with pytest.raises(InvalidTarget, match="without a query"):
+            target.read_target_url(url, anywhere=True)

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from api.application.rehearsal import expected_books as booking
 from api.application.rehearsal import observed_books as finding
-from api.application.rehearsal.expected_books import Document
-from api.application.rehearsal.observed_books import Found
-from api.application.rehearsal.verification import Difference, differences
+from api.application.rehearsal.expected_books import BooksFile
+from api.application.rehearsal.observed_books import ObservedBooks
+from api.application.rehearsal.verification import BookDifference, book_differences
 from domain.ledger import Ledger
 from domain.ledger_options import Terms
 from projections.building.catch_up import catch_up
@@ -23,58 +23,58 @@ from tests.given import opened
 
 
 @pytest.fixture
-def books(store: str) -> Document:
+def books(store: str) -> BooksFile:
     """Play a rehearsal into the store, and return the platform's books."""
     with opened(store) as ledger:
         return play_into(ledger, script(calls=120))
 
 
 @pytest.fixture
-def ledger(books: Document, store: str) -> Iterator[Ledger]:
+def ledger(books: BooksFile, store: str) -> Iterator[Ledger]:
     assert books.calls
     with Ledger(store) as opened_ledger:
         yield opened_ledger
 
 
 @pytest.fixture
-def found(ledger: Ledger) -> Found:
+def found(ledger: Ledger) -> ObservedBooks:
     read_models = open_current(ledger)
     catch_up(ledger, read_models)
-    read = finding.in_ledger(ledger, read_models)
+    read = finding.read_ledger_books(ledger, read_models)
     read_models.close()
     return read
 
 
 @pytest.fixture
-def saved(books: Document, tmp_path: Path) -> Callable[[], str]:
+def saved(books: BooksFile, tmp_path: Path) -> Callable[[], str]:
     """Return a function that saves the books and names the file."""
 
     def save() -> str:
-        booking.save(books, tmp_path / "books.json")
+        booking.save_books(books, tmp_path / "books.json")
         return str(tmp_path / "books.json")
 
     return save
 
 
-def of(what: str, books: Document, found: Found) -> list[Difference]:
-    return [difference for difference in differences(books, found) if difference.what == what]
+def of(what: str, books: BooksFile, found: ObservedBooks) -> list[BookDifference]:
+    return [difference for difference in book_differences(books, found) if difference.what == what]
 
 
 class TestThatAgrees:
-    def test_has_no_difference(self, books: Document, found: Found) -> None:
-        assert list(differences(books, found)) == []
+    def test_has_no_difference(self, books: BooksFile, found: ObservedBooks) -> None:
+        assert list(book_differences(books, found)) == []
         assert books.unfit
         assert books.voicemails
 
-    def test_other_tags_are_nobodys_business(self, books: Document, found: Found) -> None:
+    def test_other_tags_are_nobodys_business(self, books: BooksFile, found: ObservedBooks) -> None:
         stranger = replace(found.rows[0], tag="stranger")
-        assert list(differences(books, replace(found, rows=[*found.rows, stranger]))) == []
+        assert list(book_differences(books, replace(found, rows=[*found.rows, stranger]))) == []
 
-    def test_the_order_of_rows_says_nothing(self, books: Document, found: Found) -> None:
-        assert list(differences(books, replace(found, rows=found.rows[::-1]))) == []
+    def test_the_order_of_rows_says_nothing(self, books: BooksFile, found: ObservedBooks) -> None:
+        assert list(book_differences(books, replace(found, rows=found.rows[::-1]))) == []
 
     def test_a_second_rehearsal_in_the_same_ledger_leaves_the_first_one_right(
-        self, books: Document, store: str, saved: Callable[[], str]
+        self, books: BooksFile, store: str, saved: Callable[[], str]
     ) -> None:
         assert books.calls
         with opened(store) as ledger:
@@ -83,33 +83,33 @@ class TestThatAgrees:
 
 
 class TestOneMillionth:
-    def test_in_a_charge_is_found_and_named(self, books: Document, found: Found) -> None:
+    def test_in_a_charge_is_found_and_named(self, books: BooksFile, found: ObservedBooks) -> None:
         number, row = next((number, row) for number, row in enumerate(found.rows) if row.cost == row.dest_charge != "")
         more = f"{float(row.cost) + 0.000001:.6f}"
         rows = [*found.rows[:number], replace(row, dest_charge=more, cost=more), *found.rows[number + 1 :]]
         calls = of("call", books, replace(found, rows=rows))
         assert calls == [
-            Difference("call", row.tag, row.src, column, row.cost, more) for column in ("dest_charge", "cost")
+            BookDifference("call", row.tag, row.src, column, row.cost, more) for column in ("dest_charge", "cost")
         ]
         assert [each.column for each in of("tag", books, replace(found, rows=rows))] == ["cost"]
 
-    def test_in_billing_alone_is_found_and_named(self, books: Document, found: Found) -> None:
+    def test_in_billing_alone_is_found_and_named(self, books: BooksFile, found: ObservedBooks) -> None:
         assert found.billing
         total = books.totals[0]
         changed = replace(total, cost=f"{float(total.cost) + 0.000001:.6f}")
         billing = {**found.billing, total.tag: changed}
-        assert list(differences(books, replace(found, billing=billing))) == [
-            Difference("billing", total.tag, "", "cost", total.cost, changed.cost)
+        assert list(book_differences(books, replace(found, billing=billing))) == [
+            BookDifference("billing", total.tag, "", "cost", total.cost, changed.cost)
         ]
 
 
 class TestACall:
-    def test_that_is_there_twice_is_named(self, books: Document, found: Found) -> None:
+    def test_that_is_there_twice_is_named(self, books: BooksFile, found: ObservedBooks) -> None:
         row = found.rows[3]
         (call,) = of("call", books, replace(found, rows=[*found.rows, row]))
         assert (call.tag, call.src, call.expected, call.found) == (row.tag, row.src, "(none)", row.cost)
 
-    def test_that_is_missing_is_named(self, books: Document, found: Found) -> None:
+    def test_that_is_missing_is_named(self, books: BooksFile, found: ObservedBooks) -> None:
         row = found.rows[3]
         (call,) = of("call", books, replace(found, rows=found.rows[:3] + found.rows[4:]))
         assert (call.tag, call.src, call.expected, call.found) == (row.tag, row.src, row.cost, "(none)")
@@ -118,59 +118,59 @@ class TestACall:
         ("column", "value"), [("disposition", "BUSIER"), ("flags", "odd"), ("dest_duration", "7777")]
     )
     def test_that_is_told_otherwise_is_named_with_the_column(
-        self, books: Document, found: Found, column: str, value: str
+        self, books: BooksFile, found: ObservedBooks, column: str, value: str
     ) -> None:
         row = found.rows[0]
         rows = [replace(row, **{column: value}), *found.rows[1:]]
-        expected = Difference("call", row.tag, row.src, column, getattr(row, column), value)
+        expected = BookDifference("call", row.tag, row.src, column, getattr(row, column), value)
         assert of("call", books, replace(found, rows=rows)) == [expected]
 
-    def test_that_lacks_a_notice_which_costs_nothing_is_named(self, books: Document, found: Found) -> None:
+    def test_that_lacks_a_notice_which_costs_nothing_is_named(self, books: BooksFile, found: ObservedBooks) -> None:
         assert found.events
         call = next(call for call in books.calls if "input" in call.sent and call.sort == "single")
         fewer = found.events - type(found.events)([(call.tag, call.src)])
-        assert list(differences(books, replace(found, events=fewer))) == [
-            Difference("notices", call.tag, call.src, "events", str(call.events), str(call.events - 1))
+        assert list(book_differences(books, replace(found, events=fewer))) == [
+            BookDifference("notices", call.tag, call.src, "events", str(call.events), str(call.events - 1))
         ]
 
     def test_of_which_a_notice_was_never_answered_is_left_out_with_its_line(
-        self, books: Document, found: Found
+        self, books: BooksFile, found: ObservedBooks
     ) -> None:
         number, call = next(
             (number, call) for number, call in enumerate(books.calls) if call.row and call.sort == "single"
         )
         calls = [*books.calls[:number], replace(call, unsure=True), *books.calls[number + 1 :]]
-        totals = booking.totals([each.row for each in calls if each.row and not each.unsure])
+        totals = booking.tag_totals([each.row for each in calls if each.row and not each.unsure])
         unsure = replace(books, calls=calls, totals=totals)
         without = [row for row in found.rows if (row.tag, row.src) != (call.tag, call.src)]
-        assert list(differences(unsure, found)) == []
-        assert list(differences(unsure, replace(found, rows=without))) == []
+        assert list(book_differences(unsure, found)) == []
+        assert list(book_differences(unsure, replace(found, rows=without))) == []
 
 
 class TestBesideTheCalls:
-    def test_what_is_missing_in_quarantine_is_named(self, books: Document, found: Found) -> None:
+    def test_what_is_missing_in_quarantine_is_named(self, books: BooksFile, found: ObservedBooks) -> None:
         assert found.quarantine
         query = books.unfit[0].query
         left = {raw: reason for raw, reason in found.quarantine.items() if raw != query.encode()}
-        (difference,) = differences(books, replace(found, quarantine=left))
+        (difference,) = book_differences(books, replace(found, quarantine=left))
         assert (difference.what, difference.column, difference.found) == ("quarantine", query, "(none)")
 
-    def test_another_reason_in_quarantine_is_named(self, books: Document, found: Found) -> None:
+    def test_another_reason_in_quarantine_is_named(self, books: BooksFile, found: ObservedBooks) -> None:
         assert found.quarantine
         broken = next(each for each in books.unfit if each.parameter == "srccharge")
         reasons = {**found.quarantine, broken.query.encode(): "src='x': expected something else"}
-        (difference,) = differences(books, replace(found, quarantine=reasons))
+        (difference,) = book_differences(books, replace(found, quarantine=reasons))
         assert (difference.expected, difference.found) == ("srccharge=", "src='x': expected something else")
 
     @pytest.mark.parametrize(("times", "said"), [(0, "0 times"), (2, "2 times")])
     def test_a_voicemail_that_is_there_another_number_of_times_is_named(
-        self, books: Document, found: Found, times: int, said: str
+        self, books: BooksFile, found: ObservedBooks, times: int, said: str
     ) -> None:
         assert found.voicemails
         name = books.voicemails[0]
         counted = type(found.voicemails)({**found.voicemails, name: times})
-        assert list(differences(books, replace(found, voicemails=counted))) == [
-            Difference("voicemail", "", "", name, "once", said)
+        assert list(book_differences(books, replace(found, voicemails=counted))) == [
+            BookDifference("voicemail", "", "", name, "once", said)
         ]
 
 
@@ -186,7 +186,7 @@ class TestTheCommand:
 
     def test_agrees_with_a_store_of_any_kind_that_has_read_models(self, whole_store_url: str, tmp_path: Path) -> None:
         with opened(whole_store_url) as ledger:
-            booking.save(play_into(ledger, script(seed=9)), tmp_path / "books.json")
+            booking.save_books(play_into(ledger, script(seed=9)), tmp_path / "books.json")
         said = run("rehearse", "--books", str(tmp_path / "books.json"), "--verify", whole_store_url)
         assert (said.code, said.out) == (0, ""), said.out + said.err
 

@@ -75,7 +75,7 @@ class TestCtrlC:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=SECONDS_MAX)
         assert (process.returncode, b"interrupted" in said, b"Traceback" in said) == (INTERRUPTED, True, False), said
-        assert 20 < len(booking.load(file).calls) < 2000
+        assert 20 < len(booking.load_books(file).calls) < 2000
         verified = run("rehearse", "--books", str(file), "--verify", store)
         assert verified.code == DONE, verified.out
 

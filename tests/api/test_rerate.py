@@ -13,7 +13,7 @@ from api.application import rerating
 from domain.calls.call_stream import CallStream
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
-from projections.queries.rerating_preview import Change, Rerating, calls_of
+from projections.queries.rerating_preview import RerateChange, ReratingPreview, calls_of_account
 from projections.rows import billed_amounts as bills
 from projections.schema.tables import BILLING, CALLS
 from projections.stores.generations import open_current
@@ -38,7 +38,7 @@ def sums(ledger: Ledger) -> Counter[tuple[str, str, str]]:
     return found
 
 
-def foretold(changes: Sequence[Change]) -> Counter[tuple[str, str, str]]:
+def foretold(changes: Sequence[RerateChange]) -> Counter[tuple[str, str, str]]:
     found: Counter[tuple[str, str, str]] = Counter()
     for change in changes:
         for posted in change.posted:
@@ -56,8 +56,8 @@ def months_of(ledger: Ledger) -> list[tuple[str, str]]:
 def calls(ledger: Ledger, account: str, period: str) -> list[str]:
     store = open_current(ledger)
     try:
-        with store.reading() as connection:
-            return calls_of(connection, account, period)
+        with store.snapshot() as connection:
+            return calls_of_account(connection, account, period)
     finally:
         store.close()
 
@@ -73,15 +73,17 @@ def test_a_dry_run_predicts_the_rerating_exactly(life: list[Step], which: int, v
         for step in life:
             live(ledger, step)
         followed(ledger)
-        months, versions = months_of(ledger), len(ledger.books().tariffs)
+        months, versions = months_of(ledger), len(ledger.billing_context().tariffs)
         if not months or not versions:
             return
         account, period = months[which % len(months)]
         chosen, number = calls(ledger, account, period), version % versions + 1
         head, before = ledger.head(), sums(ledger)
-        dry = list(rerating.foretell(Rerating(ledger, number), chosen, silent))
+        dry = list(rerating.preview_rerating(ReratingPreview(ledger, number), chosen, silent))
         assert ledger.head() == head
-        done = list(rerating.rerate(ledger, Rerating(ledger, number), chosen, number, "ann", "why", silent))
+        done = list(
+            rerating.rerate_calls(ledger, ReratingPreview(ledger, number), chosen, number, "ann", "why", silent)
+        )
         followed(ledger)
         after = sums(ledger)
         assert done == dry
@@ -92,10 +94,10 @@ def test_a_dry_run_predicts_the_rerating_exactly(life: list[Step], which: int, v
         }
         for change in dry:
             stream = CallStream(ledger.history(UUID(change.call_id)), ledger.events_at)
-            due = bills.bill(stream.call(stream.last), ledger.books())
+            due = bills.billed_amount(stream.call_at(stream.last), ledger.billing_context())
             assert due
             assert due.rated == change.after
-        assert list(rerating.foretell(Rerating(ledger, number), chosen, silent)) == []
+        assert list(rerating.preview_rerating(ReratingPreview(ledger, number), chosen, silent)) == []
 
 
 @pytest.fixture
@@ -109,8 +111,8 @@ def lived(store: str) -> str:
 
 
 def publish(ledger: Ledger, text: str) -> None:
-    with ledger.acting("kim", "prices") as acting:
-        acting.publish(text)
+    with ledger.operator_session("kim", "prices") as acting:
+        acting.publish_tariff(text)
 
 
 def rerate(*more: str, account: str = TAG, period: str = "2026-10", tariff: str = "2") -> Said:
@@ -151,8 +153,8 @@ class TestTheCommand:
         ]
 
     def test_a_closed_month_stays_and_the_difference_goes_to_the_next(self, lived: str) -> None:
-        with opened(lived, clock=lambda: START) as ledger, ledger.acting("kim", "done") as acting:
-            acting.close("2026-10")
+        with opened(lived, clock=lambda: START) as ledger, ledger.operator_session("kim", "done") as acting:
+            acting.close_month("2026-10")
         assert rerate("--dry-run", "--format", "json").json()["accounts"] == [
             {"account": TAG, "period": "2026-11", "calls": 3, "billed_seconds": 0, "price": "18"}
         ]
@@ -190,7 +192,7 @@ class TestWhatHappensMeanwhile:
         run("export", "billing")
         with Ledger(lived) as ledger:
             chosen = calls(ledger, TAG, "2026-10")
-            running = rerating.rerate(ledger, Rerating(ledger, 2), chosen, 2, "ann", "why", silent)
+            running = rerating.rerate_calls(ledger, ReratingPreview(ledger, 2), chosen, 2, "ann", "why", silent)
             next(running)
             running.close()
             assert ledger.head() == 6
@@ -208,11 +210,11 @@ class TestWhatHappensMeanwhile:
             def then_voided(self: Ledger, stream: UUID, *more: Any) -> list[LogRow]:
                 found = history(self, stream, *more)
                 if stream == first and len(found) == 1:
-                    with self.acting("bob", "a test call") as acting:
-                        acting.void(first)
+                    with self.operator_session("bob", "a test call") as acting:
+                        acting.void_call(first)
                 return found
 
             monkeypatch.setattr(Ledger, "history", then_voided)
-            done = list(rerating.rerate(ledger, Rerating(ledger, 2), chosen, 2, "ann", "why", silent))
+            done = list(rerating.rerate_calls(ledger, ReratingPreview(ledger, 2), chosen, 2, "ann", "why", silent))
             assert [change.call_id for change in done] == [*chosen[1:], chosen[0]]
             assert [change.after.price for change in done] == [12_000_000, 12_000_000, 0]

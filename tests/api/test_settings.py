@@ -3,8 +3,8 @@
 import pytest
 
 from api import settings
-from api.settings import SETTINGS, WrongSetting
-from domain.calls.correlation import Reach
+from api.settings import SETTINGS, InvalidSetting
+from domain.calls.correlation import CorrelationWindow
 from domain.ledger_options import Terms
 from domain.notices.signature import Keyring
 from domain.times import SECOND
@@ -40,8 +40,8 @@ WRONG = [
 
 
 def refusal(environment: dict[str, str]) -> str:
-    with pytest.raises(WrongSetting) as refused:
-        settings.load(environment)
+    with pytest.raises(InvalidSetting) as refused:
+        settings.load_settings(environment)
     return str(refused.value)
 
 
@@ -67,21 +67,23 @@ class TestWithNothingSet:
         ],
     )
     def test_every_setting_has_its_default(self, field: str, default: object) -> None:
-        assert getattr(settings.load({}), field) == default
+        assert getattr(settings.load_settings({}), field) == default
 
     def test_the_terms_leave_correlation_and_time_zone_to_the_ledger(self) -> None:
-        assert settings.load({}).terms == Terms(None, None, Reach(300 * SECOND, 86_400 * SECOND), 100_000)
+        assert settings.load_settings({}).ledger_options == Terms(
+            None, None, CorrelationWindow(300 * SECOND, 86_400 * SECOND), 100_000
+        )
 
     def test_an_empty_or_blank_setting_has_its_default_too(self) -> None:
         blank = {setting.name: "  " for setting in SETTINGS}
-        assert settings.load(blank) == settings.load({})
+        assert settings.load_settings(blank) == settings.load_settings({})
 
     def test_every_setting_says_what_it_is_for(self) -> None:
         assert all(setting.meaning.endswith(".") for setting in SETTINGS)
 
     def test_a_keyring_is_refused_without_a_private_key_naming_both_ways_out(self) -> None:
-        with pytest.raises(WrongSetting, match=r"TRINGME_PRIVATE_KEY is not set.*TRINGLEDGER_SIGNATURE=off"):
-            settings.load({}).keyring()
+        with pytest.raises(InvalidSetting, match=r"TRINGME_PRIVATE_KEY is not set.*TRINGLEDGER_SIGNATURE=off"):
+            settings.load_settings({}).keyring()
 
 
 class TestWithAWrongValue:
@@ -112,7 +114,7 @@ class TestWithAWrongValue:
 
 class TestWithEverythingSet:
     def test_the_values_are_taken(self) -> None:
-        read = settings.load(
+        read = settings.load_settings(
             {
                 "TRINGLEDGER_STORE": "sqlite:////var/lib/calls.db",
                 "TRINGLEDGER_SIGNATURE": "hmac-sha256-params",
@@ -128,21 +130,23 @@ class TestWithEverythingSet:
         )
         assert (read.store, read.notify_path, read.queue_max) == ("sqlite:////var/lib/calls.db", "/hooks/tringme", 7)
         assert (read.signature, read.signature_is_explicit) == ("hmac-sha256-params", True)
-        assert read.terms == Terms("tag", "Europe/Berlin", Reach(0, 60 * SECOND), 5)
+        assert read.ledger_options == Terms("tag", "Europe/Berlin", CorrelationWindow(0, 60 * SECOND), 5)
 
     def test_a_commands_store_goes_before_the_environments(self) -> None:
-        assert settings.load({"TRINGLEDGER_STORE": "sqlite:///a.db"}, "sqlite:///b.db").store == "sqlite:///b.db"
+        assert (
+            settings.load_settings({"TRINGLEDGER_STORE": "sqlite:///a.db"}, "sqlite:///b.db").store == "sqlite:///b.db"
+        )
 
     def test_a_grace_that_equals_max_age_is_taken(self) -> None:
-        assert settings.load({"TRINGLEDGER_MAX_AGE_SECONDS": "300"}).max_age_seconds == 300
+        assert settings.load_settings({"TRINGLEDGER_MAX_AGE_SECONDS": "300"}).max_age_seconds == 300
 
     def test_foreign_names_are_nobodys_business(self) -> None:
-        assert settings.load({"TRINGME_USER": "x", "PATH": "/bin"}) == settings.load({})
+        assert settings.load_settings({"TRINGME_USER": "x", "PATH": "/bin"}) == settings.load_settings({})
 
 
 class TestWithSeveralKeys:
     def keyring(self) -> Keyring:
-        return settings.load({"TRINGME_PRIVATE_KEY": f" {KEY} ,, {OTHER_KEY},"}).keyring()
+        return settings.load_settings({"TRINGME_PRIVATE_KEY": f" {KEY} ,, {OTHER_KEY},"}).keyring()
 
     @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
     def test_each_of_them_verifies(self, key: str) -> None:
@@ -154,11 +158,15 @@ class TestWithSeveralKeys:
         assert not self.keyring().verify([*pairs, ("sig", signature(pairs, "a third"))])
 
     def test_nothing_but_commas_is_no_key(self) -> None:
-        with pytest.raises(WrongSetting, match="TRINGME_PRIVATE_KEY is not set"):
-            settings.load({"TRINGME_PRIVATE_KEY": " , ,"}).keyring()
+        with pytest.raises(InvalidSetting, match="TRINGME_PRIVATE_KEY is not set"):
+            settings.load_settings({"TRINGME_PRIVATE_KEY": " , ,"}).keyring()
 
 
 class TestWithSignaturesOff:
     def test_no_key_is_needed_and_none_is_used(self) -> None:
-        assert settings.load({"TRINGLEDGER_SIGNATURE": "off"}).keyring().verify(notice())
-        assert settings.load({"TRINGLEDGER_SIGNATURE": "off", "TRINGME_PRIVATE_KEY": KEY}).keyring().verify(notice())
+        assert settings.load_settings({"TRINGLEDGER_SIGNATURE": "off"}).keyring().verify(notice())
+        assert (
+            settings.load_settings({"TRINGLEDGER_SIGNATURE": "off", "TRINGME_PRIVATE_KEY": KEY})
+            .keyring()
+            .verify(notice())
+        )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from api.cli.console import table
+from api.cli.console import print_table
 from tests.api.command import run
 from tests.api.tringme import OTHER_KEY, encoded, line, notice, signature, signed
 
@@ -38,17 +38,17 @@ def is_tame(output: str) -> bool:
 class TestATable:
     @nasty
     def test_a_cell_shows_its_text_whole(self, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-        table(["tag", "src"], [[text, 1]])
+        print_table(["tag", "src"], [[text, 1]])
         out = capsys.readouterr().out
         assert is_tame(out)
         assert re.fullmatch(rf"tag +src\n{re.escape(shown(text))} +1\n", out)
 
     def test_nothing_is_cut_off_however_long(self, capsys: pytest.CaptureFixture[str]) -> None:
-        table(["value", ""], [["x" * 9000, None]])
+        print_table(["value", ""], [["x" * 9000, None]])
         assert capsys.readouterr().out.splitlines()[1] == "x" * 9000
 
     def test_no_rows_are_a_header_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
-        table(["id", "reason"], [])
+        print_table(["id", "reason"], [])
         assert capsys.readouterr().out.split() == ["id", "reason"]
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from api.application.rehearsal.fake_tringme_api import StandIn, serving
-from api.application.rehearsal.sender import Unreachable
-from domain.notices.signature import FORMULAS, OFF
+from api.application.rehearsal.fake_tringme_api import FakeTringMeApi, serve_fake_api
+from api.application.rehearsal.sender import TargetUnreachable
+from domain.notices.signature import FORMULAS, UNCHECKED
 from tests.api.tringme import KEY, OTHER_KEY, Pairs, encoded, signed
 from tests.ports import free_port
 
@@ -20,12 +20,12 @@ def request(**changed: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def stand_in() -> StandIn:
-    return StandIn([OTHER_KEY, KEY], formula="md5-params", anywhere=False)
+def stand_in() -> FakeTringMeApi:
+    return FakeTringMeApi([OTHER_KEY, KEY], formula="md5-params", anywhere=False)
 
 
 @pytest.fixture
-def client(stand_in: StandIn) -> Iterator[TestClient]:
+def client(stand_in: FakeTringMeApi) -> Iterator[TestClient]:
     with TestClient(stand_in.app) as running:
         yield running
 
@@ -37,7 +37,9 @@ def ask(client: TestClient, query: str) -> tuple[int, str]:
 
 class TestAUrl:
     @pytest.mark.parametrize("formula", FORMULAS)
-    def test_is_set_with_a_signature_of_any_formula(self, client: TestClient, stand_in: StandIn, formula: str) -> None:
+    def test_is_set_with_a_signature_of_any_formula(
+        self, client: TestClient, stand_in: FakeTringMeApi, formula: str
+    ) -> None:
         assert ask(client, signed(request(), formula=formula)) == (200, "OK\n")
         assert stand_in.wait() == URL
 
@@ -47,7 +49,7 @@ class TestAUrl:
         assert (status, said) == (409, f"ERROR the rehearsal calls {URL} already\n")
 
     def test_is_taken_unsigned_where_signatures_are_off(self) -> None:
-        with TestClient(StandIn([], formula=OFF, anywhere=False).app) as client:
+        with TestClient(FakeTringMeApi([], formula=UNCHECKED, anywhere=False).app) as client:
             assert ask(client, encoded(request())) == (200, "OK\n")
 
 
@@ -77,11 +79,11 @@ class TestARefusal:
 
 
 class TestItsPort:
-    def test_that_is_taken_is_named(self, stand_in: StandIn) -> None:
+    def test_that_is_taken_is_named(self, stand_in: FakeTringMeApi) -> None:
         port = free_port()
         with (
-            serving(stand_in.app, port),
-            pytest.raises(Unreachable, match=f"port {port} cannot be listened on"),
-            serving(stand_in.app, port),
+            serve_fake_api(stand_in.app, port),
+            pytest.raises(TargetUnreachable, match=f"port {port} cannot be listened on"),
+            serve_fake_api(stand_in.app, port),
         ):
             pass

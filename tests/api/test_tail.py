@@ -31,7 +31,7 @@ NOON = "2026-10-15T12:00:00.000000Z"
 def record(store: str, *notices: Sequence[tuple[str, str]]) -> None:
     """Record notices in one transaction, from this process."""
     with Ledger(store, Keyring("md5-params", [KEY]), create=True) as ledger:
-        ledger.record([ledger.inspect(signed(each).encode(), times.now(), CALLBACK) for each in notices])
+        ledger.record([ledger.verify_delivery(signed(each).encode(), times.now(), CALLBACK) for each in notices])
 
 
 class Tail:

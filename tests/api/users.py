@@ -15,7 +15,9 @@ _numbers = count(1)
 def added(service: Service, *roles: str, name: str = "") -> tuple[str, str]:
     """Add a user with these roles; return his name and token."""
     name = name or f"user {next(_numbers)}"
-    return name, users.add(service.door.store, name, [Role(role) for role in roles], service.door.clock())
+    return name, users.add_user(
+        service.authenticator.store, name, [Role(role) for role in roles], service.authenticator.clock()
+    )
 
 
 def bearer(service: Service, *roles: str) -> dict[str, str]:
@@ -26,7 +28,7 @@ def bearer(service: Service, *roles: str) -> dict[str, str]:
 def sign_in(client: TestClient, service: Service, *roles: str) -> str:
     """Sign a client in as a new user with these roles, by a link; return the user's name."""
     name, _ = added(service, *roles)
-    link = sessions.new_link(service.door.store, name, service.door.clock())
+    link = sessions.new_link(service.authenticator.store, name, service.authenticator.clock())
     assert client.get(f"/sign-in?link={link}", follow_redirects=False).status_code == 303
     return name
 

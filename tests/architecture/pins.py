@@ -104,9 +104,9 @@ def _facts(*files: Path) -> dict[str, Any]:
     """Return the names of the ledger's own facts, and the keys of those that are JSON."""
     found: dict[str, Any] = dict.fromkeys((log_tables.COPYING, log_tables.LAST_NUMBER))
     for name, of in (
-        (jobs.FACT, jobs.Job),
-        (forwarding_position.FORWARDED, forwarding_position.State),
-        (f"{forwarding_position.SKIPPED}N", forwarding_position.Skip),
+        (jobs.FACT, jobs.BackgroundJob),
+        (forwarding_position.FORWARDED, forwarding_position.ProcessState),
+        (f"{forwarding_position.SKIPPED}N", forwarding_position.SkippedRange),
     ):
         found[name] = dict.fromkeys(of.__struct_fields__)
     for file in files:
@@ -157,7 +157,7 @@ def _locks() -> dict[str, Any]:
     engine = postgres_engine
     return {
         "migrating": postgres_schema.MIGRATING,
-        "alone": postgres_lock.ALONE,
+        "alone": postgres_lock.LOCK_QUERY,
         "read models": [engine.OPEN, engine.WRITING, engine.ONLY_ONE],
         "only one": [engine.CREATING, engine.REBUILDING, engine.FOLLOWING, access_store.ACCESS],
         "purposes": [forwarder.PURPOSE, copying.PURPOSE],
@@ -238,7 +238,7 @@ def _default(parameter: inspect.Parameter) -> str:
 def _web(url: str) -> dict[str, Any]:
     """Return all URLs with their methods, the API's document without its prose, and the names in ``/health``."""
     token = run("user", "add", "auditor", "--role", "read", "--store", url).out.strip()
-    service = Service(settings.load({"TRINGLEDGER_STORE": url, "TRINGLEDGER_SIGNATURE": "off"}))
+    service = Service(settings.load_settings({"TRINGLEDGER_STORE": url, "TRINGLEDGER_SIGNATURE": "off"}))
     with TestClient(service.app) as client:
         document = client.get("/openapi.json", headers={"Authorization": f"Bearer {token}"}).json()
         health = client.get("/health").json()

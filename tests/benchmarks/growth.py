@@ -7,7 +7,7 @@ from pathlib import Path
 
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
-from projections.building.process_pool import Workers
+from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import rebuild
 from projections.stores.generations import generation_of, generations, open_current
 from tests.benchmarks import ledgers
@@ -19,7 +19,7 @@ MICROSECONDS = 1_000_000
 
 def measure_rebuild(sizes: Sizes) -> Row:
     """Rebuild a log and a tenth of it, with a process for each core, in turns."""
-    folding = Workers(os.cpu_count() or 1)
+    folding = ProcessFolding(os.cpu_count() or 1)
     return _measure(sizes, "rebuild", lambda ledger: rebuild(ledger, folding=folding))
 
 

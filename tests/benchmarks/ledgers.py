@@ -38,7 +38,7 @@ def opened(path: Path) -> Iterator[Ledger]:
 def fill(ledger: Ledger, traffic: Iterator[tuple[int, bytes]]) -> None:
     """Record all of it."""
     while batch := list(islice(traffic, BATCH_SIZE)):
-        ledger.record([ledger.inspect(query, at) for at, query in batch])
+        ledger.record([ledger.verify_delivery(query, at) for at, query in batch])
 
 
 def filled(path: Path, events: int) -> Path:

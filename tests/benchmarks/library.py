@@ -26,11 +26,11 @@ from eventsourcing.sqlite import (
 )
 
 from domain import times
-from domain.calls.correlation import Head
+from domain.calls.correlation import CallHead
 from domain.events.codec import NoticeMapper
 from domain.events.notice_events import CallStatusRecorded, CdrRecorded
 from domain.ledger import Ledger
-from domain.notices.call_notice import CallNotice, Numbers, read
+from domain.notices.call_notice import CallNotice, Charges, read_call_notice
 
 Log = POPOApplicationRecorder
 
@@ -57,7 +57,7 @@ ADD_TOTALS = (
 )
 
 _encode = msgspec.json.encode
-_decode_head = msgspec.json.Decoder(Head).decode
+_decode_head = msgspec.json.Decoder(CallHead).decode
 
 
 def log_of(ledger: Ledger, count: int) -> Log:
@@ -102,21 +102,21 @@ class CallsView(SQLiteTrackingRecorder):
     def apply(self, call_id: UUID, said: CallNotice, tracking: Tracking) -> None:
         """Fold a notice into its call's rows and note that it was done, in one transaction."""
         with self.datastore.transaction(commit=True) as cursor:
-            head = self._head(cursor, call_id) or Head(0, said.at, said.at)
+            head = self._head(cursor, call_id) or CallHead(0, said.received_at, said.received_at)
             head.apply(said)
             cursor.execute(PUT_CALL, (call_id.hex, said.tag, said.src, _encode(head)))
-            if said.numbers is not None:
-                self._bill(cursor, call_id, said, said.numbers)
+            if said.charges is not None:
+                self._bill(cursor, call_id, said, said.charges)
             self._insert_tracking(cursor, tracking)
 
-    def _head(self, cursor: SQLiteCursor, call_id: UUID) -> Head | None:
+    def _head(self, cursor: SQLiteCursor, call_id: UUID) -> CallHead | None:
         cursor.execute("SELECT head FROM calls WHERE call_id = ?", (call_id.hex,))
         row: sqlite3.Row | None = cursor.fetchone()
         return None if row is None else _decode_head(row["head"])
 
-    def _bill(self, cursor: SQLiteCursor, call_id: UUID, said: CallNotice, numbers: Numbers) -> None:
-        day, cost = times.day(said.at, "UTC"), (numbers[2] or 0) + (numbers[3] or 0)
-        cursor.execute(PUT_CDR, (call_id.hex, said.tag, said.src, said.status, said.at, *numbers, cost, day))
+    def _bill(self, cursor: SQLiteCursor, call_id: UUID, said: CallNotice, numbers: Charges) -> None:
+        day, cost = times.day(said.received_at, "UTC"), (numbers[2] or 0) + (numbers[3] or 0)
+        cursor.execute(PUT_CDR, (call_id.hex, said.tag, said.src, said.status, said.received_at, *numbers, cost, day))
         for table, period in (("billing", day[:7]), ("billing_days", day)):
             cursor.execute(ADD_TOTALS.format(table=table), (said.tag, period, numbers[1] or 0, cost))
 
@@ -147,5 +147,5 @@ class CallsProjection(Projection[CallsView]):
     @process_event.register(CallStatusRecorded)
     @process_event.register(CdrRecorded)
     def _(self, domain_event: CallStatusRecorded | CdrRecorded, tracking: Tracking) -> None:
-        said = read(dict(domain_event.notice.params), domain_event.notice.received_at)
+        said = read_call_notice(dict(domain_event.notice.params), domain_event.notice.received_at)
         self.view.apply(domain_event.originator_id, said, tracking)

@@ -11,7 +11,7 @@ import msgspec
 
 from api.web.auth import users
 from api.web.auth.roles import Role
-from api.web.auth.store import open_store
+from api.web.auth.store import open_access_store
 from domain import times
 from tests.benchmarks import ledgers, program, serving
 from tests.benchmarks.measure import Row, Sizes, in_turns
@@ -49,8 +49,8 @@ def measure(sizes: Sizes) -> Row:
 def _rate(sizes: Sizes, queries: Path, store: Path, seen: list[Seen] | None) -> float:
     with ledgers.opened(store) as ledger:
         ledgers.fill(ledger, notifications(EVENTS_BEFORE, SEED_BEFORE))
-        kept = open_store(ledger.url, durable=True)
-        token = users.add(kept, "onlooker", [Role.READ], times.now())
+        kept = open_access_store(ledger.url, durable=True)
+        token = users.add_user(kept, "onlooker", [Role.READ], times.now())
         kept.close()
     port = serving.free_port()
     command = program.serve_command(port, f"sqlite:///{store}")

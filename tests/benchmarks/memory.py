@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import get_native_id
 
 from projections.building.catch_up import catch_up
-from projections.building.partitions import ALONE
-from projections.building.process_pool import Workers
+from projections.building.partitions import SEQUENTIAL
+from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import rebuild
 from projections.stores.generations import open_current
 from tests.benchmarks import ledgers
@@ -75,7 +75,7 @@ def main() -> None:
         rebuild(
             ledger,
             lambda _done, _total: peaks.update({worker: _own_peak(worker) for worker in _workers()}),
-            ALONE if jobs == 1 else Workers(jobs),
+            SEQUENTIAL if jobs == 1 else ProcessFolding(jobs),
         )
     print(_own_peak() + sum(peaks.values()))
 

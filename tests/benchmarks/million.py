@@ -33,7 +33,7 @@ Rows = tuple[Row, Row | None, Row | None]
 
 def fill(ledger: Ledger, calls: int) -> None:
     """Fill a ledger's read models with so many calls, as a rebuild does it."""
-    with closing(open_current(ledger)) as store, store.writing() as connection:
+    with closing(open_current(ledger)) as store, store.transaction() as connection:
         chunk: list[Rows] = []
         for row in _calls(calls):
             chunk.append(row)
@@ -41,9 +41,9 @@ def fill(ledger: Ledger, calls: int) -> None:
                 _put(connection, chunk)
                 chunk = []
         _put(connection, chunk)
-        billing.fill(connection)
+        billing.fill_billing(connection)
     with closing(open_current(ledger)) as store:
-        store.settle()
+        store.finish_build()
 
 
 def _put(connection: Connection, chunk: list[Rows]) -> None:

@@ -12,12 +12,12 @@ from statistics import median
 
 from sqlalchemy import Connection
 
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from domain.ledger import Ledger
 from projections.queries import cursors, facets
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
-from projections.queries.filter_texts import Terms
+from projections.queries.filter_texts import FilterContext
 from projections.queries.selection import Selection
 from projections.stores.generations import open_current
 from tests.benchmarks import million
@@ -25,7 +25,7 @@ from tests.benchmarks.measure import Pair, Row, Sizes
 
 CALLS_PER_EVENT = 10
 PAGE_MILLISECONDS, SUMS_MILLISECONDS = 50.0, 1000.0
-TERMS = Terms("UTC", Reach(), million.START + million.SPAN)
+TERMS = FilterContext("UTC", CorrelationWindow(), million.START + million.SPAN)
 BIG = "acme-000000"
 SELECTIONS: tuple[dict[str, str], ...] = (
     {},
@@ -58,7 +58,7 @@ def _row(sizes: Sizes, what: str, mark: float, works: Callable[[], Iterator[Work
     with (
         _ledger(sizes.directory / "million.db", calls) as ledger,
         closing(open_current(ledger)) as store,
-        store.reading() as connection,
+        store.snapshot() as connection,
     ):
         taken = {name: [_milliseconds(work, connection) for _ in range(sizes.runs)] for name, work in works()}
     slowest = max(taken, key=lambda name: median(taken[name]))
@@ -84,7 +84,7 @@ def _milliseconds(work: Callable[[Connection], object], connection: Connection) 
 def _selections() -> Iterator[tuple[str, str, Selection]]:
     for model in ("calls", "cdrs"):
         for given in SELECTIONS:
-            yield f"{model} {given or 'all'}", model, filters.read(model, given, TERMS)
+            yield f"{model} {given or 'all'}", model, filters.read_filters(model, given, TERMS)
 
 
 def _pages() -> Iterator[Work]:
@@ -96,12 +96,12 @@ def _pages() -> Iterator[Work]:
         ends = {"calls": [deep, 1], "cdrs": [deep, 1, ""]}
         yield (
             f"a deep one of {name} by {moment}",
-            partial(_page, model, selection, cursors.write(model, sort, ends[model])),
+            partial(_page, model, selection, cursors.encode_cursor(model, sort, ends[model])),
         )
 
 
 def _page(model: str, selection: Selection, cursor: str, connection: Connection) -> object:
-    return browsing.page(connection, model, selection, "UTC", "", cursor)
+    return browsing.fetch_page(connection, model, selection, "UTC", "", cursor)
 
 
 def _wholes() -> Iterator[Work]:
@@ -111,8 +111,8 @@ def _wholes() -> Iterator[Work]:
 
 
 def _sums(model: str, selection: Selection, connection: Connection) -> object:
-    return facets.sums(connection, model, selection, "UTC")
+    return facets.sum_columns(connection, model, selection, "UTC")
 
 
 def _facets(model: str, selection: Selection, connection: Connection) -> object:
-    return facets.facets(connection, model, selection, "UTC")
+    return facets.count_facets(connection, model, selection, "UTC")

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from api.application.importing import ndjson
-from api.application.importing.files import found
-from api.application.importing.run import Import, run
-from api.application.importing.throttle import Pace
+from api.application.importing.files import find_files
+from api.application.importing.run import ImportRun, run_import
+from api.application.importing.throttle import ImportThrottle
 from domain.ledger import Ledger
 from domain.notices.signature import Keyring
 from tests.benchmarks.traffic import FORMULA, KEY
@@ -27,7 +27,10 @@ def serve_command(port: int, store: str, workers: int = 1) -> list[str]:
 
 def import_file(ledger: Ledger, path: Path) -> None:
     """Import a file of notifications, one a line."""
-    run(Import(ndjson.rows, Keyring(FORMULA, [KEY]), Pace(ledger).record, _refuse), found([str(path)]))
+    run_import(
+        ImportRun(ndjson.ndjson_rows, Keyring(FORMULA, [KEY]), ImportThrottle(ledger).record, _refuse),
+        find_files([str(path)]),
+    )
 
 
 def _refuse(report: str) -> None:

@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from projections.building.catch_up import catch_up
-from projections.building.partitions import ALONE, Folding
-from projections.building.process_pool import Workers
+from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import rebuild
 from projections.stores.generations import open_current
 from tests.benchmarks import ledgers
@@ -25,23 +25,26 @@ DASK_WORKERS = 2
 def measure(sizes: Sizes) -> Row:
     """Rebuild with a process for each core."""
     cores = os.cpu_count() or 1
-    return _measure(sizes, f"rebuild of all read models, {cores} processes", Workers(cores))
+    return _measure(sizes, f"rebuild of all read models, {cores} processes", ProcessFolding(cores))
 
 
 def measure_alone(sizes: Sizes) -> Row:
     """Rebuild in one process."""
-    return _measure(sizes, "rebuild of all read models, one process", ALONE)
+    return _measure(sizes, "rebuild of all read models, one process", SEQUENTIAL)
 
 
 def measure_dask(sizes: Sizes) -> Row:
     """Rebuild on a Dask cluster of two workers."""
-    from projections.building.dask_cluster import Cluster  # noqa: PLC0415 - half a second to load, which others should not pay
+    from projections.building.dask_cluster import DaskFolding  # noqa: PLC0415 - half a second to load, which others should not pay
 
-    with dask_cluster(sizes.directory / "dask", DASK_WORKERS) as running, closing(Cluster(running.address)) as cluster:
+    with (
+        dask_cluster(sizes.directory / "dask", DASK_WORKERS) as running,
+        closing(DaskFolding(running.address)) as cluster,
+    ):
         return _measure(sizes, f"rebuild of all read models, {DASK_WORKERS} Dask workers", cluster)
 
 
-def _measure(sizes: Sizes, what: str, folding: Folding) -> Row:
+def _measure(sizes: Sizes, what: str, folding: FoldStrategy) -> Row:
     path = ledgers.filled(sizes.directory / "filled.db", sizes.events)
     with ledgers.opened(path) as ledger:
         with closing(open_current(ledger)) as store:

@@ -59,7 +59,7 @@ class Site(NamedTuple):
             store = open_current(ledger)
             try:
                 while True:
-                    with store.reading() as connection:
+                    with store.snapshot() as connection:
                         position = store.position(connection)
                     if position >= ledger.head():
                         return

@@ -26,14 +26,14 @@ from rich.text import Text
 from api.application.rehearsal import expected_books as booking
 from api.application.rehearsal import observed_books as found
 from api.application.rehearsal import target_url as target
-from api.application.rehearsal.expected_books import Books, Document
+from api.application.rehearsal.expected_books import BooksFile, ExpectedBooks
 from api.application.rehearsal.script import Script
-from api.application.rehearsal.sender import Platform, Unreachable
-from api.application.rehearsal.verification import differences
+from api.application.rehearsal.sender import RequestSender, TargetUnreachable
+from api.application.rehearsal.verification import book_differences
 from api.web.auth import sessions, users
 from api.web.auth.refusal import SIGN_IN
 from api.web.auth.roles import Role
-from api.web.auth.store import open_store
+from api.web.auth.store import open_access_store
 from domain import times
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
@@ -109,24 +109,24 @@ def _wait_until_healthy(service: subprocess.Popen[bytes], port: int) -> None:
 
 def _add_user() -> None:
     """Add a user who may do everything; nobody needs his token."""
-    with closing(open_store(f"sqlite:///{STORE}", durable=False)) as store:
-        users.add(store, USER, list(Role), times.now())
+    with closing(open_access_store(f"sqlite:///{STORE}", durable=False)) as store:
+        users.add_user(store, USER, list(Role), times.now())
 
 
 def _link(port: int) -> str:
     """Return a link that signs the user in."""
-    with closing(open_store(f"sqlite:///{STORE}", durable=False)) as store:
+    with closing(open_access_store(f"sqlite:///{STORE}", durable=False)) as store:
         return f"http://127.0.0.1:{port}{SIGN_IN}?link={sessions.new_link(store, USER, times.now())}"
 
 
-def _call(port: int, seconds: int) -> tuple[Thread, Books]:
+def _call(port: int, seconds: int) -> tuple[Thread, ExpectedBooks]:
     """Begin to call the service, and give the books that are being kept of it."""
     script = Script(seed=SEED, calls=seconds * CALLS_PER_SECOND, rate=CALLS_PER_SECOND, speed=TIMES_AS_FAST, chaos=True)
     plan, books = script.prepare(FORMULA, KEY)
-    platform = Platform(target.read(f"http://127.0.0.1:{port}/notify", anywhere=False), plan, books)
+    platform = RequestSender(target.read_target_url(f"http://127.0.0.1:{port}/notify", anywhere=False), plan, books)
 
     def run() -> None:
-        with suppress(Unreachable):  # The service was stopped.
+        with suppress(TargetUnreachable):  # The service was stopped.
             asyncio.run(platform.run())
 
     sending = Thread(target=run, daemon=True)
@@ -134,7 +134,7 @@ def _call(port: int, seconds: int) -> tuple[Thread, Books]:
     return sending, books
 
 
-def _said(books: Books) -> str:
+def _said(books: ExpectedBooks) -> str:
     answers = books.answers
     garbage = answers.total() - answers[200] - answers[202] - answers[403]
     return (
@@ -143,7 +143,7 @@ def _said(books: Books) -> str:
     )
 
 
-def _show(sending: Thread, books: Books) -> None:
+def _show(sending: Thread, books: ExpectedBooks) -> None:
     """Show what has arrived until the platform is done: redrawn on a terminal, else printed now and then."""
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     with Ledger(f"sqlite:///{STORE}") as ledger:
@@ -175,14 +175,14 @@ def _print_now_and_then(console: Console, sending: Thread, look: Callable[[], Gr
             console.print(look())
 
 
-def _compare(books: Books) -> Document:
+def _compare(books: ExpectedBooks) -> BooksFile:
     """Say whether the platform's books and the ledger's agree, and save the platform's."""
     document = books.document()
-    booking.save(document, BOOKS)
+    booking.save_books(document, BOOKS)
     with Ledger(f"sqlite:///{STORE}") as ledger:
         store = open_current(ledger)
         catch_up(ledger, store)
-        differing = list(differences(document, found.in_ledger(ledger, store)))
+        differing = list(book_differences(document, found.read_ledger_books(ledger, store)))
         store.close()
     charged = sum(call.row is not None for call in document.calls)
     print(f"\nThe platform's own books list {charged} charged calls of {len(document.calls)}.", end=" ")
@@ -192,7 +192,7 @@ def _compare(books: Books) -> Document:
     return document
 
 
-def _tell_what_to_try(port: int, document: Document) -> None:
+def _tell_what_to_try(port: int, document: BooksFile) -> None:
     command, store = f"{Path(sys.executable).parent}/tringledger", f"--store sqlite:///{STORE}"
     last = next(call for call in reversed(document.calls) if call.row and call.src)
     print("\nThe service runs on until Ctrl-C. In another terminal:\n")

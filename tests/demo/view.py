@@ -21,7 +21,7 @@ def view(store: ReadStore) -> tuple[Table, Table]:
     billing = Table(
         "account", "month", "calls", "answered", "seconds", "cost, cents", "SIP credits", title="Billing", **PLAIN
     )
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         latest = select(CALLS).order_by(CALLS.c.last_at.desc()).limit(CALLS_SHOWN)
         for row in connection.execute(latest):
             calls.add_row(

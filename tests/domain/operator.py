@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
-from domain.errors import WrongAct
+from domain.errors import CommandRejected
 from domain.events.streams import call_id
 from domain.ledger import Ledger
-from domain.operators.session import Acting
+from domain.operators.session import OperatorSession
 from tests.given import SRC, TAG
 
 CALL = call_id((TAG, SRC), 1)
@@ -23,34 +23,34 @@ MONTHS = [f"2026-{month:02}" for month in range(1, 10)]
 REASON = "as agreed"
 
 
-def act(ledger: Ledger, name: str, do: Callable[[Acting], int]) -> int:
+def act(ledger: Ledger, name: str, do: Callable[[OperatorSession], int]) -> int:
     """Do one thing in a transaction of its own; return its position, or 0 where it was refused."""
     try:
-        with ledger.acting(name, REASON) as acting:
+        with ledger.operator_session(name, REASON) as acting:
             return do(acting)
-    except WrongAct:
+    except CommandRejected:
         return 0
 
 
-def close(month: str) -> Callable[[Acting], int]:
+def close(month: str) -> Callable[[OperatorSession], int]:
     """Return what closes a month."""
-    return lambda acting: acting.close(month)
+    return lambda acting: acting.close_month(month)
 
 
 def together(ledger: Ledger, name: str) -> dict[str, list[int]]:
     """Do what all do."""
     return {
-        "published": [act(ledger, name, lambda acting: acting.publish(TARIFF)) for _ in range(PUBLISHED_EACH)],
+        "published": [act(ledger, name, lambda acting: acting.publish_tariff(TARIFF)) for _ in range(PUBLISHED_EACH)],
         "closed": [act(ledger, name, close(month)) for month in MONTHS],
-        "voided": [act(ledger, name, lambda acting: acting.void(CALL))],
-        "split": [act(ledger, name, lambda acting: acting.split(CALL, [1]))],
+        "voided": [act(ledger, name, lambda acting: acting.void_call(CALL))],
+        "split": [act(ledger, name, lambda acting: acting.split_call(CALL, [1]))],
     }
 
 
-def three(acting: Acting) -> int:
+def three(acting: OperatorSession) -> int:
     """Publish a tariff, charge an account, and credit it."""
-    acting.publish(TARIFF)
-    return acting.adjust("acme", 1_000_000, "2026-10") and acting.adjust("acme", -1_000_000, "2026-10")
+    acting.publish_tariff(TARIFF)
+    return acting.adjust_account("acme", 1_000_000, "2026-10") and acting.adjust_account("acme", -1_000_000, "2026-10")
 
 
 def endless(ledger: Ledger, name: str) -> None:
@@ -61,9 +61,9 @@ def endless(ledger: Ledger, name: str) -> None:
 
 def halting(ledger: Ledger, name: str) -> None:
     """Act, and stay within the transaction."""
-    with ledger.acting(name, REASON) as acting:
+    with ledger.operator_session(name, REASON) as acting:
         three(acting)
-        acting.close("2026-09")
+        acting.close_month("2026-09")
         print("acted", flush=True)
         sys.stdin.readline()
 

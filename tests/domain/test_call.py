@@ -7,7 +7,7 @@ import pytest
 from domain.calls import call as calls
 from domain.calls.call import Call
 from domain.events.notice_events import Notice
-from domain.notices.call_notice import normalised
+from domain.notices.call_notice import normalised_number
 from domain.notices.statuses import DISPOSITIONS
 from tests.given import SECOND, START, Said, cdr, status
 
@@ -26,7 +26,7 @@ ANSWERED = status("SRCANSWERED")
 def given(*notices: Said) -> Call:
     """Return the call that these notices are, recorded at positions 1, 2, 3 ..."""
     events = [Notice(1, at, at, "callback", "off", "", pairs, ("sales", "18585550001"), 1) for at, pairs in notices]
-    call = calls.begin("the-call", events[0])
+    call = calls.new_call("the-call", events[0])
     for position, event in enumerate(events, start=1):
         call.apply(position, event)
     return call
@@ -117,9 +117,9 @@ def test_the_flag_goes_when_the_opening_arrives() -> None:
 
 
 def test_the_flag_rests_on_the_event_that_was_recorded_first() -> None:
-    (finding,) = given(status("COMPLETED", SECOND), cdr(0, srccharge="1")).findings
-    assert (finding.flag, finding.position, finding.at) == ("missing-opening", 1, START + SECOND)
-    assert finding.numbers == (None, None, 1_000_000, None, None, None)
+    (finding,) = given(status("COMPLETED", SECOND), cdr(0, srccharge="1")).call_flags
+    assert (finding.flag, finding.position, finding.received_at) == ("missing-opening", 1, START + SECOND)
+    assert finding.charges == (None, None, 1_000_000, None, None, None)
 
 
 # Given outcomes that differ
@@ -130,7 +130,7 @@ def test_of_two_outcome_notices_the_one_that_stands_first_in_the_list_decides(on
     call = given(ANSWERED, status(one, SECOND), status(other, 2 * SECOND))
     first = min(one, other, key=list(OUTCOMES).index)
     assert told(call) == ("ended", first, OUTCOMES[first])
-    assert [(finding.flag, finding.position) for finding in call.findings] == [("contradictory-outcome", 3)]
+    assert [(finding.flag, finding.position) for finding in call.call_flags] == [("contradictory-outcome", 3)]
 
 
 @pytest.mark.parametrize(("notice", "record"), [*itertools.permutations(OUTCOMES, 2)])
@@ -163,9 +163,9 @@ def test_two_failed_openings_that_differ_contradict_nothing(opening: str, record
 
 def test_the_contradiction_rests_on_the_event_that_brought_it_and_names_the_calls_money() -> None:
     call = given(cdr(0, "COMPLETED", srccharge="1"), status("DESTBUSY", SECOND), status("DESTCONGESTED", 2))
-    finding = next(found for found in call.findings if found.flag == "contradictory-outcome")
-    assert (finding.position, finding.at) == (2, START + SECOND)
-    assert finding.numbers == (None, None, 1_000_000, None, None, None)
+    finding = next(found for found in call.call_flags if found.flag == "contradictory-outcome")
+    assert (finding.position, finding.received_at) == (2, START + SECOND)
+    assert finding.charges == (None, None, 1_000_000, None, None, None)
 
 
 # Given repetition
@@ -177,13 +177,13 @@ def test_a_repeated_cdr_counts_for_nothing_but_its_flag() -> None:
     assert told(call) == told(given(*own))
     assert call.cdr == given(*own).cdr
     assert call.ended_at == START + SECOND
-    (finding,) = call.findings
-    assert (finding.flag, finding.position, finding.numbers) == ("repeated-cdr", 3, call.cdr and call.cdr.numbers)
+    (finding,) = call.call_flags
+    assert (finding.flag, finding.position, finding.charges) == ("repeated-cdr", 3, call.cdr and call.cdr.charges)
 
 
 def test_a_repeated_cdr_that_was_received_earlier_moves_no_end() -> None:
     call = given(ANSWERED, cdr(9 * SECOND), cdr(3 * SECOND))
-    assert (call.ended_at, call.cdr and call.cdr.at) == (START + 9 * SECOND, START + 9 * SECOND)
+    assert (call.ended_at, call.cdr and call.cdr.received_at) == (START + 9 * SECOND, START + 9 * SECOND)
 
 
 def test_an_outcome_said_again_is_a_repeated_status() -> None:
@@ -201,7 +201,7 @@ def test_an_input_said_again_is_none() -> None:
 
 def test_each_repetition_is_a_finding_of_its_own() -> None:
     call = given(ANSWERED, *[status("COMPLETED", at) for at in (1, 2, 3)])
-    assert [(finding.flag, finding.position) for finding in call.findings] == [
+    assert [(finding.flag, finding.position) for finding in call.call_flags] == [
         ("repeated-status", 3),
         ("repeated-status", 4),
     ]
@@ -234,7 +234,7 @@ def test_a_cdr_may_carry_any_status_of_the_table(name: str) -> None:
 def test_times_follow_received_at_and_not_the_order_of_recording() -> None:
     call = given(cdr(30), status("COMPLETED", 20), status("SRCANSWERED", 10), status("USERDTMPINPUT", 40, p="1"))
     assert (call.head.first_at, call.head.last_at) == (START + 10, START + 40)
-    assert (call.answered_at, call.ended_at, call.cdr and call.cdr.at) == (START + 10, START + 20, START + 30)
+    assert (call.answered_at, call.ended_at, call.cdr and call.cdr.received_at) == (START + 10, START + 20, START + 30)
 
 
 def test_of_two_answers_and_two_outcomes_the_earliest_counts() -> None:
@@ -266,7 +266,7 @@ def test_the_cdr_keeps_its_numbers_exactly_and_empty_ones_as_absent() -> None:
     }
     call = given(cdr(**amounts))
     assert call.cdr
-    assert call.cdr.numbers == (60, None, 1_500_000, 0, 49_200_000, None)
+    assert call.cdr.charges == (60, None, 1_500_000, 0, 49_200_000, None)
 
 
 def test_the_number_of_a_cdr_is_as_delivered() -> None:
@@ -278,7 +278,7 @@ def test_the_number_of_a_cdr_is_as_delivered() -> None:
 @pytest.mark.parametrize("position", [0, 7])
 def test_a_reused_nonce_is_flagged_where_the_event_says_so(position: int) -> None:
     notice = Notice(1, 1, 1, "callback", "md5-r-key", "", ANSWERED.pairs, ("a", "b"), 1, 5, position)
-    call = calls.begin("the-call", notice)
+    call = calls.new_call("the-call", notice)
     call.apply(9, notice)
     assert call.flags == ("nonce-reused" if position else "")
 
@@ -307,4 +307,4 @@ def test_every_status_that_ends_has_its_disposition() -> None:
     ],
 )
 def test_a_number_loses_its_punctuation_and_then_one_leading_plus(src: str, expected: str) -> None:
-    assert normalised(src) == expected
+    assert normalised_number(src) == expected

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from domain.calls.correlation import Head, Reach, place
+from domain.calls.correlation import CallHead, CorrelationWindow, correlate
 from domain.notices import call_notice
 from tests.given import GRACE, MAX_AGE, SECOND, START, Said, cdr, status
 
@@ -21,35 +21,35 @@ ANSWERED, COMPLETED = status("SRCANSWERED"), status("COMPLETED")
 class Line:
     """The calls of one line as a list, in which every question is a scan of it."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: CorrelationWindow) -> None:
         self._reach = reach
-        self._heads: list[Head] = []
+        self._heads: list[CallHead] = []
 
-    def began_last(self, before: int) -> Head | None:
+    def latest_begun(self, before: int) -> CallHead | None:
         begun = [head for head in self._heads if head.first_at <= before]
         return max(begun, key=lambda head: (head.first_at, head.ordinal), default=None)
 
-    def touching(self, start: int, end: int) -> Iterable[Head]:
+    def overlapping(self, start: int, end: int) -> Iterable[CallHead]:
         return [head for head in self._heads if head.first_at <= end and head.last_at >= start]
 
     def hears(self, notice: Said) -> tuple[int, int]:
         """Take the next notice; return the rule that placed it, and the ordinal of its call."""
-        said = call_notice.read(dict(notice.pairs), notice.at)
-        rule, head = place(said, self, self._reach)
+        said = call_notice.read_call_notice(dict(notice.pairs), notice.at)
+        rule, head = correlate(said, self, self._reach)
         if head is None:
-            head = Head(len(self._heads) + 1, said.at, said.at)
+            head = CallHead(len(self._heads) + 1, said.received_at, said.received_at)
             self._heads.append(head)
         head.apply(said)
         return rule, head.ordinal
 
 
-def placed(*notices: Said, reach: Reach | None = None) -> list[tuple[int, int]]:
+def placed(*notices: Said, reach: CorrelationWindow | None = None) -> list[tuple[int, int]]:
     """Return the rule and the ordinal that each notice gets, on a line that was silent before."""
-    line = Line(reach or Reach())
+    line = Line(reach or CorrelationWindow())
     return [line.hears(notice) for notice in notices]
 
 
-def last(*notices: Said, reach: Reach | None = None) -> tuple[int, int]:
+def last(*notices: Said, reach: CorrelationWindow | None = None) -> tuple[int, int]:
     """Return the rule and the ordinal that the last notice gets after the others."""
     return placed(*notices, reach=reach)[-1]
 
@@ -308,7 +308,7 @@ def test_an_earlier_notice_moves_the_beginning_of_its_call() -> None:
 
 
 def test_grace_and_max_age_are_settings() -> None:
-    reach = Reach(grace=SECOND, max_age=2 * SECOND)
+    reach = CorrelationWindow(grace=SECOND, max_age=2 * SECOND)
     assert last(ANSWERED, status("SRCANSWERED", SECOND), reach=reach) == (6, 1)
     assert last(ANSWERED, status("SRCANSWERED", SECOND + 1), reach=reach) == (7, 2)
     assert last(ANSWERED, status("COMPLETED", 2 * SECOND), reach=reach) == (8, 1)
@@ -316,7 +316,7 @@ def test_grace_and_max_age_are_settings() -> None:
 
 
 def test_the_default_grace_is_300_seconds_and_the_default_max_age_a_day() -> None:
-    assert Reach() == Reach(grace=300 * SECOND, max_age=24 * 3600 * SECOND)
+    assert CorrelationWindow() == CorrelationWindow(grace=300 * SECOND, max_age=24 * 3600 * SECOND)
 
 
 # Lines
@@ -325,9 +325,9 @@ def test_the_default_grace_is_300_seconds_and_the_default_max_age_a_day() -> Non
 @pytest.mark.parametrize(("by", "line"), [("tag-src", ("sales", "18585550001")), ("tag", ("sales", None))])
 def test_the_line_is_tag_and_number_or_the_tag_alone(by: str, line: tuple[str, str | None]) -> None:
     notice = status("SRCANSWERED", src="+1 (858) 555-0001")
-    assert call_notice.read(dict(notice.pairs), START).line(by) == line
+    assert call_notice.read_call_notice(dict(notice.pairs), START).line(by) == line
 
 
 def test_a_missing_tag_or_number_is_an_empty_one() -> None:
     notice = status("SRCANSWERED", tag=None, src=None)
-    assert call_notice.read(dict(notice.pairs), START).line("tag-src") == ("", "")
+    assert call_notice.read_call_notice(dict(notice.pairs), START).line("tag-src") == ("", "")

@@ -20,7 +20,7 @@ from domain.events.notice_events import (
     UnrecognisedRecorded,
     VoicemailRecorded,
 )
-from domain.events.streams import call_id, line_key, notices_id
+from domain.events.streams import call_id, line_key, stream_id
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "tringledger")
 TOPICS: dict[str, type[NoticeRecorded]] = {
@@ -135,5 +135,5 @@ def test_a_line_without_a_number_is_not_the_line_of_a_tag_alone() -> None:
 
 
 def test_streams_of_mailboxes_channels_and_unrecognised_notices_are_all_apart() -> None:
-    ids = {notices_id(kind, subject) for kind in ("voicemail", "deletechannel") for subject in ("", "a", "b")}
-    assert len(ids | {notices_id("unrecognised")}) == 7
+    ids = {stream_id(kind, subject) for kind in ("voicemail", "deletechannel") for subject in ("", "a", "b")}
+    assert len(ids | {stream_id("unrecognised")}) == 7

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.events.codec import NoticeMapper, UnknownShape
-from domain.events.operator_events import ACTS, ActRecorded
+from domain.events.codec import NoticeMapper, UnknownEventShape
+from domain.events.operator_events import OPERATOR_EVENTS, OperatorEventRecorded
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 STREAM = UUID(int=1)
@@ -27,16 +27,16 @@ def lines() -> Iterator[dict[str, Any]]:
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
-def loaded(line: dict[str, Any]) -> ActRecorded:
+def loaded(line: dict[str, Any]) -> OperatorEventRecorded:
     """Load a stored act as the ledger does."""
     event = NoticeMapper().to_domain_event(StoredEvent(STREAM, 1, line["topic"], line["state"].encode()))
-    assert isinstance(event, ActRecorded)
+    assert isinstance(event, OperatorEventRecorded)
     return event
 
 
 @pytest.mark.parametrize("line", list(lines()), ids=lambda line: line["topic"])
 def test_a_stored_act_means_what_it_meant(line: dict[str, Any]) -> None:
-    act = loaded(line).act
+    act = loaded(line).event
     assert line["topic"] == act.TOPIC
     meant = {field.name: msgspec.to_builtins(getattr(act, field.name)) for field in msgspec.structs.fields(type(act))}
     assert {name: list(value) if isinstance(value, tuple) else value for name, value in meant.items()} == line["act"]
@@ -48,8 +48,8 @@ def test_an_act_is_still_stored_in_the_same_bytes(line: dict[str, Any]) -> None:
 
 
 def test_every_act_and_every_optional_field_present_and_absent_are_among_them() -> None:
-    assert {line["topic"] for line in lines()} == {*ACTS}
-    for topic, kind in ACTS.items():
+    assert {line["topic"] for line in lines()} == {*OPERATOR_EVENTS}
+    for topic, kind in OPERATOR_EVENTS.items():
         states = [json.loads(line["state"]) for line in lines() if line["topic"] == topic]
         for field in msgspec.structs.fields(kind):
             present = {field.name in state for state in states}
@@ -60,5 +60,7 @@ def test_every_act_and_every_optional_field_present_and_absent_are_among_them() 
 def test_a_shape_of_another_version_is_refused_clearly(version: object) -> None:
     line = next(lines())
     state = json.dumps(json.loads(line["state"]) | {"v": version})
-    with pytest.raises(UnknownShape, match=r"a stored act of topic .* has a shape that this version .* does not know"):
+    with pytest.raises(
+        UnknownEventShape, match=r"a stored act of topic .* has a shape that this version .* does not know"
+    ):
         loaded(line | {"state": state})

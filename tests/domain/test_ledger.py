@@ -6,18 +6,18 @@ from collections.abc import Sequence
 import pytest
 
 from domain import times
-from domain.calls.correlation import Reach
-from domain.errors import BrokenValue, LedgerError, NoLedger, NotANotification, SettingsDiffer
+from domain.calls.correlation import CorrelationWindow
+from domain.errors import InvalidValue, LedgerError, LedgerSettingsMismatch, NoLedger, NotANotification
 from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice, Voucher
-from domain.events.streams import call_id, notices_id
+from domain.events.streams import call_id, stream_id
 from domain.ledger import Ledger
 from domain.ledger_options import Terms
 from domain.log.contract import QuarantineEntry
-from domain.notices.notification import Notification, Problem
+from domain.notices.notification import Notification, ParameterProblem
 from domain.notices.signature import Keyring, fingerprint
-from domain.outcomes import Answer, Duplicate, Quarantined, Recorded, Unkept
-from domain.recording import Delivery, vouched
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
+from domain.recording import Delivery, vouched_delivery
 from tests import model_wire
 from tests.given import GRACE, KEY, SECOND, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
 from tests.model_wire import query, sign
@@ -52,9 +52,9 @@ def waiting(ledger: Ledger) -> list[QuarantineEntry]:
     return list(ledger.store.quarantined(settled=False))
 
 
-def raw(ledger: Ledger, text: bytes, at: int = START) -> Answer:
+def raw(ledger: Ledger, text: bytes, at: int = START) -> RecordOutcome:
     """Record a query as it stands."""
-    return ledger.record([ledger.inspect(text, at)])[0]
+    return ledger.record([ledger.verify_delivery(text, at)])[0]
 
 
 def forged(count: int, start: int = 0) -> list[Said]:
@@ -91,7 +91,7 @@ def test_the_event_keeps_all_that_came_and_how_it_was_verified(store_url: str) -
 
 def test_the_source_says_where_it_came_from(store_url: str) -> None:
     with opened(store_url) as ledger:
-        ledger.record([ledger.inspect(signed(ANSWERED.pairs), START, "import:a.ndjson")])
+        ledger.record([ledger.verify_delivery(signed(ANSWERED.pairs), START, "import:a.ndjson")])
         assert notices(ledger)[0].source == "import:a.ndjson"
 
 
@@ -108,14 +108,14 @@ def test_an_unchecked_ledger_says_so_in_each_event(store_url: str) -> None:
         (cdr(), "cdr", call_id((TAG, SRC), 1)),
         (cdr(tag=None, src=None), "cdr", call_id(("", ""), 1)),
         (cdr(src="+1 (858) 555-0001"), "cdr", call_id((TAG, SRC), 1)),
-        (said(type="voicemail", email="bob@example.com"), "voicemail", notices_id("voicemail", "bob@example.com")),
-        (said(type="voicemail"), "voicemail", notices_id("voicemail", "")),
-        (said(type="deletechannel", src="+1 2"), "channel-deletion", notices_id("deletechannel", "+1 2")),
-        (said(type="deletechannel"), "channel-deletion", notices_id("deletechannel", "")),
-        (said(type="fax"), "unrecognised", notices_id("unrecognised")),
-        (said(type="CDR"), "unrecognised", notices_id("unrecognised")),
-        (said(type=""), "unrecognised", notices_id("unrecognised")),
-        (said(), "unrecognised", notices_id("unrecognised")),
+        (said(type="voicemail", email="bob@example.com"), "voicemail", stream_id("voicemail", "bob@example.com")),
+        (said(type="voicemail"), "voicemail", stream_id("voicemail", "")),
+        (said(type="deletechannel", src="+1 2"), "channel-deletion", stream_id("deletechannel", "+1 2")),
+        (said(type="deletechannel"), "channel-deletion", stream_id("deletechannel", "")),
+        (said(type="fax"), "unrecognised", stream_id("unrecognised")),
+        (said(type="CDR"), "unrecognised", stream_id("unrecognised")),
+        (said(type=""), "unrecognised", stream_id("unrecognised")),
+        (said(), "unrecognised", stream_id("unrecognised")),
     ],
 )
 def test_it_goes_into_the_stream_of_its_kind(store_url: str, notice: Said, topic: str, stream: object) -> None:
@@ -132,7 +132,7 @@ def test_a_stream_numbers_its_events_whichever_transaction_they_come_in(store_ur
         record(ledger, ANSWERED, said(type="fax"), said(type="telex"))
         record(ledger, status("COMPLETED", 1), said(type="fax", r="2"))
         versions = [(row.stream, row.version) for row in everything(ledger)]
-    call, other = call_id((TAG, SRC), 1).hex, notices_id("unrecognised").hex
+    call, other = call_id((TAG, SRC), 1).hex, stream_id("unrecognised").hex
     assert versions == [(call, 1), (other, 1), (other, 2), (call, 2), (other, 3)]
 
 
@@ -146,7 +146,7 @@ def test_under_correlation_by_tag_the_number_makes_no_line(store_url: str) -> No
 def test_the_reach_is_a_setting_that_may_change_and_what_was_assigned_stays(store_url: str) -> None:
     with opened(store_url) as ledger:
         record(ledger, ANSWERED, status("SRCANSWERED", GRACE))
-    with opened(store_url, Terms(reach=Reach(grace=SECOND))) as ledger:
+    with opened(store_url, Terms(reach=CorrelationWindow(grace=SECOND))) as ledger:
         record(ledger, status("SRCANSWERED", GRACE + SECOND), status("SRCANSWERED", GRACE + 2 * SECOND + 1))
         assert [(notice.ordinal, notice.rule) for notice in notices(ledger)] == [(1, 7), (1, 6), (1, 6), (2, 7)]
         assert ledger.last_ordinal((TAG, SRC)) == 2
@@ -273,7 +273,7 @@ def test_where_all_is_signed_or_nothing_a_reused_r_is_no_matter(store_url: str, 
 def test_what_is_no_notification_is_refused_before_anything_is_kept(store_url: str, text: bytes) -> None:
     with opened(store_url) as ledger:
         with pytest.raises(NotANotification):
-            ledger.inspect(text, START)
+            ledger.verify_delivery(text, START)
         assert waiting(ledger) == []
 
 
@@ -327,8 +327,8 @@ def test_a_notification_that_cannot_be_kept_as_an_event_does_not_fail_the_others
     pairs = [(b"f", b"tm"), (b"\xff", b"\xff")]
     sent = query([*pairs, (b"sig", sign(pairs, KEY, "md5-params").encode())])
     with opened(store_url) as ledger:
-        fine = [ledger.inspect(signed(notice.pairs), START) for notice in (ANSWERED, status("COMPLETED", 1))]
-        answers = ledger.record([fine[0], ledger.inspect(sent, START), fine[1]])
+        fine = [ledger.verify_delivery(signed(notice.pairs), START) for notice in (ANSWERED, status("COMPLETED", 1))]
+        answers = ledger.record([fine[0], ledger.verify_delivery(sent, START), fine[1]])
     assert [type(answer) for answer in answers] == [Recorded, Quarantined, Recorded]
 
 
@@ -385,7 +385,7 @@ def test_the_signature_is_checked_before_the_values(store_url: str) -> None:
 def test_until_a_signature_has_fitted_a_full_quarantine_keeps_what_it_has(store_url: str) -> None:
     with opened(store_url, Terms(quarantine_max=3)) as ledger:
         answers = record(ledger, *forged(5), key=WRONG_KEY)
-        assert [type(answer) for answer in answers] == [Quarantined] * 3 + [Unkept] * 2
+        assert [type(answer) for answer in answers] == [Quarantined] * 3 + [Rejected] * 2
         assert froms(waiting(ledger)) == [0, 1, 2]
         again = record(ledger, *forged(1), key=WRONG_KEY)[0]
         assert isinstance(again, Quarantined)
@@ -424,7 +424,7 @@ def test_a_signature_that_was_not_checked_shows_nothing(store_url: str) -> None:
     with opened(store_url, formula="off") as ledger:
         record(ledger, cdr(9), formula="off")
     with opened(store_url, Terms(quarantine_max=1)) as ledger:
-        assert [type(answer) for answer in record(ledger, *forged(2), key=WRONG_KEY)] == [Quarantined, Unkept]
+        assert [type(answer) for answer in record(ledger, *forged(2), key=WRONG_KEY)] == [Quarantined, Rejected]
 
 
 def test_a_flood_drops_no_broken_authentic_notice(store_url: str) -> None:
@@ -451,7 +451,7 @@ def test_an_entry_that_is_found_authentic_later_is_no_longer_dropped(store_url: 
     with opened(store_url, terms, key=KEY) as ledger:
         (again,) = record(ledger, BROKEN, key=KEY)
         assert isinstance(again, Quarantined)
-        assert again.problem == Problem("srccharge", "1,5", again.problem.expected if again.problem else "")
+        assert again.problem == ParameterProblem("srccharge", "1,5", again.problem.expected if again.problem else "")
         record(ledger, *forged(5, start=10), key=WRONG_KEY)
         assert froms(waiting(ledger)) == [1, 13, 14]
         (entry, *_) = waiting(ledger)
@@ -593,15 +593,15 @@ def test_its_terms_are_written_into_it_and_its_id_stays(store_url: str) -> None:
 def test_a_setting_that_differs_later_is_refused_naming_both(store_url: str, terms: Terms, named: str) -> None:
     with opened(store_url, Terms("tag", "Europe/Berlin")):
         pass
-    with pytest.raises(SettingsDiffer, match=named):
-        Ledger(store_url, terms=terms)
+    with pytest.raises(LedgerSettingsMismatch, match=named):
+        Ledger(store_url, options=terms)
 
 
 def test_an_unknown_correlation_or_time_zone_is_refused_before_anything_is_made(store_url: str) -> None:
     with pytest.raises(LedgerError, match="'src' is not known: expected tag-src or tag"):
-        Ledger(store_url, terms=Terms("src"), create=True)
+        Ledger(store_url, options=Terms("src"), create=True)
     with pytest.raises(ValueError, match="'Mars' is not a time zone"):
-        Ledger(store_url, terms=Terms(timezone="Mars"), create=True)
+        Ledger(store_url, options=Terms(timezone="Mars"), create=True)
     with pytest.raises(NoLedger):
         Ledger(store_url)
 
@@ -618,7 +618,7 @@ def test_without_a_keyring_it_is_for_reading_only(store_url: str) -> None:
     reader = Ledger(store_url)
     assert reader.head() == 1
     with pytest.raises(LedgerError, match="for reading only"):
-        reader.inspect(b"f=tm", START)
+        reader.verify_delivery(b"f=tm", START)
     reader.close()
 
 
@@ -643,7 +643,7 @@ def test_while_keys_rotate_both_fit_and_each_event_tells_which(store_url: str) -
 
 def test_the_key_of_a_recorded_notification_is_the_models(store_url: str) -> None:
     with opened(store_url) as ledger:
-        delivery = ledger.inspect(signed(ANSWERED.pairs), START)
+        delivery = ledger.verify_delivery(signed(ANSWERED.pairs), START)
         assert delivery.notification.key.hex() == model_wire.delivery_key(delivery.notification.pairs)
 
 
@@ -685,20 +685,20 @@ def test_a_notification_that_is_signed_keeps_the_shape_it_always_had(store_url: 
 def test_a_row_shows_nothing_about_signatures_and_uses_up_no_r(store_url: str) -> None:
     with opened(store_url, terms=Terms(quarantine_max=1), formula="md5-r-key") as ledger:
         ledger.record([row(cdr(r="9"), 1)])
-        assert isinstance(record(ledger, *forged(2), key=WRONG_KEY, formula="md5-r-key")[1], Unkept)
+        assert isinstance(record(ledger, *forged(2), key=WRONG_KEY, formula="md5-r-key")[1], Rejected)
         record(ledger, cdr(1, r="9", p="other"), formula="md5-r-key")
         assert [each.nonce_reused for each in notices(ledger)] == [0, 0]
 
 
 def test_a_row_that_breaks_a_rule_of_values_is_refused_with_its_value(store_url: str) -> None:
-    with opened(store_url), pytest.raises(BrokenValue, match="srccharge='1,5': expected a decimal"):
+    with opened(store_url), pytest.raises(InvalidValue, match="srccharge='1,5': expected a decimal"):
         row(BROKEN, 1)
 
 
 def row(notice: Said, number: int) -> Delivery:
     """Return a row of a table, somebody vouching for it."""
     notification = Notification(query(notice.pairs), notice.at, notice.pairs)
-    return vouched(notification, "import:cdrs.csv", Voucher("Ada", "the table of 2025", f"id={number}"))
+    return vouched_delivery(notification, "import:cdrs.csv", Voucher("Ada", "the table of 2025", f"id={number}"))
 
 
 # What a store knows of delivery keys
@@ -707,7 +707,7 @@ def row(notice: Said, number: int) -> Delivery:
 def test_a_store_tells_which_delivery_keys_it_has_and_where(store_url: str) -> None:
     many = [status("RINGING", number) for number in range(2500)]
     with opened(store_url) as ledger:
-        deliveries = [ledger.inspect(signed(notice.pairs), notice.at) for notice in many]
+        deliveries = [ledger.verify_delivery(signed(notice.pairs), notice.at) for notice in many]
         ledger.record(deliveries[1::2])
         keys = [delivery.key for delivery in deliveries]
         assert ledger.store.positions(keys) == {key: place for place, key in enumerate(keys[1::2], start=1)}
@@ -720,5 +720,5 @@ def test_a_store_tells_which_delivery_keys_it_keeps_aside_settled_ones_too(store
         record(ledger, *forgeries[:2], key=WRONG_KEY)
     with opened(store_url, key=WRONG_KEY) as ledger:
         ledger.reprocess(waiting(ledger)[0])
-        keys = [ledger.inspect(signed(each.pairs, WRONG_KEY), each.at).key for each in forgeries]
-        assert ledger.store.aside(keys) == set(keys[:2])
+        keys = [ledger.verify_delivery(signed(each.pairs, WRONG_KEY), each.at).key for each in forgeries]
+        assert ledger.store.quarantined_keys(keys) == set(keys[:2])

@@ -91,20 +91,20 @@ def test_beginnings_are_the_earlier_events_of_any_number_of_streams(store_url: s
         record(ledger, *calls(1000))
         wanted = [(call_id((f"tag-{number}", SRC), 1).hex, 2) for number in range(0, 1000, 2)]
         first = wanted[0][0]
-        rows = ledger.store.beginnings(wanted)
+        rows = ledger.store.events_before_versions(wanted)
         assert sorted(row.stream for row in rows) == sorted(stream for stream, _ in wanted)
         assert {row.version for row in rows} == {1}
-        assert [row.version for row in ledger.store.beginnings([(first, 3)])] == [1, 2]
-        assert ledger.store.beginnings([(first, 1)]) == ledger.store.beginnings([]) == []
+        assert [row.version for row in ledger.store.events_before_versions([(first, 3)])] == [1, 2]
+        assert ledger.store.events_before_versions([(first, 1)]) == ledger.store.events_before_versions([]) == []
 
 
 def test_by_stream_gives_each_event_once_and_streams_unbroken_however_the_ids_are_divided(store_url: str) -> None:
     with opened(store_url) as ledger:
         record(ledger, *calls(40))
         until = 60
-        whole = list(ledger.store.by_stream(until, "", "g"))
+        whole = list(ledger.store.read_by_stream(until, "", "g"))
         bounds = ["", "2", "8f", "c", "g"]
-        parts = [row for pair in pairwise(bounds) for row in ledger.store.by_stream(until, *pair)]
+        parts = [row for pair in pairwise(bounds) for row in ledger.store.read_by_stream(until, *pair)]
     assert parts == whole
     assert sorted(row.position for row in whole) == list(range(1, until + 1))
     assert [(row.stream, row.version) for row in whole] == sorted((row.stream, row.version) for row in whole)
@@ -114,9 +114,9 @@ def test_by_stream_goes_on_after_any_event_even_within_a_stream(store_url: str) 
     with opened(store_url) as ledger:
         record(ledger, *calls(12))
         until = ledger.head() - 1
-        whole = list(ledger.store.by_stream(until, "", "g"))
+        whole = list(ledger.store.read_by_stream(until, "", "g"))
         for number, row in enumerate(whole, start=1):
-            assert list(ledger.store.by_stream(until, row.stream, "g", row.version)) == whole[number:]
+            assert list(ledger.store.read_by_stream(until, row.stream, "g", row.version)) == whole[number:]
 
 
 def test_an_event_read_back_is_the_one_that_was_recorded(store_url: str) -> None:
@@ -132,8 +132,8 @@ def test_an_event_read_back_is_the_one_that_was_recorded(store_url: str) -> None
 def test_a_readers_page_does_not_wait_for_a_writer_and_sees_nothing_unfinished(store_url: str) -> None:
     with opened(store_url) as ledger, opened(store_url) as reader:
         record(ledger, *calls(1))
-        with ledger.store.writing() as log:
-            log.claim(b"k" * 32, 3)
+        with ledger.store.transaction() as log:
+            log.claim_delivery_key(b"k" * 32, 3)
             assert positions(reader) == [1, 2]
             assert (reader.head(), list(reader.store.quarantined(settled=True))) == (2, [])
 
@@ -146,10 +146,10 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_positions_have_no_
     with opened(store_url, clock=lambda: moment) as ledger:
         record(ledger, cdr())
         lost = [status("RINGING", GRACE), said(type="fax"), cdr(9, srccharge="broken")]
-        deliveries = [ledger.inspect(signed(notice.pairs), notice.at) for notice in lost]
+        deliveries = [ledger.verify_delivery(signed(notice.pairs), notice.at) for notice in lost]
         moment = START + 10**12
         with pytest.raises(Mishap), ledger.recording() as recording:  # noqa: PT012
-            assert [type(answer) for answer in recording.take_all(deliveries)] == [Recorded, Recorded, Quarantined]
+            assert [type(answer) for answer in recording.record_all(deliveries)] == [Recorded, Recorded, Quarantined]
             raise Mishap
         moment = START + 1
         assert positions(ledger) == [1]
@@ -161,9 +161,9 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_positions_have_no_
 
 def test_a_fact_noted_in_a_transaction_that_fails_is_not_kept(store_url: str) -> None:
     with opened(store_url) as ledger:
-        with pytest.raises(Mishap), ledger.store.writing() as log:  # noqa: PT012
-            log.note("mishap", "yes")
-            assert log.fact("mishap") == "yes"
+        with pytest.raises(Mishap), ledger.store.transaction() as log:  # noqa: PT012
+            log.set_fact("mishap", "yes")
+            assert log.get_fact("mishap") == "yes"
             raise Mishap
         assert "mishap" not in ledger.store.facts()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.errors import NotANotification
 from domain.notices import notification
-from domain.notices.notification import Problem, delivery_key, parse, read, unsigned_key
+from domain.notices.notification import ParameterProblem, delivery_key, parse_pairs, read_notification, unsigned_key
 from tests import model_wire, strategies
 from tests.model_wire import Pairs, query
 
@@ -17,20 +17,20 @@ DURATIONS = ("srcduration", "destduration")
 CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")
 
 
-def problem_of(*pairs: tuple[str | bytes, str | bytes]) -> Problem | None:
+def problem_of(*pairs: tuple[str | bytes, str | bytes]) -> ParameterProblem | None:
     """Return what breaks a notification with these pairs after ``f=tm``."""
     encoded = [(model_wire.encoded(name), model_wire.encoded(value)) for name, value in pairs]
-    return read(query([(b"f", b"tm"), *encoded]), 0).problem()
+    return read_notification(query([(b"f", b"tm"), *encoded]), 0).problem()
 
 
 def key_of(raw: bytes) -> bytes:
     """Return the delivery key of a raw query."""
-    return read(raw, 0).key
+    return read_notification(raw, 0).key
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))
 def test_what_is_sent_is_read_back(pairs: list[tuple[str, str]]) -> None:
-    assert parse(notification.query(pairs)) == pairs
+    assert parse_pairs(notification.encode_query(pairs)) == pairs
 
 
 # What is a notification at all
@@ -39,49 +39,49 @@ def test_what_is_sent_is_read_back(pairs: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize("raw", [b"", b"&", b"&&&"])
 def test_no_parameters_are_no_notification(raw: bytes) -> None:
     with pytest.raises(NotANotification, match="no parameters"):
-        read(raw, 0)
+        read_notification(raw, 0)
 
 
 @pytest.mark.parametrize("raw", [b"tag=sales", b"F=tm", b"=tm", b"f%20=tm"])
 def test_without_f_it_is_no_notification_and_the_refusal_says_what_was_expected(raw: bytes) -> None:
     with pytest.raises(NotANotification, match="no f: expected f=tm"):
-        read(raw, 0)
+        read_notification(raw, 0)
 
 
 @pytest.mark.parametrize("value", [b"", b"TM", b"tm+", b"%20tm", b"tm%00", b"xx"])
 def test_an_f_that_is_not_exactly_tm_is_no_notification(value: bytes) -> None:
     with pytest.raises(NotANotification, match="expected tm"):
-        read(b"type=cdr&f=" + value, 0)
+        read_notification(b"type=cdr&f=" + value, 0)
 
 
 @pytest.mark.parametrize("raw", [b"f=tm&f=tm", b"f=tm&f=x", b"f=x&f=tm"])
 def test_f_given_twice_with_tm_among_them_is_a_broken_notification(raw: bytes) -> None:
-    problem = read(raw, 0).problem()
+    problem = read_notification(raw, 0).problem()
     assert problem
     assert (problem.name, problem.expected) == ("f", "each parameter once")
 
 
 def test_64_parameters_are_a_notification_and_65_are_none() -> None:
     pairs = [("f", "tm"), *[(f"x{number}", "") for number in range(63)]]
-    assert len(read(query(pairs), 0).pairs) == 64
+    assert len(read_notification(query(pairs), 0).pairs) == 64
     with pytest.raises(NotANotification, match="65 parameters: expected at most 64"):
-        read(query([*pairs, ("y", "")]), 0)
+        read_notification(query([*pairs, ("y", "")]), 0)
 
 
 def test_empty_segments_are_no_parameters() -> None:
-    assert read(b"&&f=tm&&tag=a&", 0).pairs == [("f", "tm"), ("tag", "a")]
+    assert read_notification(b"&&f=tm&&tag=a&", 0).pairs == [("f", "tm"), ("tag", "a")]
 
 
 def test_the_parameters_are_kept_verbatim_in_the_order_of_delivery() -> None:
     raw = b"zz=%C3%A9+%2b%26&f=tm&Tag=&novalue&a=b=c"
-    notification = read(raw, 7)
+    notification = read_notification(raw, 7)
     assert notification.pairs == [("zz", "é +&"), ("f", "tm"), ("Tag", ""), ("novalue", ""), ("a", "b=c")]
     assert (notification.raw, notification.received_at) == (raw, 7)
 
 
 @given(st.binary(max_size=40) | st.text(alphabet="f=tm&%+0aé;", max_size=40).map(str.encode))
 def test_any_bytes_split_as_in_the_model(raw: bytes) -> None:
-    ours = [(n.encode(errors="surrogateescape"), v.encode(errors="surrogateescape")) for n, v in parse(raw)]
+    ours = [(n.encode(errors="surrogateescape"), v.encode(errors="surrogateescape")) for n, v in parse_pairs(raw)]
     assert ours == model_wire.split(raw)
 
 
@@ -98,7 +98,7 @@ def test_a_duration_of_up_to_nine_digits_is_accepted(name: str, value: str) -> N
 @pytest.mark.parametrize("value", ["1000000000", "1.0", ".", *strategies.BAD_INTEGERS])
 def test_any_other_duration_is_refused_with_name_value_and_what_was_expected(name: str, value: str) -> None:
     problem = problem_of((name, value))
-    assert problem == Problem(name, value, "a whole number of seconds, 0 to 999999999")
+    assert problem == ParameterProblem(name, value, "a whole number of seconds, 0 to 999999999")
     assert str(problem) == f"{name}={value!r}: expected a whole number of seconds, 0 to 999999999"
 
 
@@ -112,7 +112,7 @@ def test_a_charge_of_up_to_nine_digits_and_six_places_is_accepted(name: str, val
 @pytest.mark.parametrize("value", ["1000000000", "0.0000001", " 1", "1 ", *strategies.BAD_DECIMALS])
 def test_any_other_charge_is_refused_with_name_value_and_what_was_expected(name: str, value: str) -> None:
     expected = "a decimal, at most 9 digits before and 6 after the point"
-    assert problem_of((name, value)) == Problem(name, value, expected)
+    assert problem_of((name, value)) == ParameterProblem(name, value, expected)
 
 
 @pytest.mark.parametrize("name", ["tag", "src"])
@@ -138,7 +138,7 @@ def test_names_are_exact_so_that_others_may_hold_anything(name: str) -> None:
 
 @pytest.mark.parametrize("pair", [("tag", "a\0"), ("p", "\0"), ("colour", "b\0c"), ("col\0our", "x"), ("\0", "")])
 def test_a_name_or_value_with_a_zero_character_is_broken(pair: tuple[str, str]) -> None:
-    assert problem_of(pair) == Problem(*pair, "no character U+0000")
+    assert problem_of(pair) == ParameterProblem(*pair, "no character U+0000")
 
 
 @pytest.mark.parametrize("pair", [(b"tag", b"\xff"), (b"colour", b"a\xc3"), (b"\xe9", b"x"), (b"p", b"\xed\xa0\x80")])
@@ -163,17 +163,19 @@ def test_a_long_value_is_not_shown_whole() -> None:
 
 @pytest.mark.parametrize("second", ["a", "b", ""])
 def test_a_parameter_given_twice_is_broken_even_with_the_same_value(second: str) -> None:
-    assert problem_of(("tag", "a"), ("src", "1"), ("tag", second)) == Problem("tag", second, "each parameter once")
+    assert problem_of(("tag", "a"), ("src", "1"), ("tag", second)) == ParameterProblem(
+        "tag", second, "each parameter once"
+    )
 
 
 @given(strategies.notices())
 def test_a_well_formed_notice_has_no_problem(pairs: Pairs) -> None:
-    assert read(query(pairs), 0).problem() is None
+    assert read_notification(query(pairs), 0).problem() is None
 
 
 @given(strategies.notices().flatmap(strategies.broken))
 def test_a_broken_notice_has_a_problem_that_names_the_parameter(broken: strategies.Broken) -> None:
-    problem = read(query(broken.pairs), 0).problem()
+    problem = read_notification(query(broken.pairs), 0).problem()
     assert problem
     assert broken.name in (problem.name, "")  # A name that is no UTF-8 has no text.
 
@@ -227,7 +229,7 @@ def test_any_pairs_have_the_models_key_in_whatever_order(pairs: list[tuple[str, 
 @given(strategies.notices(), st.text(alphabet="0aAfFgG", max_size=8))
 def test_any_notice_has_the_models_key(pairs: Pairs, sig: str) -> None:
     signed = [*pairs, ("sig", sig)]
-    assert read(query(signed), 0).key.hex() == model_wire.delivery_key(signed)
+    assert read_notification(query(signed), 0).key.hex() == model_wire.delivery_key(signed)
 
 
 def test_bytes_that_are_no_utf8_still_have_a_key_of_their_own() -> None:

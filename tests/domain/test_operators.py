@@ -10,14 +10,14 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from domain.errors import WrongAct
-from domain.events.codec import decode_act
+from domain.errors import CommandRejected
+from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
-from domain.events.operator_events import ACTS, TariffPublished
+from domain.events.operator_events import OPERATOR_EVENTS, TariffPublished
 from domain.events.streams import call_id
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
-from projections.building.rebuild import check
+from projections.building.rebuild import check_read_models
 from projections.stores.generations import open_current
 from tests.domain.operator import CALL, MONTHS, PUBLISHED_EACH, TARIFF, act, three
 from tests.domain.test_log import ROOT
@@ -43,7 +43,7 @@ def follow(ledger: Ledger) -> None:
 
 
 def acts(ledger: Ledger) -> list[LogRow]:
-    return [row for row in ledger.store.page(0, 100_000, ledger.head()) if row.topic in ACTS]
+    return [row for row in ledger.store.page(0, 100_000, ledger.head()) if row.topic in OPERATOR_EVENTS]
 
 
 @contextmanager
@@ -79,11 +79,13 @@ def test_each_version_has_one_number_each_month_is_closed_once_and_a_call_is_voi
         for each in started:
             begin(each)
         did = [json.loads(each.communicate(timeout=SECONDS_MAX)[0]) for each in started]
-    versions = [decode_act(row.topic, row.state) for row in acts(ledger) if row.topic == TariffPublished.TOPIC]
+    versions = [
+        decode_operator_event(row.topic, row.state) for row in acts(ledger) if row.topic == TariffPublished.TOPIC
+    ]
     assert [act.version for act in versions if isinstance(act, TariffPublished)] == [
         *range(1, OPERATORS * PUBLISHED_EACH + 1)
     ]
-    closed = [closing.period for closing in ledger.books().closings]
+    closed = [closing.period for closing in ledger.billing_context().closings]
     assert closed == sorted(set(closed))
     assert closed[-1] == MONTHS[-1]
     for what, times in (("voided", 1), ("split", 1)):
@@ -91,7 +93,7 @@ def test_each_version_has_one_number_each_month_is_closed_once_and_a_call_is_voi
     told = sorted(position for each in did for positions in each.values() for position in positions if position)
     assert len(told) == len(set(told)) == len(acts(ledger)) - 1  # A split is two acts, and the last is told.
     follow(ledger)
-    assert check(ledger).differences == []
+    assert check_read_models(ledger).differences == []
 
 
 def test_who_is_killed_within_a_transaction_has_done_nothing_and_keeps_nobody_waiting(ledger: Ledger) -> None:
@@ -102,9 +104,9 @@ def test_who_is_killed_within_a_transaction_has_done_nothing_and_keeps_nobody_wa
         assert ledger.head() == head
         halted.send_signal(signal.SIGKILL)
         halted.wait(SECONDS_MAX)
-    assert (acts(ledger), ledger.books().tariffs, ledger.books().closings) == ([], [], [])
+    assert (acts(ledger), ledger.billing_context().tariffs, ledger.billing_context().closings) == ([], [], [])
     assert act(ledger, "bob", three) == head + ACTS_AT_ONCE
-    assert ledger.books().tariffs[0].tariff.version == 1
+    assert ledger.billing_context().tariffs[0].tariff.version == 1
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3])
@@ -125,21 +127,21 @@ def test_who_is_killed_at_any_moment_has_done_all_or_nothing_of_each_transaction
     assert len(acts(ledger)) == ledger.head() - head
     assert act(ledger, "bob", three) == ledger.head()
     follow(ledger)
-    assert check(ledger).differences == []
+    assert check_read_models(ledger).differences == []
 
 
 def test_what_one_transaction_has_done_it_knows(ledger: Ledger) -> None:
-    with ledger.acting("ann", "as agreed") as acting:
-        acting.rerate(CALL, acting.publish(TARIFF) and 1)
-        acting.close("2026-09")
-        with pytest.raises(WrongAct, match="2026-09 is closed already"):
-            acting.close("2026-09")
-        acting.void(CALL)
-        with pytest.raises(WrongAct, match="is void already"):
-            acting.void(CALL)
-        acting.split(CALL, [1])
-        with pytest.raises(WrongAct, match="position 1 is no notice of call"):
-            acting.split(CALL, [1])
-        acting.merge(call_id((TAG, SRC), 2), CALL)
+    with ledger.operator_session("ann", "as agreed") as acting:
+        acting.rerate_call(CALL, acting.publish_tariff(TARIFF) and 1)
+        acting.close_month("2026-09")
+        with pytest.raises(CommandRejected, match="2026-09 is closed already"):
+            acting.close_month("2026-09")
+        acting.void_call(CALL)
+        with pytest.raises(CommandRejected, match="is void already"):
+            acting.void_call(CALL)
+        acting.split_call(CALL, [1])
+        with pytest.raises(CommandRejected, match="position 1 is no notice of call"):
+            acting.split_call(CALL, [1])
+        acting.merge_calls(call_id((TAG, SRC), 2), CALL)
     follow(ledger)
-    assert check(ledger).differences == []
+    assert check_read_models(ledger).differences == []

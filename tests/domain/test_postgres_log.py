@@ -60,9 +60,9 @@ def test_a_connection_that_was_cut_while_nobody_used_it_costs_nothing(ledger: Le
 def test_a_connection_cut_in_a_transaction_costs_that_transaction_and_nothing_more(
     ledger: Ledger, postgres: Postgres
 ) -> None:
-    deliveries = [ledger.inspect(signed(cdr(1).pairs), cdr(1).at)]
+    deliveries = [ledger.verify_delivery(signed(cdr(1).pairs), cdr(1).at)]
     with pytest.raises(StoreUnavailable, match="cannot be used now"), ledger.recording() as recording:  # noqa: PT012
-        recording.take_all(deliveries)
+        recording.record_all(deliveries)
         postgres.kill_backends(ledger.url)
     assert ledger.head() == 0
     assert [type(answer) for answer in ledger.record(deliveries)] == [Recorded]
@@ -134,7 +134,7 @@ def test_a_writer_that_stops_in_the_middle_does_not_stop_the_others(
     monkeypatch.setitem(postgres_connections._SESSION, "idle_in_transaction_session_timeout", "500ms")
     with opened(database) as stopped, opened(database) as other:
         with pytest.raises(StoreUnavailable), stopped.recording() as recording:  # noqa: PT012
-            recording.take_all([stopped.inspect(signed(cdr(1).pairs), 1)])
+            recording.record_all([stopped.verify_delivery(signed(cdr(1).pairs), 1)])
             waiting = Thread(target=record, args=(other, cdr(2)))
             waiting.start()
             waiting.join(10)
@@ -145,7 +145,7 @@ def test_a_writer_that_stops_in_the_middle_does_not_stop_the_others(
 def test_a_commit_is_durable_whatever_the_server_is_set_to(database: str, postgres: Postgres) -> None:
     name = postgres.name_of(database)
     postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    with opened(database) as ledger, ledger.store.writing() as log:
+    with opened(database) as ledger, ledger.store.transaction() as log:
         assert log._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)  # type: ignore[attr-defined]
     postgres.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
@@ -175,11 +175,12 @@ def test_no_line_is_walked_and_no_table_scanned(database: str) -> None:
 def test_delivery_keys_are_looked_up_many_at_once(ledger: Ledger) -> None:
     record(ledger, cdr(1), cdr(2, srccharge="x"))
     keys = [
-        ledger.inspect(signed(notice.pairs), 1).notification.key for notice in (cdr(1), cdr(2, srccharge="x"), cdr(3))
+        ledger.verify_delivery(signed(notice.pairs), 1).notification.key
+        for notice in (cdr(1), cdr(2, srccharge="x"), cdr(3))
     ]
     assert ledger.store.positions(keys) == {keys[0]: 1}  # type: ignore[attr-defined]
-    assert ledger.store.aside(keys) == {keys[1]}  # type: ignore[attr-defined]
-    assert (ledger.store.positions([]), ledger.store.aside([])) == ({}, set())  # type: ignore[attr-defined]
+    assert ledger.store.quarantined_keys(keys) == {keys[1]}  # type: ignore[attr-defined]
+    assert (ledger.store.positions([]), ledger.store.quarantined_keys([])) == ({}, set())  # type: ignore[attr-defined]
 
 
 # What an address may be, and what is shown of it
@@ -200,8 +201,8 @@ def test_delivery_keys_are_looked_up_many_at_once(ledger: Ledger) -> None:
     ],
 )
 def test_a_password_is_never_shown(url: str, shown: str | None) -> None:
-    assert "s3" not in urls.shown(url).replace("sqlite", "")
-    assert urls.shown(url) == (shown or "postgresql://host/db?user=u&password=***&sslpassword=***")
+    assert "s3" not in urls.redacted(url).replace("sqlite", "")
+    assert urls.redacted(url) == (shown or "postgresql://host/db?user=u&password=***&sslpassword=***")
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,6 @@ def test_the_longest_texts_that_are_allowed_find_room(database: str) -> None:
     with closing(Ledger(database, ledgers.Keyring("md5-r-key", ["k"]), create=True)) as ledger:
         for tag, src in (longest, (control, control)):
             notice = cdr(1, tag=tag, src=src, r=r)
-            delivery = ledger.inspect(signed(notice.pairs, "k", "md5-r-key"), notice.at)
+            delivery = ledger.verify_delivery(signed(notice.pairs, "k", "md5-r-key"), notice.at)
             assert isinstance(ledger.record([delivery])[0], Recorded)
         assert ledger.notice_at(2).nonce_reused == 1

@@ -5,12 +5,12 @@ import inspect
 import pytest
 
 from domain.errors import StoreUnavailable
-from domain.log.contract import Log, Writing
+from domain.log.contract import Log, LogTransaction
 from domain.log.postgres import connections as postgres_connections
 from domain.log.postgres.log import PostgresLog
-from domain.log.postgres.transaction import PostgresWriting
+from domain.log.postgres.transaction import PostgresTransaction
 from domain.log.sqlite.log import SQLiteLog
-from domain.log.sqlite.transaction import SQLiteWriting
+from domain.log.sqlite.transaction import SQLiteTransaction
 from tests.given import cdr, opened, signed
 
 WRONG_KEY, RIGHT_KEY = "wrong", "right"
@@ -24,7 +24,7 @@ def methods(protocol: type) -> dict[str, inspect.Signature]:
 
 @pytest.mark.parametrize(
     ("store", "protocol"),
-    [(SQLiteLog, Log), (PostgresLog, Log), (SQLiteWriting, Writing), (PostgresWriting, Writing)],
+    [(SQLiteLog, Log), (PostgresLog, Log), (SQLiteTransaction, LogTransaction), (PostgresTransaction, LogTransaction)],
 )
 def test_a_store_has_every_method_of_the_protocol_called_alike(store: type, protocol: type) -> None:
     wanted = methods(protocol)
@@ -37,7 +37,7 @@ def test_a_store_has_every_method_of_the_protocol_called_alike(store: type, prot
 def test_a_notice_that_was_mended_is_found_by_the_position_of_its_event(store_url: str) -> None:
     notice = cdr()
     with opened(store_url, key=WRONG_KEY) as ledger:
-        ledger.record([ledger.inspect(signed(notice.pairs, RIGHT_KEY), notice.at)])
+        ledger.record([ledger.verify_delivery(signed(notice.pairs, RIGHT_KEY), notice.at)])
         assert ledger.store.quarantined_at(1) is None
     with opened(store_url, key=RIGHT_KEY) as ledger:
         (waiting,) = ledger.store.quarantined(settled=False)
@@ -55,5 +55,5 @@ def test_a_look_at_a_whole_store_may_wait_for_its_first_row_longer_than_a_callba
         with ledger.store.snapshot() as snapshot:
             connection = snapshot._connection  # type: ignore[attr-defined]
             assert connection.execute("SELECT pg_sleep(1.5)").fetchone()
-        with pytest.raises(StoreUnavailable, match="has not answered for 1 s"), ledger.store.writing() as writing:
+        with pytest.raises(StoreUnavailable, match="has not answered for 1 s"), ledger.store.transaction() as writing:
             writing._ask("SELECT pg_sleep(1.5)", ())  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.billing import rounding, tariff
-from domain.billing.rating import Published, Rated, counted, rate, version_for
+from domain.billing.rating import PublishedTariff, RatedCdr, billed_seconds, rate_cdr, version_in_effect
 from domain.times import parse
 from tests import model_tariff, tariffs
 
@@ -19,12 +19,12 @@ NOTHING = (None, None, None, None, None, None)
 
 def rated(
     rule: dict[str, Any] | str, *, tag: str = "acme", src: str = "18585550001", at: int = AT, **given: int
-) -> Rated:
+) -> RatedCdr:
     """Rate a call with these numbers by one rule, or by the text of rules."""
     names = ("src_seconds", "dest_seconds", "src_charge", "dest_charge", "src_credits", "dest_credits")
     numbers: Any = tuple(given.get(name) for name in names)
     text = rule if isinstance(rule, str) else tariffs.text({"tag": "*"} | rule)
-    return rate(tariff.read(text, 3, timezone="UTC"), tag, src, at, numbers)
+    return rate_cdr(tariff.parse_tariff(text, 3, timezone="UTC"), tag, src, at, numbers)
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_at_30_6_and_six_tenths_of_a_cent_a_minute(seconds: int, billed: int, pr
 
 @pytest.mark.parametrize(("seconds", "billed"), [(0, 0), (1, 90), (90, 90), (91, 150), (150, 150), (151, 210)])
 def test_at_90_60(seconds: int, billed: int) -> None:
-    assert counted(seconds, 90, 60) == billed == model_tariff.seconds_billed(seconds, "90/60")
+    assert billed_seconds(seconds, 90, 60) == billed == model_tariff.seconds_billed(seconds, "90/60")
 
 
 def test_without_a_tariff_the_account_is_the_tag_and_the_price_the_cost() -> None:
-    found = rate(None, "acme-1", "1", AT, (10, 9, 1_500_000, None, 7, None))
-    assert found == Rated("acme-1", "", "", 0, 9, 1_500_000, 0, "")
+    found = rate_cdr(None, "acme-1", "1", AT, (10, 9, 1_500_000, None, 7, None))
+    assert found == RatedCdr("acme-1", "", "", 0, 9, 1_500_000, 0, "")
 
 
 def test_where_no_rule_fits_the_price_is_the_cost_and_only_the_time_zone_comes_from_the_tariff() -> None:
     text = tariffs.text({"tag": "other", "fixed": 1}, head='timezone = "Europe/Berlin"')
-    assert rated(text, dest_seconds=9, dest_charge=5) == Rated("acme", "Europe/Berlin", "", 0, 9, 5, 0, "")
+    assert rated(text, dest_seconds=9, dest_charge=5) == RatedCdr("acme", "Europe/Berlin", "", 0, 9, 5, 0, "")
 
 
 def test_the_first_rule_that_fits_decides() -> None:
@@ -161,9 +161,9 @@ def test_rounding_up_starts_from_the_exact_price_not_from_its_millionths() -> No
 def test_rounding_of_the_statement_leaves_the_call_alone_and_says_what_is_to_come() -> None:
     found = rated({"rounding": {"mode": "half-up", "places": 2, "level": "statement"}}, dest_charge=1_234_567)
     assert (found.price, found.rounding, found.level) == (1_234_567, 0, "half-up:2")
-    assert rounding.total_rounded(1_235_000, found.level) == 1_240_000
-    assert rounding.total_rounded(-1_235_000, found.level) == -1_240_000
-    assert rounding.total_rounded(1_234_567, "") == 1_234_567
+    assert rounding.round_total(1_235_000, found.level) == 1_240_000
+    assert rounding.round_total(-1_235_000, found.level) == -1_240_000
+    assert rounding.round_total(1_234_567, "") == 1_234_567
 
 
 def test_rules_and_files_take_effect_at_the_start_of_a_day_in_the_tariffs_time_zone() -> None:
@@ -172,19 +172,19 @@ def test_rules_and_files_take_effect_at_the_start_of_a_day_in_the_tariffs_time_z
     times = ("2026-10-01T03:59:59Z", "2026-10-01T04:00:00Z", "2026-10-02T03:59:59Z", "2026-10-02T04:00:00Z")
     assert [rated(text, at=parse(time)).rule for time in times] == [0, 2, 2, 1]
     assert {rated(text, at=parse(time)).timezone for time in times} == {"Asia/Tokyo"}
-    assert tariff.read(text, 1, timezone="UTC").since == parse("2026-10-01T04:00:00Z")
+    assert tariff.parse_tariff(text, 1, timezone="UTC").since == parse("2026-10-01T04:00:00Z")
 
 
 def test_the_version_is_the_latest_one_published_before_the_cdr_and_in_effect_at_its_time() -> None:
     dates = ("2026-01-01", "2026-11-01", "2026-06-01")
     read = [
-        tariff.read(f'effective_from = {date}\n[[rules]]\ntag = "*"\n', version, timezone="UTC")
+        tariff.parse_tariff(f'effective_from = {date}\n[[rules]]\ntag = "*"\n', version, timezone="UTC")
         for version, date in enumerate(dates, 1)
     ]
-    published = [Published(position, each) for position, each in zip((10, 20, 30), read, strict=True)]
+    published = [PublishedTariff(position, each) for position, each in zip((10, 20, 30), read, strict=True)]
 
     def version(position: int, at: str) -> int:
-        found = version_for(published, position, parse(at))
+        found = version_in_effect(published, position, parse(at))
         return found.version if found else 0
 
     assert [version(position, "2026-12-01T00:00:00Z") for position in (9, 10, 11, 20, 21, 30, 31)] == [
@@ -203,8 +203,8 @@ def test_the_version_is_the_latest_one_published_before_the_cdr_and_in_effect_at
 
 @given(tariffs.rules(), tariffs.numbers())
 def test_any_rule_prices_any_call_as_the_model_does(rule: dict[str, Any], numbers: Any) -> None:
-    read = tariff.read(tariffs.text(rule), 7, timezone="UTC")
-    found = rate(read, "tag", "1", AT, numbers)
+    read = tariff.parse_tariff(tariffs.text(rule), 7, timezone="UTC")
+    found = rate_cdr(read, "tag", "1", AT, numbers)
     price, added = model_tariff.price(rule, numbers)
     assert found.price == price
     assert found.rounding == added
@@ -216,17 +216,17 @@ def test_any_rule_prices_any_call_as_the_model_does(rule: dict[str, Any], number
 @given(st.integers(0, 999_999_999), tariffs.increments)
 def test_seconds_are_counted_as_the_model_counts_them(seconds: int, increment: str) -> None:
     initial, subsequent = map(int, increment.split("/"))
-    assert counted(seconds, initial, subsequent) == model_tariff.seconds_billed(seconds, increment)
+    assert billed_seconds(seconds, initial, subsequent) == model_tariff.seconds_billed(seconds, increment)
 
 
 @given(st.integers(-(10**9), 10**9), st.sampled_from(sorted(model_tariff.MODES)), st.integers(0, 6))
 def test_a_total_is_rounded_as_python_rounds_decimals(amount: int, mode: str, places: int) -> None:
-    found = rounding.total_rounded(amount, rounding.level_key(mode, places))
+    found = rounding.round_total(amount, rounding.level_key(mode, places))
     assert found == model_tariff.quantized(amount * model_tariff.MILLIONTH, places, mode) / model_tariff.MILLIONTH
-    assert abs(found - amount) < rounding.step(places)
-    assert found % rounding.step(places) == 0
+    assert abs(found - amount) < rounding.rounding_step(places)
+    assert found % rounding.rounding_step(places) == 0
 
 
 def test_a_tariff_can_be_sent_to_another_process() -> None:
-    read = tariff.read('[[rules]]\ntag_regex = "(?P<account>a+)"\nper_minute = 1.5\n', 1, timezone="UTC")
+    read = tariff.parse_tariff('[[rules]]\ntag_regex = "(?P<account>a+)"\nper_minute = 1.5\n', 1, timezone="UTC")
     assert pickle.loads(pickle.dumps(read)) == read  # noqa: S301  # Our own bytes.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.notices.notification import parse
+from domain.notices.notification import parse_pairs
 from domain.notices.signature import COVERS_ONLY_R, FORMULAS, Keyring, digest, fingerprint, sign
 from tests import model_wire, strategies
 from tests.model_wire import Pairs, query
@@ -103,7 +103,7 @@ def test_an_empty_r_is_an_r(formula: str) -> None:
 
 
 def test_values_are_signed_decoded_and_names_compared_by_their_characters() -> None:
-    pairs = parse(b"b=%2B+%26&B=1&a%20=2&f=tm")
+    pairs = parse_pairs(b"b=%2B+%26&B=1&a%20=2&f=tm")
     assert digest("md5-params", pairs, KEY) == md5("B=1a =2b=+ &f=tm" + KEY)
 
 
@@ -113,12 +113,12 @@ def test_a_parameter_given_twice_is_signed_twice_in_the_order_of_delivery() -> N
 
 def test_what_is_no_utf8_is_signed_as_the_bytes_that_came() -> None:
     expected = hashlib.md5(b"f=tmtag=\xff\xc3" + KEY.encode(), usedforsecurity=False).hexdigest()
-    pairs = parse(b"f=tm&tag=%FF%C3&sig=" + expected.encode())
+    pairs = parse_pairs(b"f=tm&tag=%FF%C3&sig=" + expected.encode())
     assert Keyring("md5-params", [KEY]).verify(pairs)
 
 
 def test_names_are_sorted_by_their_bytes_even_where_they_are_no_utf8() -> None:
-    pairs = parse(b"%C3%A9=1&f=tm&%C0%80=x&%EF%BF%BD=2&%FF=3")
+    pairs = parse_pairs(b"%C3%A9=1&f=tm&%C0%80=x&%EF%BF%BD=2&%FF=3")
     signed = b"f=tm\xc0\x80=x\xc3\xa9=1\xef\xbf\xbd=2\xff=3"
     assert digest("md5-params", pairs, KEY) == hashlib.md5(signed + KEY.encode(), usedforsecurity=False).hexdigest()
 
@@ -129,7 +129,7 @@ def test_a_key_that_is_not_ascii_counts_as_its_utf8() -> None:
 
 @given(strategies.notices(), st.sampled_from(sorted(EXPECTED)), st.sampled_from(["k", "clé", KEY]))
 def test_any_notice_has_the_models_signature(pairs: Pairs, formula: str, key: str) -> None:
-    assert digest(formula, parse(query(pairs)), key) == model_wire.sign(pairs, key, formula)
+    assert digest(formula, parse_pairs(query(pairs)), key) == model_wire.sign(pairs, key, formula)
 
 
 @given(
@@ -141,7 +141,7 @@ def test_any_notice_has_the_models_signature(pairs: Pairs, formula: str, key: st
 def test_any_notice_is_authentic_just_where_the_model_says_so(pairs: Pairs, formula: str, key: str, sigs: int) -> None:
     encoded = model_wire.as_bytes(pairs)
     encoded += [(b"sig", model_wire.sign(encoded, key, formula).encode())] * sigs
-    verdict = Keyring(formula, ["old", "new"]).verify(parse(query(encoded)))
+    verdict = Keyring(formula, ["old", "new"]).verify(parse_pairs(query(encoded)))
     assert (verdict is not None) == model_wire.is_authentic(encoded, ["old", "new"], formula)
 
 

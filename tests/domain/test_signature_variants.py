@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.notices.notification import query
+from domain.notices.notification import encode_query
 from domain.notices.signature import FORMULAS, sign
 from domain.notices.signature_variants import (
     DIMENSIONS,
     NAMED,
     NoSignature,
-    Variant,
+    SignatureVariant,
     canonical,
-    captured,
     fits,
     fitting,
+    parse_captured,
     size,
 )
 from tests import strategies
@@ -30,7 +30,7 @@ Pairs = list[tuple[str, str]]
 KEY = "s3cr3t-private-key"
 PAIRS = [("f", "tm"), ("type", "cdr"), ("r", "42"), ("tag", "a b+é"), ("status", ""), ("src", "+1858")]
 
-variants = st.builds(Variant, **{name: st.sampled_from(list(choices)) for name, choices in DIMENSIONS.items()})
+variants = st.builds(SignatureVariant, **{name: st.sampled_from(list(choices)) for name, choices in DIMENSIONS.items()})
 
 # The same space once more, by a hand of its own: on texts, and one step after the other.
 LEFT_OUT = {"all": "", "no-f": "f", "no-r": "r", "no-f-r": "fr"}
@@ -38,7 +38,7 @@ CASES: dict[str, Callable[[str], str]] = {"as-is": str, "upper": str.upper, "low
 PARTS = {"pairs": "{}={}", "values": "{1}", "both": "{}{}"}
 
 
-def signed_text(chosen: Variant, pairs: Pairs) -> str:
+def signed_text(chosen: SignatureVariant, pairs: Pairs) -> str:
     kept = [
         (n, v) for n, v in pairs if (n == "r" if chosen.covered == "r" else n not in list(LEFT_OUT[chosen.covered]))
     ]
@@ -53,7 +53,7 @@ def signed_text(chosen: Variant, pairs: Pairs) -> str:
     return chosen.separator.join(shown)
 
 
-def with_key(chosen: Variant, text: str, key: str) -> str:
+def with_key(chosen: SignatureVariant, text: str, key: str) -> str:
     joint = chosen.separator
     return {
         "last": text + key,
@@ -66,7 +66,7 @@ def with_key(chosen: Variant, text: str, key: str) -> str:
     }[chosen.key]
 
 
-def sig(chosen: Variant, pairs: Pairs, key: str = KEY) -> str:
+def sig(chosen: SignatureVariant, pairs: Pairs, key: str = KEY) -> str:
     text = signed_text(chosen, pairs)
     if chosen.key == "hmac":
         made = hmac.new(key.encode(), text.encode(), chosen.digest)
@@ -76,7 +76,7 @@ def sig(chosen: Variant, pairs: Pairs, key: str = KEY) -> str:
 
 
 def capture(pairs: Pairs, signature: str) -> bytes:
-    return query([*pairs, ("sig", signature)])
+    return encode_query([*pairs, ("sig", signature)])
 
 
 def ascii_letters(pairs: Pairs) -> Pairs:
@@ -86,12 +86,12 @@ def ascii_letters(pairs: Pairs) -> Pairs:
 
 @given(variants, strategies.notices().map(ascii_letters), st.sampled_from([KEY, "k", "clé"]))
 def test_whatever_way_a_platform_signs_is_found_and_all_that_is_found_signs_the_same(
-    chosen: Variant, pairs: Pairs, key: str
+    chosen: SignatureVariant, pairs: Pairs, key: str
 ) -> None:
     if not signed_text(chosen, pairs) and chosen.covered == "r":
         return  # There is no r to sign, or it is empty and left out.
     signature = sig(chosen, pairs, key)
-    notice = captured(capture(pairs, signature))
+    notice = parse_captured(capture(pairs, signature))
     found = fitting(notice, [b"another", key.encode()])
     assert canonical(chosen) in found
     assert fits(chosen, notice, [key.encode()])
@@ -100,7 +100,7 @@ def test_whatever_way_a_platform_signs_is_found_and_all_that_is_found_signs_the_
 
 
 @given(variants, strategies.notices().map(ascii_letters))
-def test_what_is_canonical_signs_alike_and_is_its_own_canon(chosen: Variant, pairs: Pairs) -> None:
+def test_what_is_canonical_signs_alike_and_is_its_own_canon(chosen: SignatureVariant, pairs: Pairs) -> None:
     if signed_text(chosen, pairs):
         assert sig(canonical(chosen), pairs) == sig(chosen, pairs)
     assert canonical(canonical(chosen)) == canonical(chosen)
@@ -108,7 +108,7 @@ def test_what_is_canonical_signs_alike_and_is_its_own_canon(chosen: Variant, pai
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_the_named_formulas_are_points_of_the_space(formula: str) -> None:
-    notice = captured(query(sign(formula, PAIRS, KEY)))
+    notice = parse_captured(encode_query(sign(formula, PAIRS, KEY)))
     assert fits(NAMED[formula], notice, [KEY.encode()])
     assert NAMED[formula] in fitting(notice, [KEY.encode()])
     assert canonical(NAMED[formula]) == NAMED[formula]
@@ -116,29 +116,29 @@ def test_the_named_formulas_are_points_of_the_space(formula: str) -> None:
 
 
 def test_with_another_key_nothing_fits() -> None:
-    assert fitting(captured(query(sign("md5-params", PAIRS, "other"))), [KEY.encode()]) == []
+    assert fitting(parse_captured(encode_query(sign("md5-params", PAIRS, "other"))), [KEY.encode()]) == []
 
 
 def test_bytes_that_are_no_utf8_are_signed_as_they_came() -> None:
     made = hashlib.md5(b"f=tmtag=\xff" + KEY.encode(), usedforsecurity=False).hexdigest()
-    assert NAMED["md5-params"] in fitting(captured(b"f=tm&tag=%FF&sig=" + made.encode()), [KEY.encode()])
+    assert NAMED["md5-params"] in fitting(parse_captured(b"f=tm&tag=%FF&sig=" + made.encode()), [KEY.encode()])
 
 
 @pytest.mark.parametrize("write", [str.upper, str.title, str.lower])
 def test_hexadecimal_digits_count_in_either_case(write: Callable[[str], str]) -> None:
-    notice = captured(capture(PAIRS, write(sig(Variant(), PAIRS))))
-    assert (notice.digest, notice.digits, notice.wanted.hex()) == ("md5", "hex", sig(Variant(), PAIRS))
+    notice = parse_captured(capture(PAIRS, write(sig(SignatureVariant(), PAIRS))))
+    assert (notice.digest, notice.digits, notice.wanted.hex()) == ("md5", "hex", sig(SignatureVariant(), PAIRS))
 
 
 def test_base64_counts_with_and_without_padding_url_safe_and_with_a_plus_that_became_a_space() -> None:
     for number in range(50):
         pairs = [("f", "tm"), ("r", str(number))]
-        plain = sig(Variant(digits="base64"), pairs)
+        plain = sig(SignatureVariant(digits="base64"), pairs)
         wanted = base64.b64decode(plain)
         url_safe = plain.replace("+", "-").replace("/", "_")
         for written in (plain, plain.rstrip("="), url_safe):
-            assert captured(capture(pairs, written)).wanted == wanted
-        assert captured(b"f=tm&sig=" + plain.encode()).wanted == wanted
+            assert parse_captured(capture(pairs, written)).wanted == wanted
+        assert parse_captured(b"f=tm&sig=" + plain.encode()).wanted == wanted
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_base64_counts_with_and_without_padding_url_safe_and_with_a_plus_that_be
 )
 def test_what_carries_no_signature_is_refused_saying_so(text: bytes, problem: str) -> None:
     with pytest.raises(NoSignature, match=problem):
-        captured(text)
+        parse_captured(text)
 
 
 def test_a_variant_says_exactly_what_it_is() -> None:
@@ -163,7 +163,7 @@ def test_a_variant_says_exactly_what_it_is() -> None:
         "MD5 (in hexadecimal digits) of the name=value pairs of all parameters but sig, decoded, sorted by name,"
         " joined with nothing, then the private key"
     )
-    odd = Variant(
+    odd = SignatureVariant(
         "sha256", "base64", "values", "no-f", "dropped", "raw", "delivered", "upper", "lower", "|", "joined-both"
     )
     assert str(odd) == (
@@ -179,7 +179,7 @@ def test_the_size_counts_each_way_to_sign_once() -> None:
 
 
 def test_a_search_of_the_whole_space_takes_no_more_than_a_moment() -> None:
-    notice = captured(capture(PAIRS * 2, "0" * 32))
+    notice = parse_captured(capture(PAIRS * 2, "0" * 32))
     began = time.process_time()
     assert fitting(notice, [KEY.encode()]) == []
     assert time.process_time() - began < 2

@@ -18,7 +18,7 @@ from domain.ledger_options import Terms
 from domain.log.contract import Log
 from domain.log.urls import sqlite_path
 from domain.notices.signature import Keyring
-from domain.outcomes import Answer
+from domain.outcomes import RecordOutcome
 from tests.given import GRACE, KEY, START, Said, cdr, said, signed, status
 
 STATUSES = ("SRCANSWERED", "SRCANSWERED", "SRCFAILED", "COMPLETED", "DESTBUSY", "USERDTMFINPUT", "RINGING")
@@ -61,9 +61,9 @@ def some_batches(chance: Random) -> list[list[tuple[bytes, int]]]:
     return batches
 
 
-def answers(ledger: Ledger, batches: list[list[tuple[bytes, int]]]) -> list[list[Answer]]:
+def answers(ledger: Ledger, batches: list[list[tuple[bytes, int]]]) -> list[list[RecordOutcome]]:
     """Record batch after batch."""
-    return [ledger.record([ledger.inspect(raw, at) for raw, at in batch]) for batch in batches]
+    return [ledger.record([ledger.verify_delivery(raw, at) for raw, at in batch]) for batch in batches]
 
 
 def opened(url: str) -> Ledger:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.billing import tag_patterns as tariff_patterns
 from domain.billing import tariff
-from domain.billing.toml_lines import Lines
+from domain.billing.toml_lines import TomlLines
 from tests import tariffs
 
 RULE = '[[rules]]\ntag = "*"\n'
@@ -16,8 +16,8 @@ RULE = '[[rules]]\ntag = "*"\n'
 
 def findings(text: str) -> list[str]:
     """Read a tariff that is broken, and return its findings as a person sees them."""
-    with pytest.raises(tariff.BrokenTariff) as refused:
-        tariff.read(text, 1, timezone="UTC", name="prices.toml")
+    with pytest.raises(tariff.InvalidTariff) as refused:
+        tariff.parse_tariff(text, 1, timezone="UTC", name="prices.toml")
     heading, *lines = str(refused.value).split("\n")
     assert heading == "prices.toml is no tariff that could be used:"
     assert lines == refused.value.lines
@@ -144,7 +144,7 @@ def test_a_regular_expression_that_is_none_or_may_never_end_is_refused(pattern: 
     ],
 )
 def test_a_usual_regular_expression_is_taken(pattern: str) -> None:
-    assert tariff_patterns.regex(pattern)
+    assert tariff_patterns.parse_regex(pattern)
 
 
 def test_a_regex_with_a_group_named_account_has_no_constant_beside_it() -> None:
@@ -157,9 +157,9 @@ def test_lines_are_found_below_any_kind_of_header() -> None:
         "[accounts.acme]\n[accounts.'a.b']\n  timezone = 'x'\n[[rules]]\ntag='*'\n[rules.rounding]\nmode='up'\n"
         "[[rules]]\nrounding.mode = 'up'\n'quoted'=1\nlist = [\n  1,\n  2,\n]\n"
     )
-    lines = Lines(text)
+    lines = TomlLines(text)
     found = [
-        lines.of(path)
+        lines.line_of(path)
         for path in (
             ("accounts", "acme"), ("accounts", "a.b", "timezone"), ("rules", 0), ("rules", 0, "rounding", "mode"),
             ("rules", 1, "rounding"), ("rules", 1, "quoted"), ("rules", 1, "list", 1), ("rules", 0, "nowhere"), ("nowhere",),
@@ -173,7 +173,7 @@ def test_a_broken_value_is_found_at_its_line_wherever_it_stands(
     rules: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     text = tariffs.text(*rules)
-    assert len(tariff.read(text, 1, timezone="UTC").rules) == len(rules)
+    assert len(tariff.parse_tariff(text, 1, timezone="UTC").rules) == len(rules)
     lines = text.split("\n")
     places = [number for number, line in enumerate(lines) if " = " in line]
     broken = data.draw(st.sampled_from(places))
@@ -188,6 +188,6 @@ def test_a_broken_value_is_found_at_its_line_wherever_it_stands(
 @given(st.text(max_size=200) | st.text("[]{}=\"'.#\n rulestag0-9", max_size=60))
 def test_any_text_is_a_tariff_or_refused_with_findings(text: str) -> None:
     try:
-        tariff.read(text, 1, timezone="UTC")
-    except tariff.BrokenTariff as refused:
+        tariff.parse_tariff(text, 1, timezone="UTC")
+    except tariff.InvalidTariff as refused:
         assert refused.findings  # noqa: PT017  # Either outcome is right, and this is what the second one must have.

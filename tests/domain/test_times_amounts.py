@@ -99,7 +99,7 @@ def test_a_time_before_1970_or_after_9998_is_refused_since_zones_may_have_no_day
 def test_a_moment_written_and_read_is_the_same(at: int) -> None:
     assert times.iso(at) == model_money.instant(at)
     assert times.parse(times.iso(at)) == at
-    assert times.micros(times.moment(at)) == at
+    assert times.to_micros(times.to_datetime(at)) == at
 
 
 def test_whole_seconds_keep_their_six_decimals() -> None:
@@ -108,7 +108,7 @@ def test_whole_seconds_keep_their_six_decimals() -> None:
 
 def test_now_is_now() -> None:
     before = datetime.now(UTC)
-    assert before <= times.moment(times.now()) <= datetime.now(UTC)
+    assert before <= times.to_datetime(times.now()) <= datetime.now(UTC)
 
 
 # Days of the billing time zone
@@ -129,7 +129,7 @@ def test_the_minutes_around_midnight_fall_on_the_day_that_the_zone_says(
     midnight = datetime(year, month, day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     for minutes in range(-65, 66, 5):
         for step in (-1, 0, 30 * times.SECOND):
-            at = times.micros(midnight + timedelta(minutes=minutes)) + step
+            at = times.to_micros(midnight + timedelta(minutes=minutes)) + step
             assert times.day(at, zone) == model_money.day_of(at, zone)
 
 

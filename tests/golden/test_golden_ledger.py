@@ -152,7 +152,7 @@ class TestTheUsersOfAGoldenLedger:
 
     def test_get_the_same_answers_of_the_api_with_the_token_that_they_had(self, with_users: Opened) -> None:
         assert run("export", "billing", "--store", with_users.url).code == 0  # Caught up before anything is asked.
-        service = Service(settings.load({"TRINGLEDGER_STORE": with_users.url, "TRINGLEDGER_SIGNATURE": "off"}))
+        service = Service(settings.load_settings({"TRINGLEDGER_STORE": with_users.url, "TRINGLEDGER_SIGNATURE": "off"}))
         token = (with_users.files / SIGN_IN).read_text().strip()
         with TestClient(service.app, headers={"Authorization": f"Bearer {token}"}) as client:
             answers = {file: client.get(url) for file, url in API.items()}

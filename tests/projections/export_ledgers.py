@@ -15,7 +15,7 @@ from domain.ledger import Ledger
 from domain.ledger_options import Terms
 from domain.notices.signature import Keyring, digest
 from projections.building.catch_up import catch_up
-from projections.schema.tables import READ_MODELS, Kind, kind
+from projections.schema.tables import READ_MODELS, ColumnKind, column_kind
 from projections.stores.generations import ReadStore, open_current
 
 KEY = "s3cr3t-private-key"
@@ -48,7 +48,7 @@ def record_sample(case: Case, name: str) -> None:
     for line in (SAMPLES / f"{name}.ndjson").read_text().splitlines():
         notice = json.loads(line)
         with suppress(NotANotification):
-            deliveries.append(case.ledger.inspect(notice["query"].encode(), times.parse(notice["received_at"])))
+            deliveries.append(case.ledger.verify_delivery(notice["query"].encode(), times.parse(notice["received_at"])))
     for start in range(0, len(deliveries), BATCH):
         case.ledger.record(deliveries[start : start + BATCH])
     catch_up(case.ledger, case.store)
@@ -56,10 +56,10 @@ def record_sample(case: Case, name: str) -> None:
 
 def operate(case: Case) -> None:
     """Have a tariff published, a month closed and an account adjusted."""
-    with case.ledger.acting("kim", "so that there is a row") as acting:
-        acting.publish('[[rules]]\ntag = "*"\nmarkup_percent = 10')
-        acting.close("2026-01")
-        acting.adjust("acme", 5_000_000)
+    with case.ledger.operator_session("kim", "so that there is a row") as acting:
+        acting.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
+        acting.close_month("2026-01")
+        acting.adjust_account("acme", 5_000_000)
     catch_up(case.ledger, case.store)
 
 
@@ -67,21 +67,21 @@ def notify(case: Case, received_at: str, **params: str) -> None:
     """Record one signed notification; its read models follow only when somebody catches up."""
     pairs = list({"f": "tm", **params}.items())
     signed = [*pairs, ("sig", digest("md5-params", pairs, KEY) or "")]
-    case.ledger.record([case.ledger.inspect(urlencode(signed).encode(), times.parse(received_at))])
+    case.ledger.record([case.ledger.verify_delivery(urlencode(signed).encode(), times.parse(received_at))])
 
 
 def a_row(model: str, number: int, **values: object) -> dict[str, object]:
     """Return a row as the table keeps it, made up but for the values given."""
-    made_up: dict[Kind, Any] = {
-        Kind.TEXT: f"text {number}",
-        Kind.INTERNAL: "2026-10-01",
-        Kind.TIME: START + number,
-        Kind.TRUTH: number % 2,
+    made_up: dict[ColumnKind, Any] = {
+        ColumnKind.TEXT: f"text {number}",
+        ColumnKind.INTERNAL: "2026-10-01",
+        ColumnKind.TIME: START + number,
+        ColumnKind.TRUTH: number % 2,
     }
     row = {
         column.name: number
-        if isinstance(column.type, BigInteger) and kind(column) is Kind.INTERNAL
-        else made_up.get(kind(column), number)
+        if isinstance(column.type, BigInteger) and column_kind(column) is ColumnKind.INTERNAL
+        else made_up.get(column_kind(column), number)
         for column in READ_MODELS[model].columns
     }
     return {**row, **values}
@@ -89,7 +89,7 @@ def a_row(model: str, number: int, **values: object) -> dict[str, object]:
 
 def put(case: Case, model: str, rows: list[dict[str, object]]) -> None:
     """Put rows straight into a read model."""
-    with case.store.writing() as connection:
+    with case.store.transaction() as connection:
         connection.execute(insert(READ_MODELS[model]), rows)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.ledger import Ledger
-from projections.schema.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS, Kind, kind
+from projections.schema.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS, ColumnKind, column_kind
 from tests import model_money
 from tests.given import Rows, tables
 
@@ -43,7 +43,7 @@ CALL_COLUMNS, CDR_COLUMNS, BILLING_COLUMNS, BILLING_DAY_COLUMNS, EXCEPTION_COLUM
     list(table.columns.keys()) for table in (CALLS, CDRS, BILLING, BILLING_DAYS, EXCEPTIONS)
 )
 INTERNAL = {
-    tuple(table.columns.keys()): {column.name for column in table.columns if kind(column) is Kind.INTERNAL}
+    tuple(table.columns.keys()): {column.name for column in table.columns if column_kind(column) is ColumnKind.INTERNAL}
     for table in (CALLS, CDRS, BILLING, BILLING_DAYS, EXCEPTIONS)
 }
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from domain.errors import WrongAct
-from domain.events.operator_events import ACTS
+from domain.errors import CommandRejected
+from domain.events.operator_events import OPERATOR_EVENTS
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import catch_up as catching_up
-from projections.building.rebuild import check, rebuild
+from projections.building.rebuild import check_read_models, rebuild
 from projections.rows import billed_amounts as bills
 from projections.schema.tables import ENTRIES, EXCEPTIONS, TOTALS
 from projections.stores.generations import open_current
@@ -48,11 +48,11 @@ STEPS = st.integers(0, 1 << 30).map(steps_of)
 
 def assert_no_money_lost(ledger: Ledger) -> None:
     """All entries of an account, over all months, come to what its calls come to by now, and what was adjusted."""
-    books, expected = ledger.books(), Counter[tuple[str, str]]()
+    books, expected = ledger.billing_context(), Counter[tuple[str, str]]()
     rows = ledger.store.page(0, 10_000, ledger.head())
     for stream in sorted({row.stream for row in rows if is_of_call(row)}):
         found = stream_of(ledger, UUID(stream))
-        due = bills.bill(found.call(found.last), books)
+        due = bills.billed_amount(found.call_at(found.last), books)
         if due:
             for name, value in zip((*TOTALS, "rounding"), due.totals, strict=True):
                 expected[due.rated.account, name] += value
@@ -68,7 +68,7 @@ def assert_no_money_lost(ledger: Ledger) -> None:
 def entries_of(ledger: Ledger) -> list[tuple[object, ...]]:
     store = open_current(ledger)
     try:
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             return [tuple(row) for row in connection.execute(ENTRIES.select())]
     finally:
         store.close()
@@ -92,7 +92,7 @@ def test_whatever_operators_do_catching_up_and_rebuilding_agree_and_no_money_is_
         run(ledger, world, steps)
         followed(ledger)
         caught_up = tables(ledger)
-        assert check(ledger).differences == []
+        assert check_read_models(ledger).differences == []
         rebuild(ledger)
         assert tables(ledger) == caught_up
         for period, rows in world.frozen.items():
@@ -117,14 +117,14 @@ def test_split_then_merge_restores_the_rows(steps: list[Step], which: int, cut: 
         before = tables(ledger)
         call = some_call(ledger, which)
         stream = stream_of(ledger, call)
-        members = [position for position, _ in stream.members(stream.last)]
+        members = [position for position, _ in stream.notices_at(stream.last)]
         if len(members) < 2:
             return
-        act(ledger, lambda acting: acting.split(call, members[cut % (len(members) - 1) + 1 :]))
-        new = UUID(stream_of(ledger, call).acts[-1].act.other)  # type: ignore[attr-defined]
+        act(ledger, lambda acting: acting.split_call(call, members[cut % (len(members) - 1) + 1 :]))
+        new = UUID(stream_of(ledger, call).acts[-1].event.other)  # type: ignore[attr-defined]
         followed(ledger)
         assert tables(ledger) != before
-        act(ledger, lambda acting: acting.merge(new, call))
+        act(ledger, lambda acting: acting.merge_calls(new, call))
         followed(ledger)
         assert tables(ledger) == before
 
@@ -154,19 +154,19 @@ def test_every_act_was_taken_by_the_random_steps_at_least_in_this_one_log() -> N
         )
         followed(ledger)
         found = named(tables(ledger)["exceptions"], EXCEPTIONS)[0]
-        act(ledger, lambda acting: acting.resolve(str(found["flag"]), int(str(found["position"]))))
+        act(ledger, lambda acting: acting.resolve_exception(str(found["flag"]), int(str(found["position"]))))
         followed(ledger)
         resolved = named(tables(ledger)["exceptions"], EXCEPTIONS)[0]
         assert (resolved["resolved_by"], resolved["resolution"]) == (BY, WHY)
-        ledger.record([ledger.inspect(b"f=tm&type=cdr&sig=00", START)])
-        with ledger.acting(BY, WHY) as acting:
+        ledger.record([ledger.verify_delivery(b"f=tm&type=cdr&sig=00", START)])
+        with ledger.operator_session(BY, WHY) as acting:
             acting.resolve_quarantined(1)
         topics = {row.topic for row in ledger.store.page(0, 1000, ledger.head())}
-        assert {*ACTS} <= topics
+        assert {*OPERATOR_EVENTS} <= topics
         assert ledger.store.count_quarantined() == (0, 0)
 
 
 @pytest.mark.parametrize("by", ["", " ", "x" * 257])
 def test_an_act_says_who_did_it_or_is_refused(by: str) -> None:
-    with ledger_in(World()) as ledger, pytest.raises(WrongAct, match="by is"), ledger.acting(by, WHY):
+    with ledger_in(World()) as ledger, pytest.raises(CommandRejected, match="by is"), ledger.operator_session(by, WHY):
         pass

@@ -20,12 +20,12 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from projections import frames
 from projections.building import as_of as aside
-from projections.building.as_of import built_as_of
+from projections.building.as_of import open_as_of
 from projections.building.catch_up import ProjectionStopped, catch_up
-from projections.building.partitions import ALONE, Folding
-from projections.building.process_pool import Workers
-from projections.export.writer import write
-from projections.queries.positions import Then, then
+from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.building.process_pool import ProcessFolding
+from projections.export.writer import write_export
+from projections.queries.positions import LogPoint, resolve_point
 from projections.queries.selection import Selection, SelectionError
 from projections.schema.tables import READ_MODELS
 from projections.stores.base import ReadStore
@@ -67,13 +67,13 @@ def exports(ledger: Ledger, store: ReadStore) -> dict[str, bytes]:
     found = {}
     for model in READ_MODELS:
         out = io.BytesIO()
-        write(ledger, store, model, Selection(), "csv", out)
+        write_export(ledger, store, model, Selection(), "csv", out)
         found[model] = out.getvalue()
     return found
 
 
-def as_of(ledger: Ledger, position: int, folding: Folding = ALONE) -> dict[str, bytes]:
-    with built_as_of(ledger, position, folding=folding) as store:
+def as_of(ledger: Ledger, position: int, folding: FoldStrategy = SEQUENTIAL) -> dict[str, bytes]:
+    with open_as_of(ledger, position, folding=folding) as store:
         return exports(ledger, store)
 
 
@@ -106,11 +106,11 @@ def test_what_stood_at_a_position_is_what_a_ledger_shows_whose_log_ends_there(
         opened(other) as ended,
     ):
         for at, pairs in log:
-            ledger.record([ledger.inspect(signed(pairs), at)])
+            ledger.record([ledger.verify_delivery(signed(pairs), at)])
         position = data.draw(st.integers(0, ledger.head()))
         for at, pairs in log:
             if ended.head() < position:
-                ended.record([ended.inspect(signed(pairs), at)])
+                ended.record([ended.verify_delivery(signed(pairs), at)])
         expected = now(ended)
         assert as_of(ledger, position) == expected
         assert as_of(ledger, ledger.head()) == now(ledger)
@@ -118,7 +118,7 @@ def test_what_stood_at_a_position_is_what_a_ledger_shows_whose_log_ends_there(
 
 def test_it_is_the_same_whoever_folds(ledger: Ledger) -> None:
     record(ledger, *(cdr(number, src=str(number), srccharge=str(number)) for number in range(50)))
-    assert as_of(ledger, 40, Workers(2)) == as_of(ledger, 40)
+    assert as_of(ledger, 40, ProcessFolding(2)) == as_of(ledger, 40)
 
 
 def test_the_live_read_models_are_left_alone(ledger: Ledger) -> None:
@@ -173,29 +173,29 @@ def test_an_event_that_cannot_be_projected_stops_only_who_asks_for_what_comes_af
 class TestThen:
     @pytest.mark.parametrize("said", [2, "2"])
     def test_a_position_stands_for_the_moment_at_which_it_was_recorded(self, ledger: Ledger, said: str | int) -> None:
-        assert then(ledger, said) == Then(2, ledger.recorded_at(2))
+        assert resolve_point(ledger, said) == LogPoint(2, ledger.recorded_at(2))
 
     def test_a_time_means_the_last_event_recorded_until_then(self, ledger: Ledger) -> None:
         second = ledger.recorded_at(2)
         for at, position in ((second - 1, 1), (second, 2), (second + 1, 2)):
             moment = datetime.fromtimestamp(at // 1_000_000, UTC).replace(microsecond=at % 1_000_000)
-            assert then(ledger, moment) == then(ledger, moment.isoformat()) == Then(position, at)
+            assert resolve_point(ledger, moment) == resolve_point(ledger, moment.isoformat()) == LogPoint(position, at)
 
     def test_before_the_first_event_there_was_nothing_and_after_the_last_all_of_it(self, ledger: Ledger) -> None:
-        assert then(ledger, "2000-01-01").position == 0
-        assert then(ledger, "2999-12").position == 3
+        assert resolve_point(ledger, "2000-01-01").position == 0
+        assert resolve_point(ledger, "2999-12").position == 3
 
     @pytest.mark.parametrize("said", [4, "4", -1, 10**18])
     def test_a_position_that_the_log_does_not_have_is_refused(self, ledger: Ledger, said: str | int) -> None:
         with pytest.raises(
             SelectionError, match=f"position {said} is not in the log: expected one from 0 to its head 3"
         ):
-            then(ledger, said)
+            resolve_point(ledger, said)
 
     @pytest.mark.parametrize("said", ["", "soon", "-1", "2026-10-01T00:00:00", "2026-13", "1.5", "٣"])
     def test_what_is_neither_is_refused(self, ledger: Ledger, said: str) -> None:
         with pytest.raises(SelectionError, match=r"is not a moment: expected a day .*, or a position of the log"):
-            then(ledger, said)
+            resolve_point(ledger, said)
 
 
 def test_a_frame_as_of_a_position_or_a_time_is_what_it_was(ledger: Ledger) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table, select
 
-from domain.errors import WrongAct
+from domain.errors import CommandRejected
 from domain.ledger import Ledger
-from domain.operators.session import Acting
+from domain.operators.session import OperatorSession
 from projections.building.catch_up import catch_up
 from projections.schema.tables import BILLING, ENTRIES
 from projections.stores.generations import open_current
@@ -80,7 +80,7 @@ def happen(ledger: Ledger, number: int, step: Step) -> None:
     if isinstance(step, Called):
         call(ledger, number, step)
         return
-    with suppress(WrongAct), ledger.acting("kim", "as agreed") as acting:
+    with suppress(CommandRejected), ledger.operator_session("kim", "as agreed") as acting:
         do(ledger, acting, step)
 
 
@@ -104,32 +104,32 @@ def said(notice: Any, at: int) -> Any:
     )
 
 
-def do(ledger: Ledger, acting: Acting, did: Did) -> None:
+def do(ledger: Ledger, acting: OperatorSession, did: Did) -> None:
     if did.what == "publish":
-        acting.publish(TARIFFS[did.one])
+        acting.publish_tariff(TARIFFS[did.one])
     elif did.what == "close":
-        acting.close(MONTHS[did.one])
+        acting.close_month(MONTHS[did.one])
     elif did.what == "adjust":
-        acting.adjust(TAGS[did.one], 1_000_000 + did.other, MONTHS[did.other])
+        acting.adjust_account(TAGS[did.one], 1_000_000 + did.other, MONTHS[did.other])
     elif did.what == "undo":
         acting.undo(one_of([f.position for f in facts(ledger) if not isinstance(f, Recorded)], did.one))
     elif did.what == "release":
-        acting.release(one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.one))
+        acting.release_cdr(one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.one))
     else:
         correct(ledger, acting, did)
 
 
-def correct(ledger: Ledger, acting: Acting, did: Did) -> None:
+def correct(ledger: Ledger, acting: OperatorSession, did: Did) -> None:
     known = list(dict.fromkeys(call for fact in facts(ledger) for call in calls_in(fact)))
     call = UUID(one_of(known, did.one))
     if did.what == "rerate":
-        acting.rerate(call, 1 + did.other % len(TARIFFS))
+        acting.rerate_call(call, 1 + did.other % len(TARIFFS))
     elif did.what == "void":
-        acting.void(call)
+        acting.void_call(call)
     elif did.what == "merge":
-        acting.merge(call, UUID(one_of(known, did.other)))
+        acting.merge_calls(call, UUID(one_of(known, did.other)))
     else:
-        acting.split(call, [one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.other)])
+        acting.split_call(call, [one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.other)])
 
 
 def calls_in(fact: Fact) -> list[str]:
@@ -139,7 +139,7 @@ def calls_in(fact: Fact) -> list[str]:
 
 def one_of(those: Sequence[Any], number: int) -> Any:
     if not those:
-        raise WrongAct("there is none")
+        raise CommandRejected("there is none")
     return those[number % len(those)]
 
 
@@ -154,7 +154,7 @@ def late_ledger() -> Iterator[Ledger]:
 def rows(ledger: Ledger, table: Table) -> list[Any]:
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             return list(connection.execute(select(table)))
 
 

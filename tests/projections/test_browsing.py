@@ -6,19 +6,19 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Connection
 
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from projections.queries import facets
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.cursors import WrongCursor
-from projections.queries.filter_texts import Terms, WrongFilters
+from projections.queries.filter_texts import FilterContext, WrongFilters
 from projections.queries.pagination import SORTS, WrongSort
-from projections.queries.row_stream import Reading
-from projections.queries.selection import Selection, select
+from projections.queries.row_stream import RowStream
+from projections.queries.selection import Selection, build_selection
 from projections.schema.tables import EXPORTS
 from tests.projections.export_ledgers import a_ledger, record_sample
 
-TERMS = Terms("UTC", Reach(), 1_790_856_000_000_000)
+TERMS = FilterContext("UTC", CorrelationWindow(), 1_790_856_000_000_000)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -31,7 +31,7 @@ def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     with a_ledger(next(places)) as case:
         for name in ("traffic", "adverse"):
             record_sample(case, name)
-        with case.store.reading() as reading:
+        with case.store.snapshot() as reading:
             yield reading
 
 
@@ -43,7 +43,7 @@ def a_database(request: pytest.FixtureRequest) -> Iterator[Iterator[str]]:
 
 
 def whole(connection: Connection, model: str, selection: Selection) -> list[tuple[object, ...]]:
-    with closing(Reading(connection, model, selection, "UTC")) as reading:
+    with closing(RowStream(connection, model, selection, "UTC")) as reading:
         return [tuple(row) for rows in reading.chunks() for row in rows]
 
 
@@ -54,7 +54,7 @@ def walked(
     rows: list[tuple[object, ...]] = []
     cursor = ""
     while True:
-        page = browsing.page(connection, model, selection, "UTC", sort, cursor, limit)
+        page = browsing.fetch_page(connection, model, selection, "UTC", sort, cursor, limit)
         assert len(page.rows) <= limit
         rows += [tuple(row) for row in page.rows]
         cursor = page.next
@@ -81,7 +81,7 @@ def test_a_walk_back_shows_the_pages_that_came(connection: Connection, sort: str
     rows, previous = walked(connection, "cdrs", Selection(), sort, 10)
     back = rows[len(rows) - (len(rows) % 10 or 10) :]
     while previous:
-        page = browsing.page(connection, "cdrs", Selection(), "UTC", sort, previous, 10)
+        page = browsing.fetch_page(connection, "cdrs", Selection(), "UTC", sort, previous, 10)
         assert page.next
         back = [tuple(row) for row in page.rows] + back
         previous = page.previous
@@ -89,36 +89,36 @@ def test_a_walk_back_shows_the_pages_that_came(connection: Connection, sort: str
 
 
 def test_the_only_page_has_no_neighbours_and_one_past_the_end_is_empty(connection: Connection) -> None:
-    page = browsing.page(connection, "cdrs", Selection(), "UTC", limit=1000)
+    page = browsing.fetch_page(connection, "cdrs", Selection(), "UTC", limit=1000)
     assert (page.next, page.previous) == ("", "")
     nobody = Selection(tag="nobody")
-    assert browsing.page(connection, "cdrs", nobody, "UTC") == ([], "", "")
+    assert browsing.fetch_page(connection, "cdrs", nobody, "UTC") == ([], "", "")
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "WzFd", "", "W10"])
 def test_a_made_up_cursor_is_refused(connection: Connection, cursor: str) -> None:
     with pytest.raises(WrongCursor, match="no cursor here"):
-        browsing.page(connection, "cdrs", Selection(), "UTC", cursor=cursor or "A" * 9)
+        browsing.fetch_page(connection, "cdrs", Selection(), "UTC", cursor=cursor or "A" * 9)
 
 
 def test_a_cursor_of_another_order_or_read_model_is_refused(connection: Connection) -> None:
-    cursor = browsing.page(connection, "cdrs", Selection(), "UTC", "price", limit=1).next
+    cursor = browsing.fetch_page(connection, "cdrs", Selection(), "UTC", "price", limit=1).next
     for model, sort in (("cdrs", "-price"), ("calls", "position")):
         with pytest.raises(WrongCursor, match="no cursor here"):
-            browsing.page(connection, model, Selection(), "UTC", sort, cursor)
+            browsing.fetch_page(connection, model, Selection(), "UTC", sort, cursor)
 
 
 def test_an_order_that_no_index_holds_is_refused(connection: Connection) -> None:
     with pytest.raises(WrongSort, match="expected one of cdr_at, position"):
-        browsing.page(connection, "cdrs", Selection(), "UTC", "status")
+        browsing.fetch_page(connection, "cdrs", Selection(), "UTC", "status")
 
 
 def test_sums_are_those_of_the_rows(connection: Connection) -> None:
     for wanted in ({}, {"disposition": "ANSWERED"}, {"tag": "nobody"}):
-        selection = select("cdrs", timezone="UTC", **wanted)
+        selection = build_selection("cdrs", timezone="UTC", **wanted)
         rows = whole(connection, "cdrs", selection)
         names = [column.name for column in EXPORTS["cdrs"].columns]
-        found = facets.sums(connection, "cdrs", selection, "UTC")
+        found = facets.sum_columns(connection, "cdrs", selection, "UTC")
         assert found.pop("rows") == len(rows)
         assert found == {name: sum(row[names.index(name)] or 0 for row in rows) for name in found}
         assert "cost" in found
@@ -127,35 +127,35 @@ def test_sums_are_those_of_the_rows(connection: Connection) -> None:
 def test_facets_count_what_their_filters_would_select(connection: Connection) -> None:
     fields = {"flags": "flag"}
     for model in ("calls", "cdrs", "exceptions"):
-        for name, counts in facets.facets(connection, model, Selection(), "UTC").items():
+        for name, counts in facets.count_facets(connection, model, Selection(), "UTC").items():
             for value, rows in counts[:5]:
-                selection = select(model, timezone="UTC", **{fields.get(name, name): value})
+                selection = build_selection(model, timezone="UTC", **{fields.get(name, name): value})
                 assert len(whole(connection, model, selection)) == rows, (model, name, value)
 
 
 def test_a_number_is_found_however_it_is_written(connection: Connection) -> None:
-    plain = select("calls", number="18585557612", timezone="UTC")
-    written = select("calls", number="+1 (858) 555-7612", timezone="UTC")
+    plain = build_selection("calls", number="18585557612", timezone="UTC")
+    written = build_selection("calls", number="+1 (858) 555-7612", timezone="UTC")
     assert whole(connection, "calls", plain) == whole(connection, "calls", written) != []
 
 
 def test_every_bad_filter_is_named() -> None:
     given = {"from": "soon", "period": "2026-13", "flag": "red", "state": "ended", "tag": "x", "limit": "no", "to": ""}
     with pytest.raises(WrongFilters) as refused:
-        filters.read("cdrs", given, TERMS)
+        filters.read_filters("cdrs", given, TERMS)
     assert [bad.name for bad in refused.value.bad] == ["from", "period", "flag", "state"]
 
 
 def test_filters_that_fit_one_by_one_and_not_together_are_refused() -> None:
     with pytest.raises(WrongFilters, match="lies before the beginning"):
-        filters.read("cdrs", {"from": "2026-10", "to": "2026-09"}, TERMS)
+        filters.read_filters("cdrs", {"from": "2026-10", "to": "2026-09"}, TERMS)
 
 
 def test_how_long_ago_is_counted_back_from_now() -> None:
-    assert filters.read("cdrs", {"from": "24h", "to": "30m"}, TERMS) == Selection(
+    assert filters.read_filters("cdrs", {"from": "24h", "to": "30m"}, TERMS) == Selection(
         since=TERMS.now - 86_400_000_000, until=TERMS.now - 1_800_000_000
     )
 
 
 def test_an_empty_parameter_is_no_filter_and_without_asks_for_empty_ones() -> None:
-    assert filters.read("cdrs", {"tag": "", "without": "account,flag"}, TERMS) == Selection(account="", flag="")
+    assert filters.read_filters("cdrs", {"tag": "", "without": "account,flag"}, TERMS) == Selection(account="", flag="")

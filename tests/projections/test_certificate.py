@@ -9,8 +9,8 @@ import pytest
 
 from domain.ledger import Ledger
 from projections.building import certificate
-from projections.building.certificate import Certificate, differences, last_of
-from projections.building.rebuild import check, rebuild
+from projections.building.certificate import Certificate, certificate_differences, load_certificate
+from projections.building.rebuild import check_read_models, rebuild
 from projections.schema.tables import READ_MODELS, SCHEMA
 from projections.stores.generations import generation_of, generations
 from tests.given import GRACE, cdr, opened, record, said, status, tables
@@ -55,14 +55,16 @@ def test_a_digest_can_be_made_anew_by_any_program(ledger: Ledger) -> None:
 
 def test_two_rebuilds_of_the_same_events_give_the_same_digests_and_a_check_too(ledger: Ledger) -> None:
     one, other = certified(ledger), certified(ledger)
-    assert differences(one, other) == differences(one, check(ledger).certificate) == []
+    assert (
+        certificate_differences(one, other) == certificate_differences(one, check_read_models(ledger).certificate) == []
+    )
 
 
 def test_it_describes_what_was_swapped_in_with_the_events_that_came_meanwhile(ledger: Ledger) -> None:
     late = [cdr(30 * GRACE, srccharge="3")]
     found = rebuild(ledger, lambda _done, _total: bool(late) and bool(record(ledger, late.pop()))).certificate
     assert (found.last, found.events) == (len(LOG) + 1, len(LOG) + 1)
-    assert differences(found, certified(ledger)) == []
+    assert certificate_differences(found, certified(ledger)) == []
 
 
 def test_the_same_events_give_the_same_digests_and_sums_on_any_store(ledger: Ledger, tmp_path: Path) -> None:
@@ -84,13 +86,13 @@ def test_one_amount_that_differs_by_a_millionth_shows(whole_store_url: str, tmp_
 
 
 def test_it_outlives_the_read_models_and_a_check_leaves_none(ledger: Ledger) -> None:
-    assert last_of(ledger) is None
-    check(ledger)
-    assert last_of(ledger) is None
+    assert load_certificate(ledger) is None
+    check_read_models(ledger)
+    assert load_certificate(ledger) is None
     found = certified(ledger)
-    assert last_of(ledger) == found
+    assert load_certificate(ledger) == found
     generations(ledger).remove(generation_of(ledger))
-    assert last_of(ledger) == found
+    assert load_certificate(ledger) == found
 
 
 def test_the_read_models_of_a_ledger_without_events_are_certified_as_empty(whole_store_url: str) -> None:
@@ -102,8 +104,8 @@ def test_the_read_models_of_a_ledger_without_events_are_certified_as_empty(whole
 
 def test_read_models_that_could_not_be_compared_with_are_certified_all_the_same(ledger: Ledger) -> None:
     right = certified(ledger)
-    with ledger.store.writing() as log:
-        log.note("id", "another")  # So that the live read models are not this ledger's.
+    with ledger.store.transaction() as log:
+        log.set_fact("id", "another")  # So that the live read models are not this ledger's.
     with Ledger(ledger.url) as renamed:
         report = rebuild(renamed)
     assert report.position is None
@@ -112,5 +114,5 @@ def test_read_models_that_could_not_be_compared_with_are_certified_all_the_same(
 
 
 def test_a_certificate_of_a_later_version_that_says_more_can_be_read(ledger: Ledger) -> None:
-    kept = json.loads(certificate.encode(certified(ledger)))
-    assert certificate.decode(json.dumps(kept | {"more": 1})) == last_of(ledger)
+    kept = json.loads(certificate.encode_certificate(certified(ledger)))
+    assert certificate.decode_certificate(json.dumps(kept | {"more": 1})) == load_certificate(ledger)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from domain.ledger import Ledger
-from projections.building.as_of import built_as_of
+from projections.building.as_of import open_as_of
 from projections.queries import billing_changes as module
-from projections.queries.billing_changes import Change, changes
+from projections.queries.billing_changes import BillingChange, billing_changes
 from projections.schema.tables import BILLING, TOTALS
 from tests.conftest import STORES
 from tests.given import opened
@@ -35,7 +35,7 @@ def lived(kind: str, postgres: Postgres, life: list[Step]) -> Iterator[Ledger]:
 
 
 def billing(ledger: Ledger, position: int) -> Counter[tuple[str, str, str]]:
-    with built_as_of(ledger, position) as store, store.reading() as connection:
+    with open_as_of(ledger, position) as store, store.snapshot() as connection:
         return Counter(
             {
                 (row.account, row.period, name): getattr(row, name)
@@ -45,7 +45,7 @@ def billing(ledger: Ledger, position: int) -> Counter[tuple[str, str, str]]:
         )
 
 
-def summed(found: list[Change]) -> Counter[tuple[str, str, str]]:
+def summed(found: list[BillingChange]) -> Counter[tuple[str, str, str]]:
     sums: Counter[tuple[str, str, str]] = Counter()
     for change in found:
         for name, by in zip(TOTALS, change.totals, strict=True):
@@ -63,7 +63,7 @@ def test_all_changes_between_two_positions_add_up_to_the_difference_of_what_was_
         patch.setattr(module, "PAGE_SIZE", size)
         first = data.draw(st.integers(0, ledger.head()))
         last = data.draw(st.integers(first, ledger.head()))
-        found = [change for page in changes(ledger, first, last) for change in page]
+        found = [change for page in billing_changes(ledger, first, last) for change in page]
         assert [change.position for change in found] == sorted(change.position for change in found)
         assert all(first < change.position <= last and any(change.totals) for change in found)
         before, after = billing(ledger, first), billing(ledger, last)

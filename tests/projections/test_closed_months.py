@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.ledger import Ledger
-from projections.building.process_pool import Workers
+from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import rebuild
 from projections.export import writer as export
 from projections.queries import selection
@@ -24,9 +24,9 @@ def files(ledger: Ledger, period: str) -> list[bytes]:
     found = []
     try:
         for model, form in FILES:
-            wanted = selection.select(model, period=period, timezone=ledger.timezone)
+            wanted = selection.build_selection(model, period=period, timezone=ledger.timezone)
             out = io.BytesIO()
-            export.write(ledger, store, model, wanted, form, out)
+            export.write_export(ledger, store, model, wanted, form, out)
             found.append(out.getvalue())
     finally:
         store.close()
@@ -40,7 +40,7 @@ def test_the_files_of_a_closed_month_stay_the_same_whatever_comes_later(before: 
     with ledger_in(world) as ledger:
         run(ledger, world, [*steps_of(before), wait(40), close])
         followed(ledger)
-        closed = ledger.books().closings[-1].period
+        closed = ledger.billing_context().closings[-1].period
         months = sorted({row[1] for row in tables(ledger)["billing"] if row[1] <= closed})
         as_closed = {month: files(ledger, month) for month in months}
         run(ledger, world, steps_of(after))
@@ -60,5 +60,5 @@ def test_catching_up_a_rebuild_alone_and_a_parallel_one_are_the_same_with_acts_i
         caught_up = tables(ledger)
         alone = rebuild(ledger).certificate.read_models
         assert tables(ledger) == caught_up
-        assert rebuild(ledger, folding=Workers(2)).certificate.read_models == alone
+        assert rebuild(ledger, folding=ProcessFolding(2)).certificate.read_models == alone
         assert tables(ledger) == caught_up

@@ -8,17 +8,17 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 
-from api.application.price_explanation import as_document, cents, lines
+from api.application.price_explanation import explanation_document, explanation_lines, format_cents
 from domain.amounts import ONE
 from domain.billing import rating
-from domain.billing.rating import rate, steps
+from domain.billing.rating import price_steps, rate_cdr
 from domain.billing.rounding import STATEMENT
-from domain.billing.tariff import read
+from domain.billing.tariff import parse_tariff
 from domain.events.log_row import EVER
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
-from projections.queries.price_history import Explanation, of_call
+from projections.queries.price_history import PriceHistory, price_history
 from projections.schema.tables import CDRS, POSTINGS
 from projections.stores.generations import open_current
 from tests import tariffs
@@ -30,10 +30,10 @@ ALL_STEPS |= {rating.CREDITS, rating.MINIMUM, rating.MAXIMUM}
 
 
 @given(rule=tariffs.rules(), numbers=tariffs.numbers())
-def test_the_last_step_is_the_price_before_it_was_rounded(rule: tariffs.Rule, numbers: rating.Numbers) -> None:
-    tariff = read(tariffs.text(rule), 1, timezone="UTC")
-    rated = rate(tariff, TAG, SRC, 0, numbers)
-    *_, last = steps(tariff, rated.rule, 0, numbers)
+def test_the_last_step_is_the_price_before_it_was_rounded(rule: tariffs.Rule, numbers: rating.Charges) -> None:
+    tariff = parse_tariff(tariffs.text(rule), 1, timezone="UTC")
+    rated = rate_cdr(tariff, TAG, SRC, 0, numbers)
+    *_, last = price_steps(tariff, rated.rule, 0, numbers)
     exact = Fraction(rated.price - rated.rounding, ONE)
     assert abs(last.price - exact) <= Fraction(1, 2 * ONE)
     found = tariff.rules[0].rounding
@@ -43,20 +43,20 @@ def test_the_last_step_is_the_price_before_it_was_rounded(rule: tariffs.Rule, nu
 
 @pytest.mark.parametrize(("amount", "shown"), [("0.36", "0.36"), ("0", "0"), ("100", "100"), ("-1/8", "-0.125")])
 def test_an_amount_is_shown_to_its_last_digit(amount: str, shown: str) -> None:
-    assert cents(Fraction(amount)) == shown
+    assert format_cents(Fraction(amount)) == shown
 
 
 @pytest.mark.parametrize(("amount", "shown"), [("1/600", "0.001666666666…"), ("-20/3", "-6.666666666666…")])
 def test_an_amount_without_an_end_is_cut_and_says_so(amount: str, shown: str) -> None:
-    assert cents(Fraction(amount)) == shown
+    assert format_cents(Fraction(amount)) == shown
 
 
-def explained(tariff: str, **numbers: str) -> Explanation:
+def explained(tariff: str, **numbers: str) -> PriceHistory:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
-        with ledger.acting("ann", "the first") as acting:
-            acting.publish(tariff)
+        with ledger.operator_session("ann", "the first") as acting:
+            acting.publish_tariff(tariff)
         record(ledger, cdr(0, **numbers))
-        found = of_call(ledger, UUID(ledger.store.page(1, 1, 2)[0].stream), EVER)
+        found = price_history(ledger, UUID(ledger.store.page(1, 1, 2)[0].stream), EVER)
         assert found
         return found
 
@@ -77,7 +77,7 @@ def test_seconds_become_billed_seconds_and_these_a_price(
 ) -> None:
     tariff = f'[[rules]]\ntag = "*"\nper_minute = {per_minute}\nincrement = "{increment}"\n'
     found = explained(tariff, destduration=str(seconds))
-    said = [line[1:] for line in lines(found.pricings[-1])]
+    said = [line[1:] for line in explanation_lines(found.pricings[-1])]
     assert (f"destination leg: {seconds} s, counted {increment}, make {counted} s", "0") in said
     assert (f"to account {TAG}, {counted} s", price) in said
     assert found.rules == {(1, 1): tariff.strip()}
@@ -88,7 +88,7 @@ def test_all_kinds_of_steps_are_told_in_the_order_in_which_they_are_taken() -> N
     rule |= {"sip_credit_price": 3, "minimum": 30, "maximum": 40, "leg": "both"}
     numbers = {"srcduration": "60", "destduration": "30", "srccharge": "5", "destcharge": "5", "destsipcharge": "2"}
     (pricing,) = explained(tariffs.text(rule), **numbers).pricings
-    assert [(step.what, step.price) for step in pricing.steps] == [
+    assert [(step.kind, step.price) for step in pricing.steps] == [
         ("leg", 0),
         ("leg", 0),
         ("minutes", 9),
@@ -101,7 +101,7 @@ def test_all_kinds_of_steps_are_told_in_the_order_in_which_they_are_taken() -> N
         ("minimum", 30),
         ("maximum", 30),
     ]
-    assert {step.what for step in pricing.steps} == ALL_STEPS
+    assert {step.kind for step in pricing.steps} == ALL_STEPS
 
 
 def test_what_was_passed_over_is_told_with_the_reason() -> None:
@@ -137,10 +137,10 @@ def test_all_that_was_ever_posted_for_a_call_is_what_the_books_have(life: list[S
 
 
 def check(ledger: Ledger, call: UUID, rows: dict[str, list[tuple[object, ...]]]) -> None:
-    found = of_call(ledger, call, EVER)
+    found = price_history(ledger, call, EVER)
     assert found
-    assert as_document(found)["call_id"] == str(call)
-    assert all(line.step for pricing in found.pricings for line in lines(pricing))
+    assert explanation_document(found)["call_id"] == str(call)
+    assert all(line.step for pricing in found.pricings for line in explanation_lines(pricing))
     postings = [row for row in rows["postings"] if row[POSTINGS.columns.keys().index("call_id")] == str(call)]
     assert [tuple(posting) for pricing in found.pricings for posting in pricing.postings] == postings
     entered = [pricing for pricing in found.pricings if pricing.entered]

@@ -31,9 +31,9 @@ from domain.errors import LedgerError
 from projections import frames
 from projections.export.excel import SheetTooSmall
 from projections.export.text_formats import excel_safe_text
-from projections.export.writer import Format, NotWritten, write
-from projections.queries.selection import Selection, SelectionError, select
-from projections.schema.tables import READ_MODELS, Kind, exported, kind
+from projections.export.writer import Format, NotWritten, write_export
+from projections.queries.selection import Selection, SelectionError, build_selection
+from projections.schema.tables import READ_MODELS, ColumnKind, column_kind, exported_columns
 from tests.conftest import STORES
 from tests.postgres import Postgres
 from tests.projections.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, operate, put, record_sample
@@ -86,7 +86,7 @@ def case(tmp_path: Path) -> Iterator[Case]:
 def export(case: Case, model: str, file_format: str, selection: Selection = ALL, **options: Any) -> bytes:
     """Export to a stream, as to standard output."""
     out = io.BytesIO()
-    write(case.ledger, case.store, model, selection, file_format, out, **options)
+    write_export(case.ledger, case.store, model, selection, file_format, out, **options)
     return out.getvalue()
 
 
@@ -148,7 +148,10 @@ class TestSamples:
         as_parquet = pd.read_parquet(io.BytesIO(export(case, model, "parquet")), dtype_backend="pyarrow")
         pd.testing.assert_frame_equal(as_parquet, frame)
         assert [[_as_json(value) for value in row] for row in frame.itertuples(index=False)] == [
-            [_as_json(value, column) for column, value in zip(exported(READ_MODELS[model]), row.values(), strict=True)]
+            [
+                _as_json(value, column)
+                for column, value in zip(exported_columns(READ_MODELS[model]), row.values(), strict=True)
+            ]
             for row in expected
         ]
         cells = [[cell.value for cell in row] for row in sheet_cells(export(case, model, "xlsx"))]
@@ -164,9 +167,9 @@ def _as_json(value: Any, column: Any = None) -> object:
         return None
     if column is None:
         return value
-    if kind(column) in (Kind.AMOUNT, Kind.TOTAL):
+    if column_kind(column) in (ColumnKind.AMOUNT, ColumnKind.TOTAL):
         return Decimal(value)
-    return pd.Timestamp(value) if kind(column) is Kind.TIME else value
+    return pd.Timestamp(value) if column_kind(column) is ColumnKind.TIME else value
 
 
 def _number(text: str) -> object:
@@ -278,7 +281,7 @@ class TestParquet:
         assert types.field("billed_seconds").type == pa.int64()
         sums = parquet.read_schema(io.BytesIO(export(case, "billing", "parquet")))
         assert sums.field("sip_credits").type == pa.decimal128(38, 6)
-        assert sums.names == [column.name for column in exported(READ_MODELS["billing"])]
+        assert sums.names == [column.name for column in exported_columns(READ_MODELS["billing"])]
 
 
 class TestSheets:
@@ -322,7 +325,7 @@ class TestSheets:
         sheet = openpyxl.load_workbook(io.BytesIO(export(case, "calls", "xlsx"))).active
         header, row = sheet.iter_rows(values_only=True)
         values = dict(zip(header, row, strict=True))
-        assert list(header) == [column.name for column in exported(READ_MODELS["calls"])]
+        assert list(header) == [column.name for column in exported_columns(READ_MODELS["calls"])]
         assert values["opened_at"] == "2026-10-01T00:00:00.000001Z"
         assert values["answered_at"] is None
         assert values["has_cdr"] is True
@@ -332,10 +335,10 @@ class TestSheets:
         fill_channels(case, 4)
         out = tmp_path / "channels.xlsx"
         with pytest.raises(SheetTooSmall, match="holds 3 rows below its header, and there are 4: use CSV"):
-            write(case.ledger, case.store, "channels", ALL, "xlsx", out, sheet_rows_max=3)
+            write_export(case.ledger, case.store, "channels", ALL, "xlsx", out, sheet_rows_max=3)
         assert not out.exists()
-        only_three = select("channels", until="2026-10-01T00:00:00.000004Z", timezone="UTC")
-        assert write(case.ledger, case.store, "channels", only_three, "xlsx", out, sheet_rows_max=3) == 3
+        only_three = build_selection("channels", until="2026-10-01T00:00:00.000004Z", timezone="UTC")
+        assert write_export(case.ledger, case.store, "channels", only_three, "xlsx", out, sheet_rows_max=3) == 3
 
     @pytest.mark.parametrize("text", ["x" * 32_768, "😀" * 16_384])
     def test_of_too_long_a_text_are_refused(self, case: Case, text: str) -> None:
@@ -377,7 +380,7 @@ class TestExactness:
 
 
 def _replace(case: Case, model: str, rows: list[dict[str, object]]) -> None:
-    with case.store.writing() as connection:
+    with case.store.transaction() as connection:
         connection.execute(delete(READ_MODELS[model]))
     put(case, model, rows)
 
@@ -411,13 +414,13 @@ class TestSelecting:
     def test_by_what_the_model_lacks_is_refused_before_anything_is_written(self, case: Case, tmp_path: Path) -> None:
         out = tmp_path / "billing.csv"
         with pytest.raises(SelectionError):
-            write(case.ledger, case.store, "billing", Selection(tag="a"), "csv", out)
+            write_export(case.ledger, case.store, "billing", Selection(tag="a"), "csv", out)
         assert not out.exists()
 
     def test_days_begin_in_the_ledgers_time_zone(self, tmp_path: Path) -> None:
         with a_ledger(f"sqlite:///{tmp_path}/t.db", "Asia/Kathmandu") as case:
             put(case, "billing-days", [a_row("billing-days", 1, day=f"2026-10-0{n}") for n in (1, 2)])
-            selection = select("billing-days", since="2026-10-02", timezone="Asia/Kathmandu")
+            selection = build_selection("billing-days", since="2026-10-02", timezone="Asia/Kathmandu")
             assert [row["day"] for row in csv_rows(export(case, "billing-days", "csv", selection))] == ["2026-10-02"]
 
     def test_an_unknown_format_is_refused(self, case: Case) -> None:
@@ -431,7 +434,8 @@ class TestSelecting:
         fill_channels(case, 10_001)
         told: list[int] = []
         assert (
-            write(case.ledger, case.store, "channels", ALL, file_format, io.BytesIO(), progress=told.append) == 10_001
+            write_export(case.ledger, case.store, "channels", ALL, file_format, io.BytesIO(), progress=told.append)
+            == 10_001
         )
         assert told == [10_000, 10_001]
 
@@ -449,7 +453,7 @@ class TestAFile:
     def test_holds_what_a_stream_gets(self, case: Case, tmp_path: Path, file_format: str) -> None:
         fill_channels(case, 3)
         out = tmp_path / "out"
-        write(case.ledger, case.store, "channels", ALL, file_format, out)
+        write_export(case.ledger, case.store, "channels", ALL, file_format, out)
         if file_format != Format.XLSX:  # A workbook holds the second at which it was made.
             assert out.read_bytes() == export(case, "channels", file_format)
         assert READERS[file_format](out.read_bytes(), "position") == [1, 2, 3]
@@ -460,7 +464,7 @@ class TestAFile:
         out.write_bytes(b"old")
         out.chmod(0o640)
         with out.open("rb") as reader:
-            write(case.ledger, case.store, "channels", ALL, file_format, out)
+            write_export(case.ledger, case.store, "channels", ALL, file_format, out)
             assert reader.read() == b"old"
         assert READERS[file_format](out.read_bytes(), "position") == [1, 2, 3]
         assert stat.S_IMODE(out.stat().st_mode) == 0o640
@@ -478,7 +482,7 @@ class TestAFile:
 
         expected = NotWritten if isinstance(failure, OSError) else failure
         with pytest.raises(expected):
-            write(case.ledger, case.store, "channels", ALL, file_format, out, progress=fail)
+            write_export(case.ledger, case.store, "channels", ALL, file_format, out, progress=fail)
         assert out.read_bytes() == b"old"
         assert _leftovers(tmp_path) == []
 
@@ -493,7 +497,7 @@ write(ledger, store, "channels", Selection(), file_format, out, progress=die)
 """
         assert in_process(code, case.url, file_format, out).returncode == -signal.SIGKILL
         assert out.read_bytes() == b"old"
-        assert write(case.ledger, case.store, "channels", ALL, file_format, out) == 10_001
+        assert write_export(case.ledger, case.store, "channels", ALL, file_format, out) == 10_001
         assert len(READERS[file_format](out.read_bytes(), "position")) == 10_001
 
     def test_is_untouched_when_the_disk_is_full(self, case: Case, tmp_path: Path, file_format: str) -> None:
@@ -517,12 +521,12 @@ ledger.close()
     def test_in_a_directory_that_is_not_there_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
         out = tmp_path / "none" / "out"
         with pytest.raises(NotWritten, match=r"the export cannot be written to .*/none/out: No such file or directory"):
-            write(case.ledger, case.store, "channels", ALL, file_format, out)
+            write_export(case.ledger, case.store, "channels", ALL, file_format, out)
 
     def test_that_is_a_directory_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
         (tmp_path / "out").mkdir()
         with pytest.raises(NotWritten, match="Is a directory"):
-            write(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "out")
+            write_export(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "out")
         assert _leftovers(tmp_path) == []
 
     def test_in_an_unwritable_directory_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
@@ -544,7 +548,7 @@ ledger.close()
 
     def test_that_is_a_link_stays_one(self, case: Case, tmp_path: Path, file_format: str) -> None:
         (tmp_path / "link").symlink_to(tmp_path / "out")
-        write(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "link")
+        write_export(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "link")
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "out").stat().st_size > 0 or file_format == Format.NDJSON
 
@@ -555,7 +559,7 @@ ledger.close()
         read: list[bytes] = []
         reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
         reader.start()
-        write(case.ledger, case.store, "channels", ALL, file_format, pipe)
+        write_export(case.ledger, case.store, "channels", ALL, file_format, pipe)
         reader.join()
         assert READERS[file_format](read[0], "position") == [1, 2, 3]
 
@@ -563,7 +567,7 @@ ledger.close()
     def test_that_is_a_full_device_is_refused(self, case: Case, file_format: str) -> None:
         put(case, "calls", [a_row("calls", 1)])
         with pytest.raises(NotWritten, match="No space left on device"):
-            write(case.ledger, case.store, "calls", ALL, file_format, Path("/dev/full"))
+            write_export(case.ledger, case.store, "calls", ALL, file_format, Path("/dev/full"))
         assert Path("/dev/full").is_char_device()
 
 
@@ -581,7 +585,7 @@ class _Closed(io.RawIOBase):
 def test_a_reader_that_has_gone_is_no_failure_of_the_export(case: Case, file_format: str) -> None:
     fill_channels(case, 1)
     with pytest.raises(BrokenPipeError):
-        write(case.ledger, case.store, "channels", ALL, file_format, _Closed())  # type: ignore[arg-type]
+        write_export(case.ledger, case.store, "channels", ALL, file_format, _Closed())  # type: ignore[arg-type]
 
 
 def _leftovers(directory: Path) -> list[str]:

@@ -15,10 +15,10 @@ from sqlalchemy import delete
 from domain import times
 from domain.errors import NoLedger
 from projections import frames
-from projections.frames import Frame
-from projections.queries.selection import Selection, SelectionError, conditions, select
-from projections.schema.tables import BILLING, READ_MODELS, exported
-from projections.stores.generations import ReadModelsUnfit
+from projections.frames import FrameReader
+from projections.queries.selection import Selection, SelectionError, build_selection, conditions
+from projections.schema.tables import BILLING, READ_MODELS, exported_columns
+from projections.stores.generations import ReadModelsUnusable
 from tests.projections.export_ledgers import Case, a_ledger, a_row, notify, put
 
 FRAMES = [
@@ -57,9 +57,9 @@ def test_without_a_ledger_nothing_is_created(tmp_path: Path) -> None:
 
 class TestAFrame:
     @pytest.mark.parametrize("frame", FRAMES, ids=repr)
-    def test_has_the_columns_of_its_export_even_without_rows(self, case: Case, frame: Frame) -> None:
+    def test_has_the_columns_of_its_export_even_without_rows(self, case: Case, frame: FrameReader) -> None:
         found = frame(case.url)
-        assert list(found.columns) == [column.name for column in exported(READ_MODELS[frame.model])]
+        assert list(found.columns) == [column.name for column in exported_columns(READ_MODELS[frame.model])]
         assert len(found) == 0
 
     def test_has_exact_types(self, case: Case) -> None:
@@ -105,7 +105,7 @@ class TestAFrame:
     @given(sums=st.lists(INT64, min_size=1, max_size=20))
     @example(sums=[2**63 - 1, -(2**63), 0, -1, 1])
     def test_gives_every_sum_exactly(self, case: Case, sums: list[int]) -> None:
-        with case.store.writing() as connection:
+        with case.store.transaction() as connection:
             connection.execute(delete(BILLING))
         put(case, "billing", [a_row("billing", n, account=f"{n:03d}", margin=value) for n, value in enumerate(sums)])
         found = frames.billing(case.url, catch_up=False)["margin"].tolist()
@@ -137,9 +137,9 @@ class TestCatchingUp:
         assert len(frames.cdrs(case.url, catch_up=False)) == 0
 
     def test_is_refused_for_read_models_ahead_of_the_log(self, case: Case) -> None:
-        with case.store.writing() as connection:
-            case.store.move_to(connection, 1)
-        with pytest.raises(ReadModelsUnfit):
+        with case.store.transaction() as connection:
+            case.store.set_position(connection, 1)
+        with pytest.raises(ReadModelsUnusable):
             frames.cdrs(case.url, catch_up=False)
 
 
@@ -219,48 +219,48 @@ class TestRefusals:
     def test_of_what_is_no_month_name_it(self, period: str) -> None:
         for model in ("cdrs", "calls"):
             with pytest.raises(SelectionError, match=f"^'{period}' is not a month: expected YYYY-MM"):
-                select(model, period=period, timezone="UTC")
+                build_selection(model, period=period, timezone="UTC")
 
     @pytest.mark.parametrize(
         "text", ["yesterday", "2026-02-30", "2026-10-01T12:00:00", "20261001", "2026-W40", "", "٢٠٢٦-10"]
     )
     def test_of_what_is_no_moment_name_it(self, text: str) -> None:
         with pytest.raises(SelectionError, match=f"^'{text}' is not a moment: expected a day"):
-            select("cdrs", since=text, timezone="UTC")
+            build_selection("cdrs", since=text, timezone="UTC")
 
     def test_of_a_time_without_its_offset(self) -> None:
         with pytest.raises(SelectionError, match="is not a moment"):
-            select("cdrs", until=datetime(2026, 10, 1), timezone="UTC")  # noqa: DTZ001
+            build_selection("cdrs", until=datetime(2026, 10, 1), timezone="UTC")  # noqa: DTZ001
 
     def test_of_an_end_before_the_beginning(self) -> None:
         with pytest.raises(SelectionError, match="the end 2026-10-01 lies before the beginning 2026-10-02"):
-            select("cdrs", since="2026-10-02", until="2026-10-01", timezone="UTC")
+            build_selection("cdrs", since="2026-10-02", until="2026-10-01", timezone="UTC")
 
     @pytest.mark.parametrize("model", ["billing", "billing-days"])
     def test_of_a_tag_where_sums_have_none(self, model: str) -> None:
         having = "calls, cdrs, voicemails, channels, exceptions"
         with pytest.raises(SelectionError, match=f"{model} cannot be filtered by tag.*{having}"):
-            select(model, tag="a", timezone="UTC")
+            build_selection(model, tag="a", timezone="UTC")
 
     @pytest.mark.parametrize("model", ["voicemails", "channels", "exceptions"])
     def test_of_an_account_where_there_is_none(self, model: str) -> None:
         with pytest.raises(
             SelectionError, match=r"by account.*expected one of calls, cdrs, billing, billing-days, postings, entries$"
         ):
-            select(model, account="a", timezone="UTC")
+            build_selection(model, account="a", timezone="UTC")
 
     @pytest.mark.parametrize("since", ["2026-10-02", "2026-10-01T00:00:01Z"])
     def test_of_a_cut_through_a_month_point_to_billing_by_day(self, since: str) -> None:
         with pytest.raises(SelectionError, match="expected a month such as 2026-10; billing-days"):
-            select("billing", since=since, timezone="UTC")
+            build_selection("billing", since=since, timezone="UTC")
 
     def test_of_a_cut_through_a_day(self) -> None:
         with pytest.raises(SelectionError, match="expected a day such as 2026-10-01"):
-            select("billing-days", since="2026-10-01T00:00:00Z", timezone="Europe/Berlin")
+            build_selection("billing-days", since="2026-10-01T00:00:00Z", timezone="Europe/Berlin")
 
     def test_of_a_read_model_that_does_not_exist(self) -> None:
         with pytest.raises(SelectionError, match="'cdr' is not a read model: expected one of calls, cdrs"):
-            select("cdr", timezone="UTC")
+            build_selection("cdr", timezone="UTC")
 
     def test_come_even_for_a_selection_made_by_hand(self) -> None:
         with pytest.raises(SelectionError, match="cannot be filtered by tag"):
@@ -274,7 +274,7 @@ def test_every_day_begins_where_the_projection_changes_its_day(zone: str) -> Non
     for month in (2, 3, 4, 10, 11):
         for day in range(1, 29):
             text = f"2017-{month:02d}-{day:02d}"
-            since = select("cdrs", since=text, timezone=zone).since
+            since = build_selection("cdrs", since=text, timezone=zone).since
             assert since is not None
             assert times.day(since, zone) == text
             assert times.day(since - 1, zone) < text

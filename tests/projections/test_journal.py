@@ -15,9 +15,9 @@ from beancount.core import data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.journal.account_names import component
-from projections.journal.syntax import Language, texts
-from projections.journal.transactions import last_day, transactions
+from projections.journal.account_names import account_component
+from projections.journal.syntax import Language, journal_texts
+from projections.journal.transactions import journal_transactions, last_day
 from projections.rows.entry import Entry, level_totals, statement_roundings
 from tests import entries as made
 
@@ -38,7 +38,7 @@ def journal(language: Language, entries: list[Entry], closed_through: str = "") 
     days: dict[str, str] = {}
     for entry in entries:
         days[entry.account] = min(entry.day, days.get(entry.account, entry.day))
-    return "".join(texts(language, days, transactions(entries, closed_through)))
+    return "".join(journal_texts(language, days, journal_transactions(entries, closed_through)))
 
 
 def hledger(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,8 +93,8 @@ def test_the_last_day_of_a_month() -> None:
 
 
 def test_names_of_accounts_tell_every_two_texts_apart() -> None:
-    assert component("acme-000123") == "A-acme-000123"
-    names = [component(account) for account in (*made.ACCOUNTS, "a b", "a_b", "a  b", "A-acme", "X-acme")]
+    assert account_component("acme-000123") == "A-acme-000123"
+    names = [account_component(account) for account in (*made.ACCOUNTS, "a b", "a_b", "a  b", "A-acme", "X-acme")]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[AX]-[A-Za-z0-9-]+", name) for name in names)
 
@@ -130,7 +130,7 @@ def test_each_account_owes_what_its_statements_ask_for(entries: list[Entry], unt
         due = sum(entry.price for entry in own)
         for period in {entry.period for entry in own if entry.period <= until}:
             due += sum(statement_roundings(level_totals([entry for entry in own if entry.period == period])).values())
-        assert owed[component(account)] == Decimal(due).scaleb(-8)
+        assert owed[account_component(account)] == Decimal(due).scaleb(-8)
 
 
 @given(logs, closed)

@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from domain.ledger import Ledger
 from projections.building import catch_up as catching_up
-from projections.building.as_of import built_as_of
+from projections.building.as_of import open_as_of
 from projections.building.catch_up import catch_up
-from projections.building.partitions import ALONE
-from projections.building.process_pool import Workers
-from projections.building.rebuild import check, rebuild
+from projections.building.partitions import SEQUENTIAL
+from projections.building.process_pool import ProcessFolding
+from projections.building.rebuild import check_read_models, rebuild
 from projections.schema.tables import EXPORTS, READ_MODELS, TOTALS
 from projections.stores.generations import open_current
 from tests.conftest import STORES
@@ -43,7 +43,7 @@ def follow(ledger: Ledger) -> None:
 
 
 def as_of(ledger: Ledger, position: int) -> Rows:
-    with built_as_of(ledger, position) as store, store.reading() as connection:
+    with open_as_of(ledger, position) as store, store.snapshot() as connection:
         return {
             name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
             for name, table in READ_MODELS.items()
@@ -66,7 +66,7 @@ def test_catching_up_at_any_time_rebuilding_and_looking_back_are_the_same(
                 known[ledger.head()] = tables(ledger)
         follow(ledger)
         followed = tables(ledger)
-        report = check(ledger)
+        report = check_read_models(ledger)
         assert report.differences == []
         assert as_of(ledger, ledger.head()) == followed
         for position, rows in known.items():
@@ -81,7 +81,7 @@ def test_any_number_of_processes_make_the_same_of_it(life: list[Step]) -> None:
             live(ledger, step)
         follow(ledger)
         followed = tables(ledger)
-        digests = [rebuild(ledger, folding=how).certificate.read_models for how in (ALONE, Workers(2))]
+        digests = [rebuild(ledger, folding=how).certificate.read_models for how in (SEQUENTIAL, ProcessFolding(2))]
         assert digests[0] == digests[1]
         assert tables(ledger) == followed
 
@@ -95,7 +95,7 @@ def test_a_closed_month_stays_as_it_was_to_the_last_row(kind: str, postgres: Pos
         for step in life:
             live(ledger, step)
             follow(ledger)
-            through = ledger.books().closed_through(ledger.head() + 1)
+            through = ledger.billing_context().closed_through(ledger.head() + 1)
             now = closed_entries(ledger, through)
             for month, rows in frozen.items():
                 assert [row for row in now if row[0] == month] == rows
@@ -108,7 +108,7 @@ def test_a_closed_month_stays_as_it_was_to_the_last_row(kind: str, postgres: Pos
 
 def closed_entries(ledger: Ledger, through: str) -> list[tuple[Any, ...]]:
     """Return all entries of closed months, and their billing, each with its month first."""
-    with closing(open_current(ledger)) as store, store.reading() as connection:
+    with closing(open_current(ledger)) as store, store.snapshot() as connection:
         found = []
         for name in ("cdrs", "entries", "billing"):
             table = EXPORTS[name]
@@ -128,7 +128,7 @@ def test_billing_is_the_sum_of_all_entries_and_every_call_is_charged_once(life: 
         for step in life:
             live(ledger, step)
         follow(ledger)
-        with closing(open_current(ledger)) as store, store.reading() as connection:
+        with closing(open_current(ledger)) as store, store.snapshot() as connection:
             summed: dict[tuple[str, str], list[int]] = {}
             for row in connection.execute(select(EXPORTS["entries"])):
                 totals = summed.setdefault((row.account, row.period), [0] * len(TOTALS))

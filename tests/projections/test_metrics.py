@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
-from projections.queries.metrics import Metrics, of_accounts, quotient
+from projections.queries.metrics import Metrics, account_metrics, quotient
 from projections.schema.tables import CALLS, CDRS
 from projections.stores.generations import open_current
 from tests.given import GRACE, cdr, opened, record, status, tables
 from tests.operators import World, ledger_in, named, run, steps_of
 
-DOCS = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+DOCS = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
 PLACES = {"asr": 4, "ner": 4, "src_asr": 4, "dest_asr": 4, "acd": 2, "src_acd": 2}
 
 
@@ -25,8 +25,8 @@ def metrics(ledger: Ledger, **wanted: str) -> list[dict[str, Any]]:
     store = open_current(ledger)
     try:
         catch_up(ledger, store)
-        with store.reading() as connection:
-            return [each._asdict() for each in of_accounts(connection, **wanted)]
+        with store.snapshot() as connection:
+            return [each._asdict() for each in account_metrics(connection, **wanted)]
     finally:
         store.close()
 

@@ -16,7 +16,7 @@ from projections.schema.tables import CHANNELS, READ_MODELS
 from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
-from projections.stores.postgres_follower_lock import CHANNEL, PostgresTurn
+from projections.stores.postgres_follower_lock import CHANNEL, PostgresFollowerLock
 from projections.stores.upsert import COPIED_FROM, put_rows
 from tests.postgres import Postgres
 
@@ -43,29 +43,29 @@ def schemas(execute: Callable[..., list[tuple[object, ...]]]) -> Callable[[], li
 
 
 def channels(store: ReadStore) -> list[tuple[object, ...]]:
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         return [tuple(row) for row in connection.execute(select(CHANNELS).order_by(CHANNELS.c.src))]
 
 
 def put(store: ReadStore, *sources: str) -> None:
-    with store.writing() as connection:
+    with store.transaction() as connection:
         put_rows(connection, CHANNELS, [(number, 1, src, "") for number, src in enumerate(sources, start=1)])
 
 
 def put_and_be_cut(store: ReadStore, cut: Callable[[], object]) -> None:
-    with store.writing() as connection:
+    with store.transaction() as connection:
         put_rows(connection, CHANNELS, [(1, 1, "lost", "")])
         cut()
         put_rows(connection, CHANNELS, [(number, 1, "lost", "") for number in range(2, 1000)])
 
 
 @contextmanager
-def taking(database: str) -> Iterator[PostgresTurn]:
-    with closing(PostgresTurn(database)) as turn:
+def taking(database: str) -> Iterator[PostgresFollowerLock]:
+    with closing(PostgresFollowerLock(database)) as turn:
         yield turn
 
 
-def waited(turn: PostgresTurn, stopping: threading.Event | None = None) -> float:
+def waited(turn: PostgresFollowerLock, stopping: threading.Event | None = None) -> float:
     began = time.monotonic()
     turn.wait(stopping or threading.Event())
     return time.monotonic() - began
@@ -85,7 +85,7 @@ class TestMakingThem:
 
         def opened(_: int) -> list[int]:
             together.wait()
-            with closing(kept.open(1)) as store, store.reading() as connection:
+            with closing(kept.open(1)) as store, store.snapshot() as connection:
                 return [store.position(connection)]
 
         with ThreadPoolExecutor(8) as threads:
@@ -107,9 +107,9 @@ class TestMakingThem:
         self, kept: PostgresGenerations, execute: Callable[..., object]
     ) -> None:
         with closing(kept.open(1)) as store:
-            assert store.is_in_place()
+            assert store.still_exists()
             execute("DROP SCHEMA tringledger_read_1 CASCADE")
-            assert not store.is_in_place()
+            assert not store.still_exists()
             with pytest.raises(StoreUnavailable, match=r"tringledger_read_1 cannot be used now: .*channels"):
                 channels(store)
         with closing(kept.open(1)) as store:
@@ -119,7 +119,7 @@ class TestMakingThem:
         postgres.stop()
         with pytest.raises(StoreUnavailable, match="schema tringledger_read_1 cannot be used now"):
             kept.open(1)
-        with pytest.raises(StoreUnavailable, match="cannot be used now"), kept.only_one_rebuild():
+        with pytest.raises(StoreUnavailable, match="cannot be used now"), kept.rebuild_lock():
             pass
 
 
@@ -165,7 +165,7 @@ class TestRows:
     def test_seen_by_a_reader_do_not_change_under_it(self, kept: PostgresGenerations) -> None:
         with closing(kept.open(1)) as store:
             put(store, "before")
-            with store.reading() as connection:
+            with store.snapshot() as connection:
                 before = connection.execute(select(CHANNELS)).all()
                 put(store, "after", "more")
                 assert connection.execute(select(CHANNELS)).all() == before
@@ -214,43 +214,43 @@ class TestRemovingThem:
 class TestRebuilds:
     def test_one_is_let_in_at_a_time(self, kept: PostgresGenerations, database: str) -> None:
         another = PostgresGenerations(database, LEDGER)
-        with kept.only_one_rebuild(), pytest.raises(RebuildRunning), another.only_one_rebuild():
+        with kept.rebuild_lock(), pytest.raises(RebuildRunning), another.rebuild_lock():
             pass
-        with kept.only_one_rebuild():
+        with kept.rebuild_lock():
             pass
 
 
 class TestTurns:
     def test_one_has_it_until_it_gives_it_up(self, database: str) -> None:
         with taking(database) as first, taking(database) as second:
-            assert (first.is_ours(), second.is_ours()) == (True, False)
-            assert (first.is_ours(), second.is_ours()) == (True, False)
+            assert (first.acquire(), second.acquire()) == (True, False)
+            assert (first.acquire(), second.acquire()) == (True, False)
             first.close()
-            soon(second.is_ours)
-            assert not first.is_ours()
+            soon(second.acquire)
+            assert not first.acquire()
 
     def test_whose_connection_is_cut_is_noticed_and_may_go_to_another(self, database: str, postgres: Postgres) -> None:
         with taking(database) as first, taking(database) as second:
-            assert first.is_ours()
+            assert first.acquire()
             postgres.kill_backends(database)
-            soon(second.is_ours)
+            soon(second.acquire)
             with pytest.raises(StoreUnavailable, match="cannot be used now"):
-                first.is_ours()
-            assert not first.is_ours()
+                first.acquire()
+            assert not first.acquire()
 
     def test_is_taken_again_after_the_server_was_restarted(self, database: str, postgres: Postgres) -> None:
         with taking(database) as turn:
-            assert turn.is_ours()
+            assert turn.acquire()
             postgres.stop()
             for _ in range(3):
                 with pytest.raises(StoreUnavailable):
-                    turn.is_ours()
+                    turn.acquire()
             postgres.start()
-            assert turn.is_ours()
+            assert turn.acquire()
 
     def test_waits_for_a_word_but_no_longer_than_a_second(self, database: str, execute: Callable[..., object]) -> None:
         with taking(database) as turn:
-            assert turn.is_ours()
+            assert turn.acquire()
             assert 0.9 < waited(turn) < 1.5
             execute(f"NOTIFY {CHANNEL}")
             assert waited(turn) < 0.7
@@ -258,7 +258,7 @@ class TestTurns:
 
     def test_waits_no_longer_than_until_told_to_stop(self, database: str) -> None:
         with taking(database) as first, taking(database) as second:
-            assert (first.is_ours(), second.is_ours()) == (True, False)
+            assert (first.acquire(), second.acquire()) == (True, False)
             for turn in (first, second):
                 stopping = threading.Event()
                 telling = threading.Timer(0.2, stopping.set)
@@ -268,7 +268,7 @@ class TestTurns:
 
     def test_a_wait_on_a_cut_connection_ends_at_once(self, database: str, postgres: Postgres) -> None:
         with taking(database) as turn:
-            assert turn.is_ours()
+            assert turn.acquire()
             postgres.kill_backends(database)
             assert waited(turn) < 0.7
 

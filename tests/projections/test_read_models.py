@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import times
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from domain.errors import NotANotification
 from domain.ledger import Ledger
 from domain.ledger_options import Terms
-from domain.outcomes import Answer, Duplicate, Quarantined, Recorded
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome
 from projections.building import catch_up as catching_up
 from projections.building.catch_up import catch_up
-from projections.building.rebuild import check, rebuild
+from projections.building.rebuild import check_read_models, rebuild
 from projections.stores.generations import ReadStore, open_current
 from tests import strategies
 from tests.given import FORMULA, GRACE, KEY, SECOND, START, Said, cdr, opened, record, said, signed, status, tables
@@ -49,7 +49,7 @@ class Rules(NamedTuple):
 
     @property
     def terms(self) -> Terms:
-        return Terms(self.correlation, self.timezone, Reach(self.grace * SECOND, self.max_age * SECOND))
+        return Terms(self.correlation, self.timezone, CorrelationWindow(self.grace * SECOND, self.max_age * SECOND))
 
     @property
     def model(self) -> Model:
@@ -110,12 +110,12 @@ def pages(size: int) -> AbstractContextManager[object]:
     return mock.patch.object(catching_up, "PAGE_SIZE", size)
 
 
-def take(ledger: Ledger, batch: Sequence[Raw]) -> list[Answer | None]:
+def take(ledger: Ledger, batch: Sequence[Raw]) -> list[RecordOutcome | None]:
     """Record a batch in one transaction; None stands for what is no notification."""
     deliveries = []
     for at, raw in batch:
         try:
-            deliveries.append(ledger.inspect(raw, at))
+            deliveries.append(ledger.verify_delivery(raw, at))
         except NotANotification:
             deliveries.append(None)
     answers = iter(ledger.record([delivery for delivery in deliveries if delivery]))
@@ -130,7 +130,7 @@ def batches(log: Sequence[Raw], sizes: Sequence[int]) -> Iterator[Sequence[Raw]]
         start, turn = start + sizes[turn % len(sizes)], turn + 1
 
 
-def outcome(ledger: Ledger, answer: Answer | None) -> Outcome:
+def outcome(ledger: Ledger, answer: RecordOutcome | None) -> Outcome:
     """Return an answer as the model gives it."""
     if answer is None:
         return Outcome("refused")
@@ -192,7 +192,7 @@ def test_however_read_models_come_to_be_they_are_the_same(data: st.DataObject) -
                 catch_up(ledger, store, until)
         catch_up(ledger, store)
         followed = tables(ledger)
-        assert check(ledger).found == 0
+        assert check_read_models(ledger).found == 0
         report = rebuild(ledger)
         assert (report.found, report.position) == (0, ledger.head())
         rebuilt = tables(ledger)
@@ -319,7 +319,7 @@ def test_a_sample_yields_its_counts_cdrs_and_bills_value_for_value(name: str) ->
         kinds = Counter(type(answer).__name__.lower() for answer in answers)
         notices = [ledger.notice_at(position) for position in range(1, ledger.head() + 1)]
         no_calls = Counter(dict(notice.params).get("type", "") for notice in notices if notice.line is None)
-        assert check(ledger).found == 0
+        assert check_read_models(ledger).found == 0
     wanted = sheet(f"{name}-cdrs.csv")
     counts = kinds + no_calls + Counter({"calls": len(shown.calls())})
     assert counts == json.loads((SAMPLES / f"{name}-counts.json").read_text(encoding="utf-8"))
@@ -422,7 +422,7 @@ def test_sums_beyond_what_a_float_holds_stay_exact() -> None:
         catch_up(ledger, store)
         (bill,) = Shown(ledger).billing()
         assert bill["cost"] == bill["price"] == str(Decimal("999999999.999999") * 202)
-        assert check(ledger).found == 0
+        assert check_read_models(ledger).found == 0
 
 
 def test_followers_at_once_beside_a_writer_leave_the_read_models_as_one_would() -> None:

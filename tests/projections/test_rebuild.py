@@ -21,10 +21,10 @@ from domain.events.notice_events import CallStatusRecorded, Notice, VoicemailRec
 from domain.events.streams import call_id
 from domain.ledger import Ledger
 from projections.building.catch_up import ProjectionStopped, catch_up
-from projections.building.comparison import Difference
-from projections.building.rebuild import check, rebuild
-from projections.schema.tables import CALLS, CHANNELS, READ_MODELS, Kind
-from projections.stores.generations import ReadModelsUnfit, RebuildRunning, generation_of, generations, open_current
+from projections.building.comparison import RowDifference
+from projections.building.rebuild import check_read_models, rebuild
+from projections.schema.tables import CALLS, CHANNELS, READ_MODELS, ColumnKind
+from projections.stores.generations import ReadModelsUnusable, RebuildRunning, generation_of, generations, open_current
 from projections.stores.sqlite import SQLiteGenerations
 from projections.stores.upsert import put_rows
 from tests.given import GRACE, SRC, START, TAG, cdr, opened, record, said, status, tables
@@ -99,7 +99,7 @@ def position(ledger: Ledger) -> int:
     """Return where the current read models are."""
     store = open_current(ledger)
     try:
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             return store.position(connection)
     finally:
         store.close()
@@ -107,7 +107,7 @@ def position(ledger: Ledger) -> int:
 
 def tamper(ledger: Ledger, statement: str, *parameters: object) -> None:
     """Change the current read models behind their back."""
-    with closing(open_current(ledger)) as store, store.writing() as connection:
+    with closing(open_current(ledger)) as store, store.transaction() as connection:
         placeholder = "?" if connection.dialect.name == "sqlite" else "%s"
         assert connection.exec_driver_sql(statement.replace("?", placeholder), parameters).rowcount == 1
 
@@ -138,15 +138,15 @@ def kept(ledger: Ledger) -> set[int]:
 
 def test_a_check_finds_nothing_and_leaves_no_file(ledger: Ledger) -> None:
     before = kept(ledger)
-    assert check(ledger)[:3] == ([], 0, len(LOG))
+    assert check_read_models(ledger)[:3] == ([], 0, len(LOG))
     assert kept(ledger) == before
 
 
 def test_a_check_catches_up_first_unless_told_not_to(ledger: Ledger) -> None:
     record(ledger, cdr(20 * GRACE))
-    assert check(ledger, catch_up_first=False)[:3] == ([], 0, len(LOG))
+    assert check_read_models(ledger, catch_up_first=False)[:3] == ([], 0, len(LOG))
     assert position(ledger) == len(LOG)
-    assert check(ledger)[:3] == ([], 0, len(LOG) + 1)
+    assert check_read_models(ledger)[:3] == ([], 0, len(LOG) + 1)
     assert position(ledger) == len(LOG) + 1
 
 
@@ -162,7 +162,7 @@ def test_a_rebuilt_generation_follows_on(ledger: Ledger) -> None:
     rebuild(ledger)
     record(ledger, cdr(20 * GRACE, srccharge="2"))
     assert follow(ledger) == len(LOG) + 1
-    assert check(ledger).found == 0
+    assert check_read_models(ledger).found == 0
     assert len(tables(ledger)["cdrs"]) == 2
 
 
@@ -175,7 +175,7 @@ def test_the_progress_ends_with_all_events(ledger: Ledger) -> None:
 
 def test_an_empty_ledger_can_be_checked_and_rebuilt(url: str) -> None:
     with opened(url) as ledger:
-        assert check(ledger)[:3] == rebuild(ledger)[:3] == ([], 0, 0)
+        assert check_read_models(ledger)[:3] == rebuild(ledger)[:3] == ([], 0, 0)
         assert not any(tables(ledger).values())
 
 
@@ -185,7 +185,7 @@ def test_events_recorded_meanwhile_are_not_lost(ledger: Ledger) -> None:
     assert report.found == 0
     follow(ledger)
     assert [row[11] for row in tables(ledger)["cdrs"]] == [1_500_000, 4_000_000]
-    assert check(ledger).found == 0
+    assert check_read_models(ledger).found == 0
 
 
 # Given read models that are wrong
@@ -195,42 +195,42 @@ def test_a_tampered_row_is_found_with_what_it_is_and_what_it_should_be(ledger: L
     tamper(ledger, "UPDATE cdrs SET src_charge = 1500001")
     tamper(ledger, "UPDATE billing SET cost = 1")
     tamper(ledger, "UPDATE calls SET disposition = 'BUSY' WHERE call_id = ?", CALL)
-    report = check(ledger)
+    report = check_read_models(ledger)
     assert report.found == 3
     assert report.differences == [
-        Difference("calls", "1", "disposition", "BUSY", "ANSWERED", Kind.TEXT),
-        Difference("cdrs", f"3, {CALL}", "src_charge", 1_500_001, 1_500_000, Kind.AMOUNT),
-        Difference("billing", "sales, 2026-10", "cost", 1, 1_500_000, Kind.TOTAL),
+        RowDifference("calls", "1", "disposition", "BUSY", "ANSWERED", ColumnKind.TEXT),
+        RowDifference("cdrs", f"3, {CALL}", "src_charge", 1_500_001, 1_500_000, ColumnKind.AMOUNT),
+        RowDifference("billing", "sales, 2026-10", "cost", 1, 1_500_000, ColumnKind.TOTAL),
     ]
 
 
 @pytest.mark.parametrize("name", READ_MODELS)
 def test_a_missing_row_of_any_read_model_is_found(ledger: Ledger, name: str) -> None:
-    with ledger.acting("kim", "so that every table has a row") as acting:
-        acting.publish('[[rules]]\ntag = "*"\nmarkup_percent = 10')
-        acting.close("2026-01")
-        acting.adjust("acme", 5)
+    with ledger.operator_session("kim", "so that every table has a row") as acting:
+        acting.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
+        acting.close_month("2026-01")
+        acting.adjust_account("acme", 5)
     followed(ledger)
     table = READ_MODELS[name]
     keys = ", ".join(column.name for column in table.primary_key)
     tamper(
         ledger, f"DELETE FROM {table.name} WHERE ({keys}) IN (SELECT {keys} FROM {table.name} ORDER BY {keys} LIMIT 1)"
     )
-    (difference,) = check(ledger).differences
+    (difference,) = check_read_models(ledger).differences
     assert (difference.model, difference.column, difference.live, difference.fresh) == (name, "(row)", None, "present")
 
 
 def test_a_row_too_many_is_found_wherever_it_stands(ledger: Ledger) -> None:
     for number in (0, 5, 999):
         tamper(ledger, "INSERT INTO channels VALUES (?, 1, 'a', 'b')", number)
-    found = [(one.model, one.row, one.live, one.fresh) for one in check(ledger).differences]
+    found = [(one.model, one.row, one.live, one.fresh) for one in check_read_models(ledger).differences]
     assert found == [("channels", number, "present", None) for number in ("0", "5", "999")]
 
 
 def test_a_float_where_a_whole_number_was_is_found(sqlite_ledger: Ledger) -> None:
     ledger = sqlite_ledger
     tamper(ledger, "UPDATE billing SET cost = cost + 0.5")
-    (difference,) = check(ledger).differences
+    (difference,) = check_read_models(ledger).differences
     assert (difference.model, difference.column, difference.fresh) == ("billing", "cost", 1_500_000)
     assert type(difference.live) is float
     assert type(difference.fresh) is int
@@ -242,16 +242,16 @@ def test_a_rebuild_says_what_was_wrong_and_mends_it(ledger: Ledger) -> None:
     tamper(ledger, "DELETE FROM exceptions")
     assert rebuild(ledger).found == 2
     assert tables(ledger) == right
-    assert check(ledger).found == 0
+    assert check_read_models(ledger).found == 0
 
 
 def test_only_so_many_differences_are_shown_and_all_are_counted(ledger: Ledger) -> None:
     store = open_current(ledger)
-    with store.writing() as connection:
+    with store.transaction() as connection:
         rows = [(number, 1, "", "") for number in range(1000, 1500)]
         put_rows(connection, CHANNELS, rows)
     store.close()
-    report = check(ledger)
+    report = check_read_models(ledger)
     assert (len(report.differences), report.found) == (200, 500)
 
 
@@ -260,7 +260,7 @@ def test_only_so_many_differences_are_shown_and_all_are_counted(ledger: Ledger) 
 
 def test_a_reader_of_the_old_generation_goes_on_while_new_ones_see_the_new(ledger: Ledger) -> None:
     old = open_current(ledger)
-    with old.reading() as connection:
+    with old.snapshot() as connection:
         before = connection.execute(CALLS.select()).fetchall()
         rebuild(ledger)
         record(ledger, cdr(20 * GRACE))
@@ -274,7 +274,7 @@ def test_two_rebuilds_at_once_are_refused_and_the_first_goes_on(ledger: Ledger) 
     refusals: list[str] = []
 
     def again(_done: int, _total: int) -> None:
-        for attempt in (rebuild, check):
+        for attempt in (rebuild, check_read_models):
             with pytest.raises(RebuildRunning, match="another rebuild is running") as refusal:
                 attempt(ledger)
             refusals.append(str(refusal.value))
@@ -288,7 +288,7 @@ def until_another_may_rebuild(ledger: Ledger) -> None:
     """Wait until a database has noticed that whoever rebuilt is gone."""
     until = time.monotonic() + 5
     while time.monotonic() < until:
-        with suppress(RebuildRunning), generations(ledger).only_one_rebuild():
+        with suppress(RebuildRunning), generations(ledger).rebuild_lock():
             return
         time.sleep(0.02)
 
@@ -305,7 +305,7 @@ def test_a_rebuild_that_is_killed_half_way_leaves_the_live_ones_and_the_next_one
         building.kill()
     until_another_may_rebuild(ledger)
     assert (tables(ledger), generation_of(ledger)) == (before, generation)
-    assert check(ledger).found == 0
+    assert check_read_models(ledger).found == 0
     assert rebuild(ledger).found == 0
     assert (tables(ledger), generation_of(ledger)) == (before, generation + 1)
     assert kept(ledger) == {generation + 1}
@@ -325,16 +325,16 @@ def test_a_rebuild_that_begins_as_another_ends_builds_beside_what_that_one_made(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, stores = tables(ledger), type(generations(ledger))
-    only_one = stores.only_one_rebuild
+    only_one = stores.rebuild_lock
 
     @contextmanager
     def after_another(self: SQLiteGenerations) -> Iterator[None]:
-        monkeypatch.setattr(stores, "only_one_rebuild", only_one)
+        monkeypatch.setattr(stores, "rebuild_lock", only_one)
         rebuild(ledger)
         with only_one(self):
             yield
 
-    monkeypatch.setattr(stores, "only_one_rebuild", after_another)
+    monkeypatch.setattr(stores, "rebuild_lock", after_another)
     meanwhile: list[bool] = []
     rebuild(ledger, lambda _done, _total: meanwhile.append(tables(ledger) == before))
     assert meanwhile
@@ -350,12 +350,12 @@ def test_a_check_throws_its_build_away_before_another_may_begin_its_own(
     removed, free = stores.remove, []
 
     def remove(self: SQLiteGenerations, generation: int) -> None:
-        with suppress(RebuildRunning), self.only_one_rebuild():
+        with suppress(RebuildRunning), self.rebuild_lock():
             free.append(generation)
         removed(self, generation)
 
     monkeypatch.setattr(stores, "remove", remove)
-    check(ledger)
+    check_read_models(ledger)
     assert free == []
 
 
@@ -379,12 +379,12 @@ def test_read_models_that_another_process_is_just_creating_are_waited_for(sqlite
 def test_read_models_ahead_of_the_log_are_refused_by_name_and_a_rebuild_mends_them(ledger: Ledger) -> None:
     tamper(ledger, "UPDATE progress SET position = 99")
     ahead = "are at position 99, ahead of the log's head 7.*run `tringledger rebuild`"
-    with pytest.raises(ReadModelsUnfit, match=ahead):
+    with pytest.raises(ReadModelsUnusable, match=ahead):
         follow(ledger)
-    with pytest.raises(ReadModelsUnfit, match=ahead):
-        check(ledger)
+    with pytest.raises(ReadModelsUnusable, match=ahead):
+        check_read_models(ledger)
     assert rebuild(ledger).position is None
-    assert (position(ledger), check(ledger).found) == (len(LOG), 0)
+    assert (position(ledger), check_read_models(ledger).found) == (len(LOG), 0)
 
 
 def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_mends_them(sqlite_url: str) -> None:
@@ -400,15 +400,15 @@ def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_m
     with opened(sqlite_url) as ledger:
         assert ledger.head() == 3
         ahead = r"ledger\.db\.read-1\.db are at position 7, ahead of the log's head 3.*run `tringledger rebuild`"
-        with pytest.raises(ReadModelsUnfit, match=ahead):
+        with pytest.raises(ReadModelsUnusable, match=ahead):
             follow(ledger)
-        with pytest.raises(ReadModelsUnfit, match=ahead):
-            check(ledger)
+        with pytest.raises(ReadModelsUnusable, match=ahead):
+            check_read_models(ledger)
         rebuild(ledger)
         assert (position(ledger), len(tables(ledger)["calls"])) == (3, 1)
         record(ledger, *LOG[3:])
         assert follow(ledger) == 7
-        assert check(ledger).found == 0
+        assert check_read_models(ledger).found == 0
 
 
 def test_read_models_that_followed_another_past_of_the_log_are_found_by_a_check_and_mended(sqlite_url: str) -> None:
@@ -421,9 +421,9 @@ def test_read_models_that_followed_another_past_of_the_log_are_found_by_a_check_
     shutil.copy(ledger.path + ".copy", ledger.path)
     with opened(sqlite_url) as ledger:
         record(ledger, *[cdr(number * GRACE, srcduration=str(number)) for number in range(20, 30)])
-        assert check(ledger).found > 0
+        assert check_read_models(ledger).found > 0
         rebuild(ledger)
-        assert check(ledger).found == 0
+        assert check_read_models(ledger).found == 0
         assert len(tables(ledger)["calls"]) == 11
 
 
@@ -433,10 +433,10 @@ def test_read_models_of_another_ledger_or_schema_are_refused_by_name_and_a_rebui
         ("ledger = 'x'", "are those of ledger x"),
     ):
         tamper(ledger, f"UPDATE progress SET {change}")
-        with pytest.raises(ReadModelsUnfit, match=named):
+        with pytest.raises(ReadModelsUnusable, match=named):
             follow(ledger)
-        with pytest.raises(ReadModelsUnfit, match=named):
-            check(ledger)
+        with pytest.raises(ReadModelsUnusable, match=named):
+            check_read_models(ledger)
         rebuild(ledger)
         assert follow(ledger) == len(LOG)
 

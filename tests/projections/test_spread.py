@@ -23,10 +23,19 @@ from domain.ledger import Ledger
 from projections.building import full_build as filling
 from projections.building import partitions as folding
 from projections.building.catch_up import ProjectionStopped, catch_up
-from projections.building.partitions import ALONE, FIRST, LAST, Folding, Part, Range, fold_range, ranges
-from projections.building.process_pool import Workers, WorkersLost
-from projections.building.rebuild import check, rebuild
-from projections.building.worker_process import Job, WrongLedger, open_ledger
+from projections.building.partitions import (
+    FIRST,
+    LAST,
+    SEQUENTIAL,
+    FoldedPart,
+    FoldStrategy,
+    StreamRange,
+    fold_range,
+    stream_ranges,
+)
+from projections.building.process_pool import ProcessFolding, WorkersCrashed
+from projections.building.rebuild import check_read_models, rebuild
+from projections.building.worker_process import FoldJob, WrongLedger, open_ledger
 from projections.stores.generations import open_current
 from tests import strategies
 from tests.given import GRACE, SRC, TAG, Said, cdr, opened, record, said, signed, status, tables
@@ -73,7 +82,7 @@ def follow(ledger: Ledger) -> None:
         catch_up(ledger, store)
 
 
-def digests(ledger: Ledger, how: Folding = ALONE) -> dict[str, str]:
+def digests(ledger: Ledger, how: FoldStrategy = SEQUENTIAL) -> dict[str, str]:
     """Rebuild, which must find that nothing was wrong, and return the digests of what came out."""
     report = rebuild(ledger, folding=how)
     assert (report.found, report.position, report.certificate.events) == (0, ledger.head(), ledger.head())
@@ -105,7 +114,7 @@ def wait_until(holds: Callable[[], bool]) -> bool:
 
 @pytest.mark.parametrize(("events", "at_least"), [(0, 1), (1, 1), (8001, 1), (100, 7), (10_000_000, 4), (5, 1000)])
 def test_ranges_follow_one_another_from_the_first_stream_to_the_last(events: int, at_least: int) -> None:
-    found = ranges(events, at_least)
+    found = stream_ranges(events, at_least)
     assert len(found) == max(at_least, -(-events // folding.RANGE_EVENTS))
     assert (found[0].first, found[-1].last) == (FIRST, LAST)
     assert all(one.last == other.first for one, other in pairwise(found))
@@ -123,8 +132,8 @@ def test_a_part_ends_where_it_is_full_even_within_a_long_stream_and_the_rest_giv
     class Noting:
         jobs = 1
 
-        def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[Range]) -> Iterator[Part]:
-            for part in ALONE(ledger, cut, ranges):
+        def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:
+            for part in SEQUENTIAL(ledger, cut, ranges):
                 sizes.append(part.events)
                 yield part
 
@@ -135,8 +144,8 @@ def test_a_part_ends_where_it_is_full_even_within_a_long_stream_and_the_rest_giv
 
 
 def test_a_range_of_no_streams_gives_no_rows(ledger: Ledger) -> None:
-    part = fold_range(ledger, ledger.head(), Range("g", "g"))
-    assert (part.events, part.rest, part.page.calls) == (0, None, [])
+    part = fold_range(ledger, ledger.head(), StreamRange("g", "g"))
+    assert (part.events, part.rest, part.batch.calls) == (0, None, [])
 
 
 # Processes
@@ -149,7 +158,7 @@ def test_the_same_comes_out_whatever_the_number_of_processes_and_ranges(
 ) -> None:
     expected = digests(ledger)
     monkeypatch.setattr(filling, "RANGES_PER_JOB", ranges_per_job)
-    assert digests(ledger, Workers(jobs)) == expected
+    assert digests(ledger, ProcessFolding(jobs)) == expected
     assert not workers_of(psutil.Process())
 
 
@@ -158,18 +167,18 @@ def test_the_same_comes_out_whatever_the_number_of_processes_and_ranges(
 def test_a_parallel_rebuild_a_rebuild_alone_and_catching_up_are_the_same(log: strategies.Log) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
         for at, pairs in log:
-            ledger.record([ledger.inspect(signed(pairs), at)])
+            ledger.record([ledger.verify_delivery(signed(pairs), at)])
         follow(ledger)
         followed = tables(ledger)
-        spread, alone = digests(ledger, Workers(2)), digests(ledger)
+        spread, alone = digests(ledger, ProcessFolding(2)), digests(ledger)
         assert spread == alone
         assert tables(ledger) == followed
 
 
 def test_a_check_may_spread_too_and_finds_the_same(ledger: Ledger) -> None:
-    with closing(open_current(ledger)) as store, store.writing() as connection:
+    with closing(open_current(ledger)) as store, store.transaction() as connection:
         connection.exec_driver_sql("UPDATE cdrs SET cost = cost + 1 WHERE src = '7'")
-    alone, spread = check(ledger), check(ledger, folding=Workers(2))
+    alone, spread = check_read_models(ledger), check_read_models(ledger, folding=ProcessFolding(2))
     assert alone.found == spread.found == 1
     assert alone.differences == spread.differences
     assert alone.certificate.read_models == spread.certificate.read_models
@@ -177,7 +186,7 @@ def test_a_check_may_spread_too_and_finds_the_same(ledger: Ledger) -> None:
 
 def test_the_progress_over_all_workers_ends_with_all_events(ledger: Ledger) -> None:
     told: list[tuple[int, int]] = []
-    rebuild(ledger, lambda done, total: told.append((done, total)), Workers(2))
+    rebuild(ledger, lambda done, total: told.append((done, total)), ProcessFolding(2))
     assert told[-1] == (ledger.head(), ledger.head())
     assert told == sorted(told)
     assert len(told) > 2
@@ -193,7 +202,7 @@ def test_a_worker_that_is_killed_costs_no_rows(ledger: Ledger) -> None:
             alive[0].kill()
             killed.append(alive[0].pid)
 
-    report = rebuild(ledger, kill_one, Workers(2))
+    report = rebuild(ledger, kill_one, ProcessFolding(2))
     assert len(killed) == 2
     assert (report.found, report.certificate.events) == (0, ledger.head())
     assert {name: sealed.digest for name, sealed in report.certificate.read_models.items()} == expected
@@ -211,8 +220,8 @@ def test_a_range_that_costs_three_workers_stops_the_rebuild_and_leaves_the_live_
     killer = Thread(target=kill_all)
     killer.start()
     try:
-        with pytest.raises(WorkersLost, match=r"a worker ended 3 times over the streams from .* exit code -9"):
-            rebuild(ledger, folding=Workers(1))
+        with pytest.raises(WorkersCrashed, match=r"a worker ended 3 times over the streams from .* exit code -9"):
+            rebuild(ledger, folding=ProcessFolding(1))
     finally:
         done.set()
         killer.join()
@@ -226,14 +235,14 @@ def test_an_event_that_cannot_be_projected_stops_all_workers_with_its_position(l
     stored = [StoredEvent(call_id((TAG, SRC), 9), 1, CdrRecorded.TOPIC, b"{}")]
     (bad,) = ledger.store.insert_events(stored)  # type: ignore[attr-defined]
     with pytest.raises(ProjectionStopped, match=f"position {bad} cannot be projected"):
-        rebuild(ledger, folding=Workers(2))
+        rebuild(ledger, folding=ProcessFolding(2))
     assert tables(ledger) == before
     assert not workers_of(psutil.Process())
 
 
 def test_a_worker_that_finds_another_ledger_at_the_address_refuses(ledger: Ledger) -> None:
     with pytest.raises(WrongLedger, match=f"finds ledger {ledger.id} at .*: expected another"):
-        open_ledger(Job(ledger.url, "another", 1))
+        open_ledger(FoldJob(ledger.url, "another", 1))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -252,4 +261,4 @@ def test_when_the_rebuild_is_ended_its_workers_end_too_and_nothing_is_half_built
         assert building.wait(20) != 0
     assert wait_until(lambda: not any(folds(worker) for worker in workers))
     assert tables(ledger) == before
-    assert check(ledger).found == 0
+    assert check_read_models(ledger).found == 0

@@ -6,12 +6,21 @@ from operator import attrgetter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.queries.statement import ORDER, Closed, Heading, Line, Statement, Sums, Used, of_entries
+from projections.queries.statement import (
+    ORDER,
+    Heading,
+    MonthClosing,
+    Statement,
+    StatementLine,
+    StatementSums,
+    TariffVersionUsed,
+    build_statement,
+)
 from projections.rows.entry import Entry, level_totals
 from tests import entries as made
 
-PUBLISHED = [Used("1", 5, "first prices"), Used("2", 9, "dearer")]
-FIELDS = attrgetter(*Sums._fields)
+PUBLISHED = [TariffVersionUsed("1", 5, "first prices"), TariffVersionUsed("2", 9, "dearer")]
+FIELDS = attrgetter(*StatementSums._fields)
 
 CALL = Entry(
     7, 0, "cdr", "acme", "2026-10", "2026-10", "2026-10-03", "c1", "acme-1", "1858", "ANSWERED",
@@ -26,11 +35,11 @@ ADJUSTMENT = DIFFERENCE._replace(
 )
 
 
-def statement(*entries: Entry, closed: Closed | None = None) -> Statement:
-    return of_entries(Heading("acme", "2026-10", 99, closed), entries, PUBLISHED)
+def statement(*entries: Entry, closed: MonthClosing | None = None) -> Statement:
+    return build_statement(Heading("acme", "2026-10", 99, closed), entries, PUBLISHED)
 
 
-def told(line: Line) -> tuple[str, str, str, str, int]:
+def told(line: StatementLine) -> tuple[str, str, str, str, int]:
     return (line.kind, line.day, line.original_period, line.text, line.sums.price)
 
 
@@ -41,7 +50,9 @@ def test_the_lines_add_up_to_the_total_and_the_total_is_that_of_the_entries(entr
         : 8 * bool(found.lines)
     ]
     assert (
-        found.total == Sums(*(sum(column) for column in zip(*map(FIELDS, entries), strict=True))) if entries else Sums()
+        found.total == StatementSums(*(sum(column) for column in zip(*map(FIELDS, entries), strict=True)))
+        if entries
+        else StatementSums()
     )
     assert [ORDER.index(line.kind) for line in found.lines] == sorted(ORDER.index(line.kind) for line in found.lines)
 

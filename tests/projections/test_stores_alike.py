@@ -15,8 +15,8 @@ from domain.events.log_row import LogRow
 from domain.ledger import Ledger
 from projections import frames
 from projections.building.catch_up import catch_up
-from projections.building.rebuild import check, rebuild
-from projections.export.writer import Format, write
+from projections.building.rebuild import check_read_models, rebuild
+from projections.export.writer import Format, write_export
 from projections.queries import call_health as calls
 from projections.queries.selection import Selection
 from projections.schema.tables import READ_MODELS
@@ -45,7 +45,7 @@ def both(
 def exported(case: Case, model: str, form: str) -> bytes | dict[str, bytes]:
     """Return a file's bytes; of an Excel file those of all its parts but the one that says when it was made."""
     out = io.BytesIO()
-    write(case.ledger, case.store, model, Selection(), form, out)
+    write_export(case.ledger, case.store, model, Selection(), form, out)
     if form != Format.XLSX:
         return out.getvalue()
     with zipfile.ZipFile(out) as parts:
@@ -66,8 +66,8 @@ def test_an_export_that_fails_half_way_spoils_nothing_for_the_next(both: tuple[C
     for case in both:
         for form in Format:
             with pytest.raises(RuntimeError):
-                write(case.ledger, case.store, "calls", Selection(), form, io.BytesIO(), progress=fail)
-        with case.store.reading() as connection:
+                write_export(case.ledger, case.store, "calls", Selection(), form, io.BytesIO(), progress=fail)
+        with case.store.snapshot() as connection:
             assert case.store.position(connection) == case.ledger.head()
 
 
@@ -81,8 +81,8 @@ def test_a_sample_has_the_same_calls_that_wait_and_tags_that_lack_their_openings
     found = []
     for ledger, store, _ in both:
         latest = ledger.notice_at(ledger.head()).received_at
-        with store.reading() as connection:
-            waiting = calls.waiting(connection, ledger.terms.reach, latest + 10**12)
+        with store.snapshot() as connection:
+            waiting = calls.count_overdue(connection, ledger.options.reach, latest + 10**12)
             found.append((waiting, calls.tags_without_openings(connection, ledger.head())))
     assert found[0] == found[1]
 
@@ -116,7 +116,7 @@ def test_any_log_is_shown_the_same_however_the_read_models_came_to_be(data: st.D
         expected = tables(ours)
         assert log(theirs) == log(ours)
         assert tables(theirs) == expected
-        assert check(theirs)[:3] == rebuild(theirs)[:3] == ([], 0, theirs.head())
+        assert check_read_models(theirs)[:3] == rebuild(theirs)[:3] == ([], 0, theirs.head())
         assert tables(theirs) == expected
         same = zip(flat(tables(theirs)), flat(expected), strict=True)
         assert all(type(one) is type(other) for one, other in same)
@@ -128,7 +128,7 @@ def test_sums_beyond_what_a_float_holds_stay_exact(postgres: Postgres) -> None:
         catch_up(ledger, store)
         ((_, _, _, _, _, _, cost, *_),) = tables(ledger)["billing"]
         assert cost == 999_999_999_999_999 * 202
-        assert check(ledger).found == 0
+        assert check_read_models(ledger).found == 0
 
 
 def test_followers_at_once_beside_a_writer_leave_the_read_models_as_one_would(postgres: Postgres) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from api.application.importing import timestamps as moments
-from api.application.importing.rows import Item, Passed, Row, Unreadable, read
+from api.application.importing.rows import ImportedRow, Item, SkippedLine, UnreadableRow, read_row
 from domain.errors import NotANotification
 
 _LINE = re.compile(
@@ -21,32 +21,32 @@ _ESCAPED = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|([\\"abfnrtv]))')
 _LETTERS = dict(zip(b'\\"abfnrtv', b'\\"\a\b\f\n\r\t\v', strict=True))
 
 
-def rows(lines: Iterable[bytes], path: str) -> Iterator[Item]:
+def access_log_rows(lines: Iterable[bytes], path: str) -> Iterator[Item]:
     """Return what each line holds: a notification where it is a GET of the notify path."""
     wanted = path.encode()
     for number, line in enumerate(lines, start=1):
         try:
             yield _item(number, line, wanted)
         except (NotANotification, ValueError) as error:
-            yield Unreadable(number, str(error))
+            yield UnreadableRow(number, str(error))
 
 
 def _item(number: int, line: bytes, wanted: bytes) -> Item:
     if not line.strip():
-        return Passed.BLANK
+        return SkippedLine.BLANK
     found = _LINE.match(line)
     if found is None:
         msg = 'expected a line of an access log: ... [day/month/year:time zone] "request" ...'
         raise ValueError(msg)
     method, _, rest = unescaped(found[2]).partition(b" ")
     if method not in (b"GET", b"POST"):
-        return Passed.ELSEWHERE
+        return SkippedLine.ELSEWHERE
     path, query = _target(rest)
     if path != wanted and unquote_to_bytes(path) != wanted:
-        return Passed.ELSEWHERE
+        return SkippedLine.ELSEWHERE
     if method == b"POST":
-        return Passed.BODILESS
-    return Row(number, read(query, moments.logged(found[1].decode())))
+        return SkippedLine.BODILESS
+    return ImportedRow(number, read_row(query, moments.read_log_time(found[1].decode())))
 
 
 def _target(rest: bytes) -> tuple[bytes, bytes]:

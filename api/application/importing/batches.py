@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from api.application.importing.files import CutOff
-from api.application.importing.rows import Item, Passed, Row, Unreadable
-from domain.errors import BrokenValue, LedgerError
-from domain.outcomes import Answer, Duplicate, Quarantined, Recorded, Unkept
+from api.application.importing.rows import ImportedRow, Item, SkippedLine, UnreadableRow
+from domain.errors import InvalidValue, LedgerError
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
 from domain.recording import Delivery
 
 BATCH_SIZE = 2000
 
-Record = Callable[[Sequence[Delivery]], Sequence[Answer]]
+Record = Callable[[Sequence[Delivery]], Sequence[RecordOutcome]]
 
 
 class ImportStopped(LedgerError):
     """The quarantine is full and may drop nothing, so the import stops; what came before is kept."""
 
 
-class Summary(msgspec.Struct):
+class ImportSummary(msgspec.Struct):
     """What became of the lines.
 
     ``kept_aside`` counts those of the quarantined that the ledger did not hold before, ``wrongly_signed`` those of the
@@ -33,26 +33,26 @@ class Summary(msgspec.Struct):
     recorded: int = 0
     duplicate: int = 0
     quarantined: int = 0
-    kept_aside: int = 0
+    newly_quarantined: int = 0
     wrongly_signed: int = 0
     unreadable: int = 0
     bodiless: int = 0
     elsewhere: int = 0
 
 
-class Way(msgspec.Struct, frozen=True):
+class ImportPipeline(msgspec.Struct, frozen=True):
     """What happens on the way: how a row becomes a delivery, what records a batch, who hears of lines and of progress.
 
     ``unreadable`` is told the number of each line that cannot be read, and why.
     """
 
-    delivery: Callable[[Row], Delivery]
+    delivery: Callable[[ImportedRow], Delivery]
     record: Record
     unreadable: Callable[[int, str], None]
     progress: Callable[[], None] = lambda: None
 
 
-def take(items: Iterable[Item], way: Way, summary: Summary) -> None:
+def import_rows(items: Iterable[Item], way: ImportPipeline, summary: ImportSummary) -> None:
     """Record a file's rows and add up what became of them.
 
     Raises StoreUnavailable and ImportStopped; what was recorded until then is kept.
@@ -61,7 +61,7 @@ def take(items: Iterable[Item], way: Way, summary: Summary) -> None:
     lines = 0
     try:
         for lines, item in enumerate(items, start=1):
-            if isinstance(item, Row):
+            if isinstance(item, ImportedRow):
                 _gather(batch, item, way, summary)
             else:
                 _note(item, way, summary)
@@ -70,45 +70,45 @@ def take(items: Iterable[Item], way: Way, summary: Summary) -> None:
             elif lines % BATCH_SIZE == 0:
                 way.progress()
     except CutOff as error:
-        _note(Unreadable(lines + 1, str(error)), way, summary)
+        _note(UnreadableRow(lines + 1, str(error)), way, summary)
     _record(batch, way, summary)
 
 
-def _gather(batch: list[Delivery], row: Row, way: Way, summary: Summary) -> None:
+def _gather(batch: list[Delivery], row: ImportedRow, way: ImportPipeline, summary: ImportSummary) -> None:
     try:
         batch.append(way.delivery(row))
-    except BrokenValue as error:
-        _note(Unreadable(row.line, str(error)), way, summary)
+    except InvalidValue as error:
+        _note(UnreadableRow(row.line, str(error)), way, summary)
 
 
-def _note(item: Unreadable | Passed, way: Way, summary: Summary) -> None:
-    if item is Passed.BLANK:
+def _note(item: UnreadableRow | SkippedLine, way: ImportPipeline, summary: ImportSummary) -> None:
+    if item is SkippedLine.BLANK:
         return
-    if item is Passed.ELSEWHERE:
+    if item is SkippedLine.ELSEWHERE:
         summary.elsewhere += 1
         return
     summary.unreadable += 1
-    if isinstance(item, Unreadable):
+    if isinstance(item, UnreadableRow):
         way.unreadable(item.line, item.reason)
     else:
         summary.bodiless += 1
 
 
-def _record(batch: list[Delivery], way: Way, summary: Summary) -> None:
+def _record(batch: list[Delivery], way: ImportPipeline, summary: ImportSummary) -> None:
     for answer in way.record(batch) if batch else ():
         _count(answer, summary)
     batch.clear()
     way.progress()
 
 
-def _count(answer: Answer, summary: Summary) -> None:
+def _count(answer: RecordOutcome, summary: ImportSummary) -> None:
     if isinstance(answer, Recorded):
         summary.recorded += 1
     elif isinstance(answer, Duplicate):
         summary.duplicate += 1
     elif isinstance(answer, Quarantined):
         summary.quarantined += 1
-        summary.kept_aside += answer.is_new
+        summary.newly_quarantined += answer.is_new
         summary.wrongly_signed += answer.problem is None
-    elif isinstance(answer, Unkept):
+    elif isinstance(answer, Rejected):
         raise ImportStopped(answer.reason)

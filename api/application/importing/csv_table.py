@@ -9,7 +9,7 @@ import msgspec
 
 from api.application.importing import strict_csv as delimited
 from api.application.importing import timestamps as moments
-from api.application.importing.rows import Item, Row, WrongTable, read
+from api.application.importing.rows import ImportedRow, Item, WrongTable, read_row
 from api.application.importing.strict_csv import header_shown
 from domain.notices import notification
 from domain.notices.notification import CHARGES, DURATIONS, TEXT_LENGTH_MAX, Notification
@@ -19,7 +19,7 @@ RECEIVED_AT, ID, QUERY = "received_at", "id", "query"
 NAMES = (*PARAMETERS, RECEIVED_AT, ID, QUERY)
 
 
-class Layout(msgspec.Struct, frozen=True):
+class TableLayout(msgspec.Struct, frozen=True):
     """How to read a table: which columns are which parameters, what all rows have in common, and what its texts mean.
 
     ``columns`` are names of NAMES to column names ("" for none); a column that has such a name already needs no entry.
@@ -32,7 +32,7 @@ class Layout(msgspec.Struct, frozen=True):
     unsigned: bool = False
 
 
-class Plan(msgspec.Struct, frozen=True):
+class TablePlan(msgspec.Struct, frozen=True):
     """A layout applied to a header: the number of the column for each name, and what goes before every row."""
 
     places: dict[str, int]
@@ -40,33 +40,33 @@ class Plan(msgspec.Struct, frozen=True):
     parameters: list[tuple[str, int]]
     timezone: str
 
-    def row(self, line: int, cells: list[str]) -> Row:
+    def row(self, line: int, cells: list[str]) -> ImportedRow:
         """Return a row of the table; raises ValueError and NotANotification."""
-        at = moments.tabled(cells[self.places[RECEIVED_AT]], self.timezone)
-        return Row(line, self._notification(cells, at), self._id(cells))
+        at = moments.read_table_time(cells[self.places[RECEIVED_AT]], self.timezone)
+        return ImportedRow(line, self._notification(cells, at), self._id(cells))
 
     def _notification(self, cells: list[str], at: int) -> Notification:
         if QUERY in self.places:
-            return read(cells[self.places[QUERY]].encode(errors="surrogateescape"), at)
+            return read_row(cells[self.places[QUERY]].encode(errors="surrogateescape"), at)
         pairs = [*self.common, *[(name, cells[place]) for name, place in self.parameters if cells[place]]]
-        return Notification(notification.query(pairs), at, pairs)
+        return Notification(notification.encode_query(pairs), at, pairs)
 
     def _id(self, cells: list[str]) -> str | None:
         if ID not in self.places:
             return None
         found = cells[self.places[ID]]
         if not 0 < len(found) <= TEXT_LENGTH_MAX or not found.isprintable():
-            msg = f"{ID}={notification.shown(found)!r}: expected 1 to {TEXT_LENGTH_MAX} printable characters"
+            msg = f"{ID}={notification.shorten(found)!r}: expected 1 to {TEXT_LENGTH_MAX} printable characters"
             raise ValueError(msg)
         return found
 
 
-def rows(lines: Iterable[bytes], layout: Layout) -> Iterator[Item]:
+def table_rows(lines: Iterable[bytes], layout: TableLayout) -> Iterator[Item]:
     """Return what each row of a table holds; raises WrongTable before the first, where the header does not fit."""
-    return delimited.read(lines, layout.delimiter, lambda header: _plan(header, layout).row)
+    return delimited.read_csv(lines, layout.delimiter, lambda header: _plan(header, layout).row)
 
 
-def _plan(header: list[str], layout: Layout) -> Plan:
+def _plan(header: list[str], layout: TableLayout) -> TablePlan:
     wanted = {name: name for name in NAMES if name in header} | dict(layout.columns)
     named = {name: column for name, column in wanted.items() if column and name not in layout.constants}
     for name, column in named.items():
@@ -79,10 +79,10 @@ def _plan(header: list[str], layout: Layout) -> Plan:
         ((name, place) for name, place in places.items() if name in PARAMETERS), key=lambda each: each[1]
     )
     common = [("f", "tm"), *layout.constants.items()]
-    return Plan(places, common, parameters, layout.timezone)
+    return TablePlan(places, common, parameters, layout.timezone)
 
 
-def _check(named: Mapping[str, str], header: list[str], layout: Layout) -> None:
+def _check(named: Mapping[str, str], header: list[str], layout: TableLayout) -> None:
     signed = [name for name in ("sig", QUERY) if name in named]
     if RECEIVED_AT not in named:
         problem = f"there is no time: expected a column {RECEIVED_AT}, or --column {RECEIVED_AT}=COLUMN"

@@ -6,16 +6,16 @@ that it dropped come again, the number of new ones in it may differ from what an
 
 from collections.abc import Sequence
 
-from api.application.importing.key_counter import Tally
+from api.application.importing.key_counter import KeyCounter
 from domain.ledger import Ledger
-from domain.outcomes import Answer, Duplicate, Quarantined, Recorded, Unkept, no_room
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, quarantine_full
 from domain.recording import SIGNATURE_FITTED, Delivery
 
 
 class DryRun:
     """Answers as a ledger would; ``ledger`` is None where there is none yet."""
 
-    def __init__(self, ledger: Ledger | None, quarantine_max: int, events: Tally, aside: Tally) -> None:
+    def __init__(self, ledger: Ledger | None, quarantine_max: int, events: KeyCounter, aside: KeyCounter) -> None:
         """Take the ledger, the quarantine's cap, and where to note the keys of would-be events and of those set aside."""
         self._store = ledger.store if ledger else None
         self._fitted = SIGNATURE_FITTED in self._store.facts() if self._store else False
@@ -24,28 +24,28 @@ class DryRun:
         self._events = events
         self._aside = aside
 
-    def record(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+    def record(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         """Return what would become of each, in the same order."""
         keys = [delivery.key for delivery in deliveries]
         positions = self._store.positions(keys) if self._store else {}
-        aside = self._store.aside(keys) if self._store else set()
+        aside = self._store.quarantined_keys(keys) if self._store else set()
         return [
             self._answer(delivery, key, positions.get(key, 0), known=key in aside)
             for delivery, key in zip(deliveries, keys, strict=True)
         ]
 
-    def _answer(self, delivery: Delivery, key: bytes, position: int, *, known: bool) -> Answer:
+    def _answer(self, delivery: Delivery, key: bytes, position: int, *, known: bool) -> RecordOutcome:
         if delivery.verdict is None:
             return self._refused(key, known=known)
-        self._fitted |= delivery.verdict.fits
+        self._fitted |= delivery.verdict.was_checked
         problem = delivery.notification.problem()
         if problem:
             return Quarantined(0, problem, is_new=self._aside.count(key) == 1 and not known)
         return Duplicate(position) if position or self._events.count(key) > 1 else Recorded(0)
 
-    def _refused(self, key: bytes, *, known: bool) -> Quarantined | Unkept:
+    def _refused(self, key: bytes, *, known: bool) -> Quarantined | Rejected:
         is_new = self._aside.count(key) == 1 and not known
         if is_new and self._unauthentic >= self._quarantine_max and not self._fitted:
-            return no_room(self._quarantine_max)
+            return quarantine_full(self._quarantine_max)
         self._unauthentic += is_new
         return Quarantined(0, None, is_new=is_new)

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from api.application.importing.rows import Format, Row, WrongTable
+from api.application.importing.rows import Format, ImportedRow, WrongTable
 from domain.errors import LedgerError, WrongUsage
 
 STDIN = "-"
@@ -31,7 +31,7 @@ class CutOff(LedgerError):
     """A file cannot be read any further; what stood before that was."""
 
 
-class Opened(NamedTuple):
+class OpenedFile(NamedTuple):
     """A file's lines, a function that tells how many of its bytes (compressed, if it is) have been read, and the rest whole."""
 
     lines: Iterator[bytes]
@@ -39,7 +39,7 @@ class Opened(NamedTuple):
     whole: Callable[[], bytes]
 
 
-class File(NamedTuple):
+class ImportFile(NamedTuple):
     """A file to import; ``path`` is ``-`` for stdin, ``size`` in bytes is None where it has none to tell (a pipe)."""
 
     path: str
@@ -54,7 +54,7 @@ class File(NamedTuple):
         return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
     @contextmanager
-    def open(self) -> Iterator[Opened]:
+    def open(self) -> Iterator[OpenedFile]:
         """Open it for reading, line by line; a WrongTable that comes of its lines then names it."""
         with self._raw() as raw:
             counted = _Counted(raw)
@@ -62,7 +62,7 @@ class File(NamedTuple):
             compressed = plain.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             file = io.BufferedReader(_Counted(gzip.GzipFile(fileobj=plain)), BUFFER_BYTES) if compressed else plain
             try:
-                yield Opened(_lines(file), lambda: counted.count, lambda: _whole(file))
+                yield OpenedFile(_lines(file), lambda: counted.count, lambda: _whole(file))
             except WrongTable as error:
                 msg = f"{self.name}: {error}"
                 raise WrongTable(msg) from None
@@ -114,12 +114,12 @@ def _whole(file: IO[bytes]) -> bytes:
         raise CutOff(msg) from error
 
 
-def found(names: Sequence[str]) -> list[File]:
+def find_files(names: Sequence[str]) -> list[ImportFile]:
     """Return the files of names and patterns, each file once; raises NoSuchFile where one names none."""
     paths = dict.fromkeys(path for name in names for path in _matching(name))
     if STDIN in paths and len(paths) > 1:
         raise NoSuchFile("- (stdin) stands for itself: expected no files beside it")
-    return [File(path, _size(path)) for path in paths]
+    return [ImportFile(path, _size(path)) for path in paths]
 
 
 def _matching(name: str) -> list[str]:
@@ -142,7 +142,7 @@ def _size(path: str) -> int | None:
     return about.st_size if stat.S_ISREG(about.st_mode) else None
 
 
-def in_order_of_time(files: Sequence[File], rows: Format) -> list[File]:
+def sort_by_time(files: Sequence[ImportFile], rows: Format) -> list[ImportFile]:
     """Return files in order of their first notifications' times, because calls are found in the order of recording.
 
     Rotated logs, for one, stand in a folder newest first. Pipes can be read but once: with one among them all stay.
@@ -152,10 +152,10 @@ def in_order_of_time(files: Sequence[File], rows: Format) -> list[File]:
     return sorted(files, key=lambda file: _first_time(file, rows))
 
 
-def _first_time(file: File, rows: Format) -> int:
+def _first_time(file: ImportFile, rows: Format) -> int:
     with file.open() as opened:
         try:
             firsts = islice(rows(opened.lines), FIRST_LINES_MAX)
-            return next((item.notification.received_at for item in firsts if isinstance(item, Row)), LATEST)
+            return next((item.notification.received_at for item in firsts if isinstance(item, ImportedRow)), LATEST)
         except CutOff:
             return LATEST

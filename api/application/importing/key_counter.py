@@ -9,7 +9,7 @@ TABLE = "CREATE TABLE tally (key BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHO
 COUNT = "INSERT INTO tally VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"
 
 
-class Tally:
+class KeyCounter:
     """How often each key has come; forgotten in the end."""
 
     def __init__(self) -> None:

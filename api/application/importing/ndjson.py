@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from api.application.importing.rows import Item, Row, Unreadable, read
+from api.application.importing.rows import ImportedRow, Item, UnreadableRow, read_row
 from domain import times
 from domain.errors import NotANotification
 from domain.notices.notification import Notification
@@ -18,13 +18,13 @@ class _Line(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Line).decode
 
 
-def rows(lines: Iterable[bytes]) -> Iterator[Item]:
+def ndjson_rows(lines: Iterable[bytes]) -> Iterator[Item]:
     """Return what each line holds."""
     for number, line in enumerate(lines, start=1):
         try:
-            yield Row(number, _notification(line))
+            yield ImportedRow(number, _notification(line))
         except (NotANotification, ValueError) as error:
-            yield Unreadable(number, str(error))
+            yield UnreadableRow(number, str(error))
 
 
 def _notification(line: bytes) -> Notification:
@@ -34,4 +34,4 @@ def _notification(line: bytes) -> Notification:
     except (msgspec.DecodeError, UnicodeError) as error:
         msg = f"expected a JSON object with received_at and query: {error}"
         raise ValueError(msg) from None
-    return read(raw, times.parse(row.received_at))
+    return read_row(raw, times.parse(row.received_at))

@@ -17,7 +17,7 @@ class WrongTable(WrongUsage):
     """The table's header cannot be read, lacks what the import needs, or holds what it was told that there is not."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class ImportedRow(msgspec.Struct, frozen=True):
     """A notification, the number of the line on which it begins, and the row's id where the file has such."""
 
     line: int
@@ -25,14 +25,14 @@ class Row(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
-class Unreadable(msgspec.Struct, frozen=True):
+class UnreadableRow(msgspec.Struct, frozen=True):
     """A line that holds no notification, and why."""
 
     line: int
     reason: str
 
 
-class Passed(Enum):
+class SkippedLine(Enum):
     """A line of an access log from which no notification could ever be read."""
 
     ELSEWHERE = "a request to another path, or by another method than GET and POST"
@@ -40,13 +40,13 @@ class Passed(Enum):
     BODILESS = "a POST: its body, and so the notification, is in no access log"
 
 
-Item = Row | Unreadable | Passed
+Item = ImportedRow | UnreadableRow | SkippedLine
 Format = Callable[[Iterable[bytes]], Iterator[Item]]
 
 
-def read(raw: bytes, received_at: int) -> Notification:
+def read_row(raw: bytes, received_at: int) -> Notification:
     """Read a query string; raises NotANotification also for one that is longer than the service would take."""
     if len(raw) > SIZE_MAX_BYTES:
         msg = f"the query has {len(raw)} bytes: expected at most {SIZE_MAX_BYTES}"
         raise NotANotification(msg)
-    return notification.read(raw, received_at)
+    return notification.read_notification(raw, received_at)

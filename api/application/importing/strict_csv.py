@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TypeVar
 
-from api.application.importing.rows import Unreadable, WrongTable
+from api.application.importing.rows import UnreadableRow, WrongTable
 from domain.errors import NotANotification
 from domain.notices import notification
 
@@ -24,7 +24,9 @@ _IN_OUR_WORDS = {
 }
 
 
-def read(lines: Iterable[bytes], delimiter: str, plan: Callable[[list[str]], Row[Made]]) -> Iterator[Made | Unreadable]:
+def read_csv(
+    lines: Iterable[bytes], delimiter: str, plan: Callable[[list[str]], Row[Made]]
+) -> Iterator[Made | UnreadableRow]:
     """Return what is made of each row, as planned from the header; raises WrongTable where that cannot be read.
 
     Bytes that are no UTF-8 come as lone surrogates, behind the header.
@@ -48,12 +50,12 @@ def read(lines: Iterable[bytes], delimiter: str, plan: Callable[[list[str]], Row
         except StopIteration:
             return
         except (csv.Error, NotANotification, ValueError) as error:
-            yield Unreadable(line, _said(error) + _reach(line, reader.line_num))
+            yield UnreadableRow(line, _said(error) + _reach(line, reader.line_num))
 
 
 def header_shown(header: list[str]) -> str:
     """Return the names of a header's columns as they can be shown."""
-    return ", ".join(notification.shown(column) for column in header) or "no columns"
+    return ", ".join(notification.shorten(column) for column in header) or "no columns"
 
 
 def _checked(cells: list[str], width: int) -> list[str]:

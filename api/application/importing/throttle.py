@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from api.application.importing.batches import BATCH_SIZE
 from domain.ledger import Ledger
-from domain.outcomes import Answer, Recorded
+from domain.outcomes import Recorded, RecordOutcome
 from domain.recording import Delivery
 
 BATCH_LEAST = 50
@@ -17,7 +17,7 @@ SECONDS_HELD_MOST = 0.005
 QUIET_SECONDS = 2.0
 
 
-class Pace:
+class ImportThrottle:
     """Records at a pace that lets others write."""
 
     def __init__(self, ledger: Ledger, quiet_seconds: float = QUIET_SECONDS) -> None:
@@ -28,12 +28,12 @@ class Pace:
         self._heard_at = time.monotonic() - quiet_seconds
         self.batch_size = BATCH_SIZE
 
-    def record(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+    def record(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         """Record deliveries, in as many transactions as it takes; return, in the same order, what became of each.
 
         Raises StoreUnavailable; what was recorded until then is kept.
         """
-        answers: list[Answer] = []
+        answers: list[RecordOutcome] = []
         while len(answers) < len(deliveries):
             batch = deliveries[len(answers) : len(answers) + self.batch_size]
             begun = time.monotonic()

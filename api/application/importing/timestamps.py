@@ -14,7 +14,7 @@ _UNIX = re.compile(r"([0-9]{9,12})(?:\.([0-9]{1,6}))?")
 
 
 @lru_cache(maxsize=4096)
-def logged(text: str) -> int:
+def read_log_time(text: str) -> int:
     """Read the time of a line of an access log, such as ``10/Oct/2026:13:55:36 +0200``; raises ValueError.
 
     The names of months are English in every locale.
@@ -24,7 +24,7 @@ def logged(text: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def tabled(text: str, zone: str, name: str = "received_at") -> int:
+def read_table_time(text: str, zone: str, name: str = "received_at") -> int:
     """Read a time of a table: ISO 8601, ``YYYY-MM-DD HH:MM:SS`` with or without a fraction, or Unix seconds.
 
     One without an offset is taken in a time zone; of an hour that comes twice there, when clocks are put back, it is the
@@ -41,7 +41,7 @@ def tabled(text: str, zone: str, name: str = "received_at") -> int:
         raise ValueError(msg) from None
     if read.tzinfo is None:
         read = _local(name, read, zone)
-    return _in_range(name, text, times.micros(read))
+    return _in_range(name, text, times.to_micros(read))
 
 
 def _local(name: str, read: datetime, zone: str) -> datetime:

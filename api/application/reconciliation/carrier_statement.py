@@ -11,16 +11,16 @@ import msgspec
 
 from api.application.importing import strict_csv as delimited
 from api.application.importing import timestamps as moments
-from api.application.importing.files import Opened
-from api.application.importing.rows import Unreadable, WrongTable
+from api.application.importing.files import OpenedFile
+from api.application.importing.rows import UnreadableRow, WrongTable
 from api.application.reconciliation import columns
-from api.application.reconciliation.columns import SRC, TAG, TIME, Columns
+from api.application.reconciliation.columns import SRC, TAG, TIME, CarrierColumns
 from domain.notices import call_notice, notification
 
 _decode = msgspec.json.Decoder(float_hook=str).decode
 
 
-class Layout(NamedTuple):
+class CarrierLayout(NamedTuple):
     """How to read a statement: the columns that the user named, what separates them, and the zone of its times."""
 
     given: Mapping[str, str]
@@ -28,7 +28,7 @@ class Layout(NamedTuple):
     timezone: str = "UTC"
 
 
-class Entry(NamedTuple):
+class CarrierRecord(NamedTuple):
     """A record of the statement: its line (or number), its tag and number, its time (microseconds, UTC), and what it says.
 
     ``numbers`` are in the order of ``Columns.compared``.
@@ -41,43 +41,43 @@ class Entry(NamedTuple):
     numbers: tuple[int, ...]
 
 
-class Statement(NamedTuple):
+class CarrierStatement(NamedTuple):
     """A statement's columns, and its records and what cannot be read as one, in its order."""
 
-    columns: Columns
-    entries: Iterator[Entry | Unreadable]
+    columns: CarrierColumns
+    entries: Iterator[CarrierRecord | UnreadableRow]
 
 
-def read(opened: Opened, layout: Layout) -> Statement:
+def read_carrier_statement(opened: OpenedFile, layout: CarrierLayout) -> CarrierStatement:
     """Begin to read a statement; raises WrongTable where it is none, or its columns cannot be told, and CutOff."""
     first = next(opened.lines, b"")
     start = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start in (b"[", b"{"):
         return _from_objects(_objects(first, opened), layout)
-    found: list[Columns] = []
+    found: list[CarrierColumns] = []
 
-    def plan(header: list[str]) -> delimited.Row[Entry]:
-        found.append(columns.found(header, layout.given))
+    def plan(header: list[str]) -> delimited.Row[CarrierRecord]:
+        found.append(columns.find_columns(header, layout.given))
         return lambda line, cells: _entry(found[0], layout, line, cells)
 
-    entries = delimited.read(chain([first], opened.lines), layout.delimiter, plan)
+    entries = delimited.read_csv(chain([first], opened.lines), layout.delimiter, plan)
     # The header is read with the first row.
     ahead = next(entries, None)
-    return Statement(found[0], entries if ahead is None else chain([ahead], entries))
+    return CarrierStatement(found[0], entries if ahead is None else chain([ahead], entries))
 
 
-def _entry(found: Columns, layout: Layout, line: int, cells: list[str]) -> Entry:
+def _entry(found: CarrierColumns, layout: CarrierLayout, line: int, cells: list[str]) -> CarrierRecord:
     places = found.places
     tag, src = cells[places[TAG]], cells[places[SRC]] if SRC in places else ""
     for name, text in ((TAG, tag), (SRC, src)):
         if not text.isascii() and text.encode(errors="ignore").decode() != text:
-            msg = f"{name}={notification.shown(text)!r}: expected a text in UTF-8"
+            msg = f"{name}={notification.shorten(text)!r}: expected a text in UTF-8"
             raise ValueError(msg)
-    at = moments.tabled(cells[places[TIME]], layout.timezone, TIME)
-    return Entry(line, tag, call_notice.normalised(src), at, found.numbers(cells))
+    at = moments.read_table_time(cells[places[TIME]], layout.timezone, TIME)
+    return CarrierRecord(line, tag, call_notice.normalised_number(src), at, found.numbers(cells))
 
 
-def _objects(first: bytes, opened: Opened) -> tuple[list[str], Iterator[tuple[int, Any]]]:
+def _objects(first: bytes, opened: OpenedFile) -> tuple[list[str], Iterator[tuple[int, Any]]]:
     """Return the names that objects have, and the objects with their lines (in an array: their numbers)."""
     one = _decoded(first)
     if isinstance(one, dict) and not _listed(one):
@@ -107,18 +107,18 @@ def _decoded(text: bytes) -> Any:
         return error
 
 
-def _from_objects(read_: tuple[list[str], Iterator[tuple[int, Any]]], layout: Layout) -> Statement:
+def _from_objects(read_: tuple[list[str], Iterator[tuple[int, Any]]], layout: CarrierLayout) -> CarrierStatement:
     names, objects = read_
-    found = columns.found(names, layout.given)
+    found = columns.find_columns(names, layout.given)
 
-    def entries() -> Iterator[Entry | Unreadable]:
+    def entries() -> Iterator[CarrierRecord | UnreadableRow]:
         for line, each in objects:
             try:
                 yield _entry(found, layout, line, _cells(names, each))
             except ValueError as error:
-                yield Unreadable(line, str(error))
+                yield UnreadableRow(line, str(error))
 
-    return Statement(found, entries())
+    return CarrierStatement(found, entries())
 
 
 def _cells(names: list[str], each: Any) -> list[str]:
@@ -128,7 +128,7 @@ def _cells(names: list[str], each: Any) -> list[str]:
         raise ValueError("expected a JSON object")  # noqa: TRY004  # It is the statement's fault, not a caller's.
     other = next((name for name in each if name not in names), None)
     if other is not None:
-        msg = f"it has {notification.shown(other)}, which the first record has not: expected the same names in all"
+        msg = f"it has {notification.shorten(other)}, which the first record has not: expected the same names in all"
         raise ValueError(msg)
     return [_text(each.get(name)) for name in names]
 

@@ -31,7 +31,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 _AMOUNT = re.compile(r"(-?)([0-9]{1,9}(?:\.[0-9]{1,6})?)0*")
 
 
-class Columns(NamedTuple):
+class CarrierColumns(NamedTuple):
     """The number of the column for each name that a statement has; ``compared`` are those of COMPARED, in order."""
 
     places: dict[str, int]
@@ -43,10 +43,10 @@ class Columns(NamedTuple):
 
     def numbers(self, cells: Sequence[str]) -> tuple[int, ...]:
         """Return what is compared, in seconds and in millionths, absent ones as 0; raises ValueError."""
-        return tuple(number(name, cells[self.places[name]]) for name in self.compared)
+        return tuple(read_number(name, cells[self.places[name]]) for name in self.compared)
 
 
-def found(header: list[str], given: Mapping[str, str]) -> Columns:
+def find_columns(header: list[str], given: Mapping[str, str]) -> CarrierColumns:
     """Find the columns of a statement; ``given`` are those that the user named ("" for none).
 
     Raises WrongTable where one is missing, or more than one could be meant.
@@ -61,7 +61,7 @@ def found(header: list[str], given: Mapping[str, str]) -> Columns:
                 raise WrongTable(msg)
             if fitting:
                 places[name] = fitting[0]
-    columns = Columns(places)
+    columns = CarrierColumns(places)
     missing = [name for name in (TAG, TIME) if name not in places]
     if missing or not columns.compared:
         what = missing[0] if missing else f"one of {', '.join(COMPARED)}"
@@ -81,7 +81,7 @@ def _plain(column: str) -> str:
     return "".join(character for character in column.casefold() if character.isalnum())
 
 
-def number(name: str, text: str) -> int:
+def read_number(name: str, text: str) -> int:
     """Read a duration in seconds, or a charge in millionths of its unit; an empty one is 0. Raises ValueError."""
     if not text:
         return 0
@@ -103,6 +103,6 @@ def weight(name: str) -> int:
     return ONE if name in DURATIONS else 1
 
 
-def shown(name: str, value: int) -> str:
+def format_number(name: str, value: int) -> str:
     """Return a compared number as it leaves the house."""
     return str(value) if name in DURATIONS else plain(value)

@@ -11,54 +11,56 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from api.application.reconciliation.assignment import assign
-from api.application.reconciliation.record_spool import HERE, THERE, Record
+from api.application.reconciliation.record_spool import OURS, THEIRS, MatchRecord
 
 ASSIGNED_MAX = 200
 
 
-class Pair(NamedTuple):
+class MatchPair(NamedTuple):
     """A record of ours and the one of theirs that it is, or None where one of them is missing."""
 
-    here: Record | None
-    there: Record | None
+    here: MatchRecord | None
+    there: MatchRecord | None
 
 
-class Measure(NamedTuple):
+class DistanceMeasure(NamedTuple):
     """How far apart two records may be in time (``window``, microseconds), and what the units of their numbers weigh."""
 
     window: int
     weights: tuple[int, ...]
 
-    def apart(self, here: Record, there: Record) -> int:
+    def apart(self, here: MatchRecord, there: MatchRecord) -> int:
         """Return how far a moment is from a call's span, in microseconds."""
         return max(0, here.first_at - there.at, there.at - here.at)
 
-    def difference(self, here: Record, there: Record) -> int:
+    def difference(self, here: MatchRecord, there: MatchRecord) -> int:
         """Return by how much two records differ, all units together."""
         pairs = zip(here.numbers, there.numbers, self.weights, strict=True)
         return sum(abs(ours - theirs) * weight for ours, theirs, weight in pairs)
 
 
-def pairs(group: Iterable[Record], measure: Measure) -> Iterator[Pair]:
+def match_records(group: Iterable[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
     """Match the records of one tag and number, which come in order of time."""
     rest = iter(group)
     first = list(islice(rest, 2 * ASSIGNED_MAX + 1))
-    ours = [record for record in first if record.side == HERE]
-    theirs = [record for record in first if record.side == THERE]
+    ours = [record for record in first if record.side == OURS]
+    theirs = [record for record in first if record.side == THEIRS]
     if max(len(ours), len(theirs)) > ASSIGNED_MAX:
         return _in_order_of_time(chain(first, rest), measure)
     return _assigned(ours, theirs, measure)
 
 
-def _assigned(ours: list[Record], theirs: list[Record], measure: Measure) -> Iterator[Pair]:
+def _assigned(ours: list[MatchRecord], theirs: list[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
     columns = assign(*_costs(ours, theirs, measure))
     for here, column in zip(ours, columns, strict=True):
-        yield Pair(here, None if column is None else theirs[column])
+        yield MatchPair(here, None if column is None else theirs[column])
     for column in sorted({*range(len(theirs))} - {*columns}):
-        yield Pair(None, theirs[column])
+        yield MatchPair(None, theirs[column])
 
 
-def _costs(ours: list[Record], theirs: list[Record], measure: Measure) -> tuple[list[dict[int, int]], int]:
+def _costs(
+    ours: list[MatchRecord], theirs: list[MatchRecord], measure: DistanceMeasure
+) -> tuple[list[dict[int, int]], int]:
     """Return what pairs cost, and what it costs a record of ours to have none.
 
     The goals are digits of one number: none of the lesser goals together outweighs one of the greater.
@@ -81,9 +83,9 @@ def _costs(ours: list[Record], theirs: list[Record], measure: Measure) -> tuple[
     return costs, inexact + alone
 
 
-def _in_order_of_time(group: Iterable[Record], measure: Measure) -> Iterator[Pair]:
+def _in_order_of_time(group: Iterable[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
     """Match each record with the earliest of the other side that still waits and is near."""
-    waiting: deque[Record] = deque()
+    waiting: deque[MatchRecord] = deque()
     for record in group:
         while waiting and waiting[0].side != record.side and not _near(waiting[0], record, measure):
             yield _pair(waiting.popleft(), None)
@@ -94,10 +96,10 @@ def _in_order_of_time(group: Iterable[Record], measure: Measure) -> Iterator[Pai
     yield from (_pair(record, None) for record in waiting)
 
 
-def _near(earlier: Record, later: Record, measure: Measure) -> bool:
-    here, there = (earlier, later) if earlier.side == HERE else (later, earlier)
+def _near(earlier: MatchRecord, later: MatchRecord, measure: DistanceMeasure) -> bool:
+    here, there = (earlier, later) if earlier.side == OURS else (later, earlier)
     return measure.apart(here, there) <= measure.window
 
 
-def _pair(one: Record, other: Record | None) -> Pair:
-    return Pair(one, other) if one.side == HERE else Pair(other, one)
+def _pair(one: MatchRecord, other: MatchRecord | None) -> MatchPair:
+    return MatchPair(one, other) if one.side == OURS else MatchPair(other, one)

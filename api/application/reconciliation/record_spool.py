@@ -11,11 +11,11 @@ from typing import NamedTuple, Self
 
 from api.application.importing.key_counter import PRAGMAS
 
-HERE, THERE = 0, 1
+OURS, THEIRS = 0, 1
 AT_ONCE = 10_000
 
 
-class Record(NamedTuple):
+class MatchRecord(NamedTuple):
     """A record of one side (HERE is ours, THERE theirs).
 
     ``first_at`` and ``at`` are its times (microseconds, UTC): ours is a call from its beginning to its CDR, theirs one moment.
@@ -33,7 +33,7 @@ class Record(NamedTuple):
     numbers: tuple[int, ...]
 
 
-class Spool:
+class RecordSpool:
     """Records of both sides, with so many compared numbers each; forgotten in the end."""
 
     def __init__(self, numbers: int) -> None:
@@ -45,11 +45,11 @@ class Spool:
         self._insert = f"INSERT INTO records VALUES ({', '.join('?' * len(names))})"
         self._connection.execute("BEGIN")
 
-    def take(self, records: Iterable[Record]) -> None:
+    def take(self, records: Iterable[MatchRecord]) -> None:
         """Keep records."""
         self._connection.executemany(self._insert, ((*record[:-1], *record.numbers) for record in records))
 
-    def groups(self) -> Iterator[Iterator[Record]]:
+    def groups(self) -> Iterator[Iterator[MatchRecord]]:
         """Yield the records of each tag and number, in order of time; each group must be read before the next."""
         cursor = self._connection.execute("SELECT * FROM records ORDER BY tag, src, at, side, rowid")
         rows = (_record(row) for row in cursor)
@@ -64,6 +64,6 @@ class Spool:
         self._connection.close()
 
 
-def _record(row: Sequence[object]) -> Record:
+def _record(row: Sequence[object]) -> MatchRecord:
     side, tag, src, first_at, at, wanted, ref, *numbers = row
-    return Record(side, tag, src, first_at, at, bool(wanted), ref, tuple(numbers))  # type: ignore[arg-type]
+    return MatchRecord(side, tag, src, first_at, at, bool(wanted), ref, tuple(numbers))  # type: ignore[arg-type]

@@ -12,9 +12,9 @@ from random import Random
 from msgspec.structs import replace
 
 from api.application.rehearsal import invalid_requests as unfit
-from api.application.rehearsal.plan import Chain, Manner, Sending, Signer, is_quiet
+from api.application.rehearsal.plan import Chain, Manner, PlannedRequest, Signer, is_quiet
 from api.application.rehearsal.simulated_call import Kind
-from domain.notices.notification import query
+from domain.notices.notification import encode_query
 from domain.times import SECOND
 
 LOST = 0.05
@@ -27,7 +27,7 @@ BURST_EVERY_SECONDS, BURST_SECONDS = 4.0, 0.6
 MANNERS: tuple[tuple[float, Manner], ...] = ((0.01, "slow"), (0.025, "half"), (0.045, "impatient"))
 
 
-def lose(chains: Iterable[Chain], kinds: Collection[Kind], seed: int) -> list[Chain]:
+def drop_notices(chains: Iterable[Chain], kinds: Collection[Kind], seed: int) -> list[Chain]:
     """Return the chains without some notices of these kinds, which the platform will never send.
 
     Only on quiet lines: where calls follow each other, a notice that is missing makes others ambiguous.
@@ -39,7 +39,7 @@ def lose(chains: Iterable[Chain], kinds: Collection[Kind], seed: int) -> list[Ch
     ]
 
 
-def _is_lost(sending: Sending, kinds: Collection[Kind], random: Random) -> bool:
+def _is_lost(sending: PlannedRequest, kinds: Collection[Kind], random: Random) -> bool:
     return bool(sending.notified and sending.notified.kind in kinds and random.random() < LOST)
 
 
@@ -59,7 +59,9 @@ class Chaos:
             disturbed += self._quiet(chain) if is_quiet(chain) else [list(self._busy(chain))]
             for sending in chain:
                 if self._happens(UNFIT):
-                    disturbed.append([unfit.beside(self._random, self._signer, sending, self._late(sending.due))])
+                    disturbed.append(
+                        [unfit.invalid_request(self._random, self._signer, sending, self._late(sending.due))]
+                    )
         return [[self._held(self._mannered(sending)) for sending in chain] for chain in disturbed]
 
     def _happens(self, share: float) -> bool:
@@ -80,9 +82,9 @@ class Chaos:
             if self._is_signed_again(sending):
                 yield [self._signed_again(sending, self._late(sending.due))]
 
-    def _busy(self, chain: Chain) -> Iterator[Sending]:
+    def _busy(self, chain: Chain) -> Iterator[PlannedRequest]:
         """Keep a line's calls in order; a copy comes after its first, a CDR is signed again before the next call begins."""
-        copies: list[Sending] = []
+        copies: list[PlannedRequest] = []
         for sending in chain:
             yield sending
             if self._is_signed_again(sending):
@@ -93,31 +95,31 @@ class Chaos:
                 yield self._copy(copies.pop(), sending.due)
         yield from (self._copy(sending, chain[-1].due) for sending in copies)
 
-    def _is_signed_again(self, sending: Sending) -> bool:
+    def _is_signed_again(self, sending: PlannedRequest) -> bool:
         return bool(sending.notified and sending.notified.kind == "cdr" and self._happens(SIGNED_AGAIN))
 
-    def _signed_again(self, sending: Sending, due: int) -> Sending:
+    def _signed_again(self, sending: PlannedRequest, due: int) -> PlannedRequest:
         assert sending.notified
         again = sending.notified._replace(signed_before=1)
-        return replace(sending, due=due, notified=again, query=query(self._signer.sign(sending.unsigned)))
+        return replace(sending, due=due, notified=again, query=encode_query(self._signer.sign(sending.unsigned)))
 
-    def _copy(self, sending: Sending, due: int) -> Sending:
+    def _copy(self, sending: PlannedRequest, due: int) -> PlannedRequest:
         """Return the same notification, perhaps with its parameters in another order, or its digits in upper case."""
         pairs = sending.pairs
         if self._happens(0.3):
             self._random.shuffle(pairs)
         if self._happens(0.2):
             pairs = [(name, value.upper() if name == "sig" else value) for name, value in pairs]
-        return replace(sending, due=due, query=query(pairs))
+        return replace(sending, due=due, query=encode_query(pairs))
 
-    def _mannered(self, sending: Sending) -> Sending:
+    def _mannered(self, sending: PlannedRequest) -> PlannedRequest:
         if sending.what == "garbage":
             return sending
         chance = self._random.random()
         manner = next((manner for below, manner in MANNERS if chance < below), sending.manner)
         return replace(sending, manner=manner, posted=sending.posted or self._happens(0.2))
 
-    def _held(self, sending: Sending) -> Sending:
+    def _held(self, sending: PlannedRequest) -> PlannedRequest:
         """Hold back what falls into a pause of the platform, which then sends it all at once."""
         every, pause = int(BURST_EVERY_SECONDS * SECOND), int(BURST_SECONDS * SECOND)
         into = int(sending.due + self._offset) % every

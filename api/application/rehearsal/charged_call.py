@@ -13,7 +13,7 @@ from api.application.rehearsal.random_charges import Numbers
 ZERO = Decimal(0)
 
 
-class Row(msgspec.Struct, frozen=True):
+class ChargedCall(msgspec.Struct, frozen=True):
     """One charged call; durations in seconds, charges and cost in US cents, SIP charges and credits in SIP credits."""
 
     tag: str
@@ -30,10 +30,10 @@ class Row(msgspec.Struct, frozen=True):
     flags: str
 
 
-COLUMNS = Row.__struct_fields__
+COLUMNS = ChargedCall.__struct_fields__
 
 
-class Total(msgspec.Struct, frozen=True):
+class TagTotal(msgspec.Struct, frozen=True):
     """What the charged calls of a tag come to, whatever the month."""
 
     tag: str
@@ -53,27 +53,27 @@ SUMMED = {
 }
 
 
-def charged(tag: str, src: str, disposition: str, numbers: Numbers, flags: Iterable[str]) -> Row:
+def charged_call(tag: str, src: str, disposition: str, numbers: Numbers, flags: Iterable[str]) -> ChargedCall:
     """Return the row of a call with these six numbers; absent charges count as 0 in the sums."""
     _, _, *charges = numbers
     cost, sip_credits = (sum((charge or ZERO for charge in pair), ZERO) for pair in (charges[:2], charges[2:]))
     texts = ["" if number is None else plain(number) for number in numbers]
     values = [tag, src, disposition, *texts, plain(cost), plain(sip_credits), ";".join(sorted(flags))]
-    return msgspec.convert(dict(zip(COLUMNS, values, strict=True)), Row)
+    return msgspec.convert(dict(zip(COLUMNS, values, strict=True)), ChargedCall)
 
 
-def totals(rows: Iterable[Row]) -> list[Total]:
+def tag_totals(rows: Iterable[ChargedCall]) -> list[TagTotal]:
     """Return what each tag's rows come to, in order of the tag."""
-    by_tag: dict[str, list[Row]] = {}
+    by_tag: dict[str, list[ChargedCall]] = {}
     for row in rows:
         by_tag.setdefault(row.tag, []).append(row)
     return [_total(tag, by_tag[tag]) for tag in sorted(by_tag)]
 
 
-def _total(tag: str, rows: list[Row]) -> Total:
+def _total(tag: str, rows: list[ChargedCall]) -> TagTotal:
     answered = sum(row.disposition == "ANSWERED" for row in rows)
     sums = [plain(sum((Decimal(getattr(row, column) or 0) for row in rows), ZERO)) for column in SUMMED.values()]
-    return Total(tag, str(len(rows)), str(answered), *sums)
+    return TagTotal(tag, str(len(rows)), str(answered), *sums)
 
 
 def plain(number: Decimal) -> str:

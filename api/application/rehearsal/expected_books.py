@@ -11,20 +11,20 @@ from pathlib import Path
 import msgspec
 
 from api.application.rehearsal import random_charges as cdr
-from api.application.rehearsal.charged_call import Row, Total, charged, totals
-from api.application.rehearsal.plan import Notified, Sending
-from api.application.rehearsal.simulated_call import KINDS, Call, Kind, Notice
+from api.application.rehearsal.charged_call import ChargedCall, TagTotal, charged_call, tag_totals
+from api.application.rehearsal.plan import NoticeRef, PlannedRequest
+from api.application.rehearsal.simulated_call import KINDS, Kind, SimulatedCall, SimulatedNotice
 from domain.calls.call import MISSING_OPENING, REPEATED_CDR
 from domain.errors import WrongUsage
 from domain.notices.statuses import DISPOSITIONS, FAILED_OPENINGS, OUTCOMES
-from projections.atomic_file import NotWritten, whole_file
+from projections.atomic_file import NotWritten, write_whole
 
 VERSION = 1
 CLIENT_ERRORS = range(400, 500)
 HUNG_UP = 0
 
 
-class UnfitBooks(WrongUsage):
+class InvalidBooksFile(WrongUsage):
     """A file is no books of a rehearsal; the message says what is wrong with it."""
 
 
@@ -41,49 +41,49 @@ class CallEntry(msgspec.Struct, frozen=True):
     sent: list[Kind]
     unsent: list[Kind]
     events: int
-    row: Row | None
+    row: ChargedCall | None
     unsure: bool = False
 
 
-class Unfit(msgspec.Struct, frozen=True):
+class InvalidRequest(msgspec.Struct, frozen=True):
     """A notice that must be in quarantine: as it was sent, and the parameter at fault (``sig``: the signature)."""
 
     query: str
     parameter: str
 
 
-class Document(msgspec.Struct, frozen=True):
+class BooksFile(msgspec.Struct, frozen=True):
     """The books as they are saved; ``answers`` counts HTTP statuses, ``totals`` are per tag."""
 
     version: int
     seed: int
     calls: list[CallEntry]
-    totals: list[Total]
+    totals: list[TagTotal]
     voicemails: list[str]
     channels: list[str]
-    unfit: list[Unfit]
+    unfit: list[InvalidRequest]
     answers: dict[str, int]
 
 
-class Books:
+class ExpectedBooks:
     """Follows a rehearsal as it runs."""
 
-    def __init__(self, seed: int, calls: Sequence[Call]) -> None:
+    def __init__(self, seed: int, calls: Sequence[SimulatedCall]) -> None:
         """Take the calls of the scenario, in its order."""
         self._seed = seed
         self._calls = calls
-        self._begun: dict[int, set[Notified]] = {}
-        self._answered: dict[int, set[Notified]] = {}
+        self._begun: dict[int, set[NoticeRef]] = {}
+        self._answered: dict[int, set[NoticeRef]] = {}
         self._unfit: dict[bytes, str] = {}
         self.answers: Counter[int] = Counter()
         self.unexpected: Counter[str] = Counter()
 
-    def begin(self, sending: Sending) -> None:
+    def begin(self, sending: PlannedRequest) -> None:
         """Note that a request is about to be made: from now on the ledger may know its notice."""
         if sending.notified:
             self._begun.setdefault(sending.notified.call, set()).add(sending.notified)
 
-    def answer(self, sending: Sending, status: int) -> None:
+    def answer(self, sending: PlannedRequest, status: int) -> None:
         """Note the final answer to a request, an HTTP status."""
         self.answers[status] += 1
         if sending.notified:
@@ -103,20 +103,20 @@ class Books:
         """How many notices were sent and not answered, so far."""
         return sum(len(begun - self._answered.get(number, set())) for number, begun in self._begun.items())
 
-    def document(self) -> Document:
+    def document(self) -> BooksFile:
         """Return the books as of now; what was never sent is not in them."""
         entries = [self._entry(number) for number in sorted(self._begun)]
         calls = [entry for entry in entries if entry.sort not in KINDS]
         unsure = {(entry.tag, entry.src) for entry in calls if entry.unsure}
         owed = [entry.row for entry in calls if entry.row and (entry.tag, entry.src) not in unsure]
-        return Document(
+        return BooksFile(
             VERSION,
             self._seed,
             calls,
-            totals(owed),
+            tag_totals(owed),
             self._system("voicemail", "voicemail"),
             self._system("deletechannel", "src"),
-            [Unfit(query.decode(), parameter) for query, parameter in self._unfit.items()],
+            [InvalidRequest(query.decode(), parameter) for query, parameter in self._unfit.items()],
             {str(status): count for status, count in sorted(self.answers.items())},
         )
 
@@ -138,16 +138,16 @@ class Books:
         return [self._calls[number].notices[0].value(name) for number in numbers]
 
 
-def _owed(call: Call, sent: list[Notice], cdrs: int) -> Row:
+def _owed(call: SimulatedCall, sent: list[SimulatedNotice], cdrs: int) -> ChargedCall:
     """Return the row that a ledger must have for a call of which these notices were sent, among them so many CDRs."""
-    said: dict[Kind, Notice] = {notice.kind: notice for notice in sent if notice.kind != "input"}
-    numbers = cdr.numbers(said["cdr"].pairs)
+    said: dict[Kind, SimulatedNotice] = {notice.kind: notice for notice in sent if notice.kind != "input"}
+    numbers = cdr.read_charges(said["cdr"].pairs)
     disposition = DISPOSITIONS.get(_deciding_status(said)) or ("ANSWERED" if numbers[1] else "UNKNOWN")
     flags = [MISSING_OPENING] * ("opening" not in said) + [REPEATED_CDR] * (cdrs > 1)
-    return charged(call.tag, call.src, disposition, numbers, flags)
+    return charged_call(call.tag, call.src, disposition, numbers, flags)
 
 
-def _deciding_status(said: Mapping[Kind, Notice]) -> str:
+def _deciding_status(said: Mapping[Kind, SimulatedNotice]) -> str:
     """Return the deciding status (SPEC 5) of a call whose notices do not contradict each other."""
     status = {kind: notice.value("status") for kind, notice in said.items()}
     if status["cdr"] in OUTCOMES:
@@ -157,30 +157,30 @@ def _deciding_status(said: Mapping[Kind, Notice]) -> str:
     return status["cdr"] if status["cdr"] in FAILED_OPENINGS else status.get("opening", "")
 
 
-def _is_expected(sending: Sending, status: int) -> bool:
+def _is_expected(sending: PlannedRequest, status: int) -> bool:
     if sending.what == "garbage":
         return status in CLIENT_ERRORS or status == HUNG_UP
     return status == {"genuine": 200, "broken": 202, "wrong-signature": 403}[sending.what]
 
 
-def save(document: Document, path: Path) -> None:
+def save_books(document: BooksFile, path: Path) -> None:
     """Write the books into a file, whole or not at all; raises NotWritten."""
     try:
-        with whole_file(path) as file:
+        with write_whole(path) as file:
             file.write(msgspec.json.format(msgspec.json.encode(document), indent=1))
     except OSError as error:
         msg = f"the books cannot be written to {path}: {error.strerror or error}"
         raise NotWritten(msg) from error
 
 
-def load(path: Path) -> Document:
-    """Read saved books; raises UnfitBooks."""
+def load_books(path: Path) -> BooksFile:
+    """Read saved books; raises InvalidBooksFile."""
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=Document)
+        document = msgspec.json.decode(path.read_bytes(), type=BooksFile)
     except (OSError, msgspec.DecodeError) as error:
         msg = f"{path} cannot be read as the books of a rehearsal: {error}"
-        raise UnfitBooks(msg) from error
+        raise InvalidBooksFile(msg) from error
     if document.version != VERSION:
         msg = f"{path} has version {document.version} of a rehearsal's books: expected {VERSION}"
-        raise UnfitBooks(msg)
+        raise InvalidBooksFile(msg)
     return document

@@ -17,17 +17,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.application.rehearsal import target_url as target
-from api.application.rehearsal.sender import Unreachable
-from api.application.rehearsal.target_url import WrongTarget
+from api.application.rehearsal.sender import TargetUnreachable
+from api.application.rehearsal.target_url import InvalidTarget
 from domain.notices import notification
-from domain.notices.signature import FORMULAS, OFF, Keyring
+from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 
 HOST = "127.0.0.1"
 PATH = "/api.php"
 OPERATION = "setnotifyurl"
 
 
-class StandIn:
+class FakeTringMeApi:
     """Answers at ``/api.php`` until a URL was set, and from then on only to the same one."""
 
     def __init__(self, keys: Sequence[str], *, formula: str, anywhere: bool) -> None:
@@ -44,20 +44,20 @@ class StandIn:
         return self._set.get()
 
     async def _answer(self, request: Request) -> Response:
-        pairs = notification.parse(request.scope["query_string"])
+        pairs = notification.parse_pairs(request.scope["query_string"])
         values = dict(pairs)
         if values.get("op") != OPERATION:
             return _refused(400, f"op is {values.get('op', '')!r}: expected {OPERATION}")
         if not values.get("apikey"):
             return _refused(403, "apikey is missing")
-        if self._formula != OFF and not self._is_authentic(pairs):
+        if self._formula != UNCHECKED and not self._is_authentic(pairs):
             return _refused(403, f"sig is wrong or missing: none of {', '.join(FORMULAS)} fits")
         return self._take(values.get("url", ""))
 
     def _take(self, url: str) -> Response:
         try:
-            target.read(url, anywhere=self._anywhere)
-        except WrongTarget as error:
+            target.read_target_url(url, anywhere=self._anywhere)
+        except InvalidTarget as error:
             return _refused(400, f"url: {error}")
         if self._url and url != self._url:
             return _refused(409, f"the rehearsal calls {self._url} already")
@@ -75,13 +75,13 @@ def _refused(status: int, why: str) -> Response:
 
 
 @contextmanager
-def serving(app: Starlette, port: int) -> Iterator[int]:
+def serve_fake_api(app: Starlette, port: int) -> Iterator[int]:
     """Serve the stand-in on this machine beside what else runs, and give its port; raises Unreachable if that is taken."""
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         msg = f"port {port} cannot be listened on: {error.strerror}"
-        raise Unreachable(msg) from error
+        raise TargetUnreachable(msg) from error
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
     # In a thread of its own uvicorn leaves the signals alone: Ctrl-C is for the rehearsal.
     thread = Thread(target=server.run, args=[[listener]], name="stand-in", daemon=True)

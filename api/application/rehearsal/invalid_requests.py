@@ -5,10 +5,10 @@ The first two are made of genuine notices with something changed, so that a ledg
 
 from random import Random
 
-from api.application.rehearsal.plan import Sending, Signer
+from api.application.rehearsal.plan import PlannedRequest, Signer
 from api.application.rehearsal.simulated_call import Pairs
-from domain.notices.notification import PARAMETERS_MAX, SIZE_MAX_BYTES, TEXT_LENGTH_MAX, query
-from domain.notices.signature import OFF
+from domain.notices.notification import PARAMETERS_MAX, SIZE_MAX_BYTES, TEXT_LENGTH_MAX, encode_query
+from domain.notices.signature import UNCHECKED
 
 # One thing each that the wire's rules refuse (SPEC 1): the parameter, and a value that it must not have.
 BROKEN = (
@@ -40,18 +40,18 @@ GARBAGE = (
 )  # fmt: skip
 
 
-def beside(random: Random, signer: Signer, genuine: Sending, due: int) -> Sending:
+def invalid_request(random: Random, signer: Signer, genuine: PlannedRequest, due: int) -> PlannedRequest:
     """Return one unfit request made of a genuine one, of any kind that the formula leaves."""
     chance = random.random()
     if chance < 0.25:
-        return Sending(due=due, what="garbage", raw=GARBAGE[int(random.random() * len(GARBAGE))])
-    if chance < 0.6 and signer.formula != OFF:
-        return Sending(due=due, what="wrong-signature", query=query(_forged(random, signer, genuine)))
+        return PlannedRequest(due=due, what="garbage", raw=GARBAGE[int(random.random() * len(GARBAGE))])
+    if chance < 0.6 and signer.formula != UNCHECKED:
+        return PlannedRequest(due=due, what="wrong-signature", query=encode_query(_forged(random, signer, genuine)))
     name, pairs = _broken(random, genuine)
-    return Sending(due=due, what="broken", query=query(signer.sign(pairs)), at_fault=name)
+    return PlannedRequest(due=due, what="broken", query=encode_query(signer.sign(pairs)), at_fault=name)
 
 
-def _forged(random: Random, signer: Signer, genuine: Sending) -> Pairs:
+def _forged(random: Random, signer: Signer, genuine: PlannedRequest) -> Pairs:
     """Return a notice as somebody without the key would send it; its ``r`` is its own, so it is like no other."""
     *pairs, (_, digits) = signer.sign(genuine.unsigned, key=f"not {signer.key}")
     forgeries: tuple[Pairs, ...] = (
@@ -64,7 +64,7 @@ def _forged(random: Random, signer: Signer, genuine: Sending) -> Pairs:
     return forgeries[int(random.random() * len(forgeries))]
 
 
-def _broken(random: Random, genuine: Sending) -> tuple[str, Pairs]:
+def _broken(random: Random, genuine: PlannedRequest) -> tuple[str, Pairs]:
     """Return a notice with one value that breaks a rule, not yet signed, and the name of the parameter."""
     pairs = genuine.unsigned
     if random.random() < 0.2:

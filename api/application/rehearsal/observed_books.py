@@ -13,12 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from api.application.rehearsal.charged_call import COLUMNS, SUMMED, Row, Total, plain
+from api.application.rehearsal.charged_call import COLUMNS, SUMMED, ChargedCall, TagTotal, plain
 from domain.calls.correlation import BY_TAG
 from domain.errors import WrongUsage
 from domain.ledger import Ledger
 from projections.export.text_formats import write_csv
-from projections.queries.row_stream import reading
+from projections.queries.row_stream import open_row_stream
 from projections.queries.selection import Selection
 from projections.stores.generations import ReadStore
 
@@ -29,42 +29,42 @@ class NotVerifiable(WrongUsage):
     """There is nothing that a rehearsal's books can be compared with; the message says what was expected."""
 
 
-class Found(msgspec.Struct, frozen=True):
+class ObservedBooks(msgspec.Struct, frozen=True):
     """A ledger's word: its charged calls, and where the place tells them, its billing by tag and what else it took.
 
     ``events`` counts what the calls of each line (tag and number) are made of, ``quarantine`` has the reason for each raw
     notice that waits there, ``voicemails`` and ``channels`` count file names and numbers.
     """
 
-    rows: list[Row]
-    billing: dict[str, Total] | None = None
+    rows: list[ChargedCall]
+    billing: dict[str, TagTotal] | None = None
     events: Counter[tuple[str, str]] | None = None
     quarantine: dict[bytes, str] | None = None
     voicemails: Counter[str] | None = None
     channels: Counter[str] | None = None
 
 
-def in_file(path: Path) -> Found:
+def read_books_file(path: Path) -> ObservedBooks:
     """Read what ``tringledger export cdrs`` wrote as CSV; raises NotVerifiable."""
     try:
         content = path.read_bytes().decode()
     except (OSError, UnicodeError) as error:
         msg = f"{path} cannot be read: {error}"
         raise NotVerifiable(msg) from error
-    return Found(list(_rows(_table(content), str(path))))
+    return ObservedBooks(list(_rows(_table(content), str(path))))
 
 
-def in_ledger(ledger: Ledger, store: ReadStore) -> Found:
+def read_ledger_books(ledger: Ledger, store: ReadStore) -> ObservedBooks:
     """Read a ledger's read models as they are, and its quarantine; raises what ``check`` raises."""
     check(ledger)
 
     def exported(model: str) -> Iterator[dict[str, str]]:
         out = io.BytesIO()
-        with reading(ledger, store, model, Selection()) as rows:
+        with open_row_stream(ledger, store, model, Selection()) as rows:
             write_csv(rows, out)
         return _table(out.getvalue().decode())
 
-    return Found(
+    return ObservedBooks(
         list(_rows(exported("cdrs"), ledger.url)),
         _by_tag(exported("billing")),
         _events(exported("calls")),
@@ -86,7 +86,7 @@ def _table(content: str) -> Iterator[dict[str, str]]:
     return csv.DictReader(io.StringIO(content, newline=""), restval="")
 
 
-def _rows(table: Iterable[dict[str, str]], where: str) -> Iterator[Row]:
+def _rows(table: Iterable[dict[str, str]], where: str) -> Iterator[ChargedCall]:
     for row in table:
         missing = [name for name in COLUMNS if name not in row]
         if missing:
@@ -95,7 +95,7 @@ def _rows(table: Iterable[dict[str, str]], where: str) -> Iterator[Row]:
         if row["src"].startswith(EXCEL_SAFE):
             msg = f"{where} was exported with --excel-safe, which changes texts: expected an export without"
             raise NotVerifiable(msg)
-        yield Row(**{name: row[name] for name in COLUMNS})
+        yield ChargedCall(**{name: row[name] for name in COLUMNS})
 
 
 def _events(calls: Iterable[dict[str, str]]) -> Counter[tuple[str, str]]:
@@ -105,11 +105,11 @@ def _events(calls: Iterable[dict[str, str]]) -> Counter[tuple[str, str]]:
     return events
 
 
-def _by_tag(billing: Iterable[dict[str, str]]) -> dict[str, Total]:
+def _by_tag(billing: Iterable[dict[str, str]]) -> dict[str, TagTotal]:
     """Add up the months of each account, which is the tag where no tariff maps it."""
     names = ("calls", "answered", *SUMMED)
     sums: dict[str, list[Decimal]] = {}
     for row in billing:
         before = sums.get(row["account"], [Decimal(0)] * len(names))
         sums[row["account"]] = [value + Decimal(row[name]) for name, value in zip(names, before, strict=True)]
-    return {tag: Total(tag, *map(plain, values)) for tag, values in sums.items()}
+    return {tag: TagTotal(tag, *map(plain, values)) for tag, values in sums.items()}

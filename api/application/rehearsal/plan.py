@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from api.application.rehearsal.simulated_call import Happening, Kind, Pairs
+from api.application.rehearsal.simulated_call import CallSequence, Kind, Pairs
 from domain.notices import notification
-from domain.notices.notification import query
-from domain.notices.signature import OFF, sign
+from domain.notices.notification import encode_query
+from domain.notices.signature import UNCHECKED, sign
 
 # Less than the ledger's grace: a notice that comes later may rightly be taken for another call's (SPEC 6).
 PATIENCE_SECONDS, PATIENCE_SECONDS_MAX = 60.0, 240.0
@@ -23,7 +23,7 @@ Manner = Literal["plain", "slow", "half", "impatient"]
 What = Literal["genuine", "wrong-signature", "broken", "garbage"]
 
 
-class Notified(NamedTuple):
+class NoticeRef(NamedTuple):
     """Which notice a request carries: its call's and its own number, its kind, and how often it was signed before."""
 
     call: int
@@ -32,7 +32,7 @@ class Notified(NamedTuple):
     signed_before: int = 0
 
 
-class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request; ``due`` is in microseconds since the rehearsal began, ``query`` the parameters as they are sent.
 
     What is broken names the parameter ``at_fault``. Garbage is ``raw``, a request as its bytes go over the wire, with
@@ -41,7 +41,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     due: int
     what: What = "genuine"
-    notified: Notified | None = None
+    notified: NoticeRef | None = None
     query: bytes = b""
     posted: bool = False
     manner: Manner = "plain"
@@ -51,7 +51,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def pairs(self) -> Pairs:
         """The parameters, decoded."""
-        return notification.parse(self.query)
+        return notification.parse_pairs(self.query)
 
     @property
     def unsigned(self) -> Pairs:
@@ -59,7 +59,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return [pair for pair in self.pairs if pair[0] not in ("r", "sig")]
 
 
-Chain = list[Sending]
+Chain = list[PlannedRequest]
 
 
 def is_quiet(chain: Chain) -> bool:
@@ -80,10 +80,10 @@ class Signer:
         """Return the parameters with ``r`` and ``sig``, signed with the private key, or with another one."""
         # TringMe's are shorter; of these no two are ever the same, in this rehearsal or another one.
         named = [*pairs, ("r", str(self._random.getrandbits(50)))]
-        return named if self.formula == OFF else sign(self.formula, named, key or self.key)
+        return named if self.formula == UNCHECKED else sign(self.formula, named, key or self.key)
 
 
-def calm(happenings: Iterable[Happening], speed: float, signer: Signer) -> list[Chain]:
+def orderly_plan(happenings: Iterable[CallSequence], speed: float, signer: Signer) -> list[Chain]:
     """Return a chain for each line, as a platform and a network without fault would send them.
 
     ``speed`` is how many times as fast as in real time calls go on once they have begun.
@@ -95,8 +95,8 @@ def calm(happenings: Iterable[Happening], speed: float, signer: Signer) -> list[
         for call in happening.calls:
             for number, notice in enumerate(call.notices):
                 due = happening.begins + round(notice.after / speed)
-                notified = Notified(call_number, number, notice.kind)
-                chain.append(Sending(due=due, notified=notified, query=query(signer.sign(notice.pairs))))
+                notified = NoticeRef(call_number, number, notice.kind)
+                chain.append(PlannedRequest(due=due, notified=notified, query=encode_query(signer.sign(notice.pairs))))
             call_number += 1
         chains.append(chain)
     return chains

@@ -25,7 +25,7 @@ TARIFFS = (
 Numbers = tuple[Decimal | None, ...]
 
 
-def draw(random: Random, seconds: int) -> Pairs:
+def draw_charges(random: Random, seconds: int) -> Pairs:
     """Return the durations and charges of a call that was connected for so many seconds, as parameters.
 
     A call that was not connected costs the source leg a fee of its own, or two of them would have the same numbers.
@@ -48,7 +48,7 @@ def _text(random: Random, amount: int) -> str:
     return f"{amount // ONE}.{amount % ONE:06d}" if random.random() < 0.1 else plain(amount)
 
 
-def numbers(pairs: Pairs) -> Numbers:
+def read_charges(pairs: Pairs) -> Numbers:
     """Return the six durations and charges as numbers: None where one is absent or empty."""
     values = dict(pairs)
     return tuple(Decimal(text) if (text := values.get(name)) else None for name in NUMBERS)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import httptools
 
-from api.application.rehearsal.plan import Sending
-from api.application.rehearsal.target_url import Target
+from api.application.rehearsal.plan import PlannedRequest
+from api.application.rehearsal.target_url import TargetUrl
 
 READ_BYTES = 65_536
 PIECES = 5
@@ -22,14 +22,14 @@ FORM = "application/x-www-form-urlencoded"
 FAILURES = (OSError, TimeoutError, httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
-class Answer(NamedTuple):
+class RawResponse(NamedTuple):
     """An HTTP status, and how many seconds the service asked to be left alone for, if it did."""
 
     status: int
     retry_after: int | None
 
 
-class Connection(NamedTuple):
+class RawConnection(NamedTuple):
     """An open connection."""
 
     reader: asyncio.StreamReader
@@ -40,20 +40,20 @@ class Connection(NamedTuple):
         self.writer.transport.abort()
 
 
-class Wire:
+class RawHttpClient:
     """Makes requests to one target."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: TargetUrl) -> None:
         """Take where to; nothing is opened yet."""
         self._target = target
         self._tls = ssl.create_default_context() if target.tls else None
-        self._kept: list[Connection] = []
+        self._kept: list[RawConnection] = []
 
-    async def open(self) -> Connection:
+    async def open(self) -> RawConnection:
         """Open a connection of its own; raises OSError."""
-        return Connection(*await asyncio.open_connection(self._target.host, self._target.port, ssl=self._tls))
+        return RawConnection(*await asyncio.open_connection(self._target.host, self._target.port, ssl=self._tls))
 
-    async def ask(self, sending: Sending, *, slowly: bool = False) -> Answer:
+    async def ask(self, sending: PlannedRequest, *, slowly: bool = False) -> RawResponse:
         """Make a request and return its answer; raises one of FAILURES."""
         connection = self._take() or await self.open()
         try:
@@ -68,7 +68,7 @@ class Wire:
             connection.writer.close()
         return answer
 
-    async def abandon(self, sending: Sending, share: float) -> None:
+    async def send_partially(self, sending: PlannedRequest, share: float) -> None:
         """Send so much of a request and hang up, whatever the answer would be; raises OSError."""
         connection = await self.open()
         request = self.request(sending)
@@ -77,19 +77,19 @@ class Wire:
         finally:
             connection.drop()
 
-    async def shout(self, raw: bytes) -> Answer:
+    async def send_raw(self, raw: bytes) -> RawResponse:
         """Send bytes that may be no request at all; status 0 stands for a service that hangs up. Raises one of FAILURES."""
         connection = await self.open()
         try:
             await _write(connection, raw.replace(b"{path}", self._target.path.encode()), 1)
             answer, _ = await _read(connection)
         except ConnectionError:
-            return Answer(0, None)
+            return RawResponse(0, None)
         finally:
             connection.drop()
         return answer
 
-    def request(self, sending: Sending) -> bytes:
+    def request(self, sending: PlannedRequest) -> bytes:
         """Return a notice as a request, the parameters in the query or in the body."""
         query, path, name = sending.query, self._target.path, self._target.name
         if not sending.posted:
@@ -97,7 +97,7 @@ class Wire:
         head = f"POST {path} HTTP/1.1\r\nHost: {name}\r\nContent-Type: {FORM}\r\nContent-Length: {len(query)}\r\n\r\n"
         return head.encode() + query
 
-    def _take(self) -> Connection | None:
+    def _take(self) -> RawConnection | None:
         while self._kept:
             connection = self._kept.pop()
             if not (connection.reader.at_eof() or connection.writer.is_closing()):
@@ -112,7 +112,7 @@ class Wire:
         self._kept.clear()
 
 
-class _Response:
+class _ResponseParser:
     """What the parser tells of an answer, as it comes in; without a length it ends where the connection does."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class _Response:
         self.is_complete = True
 
 
-async def _write(connection: Connection, request: bytes, pieces: int) -> None:
+async def _write(connection: RawConnection, request: bytes, pieces: int) -> None:
     size = -(-len(request) // pieces)
     for start in range(0, len(request), size):
         if start:
@@ -142,9 +142,9 @@ async def _write(connection: Connection, request: bytes, pieces: int) -> None:
         await connection.writer.drain()
 
 
-async def _read(connection: Connection) -> tuple[Answer, bool]:
+async def _read(connection: RawConnection) -> tuple[RawResponse, bool]:
     """Return an answer, and whether the connection may be used again."""
-    response = _Response()
+    response = _ResponseParser()
     parser = httptools.HttpResponseParser(response)
     while not response.is_complete:
         data = await connection.reader.read(READ_BYTES)
@@ -153,4 +153,4 @@ async def _read(connection: Connection) -> tuple[Answer, bool]:
         if not data:
             raise ConnectionResetError("the service hung up before its answer")
         parser.feed_data(data)
-    return Answer(parser.get_status_code(), response.retry_after), parser.should_keep_alive()
+    return RawResponse(parser.get_status_code(), response.retry_after), parser.should_keep_alive()

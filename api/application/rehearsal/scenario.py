@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from random import Random
 
 from api.application.rehearsal import random_charges as cdr
-from api.application.rehearsal.simulated_call import Call, Happening, Kind, Notice, Pairs
+from api.application.rehearsal.simulated_call import CallSequence, Kind, Pairs, SimulatedCall, SimulatedNotice
 from domain.notices.statuses import ANSWERED, FAILED_OPENINGS, INPUTS
 from domain.times import SECOND
 
@@ -37,7 +37,7 @@ class Scenario:
         self._placed = 0
         self._numbers: set[str] = set()
 
-    def happenings(self, calls: int) -> Iterator[Happening]:
+    def happenings(self, calls: int) -> Iterator[CallSequence]:
         """Yield the lines with their calls, so many calls in all, in the order in which they begin; a bulk call is first."""
         while self._placed < calls:
             begins = round(self._placed / self._rate * SECOND)
@@ -46,22 +46,22 @@ class Scenario:
                 self._placed += len(happening.calls)
                 yield happening
             if self._random.random() < SYSTEM_SHARE:
-                yield Happening(begins, [self._system_notice()])
+                yield CallSequence(begins, [self._system_notice()])
 
-    def _next(self, begins: int, left: int) -> Iterator[Happening]:
+    def _next(self, begins: int, left: int) -> Iterator[CallSequence]:
         chance = self._random.random() if self._placed else 0
         if chance < 0.02:
             count = BULK_MIN + int(self._random.random() * (BULK_MAX - BULK_MIN))
             tag = self._tag(f"{BULK_TAG} {self._placed + 1}")
             for _ in range(min(count, left)):
-                yield Happening(begins, [self._call("bulk", tag, self._number())])
+                yield CallSequence(begins, [self._call("bulk", tag, self._number())])
         elif chance < 0.12:
-            yield Happening(begins, self._again(min(2 + int(self._random.random() * (AGAIN_MAX - 1)), left)))
+            yield CallSequence(begins, self._again(min(2 + int(self._random.random() * (AGAIN_MAX - 1)), left)))
         elif chance < 0.25:
             # A browser has no number: each of these calls is a line by its tag alone.
-            yield Happening(begins, [self._call("flash", self._tag(f"{FLASH_TAG} {self._placed + 1}"), "")])
+            yield CallSequence(begins, [self._call("flash", self._tag(f"{FLASH_TAG} {self._placed + 1}"), "")])
         else:
-            yield Happening(begins, [self._call("single", self._any_tag(), self._number())])
+            yield CallSequence(begins, [self._call("single", self._any_tag(), self._number())])
 
     def _tag(self, name: str) -> str:
         return f"{name} r{self._seed}"
@@ -76,10 +76,10 @@ class Scenario:
                 self._numbers.add(number)
                 return number
 
-    def _again(self, count: int) -> list[Call]:
+    def _again(self, count: int) -> list[SimulatedCall]:
         """Return calls of one line, one after another; no two of them have a CDR of the same numbers."""
         tag, src = self._any_tag(), self._number()
-        calls: list[Call] = []
+        calls: list[SimulatedCall] = []
         begins = 0
         while len(calls) < count:
             call = self._call("again", tag, src, begins)
@@ -89,22 +89,22 @@ class Scenario:
             begins = call.notices[-1].after + self._seconds(2, PAUSE_SECONDS_MAX)
         return calls
 
-    def _call(self, sort: str, tag: str, src: str, begins: int = 0) -> Call:
-        leg = _Leg(self._random, tag, src)
+    def _call(self, sort: str, tag: str, src: str, begins: int = 0) -> SimulatedCall:
+        leg = _SimulatedLeg(self._random, tag, src)
         if sort == "flash":
             notices = self._flash(leg, begins)
         elif self._random.random() < FAILED_SHARE:
             notices = self._failed(leg, begins)
         else:
             notices = self._answered(leg, begins)
-        return Call(sort, tag, src, list(notices))
+        return SimulatedCall(sort, tag, src, list(notices))
 
-    def _failed(self, leg: "_Leg", at: int) -> Iterator[Notice]:
+    def _failed(self, leg: "_SimulatedLeg", at: int) -> Iterator[SimulatedNotice]:
         status = list(FAILED_OPENINGS)[int(self._random.random() * len(FAILED_OPENINGS))]
         yield leg.status("opening", at, status)
         yield self._cdr(leg, at + SECOND, status, 0)
 
-    def _answered(self, leg: "_Leg", at: int) -> Iterator[Notice]:
+    def _answered(self, leg: "_SimulatedLeg", at: int) -> Iterator[SimulatedNotice]:
         yield leg.status("opening", at, ANSWERED)
         for _ in range(int(self._random.random() * 4) if self._random.random() < KEYED_SHARE else 0):
             at += self._seconds(1, 9)
@@ -112,7 +112,7 @@ class Scenario:
             yield leg.status("input", at, INPUTS[self._random.random() < 0.2], keyed)
         yield from self._ended(leg, at + self._seconds(3, 15), self._outcome())
 
-    def _flash(self, leg: "_Leg", at: int) -> Iterator[Notice]:
+    def _flash(self, leg: "_SimulatedLeg", at: int) -> Iterator[SimulatedNotice]:
         """Return a call from a browser: its source counts as answered only once it is connected to the destination."""
         outcome = self._outcome()
         at += self._seconds(3, 15)
@@ -120,7 +120,7 @@ class Scenario:
             yield leg.status("opening", at, ANSWERED)
         yield from self._ended(leg, at, outcome)
 
-    def _ended(self, leg: "_Leg", at: int, outcome: str) -> Iterator[Notice]:
+    def _ended(self, leg: "_SimulatedLeg", at: int, outcome: str) -> Iterator[SimulatedNotice]:
         seconds = int(self._random.expovariate(1 / MEAN_SECONDS)) % SECONDS_MAX if outcome == "COMPLETED" else 0
         at += seconds * SECOND
         yield leg.status("outcome", at, outcome)
@@ -133,13 +133,13 @@ class Scenario:
         """Return some time between so many seconds, in microseconds."""
         return int((least + self._random.random() * (most - least)) * SECOND)
 
-    def _cdr(self, leg: "_Leg", at: int, status: str, seconds: int) -> Notice:
-        numbers = cdr.draw(self._random, seconds)
+    def _cdr(self, leg: "_SimulatedLeg", at: int, status: str, seconds: int) -> SimulatedNotice:
+        numbers = cdr.draw_charges(self._random, seconds)
         chance = self._random.random()
         said = [("status", status)] if chance < 0.5 else [("status", "")] if chance < 0.75 else []
-        return Notice("cdr", at, [*leg.head(), ("type", "cdr"), *said, *numbers])
+        return SimulatedNotice("cdr", at, [*leg.head(), ("type", "cdr"), *said, *numbers])
 
-    def _system_notice(self) -> Call:
+    def _system_notice(self) -> SimulatedCall:
         src = self._number()
         kind: Kind = "voicemail" if self._random.random() < 0.6 else "deletechannel"
         pairs = [("f", "tm"), ("tag", SYSTEM_TAG), ("src", src), ("type", kind)]
@@ -148,10 +148,10 @@ class Scenario:
                 ("email", f"box{src[-2:]}-r{self._seed}@example.com"),
                 ("voicemail", f"vm-r{self._seed}-{src}.wav"),
             ]
-        return Call(kind, SYSTEM_TAG, src, [Notice(kind, 0, pairs)])
+        return SimulatedCall(kind, SYSTEM_TAG, src, [SimulatedNotice(kind, 0, pairs)])
 
 
-class _Leg:
+class _SimulatedLeg:
     """The leg that a call's notices are about: its tag, and its number, which some calls spell in another way each time."""
 
     def __init__(self, random: Random, tag: str, number: str) -> None:
@@ -168,9 +168,9 @@ class _Leg:
         form, number = SPELLINGS[int(self._random.random() * len(SPELLINGS))], self._number
         return form.format(number[0], number[1:4], number[4:7], number[7:])
 
-    def status(self, kind: Kind, at: int, status: str, *more: tuple[str, str]) -> Notice:
-        return Notice(kind, at, [*self.head(), ("type", "callstatus"), ("status", status), *more])
+    def status(self, kind: Kind, at: int, status: str, *more: tuple[str, str]) -> SimulatedNotice:
+        return SimulatedNotice(kind, at, [*self.head(), ("type", "callstatus"), ("status", status), *more])
 
 
-def _numbers(call: Call) -> cdr.Numbers:
-    return cdr.numbers(call.notices[-1].pairs)
+def _numbers(call: SimulatedCall) -> cdr.Numbers:
+    return cdr.read_charges(call.notices[-1].pairs)

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from api.application.rehearsal.chaos import Chaos, lose
-from api.application.rehearsal.expected_books import Books
-from api.application.rehearsal.plan import Chain, Signer, calm
+from api.application.rehearsal.chaos import Chaos, drop_notices
+from api.application.rehearsal.expected_books import ExpectedBooks
+from api.application.rehearsal.plan import Chain, Signer, orderly_plan
 from api.application.rehearsal.scenario import Scenario
 from api.application.rehearsal.simulated_call import Kind
 
@@ -22,14 +22,14 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     chaos: bool = False
     losing: tuple[Kind, ...] = ()
 
-    def prepare(self, formula: str, key: str) -> tuple[list[Chain], Books]:
+    def prepare(self, formula: str, key: str) -> tuple[list[Chain], ExpectedBooks]:
         """Return every request that will be made, and the books, empty; the same script gives the same bytes."""
         happenings = list(Scenario(self.seed, self.rate).happenings(self.calls))
         signer = Signer(self.seed, formula, key)
-        chains = calm(happenings, self.speed, signer)
+        chains = orderly_plan(happenings, self.speed, signer)
         losing = self.losing or (LOSSES if self.chaos else ())
         if losing:
-            chains = lose(chains, losing, self.seed)
+            chains = drop_notices(chains, losing, self.seed)
         if self.chaos:
             chains = Chaos(self.seed, signer).disturb(chains)
-        return chains, Books(self.seed, [call for happening in happenings for call in happening.calls])
+        return chains, ExpectedBooks(self.seed, [call for happening in happenings for call in happening.calls])

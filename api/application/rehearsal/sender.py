@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from api.application.rehearsal.expected_books import Books
-from api.application.rehearsal.plan import PATIENCE_SECONDS, Chain, Sending
-from api.application.rehearsal.raw_http import FAILURES, Answer, Wire
-from api.application.rehearsal.target_url import Target
+from api.application.rehearsal.expected_books import ExpectedBooks
+from api.application.rehearsal.plan import PATIENCE_SECONDS, Chain, PlannedRequest
+from api.application.rehearsal.raw_http import FAILURES, RawHttpClient, RawResponse
+from api.application.rehearsal.target_url import TargetUrl
 from domain.errors import StoreUnavailable
 from domain.times import SECOND
 
@@ -23,15 +23,20 @@ SERVER_ERROR = 500
 HALF = 0.5
 
 
-class Unreachable(StoreUnavailable):
+class TargetUnreachable(StoreUnavailable):
     """Nothing answers at the notify URL, or no longer."""
 
 
-class Platform:
+class RequestSender:
     """Works a plan off, and keeps the books of it."""
 
     def __init__(
-        self, target: Target, plan: Sequence[Chain], books: Books, *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        target: TargetUrl,
+        plan: Sequence[Chain],
+        books: ExpectedBooks,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Take where to send what, the books to keep, and for how long a notice is sent again before it is given up."""
         self._target = target
@@ -49,7 +54,7 @@ class Platform:
         nothing new, waits a moment for what is on its way, and ends.
         """
         self._moved = moved
-        self._wire = Wire(self._target)
+        self._wire = RawHttpClient(self._target)
         self._free = asyncio.Semaphore(CONNECTIONS_MAX)
         self._loop = asyncio.get_running_loop()
         await self._check()
@@ -80,7 +85,7 @@ class Platform:
             except FAILURES as error:
                 if self._loop.time() > deadline:
                     msg = f"nothing takes callbacks at {self._target.host} port {self._target.port}: {error}"
-                    raise Unreachable(msg) from None
+                    raise TargetUnreachable(msg) from None
                 await asyncio.sleep(WAIT_SECONDS)
             else:
                 connection.drop()
@@ -97,7 +102,7 @@ class Platform:
             self.sent += 1
             self._moved(self.sent)
 
-    async def _deliver(self, sending: Sending) -> bool:
+    async def _deliver(self, sending: PlannedRequest) -> bool:
         """Make a request until it is answered; return whether it was."""
         if sending.what == "garbage":
             await self._throw(sending)
@@ -119,25 +124,25 @@ class Platform:
             await asyncio.sleep(pause)
             wait = min(wait * 2, WAIT_SECONDS_MAX)
 
-    async def _attempt(self, sending: Sending) -> Answer | None:
+    async def _attempt(self, sending: PlannedRequest) -> RawResponse | None:
         """Make a request once; None where it failed on its way, or took too long."""
         with suppress(*FAILURES):
             async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
                 return await self._wire.ask(sending, slowly=sending.manner == "slow")
         return None
 
-    async def _misbehave(self, sending: Sending) -> None:
+    async def _misbehave(self, sending: PlannedRequest) -> None:
         """Begin as a bad network does: with half of the request, or with a platform that hangs up before the answer."""
         if sending.manner in ("half", "impatient"):
             with suppress(*FAILURES):
                 async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
-                    await self._wire.abandon(sending, HALF if sending.manner == "half" else 1)
+                    await self._wire.send_partially(sending, HALF if sending.manner == "half" else 1)
 
-    async def _throw(self, sending: Sending) -> None:
+    async def _throw(self, sending: PlannedRequest) -> None:
         """Send garbage once; whether it arrives matters to nobody."""
         with suppress(*FAILURES):
             async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
-                answer = await self._wire.shout(sending.raw)
+                answer = await self._wire.send_raw(sending.raw)
                 self._books.answer(sending, answer.status)
 
 

@@ -12,7 +12,7 @@ Kind = Literal["opening", "input", "outcome", "cdr", "voicemail", "deletechannel
 KINDS: tuple[Kind, ...] = ("opening", "input", "outcome", "cdr", "voicemail", "deletechannel")
 
 
-class Notice(msgspec.Struct, frozen=True):
+class SimulatedNotice(msgspec.Struct, frozen=True):
     """One notification, not yet signed; ``after`` is when it is sent, in microseconds since its line's first call began."""
 
     kind: Kind
@@ -24,7 +24,7 @@ class Notice(msgspec.Struct, frozen=True):
         return next((value for given, value in self.pairs if given == name), "")
 
 
-class Call(msgspec.Struct, frozen=True):
+class SimulatedCall(msgspec.Struct, frozen=True):
     """One call, or a notice of the system, which belongs to none; ``src`` is the number in digits, however it is spelt.
 
     ``sort`` says what it is: single, bulk, again (a number called several times), flash, voicemail or deletechannel.
@@ -33,11 +33,11 @@ class Call(msgspec.Struct, frozen=True):
     sort: str
     tag: str
     src: str
-    notices: list[Notice]
+    notices: list[SimulatedNotice]
 
 
-class Happening(msgspec.Struct, frozen=True):
+class CallSequence(msgspec.Struct, frozen=True):
     """The calls of one line, one after another; ``begins`` is in microseconds of real time since the rehearsal began."""
 
     begins: int
-    calls: list[Call]
+    calls: list[SimulatedCall]

@@ -11,11 +11,11 @@ from domain.errors import WrongUsage
 PORTS = {"http": 80, "https": 443}
 
 
-class WrongTarget(WrongUsage):
+class InvalidTarget(WrongUsage):
     """A URL cannot be called, or must not be; the message names it and says what was expected."""
 
 
-class Target(NamedTuple):
+class TargetUrl(NamedTuple):
     """Where requests go: a host's port, the path there, whether over TLS, and the name in the Host header."""
 
     host: str
@@ -25,25 +25,25 @@ class Target(NamedTuple):
     name: str
 
 
-def read(url: str, *, anywhere: bool) -> Target:
-    """Read a notify URL; raises WrongTarget, also where the host is not this one and it may not be anywhere."""
+def read_target_url(url: str, *, anywhere: bool) -> TargetUrl:
+    """Read a notify URL; raises InvalidTarget, also where the host is not this one and it may not be anywhere."""
     try:
-        parts = urlsplit(addresses.checked(url))
+        parts = urlsplit(addresses.check_url(url))
     except ValueError as error:
         msg = f"{url!r} cannot be called: expected {error}"
-        raise WrongTarget(msg) from None
+        raise InvalidTarget(msg) from None
     assert parts.hostname
     if parts.query or parts.username is not None or not url.isascii():
         msg = f"{url!r} cannot be called: expected an address in ASCII, without a query or a name before its host"
-        raise WrongTarget(msg)
+        raise InvalidTarget(msg)
     if not (anywhere or _is_local(parts.hostname)):
         msg = (
             f"{parts.hostname} is not this machine, and a rehearsal is made-up load: expected a loopback address, or"
             " --yes-not-local where the service there is yours to load"
         )
-        raise WrongTarget(msg)
+        raise InvalidTarget(msg)
     tls = parts.scheme == "https"
-    return Target(parts.hostname, parts.port or PORTS[parts.scheme], parts.path or "/", tls, parts.netloc)
+    return TargetUrl(parts.hostname, parts.port or PORTS[parts.scheme], parts.path or "/", tls, parts.netloc)
 
 
 def _is_local(host: str) -> bool:
@@ -55,5 +55,5 @@ def _is_local(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
         msg = f"{host} cannot be found: {error.strerror}"
-        raise WrongTarget(msg) from None
+        raise InvalidTarget(msg) from None
     return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)

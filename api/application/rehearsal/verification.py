@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from api.application.rehearsal.charged_call import COLUMNS, Row, Total, totals
-from api.application.rehearsal.expected_books import CallEntry, Document, Unfit
-from api.application.rehearsal.observed_books import Found
+from api.application.rehearsal.charged_call import COLUMNS, ChargedCall, TagTotal, tag_totals
+from api.application.rehearsal.expected_books import BooksFile, CallEntry, InvalidRequest
+from api.application.rehearsal.observed_books import ObservedBooks
 from domain.outcomes import WRONG_SIGNATURE
 
 ABSENT = "(none)"
@@ -19,7 +19,7 @@ SIGNATURE = "sig"
 Line = tuple[str, str]
 
 
-class Difference(NamedTuple):
+class BookDifference(NamedTuple):
     """One thing that differs: what it is of, its tag and number, which column, and what either side says."""
 
     what: str
@@ -30,14 +30,14 @@ class Difference(NamedTuple):
     found: str
 
 
-def differences(books: Document, found: Found) -> Iterator[Difference]:
+def book_differences(books: BooksFile, found: ObservedBooks) -> Iterator[BookDifference]:
     """Yield what differs between the platform's books and a ledger's; nothing where they agree."""
     unsure = unsure_lines(books.calls)
     tags = {call.tag for call in books.calls}
     rows = [row for row in found.rows if row.tag in tags and (row.tag, row.src) not in unsure]
     owed = [call.row for call in books.calls if call.row and (call.tag, call.src) not in unsure]
     yield from _calls(owed, rows)
-    yield from _totals(books.totals, {total.tag: total for total in totals(rows)}, "tag")
+    yield from _totals(books.totals, {total.tag: total for total in tag_totals(rows)}, "tag")
     if found.billing is not None:
         settled = tags - {tag for tag, _ in unsure}
         billed = {tag: total for tag, total in found.billing.items() if tag in settled}
@@ -55,7 +55,7 @@ def unsure_lines(calls: Sequence[CallEntry]) -> set[Line]:
     return {(call.tag, call.src) for call in calls if call.unsure}
 
 
-def _calls(owed: Sequence[Row], rows: Sequence[Row]) -> Iterator[Difference]:
+def _calls(owed: Sequence[ChargedCall], rows: Sequence[ChargedCall]) -> Iterator[BookDifference]:
     """Set aside what is equal, and compare the rest line by line, in order."""
     missing, extra = Counter(owed) - Counter(rows), Counter(rows) - Counter(owed)
     left, right = _by_line(missing), _by_line(extra)
@@ -64,61 +64,61 @@ def _calls(owed: Sequence[Row], rows: Sequence[Row]) -> Iterator[Difference]:
         for one, other in zip(expected, found, strict=False):
             yield from _columns(one, other)
         for row in expected[len(found) :]:
-            yield Difference("call", *line, WHOLE, _shown(row), ABSENT)
+            yield BookDifference("call", *line, WHOLE, _shown(row), ABSENT)
         for row in found[len(expected) :]:
-            yield Difference("call", *line, WHOLE, ABSENT, _shown(row))
+            yield BookDifference("call", *line, WHOLE, ABSENT, _shown(row))
 
 
-def _by_line(rows: Counter[Row]) -> dict[Line, list[Row]]:
-    lines: dict[Line, list[Row]] = {}
+def _by_line(rows: Counter[ChargedCall]) -> dict[Line, list[ChargedCall]]:
+    lines: dict[Line, list[ChargedCall]] = {}
     for row in rows.elements():
         lines.setdefault((row.tag, row.src), []).append(row)
     return lines
 
 
-def _columns(expected: Row, found: Row) -> Iterator[Difference]:
+def _columns(expected: ChargedCall, found: ChargedCall) -> Iterator[BookDifference]:
     for column in COLUMNS:
         one, other = getattr(expected, column), getattr(found, column)
         if one != other:
-            yield Difference("call", expected.tag, expected.src, column, one, other)
+            yield BookDifference("call", expected.tag, expected.src, column, one, other)
 
 
-def _shown(row: Row) -> str:
+def _shown(row: ChargedCall) -> str:
     """Return what is at stake with a whole row."""
     return row.cost if row.sip_credits == "0" else f"{row.cost} and {row.sip_credits} SIP credits"
 
 
-def _totals(expected: Sequence[Total], found: dict[str, Total], what: str) -> Iterator[Difference]:
+def _totals(expected: Sequence[TagTotal], found: dict[str, TagTotal], what: str) -> Iterator[BookDifference]:
     by_tag = {total.tag: total for total in expected}
     for tag in sorted(by_tag.keys() | found.keys()):
         one, other = by_tag.get(tag), found.get(tag)
-        for column in Total.__struct_fields__[1:]:
+        for column in TagTotal.__struct_fields__[1:]:
             values = [getattr(total, column) if total else ABSENT for total in (one, other)]
             if values[0] != values[1]:
-                yield Difference(what, tag, "", column, *values)
+                yield BookDifference(what, tag, "", column, *values)
 
 
-def _events(calls: Sequence[CallEntry], found: Counter[Line]) -> Iterator[Difference]:
+def _events(calls: Sequence[CallEntry], found: Counter[Line]) -> Iterator[BookDifference]:
     """Compare how many notices there are of each line: one that is missing need not show in what is charged."""
     expected: Counter[Line] = Counter()
     for call in calls:
         expected[call.tag, call.src] += call.events
     for line, count in expected.items():
         if found[line] != count:
-            yield Difference("notices", *line, "events", str(count), str(found[line]))
+            yield BookDifference("notices", *line, "events", str(count), str(found[line]))
 
 
-def _quarantine(unfit: Sequence[Unfit], quarantine: dict[bytes, str]) -> Iterator[Difference]:
+def _quarantine(unfit: Sequence[InvalidRequest], quarantine: dict[bytes, str]) -> Iterator[BookDifference]:
     for each in unfit:
         reason = quarantine.get(each.query.encode())
         expected = WRONG_SIGNATURE if each.parameter == SIGNATURE else f"{each.parameter}="
         if reason is None or not reason.startswith(expected):
-            yield Difference("quarantine", "", "", each.query, expected, ABSENT if reason is None else reason)
+            yield BookDifference("quarantine", "", "", each.query, expected, ABSENT if reason is None else reason)
 
 
-def _once(what: str, expected: Sequence[str], found: Counter[str] | None) -> Iterator[Difference]:
+def _once(what: str, expected: Sequence[str], found: Counter[str] | None) -> Iterator[BookDifference]:
     if found is None:
         return
     for name in expected:
         if found[name] != 1:
-            yield Difference(what, "", "", name, "once", f"{found[name]} times")
+            yield BookDifference(what, "", "", name, "once", f"{found[name]} times")

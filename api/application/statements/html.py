@@ -4,13 +4,13 @@ from functools import lru_cache
 
 import jinja2
 
-from api.application.statements.sheet import HEADINGS, TEXT_COLUMNS, sheet
+from api.application.statements.sheet import HEADINGS, TEXT_COLUMNS, statement_sheet
 from projections.queries.statement import Statement
 
 
 def as_html(statement: Statement) -> bytes:
     """Return a page that needs nothing beside itself."""
-    text = _template().render(sheet=sheet(statement), headings=HEADINGS, text_columns=TEXT_COLUMNS)
+    text = _template().render(sheet=statement_sheet(statement), headings=HEADINGS, text_columns=TEXT_COLUMNS)
     return text.encode()
 
 

@@ -6,9 +6,9 @@ TrueType font that has them.
 
 from pathlib import Path
 
-from api.application.statements.sheet import HEADINGS, TEXT_COLUMNS, Sheet, sheet
+from api.application.statements.sheet import HEADINGS, TEXT_COLUMNS, Sheet, statement_sheet
 from domain.errors import LedgerError, MissingDriver
-from domain.times import moment
+from domain.times import to_datetime
 from projections.queries.statement import Statement
 
 try:
@@ -26,19 +26,19 @@ FONT_STARTS = (b"\0\1\0\0", b"true", b"OTTO")
 SMALL, NORMAL, LARGE = 7.5, 10, 16
 
 
-class NoLetters(LedgerError):
+class MissingGlyphs(LedgerError):
     """The PDF's font lacks letters that the statement needs."""
 
 
 def as_pdf(statement: Statement, font: Path | None = None) -> bytes:
-    """Return a PDF; of a closed month it is always the same. Raises NoLetters where the font does not do."""
+    """Return a PDF; of a closed month it is always the same. Raises MissingGlyphs where the font does not do."""
     pdf = FPDF(orientation="landscape", format="A4")
     if closed := statement.heading.closed:
-        pdf.set_creation_date(moment(closed.at))
+        pdf.set_creation_date(to_datetime(closed.at))
     pdf.set_margin(MARGIN_MM)
     pdf.set_auto_page_break(auto=True, margin=MARGIN_MM)
     family = "helvetica" if font is None else _own_font(pdf, font)
-    shown = sheet(statement)
+    shown = statement_sheet(statement)
     pdf.set_title(f"{shown.title}: {shown.account}")
     pdf.add_page()
     try:
@@ -46,7 +46,7 @@ def as_pdf(statement: Statement, font: Path | None = None) -> bytes:
         return bytes(pdf.output())
     except (FPDFException, UnicodeEncodeError) as error:
         msg = f"the statement has letters that the PDF's font lacks ({error}): expected --font FILE.ttf, a font that has them"
-        raise NoLetters(msg) from error
+        raise MissingGlyphs(msg) from error
 
 
 def _own_font(pdf: FPDF, font: Path) -> str:
@@ -61,8 +61,8 @@ def _own_font(pdf: FPDF, font: Path) -> str:
     return FAMILY
 
 
-def _unfit(font: Path, why: str) -> NoLetters:
-    return NoLetters(f"{font} is no font that could be used: expected a TrueType or OpenType file ({why})")
+def _unfit(font: Path, why: str) -> MissingGlyphs:
+    return MissingGlyphs(f"{font} is no font that could be used: expected a TrueType or OpenType file ({why})")
 
 
 def _write(pdf: FPDF, family: str, shown: Sheet) -> None:

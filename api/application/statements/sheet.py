@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from domain import times
 from domain.amounts import plain
-from projections.queries.statement import CALLS, ROUNDING, Heading, Line, Statement, Sums
+from projections.queries.statement import CALLS, ROUNDING, Heading, Statement, StatementLine, StatementSums
 from projections.rows.entry import ADJUSTMENT, DIFFERENCE
 
 HEADINGS = (
@@ -37,7 +37,7 @@ class Sheet(NamedTuple):
     notes: list[str]
 
 
-def sheet(statement: Statement) -> Sheet:
+def statement_sheet(statement: Statement) -> Sheet:
     """Return a statement in words."""
     heading = statement.heading
     return Sheet(
@@ -45,14 +45,14 @@ def sheet(statement: Statement) -> Sheet:
         heading.account or "(no account)",
         _state(heading),
         heading.closed is None,
-        [[line.day, label(line), *_cells(line)] for line in statement.lines],
-        ["", "Total", *cells(statement.total)],
+        [[line.day, line_label(line), *_cells(line)] for line in statement.lines],
+        ["", "Total", *sum_cells(statement.total)],
         [*_roundings(statement), ("Amount due, in US cents", plain(statement.due))],
         [UNITS, *_tariffs(statement)],
     )
 
 
-def label(line: Line) -> str:
+def line_label(line: StatementLine) -> str:
     """Return what a line is about."""
     about = f", for {line.original_period}" if line.original_period else ""
     if line.kind == CALLS:
@@ -60,15 +60,15 @@ def label(line: Line) -> str:
     return f"{_KINDS[line.kind]}{about}{f': {line.text}' if line.kind != ROUNDING else ''}"
 
 
-def cells(sums: Sums) -> list[str]:
+def sum_cells(sums: StatementSums) -> list[str]:
     """Return the numbers of a line, in the order of the headings."""
     numbers = (sums.calls, sums.src_seconds, sums.dest_seconds, sums.billed_seconds)
     return [*map(str, numbers), plain(sums.cost), plain(sums.sip_credits), plain(sums.price)]
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: StatementLine) -> list[str]:
     """Return a line's numbers; those that are no calls' are mostly of money alone, and nothing shows as nothing."""
-    *numbers, price = cells(line.sums)
+    *numbers, price = sum_cells(line.sums)
     return [*numbers, price] if line.kind == CALLS else [*("" if each == "0" else each for each in numbers), price]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from domain import times
 from domain.amounts import plain
 from projections.export.text_formats import excel_safe_text
-from projections.queries.statement import Line, Statement, Sums
+from projections.queries.statement import Statement, StatementLine, StatementSums
 
 TOTAL, STATEMENT_ROUNDING, DUE = "total", "statement-rounding", "due"
 _TEXTS = ("account", "period", "state", "kind", "day", "original_period", "text")
@@ -19,7 +19,7 @@ def as_csv(statement: Statement, *, excel_safe: bool = False) -> bytes:
     """Return CSV as in RFC 4180: a row for each line, the total, each rounding of the statement, and the amount due."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([*_TEXTS, *Sums._fields])
+    writer.writerow([*_TEXTS, *StatementSums._fields])
     for line, names in _rows(statement):
         numbers = _numbers(line.sums)
         texts = [*_state(statement), line.kind, line.day, line.original_period, line.text]
@@ -27,16 +27,19 @@ def as_csv(statement: Statement, *, excel_safe: bool = False) -> bytes:
             excel_safe_text(text) if excel_safe and name not in ("period", "day", "original_period") else text
             for name, text in zip(_TEXTS, texts, strict=True)
         ]
-        writer.writerow([*cells, *(numbers[name] if name in names else "" for name in Sums._fields)])
+        writer.writerow([*cells, *(numbers[name] if name in names else "" for name in StatementSums._fields)])
     return out.getvalue().encode()
 
 
-def _rows(statement: Statement) -> list[tuple[Line, tuple[str, ...]]]:
+def _rows(statement: Statement) -> list[tuple[StatementLine, tuple[str, ...]]]:
     """Return the rows, each with the names of the sums that it shows."""
-    rows = [(line, Sums._fields) for line in statement.lines]
-    rows.append((Line(TOTAL, "", "", "", statement.total), Sums._fields))
-    ends = [Line(STATEMENT_ROUNDING, "", "", level, Sums(price=added)) for level, added in statement.roundings.items()]
-    ends.append(Line(DUE, "", "", "", Sums(price=statement.due)))
+    rows = [(line, StatementSums._fields) for line in statement.lines]
+    rows.append((StatementLine(TOTAL, "", "", "", statement.total), StatementSums._fields))
+    ends = [
+        StatementLine(STATEMENT_ROUNDING, "", "", level, StatementSums(price=added))
+        for level, added in statement.roundings.items()
+    ]
+    ends.append(StatementLine(DUE, "", "", "", StatementSums(price=statement.due)))
     return rows + [(line, ("price",)) for line in ends]
 
 
@@ -68,7 +71,7 @@ def as_json(statement: Statement) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: StatementLine) -> dict[str, Any]:
     return {
         "kind": line.kind,
         "day": line.day or None,
@@ -78,6 +81,6 @@ def _line(line: Line) -> dict[str, Any]:
     }
 
 
-def _numbers(sums: Sums) -> dict[str, Any]:
+def _numbers(sums: StatementSums) -> dict[str, Any]:
     amounts = {name: plain(getattr(sums, name)) for name in ("cost", "sip_credits", "price")}
     return sums._asdict() | amounts

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from api.cli.commands.user import opened
-from api.cli.console import as_json, table
+from api.cli.console import print_json, print_table
 from api.cli.options import format_option, store_option
 from api.web.auth.roles import Did
 from domain import times
 
 if TYPE_CHECKING:
-    from api.web.auth.audit_log import Record
+    from api.web.auth.audit_log import AuditEntry
 
 ENTRIES_MAX = 10_000_000
 COLUMNS = ("at", "who", "did", "unmasked", "what", "status", "how", "address")
@@ -36,13 +36,13 @@ def access_log(who: str | None, did: str | None, limit: int, output: str, store:
     from api.web.auth import audit_log as records
 
     with opened(store) as kept:
-        found = [_document(entry) for entry in records.page(kept, who=who or "", did=did or "", limit=limit)]
+        found = [_document(entry) for entry in records.audit_page(kept, who=who or "", did=did or "", limit=limit)]
     if output == "json":
-        as_json(found)
+        print_json(found)
     else:
-        table(COLUMNS, [["yes" if value is True else value or "" for value in entry.values()] for entry in found])
+        print_table(COLUMNS, [["yes" if value is True else value or "" for value in entry.values()] for entry in found])
 
 
-def _document(entry: Record) -> dict[str, object]:
+def _document(entry: AuditEntry) -> dict[str, object]:
     found = {column: getattr(entry, column) for column in COLUMNS}
     return found | {"at": times.iso(entry.at)}

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from api.cli.operator_command import act
+from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, format_option, optional_period, store_option
 from domain.amounts import millionths
 
@@ -43,4 +43,4 @@ def adjust(account: str, amount: int, period: str | None, by: str, reason: str, 
     Examples:
       tringledger adjust acme -1250 --by kim --reason "goodwill for the outage of 2026-10-14"
     """
-    act(store, by, reason, lambda acting: acting.adjust(account, amount, period), output)
+    run_operator_command(store, by, reason, lambda acting: acting.adjust_account(account, amount, period), output)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
 from api.cli.options import format_option, store_option
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ def certificate(context: click.Context, other: Path | None, output: str, store: 
     """
     from projections.building import certificate as certificates
 
-    with reading(store) as (ledger, _):
-        found = certificates.last_of(ledger)
+    with open_ledger(store) as (ledger, _):
+        found = certificates.load_certificate(ledger)
     if found is None:
-        say("no rebuild has left a certificate yet; `tringledger rebuild` does")
+        note("no rebuild has left a certificate yet; `tringledger rebuild` does")
         context.exit(1)
     if other:
         _compare(context, found, _read(other), str(other))
     elif output == "json":
-        as_json(found)
+        print_json(found)
     else:
         print_certificate(found)
 
@@ -58,7 +58,7 @@ def _read(path: Path) -> Certificate:
     from projections.building import certificate as certificates
 
     try:
-        return certificates.decode(path.read_bytes())
+        return certificates.decode_certificate(path.read_bytes())
     except msgspec.DecodeError as error:
         msg = f"{path} holds no certificate: {error}; expected what `tringledger certificate --format json` prints"
         raise click.UsageError(msg) from None
@@ -67,11 +67,11 @@ def _read(path: Path) -> Certificate:
 def _compare(context: click.Context, ours: Certificate, theirs: Certificate, name: str) -> None:
     from projections.building import certificate as certificates
 
-    differences = certificates.differences(ours, theirs)
+    differences = certificates.certificate_differences(ours, theirs)
     if differences:
-        table(["", "this ledger", name], differences)
+        print_table(["", "this ledger", name], differences)
         context.exit(1)
-    say(f"the certificates agree: positions {ours.first} to {ours.last} of ledger {ours.ledger}")
+    note(f"the certificates agree: positions {ours.first} to {ours.last} of ledger {ours.ledger}")
 
 
 def print_certificate(found: Certificate) -> None:
@@ -84,7 +84,7 @@ def print_certificate(found: Certificate) -> None:
         ("US cents", f"cost {money['cost']}, price {money['price']}, margin {money['margin']}"),
         ("SIP credits", money["sip_credits"]),
     ]
-    table(["certificate", ""], rows)
+    print_table(["certificate", ""], rows)
     click.echo()
     sealed = [(name, each.rows, each.digest) for name, each in found.read_models.items()]
-    table(["read model", "rows", "SHA-256"], sealed)
+    print_table(["read model", "rows", "SHA-256"], sealed)

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.console import as_json, say, table
+from api.cli.console import note, print_json, print_table
 from api.cli.exit_codes import FINDING
-from api.cli.ledger_access import read_models, reading
+from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import format_option, period_argument, printable_text, store_option
 from domain import times
 from domain.amounts import plain
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
-    from projections.queries.closing_blockers import Hindrance
+    from projections.queries.closing_blockers import ClosingBlocker
     from projections.stores.base import ReadStore
 
 NOTHING_OPEN = "the month is over, and nothing in it is open"
@@ -58,9 +58,9 @@ def close(
 
     if not check and by is None:
         raise click.UsageError("expected --by NAME, or --check")
-    with reading(store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
+    with open_ledger(store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
         if check:
-            hindrances.refuse(ledger.books(), period, times.now())
+            hindrances.check_closable(ledger.billing_context(), period, times.now())
             found, position = _found(ledger, read_store, period), 0
         else:
             found, position = _close(ledger, read_store, period, by or "", accept)
@@ -70,28 +70,28 @@ def close(
 
 def _close(
     ledger: Ledger, read_store: ReadStore, period: str, by: str, accept: str | None
-) -> tuple[list[Hindrance], int]:
+) -> tuple[list[ClosingBlocker], int]:
     """Look and close under the log's lock: nothing can come in between."""
     from projections.building.catch_up import catch_up
     from projections.queries import closing_blockers as hindrances
 
-    with ledger.acting(by, accept or NOTHING_OPEN) as acting:
-        hindrances.refuse(ledger.books(), period, times.now())
+    with ledger.operator_session(by, accept or NOTHING_OPEN) as acting:
+        hindrances.check_closable(ledger.billing_context(), period, times.now())
         catch_up(ledger, read_store)
         found = _found(ledger, read_store, period)
         if found and accept is None:
             return found, 0
-        return found, acting.close(period, [str(each) for each in found])
+        return found, acting.close_month(period, [str(each) for each in found])
 
 
-def _found(ledger: Ledger, read_store: ReadStore, period: str) -> list[Hindrance]:
+def _found(ledger: Ledger, read_store: ReadStore, period: str) -> list[ClosingBlocker]:
     from projections.queries import closing_blockers as hindrances
 
-    with read_store.reading() as connection:
-        return hindrances.of_month(ledger, connection, period)
+    with read_store.snapshot() as connection:
+        return hindrances.find_blockers(ledger, connection, period)
 
 
-def _show(period: str, found: list[Hindrance], position: int, output: str) -> None:
+def _show(period: str, found: list[ClosingBlocker], position: int, output: str) -> None:
     from projections.queries.closing_blockers import OPEN_MONTH
 
     risk = [each for each in found if each.kind != OPEN_MONTH]
@@ -100,26 +100,26 @@ def _show(period: str, found: list[Hindrance], position: int, output: str) -> No
     if output == "json":
         at_risk = {"cost": cost, "sip_credits": credits_, "unknown": unknown}
         document = {"period": period, "closed_at_position": position or None, "at_risk": at_risk}
-        as_json(document | {"open": [_document(each) for each in found]})
+        print_json(document | {"open": [_document(each) for each in found]})
         return
     if found:
-        table(
+        print_table(
             ["open", "where", "tag", "cost", "SIP credits"],
             [list(_document(each).values()) for each in found[:TABLE_ROWS_MAX]],
         )
         if len(found) > TABLE_ROWS_MAX:
             click.echo(f"... and {len(found) - TABLE_ROWS_MAX} more: --format json has them all")
-        say(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} whose amounts nobody knows")
+        note(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} whose amounts nobody knows")
     if position:
-        say(f"{period} is closed, at position {position}")
+        note(f"{period} is closed, at position {position}")
     else:
-        say(f"{period} is not closed: {len(found)} open" if found else f"nothing hinders the closing of {period}")
+        note(f"{period} is not closed: {len(found)} open" if found else f"nothing hinders the closing of {period}")
 
 
-def _amounts(found: list[Hindrance]) -> tuple[list[int | None], list[int | None]]:
+def _amounts(found: list[ClosingBlocker]) -> tuple[list[int | None], list[int | None]]:
     return [each.cost for each in found], [each.sip_credits for each in found]
 
 
-def _document(each: Hindrance) -> dict[str, Any]:
+def _document(each: ClosingBlocker) -> dict[str, Any]:
     cost, credits_ = (None if amount is None else plain(amount) for amount in (each.cost, each.sip_credits))
     return {"kind": each.kind, "where": each.where, "tag": each.tag, "cost": cost, "sip_credits": credits_}

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.console import progress, say
+from api.cli.console import note, progress
 from domain import times
 
 if TYPE_CHECKING:
-    from domain.copying.copy import Report
+    from domain.copying.copy import CopyReport
 
 
 @click.command("copy")
@@ -39,21 +39,21 @@ def copy(origin: str, to: str) -> None:
 
     begun_at = monotonic()
     with Ledger(origin) as source:
-        report = copying.copy(source, to, times.now, lambda what, total: progress(what, total, "rows"))
+        report = copying.copy_ledger(source, to, times.now, lambda what, total: progress(what, total, "rows"))
     _print(report, monotonic() - begun_at)
 
 
-def _print(report: Report, seconds: float) -> None:
+def _print(report: CopyReport, seconds: float) -> None:
     from domain.log.tables import DELIVERY_KEYS, EVENTS, LINE_CALLS, QUARANTINE
 
     rows = report.rows
-    say(
+    note(
         f"the copy is complete: {rows[EVENTS.name]} events, {rows[DELIVERY_KEYS.name]} delivery keys,"
         f" {rows[LINE_CALLS.name]} calls, {rows[QUARANTINE.name]} in quarantine, digest {report.digest},"
         f" {seconds:.1f} s"
     )
     if report.is_behind:
-        say(
+        note(
             f"meanwhile FROM has got {report.behind} events, or something in quarantine: to move, stop what writes it,"
             " and run this again"
         )

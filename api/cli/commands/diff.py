@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from api.cli.console import as_csv, as_json, progress, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_csv, print_json, print_table, progress
+from api.cli.ledger_access import open_ledger
 from api.cli.options import store_option
 from domain import amounts, times
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
-    from projections.queries.billing_changes import Change
-    from projections.queries.positions import Then
+    from projections.queries.billing_changes import BillingChange
+    from projections.queries.positions import LogPoint
 
 MOMENTS_MAX = 2
 MONTH = ("account", "period")
@@ -26,11 +26,11 @@ EVENT = ("position", "event", "call_id", "by", "reason")
 Sums = dict[tuple[str, str], list[int]]
 
 
-class Between(NamedTuple):
+class LogSpan(NamedTuple):
     """What lies between two states: the first, the second, and what is asked of it."""
 
-    first: Then
-    last: Then
+    first: LogPoint
+    last: LogPoint
     account: str | None
     period: str | None
 
@@ -76,64 +76,64 @@ def diff(
 
     if not 1 <= len(moments) <= MOMENTS_MAX:
         raise click.UsageError("expected --as-of once or twice")
-    with reading(store) as (ledger, _):
+    with open_ledger(store) as (ledger, _):
         between = _between(ledger, moments, account, period)
         sums: Sums = {}
         caused = _adding_up(ledger, between, sums)
         if events and form == "csv":
             # As they come: they may be as many as the log has events.
-            as_csv((*EVENT, *MONTH, *TOTALS), map(_event, caused))
+            print_csv((*EVENT, *MONTH, *TOTALS), map(_event, caused))
         kept = [change for change in caused if events]
     changed = {key: totals for key, totals in sorted(sums.items()) if any(totals)}
     if form == "json":
-        as_json(_document(between, changed, kept if events else None))
+        print_json(_document(between, changed, kept if events else None))
     elif form == "table":
         _print(between, changed, kept)
     elif not events:
-        as_csv((*MONTH, *TOTALS), [(*key, *_shown(totals)) for key, totals in changed.items()])
+        print_csv((*MONTH, *TOTALS), [(*key, *_shown(totals)) for key, totals in changed.items()])
     context.exit(1 if changed else 0)
 
 
-def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, period: str | None) -> Between:
-    from projections.queries.positions import then
-    from projections.queries.selection import SelectionError, select
+def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, period: str | None) -> LogSpan:
+    from projections.queries.positions import resolve_point
+    from projections.queries.selection import SelectionError, build_selection
 
-    select("billing", account=account, period=period, timezone=ledger.timezone)
-    first = then(ledger, moments[0])
-    last = then(ledger, moments[1] if len(moments) == MOMENTS_MAX else ledger.head())
+    build_selection("billing", account=account, period=period, timezone=ledger.timezone)
+    first = resolve_point(ledger, moments[0])
+    last = resolve_point(ledger, moments[1] if len(moments) == MOMENTS_MAX else ledger.head())
     if last.position < first.position:
         msg = f"position {last.position} comes before position {first.position}: expected the earlier --as-of first"
         raise SelectionError(msg)
-    return Between(first, last, account, period)
+    return LogSpan(first, last, account, period)
 
 
-def _adding_up(ledger: Ledger, between: Between, sums: Sums) -> Iterator[Change]:
+def _adding_up(ledger: Ledger, between: LogSpan, sums: Sums) -> Iterator[BillingChange]:
     """Yield the changes that are asked for, and add them up on the way."""
-    from projections.queries.billing_changes import changes
+    from projections.queries.billing_changes import billing_changes
     from projections.schema.tables import TOTALS
 
     first, last = between.first.position, between.last.position
     with progress("Comparing", last - first, "events") as moved:
-        for change in chain.from_iterable(changes(ledger, first, last, moved)):
+        for change in chain.from_iterable(billing_changes(ledger, first, last, moved)):
             if between.account in (None, change.account) and between.period in (None, change.period):
                 totals = sums.setdefault((change.account, change.period), [0] * len(TOTALS))
                 totals[:] = map(add, totals, change.totals)
                 yield change
 
 
-def _event(change: Change) -> tuple[Any, ...]:
+def _event(change: BillingChange) -> tuple[Any, ...]:
     return (*change[: len(EVENT)], change.account, change.period, *_shown(change.totals))
 
 
 def _shown(totals: Iterable[int]) -> Iterator[str | int]:
     """Return differences as what billing's columns are: amounts as exact decimals, the rest as numbers."""
-    from projections.schema.tables import BILLING, TOTALS, Kind, kind
+    from projections.schema.tables import BILLING, TOTALS, ColumnKind, column_kind
 
     for name, value in zip(TOTALS, totals, strict=True):
-        yield amounts.plain(value) if kind(BILLING.c[name]) is Kind.TOTAL else value
+        yield amounts.plain(value) if column_kind(BILLING.c[name]) is ColumnKind.TOTAL else value
 
 
-def _document(between: Between, sums: Sums, caused: list[Change] | None) -> dict[str, Any]:
+def _document(between: LogSpan, sums: Sums, caused: list[BillingChange] | None) -> dict[str, Any]:
     from projections.schema.tables import TOTALS
 
     document: dict[str, Any] = {
@@ -146,22 +146,24 @@ def _document(between: Between, sums: Sums, caused: list[Change] | None) -> dict
     return document
 
 
-def _moment(point: Then) -> dict[str, Any]:
+def _moment(point: LogPoint) -> dict[str, Any]:
     return {"position": point.position, "at": times.iso(point.at) if point.at else None}
 
 
-def _print(between: Between, sums: Sums, caused: list[Change]) -> None:
+def _print(between: LogSpan, sums: Sums, caused: list[BillingChange]) -> None:
     from projections.schema.tables import TOTALS
 
     span = f"position {between.first.position} and position {between.last.position}"
     if not sums:
-        say(f"nothing changed in money between {span}")
+        note(f"nothing changed in money between {span}")
     else:
-        table((*MONTH, *TOTALS), [(*key, *_signed(totals)) for key, totals in sums.items()])
-        say(f"changed between {span}")
+        print_table((*MONTH, *TOTALS), [(*key, *_signed(totals)) for key, totals in sums.items()])
+        note(f"changed between {span}")
     if caused:
         click.echo()
-        table((*EVENT, *MONTH, *TOTALS), [(*_event(each)[: -len(TOTALS)], *_signed(each.totals)) for each in caused])
+        print_table(
+            (*EVENT, *MONTH, *TOTALS), [(*_event(each)[: -len(TOTALS)], *_signed(each.totals)) for each in caused]
+        )
 
 
 def _signed(totals: Iterable[int]) -> Iterator[str]:

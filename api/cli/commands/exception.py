@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import read_models, reading
-from api.cli.operator_command import act
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger, read_models
+from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, catch_up_option, format_option, store_option
 from domain import amounts, times
 from domain.calls.call import FLAGS
@@ -63,21 +63,21 @@ def list_(
     from projections.queries.exception_totals import IS_OPEN
     from projections.schema.tables import EXCEPTIONS
 
-    with reading(store) as (ledger, _):
-        wanted = selection.select("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)
+    with open_ledger(store) as (ledger, _):
+        wanted = selection.build_selection("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)
         conditions = selection.conditions("exceptions", wanted, ledger.timezone)
         if not every:
             conditions.append(IS_OPEN)
         query = select(*[EXCEPTIONS.c[name] for name in COLUMNS]).where(*conditions)
-        with read_models(ledger, caught_up=not no_catch_up) as read_store, read_store.reading() as connection:
+        with read_models(ledger, caught_up=not no_catch_up) as read_store, read_store.snapshot() as connection:
             read_store.position(connection, ledger.head)
             rows = connection.execute(query.order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag))
             found = [_document(row) for row in rows]
     if output == "json":
-        as_json(found)
+        print_json(found)
         return
-    table(COLUMNS, [list(each.values()) for each in found])
-    say(f"{len(found)} exceptions" + ("" if every else " open"))
+    print_table(COLUMNS, [list(each.values()) for each in found])
+    note(f"{len(found)} exceptions" + ("" if every else " open"))
 
 
 @exception.command()
@@ -93,7 +93,7 @@ def resolve(flag: str, position: int, by: str, reason: str, output: str, store: 
     Examples:
       tringledger exception resolve repeated-cdr 93 --by kim --reason "TringMe confirms: sent twice"
     """
-    act(store, by, reason, lambda acting: acting.resolve(flag, position), output)
+    run_operator_command(store, by, reason, lambda acting: acting.resolve_exception(flag, position), output)
 
 
 @exception.command()
@@ -109,7 +109,9 @@ def reopen(flag: str, position: int, by: str, reason: str, output: str, store: s
     Examples:
       tringledger exception reopen repeated-cdr 93 --by kim --reason "TringMe's statement has it twice"
     """
-    act(store, by, reason, lambda acting: acting.resolve(flag, position, reopened=True), output)
+    run_operator_command(
+        store, by, reason, lambda acting: acting.resolve_exception(flag, position, reopened=True), output
+    )
 
 
 def _document(row: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import read_models, reading, standing_as_of
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
 from api.cli.options import catch_up_option, format_option, store_option
 from domain import amounts
 from domain.events.log_row import EVER
@@ -18,7 +18,7 @@ from domain.events.log_row import EVER
 if TYPE_CHECKING:
     from domain.ledger import Ledger
     from projections.queries.account_breakdown import AccountMonth
-    from projections.queries.price_history import Explanation, Pricing
+    from projections.queries.price_history import PriceHistory, PriceVersion
     from projections.rows.entry import Entry
 
 
@@ -56,7 +56,7 @@ def explain(
     """
     if (call_id is None) == (account is None) or (account is None) != (period is None):
         raise click.UsageError("expected either CALL_ID, or --account and --period")
-    with reading(store) as (ledger, _):
+    with open_ledger(store) as (ledger, _):
         if call_id:
             found = _explain_call(ledger, call_id, as_of, output)
         else:
@@ -67,22 +67,22 @@ def explain(
 
 
 def _explain_call(ledger: Ledger, call_id: UUID, as_of: str | None, output: str) -> bool:
-    from api.application.price_explanation import as_document
-    from projections.queries.positions import then
-    from projections.queries.price_history import of_call
+    from api.application.price_explanation import explanation_document
+    from projections.queries.positions import resolve_point
+    from projections.queries.price_history import price_history
 
-    found = of_call(ledger, call_id, EVER if as_of is None else then(ledger, as_of).position)
+    found = price_history(ledger, call_id, EVER if as_of is None else resolve_point(ledger, as_of).position)
     if found is None:
-        say(f"no call {call_id} in this ledger" + (f" at {as_of}" if as_of else ""))
+        note(f"no call {call_id} in this ledger" + (f" at {as_of}" if as_of else ""))
     elif output == "json":
-        as_json(as_document(found))
+        print_json(explanation_document(found))
     else:
         _print(found)
     return found is not None
 
 
-def _print(found: Explanation) -> None:
-    from api.application.price_explanation import lines
+def _print(found: PriceHistory) -> None:
+    from api.application.price_explanation import explanation_lines
 
     tag, src = found.line
     title = f"call {found.call_id}: tag {tag!r}, src {src or ''!r}, ordinal {found.ordinal}"
@@ -92,56 +92,56 @@ def _print(found: Explanation) -> None:
     rows = [
         (*(_event(pricing) if number == 0 else ("", "")), *line)
         for pricing in found.pricings
-        for number, line in enumerate(lines(pricing))
+        for number, line in enumerate(explanation_lines(pricing))
     ]
-    table(["position", "event", "step", "how", "US cents"], rows, title=title)
+    print_table(["position", "event", "step", "how", "US cents"], rows, title=title)
     for (version, number), text in found.rules.items():
         click.echo(f"\nrule {number} of tariff version {version}, as published:\n{text}")
 
 
-def _event(pricing: Pricing) -> tuple[object, str]:
-    from api.application.price_explanation import act
+def _event(pricing: PriceVersion) -> tuple[object, str]:
+    from api.application.price_explanation import operator_event_document
 
-    said = act(pricing.act)
+    said = operator_event_document(pricing.act)
     return pricing.position, pricing.event + (f" by {said['by']}: {said['reason']}" if said["by"] else "")
 
 
 def _explain_account(
     ledger: Ledger, whose: tuple[str, str], as_of: str | None, output: str, *, calls: bool, caught_up: bool
 ) -> bool:
-    from api.application.price_explanation import entry
-    from projections.queries.account_breakdown import cdrs_of, of_account
-    from projections.queries.positions import then
-    from projections.queries.selection import select
+    from api.application.price_explanation import entry_document
+    from projections.queries.account_breakdown import account_breakdown, cdrs_of_account
+    from projections.queries.positions import resolve_point
+    from projections.queries.selection import build_selection
 
     account, period = whose
-    select("billing", account=account, period=period, timezone=ledger.timezone)
+    build_selection("billing", account=account, period=period, timezone=ledger.timezone)
     with ExitStack() as opened:
-        past = None if as_of is None else then(ledger, as_of)
-        looking = standing_as_of(ledger, past.position) if past else read_models(ledger, caught_up=caught_up)
+        past = None if as_of is None else resolve_point(ledger, as_of)
+        looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=caught_up)
         store = opened.enter_context(looking)
-        connection = opened.enter_context(store.reading())
+        connection = opened.enter_context(store.snapshot())
         store.position(connection, ledger.head)
-        found = of_account(connection, account, period)
-        each = list(cdrs_of(connection, account, period)) if calls else []
+        found = account_breakdown(connection, account, period)
+        each = list(cdrs_of_account(connection, account, period)) if calls else []
     if found is None:
-        say(f"nothing is posted to account {account!r} in {period}" + (f" as of {as_of}" if as_of else ""))
+        note(f"nothing is posted to account {account!r} in {period}" + (f" as of {as_of}" if as_of else ""))
     elif output == "json":
-        as_json(_document(found) | ({"calls": [entry(call) for call in each]} if calls else {}))
+        print_json(_document(found) | ({"calls": [entry_document(call) for call in each]} if calls else {}))
     else:
         _print_account(found, each)
     return found is not None
 
 
 def _document(found: AccountMonth) -> dict[str, Any]:
-    from api.application.price_explanation import entry
+    from api.application.price_explanation import entry_document
 
     return {
         "account": found.account,
         "period": found.period,
         "closed_at_position": found.closed or None,
         "rules": [_summed(group) | {"tariff": group.tariff, "rule": group.rule or None} for group in found.groups],
-        "postings": [entry(posting) for posting in found.postings],
+        "postings": [entry_document(posting) for posting in found.postings],
         "total": {name: _plain(name, value) for name, value in found.total.items()},
     }
 
@@ -165,22 +165,22 @@ def _print_account(found: AccountMonth, calls: Sequence[Entry]) -> None:
     rows = [(_by_what(each.tariff, each.rule), *_summed(each).values()) for each in found.groups]
     rows += [(f"{each.kind} at position {each.position}", *_summed(each).values()) for each in found.postings]
     total = ("total", *(_plain(name, value) for name, value in found.total.items()))
-    table(["made by", *SUMMED], [*rows, total], title=f"account {found.account!r}, {found.period}, {closed}")
+    print_table(["made by", *SUMMED], [*rows, total], title=f"account {found.account!r}, {found.period}, {closed}")
     if found.postings:
         click.echo()
-        table(
+        print_table(
             ["position", "kind", "call_id", "for", "by", "reason", "price"], [_posting(each) for each in found.postings]
         )
     if calls:
         click.echo()
-        table(["position", "call_id", "for", "tariff", "rule", *SUMMED], [_call(each) for each in calls])
+        print_table(["position", "call_id", "for", "tariff", "rule", *SUMMED], [_call(each) for each in calls])
 
 
 def _posting(entry: Entry) -> tuple[object, ...]:
-    from api.application.price_explanation import signed
+    from api.application.price_explanation import format_signed
 
     made = (entry.position, entry.kind, entry.call_id, entry.original_period)
-    return (*made, entry.posted_by, entry.reason, signed(entry.price))
+    return (*made, entry.posted_by, entry.reason, format_signed(entry.price))
 
 
 def _call(entry: Entry) -> tuple[object, ...]:

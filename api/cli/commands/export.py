@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from api.cli.console import Moved, progress, say
-from api.cli.ledger_access import read_models, reading, standing_as_of
+from api.cli.console import Moved, note, progress
+from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
 from api.cli.options import catch_up_option, store_option
 from domain import times
 from projections.journal.syntax import Language
@@ -114,15 +114,15 @@ def export(
     """
     from projections.journal import export as journal_export
     from projections.queries import selection
-    from projections.queries.positions import then
-    from projections.queries.selection import Waiting
+    from projections.queries.positions import resolve_point
+    from projections.queries.selection import OverdueFilter
 
     if (model == JOURNAL) != (form in LANGUAGES):
         msg = f"{model} is not written as {form}: expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
         raise click.UsageError(msg)
-    with reading(store) as (ledger, _):
-        past = None if as_of is None else then(ledger, as_of)
-        wanted = selection.select(
+    with open_ledger(store) as (ledger, _):
+        past = None if as_of is None else resolve_point(ledger, as_of)
+        wanted = selection.build_selection(
             journal_export.MODEL if model == JOURNAL else model,
             tag=tag,
             account=account,
@@ -133,18 +133,18 @@ def export(
             since=since,
             until=until,
             period=period,
-            waiting=Waiting(waiting, ledger.terms.reach, past.at if past else times.now()) if waiting else None,
+            waiting=OverdueFilter(waiting, ledger.options.reach, past.at if past else times.now()) if waiting else None,
             timezone=ledger.timezone,
         )
-        looking = standing_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
+        looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
         with looking as read_store, progress("Exporting", None, "rows") as moved:
             target = output or sys.stdout.buffer
             if model == JOURNAL:
-                rows = journal_export.write(ledger, read_store, wanted, form, target, moved)
+                rows = journal_export.write_journal(ledger, read_store, wanted, form, target, moved)
             else:
                 rows = _write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, moved=moved)
     if output:
-        say(f"{rows} rows in {output}")
+        note(f"{rows} rows in {output}")
 
 
 def _write(
@@ -161,4 +161,4 @@ def _write(
     # pandas and pyarrow take half a second to load, which no other command should pay.
     from projections.export import writer as exports
 
-    return exports.write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, progress=moved)
+    return exports.write_export(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, progress=moved)

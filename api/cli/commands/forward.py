@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
 from api.cli.options import format_option, store_option
 from domain import times
 
@@ -37,9 +37,9 @@ def skip(position: int, reason: str, store: str | None) -> None:
     """
     from api.application import forwarding_position as forwarder
 
-    with reading(store) as (ledger, _):
-        skipped = forwarder.skip(ledger, position, reason, times.now())
-    say(f"positions {skipped.first} to {skipped.last} are not forwarded")
+    with open_ledger(store) as (ledger, _):
+        skipped = forwarder.skip_through(ledger, position, reason, times.now())
+    note(f"positions {skipped.first} to {skipped.last} are not forwarded")
 
 
 @forward.command("skipped")
@@ -56,9 +56,9 @@ def skipped_(output: str, store: str | None) -> None:
 
     from api.application import forwarding_position as forwarder
 
-    with reading(store) as (ledger, _):
-        skips = [msgspec.structs.asdict(skipped) for skipped in forwarder.skips(ledger)]
+    with open_ledger(store) as (ledger, _):
+        skips = [msgspec.structs.asdict(skipped) for skipped in forwarder.skipped_ranges(ledger)]
     if output == "json":
-        as_json(skips)
+        print_json(skips)
     else:
-        table(["first", "last", "at", "reason"], [list(skipped.values()) for skipped in skips])
+        print_table(["first", "last", "at", "reason"], [list(skipped.values()) for skipped in skips])

@@ -7,15 +7,15 @@ from uuid import UUID
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
 from api.cli.options import catch_up_option, format_option, store_option
 from domain import amounts, times
 from domain.events.log_row import EVER
 
 if TYPE_CHECKING:
-    from api.application.call_history import History, Step
-    from domain.events.operator_events import Act
+    from api.application.call_history import CallHistory, HistoryStep
+    from domain.events.operator_events import OperatorEvent
     from domain.ledger import Ledger
 
 
@@ -53,16 +53,16 @@ def history(
 
     if (call_id is None) == (tag is None):
         raise click.UsageError("expected either CALL_ID or --tag")
-    with reading(store) as (ledger, _):
+    with open_ledger(store) as (ledger, _):
         wanted = call_id or _find(ledger, tag or "", src, ordinal)
-        found = histories.of_call(ledger, wanted, _until(ledger, at))
+        found = histories.call_history(ledger, wanted, _until(ledger, at))
     if found is None:
         which = f"call {call_id}" if call_id else f"call of tag {tag!r} and src {src!r}"
         which += f" with ordinal {ordinal}" if ordinal else ""
-        say(f"no {which} in this ledger" + (f" at {at}" if at else ""))
+        note(f"no {which} in this ledger" + (f" at {at}" if at else ""))
         context.exit(1)
     if output == "json":
-        as_json(histories.as_document(found))
+        print_json(histories.history_document(found))
     else:
         _print(found)
 
@@ -72,10 +72,10 @@ def _find(ledger: Ledger, tag: str, src: str, ordinal: int | None) -> UUID:
     from domain.events.streams import call_id as id_of_call
     from domain.notices import call_notice
 
-    line = (tag, None if ledger.correlation == BY_TAG else call_notice.normalised(src))
+    line = (tag, None if ledger.correlation == BY_TAG else call_notice.normalised_number(src))
     last = ledger.last_ordinal(line)
     if ordinal is None and last > 1:
-        say(f"call {last} of {last} on this line; --ordinal shows another")
+        note(f"call {last} of {last} on this line; --ordinal shows another")
     return id_of_call(line, ordinal or last)
 
 
@@ -91,9 +91,9 @@ def _until(ledger: Ledger, at: str | None) -> int:
         raise click.UsageError(msg) from None
 
 
-def _print(found: History) -> None:
+def _print(found: CallHistory) -> None:
     first = next((step.notice.received_at for step in found.steps if step.notice), 0)
-    table(
+    print_table(
         [
             "position",
             "received at",
@@ -113,7 +113,7 @@ def _print(found: History) -> None:
     click.echo()
     vouchers = [(step.position, step.notice.voucher) for step in found.steps if step.notice and step.notice.voucher]
     if vouchers:
-        table(
+        print_table(
             ["unsigned", "vouched for by", "reason", "row"],
             [(position, voucher.by, voucher.reason, voucher.row) for position, voucher in vouchers if voucher],
         )
@@ -122,15 +122,15 @@ def _print(found: History) -> None:
         click.echo("no CDR")
     else:
         shown = [(name, value) for name, value in found.cdr.items() if value not in (None, "")]
-        table(["CDR", ""], shown)
+        print_table(["CDR", ""], shown)
 
 
-def _line(found: History) -> str:
+def _line(found: CallHistory) -> str:
     call = next((step.after for step in reversed(found.steps) if step.after), None)
     return f"tag {call['tag']!r}, src {call['src']!r}, ordinal {call['ordinal']}" if call else "merged into another"
 
 
-def _row(step: Step, first: int) -> tuple[object, ...]:
+def _row(step: HistoryStep, first: int) -> tuple[object, ...]:
     call = step.after or {"state": "", "disposition": "", "flags": ""}
     what = (step.position, *_when(step, first), f"{step.type} {step.status}".strip())
     state = (call["state"], call["disposition"], call["flags"])
@@ -138,21 +138,21 @@ def _row(step: Step, first: int) -> tuple[object, ...]:
     if step.notice:
         parameters = " ".join(f"{name}={value}" for name, value in step.notice.params)
         return (*what, step.notice.rule, *state, price, step.notice.source, parameters)
-    assert step.act
-    return (*what, "", *state, price, step.act.by, _said(step.act))
+    assert step.operator_event
+    return (*what, "", *state, price, step.operator_event.by, _said(step.operator_event))
 
 
-def _when(step: Step, first: int) -> tuple[str, str]:
+def _when(step: HistoryStep, first: int) -> tuple[str, str]:
     if step.notice:
         # microseconds are millionths of a second
         return times.iso(step.notice.received_at), amounts.plain(step.notice.received_at - first)
-    assert step.act
-    return times.iso(step.act.recorded_at), ""
+    assert step.operator_event
+    return times.iso(step.operator_event.recorded_at), ""
 
 
-def _said(act: Act) -> str:
+def _said(act: OperatorEvent) -> str:
     """Return what is particular to an act, and why it was done."""
-    from api.application.event_feed import told
+    from api.application.event_feed import event_fields
 
-    said = [f"{name}={value}" for name, value in told(act).items()]
+    said = [f"{name}={value}" for name, value in event_fields(act).items()]
     return " ".join([*said, f"reason={act.reason}"])

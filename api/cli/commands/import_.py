@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from api.application.importing.csv_table import NAMES, PARAMETERS
-from api.cli.console import progress, say
+from api.cli.console import note, progress
 from api.cli.options import assignments, delimiter_character, printable_text, store_option, time_zone
 from domain.errors import NoLedger
 
 if TYPE_CHECKING:
-    from api.application.importing.batches import Record, Summary
-    from api.application.importing.csv_table import Layout
-    from api.application.importing.files import File
+    from api.application.importing.batches import ImportSummary, Record
+    from api.application.importing.csv_table import TableLayout
+    from api.application.importing.files import ImportFile
     from api.application.importing.rows import Format
-    from api.application.importing.run import Import
-    from api.application.importing.vouched_rows import Vouch
+    from api.application.importing.run import ImportRun
+    from api.application.importing.vouched_rows import RowVoucher
     from api.settings import Settings
     from domain.notices.signature import Keyring
 
@@ -142,21 +142,21 @@ def import_(
         --set type=cdr --unsigned --by "A. Clerk" --reason "calls before October" --dry-run calls.csv
     """
     from api import settings
-    from api.application.importing.csv_table import Layout
-    from api.application.importing.files import STDIN, in_order_of_time
-    from api.application.importing.run import Import
+    from api.application.importing.csv_table import TableLayout
+    from api.application.importing.files import STDIN, sort_by_time
+    from api.application.importing.run import ImportRun
 
     _check(kind, {CSV: [columns, constants, delimiter, timezone, unsigned, by, reason], ACCESS_LOG: [path]})
     vouch = _vouch(by, reason, unsigned=unsigned)
-    read = settings.load(store=store)
-    layout = Layout(columns, constants, delimiter or ",", timezone or "UTC", unsigned)
+    read = settings.load_settings(store=store)
+    layout = TableLayout(columns, constants, delimiter or ",", timezone or "UTC", unsigned)
     path = path or read.notify_path
     rows = _rows(kind, path, layout)
-    files = in_order_of_time(_found(names), rows)
+    files = sort_by_time(_found(names), rows)
     if vouch and source is None and files[0].path == STDIN:
         raise click.UsageError("rows without a signature are known by their source: expected --source NAME for stdin")
     with _recorder(read, vouch or read.keyring(), dry_run=dry_run) as record:
-        summary = _import(Import(rows, vouch or read.keyring(), record, say, source), files)
+        summary = _import(ImportRun(rows, vouch or read.keyring(), record, note, source), files)
     _tell(summary, path, dry_run=dry_run)
     context.exit(1 if summary.unreadable else 0)
 
@@ -171,50 +171,50 @@ def _check(kind: str, options: dict[str, list[object]]) -> None:
             raise click.UsageError(msg)
 
 
-def _found(names: Sequence[str]) -> list[File]:
-    from api.application.importing.files import NoSuchFile, found
+def _found(names: Sequence[str]) -> list[ImportFile]:
+    from api.application.importing.files import NoSuchFile, find_files
 
     try:
-        return found(names)
+        return find_files(names)
     except NoSuchFile as error:
         raise click.UsageError(str(error)) from None
 
 
-def _vouch(by: str | None, reason: str | None, *, unsigned: bool) -> Vouch | None:
-    from api.application.importing.vouched_rows import Vouch
+def _vouch(by: str | None, reason: str | None, *, unsigned: bool) -> RowVoucher | None:
+    from api.application.importing.vouched_rows import RowVoucher
 
     if unsigned and by and reason:
-        return Vouch(by, reason)
+        return RowVoucher(by, reason)
     if unsigned or by or reason:
         raise click.UsageError("expected all of --unsigned, --by NAME and --reason TEXT, or none of them")
     return None
 
 
-def _rows(kind: str, path: str, layout: Layout) -> Format:
+def _rows(kind: str, path: str, layout: TableLayout) -> Format:
     from api.application.importing import access_log, ndjson
     from api.application.importing import csv_table as table
 
     if kind == ACCESS_LOG:
-        return partial(access_log.rows, path=path)
-    return partial(table.rows, layout=layout) if kind == CSV else ndjson.rows
+        return partial(access_log.access_log_rows, path=path)
+    return partial(table.table_rows, layout=layout) if kind == CSV else ndjson.ndjson_rows
 
 
 @contextmanager
-def _recorder(read: Settings, proof: Keyring | Vouch, *, dry_run: bool) -> Iterator[Record]:
+def _recorder(read: Settings, proof: Keyring | RowVoucher, *, dry_run: bool) -> Iterator[Record]:
     from api.application.importing.dry_run import DryRun
-    from api.application.importing.key_counter import Tally
-    from api.application.importing.throttle import Pace
+    from api.application.importing.key_counter import KeyCounter
+    from api.application.importing.throttle import ImportThrottle
     from domain.ledger import Ledger
     from domain.notices.signature import Keyring
 
     keyring = proof if isinstance(proof, Keyring) else None
     if not dry_run:
-        with Ledger(read.store, keyring, read.terms, create=read.creates) as ledger:
-            yield Pace(ledger).record
+        with Ledger(read.store, keyring, read.ledger_options, create=read.creates) as ledger:
+            yield ImportThrottle(ledger).record
         return
-    with Tally() as events, Tally() as aside:
+    with KeyCounter() as events, KeyCounter() as aside:
         try:
-            ledger = Ledger(read.store, keyring, read.terms)
+            ledger = Ledger(read.store, keyring, read.ledger_options)
         except NoLedger:
             if not read.creates:
                 raise
@@ -224,27 +224,27 @@ def _recorder(read: Settings, proof: Keyring | Vouch, *, dry_run: bool) -> Itera
             yield DryRun(ledger, read.quarantine_max, events, aside).record
 
 
-def _import(how: Import, files: Sequence[File]) -> Summary:
-    from api.application.importing.run import Import, run
+def _import(how: ImportRun, files: Sequence[ImportFile]) -> ImportSummary:
+    from api.application.importing.run import ImportRun, run_import
 
     sizes = [file.size for file in files if file.size is not None]
     total = sum(sizes) if len(sizes) == len(files) else None
     what = files[0].name if len(files) == 1 else f"{len(files)} files"
     with progress(f"Importing {what}", total, "bytes") as moved:
-        return run(Import(how.rows, how.proof, how.record, how.report, how.source, moved), files)
+        return run_import(ImportRun(how.rows, how.proof, how.record, how.report, how.source, moved), files)
 
 
-def _tell(summary: Summary, path: str, *, dry_run: bool) -> None:
+def _tell(summary: ImportSummary, path: str, *, dry_run: bool) -> None:
     if summary.bodiless:
-        say(f"POST requests, unreadable because an access log does not hold their bodies: {summary.bodiless}")
+        note(f"POST requests, unreadable because an access log does not hold their bodies: {summary.bodiless}")
     if summary.elsewhere:
-        say(f"other requests, passed over: {summary.elsewhere}")
+        note(f"other requests, passed over: {summary.elsewhere}")
     said = (
         f"{summary.recorded} recorded, {summary.duplicate} duplicate, {summary.quarantined} quarantined"
-        f" ({summary.kept_aside} new), {summary.unreadable} unreadable"
+        f" ({summary.newly_quarantined} new), {summary.unreadable} unreadable"
     )
-    say(f"dry run, nothing was written: {said}" if dry_run else said)
+    note(f"dry run, nothing was written: {said}" if dry_run else said)
     if summary.wrongly_signed == summary.quarantined > summary.recorded == summary.duplicate == 0:
-        say("no signature fits: `tringledger signature identify` tells which formula would")
+        note("no signature fits: `tringledger signature identify` tells which formula would")
     if summary.elsewhere > summary.recorded + summary.duplicate + summary.quarantined + summary.bodiless == 0:
-        say(f"no notification to {path!r} was found: if TringMe called another path, name it with --path")
+        note(f"no notification to {path!r} was found: if TringMe called another path, name it with --path")

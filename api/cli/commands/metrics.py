@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from api.cli.console import as_json, table
-from api.cli.ledger_access import read_models, reading
+from api.cli.console import print_json, print_table
+from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import catch_up_option, optional_period, store_option
 
 TABLE, JSON, CSV = "table", "json", "csv"
@@ -37,18 +37,18 @@ def metrics(account: str | None, period: str | None, form: str, no_catch_up: boo
       tringledger metrics --period 2026-10
       tringledger metrics --account acme --format csv
     """
-    from projections.queries.metrics import Metrics, of_accounts
+    from projections.queries.metrics import Metrics, account_metrics
 
     with (
-        reading(store) as (ledger, _),
+        open_ledger(store) as (ledger, _),
         read_models(ledger, caught_up=not no_catch_up) as read_store,
-        read_store.reading() as connection,
+        read_store.snapshot() as connection,
     ):
         read_store.position(connection, ledger.head)
-        found = of_accounts(connection, account=account, period=period)
+        found = account_metrics(connection, account=account, period=period)
     if form == JSON:
-        as_json([each._asdict() for each in found])
+        print_json([each._asdict() for each in found])
     elif form == CSV:
         csv.writer(sys.stdout, lineterminator="\r\n").writerows([Metrics._fields, *found])
     else:
-        table(Metrics._fields, found)
+        print_table(Metrics._fields, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.cli.console import say
+from api.cli.console import note
 from api.cli.options import store_option
 
 
@@ -25,12 +25,12 @@ def migrate(store: str | None) -> None:
     from api import settings
     from domain.ledger import SCHEMA, Ledger
 
-    read = settings.load(store=store)
-    with Ledger(read.store, terms=read.terms, create=True) as ledger:
+    read = settings.load_settings(store=store)
+    with Ledger(read.store, options=read.ledger_options, create=True) as ledger:
         said = f"ledger {ledger.shown_url}, correlation {ledger.correlation}, time zone {ledger.timezone}"
         if ledger.found_schema == SCHEMA:
-            say(f"nothing to do: the schema is {SCHEMA}; {said}")
+            note(f"nothing to do: the schema is {SCHEMA}; {said}")
         elif ledger.found_schema:
-            say(f"upgraded the schema from {ledger.found_schema} to {SCHEMA}; {said}")
+            note(f"upgraded the schema from {ledger.found_schema} to {SCHEMA}; {said}")
         else:
-            say(f"created, with schema {SCHEMA}: {said}")
+            note(f"created, with schema {SCHEMA}: {said}")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
-from api.cli.operator_command import act
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
+from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, format_option, store_option
 from domain import times
 from domain.events.log_row import EVER
@@ -31,14 +31,14 @@ def quarantine() -> None:
 @store_option
 def list_(settled: bool, output: str, store: str | None) -> None:
     """List the quarantine, oldest first."""
-    with reading(store) as (ledger, _):
+    with open_ledger(store) as (ledger, _):
         entries = [_document(entry) for entry in ledger.store.quarantined(settled=settled)]
     if output == "json":
-        as_json(entries)
+        print_json(entries)
         return
     columns = ["id", "received_at", "times", "reason", "source", "position"]
-    table(columns, [[entry[column] for column in columns] for entry in entries])
-    say(f"{len(entries)} in quarantine")
+    print_table(columns, [[entry[column] for column in columns] for entry in entries])
+    note(f"{len(entries)} in quarantine")
 
 
 @quarantine.command()
@@ -50,18 +50,18 @@ def show(context: click.Context, entry_id: int, output: str, store: str | None) 
     """Show one notice whole: its raw bytes, its parameters, and why it was refused."""
     from domain.notices import notification
 
-    with reading(store) as (ledger, _):
+    with open_ledger(store) as (ledger, _):
         entry = _one(ledger, entry_id)
     if entry is None:
-        say(f"no notice {entry_id} in quarantine")
+        note(f"no notice {entry_id} in quarantine")
         context.exit(1)
-    parameters = [[_text(name), _text(value)] for name, value in notification.parse(entry.raw)]
+    parameters = [[_text(name), _text(value)] for name, value in notification.parse_pairs(entry.raw)]
     if output == "json":
-        as_json(_document(entry) | {"raw": _text(_raw(entry)), "parameters": parameters})
+        print_json(_document(entry) | {"raw": _text(_raw(entry)), "parameters": parameters})
         return
-    table(["notice", ""], list(_document(entry).items()))
+    print_table(["notice", ""], list(_document(entry).items()))
     click.echo(f"\nraw  {printable(_text(_raw(entry)))}\n")
-    table(["parameter", "value"], parameters)
+    print_table(["parameter", "value"], parameters)
 
 
 @quarantine.command()
@@ -84,8 +84,8 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
 
     if bool(entry_ids) == every:
         raise click.UsageError("expected either ids or --all")
-    read = settings.load(store=store)
-    with Ledger(read.store, read.keyring(), read.terms) as ledger:
+    read = settings.load_settings(store=store)
+    with Ledger(read.store, read.keyring(), read.ledger_options) as ledger:
         unfit = [entry.id for entry in _wanted(ledger, entry_ids) if not _reprocess(ledger, entry)]
     context.exit(1 if unfit else 0)
 
@@ -102,7 +102,9 @@ def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store
     Examples:
       tringledger quarantine resolve 17 18 --by kim --reason "somebody guessed; not from TringMe's addresses"
     """
-    act(store, by, reason, lambda acting: [acting.resolve_quarantined(entry_id) for entry_id in entry_ids], output)
+    run_operator_command(
+        store, by, reason, lambda acting: [acting.resolve_quarantined(entry_id) for entry_id in entry_ids], output
+    )
 
 
 def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> Iterable[QuarantineEntry]:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from api.cli.commands.certificate import print_certificate
-from api.cli.console import as_json, progress, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table, progress
+from api.cli.ledger_access import open_ledger
 from api.cli.options import catch_up_option, format_option, store_option
 from domain import amounts, times
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
-    from projections.building.comparison import Difference
-    from projections.building.dask_cluster import Cluster
-    from projections.building.partitions import Folding
-    from projections.building.rebuild import Report
-    from projections.schema.tables import Kind
+    from projections.building.comparison import RowDifference
+    from projections.building.dask_cluster import DaskFolding
+    from projections.building.partitions import FoldStrategy
+    from projections.building.rebuild import RebuildReport
+    from projections.schema.tables import ColumnKind
 
 JOBS_MAX = 256
 
@@ -66,16 +66,18 @@ def rebuild(
     if jobs and dask:
         raise click.UsageError("expected --jobs or --dask, not both")
     with (
-        reading(store) as (ledger, _),
+        open_ledger(store) as (ledger, _),
         _folding(ledger, jobs, dask) as who,
         progress("Rebuilding", ledger.head(), "events") as moved,
     ):
         if check:
-            report = rebuilding.check(ledger, lambda done, _: moved(done), who, catch_up_first=not no_catch_up)
+            report = rebuilding.check_read_models(
+                ledger, lambda done, _: moved(done), who, catch_up_first=not no_catch_up
+            )
         else:
             report = rebuilding.rebuild(ledger, lambda done, _: moved(done), who)
     if output == "json":
-        as_json(_document(report))
+        print_json(_document(report))
     else:
         _print(report)
         if not check:
@@ -85,27 +87,27 @@ def rebuild(
 
 
 @contextmanager
-def _folding(ledger: Ledger, jobs: int | None, dask: str | None) -> Iterator[Folding]:
-    from projections.building.process_pool import folding
+def _folding(ledger: Ledger, jobs: int | None, dask: str | None) -> Iterator[FoldStrategy]:
+    from projections.building.process_pool import choose_folding
 
     if dask:
         with closing(_cluster(dask)) as cluster:
             yield cluster
     else:
-        yield folding(ledger.head(), jobs)
+        yield choose_folding(ledger.head(), jobs)
 
 
-def _cluster(address: str) -> Cluster:
+def _cluster(address: str) -> DaskFolding:
     try:
         # Half a second to load, and an extra.
-        from projections.building.dask_cluster import Cluster
+        from projections.building.dask_cluster import DaskFolding
     except ModuleNotFoundError as error:
         msg = f"--dask needs the extra: expected tringledger installed with it, as by `pip install '.[dask]'` ({error})"
         raise click.UsageError(msg) from None
-    return Cluster(address)
+    return DaskFolding(address)
 
 
-def _document(report: Report) -> dict[str, object]:
+def _document(report: RebuildReport) -> dict[str, object]:
     """Return the certificate of what was built, with what the live read models had in its place."""
     import msgspec
 
@@ -116,32 +118,32 @@ def _document(report: Report) -> dict[str, object]:
     return document | compared
 
 
-def _print(report: Report) -> None:
+def _print(report: RebuildReport) -> None:
     if report.position is None:
-        say("the read models were unfit to be compared with; they have been made anew from the log")
+        note("the read models were unfit to be compared with; they have been made anew from the log")
         return
     if not report.found:
-        say(f"the read models agree with the log, up to position {report.position}")
+        note(f"the read models agree with the log, up to position {report.position}")
         return
-    table(
+    print_table(
         ["read model", "row", "column", "read model has", "log says", "by"], [_row(each) for each in report.differences]
     )
     more = report.found - len(report.differences)
-    say(f"{report.found} differences at position {report.position}" + (f" ({more} not shown)" if more else ""))
+    note(f"{report.found} differences at position {report.position}" + (f" ({more} not shown)" if more else ""))
 
 
-def _row(difference: Difference) -> tuple[object, ...]:
-    from projections.schema.tables import Kind
+def _row(difference: RowDifference) -> tuple[object, ...]:
+    from projections.schema.tables import ColumnKind
 
     model, row, column, live, fresh, kind = difference
-    is_money = kind in (Kind.AMOUNT, Kind.TOTAL)
+    is_money = kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL)
     by = amounts.plain(fresh - live) if is_money and isinstance(live, int) and isinstance(fresh, int) else ""
     return model, row, column, _shown(live, kind), _shown(fresh, kind), by
 
 
-def _shown(value: object, kind: Kind | None) -> object:
-    from projections.schema.tables import Kind
+def _shown(value: object, kind: ColumnKind | None) -> object:
+    from projections.schema.tables import ColumnKind
 
-    if kind in (Kind.AMOUNT, Kind.TOTAL) and isinstance(value, int):
+    if kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL) and isinstance(value, int):
         return amounts.plain(value)
-    return times.iso(value) if kind is Kind.TIME and isinstance(value, int) else value
+    return times.iso(value) if kind is ColumnKind.TIME and isinstance(value, int) else value

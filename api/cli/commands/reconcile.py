@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from api.application.reconciliation.columns import NAMES
-from api.cli.console import progress, say
+from api.cli.console import note, progress
 from api.cli.exit_codes import FINDING
-from api.cli.ledger_access import read_models, reading
+from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import assignments, catch_up_option, delimiter_character, store_option, time_zone
 from domain import times
 
 if TYPE_CHECKING:
-    from api.application.reconciliation.record_spool import Spool
-    from api.application.reconciliation.run import Outcome, Terms
+    from api.application.reconciliation.record_spool import RecordSpool
+    from api.application.reconciliation.run import ReconciliationOptions, ReconciliationResult
     from projections.queries.selection import Selection
 
 TABLE, JSON, CSV = "table", "json", "csv"
@@ -116,19 +116,26 @@ def reconcile(
       tringledger reconcile --period 2026-10 october.csv
       tringledger reconcile --column tag=Name --column dest_duration=Seconds --column cost=Charge --format csv records.json
     """
-    from api.application.reconciliation.carrier_statement import Layout
+    from api.application.reconciliation.carrier_statement import CarrierLayout
     from api.application.reconciliation.classes import AGREED
-    from api.application.reconciliation.run import Outcome, Terms, add_ours, findings
+    from api.application.reconciliation.run import (
+        ReconciliationOptions,
+        ReconciliationResult,
+        classified_pairs,
+        spool_ledger,
+    )
     from api.cli import reconcile_report as report
 
-    show = {TABLE: report.as_tables, JSON: report.as_json, CSV: report.as_csv}[form]
-    with reading(store) as (ledger, _):
+    show = {TABLE: report.report_tables, JSON: report.report_json, CSV: report.report_csv}[form]
+    with open_ledger(store) as (ledger, _):
         limits = _limits(tag, since, until, period, ledger.timezone)
-        terms = Terms(Layout(columns, delimiter or ",", timezone or "UTC"), limits, tolerance, window * times.SECOND)
-        outcome = Outcome()
+        terms = ReconciliationOptions(
+            CarrierLayout(columns, delimiter or ",", timezone or "UTC"), limits, tolerance, window * times.SECOND
+        )
+        outcome = ReconciliationResult()
         with _spooled(name, terms, outcome) as spool, read_models(ledger, caught_up=not no_catch_up) as read_store:
-            add_ours(spool, ledger, read_store, terms, outcome)
-            records = findings(spool, terms, outcome)
+            spool_ledger(spool, ledger, read_store, terms, outcome)
+            records = classified_pairs(spool, terms, outcome)
             show((each for each in records if every or each.verdict not in AGREED), outcome)
     _tell(context, outcome)
 
@@ -137,22 +144,22 @@ def _limits(tag: str | None, since: str | None, until: str | None, period: str |
     from projections.queries import selection
     from projections.queries import time_points as moments
 
-    limits = selection.select("cdrs", tag=tag, since=since, until=until, timezone=timezone)
+    limits = selection.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
     if period is None:
         return limits
     if since or until:
         raise click.UsageError("expected either --period, or --from and --to")
-    first, after = moments.month(period)
-    return selection.select("cdrs", tag=tag, since=first, until=after, timezone=timezone)
+    first, after = moments.read_month(period)
+    return selection.build_selection("cdrs", tag=tag, since=first, until=after, timezone=timezone)
 
 
 @contextmanager
-def _spooled(name: str, terms: Terms, outcome: Outcome) -> Iterator[Spool]:
-    from api.application.importing.files import CutOff, NoSuchFile, found
-    from api.application.reconciliation.run import spooled
+def _spooled(name: str, terms: ReconciliationOptions, outcome: ReconciliationResult) -> Iterator[RecordSpool]:
+    from api.application.importing.files import CutOff, NoSuchFile, find_files
+    from api.application.reconciliation.run import spool_statement
 
     try:
-        files = found([name])
+        files = find_files([name])
     except NoSuchFile as error:
         raise click.UsageError(str(error)) from None
     if len(files) > 1:
@@ -161,7 +168,9 @@ def _spooled(name: str, terms: Terms, outcome: Outcome) -> Iterator[Spool]:
     (file,) = files
     with progress(f"Reading {file.name}", file.size, "bytes") as moved:
         try:
-            spool = spooled(file, terms, outcome, lambda line, why: say(f"{file.name}, line {line}: {why}"), moved)
+            spool = spool_statement(
+                file, terms, outcome, lambda line, why: note(f"{file.name}, line {line}: {why}"), moved
+            )
         except CutOff as error:
             msg = f"{file.name}: {error}"
             raise CutOff(msg) from error
@@ -169,11 +178,11 @@ def _spooled(name: str, terms: Terms, outcome: Outcome) -> Iterator[Spool]:
         yield spool
 
 
-def _tell(context: click.Context, outcome: Outcome) -> None:
+def _tell(context: click.Context, outcome: ReconciliationResult) -> None:
     from api.application.reconciliation.classes import AGREED
 
     counts = {verdict: total.records for verdict, total in outcome.by_class().items()}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    say(said + (f", {outcome.unreadable} unreadable" if outcome.unreadable else ""))
+    note(said + (f", {outcome.unreadable} unreadable" if outcome.unreadable else ""))
     agreed = sum(counts[verdict] for verdict in AGREED) == sum(counts.values())
     context.exit(FINDING if outcome.unreadable or not agreed else 0)

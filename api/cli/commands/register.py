@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from api import urls as addresses
-from api.cli.console import say, show_answer
+from api.cli.console import note, show_answer
 from api.cli.options import Address, timeout_option
 
 OK = 200
@@ -32,15 +32,15 @@ def register(url: str, flag: str | None, dry_run: bool, timeout: float) -> None:
     from api.application import tringme_api as registering
     from api.application.http_get import Unanswered
 
-    read = settings.load()
-    pairs = registering.request(read, url, flag)
+    read = settings.load_settings()
+    pairs = registering.set_notify_url_request(read, url, flag)
     shown = registering.masked(read.api_url, pairs)
     for warning in registering.warnings(read, url):
-        say(f"WARNING: {warning}")
+        note(f"WARNING: {warning}")
     if dry_run:
         click.echo(shown)
         return
-    answer = calling.get(addresses.with_query(read.api_url, pairs), timeout_seconds=timeout)
+    answer = calling.http_get(addresses.with_query(read.api_url, pairs), timeout_seconds=timeout)
     show_answer(answer)
     if answer.status != OK or answer.flaw:
         problem = answer.flaw or f"answered {answer.line}, expected {OK}"

@@ -11,14 +11,14 @@ import click
 
 from api.application.rehearsal.plan import PATIENCE_SECONDS, PATIENCE_SECONDS_MAX
 from api.application.rehearsal.simulated_call import KINDS
-from api.cli.console import progress, say, table
+from api.cli.console import note, print_table, progress
 from api.cli.exit_codes import DONE, FINDING, UNAVAILABLE
-from api.cli.ledger_access import read_models, reading
+from api.cli.ledger_access import open_ledger, read_models
 
 if TYPE_CHECKING:
-    from api.application.rehearsal.expected_books import Books, Document
-    from api.application.rehearsal.observed_books import Found
-    from api.application.rehearsal.sender import Platform
+    from api.application.rehearsal.expected_books import BooksFile, ExpectedBooks
+    from api.application.rehearsal.observed_books import ObservedBooks
+    from api.application.rehearsal.sender import RequestSender
     from api.application.rehearsal.simulated_call import Kind
     from api.settings import Settings
 
@@ -129,14 +129,14 @@ def rehearse(
     from api.application.rehearsal import observed_books as found
     from api.application.rehearsal import target_url as target
     from api.application.rehearsal.script import Script
-    from api.application.rehearsal.sender import Platform
+    from api.application.rehearsal.sender import RequestSender
 
     _check(to, listen, file, where)
     if to is None and listen is None:
         assert file is not None
         assert where is not None
-        context.exit(_verify(booking.load(file), where))
-    read = settings.load()
+        context.exit(_verify(booking.load_books(file), where))
+    read = settings.load_settings()
     read.keyring()
     script = Script(
         seed=secrets.randbelow(SEED_BELOW) if seed is None else seed,
@@ -147,14 +147,14 @@ def rehearse(
         losing=losing,
     )
     if to is not None:
-        target.read(to, anywhere=anywhere)
+        target.read_target_url(to, anywhere=anywhere)
     plan, books = script.prepare(read.signature, read.private_keys[0] if read.private_keys else "")
     with _url(to, listen, read, anywhere=anywhere) as url:
         if where:
-            with reading(where) as (ledger, _):
+            with open_ledger(where) as (ledger, _):
                 found.check(ledger)
-        platform = Platform(target.read(url, anywhere=anywhere), plan, books, patience_seconds=patience)
-        say(f"{calls} calls, {platform.total} requests, seed {script.seed}")
+        platform = RequestSender(target.read_target_url(url, anywhere=anywhere), plan, books, patience_seconds=patience)
+        note(f"{calls} calls, {platform.total} requests, seed {script.seed}")
         document = _play(platform, books, file)
     context.exit(max(_code(platform, books), _verify(document, where) if where else 0))
 
@@ -182,20 +182,20 @@ def _check(to: str | None, listen: int | None, file: Path | None, where: str | N
 def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) -> Iterator[str]:
     """Give the URL to call: the option's, or the first one that is set through the stand-in, which then goes on."""
     from api.application.rehearsal import fake_tringme_api as standin
-    from api.application.rehearsal.fake_tringme_api import StandIn
+    from api.application.rehearsal.fake_tringme_api import FakeTringMeApi
 
     if to is not None or listen is None:
         yield to or ""
         return
-    stand_in = StandIn(read.private_keys, formula=read.signature, anywhere=anywhere)
-    with standin.serving(stand_in.app, listen) as port:
-        say(f"api.php at http://{standin.HOST}:{port}{standin.PATH}, waiting for op=setnotifyurl, stop with Ctrl-C")
+    stand_in = FakeTringMeApi(read.private_keys, formula=read.signature, anywhere=anywhere)
+    with standin.serve_fake_api(stand_in.app, listen) as port:
+        note(f"api.php at http://{standin.HOST}:{port}{standin.PATH}, waiting for op=setnotifyurl, stop with Ctrl-C")
         url = stand_in.wait()
-        say(f"the notify URL is {url}")
+        note(f"the notify URL is {url}")
         yield url
 
 
-def _play(platform: Platform, books: Books, file: Path | None) -> Document:
+def _play(platform: RequestSender, books: ExpectedBooks, file: Path | None) -> BooksFile:
     """Send everything, and return the books, which are saved on Ctrl-C too: what was sent was sent."""
     import asyncio
 
@@ -209,41 +209,41 @@ def _play(platform: Platform, books: Books, file: Path | None) -> Document:
         if books.answers:
             _tell(platform, books, file)
         if file and books.answers:
-            booking.save(document, file)
+            booking.save_books(document, file)
     return document
 
 
-def _tell(platform: Platform, books: Books, file: Path | None) -> None:
+def _tell(platform: RequestSender, books: ExpectedBooks, file: Path | None) -> None:
     counts = ", ".join(
         f"{count} answered {status or 'by hanging up'}" for status, count in sorted(books.answers.items())
     )
-    say(
+    note(
         f"{books.calls} calls; {platform.sent} requests ({counts or 'none answered'}), {platform.again} made again,"
         f" {books.unanswered} notices never answered" + (f"; books in {file}" if file else "")
     )
     for what, count in books.unexpected.items():
-        say(f"not as it should be: {count} times {what}")
+        note(f"not as it should be: {count} times {what}")
 
 
-def _code(platform: Platform, books: Books) -> int:
+def _code(platform: RequestSender, books: ExpectedBooks) -> int:
     return UNAVAILABLE if platform.given_up else FINDING if books.unexpected else DONE
 
 
-def _verify(books: Document, where: str) -> int:
+def _verify(books: BooksFile, where: str) -> int:
     """Compare, print what differs, and return the exit code."""
-    from api.application.rehearsal.verification import differences, unsure_lines
+    from api.application.rehearsal.verification import book_differences, unsure_lines
 
     ledger = _found(where)
-    differing = list(differences(books, ledger))
+    differing = list(book_differences(books, ledger))
     if differing:
-        table(differing[0]._fields, differing)
+        print_table(differing[0]._fields, differing)
     unsure = unsure_lines(books.calls)
     if unsure:
-        say(f"{len(unsure)} lines are left out: a notice of theirs was never answered")
+        note(f"{len(unsure)} lines are left out: a notice of theirs was never answered")
     _tell_of_quarantine(books, ledger)
     charged = sum(call.row is not None for call in books.calls)
     said = f"{len(differing)} differences from" if differing else "the ledger agrees with"
-    say(f"{said} the platform's books: {charged} charged calls of {len(books.calls)}, {len(books.totals)} tags")
+    note(f"{said} the platform's books: {charged} charged calls of {len(books.calls)}, {len(books.totals)} tags")
     return FINDING if differing else DONE
 
 
@@ -251,16 +251,16 @@ def _is_store(where: str) -> bool:
     return "://" in where
 
 
-def _found(where: str) -> Found:
+def _found(where: str) -> ObservedBooks:
     from api.application.rehearsal import observed_books as found
 
     if not _is_store(where):
-        return found.in_file(Path(where))
-    with reading(where) as (ledger, _), read_models(ledger, caught_up=True) as store:
-        return found.in_ledger(ledger, store)
+        return found.read_books_file(Path(where))
+    with open_ledger(where) as (ledger, _), read_models(ledger, caught_up=True) as store:
+        return found.read_ledger_books(ledger, store)
 
 
-def _tell_of_quarantine(books: Document, ledger: Found) -> None:
+def _tell_of_quarantine(books: BooksFile, ledger: ObservedBooks) -> None:
     from api.application.rehearsal.verification import SIGNATURE
 
     if not books.unfit:
@@ -268,4 +268,4 @@ def _tell_of_quarantine(books: Document, ledger: Found) -> None:
     wrong = sum(each.parameter == SIGNATURE for each in books.unfit)
     checked = "looked for" if ledger.quarantine is not None else "not looked for: a file does not tell"
     broken = len(books.unfit) - wrong
-    say(f"expected in quarantine: {wrong} with a wrong signature, {broken} with a broken value ({checked})")
+    note(f"expected in quarantine: {wrong} with a wrong signature, {broken} with a broken value ({checked})")

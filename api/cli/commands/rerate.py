@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.console import as_json, progress, say, table
-from api.cli.ledger_access import read_models, reading
+from api.cli.console import note, print_json, print_table, progress
+from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import author_options, format_option, period_argument, store_option
 from domain import times
 from domain.amounts import plain
 
 if TYPE_CHECKING:
-    from projections.queries.rerating_preview import Change, Posted
+    from projections.queries.rerating_preview import PostedPrice, RerateChange
 
 CALL_COLUMNS = ["call", "cdr_at", "account", "tariff", "price", "new account", "new tariff", "new price", "difference"]
 POSTED_COLUMNS = ["account", "period", "calls", "billed seconds", "price"]
@@ -42,58 +42,57 @@ def rerate(
     Examples:
       tringledger rerate --account acme --period 2026-10 --tariff 3 --by kim --reason "agreed on 2026-11-02" --dry-run
     """
-    from api.application.rerating import foretell
-    from api.application.rerating import rerate as rerate_calls
-    from projections.queries.rerating_preview import Rerating, calls_of
+    from api.application.rerating import preview_rerating, rerate_calls
+    from projections.queries.rerating_preview import ReratingPreview, calls_of_account
 
-    with reading(store) as (ledger, _):
-        rerating = Rerating(ledger, version)
-        with read_models(ledger, caught_up=True) as read_store, read_store.reading() as connection:
-            calls = calls_of(connection, account, period)
+    with open_ledger(store) as (ledger, _):
+        rerating = ReratingPreview(ledger, version)
+        with read_models(ledger, caught_up=True) as read_store, read_store.snapshot() as connection:
+            calls = calls_of_account(connection, account, period)
         with progress("Rating", len(calls), "calls") as moved:
             if dry_run:
-                changes = list(foretell(rerating, calls, moved))
+                changes = list(preview_rerating(rerating, calls, moved))
             else:
                 changes = list(rerate_calls(ledger, rerating, calls, version, by, reason, moved))
     _show(changes, output)
     would = "would be" if dry_run else "were"
-    say(f"{len(changes)} of {len(calls)} calls {would} rerated by version {version}")
+    note(f"{len(changes)} of {len(calls)} calls {would} rerated by version {version}")
     if rerating.passed_over:
-        say(f"{rerating.passed_over} calls are from before version {version} is in effect, and were left alone")
+        note(f"{rerating.passed_over} calls are from before version {version} is in effect, and were left alone")
 
 
-def _show(changes: list[Change], output: str) -> None:
+def _show(changes: list[RerateChange], output: str) -> None:
     sums = _summed(changes)
     if output == "json":
-        as_json({"calls": [_document(change) for change in changes], "accounts": [_posted(*each) for each in sums]})
+        print_json({"calls": [_document(change) for change in changes], "accounts": [_posted(*each) for each in sums]})
         return
-    table(CALL_COLUMNS, [_row(change) for change in changes])
+    print_table(CALL_COLUMNS, [_row(change) for change in changes])
     click.echo()
     shown = [
         (posted.account, posted.period, calls, posted.billed_seconds, plain(posted.price)) for posted, calls in sums
     ]
-    table(POSTED_COLUMNS, shown)
+    print_table(POSTED_COLUMNS, shown)
 
 
-def _summed(changes: list[Change]) -> list[tuple[Posted, int]]:
+def _summed(changes: list[RerateChange]) -> list[tuple[PostedPrice, int]]:
     """Return by how much each account's month changes, and by how many calls."""
-    from projections.queries.rerating_preview import Posted
+    from projections.queries.rerating_preview import PostedPrice
 
     sums: dict[tuple[str, str], tuple[int, int, int]] = {}
     for change in changes:
         for account, period, seconds, price in change.posted:
             calls, seconds_before, price_before = sums.get((account, period), (0, 0, 0))
             sums[account, period] = (calls + 1, seconds_before + seconds, price_before + price)
-    return [(Posted(*key, seconds, price), calls) for key, (calls, seconds, price) in sorted(sums.items())]
+    return [(PostedPrice(*key, seconds, price), calls) for key, (calls, seconds, price) in sorted(sums.items())]
 
 
-def _row(change: Change) -> list[object]:
+def _row(change: RerateChange) -> list[object]:
     before, after = change.before, change.after
     prices = [plain(before.price), after.account, after.tariff, plain(after.price), plain(after.price - before.price)]
     return [change.call_id, times.iso(change.at), before.account, before.tariff, *prices]
 
 
-def _document(change: Change) -> dict[str, Any]:
+def _document(change: RerateChange) -> dict[str, Any]:
     return {
         "call_id": change.call_id,
         "cdr_at": times.iso(change.at),
@@ -104,7 +103,7 @@ def _document(change: Change) -> dict[str, Any]:
     }
 
 
-def _rated(change: Change, which: str) -> dict[str, Any]:
+def _rated(change: RerateChange, which: str) -> dict[str, Any]:
     rated = change.before if which == "before" else change.after
     return {
         "account": rated.account,
@@ -115,7 +114,7 @@ def _rated(change: Change, which: str) -> dict[str, Any]:
     }
 
 
-def _posted(posted: Posted, calls: int) -> dict[str, Any]:
+def _posted(posted: PostedPrice, calls: int) -> dict[str, Any]:
     return {
         "account": posted.account,
         "period": posted.period,

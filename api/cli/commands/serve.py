@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from api.cli.console import say
+from api.cli.console import note
 from api.cli.exit_codes import UNAVAILABLE
 from api.cli.options import store_option
 
@@ -48,12 +48,12 @@ def serve(host: str, port: int, count: int, store: str | None) -> None:
     """
     from api import settings
     from api.application import forwarding_position as forwarder
-    from api.settings import WrongSetting
+    from api.settings import InvalidSetting
 
-    read = settings.load(store=store)
+    read = settings.load_settings(store=store)
     if read.forward_url and is_own(read.forward_url, host, port, read.notify_path):
         msg = f"TRINGLEDGER_FORWARD_URL={forwarder.masked(read.forward_url)} cannot be used: it is this service's own address"
-        raise WrongSetting(msg)
+        raise InvalidSetting(msg)
     if count > 1:
         _serve_by_many(read, host, port, count)
     else:
@@ -90,34 +90,34 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
             " processes would only wait for each other"
         )
         raise click.UsageError(msg)
-    with closing(Ledger(read.store, read.keyring(), read.terms)) as ledger:
+    with closing(Ledger(read.store, read.keyring(), read.ledger_options)) as ledger:
         _introduce(ledger, read)
     try:
-        listening = server.listen(host, port)
+        listening = server.open_listener(host, port)
     except OSError as error:
-        say(f"cannot listen on {host} port {port}: {error.strerror}")
+        note(f"cannot listen on {host} port {port}: {error.strerror}")
         sys.exit(UNAVAILABLE)
     with listening:
         _say_where(listening, read.notify_path)
-        server.run(read, listening, count)
+        server.run_workers(read, listening, count)
 
 
 def _introduce(ledger: Ledger, read: Settings) -> None:
     from api.application import forwarding_position as forwarder
-    from domain.notices.signature import OFF
+    from domain.notices.signature import UNCHECKED
 
-    say(f"ledger {ledger.shown_url} ({ledger.head()} events)")
-    if read.signature == OFF:
-        say("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
+    note(f"ledger {ledger.shown_url} ({ledger.head()} events)")
+    if read.signature == UNCHECKED:
+        note("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
     else:
-        say(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
+        note(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
     if read.forward_url:
-        after = forwarder.begin(ledger).position
-        say(f"forwarding to {forwarder.masked(read.forward_url)}, after position {after}")
+        after = forwarder.load_or_start(ledger).position
+        note(f"forwarding to {forwarder.masked(read.forward_url)}, after position {after}")
 
 
 def _say_where(listening: socket, notify_path: str) -> None:
     host, port = listening.getsockname()[:2]
     here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    say(f"callbacks at {here}{notify_path}, stop with Ctrl-C")
-    say(f"pages and API at {here}/, for users (`tringledger user add`)")
+    note(f"callbacks at {here}{notify_path}, stop with Ctrl-C")
+    note(f"pages and API at {here}/, for users (`tringledger user add`)")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from api.cli.console import say
+from api.cli.console import note
 from api.cli.exit_codes import DONE, FINDING
 
 if TYPE_CHECKING:
     from api.application.captured_notices import Capture
-    from domain.notices.signature_search import Group
+    from domain.notices.signature_search import FormulaGroup
 
 LINES_SHOWN_MAX = 10
 
@@ -47,15 +47,15 @@ def identify(context: click.Context, query: str | None, file: BinaryIO | None) -
     from api import settings
     from domain.notices import signature_search as identifying
 
-    keys = [key.encode(errors="surrogateescape") for key in settings.load().needed_keys()]
+    keys = [key.encode(errors="surrogateescape") for key in settings.load_settings().needed_keys()]
     read = _read(query, file)
     if not read:
         raise click.UsageError("no notification: expected a captured query string, such as f=tm&tag=…&r=…&sig=…")
     usable = [each for each in read if each.notice]
     for each in read:
         if each.problem:
-            say(f"line {each.line} is no signed notification: {each.problem}")
-    groups = identifying.identify([each.notice for each in usable if each.notice], keys)
+            note(f"line {each.line} is no signed notification: {each.problem}")
+    groups = identifying.search_formulas([each.notice for each in usable if each.notice], keys)
     if groups and len(groups[0].fits) == len(read):
         context.exit(_tell(groups[0]))
     if groups:
@@ -72,32 +72,32 @@ def _read(query: str | None, file: BinaryIO | None) -> list[Capture]:
     if query is not None:
         if file:
             raise click.UsageError("expected either --query or --file")
-        return [captures.read_one(query.encode(errors="surrogateescape"))]
-    read = list(islice(captures.read(file or sys.stdin.buffer), CAPTURES_MAX + 1))
+        return [captures.read_capture(query.encode(errors="surrogateescape"))]
+    read = list(islice(captures.read_captures(file or sys.stdin.buffer), CAPTURES_MAX + 1))
     if len(read) > CAPTURES_MAX:
-        say(f"only the first {CAPTURES_MAX} are taken")
+        note(f"only the first {CAPTURES_MAX} are taken")
     return read[:CAPTURES_MAX]
 
 
-def _tell(group: Group) -> int:
+def _tell(group: FormulaGroup) -> int:
     """Tell what fits everything."""
     for name in group.names:
         click.echo(f"TRINGLEDGER_SIGNATURE={name}")
     if not group.names:
-        say(f"they are signed with {group.variants[0]}; no setting covers that yet")
-    for words in group.undecided().values():
-        say(f"what was captured does not tell: {' or '.join(words)}")
+        note(f"they are signed with {group.variants[0]}; no setting covers that yet")
+    for words in group.ambiguous_dimensions().values():
+        note(f"what was captured does not tell: {' or '.join(words)}")
     return DONE if group.names else FINDING
 
 
-def _tell_partial(groups: Sequence[Group], usable: Sequence[Capture], total: int) -> None:
+def _tell_partial(groups: Sequence[FormulaGroup], usable: Sequence[Capture], total: int) -> None:
     left = set(range(len(usable)))
     for group in groups:
         what = " and ".join(f"TRINGLEDGER_SIGNATURE={name}" for name in group.names)
-        say(f"{what or group.variants[0]}: fits {len(group.fits)} of {total}: {_lines(group.fits, usable)}")
+        note(f"{what or group.variants[0]}: fits {len(group.fits)} of {total}: {_lines(group.fits, usable)}")
         left -= group.fits
     if left:
-        say(f"none fits {len(left)} of {total}: {_lines(left, usable)}")
+        note(f"none fits {len(left)} of {total}: {_lines(left, usable)}")
 
 
 def _lines(indexes: set[int] | frozenset[int], usable: Sequence[Capture]) -> str:
@@ -111,6 +111,6 @@ def _tell_none(keys: int) -> None:
     from domain.notices.signature_variants import DIMENSIONS, NAMED
 
     tried = f"neither {', '.join(NAMED)} nor any other of {signature_variants.size()} combinations"
-    say(f"none fits, {tried}, with {keys} key(s):")
+    note(f"none fits, {tried}, with {keys} key(s):")
     for name, choices in DIMENSIONS.items():
-        say(f"  {name}: {'; '.join(choices.values())}")
+        note(f"  {name}: {'; '.join(choices.values())}")

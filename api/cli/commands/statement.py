@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.console import say
-from api.cli.ledger_access import read_models, reading
+from api.cli.console import note
+from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import catch_up_option, period_argument, store_option
 
 if TYPE_CHECKING:
@@ -52,20 +52,20 @@ def statement(
       tringledger statement acme 2026-10 -o acme-2026-10.html
       tringledger statement acme 2026-10 --format pdf -o acme-2026-10.pdf
     """
-    from projections.atomic_file import written
-    from projections.queries.statement import statement as statement_of
+    from projections.atomic_file import map_write_errors
+    from projections.queries.statement import load_statement as statement_of
 
     with (
-        reading(store) as (ledger, _),
+        open_ledger(store) as (ledger, _),
         read_models(ledger, caught_up=not no_catch_up) as read_store,
-        read_store.reading() as connection,
+        read_store.snapshot() as connection,
     ):
         found = statement_of(connection, account, period, read_store.position(connection, ledger.head))
     content = _rendered(found, form, font, excel_safe=excel_safe)
     if output:
-        with written(output, "the statement") as file:
+        with map_write_errors(output, "the statement") as file:
             file.write(content)
-        say(f"statement of {account} for {period} in {output}{'' if found.heading.closed else ', not closed'}")
+        note(f"statement of {account} for {period} in {output}{'' if found.heading.closed else ', not closed'}")
     else:
         sys.stdout.buffer.write(content)
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
 from api.cli.options import catch_up_option, format_option, store_option
 from domain import times
 
 if TYPE_CHECKING:
-    from api.application.status import Forwarding, Status
+    from api.application.status import ForwardingStatus, LedgerStatus
 
 COUNT = click.IntRange(0)
 
@@ -64,26 +64,26 @@ def status(
       tringledger status --check --silent-hours 6 || mail -s "look at the ledger" ops@example.com
     """
     from api.application import status as statuses
-    from api.application.status import Limits
+    from api.application.status import StatusLimits
     from projections.stores.generations import open_current
 
     now = times.now()
-    limits = Limits(lag_seconds, silent_hours, quarantine, missing_cdrs)
-    with reading(store) as (ledger, read):
+    limits = StatusLimits(lag_seconds, silent_hours, quarantine, missing_cdrs)
+    with open_ledger(store) as (ledger, read):
         read_store = open_current(ledger)
-        found = statuses.of_ledger(ledger, read_store, now, caught_up=not no_catch_up, forward_url=read.forward_url)
-        problems = statuses.findings(found, limits, ledger, now) if check else []
+        found = statuses.ledger_status(ledger, read_store, now, caught_up=not no_catch_up, forward_url=read.forward_url)
+        problems = statuses.exceeded_limits(found, limits, ledger, now) if check else []
         read_store.close()
     if output == "json":
-        as_json(statuses.as_document(found) | ({"findings": problems} if check else {}))
+        print_json(statuses.status_document(found) | ({"findings": problems} if check else {}))
     else:
         _print(found)
     for problem in problems:
-        say(problem)
+        note(problem)
     context.exit(1 if problems else 0)
 
 
-def _print(found: Status) -> None:
+def _print(found: LedgerStatus) -> None:
     models, waiting = found.read_models, found.waiting
     recorded = f", the last recorded at {times.iso(found.last_recorded_at)}" if found.last_recorded_at else ""
     lag = f"{models.lag} events behind" if models.lag else "up to date"
@@ -102,22 +102,22 @@ def _print(found: Status) -> None:
     ]
     if found.forwarding:
         rows.append(("forwarding", _told(found.forwarding)))
-    table(["", ""], rows)
+    print_table(["", ""], rows)
     click.echo()
     models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
-    table(["read model", "position", "lag", "rows"], models_rows)
+    print_table(["read model", "position", "lag", "rows"], models_rows)
     if models.failure:
-        say(f"the read models stand still: {models.failure}")
+        note(f"the read models stand still: {models.failure}")
     if found.forwarding and found.forwarding.failure:
-        say(f"forwarding stands still: {found.forwarding.failure}")
+        note(f"forwarding stands still: {found.forwarding.failure}")
     for tag, lacking, calls in found.tags_without_openings:
-        say(
+        note(
             f"{lacking} of {calls} calls of tag {tag!r} lack their opening: if TringMe sends the destination's number on"
             " destination notices, use correlation=tag with tags unique per call"
         )
 
 
-def _told(forwarding: Forwarding) -> str:
+def _told(forwarding: ForwardingStatus) -> str:
     to = f"to {forwarding.to}" if forwarding.to else "TRINGLEDGER_FORWARD_URL is not set here"
     if forwarding.position is None:
         return f"{to}, not begun: the service begins it"

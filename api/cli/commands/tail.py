@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from api.cli import stop_signals as outlet
-from api.cli.console import say
+from api.cli.console import note
 from api.cli.exit_codes import DONE, SIGNALLED
-from api.cli.ledger_access import reading
+from api.cli.ledger_access import open_ledger
 from api.cli.options import store_option
-from api.cli.stop_signals import Stopping
+from api.cli.stop_signals import StopSignal
 from domain.events.log_row import EVER, LogRow
 from domain.text import printable
 
 if TYPE_CHECKING:
-    from api.application.event_feed import Event
+    from api.application.event_feed import FeedEvent
     from domain.ledger import Ledger
 
 POLL_SECONDS = 0.2
@@ -72,35 +72,35 @@ def tail(
     if first is None and not follow:
         raise click.UsageError("expected --from with --no-follow")
     wanted = [(name, values) for name, values in (("tag", tags), ("type", types), ("status", statuses)) if values]
-    with reading(store) as (ledger, _), Stopping() as stopping:
+    with open_ledger(store) as (ledger, _), StopSignal() as stopping:
         head = ledger.head()
         position = head if first is None else first - 1
         if position > head:
-            say(f"the log ends at position {head}: what comes before {position + 1} is not shown")
-        for rows in _pages(ledger, position, stopping) if follow else tailing.pages(ledger, position):
-            events = [tailing.event(row) for row in rows]
+            note(f"the log ends at position {head}: what comes before {position + 1} is not shown")
+        for rows in _pages(ledger, position, stopping) if follow else tailing.event_pages(ledger, position):
+            events = [tailing.read_event(row) for row in rows]
             chosen = [each for each in events if all(getattr(each, name) in values for name, values in wanted)]
-            outlet.write(b"".join([_line(each, output) for each in chosen]))
+            outlet.write_stdout(b"".join([_line(each, output) for each in chosen]))
             position = rows[-1].position
             if stopping.signal:
                 break
-    say(f"continue with --from {position + 1}")
+    note(f"continue with --from {position + 1}")
     context.exit(SIGNALLED + stopping.signal if stopping.signal else DONE)
 
 
-def _pages(ledger: Ledger, after: int, stopping: Stopping) -> Iterator[list[LogRow]]:
+def _pages(ledger: Ledger, after: int, stopping: StopSignal) -> Iterator[list[LogRow]]:
     from api.application import event_feed as tailing
 
     def go_on() -> bool:
         if not stopping.signal:
-            outlet.pause(POLL_SECONDS)
+            outlet.sleep_while_read(POLL_SECONDS)
         return not stopping.signal
 
-    say(f"events from position {after + 1} on, stop with Ctrl-C")
-    return tailing.follow(ledger, after, go_on, say)
+    note(f"events from position {after + 1} on, stop with Ctrl-C")
+    return tailing.follow_events(ledger, after, go_on, note)
 
 
-def _line(event: Event, output: str) -> bytes:
+def _line(event: FeedEvent, output: str) -> bytes:
     import msgspec
 
     if output == "ndjson":

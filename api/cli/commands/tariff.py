@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
 from api.cli.options import author_options, format_option, store_option
 from domain import times
-from domain.errors import NoLedger, WrongAct
+from domain.errors import CommandRejected, NoLedger
 
 if TYPE_CHECKING:
-    from domain.billing.billing_context import Books
-    from domain.billing.tariff import BrokenTariff, Tariff
+    from domain.billing.billing_context import BillingContext
+    from domain.billing.tariff import InvalidTariff, Tariff
     from domain.events.operator_events import TariffPublished
     from domain.ledger import Ledger
 
@@ -43,15 +43,15 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
       tringledger tariff check prices.toml
     """
     from domain.billing import tariff as tariffs
-    from domain.billing.tariff import BrokenTariff
+    from domain.billing.tariff import InvalidTariff
 
     try:
-        read = tariffs.read(_text(file), NO_VERSION, timezone=_timezone(store), name=str(file))
-    except BrokenTariff as broken:
+        read = tariffs.parse_tariff(_text(file), NO_VERSION, timezone=_timezone(store), name=str(file))
+    except InvalidTariff as broken:
         _show_findings(broken, output)
         context.exit(1)
     if output == "json":
-        as_json({"findings": [], **_told(read)})
+        print_json({"findings": [], **_told(read)})
     else:
         click.echo(f"{file}: {_sentence(read)}")
 
@@ -71,14 +71,14 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
     from domain.billing import tariff as tariffs
     from domain.ledger import Ledger
 
-    read = settings.load(store=store)
-    with Ledger(read.store, terms=read.terms, create=read.creates) as ledger:
+    read = settings.load_settings(store=store)
+    with Ledger(read.store, options=read.ledger_options, create=read.creates) as ledger:
         text = _text(file)
-        tariffs.read(text, NO_VERSION, timezone=ledger.timezone, name=str(file))
-        with ledger.acting(by, reason) as acting:
-            position = acting.publish(text)
-        published = next(each.tariff for each in ledger.books().tariffs if each.position == position)
-    say(f"version {published.version} published at position {position}: {_sentence(published)}")
+        tariffs.parse_tariff(text, NO_VERSION, timezone=ledger.timezone, name=str(file))
+        with ledger.operator_session(by, reason) as acting:
+            position = acting.publish_tariff(text)
+        published = next(each.tariff for each in ledger.billing_context().tariffs if each.position == position)
+    note(f"version {published.version} published at position {position}: {_sentence(published)}")
 
 
 @tariff.command("list")
@@ -91,14 +91,14 @@ def list_(output: str, store: str | None) -> None:
     Examples:
       tringledger tariff list
     """
-    with reading(store) as (ledger, _):
-        books = ledger.books()
+    with open_ledger(store) as (ledger, _):
+        books = ledger.billing_context()
         versions = [_version(position, act, books) for position, act in _published(ledger)]
     if output == "json":
-        as_json(versions)
+        print_json(versions)
         return
     columns = ["version", "position", "published_at", "by", "reason", "rules", "effective_from", "timezone"]
-    table(columns, [[version[column] for column in columns] for version in versions])
+    print_table(columns, [[version[column] for column in columns] for version in versions])
 
 
 @tariff.command()
@@ -112,38 +112,38 @@ def show(version: int, output: str, store: str | None) -> None:
     Examples:
       tringledger tariff show 3 > prices.toml
     """
-    with reading(store) as (ledger, _):
+    with open_ledger(store) as (ledger, _):
         found = [each for each in _published(ledger) if each[1].version == version]
         if not found:
             msg = f"there is no tariff version {version}: `tringledger tariff list` shows those that are published"
-            raise WrongAct(msg)
+            raise CommandRejected(msg)
         [(position, act)] = found
         if output == "json":
-            as_json({**_version(position, act, ledger.books()), "text": act.text})
+            print_json({**_version(position, act, ledger.billing_context()), "text": act.text})
         else:
             click.echo(act.text, nl=not act.text.endswith("\n"))
 
 
 def _published(ledger: Ledger) -> list[tuple[int, TariffPublished]]:
-    from domain.events.codec import decode_act
+    from domain.events.codec import decode_operator_event
     from domain.events.operator_events import TariffPublished
     from domain.events.streams import TARIFFS
 
-    acts = [(row.position, decode_act(row.topic, row.state)) for row in ledger.history(TARIFFS)]
+    acts = [(row.position, decode_operator_event(row.topic, row.state)) for row in ledger.history(TARIFFS)]
     return [(position, act) for position, act in acts if isinstance(act, TariffPublished)]
 
 
 def _text(file: Path) -> str:
-    """Return a file's text; raises BrokenTariff where it is no UTF-8."""
-    from domain.billing.tariff import BrokenTariff, Finding
+    """Return a file's text; raises InvalidTariff where it is no UTF-8."""
+    from domain.billing.tariff import InvalidTariff, TariffFinding
 
     content = file.read_bytes()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        found = Finding(line, "the file", repr(content[error.start : error.end]), "UTF-8")
-        raise BrokenTariff(str(file), [found]) from error
+        found = TariffFinding(line, "the file", repr(content[error.start : error.end]), "UTF-8")
+        raise InvalidTariff(str(file), [found]) from error
 
 
 def _timezone(store: str | None) -> str:
@@ -151,15 +151,15 @@ def _timezone(store: str | None) -> str:
     from api import settings
 
     try:
-        with reading(store) as (ledger, _):
+        with open_ledger(store) as (ledger, _):
             return ledger.timezone
     except NoLedger:
-        return settings.load(store=store).timezone or "UTC"
+        return settings.load_settings(store=store).timezone or "UTC"
 
 
-def _show_findings(broken: BrokenTariff, output: str) -> None:
+def _show_findings(broken: InvalidTariff, output: str) -> None:
     if output == "json":
-        as_json({"findings": [finding._asdict() for finding in broken.findings]})
+        print_json({"findings": [finding._asdict() for finding in broken.findings]})
     else:
         click.echo("\n".join(broken.lines))
 
@@ -178,8 +178,8 @@ def _sentence(read: Tariff) -> str:
     return f"{count}, in effect {since}, time zone {read.timezone}"
 
 
-def _version(position: int, act: TariffPublished, books: Books) -> dict[str, Any]:
-    read = books.version(act.version)
+def _version(position: int, act: TariffPublished, books: BillingContext) -> dict[str, Any]:
+    read = books.tariff_version(act.version)
     assert read
     return {
         "version": act.version,

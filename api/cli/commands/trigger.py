@@ -9,17 +9,17 @@ import click
 
 from api import urls as addresses
 from api.application import sample_notice as triggering
-from api.cli.console import say, show_answer
+from api.cli.console import note, show_answer
 from api.cli.exit_codes import DONE, FINDING
 from api.cli.options import Address, timeout_option
 
 if TYPE_CHECKING:
-    from api.application.http_get import Answer
+    from api.application.http_get import HttpAnswer
 
 SERVICE = "http://127.0.0.1:8000"
 
 
-class Parameter(click.ParamType[tuple[str, str]]):
+class NameValue(click.ParamType[tuple[str, str]]):
     """A notification's parameter, as ``name=value``."""
 
     name = "name=value"
@@ -38,7 +38,7 @@ class Parameter(click.ParamType[tuple[str, str]]):
 @click.option("--src", help=f"The phone number (default: {triggering.SRC}).")
 @click.option("--type", "kind", help="The type, where it is not what STATUS says, such as cdr with COMPLETED.")
 @click.option(
-    "--set", "given", metavar="NAME=VALUE", multiple=True, type=Parameter(), help="Any parameter; repeatable."
+    "--set", "given", metavar="NAME=VALUE", multiple=True, type=NameValue(), help="Any parameter; repeatable."
 )
 @click.option("--to", type=Address(), help=f"The notify URL (default: {SERVICE} and TRINGLEDGER_NOTIFY_PATH).")
 @click.option("--dry-run", is_flag=True, help="Print the signed URL, and send nothing.")
@@ -70,22 +70,22 @@ def trigger(
     from api import settings
     from api.application import http_get as calling
 
-    read = settings.load()
+    read = settings.load_settings()
     if status not in triggering.KNOWN:
-        say(f"WARNING: {status!r} is no status that TringMe names; the ledger keeps and flags it. Those it names are")
-        say(f"  {', '.join(triggering.KNOWN)}")
+        note(f"WARNING: {status!r} is no status that TringMe names; the ledger keeps and flags it. Those it names are")
+        note(f"  {', '.join(triggering.KNOWN)}")
     shorthand = [(name, value) for name, value in (("tag", tag), ("src", src)) if value is not None]
-    pairs = triggering.signed(read, triggering.parameters(status, kind, [*shorthand, *given]))
+    pairs = triggering.sign_parameters(read, triggering.sample_parameters(status, kind, [*shorthand, *given]))
     url = to or SERVICE + read.notify_path
     if dry_run:
         click.echo(addresses.with_query(url, pairs))
         return
-    answer = calling.get(addresses.with_query(url, pairs), timeout_seconds=timeout)
+    answer = calling.http_get(addresses.with_query(url, pairs), timeout_seconds=timeout)
     show_answer(answer)
     context.exit(_judged(answer, url))
 
 
-def _judged(answer: Answer, url: str) -> int:
+def _judged(answer: HttpAnswer, url: str) -> int:
     """Return the exit code that an answer means; raises Unanswered where the service took nothing in."""
     from api.application.http_get import Unanswered
 

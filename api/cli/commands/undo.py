@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.cli.operator_command import act
+from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, format_option, store_option
 
 
@@ -23,4 +23,4 @@ def undo(position: int, by: str, reason: str, output: str, store: str | None) ->
     Examples:
       tringledger undo 217 --by kim --reason "the wrong call"
     """
-    act(store, by, reason, lambda acting: acting.undo(position), output)
+    run_operator_command(store, by, reason, lambda acting: acting.undo(position), output)

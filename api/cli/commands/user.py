@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.console import as_json, say, table
-from api.cli.ledger_access import reading
+from api.cli.console import note, print_json, print_table
+from api.cli.ledger_access import open_ledger
 from api.cli.options import Address, format_option, store_option
 from api.web.auth.roles import Role
 from domain import times
@@ -63,9 +63,11 @@ def add(name: str, roles: tuple[str, ...], store: str | None) -> None:
         msg = f"{name!r} cannot be a name: expected up to {users.NAME_LENGTH_MAX} characters that can be printed"
         raise click.UsageError(msg)
     with _changing(store, f"add {name} {' '.join(sorted(roles))}") as kept:
-        token = users.add(kept, name, map(Role, roles), times.now())
+        token = users.add_user(kept, name, map(Role, roles), times.now())
     click.echo(token)
-    say(f"{name} is added, with the roles {', '.join(sorted({*roles, Role.READ}))}; the token above is not shown again")
+    note(
+        f"{name} is added, with the roles {', '.join(sorted({*roles, Role.READ}))}; the token above is not shown again"
+    )
 
 
 @user.command("list")
@@ -88,12 +90,12 @@ def list_(output: str, store: str | None) -> None:
                 "added_at": times.iso(each.added_at),
                 "token_at": times.iso(each.token_at),
             }
-            for each in users.listed(kept)
+            for each in users.list_users(kept)
         ]
     if output == "json":
-        as_json(found)
+        print_json(found)
         return
-    table(
+    print_table(
         ["name", "roles", "added", "token from"],
         [[each["name"], " ".join(each["roles"]), each["added_at"], each["token_at"]] for each in found],
     )
@@ -112,8 +114,8 @@ def remove(name: str, store: str | None) -> None:
     from api.web.auth import users
 
     with _changing(store, f"remove {name}") as kept:
-        users.remove(kept, name)
-    say(f"{name} is removed")
+        users.remove_user(kept, name)
+    note(f"{name} is removed")
 
 
 @user.command()
@@ -130,8 +132,8 @@ def roles(name: str, roles: tuple[str, ...], store: str | None) -> None:
     from api.web.auth import users
 
     with _changing(store, f"roles {name} {' '.join(sorted(roles))}") as kept:
-        users.give(kept, name, map(Role, roles))
-    say(f"{name} has the roles {', '.join(sorted({*roles, Role.READ}))}")
+        users.set_roles(kept, name, map(Role, roles))
+    note(f"{name} has the roles {', '.join(sorted({*roles, Role.READ}))}")
 
 
 @user.command("new-token")
@@ -147,9 +149,9 @@ def new_token(name: str, store: str | None) -> None:
     from api.web.auth import users
 
     with _changing(store, f"new-token {name}") as kept:
-        token = users.renew(kept, name, times.now())
+        token = users.renew_token(kept, name, times.now())
     click.echo(token)
-    say(f"the token above is {name}'s from now on, and is not shown again")
+    note(f"the token above is {name}'s from now on, and is not shown again")
 
 
 @user.command()
@@ -176,9 +178,9 @@ def link(name: str, url: str, store: str | None) -> None:
 @contextmanager
 def opened(store: str | None) -> Iterator[AccessStore]:
     """Open the access store of a ledger that exists."""
-    from api.web.auth.store import open_store
+    from api.web.auth.store import open_access_store
 
-    with reading(store) as (ledger, _), closing(open_store(ledger.url, durable=True)) as kept:
+    with open_ledger(store) as (ledger, _), closing(open_access_store(ledger.url, durable=True)) as kept:
         yield kept
 
 
@@ -188,4 +190,4 @@ def _changing(store: str | None, what: str) -> Iterator[AccessStore]:
 
     with opened(store) as kept:
         yield kept
-        records.add(kept, records.by_command(f"user {what}", times.now()))
+        records.add_entry(kept, records.command_entry(f"user {what}", times.now()))

@@ -25,7 +25,7 @@ TEXT_LENGTH_MAX = 1000
 COMMAND = "command"
 
 
-class Record(NamedTuple):
+class AuditEntry(NamedTuple):
     """An entry: when (microseconds, UTC), who, by what (session, token, command), from where, what he did, to what."""
 
     at: int
@@ -47,17 +47,17 @@ class Record(NamedTuple):
         return f"{method}{self.path}{'?' if self.query else ''}{self.query}"
 
 
-def by_command(what: str, now: int) -> Record:
+def command_entry(what: str, now: int) -> AuditEntry:
     """Return the entry of what somebody changes by a command; who, is his name on this machine."""
     number = os.getuid()
     try:
         who = getpwuid(number).pw_name
     except KeyError:  # In a container, somebody may have a number only.
         who = f"user {number}"
-    return Record(now, who, COMMAND, "", Did.CHANGED, unmasked=False, method="", path=what, query="", status=0)
+    return AuditEntry(now, who, COMMAND, "", Did.CHANGED, unmasked=False, method="", path=what, query="", status=0)
 
 
-def add(store: AccessStore, record: Record) -> None:
+def add_entry(store: AccessStore, record: AuditEntry) -> None:
     """Add an entry; its number is the store's own."""
     values = record._asdict() | {
         "unmasked": int(record.unmasked),
@@ -66,7 +66,7 @@ def add(store: AccessStore, record: Record) -> None:
         "query": _short(record.query),
     }
     del values["id"]
-    with store.adding() as connection:
+    with store.append() as connection:
         number = connection.execute(insert(RECORDS).values(values)).inserted_primary_key[0]  # type: ignore[index]
         if number % PRUNED_EVERY == 0:
             _prune(connection, number)
@@ -80,9 +80,9 @@ def _prune(connection: Connection, number: int) -> None:
     connection.execute(delete(RECORDS).where(RECORDS.c.id <= number - RECORDS_MAX))
 
 
-def page(
+def audit_page(
     store: AccessStore, *, before: int | None = None, who: str = "", did: str = "", limit: int = 100
-) -> list[Record]:
+) -> list[AuditEntry]:
     """Return the latest entries, newest first: those before a number, of a user, of a kind, where told so."""
     wanted = select(RECORDS).order_by(RECORDS.c.id.desc()).limit(limit)
     if before is not None:
@@ -91,11 +91,11 @@ def page(
         wanted = wanted.where(RECORDS.c.who == who)
     if did:
         wanted = wanted.where(RECORDS.c.did == did)
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         return [_record(row) for row in connection.execute(wanted)]
 
 
-def masked(records: Iterable[Record]) -> list[Record]:
+def mask_entries(records: Iterable[AuditEntry]) -> list[AuditEntry]:
     """Return entries as they may be shown without ``pii``."""
     return [entry._replace(path=masked_text(entry.path), query=_masked_query(entry.query)) for entry in records]
 
@@ -118,6 +118,6 @@ def _short(text: str) -> str:
     return text[:TEXT_LENGTH_MAX].encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
-def _record(row: Row[tuple[object, ...]]) -> Record:
+def _record(row: Row[tuple[object, ...]]) -> AuditEntry:
     fields = row._asdict()
-    return Record(**(fields | {"unmasked": bool(fields["unmasked"])}))
+    return AuditEntry(**(fields | {"unmasked": bool(fields["unmasked"])}))

@@ -12,16 +12,16 @@ from starlette.requests import Request
 from api.web.auth import audit_log as records
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
-from api.web.auth.audit_log import Record
-from api.web.auth.refusal import SIGN_IN, Refused
-from api.web.auth.roles import Did, Who
-from api.web.auth.store import AccessStore, open_store
+from api.web.auth.audit_log import AuditEntry
+from api.web.auth.refusal import SIGN_IN, AccessRefused
+from api.web.auth.roles import Did, Identity
+from api.web.auth.store import AccessStore, open_access_store
 
 COOKIE = "tringledger"
 SESSION, TOKEN = "session", "token"
 
 
-class Doorkeeper:
+class Authenticator:
     """Tells who asks, and keeps the access log."""
 
     def __init__(self, url: str, clock: Callable[[], int]) -> None:
@@ -38,10 +38,10 @@ class Doorkeeper:
     def store(self) -> AccessStore:
         """The access store, as it is now: users may have been deleted with its file. Raises StoreUnavailable."""
         with self._lock:
-            if self._opened and not self._opened.is_in_place():
+            if self._opened and not self._opened.still_exists():
                 self._opened.close()
                 self._opened = None
-            self._opened = self._opened or open_store(self._url, durable=False)
+            self._opened = self._opened or open_access_store(self._url, durable=False)
             return self._opened
 
     def close(self) -> None:
@@ -51,22 +51,22 @@ class Doorkeeper:
                 self._opened.close()
             self._opened = None
 
-    async def who(self, request: Request) -> Who | None:  # noqa: D102
+    async def identify(self, request: Request) -> Identity | None:  # noqa: D102
         if "authorization" not in request.headers and self.cookie_name(request) not in request.cookies:
             return None
         return await run_in_threadpool(self._who, request)
 
-    def _who(self, request: Request) -> Who | None:
+    def _who(self, request: Request) -> Identity | None:
         given = request.headers.get("authorization")
         if given is None:
-            return sessions.found(self.store, request.cookies[self.cookie_name(request)], self.clock())
+            return sessions.find_session(self.store, request.cookies[self.cookie_name(request)], self.clock())
         scheme, _, token = given.partition(" ")
-        user = users.with_token(self.store, token.strip()) if scheme.lower() == "bearer" else None
+        user = users.user_with_token(self.store, token.strip()) if scheme.lower() == "bearer" else None
         if user:
-            return Who(user.name, user.roles, TOKEN)
+            return Identity(user.name, user.roles, TOKEN)
         self.attempt(request)
         self.note(request, "", Did.FAILED, 401, how=TOKEN)
-        raise Refused(401, "no user has this token: expected `Authorization: Bearer TOKEN`")
+        raise AccessRefused(401, "no user has this token: expected `Authorization: Bearer TOKEN`")
 
     def attempt(self, request: Request, name: str | None = None) -> int:
         """Count a request as a failed sign-in, by a name too where it gives one, and return as of which moment.
@@ -75,17 +75,17 @@ class Doorkeeper:
         """
         of = [attempts.of_address(host(request))] + ([] if name is None else [attempts.of_name(name)])
         now = self.clock()
-        wait = attempts.begin(self.store, of, now)
+        wait = attempts.begin_attempt(self.store, of, now)
         if wait:
             detail = f"too many sign-ins failed: expected no other within {wait} s"
-            raise Refused(429, detail, {"Retry-After": str(wait)})
+            raise AccessRefused(429, detail, {"Retry-After": str(wait)})
         return now
 
     def cookie_name(self, request: Request) -> str:
         """Return what the session's cookie is called; over https browsers hold it to this host, and to https."""
         return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
 
-    async def record(self, request: Request, who: Who, did: Did, status: int) -> None:  # noqa: D102
+    async def record(self, request: Request, who: Identity, did: Did, status: int) -> None:  # noqa: D102
         await run_in_threadpool(self.note, request, who.name, did, status, how=who.how, unmasked=who.sees_pii)
 
     def note(
@@ -95,7 +95,7 @@ class Doorkeeper:
         path = request.url.path
         query = "" if path == SIGN_IN else request.url.query  # A link that signs in is no business of the log.
         of = (self.clock(), who, how, host(request), did, unmasked, request.method, path, query, status)
-        records.add(self.store, Record(*of))
+        records.add_entry(self.store, AuditEntry(*of))
 
 
 def host(request: Request) -> str:

@@ -3,7 +3,7 @@
 A web part lists its routes as Guarded; only ``routes`` makes Starlette's routes of them, so that none is without a guard.
 An endpoint finds in ``request.state``: ``who`` (a Who; None on an open route), ``csrf_token`` (what a form must carry; empty
 without a session), and for methods that change something ``body`` (bytes) and ``form`` (a FormData: the fields of a urlencoded body, already read), also where it runs in a thread.
-It may set ``request.state.did`` to a Did, where only it knows what was done.
+It may set ``request.state.audit_action`` to a Did, where only it knows what was done.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from api.web.auth.refusal import Refused
-from api.web.auth.roles import Did, Role, Who
+from api.web.auth.refusal import AccessRefused
+from api.web.auth.roles import Did, Identity, Role
 from domain.errors import StoreUnavailable
 
-__all__ = ["Did", "Door", "Guarded", "Refused", "Role", "Who", "demand", "routes"]
+__all__ = ["AccessPolicy", "AccessRefused", "Did", "GuardedRoute", "Identity", "Role", "guard_routes", "require_role"]
 
 BODY_SIZE_MAX_BYTES = 1024 * 1024
 BODY_SECONDS_MAX = 20
@@ -40,10 +40,10 @@ EVENT_STREAM, ASKED_AGAIN_SECONDS = "text/event-stream", 15.0
 _log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Response | Awaitable[Response]]
-Refuse = Callable[[Request, Refused], Response]
+Refuse = Callable[[Request, AccessRefused], Response]
 
 
-class Guarded(NamedTuple):
+class GuardedRoute(NamedTuple):
     """A route: its path, what answers it, the role that it needs, and its methods.
 
     ``needs`` is None only for what anybody may see. ``records`` is what the access log says of an answer; by default it
@@ -52,52 +52,57 @@ class Guarded(NamedTuple):
 
     path: str
     endpoint: Endpoint
-    needs: Role | None
+    required_role: Role | None
     methods: tuple[str, ...] = ("GET",)
     name: str | None = None
     records: Did | Literal["viewed", "exported", "changed", "by-need"] | None = "by-need"
 
     @property
-    def did(self) -> Did | None:
+    def audit_action(self) -> Did | None:
         """What the access log says of an answer."""
         if self.records != "by-need":
             return Did(self.records) if self.records else None
-        if self.needs is None:
+        if self.required_role is None:
             return None
         if not SAFE.issuperset(self.methods):
             return Did.CHANGED
-        return Did.EXPORTED if self.needs is Role.EXPORT else Did.VIEWED
+        return Did.EXPORTED if self.required_role is Role.EXPORT else Did.VIEWED
 
 
-class Door(Protocol):
+class AccessPolicy(Protocol):
     """What the guard asks: who somebody is, and to note what he did. Both may raise StoreUnavailable."""
 
-    async def who(self, request: Request) -> Who | None:
+    async def identify(self, request: Request) -> Identity | None:
         """Return who asks, or None; raises Refused after too many wrong tokens."""
 
-    async def record(self, request: Request, who: Who, did: Did, status: int) -> None:
+    async def record(self, request: Request, who: Identity, did: Did, status: int) -> None:
         """Note in the access log what somebody did, before he is answered."""
 
 
-def routes(guarded: Iterable[Guarded], door: Door, refuse: Refuse) -> list[Route]:
+def guard_routes(guarded: Iterable[GuardedRoute], door: AccessPolicy, refuse: Refuse) -> list[Route]:
     """Return the routes of a web application, each behind the guard; ``refuse`` answers what is refused."""
     return [
-        Route(each.path, Checked(each, door, refuse).answer, methods=list(each.methods), name=each.name or _name(each))
+        Route(
+            each.path,
+            GuardedEndpoint(each, door, refuse).answer,
+            methods=list(each.methods),
+            name=each.name or _name(each),
+        )
         for each in guarded
     ]
 
 
-def demand(request: Request, role: Role) -> None:
+def require_role(request: Request, role: Role) -> None:
     """Raise Refused where whoever asks lacks a role; for an endpoint that needs more than its route, by what is asked."""
-    if not request.state.who.may(role):
-        detail = f"this needs the role {role}, which {request.state.who.name} does not have"
-        raise Refused(403, detail)
+    if not request.state.identity.has_role(role):
+        detail = f"this needs the role {role}, which {request.state.identity.name} does not have"
+        raise AccessRefused(403, detail)
 
 
-class Checked:
+class GuardedEndpoint:
     """A route's endpoint behind the guard."""
 
-    def __init__(self, guarded: Guarded, door: Door, refuse: Refuse) -> None:
+    def __init__(self, guarded: GuardedRoute, door: AccessPolicy, refuse: Refuse) -> None:
         """Guard a route: ``door`` knows the users, ``refuse`` answers what is refused."""
         self.guarded = guarded
         self._door = door
@@ -105,22 +110,26 @@ class Checked:
 
     async def answer(self, request: Request) -> Response:
         """Answer a request, or refuse it."""
-        request.state.who, request.state.csrf_token, request.state.did = None, "", self.guarded.did
+        request.state.identity, request.state.csrf_token, request.state.audit_action = (
+            None,
+            "",
+            self.guarded.audit_action,
+        )
         try:
             response = await self._checked(request)
-        except Refused as refused:
+        except AccessRefused as refused:
             response = await run_in_threadpool(self._refuse, request, refused)
         except StoreUnavailable as error:
             # Where the store is, is for the log: whoever asks may be a stranger.
             _log.error("%s cannot be answered: %s", request.url.path, error)
-            unavailable = Refused(503, "a store that this needs cannot be used now", RETRY_AFTER)
+            unavailable = AccessRefused(503, "a store that this needs cannot be used now", RETRY_AFTER)
             response = await run_in_threadpool(self._refuse, request, unavailable)
         # What somebody saw here is not for who uses this browser after him.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     async def _checked(self, request: Request) -> Response:
-        who = request.state.who = None if self.guarded.needs is None else await self._known(request)
+        who = request.state.identity = None if self.guarded.required_role is None else await self._known(request)
         if who:
             request.state.csrf_token = who.csrf_token
         if request.method not in SAFE:
@@ -128,18 +137,18 @@ class Checked:
         try:
             self._check(request, who)
             response = await _called(self.guarded.endpoint, request)
-        except Refused as refused:
+        except AccessRefused as refused:
             if refused.status == 403 and who:  # noqa: PLR2004
                 await self._door.record(request, who, Did.REFUSED, refused.status)
             raise
-        did = request.state.did
+        did = request.state.audit_action
         if did and who and response.status_code < 400:  # noqa: PLR2004
             await self._door.record(request, who, did, response.status_code)
         if who and isinstance(response, StreamingResponse) and response.media_type == EVENT_STREAM:
             response.body_iterator = self._while_known(request, who, response.body_iterator)
         return response
 
-    async def _while_known(self, request: Request, who: Who, parts: Any) -> AsyncIterator[bytes]:
+    async def _while_known(self, request: Request, who: Identity, parts: Any) -> AsyncIterator[bytes]:
         """Pass on an answer without an end for as long as whoever asked is who he was, and may what he could."""
         asked_at = monotonic()
         async with aclosing(parts):
@@ -150,21 +159,21 @@ class Checked:
                         return
                 yield part
 
-    async def _is_still(self, request: Request, who: Who) -> bool:
+    async def _is_still(self, request: Request, who: Identity) -> bool:
         try:
-            return await self._door.who(request) == who
-        except (Refused, StoreUnavailable):
+            return await self._door.identify(request) == who
+        except (AccessRefused, StoreUnavailable):
             return False
 
-    async def _known(self, request: Request) -> Who:
-        who = await self._door.who(request)
+    async def _known(self, request: Request) -> Identity:
+        who = await self._door.identify(request)
         if who is None:
-            raise Refused(401, "this needs a session, or a user's token as `Authorization: Bearer TOKEN`")
+            raise AccessRefused(401, "this needs a session, or a user's token as `Authorization: Bearer TOKEN`")
         return who
 
-    def _check(self, request: Request, who: Who | None) -> None:
-        if who and self.guarded.needs:
-            demand(request, self.guarded.needs)
+    def _check(self, request: Request, who: Identity | None) -> None:
+        if who and self.guarded.required_role:
+            require_role(request, self.guarded.required_role)
         if who and who.csrf_token and request.method not in SAFE:
             _check_meant(request, who)
 
@@ -184,10 +193,10 @@ async def _read_body(request: Request) -> None:
                 body += chunk
                 if len(body) > BODY_SIZE_MAX_BYTES:
                     msg = f"the body is over {BODY_SIZE_MAX_BYTES} bytes: expected at most so many"
-                    raise Refused(413, msg)
+                    raise AccessRefused(413, msg)
     except (TimeoutError, ClientDisconnect):
         msg = f"the body took over {BODY_SECONDS_MAX} s, or did not come: expected all of it by then"
-        raise Refused(408, msg) from None
+        raise AccessRefused(408, msg) from None
     request.state.body = bytes(body)
     request.state.form = FormData(_fields(request, bytes(body)))
 
@@ -199,18 +208,18 @@ def _fields(request: Request, body: bytes) -> list[tuple[str, str | UploadFile]]
         return [*parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)]
     except ValueError:
         msg = f"the form is not understood: expected at most {FIELDS_MAX} fields in UTF-8"
-        raise Refused(400, msg) from None
+        raise AccessRefused(400, msg) from None
 
 
-def _check_meant(request: Request, who: Who) -> None:
+def _check_meant(request: Request, who: Identity) -> None:
     """Refuse what another site may have made a signed-in browser send: it does not know the session's token."""
     given = request.headers.get(CSRF_HEADER) or str(request.state.form.get(CSRF_FIELD, ""))
     if not hmac.compare_digest(given.encode(), who.csrf_token.encode()):
-        raise Refused(
+        raise AccessRefused(
             403, "the form is not one of this session's, or too old: go back, load the page again, and send it again"
         )
 
 
-def _name(guarded: Guarded) -> str:
+def _name(guarded: GuardedRoute) -> str:
     endpoint: Any = guarded.endpoint
     return str(getattr(endpoint, "__name__", type(endpoint).__name__))

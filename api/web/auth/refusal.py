@@ -20,7 +20,7 @@ TITLES = {
 }
 
 
-class Refused(Exception):
+class AccessRefused(Exception):
     """A request that is not answered; an endpoint may raise it, too."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
@@ -50,7 +50,7 @@ def way_to_sign_in(request: Request) -> str:
     return SIGN_IN if path == "/" else f"{SIGN_IN}?{urlencode({'next': path})}"
 
 
-def problem_document(refused: Refused) -> Response:
+def problem_document(refused: AccessRefused) -> Response:
     """Return a refusal as a problem document (RFC 9457)."""
     headers = dict(refused.headers)
     if refused.status == 401:  # noqa: PLR2004

@@ -13,7 +13,7 @@ class Role(StrEnum):
     PII = "pii"
 
 
-class Who(NamedTuple):
+class Identity(NamedTuple):
     """Who asks; ``how`` is ``session`` or ``token``, and ``csrf_token`` is what his forms carry (empty with a token)."""
 
     name: str
@@ -21,7 +21,7 @@ class Who(NamedTuple):
     how: str = "session"
     csrf_token: str = ""
 
-    def may(self, role: Role) -> bool:
+    def has_role(self, role: Role) -> bool:
         """Whether he has a role, or one that includes it."""
         return role in self.roles or (role == Role.READ and bool(self.roles))
 

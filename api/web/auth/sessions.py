@@ -6,11 +6,11 @@ what its user may is read anew each time.
 
 from sqlalchemy import delete, insert, select
 
-from api.web.auth.roles import Who
+from api.web.auth.roles import Identity
 from api.web.auth.store import AccessStore
 from api.web.auth.tables import LINKS, SESSIONS, USERS
 from api.web.auth.tokens import new_name
-from api.web.auth.users import NoSuchUser, roles_in
+from api.web.auth.users import NoSuchUser, read_roles
 from domain import times
 
 SESSION_SECONDS = 12 * 3600
@@ -18,10 +18,10 @@ LINK_SECONDS = 3600
 SESSION, CSRF, LINK = "session", "csrf", "link"
 
 
-def begin(store: AccessStore, name: str, now: int) -> str:
+def begin_session(store: AccessStore, name: str, now: int) -> str:
     """Begin a session of a user and return what the cookie carries."""
     session = new_name()
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         connection.execute(delete(SESSIONS).where(SESSIONS.c.ends_at <= now))
         ends_at = now + SESSION_SECONDS * times.SECOND
         digest = store.sealer.digest(SESSION, session)
@@ -29,7 +29,7 @@ def begin(store: AccessStore, name: str, now: int) -> str:
     return store.sealer.signed(session)
 
 
-def found(store: AccessStore, cookie: str, now: int) -> Who | None:
+def find_session(store: AccessStore, cookie: str, now: int) -> Identity | None:
     """Return whose session a cookie carries, if it is one that has not ended, of a user who is still there."""
     session = store.sealer.unsigned(cookie)
     if session is None:
@@ -39,23 +39,25 @@ def found(store: AccessStore, cookie: str, now: int) -> Who | None:
         .join(SESSIONS, SESSIONS.c.name == USERS.c.name)
         .where(SESSIONS.c.session == store.sealer.digest(SESSION, session), SESSIONS.c.ends_at > now)
     )
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         row = connection.execute(wanted).first()
-    return Who(row.name, roles_in(row.roles), "session", store.sealer.digest(CSRF, session).hex()) if row else None
+    return (
+        Identity(row.name, read_roles(row.roles), "session", store.sealer.digest(CSRF, session).hex()) if row else None
+    )
 
 
-def end(store: AccessStore, cookie: str) -> None:
+def end_session(store: AccessStore, cookie: str) -> None:
     """End the session that a cookie carries, if it is one."""
     session = store.sealer.unsigned(cookie)
     if session is not None:
-        with store.alone() as connection:
+        with store.exclusive() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.session == store.sealer.digest(SESSION, session)))
 
 
 def new_link(store: AccessStore, name: str, now: int) -> str:
     """Return what a link carries that signs a user in, once, within an hour; raises NoSuchUser."""
     link = new_name()
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         if not connection.execute(select(USERS.c.name).where(USERS.c.name == name)).first():
             msg = f"there is no user {name!r}"
             raise NoSuchUser(msg)
@@ -64,10 +66,10 @@ def new_link(store: AccessStore, name: str, now: int) -> str:
     return link
 
 
-def taken(store: AccessStore, link: str, now: int) -> str | None:
+def redeem_link(store: AccessStore, link: str, now: int) -> str | None:
     """Return whom a link signs in, and take it: nobody else can. None where it was taken before, or is too old."""
     digest = store.sealer.digest(LINK, link)
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         name = connection.execute(select(LINKS.c.name).where(LINKS.c.link == digest, LINKS.c.ends_at > now)).scalar()
         connection.execute(delete(LINKS).where((LINKS.c.link == digest) | (LINKS.c.ends_at <= now)))
     return name

@@ -12,7 +12,7 @@ from api.web.auth.store import AccessStore
 from api.web.auth.tables import ATTEMPTS
 from domain import times
 
-FREE = 5
+FREE_ATTEMPTS = 5
 WINDOW_SECONDS = 15 * 60
 WAIT_SECONDS_MIN, WAIT_SECONDS_MAX = 4, 60
 ATTEMPT = "attempt"
@@ -28,10 +28,10 @@ def of_address(host: str) -> str:
     return f"address {host}"
 
 
-def begin(store: AccessStore, of: Sequence[str], now: int) -> int:
+def begin_attempt(store: AccessStore, of: Sequence[str], now: int) -> int:
     """Note an attempt as failed, and return 0; or, where there were too many, return how many seconds are to be waited."""
     digests = [store.sealer.digest(ATTEMPT, each) for each in of]
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.at <= now - WINDOW_SECONDS * times.SECOND))
         wait = max(_wait(connection, digest, now) for digest in digests)
         if not wait:
@@ -39,13 +39,13 @@ def begin(store: AccessStore, of: Sequence[str], now: int) -> int:
     return wait
 
 
-def succeeded(store: AccessStore, name: str, host: str, begun: int) -> None:
+def forget_attempts(store: AccessStore, name: str, host: str, begun: int) -> None:
     """Strike out all attempts by a name, and of those from an address the one that began then and succeeded.
 
     The others stay, or else who has a token of his own could guess at others' for ever.
     """
     mine, ours = (store.sealer.digest(ATTEMPT, each) for each in (of_name(name), of_address(host)))
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.of == mine))
         one = select(func.max(ATTEMPTS.c.id)).where(ATTEMPTS.c.of == ours, ATTEMPTS.c.at == begun).scalar_subquery()
         connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.id == one))
@@ -54,7 +54,7 @@ def succeeded(store: AccessStore, name: str, host: str, begun: int) -> None:
 def _wait(connection: Connection, of: bytes, now: int) -> int:
     counted = select(func.count(), func.max(ATTEMPTS.c.at)).where(ATTEMPTS.c.of == of)
     failed, last = connection.execute(counted).one()
-    if failed < FREE:
+    if failed < FREE_ATTEMPTS:
         return 0
-    until: int = last + min(WAIT_SECONDS_MIN << (failed - FREE), WAIT_SECONDS_MAX) * times.SECOND
+    until: int = last + min(WAIT_SECONDS_MIN << (failed - FREE_ATTEMPTS), WAIT_SECONDS_MAX) * times.SECOND
     return max(-((now - until) // times.SECOND), 0)  # Rounded up: who comes back after so many is let in.

@@ -15,12 +15,12 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from api.web.auth.tables import FACTS, METADATA, SCHEMA
-from api.web.auth.tokens import SIZE_BYTES, Sealer
+from api.web.auth.tokens import SIZE_BYTES, KeyedDigest
 from domain.errors import StoreUnavailable
 from domain.log import urls
 from projections.stores import postgres_engine as postgres
 from projections.stores import sqlite as store_sqlite
-from projections.stores.base import LOCK_TIMEOUT_SECONDS, said_by
+from projections.stores.base import LOCK_TIMEOUT_SECONDS, driver_message
 
 PG_SCHEMA = "tringledger_access"
 # The second number of a lock's name, beside those of the read models.
@@ -37,9 +37,9 @@ class AccessStore(ABC):
         self.name = name
         self._engine = engine
         try:
-            with self.alone() as connection:
+            with self.exclusive() as connection:
                 self._make(connection)
-                self.sealer = Sealer(bytes.fromhex(self._key(connection)))
+                self.sealer = KeyedDigest(bytes.fromhex(self._key(connection)))
         except BaseException:
             self.close()
             raise
@@ -55,21 +55,21 @@ class AccessStore(ABC):
         return facts["key"]
 
     @contextmanager
-    def alone(self) -> Iterator[Connection]:
+    def exclusive(self) -> Iterator[Connection]:
         """Begin a transaction beside which no other such one runs, and commit it at the end."""
-        with self._connected(self._begin_alone) as connection:
+        with self._connected(self._begin_exclusive) as connection:
             yield connection
             connection.commit()
 
     @contextmanager
-    def adding(self) -> Iterator[Connection]:
+    def append(self) -> Iterator[Connection]:
         """Begin a transaction that only adds rows, beside which others may do so, and commit it at the end."""
         with self._connected(self._begin_adding) as connection:
             yield connection
             connection.commit()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """Begin a transaction that reads."""
         with self._connected(self._begin) as connection:
             yield connection
@@ -81,14 +81,14 @@ class AccessStore(ABC):
                 begin(connection)
                 yield connection
         except (DBAPIError, OSError, self._engine.dialect.loaded_dbapi.Error) as error:
-            msg = f"the users and the access log in {self.name} cannot be used now: {said_by(error)}"
+            msg = f"the users and the access log in {self.name} cannot be used now: {driver_message(error)}"
             raise StoreUnavailable(msg) from error
 
     def _make(self, connection: Connection) -> None:
         METADATA.create_all(connection)
 
     @abstractmethod
-    def _begin_alone(self, connection: Connection) -> None: ...
+    def _begin_exclusive(self, connection: Connection) -> None: ...
 
     @abstractmethod
     def _begin_adding(self, connection: Connection) -> None: ...
@@ -97,7 +97,7 @@ class AccessStore(ABC):
     def _begin(self, connection: Connection) -> None: ...
 
     @abstractmethod
-    def is_in_place(self) -> bool:
+    def still_exists(self) -> bool:
         """Whether what was opened still stands where it did."""
 
     def close(self) -> None:
@@ -119,18 +119,18 @@ class SQLiteAccessStore(AccessStore):
         except OSError as error:
             msg = f"the users and the access log in {name} cannot be used now: {error.strerror}"
             raise StoreUnavailable(msg) from error
-        super().__init__(store_sqlite.engine(self._path, f"PRAGMA synchronous={synchronous}"), name)
+        super().__init__(store_sqlite.sqlite_engine(self._path, f"PRAGMA synchronous={synchronous}"), name)
 
-    def _begin_alone(self, connection: Connection) -> None:
+    def _begin_exclusive(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _begin_adding(self, connection: Connection) -> None:
-        self._begin_alone(connection)
+        self._begin_exclusive(connection)
 
     def _begin(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    def is_in_place(self) -> bool:  # noqa: D102
+    def still_exists(self) -> bool:  # noqa: D102
         try:
             return self._path.stat().st_ino == self._inode
         except FileNotFoundError:
@@ -142,7 +142,7 @@ class PostgresAccessStore(AccessStore):
 
     def __init__(self, url: str, synchronous: str) -> None:
         """Open the schema, or make it."""
-        engine = postgres.engine(
+        engine = postgres.postgres_engine(
             url,
             f"SET search_path TO {PG_SCHEMA}",
             f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
@@ -160,7 +160,7 @@ class PostgresAccessStore(AccessStore):
         found = connection.exec_driver_sql(f"SELECT to_regclass('{PG_SCHEMA}.records')").scalar_one()
         return found is not None
 
-    def _begin_alone(self, connection: Connection) -> None:
+    def _begin_exclusive(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({postgres.ONLY_ONE}, {ACCESS})")
 
     def _begin_adding(self, connection: Connection) -> None:
@@ -169,11 +169,11 @@ class PostgresAccessStore(AccessStore):
     def _begin(self, connection: Connection) -> None:
         pass
 
-    def is_in_place(self) -> bool:  # noqa: D102 - a schema that is gone is told by the statement that misses it
+    def still_exists(self) -> bool:  # noqa: D102 - a schema that is gone is told by the statement that misses it
         return True
 
 
-def open_store(url: str, *, durable: bool) -> AccessStore:
+def open_access_store(url: str, *, durable: bool) -> AccessStore:
     """Open the access store of the ledger at an address, or make it; ``durable`` waits for the disk on each change."""
     synchronous = DURABLE if durable else QUICK
     if urls.is_postgres(url):

@@ -23,7 +23,7 @@ def new_name() -> str:
     return secrets.token_urlsafe(SIZE_BYTES)
 
 
-class Sealer:
+class KeyedDigest:
     """Makes digests with a key, each for a purpose: one for another purpose is of no use."""
 
     def __init__(self, key: bytes) -> None:

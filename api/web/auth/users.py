@@ -38,10 +38,10 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= NAME_LENGTH_MAX and text.isprintable() and text == text.strip()
 
 
-def add(store: AccessStore, name: str, roles: Iterable[Role], now: int) -> str:
+def add_user(store: AccessStore, name: str, roles: Iterable[Role], now: int) -> str:
     """Add a user and return his token, which nobody can be told again; raises UserExists."""
     token = new_token()
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         if connection.execute(select(USERS.c.name).where(USERS.c.name == name)).first():
             msg = f"there is a user {name!r} already"
             raise UserExists(msg)
@@ -52,32 +52,32 @@ def add(store: AccessStore, name: str, roles: Iterable[Role], now: int) -> str:
     return token
 
 
-def listed(store: AccessStore) -> list[User]:
+def list_users(store: AccessStore) -> list[User]:
     """Return all users, by name."""
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         return [_user(row) for row in connection.execute(select(USERS).order_by(USERS.c.name))]
 
 
-def remove(store: AccessStore, name: str) -> None:
+def remove_user(store: AccessStore, name: str) -> None:
     """Remove a user; his token, sessions and links are void at once. Raises NoSuchUser."""
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         if not connection.execute(delete(USERS).where(USERS.c.name == name)).rowcount:
             raise _missing(name)
         for table in (SESSIONS, LINKS):
             connection.execute(delete(table).where(table.c.name == name))
 
 
-def give(store: AccessStore, name: str, roles: Iterable[Role]) -> None:
+def set_roles(store: AccessStore, name: str, roles: Iterable[Role]) -> None:
     """Give a user these roles and no others, from his next request on; raises NoSuchUser."""
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         if not connection.execute(update(USERS).where(USERS.c.name == name).values(roles=_text(roles))).rowcount:
             raise _missing(name)
 
 
-def renew(store: AccessStore, name: str, now: int) -> str:
+def renew_token(store: AccessStore, name: str, now: int) -> str:
     """Return a new token for a user; the one before, his sessions and links are void at once. Raises NoSuchUser."""
     token = new_token()
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         changed = {"token": store.sealer.digest(TOKEN, token), "token_at": now}
         if not connection.execute(update(USERS).where(USERS.c.name == name).values(changed)).rowcount:
             raise _missing(name)
@@ -86,21 +86,21 @@ def renew(store: AccessStore, name: str, now: int) -> str:
     return token
 
 
-def with_token(store: AccessStore, token: str) -> User | None:
+def user_with_token(store: AccessStore, token: str) -> User | None:
     """Return the user whose token this is."""
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         row = connection.execute(select(USERS).where(USERS.c.token == store.sealer.digest(TOKEN, token))).first()
     return _user(row) if row else None
 
 
-def is_token_of(store: AccessStore, name: str, token: str) -> bool:
+def has_token(store: AccessStore, name: str, token: str) -> bool:
     """Whether that is the token of the user of that name."""
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         kept = connection.execute(select(USERS.c.token).where(USERS.c.name == name)).scalar()
     return hmac.compare_digest(kept or bytes(SIZE_BYTES), store.sealer.digest(TOKEN, token))
 
 
-def roles_in(text: str) -> frozenset[Role]:
+def read_roles(text: str) -> frozenset[Role]:
     """Return the roles that a stored text names."""
     return frozenset(Role(role) for role in text.split())
 
@@ -110,7 +110,7 @@ def _text(roles: Iterable[Role]) -> str:
 
 
 def _user(row: Row[tuple[str, str, bytes, int, int]]) -> User:
-    return User(row.name, roles_in(row.roles), row.added_at, row.token_at)
+    return User(row.name, read_roles(row.roles), row.added_at, row.token_at)
 
 
 def _missing(name: str) -> NoSuchUser:

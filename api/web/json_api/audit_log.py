@@ -3,15 +3,15 @@
 from typing import Any
 
 from api.web.auth import audit_log as records
-from api.web.auth.audit_log import Record
-from api.web.auth.authenticator import Doorkeeper
+from api.web.auth.audit_log import AuditEntry
+from api.web.auth.authenticator import Authenticator
 from api.web.auth.guard import Role
 from api.web.auth.roles import Did
-from api.web.json_api.lists import page, page_schema
-from api.web.json_api.operation import BASE, Answer, Operation
-from api.web.json_api.parameters import CURSOR, LIMIT, Parameter, Schema, one_of, text
-from api.web.json_api.request import Asked
-from api.web.json_api.row_schema import of_properties
+from api.web.json_api.lists import page_document, page_schema
+from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
+from api.web.json_api.parameters import CURSOR, LIMIT, ApiParameter, Schema, choice_reader, read_text
+from api.web.json_api.request import ApiRequest
+from api.web.json_api.row_schema import object_schema
 from domain import times
 from projections.queries import cursors
 from projections.queries import pagination as browsing
@@ -19,7 +19,7 @@ from projections.queries import pagination as browsing
 LISTED, SORT = "access-log", "-id"
 _TEXT: Schema = {"type": "string"}
 _KINDS = [did.value for did in Did]
-_ENTRY = of_properties(
+_ENTRY = object_schema(
     {
         "id": {"type": "integer"},
         "at": {"type": "string", "format": "date-time"},
@@ -32,38 +32,38 @@ _ENTRY = of_properties(
         "status": {"type": "integer"},
     }
 )
-WHO = Parameter("who", "Only what this user did.", {"type": "string", "maxLength": 256}, text())
-DID = Parameter("did", "Only entries of this kind.", {"type": "string", "enum": _KINDS}, one_of(_KINDS))
+WHO = ApiParameter("who", "Only what this user did.", {"type": "string", "maxLength": 256}, read_text())
+DID = ApiParameter("did", "Only entries of this kind.", {"type": "string", "enum": _KINDS}, choice_reader(_KINDS))
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return the operation."""
     return [
-        Operation(
+        ApiOperation(
             f"{BASE}/access-log",
             "list-access-log",
             "Who looked at, unmasked, exported or changed what, and who signed in; the latest first.",
             _list,
             page_schema(_ENTRY),
             (WHO, DID, CURSOR, LIMIT),
-            needs=Role.OPERATE,
+            required_role=Role.OPERATE,
         )
     ]
 
 
-def _list(asked: Asked) -> Answer:
-    door: Doorkeeper = asked.request.app.state.door
+def _list(asked: ApiRequest) -> ApiResponse:
+    door: Authenticator = asked.request.app.state.authenticator
     values, limit, before = asked.values, asked.values.get("limit", browsing.LIMIT), None
     if "cursor" in values:
-        before = int(cursors.read(values["cursor"], LISTED, SORT, [int]).key[0])
+        before = int(cursors.decode_cursor(values["cursor"], LISTED, SORT, [int]).key[0])
     who, did = values.get("who", ""), values.get("did", "")
-    found = records.page(door.store, before=before, who=who, did=did, limit=limit + 1)
-    following = cursors.write(LISTED, SORT, [found[limit - 1].id]) if len(found) > limit else ""
-    shown = found[:limit] if asked.who.sees_pii else records.masked(found[:limit])
-    return page([_document(entry) for entry in shown], following)
+    found = records.audit_page(door.store, before=before, who=who, did=did, limit=limit + 1)
+    following = cursors.encode_cursor(LISTED, SORT, [found[limit - 1].id]) if len(found) > limit else ""
+    shown = found[:limit] if asked.identity.sees_pii else records.mask_entries(found[:limit])
+    return page_document([_document(entry) for entry in shown], following)
 
 
-def _document(entry: Record) -> dict[str, Any]:
+def _document(entry: AuditEntry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "at": times.iso(entry.at),

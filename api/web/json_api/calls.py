@@ -7,18 +7,18 @@ from sqlalchemy import select
 
 from api.application import call_history as history
 from api.application.masking import masked_parameters, masked_row, masked_text
-from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AT, CALL_ID, Schema
-from api.web.json_api.refusal import Refusal
-from api.web.json_api.request import Asked
-from api.web.json_api.row_schema import documents, of_properties, row_schema
+from api.web.json_api.refusal import ApiError
+from api.web.json_api.request import ApiRequest
+from api.web.json_api.row_schema import object_schema, row_documents, row_schema
 from domain import times
 from domain.events.log_row import EVER
 from domain.ledger import Ledger
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 
 _ANY: Schema = {"type": "object"}
-_EVENT = of_properties(
+_EVENT = object_schema(
     {
         "position": {"type": "integer"},
         "version": {"type": "integer"},
@@ -32,14 +32,14 @@ _EVENT = of_properties(
 _CDR: Schema = {"anyOf": [row_schema(CDRS), {"type": "null"}]}
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return the operations on one call."""
-    shown = of_properties(
+    shown = object_schema(
         {"call": row_schema(CALLS), "cdr": _CDR, "exceptions": {"type": "array", "items": row_schema(EXCEPTIONS)}}
     )
-    lived = of_properties({"call_id": {"type": "string"}, "events": {"type": "array", "items": _EVENT}, "cdr": _CDR})
+    lived = object_schema({"call_id": {"type": "string"}, "events": {"type": "array", "items": _EVENT}, "cdr": _CDR})
     return [
-        Operation(
+        ApiOperation(
             f"{BASE}/calls/{{call_id}}",
             "show-call",
             "One call, its CDR if it has one, and its flags.",
@@ -48,7 +48,7 @@ def operations() -> list[Operation]:
             (CALL_ID,),
             refusals=(404,),
         ),
-        Operation(
+        ApiOperation(
             f"{BASE}/calls/{{call_id}}/events",
             "list-events-of-call",
             "A call's events as they came in, the call after each of them, and its CDR by then.",
@@ -60,28 +60,30 @@ def operations() -> list[Operation]:
     ]
 
 
-def _show(asked: Asked) -> Answer:
+def _show(asked: ApiRequest) -> ApiResponse:
     call_id = str(asked.values["call_id"])
     with asked.connected() as connection:
         found = [
-            documents(table, connection.execute(select(table).where(table.c.call_id == call_id)), asked.masks)
+            row_documents(table, connection.execute(select(table).where(table.c.call_id == call_id)), asked.masks)
             for table in (CALLS, CDRS, EXCEPTIONS)
         ]
     calls, cdrs, exceptions = found
     if not calls:
         raise _missing(asked)
-    return Answer({"call": calls[0], "cdr": cdrs[0] if cdrs else None, "exceptions": exceptions})
+    return ApiResponse({"call": calls[0], "cdr": cdrs[0] if cdrs else None, "exceptions": exceptions})
 
 
-def _events(asked: Asked) -> Answer:
-    found = history.of_call(asked.ledger, asked.values["call_id"], _until(asked.ledger, asked.values.get("at")))
+def _events(asked: ApiRequest) -> ApiResponse:
+    found = history.call_history(
+        asked.ledger, asked.values["call_id"], _position_until(asked.ledger, asked.values.get("at"))
+    )
     if found is None:
         raise _missing(asked)
-    document = history.as_document(found)
-    return Answer(document if asked.who.sees_pii else _masked(document))
+    document = history.history_document(found)
+    return ApiResponse(document if asked.identity.sees_pii else _masked(document))
 
 
-def _until(ledger: Ledger, at: int | str | None) -> int:
+def _position_until(ledger: Ledger, at: int | str | None) -> int:
     if at is None:
         return EVER
     return at if isinstance(at, int) else ledger.position_at(times.parse(at))
@@ -107,5 +109,5 @@ def _masked_texts(row: dict[str, Any]) -> dict[str, Any]:
     return {name: masked_text(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _missing(asked: Asked) -> Refusal:
-    return Refusal(404, f"there is no call {asked.values['call_id']} by then")
+def _missing(asked: ApiRequest) -> ApiError:
+    return ApiError(404, f"there is no call {asked.values['call_id']} by then")

@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from api.web.auth.guard import Role
 from api.web.json_api import parameters
-from api.web.json_api.operation import BASE, Operation
+from api.web.json_api.operation import BASE, ApiOperation
 from api.web.json_api.parameters import EXCEL_SAFE
-from api.web.json_api.refusal import Refusal
-from api.web.json_api.request import Asked
-from projections.queries.row_stream import Reading
+from api.web.json_api.refusal import ApiError
+from api.web.json_api.request import ApiRequest
+from projections.queries.row_stream import RowStream
 from projections.schema.tables import EXPORTS
 
 MEDIA = {
@@ -26,19 +26,19 @@ MEDIA = {
 AT_ONCE_MAX = 8
 
 
-class Files:
+class Downloads:
     """The operations that give files; so many at once, since each reads for as long as its reader takes."""
 
     def __init__(self) -> None:
         """Begin with nobody reading."""
         self._free = BoundedSemaphore(AT_ONCE_MAX)
 
-    def operations(self) -> list[Operation]:
+    def operations(self) -> list[ApiOperation]:
         """Return one for each read model."""
         return [self._operation(model) for model in EXPORTS]
 
-    def _operation(self, model: str) -> Operation:
-        return Operation(
+    def _operation(self, model: str) -> ApiOperation:
+        return ApiOperation(
             f"{BASE}/{model}.{{format}}",
             f"download-{model}",
             f"All rows of a selection of {model}, as a file.",
@@ -46,18 +46,18 @@ class Files:
             None,
             (parameters.format_of(list(MEDIA)), *parameters.filters_of(model), EXCEL_SAFE),
             model,
-            needs=Role.EXPORT,
+            required_role=Role.EXPORT,
             media=tuple(MEDIA.values()),
         )
 
-    def _file(self, asked: Asked, model: str) -> Response:
+    def _file(self, asked: ApiRequest, model: str) -> Response:
         form = asked.values["format"]
         headers = {"Content-Disposition": f'attachment; filename="{model}.{form}"'}
         if asked.request.method == "HEAD":
             return Response(headers=headers, media_type=MEDIA[form])
         if not self._free.acquire(blocking=False):
             msg = f"{AT_ONCE_MAX} files are being read already: expected fewer"
-            raise Refusal(503, msg)
+            raise ApiError(503, msg)
         with ExitStack() as opening:
             opening.callback(self._free.release)
             rows = _opened(opening, asked, model)
@@ -65,18 +65,18 @@ class Files:
             return _File(parts, opening.pop_all(), headers, MEDIA[form])
 
 
-def _opened(opening: ExitStack, asked: Asked, model: str) -> Reading:
-    room = opening.enter_context(asked.reading())
-    reading = Reading(room.connection, model, asked.selection, room.ledger.timezone, masks=asked.masks)
+def _opened(opening: ExitStack, asked: ApiRequest, model: str) -> RowStream:
+    room = opening.enter_context(asked.read_session())
+    reading = RowStream(room.connection, model, asked.selection, room.ledger.timezone, masks=asked.masks)
     opening.callback(reading.close)
     return reading
 
 
-def _parts(rows: Reading, form: str, *, excel_safe: bool) -> Iterator[bytes]:
+def _parts(rows: RowStream, form: str, *, excel_safe: bool) -> Iterator[bytes]:
     # pyarrow takes half a second to load: whoever asks for the first file waits for it, and no callback does.
     from projections.export import writer as export  # noqa: PLC0415
 
-    return export.parts(rows, export.Format(form), excel_safe=excel_safe)
+    return export.export_parts(rows, export.Format(form), excel_safe=excel_safe)
 
 
 class _File(StreamingResponse):

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.web.json_api import request as asking
-from api.web.json_api.operation import JSON, Answer, Operation
-from api.web.json_api.refusal import Refusal
-from api.web.json_api.request import Asked
+from api.web.json_api.operation import JSON, ApiOperation, ApiResponse
+from api.web.json_api.refusal import ApiError
+from api.web.json_api.request import ApiRequest
 from domain.errors import LedgerError, StoreUnavailable
 from projections.queries.cursors import WrongCursor
-from projections.stores.generations import ReadModelsUnfit
+from projections.stores.generations import ReadModelsUnusable
 
 WAIT_SECONDS_MAX = 5.0
 LOOK_AGAIN_SECONDS = 0.05
@@ -28,24 +28,24 @@ POSITION_HEADER = "Ledger-Position"
 CACHED = "private, no-cache"
 
 
-class Serving:
+class Endpoint:
     """An operation's endpoint, behind the guard."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: ApiOperation) -> None:
         """Take the operation."""
         self.operation = operation
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
-        asked: Asked | None = None
+        asked: ApiRequest | None = None
         try:
-            asked = asking.read(request, self.operation.takes, self.operation.model)
+            asked = asking.read_api_request(request, self.operation.all_parameters, self.operation.model)
             await self._wait(asked)
             response = await run_in_threadpool(self._handled, asked)
-        except Refusal as refusal:
+        except ApiError as refusal:
             response = refusal.response()
-        except (ReadModelsUnfit, StoreUnavailable) as error:
-            response = Refusal(503, str(error)).response()
+        except (ReadModelsUnusable, StoreUnavailable) as error:
+            response = ApiError(503, str(error)).response()
         position = asked.position if asked else None
         if position is None:
             position = await run_in_threadpool(_position, request)
@@ -53,7 +53,7 @@ class Serving:
             response.headers[POSITION_HEADER] = str(position)
         return response
 
-    async def _wait(self, asked: Asked) -> None:
+    async def _wait(self, asked: ApiRequest) -> None:
         wanted = asked.values.pop("min_position", 0)
         if not wanted:
             return
@@ -61,17 +61,17 @@ class Serving:
         while (found := await run_in_threadpool(_position, asked.request)) is None or found < wanted:
             if asyncio.get_running_loop().time() > until:
                 msg = f"the read models are at position {found}: expected {wanted} within {WAIT_SECONDS_MAX:g} s"
-                raise Refusal(503, msg)
+                raise ApiError(503, msg)
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    def _handled(self, asked: Asked) -> Response:
+    def _handled(self, asked: ApiRequest) -> Response:
         try:
             answer = self.operation.handler(asked)
         except WrongCursor as error:
-            raise asking.refused("cursor", asked.values.get("cursor", ""), error) from error
+            raise asking.parameter_error("cursor", asked.values.get("cursor", ""), error) from error
         return answer if isinstance(answer, Response) else self._response(asked, answer)
 
-    def _response(self, asked: Asked, answer: Answer) -> Response:
+    def _response(self, asked: ApiRequest, answer: ApiResponse) -> Response:
         body = msgspec.json.encode(answer.content)
         headers = {}
         if links := [_link(asked.request, relation, cursor) for relation, cursor in answer.cursors.items() if cursor]:
@@ -88,7 +88,7 @@ class Serving:
 def _position(request: Request) -> int | None:
     """Return how far the read models are, if that can be told."""
     try:
-        with request.app.state.shelf.reading() as room:
+        with request.app.state.read_models.session() as room:
             position: int = room.position
             return position
     except LedgerError:

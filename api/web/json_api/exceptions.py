@@ -1,13 +1,13 @@
 """An exception is resolved, with a reason, or opened again."""
 
 from api.web.auth.guard import Role
-from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import FLAG, POSITION, REASON
-from api.web.json_api.request import Asked
-from api.web.json_api.row_schema import of_properties
+from api.web.json_api.request import ApiRequest
+from api.web.json_api.row_schema import object_schema
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return what can be done about exceptions."""
     return [
         _operation("resolve", "Mark an exception, named by its flag and position, as resolved.", reopened=False),
@@ -15,20 +15,20 @@ def operations() -> list[Operation]:
     ]
 
 
-def _operation(verb: str, meaning: str, *, reopened: bool) -> Operation:
-    def handler(asked: Asked) -> Answer:
-        with asked.acting() as acting:
-            position = acting.resolve(asked.values["flag"], asked.values["position"], reopened=reopened)
-        return Answer({"position": position})
+def _operation(verb: str, meaning: str, *, reopened: bool) -> ApiOperation:
+    def handler(asked: ApiRequest) -> ApiResponse:
+        with asked.operator_session() as acting:
+            position = acting.resolve_exception(asked.values["flag"], asked.values["position"], reopened=reopened)
+        return ApiResponse({"position": position})
 
-    return Operation(
+    return ApiOperation(
         f"{BASE}/exceptions/{{flag}}/{{position}}/{verb}",
         f"{verb}-exception",
         meaning,
         handler,
-        of_properties({"position": {"type": "integer"}}),
+        object_schema({"position": {"type": "integer"}}),
         (FLAG, POSITION, REASON),
         method="POST",
-        needs=Role.OPERATE,
+        required_role=Role.OPERATE,
         refusals=(409,),
     )

@@ -6,20 +6,20 @@ import msgspec
 
 from api.application.masking import masked_text
 from api.processes import jobs
-from api.processes.jobs import Job, JobRefused
+from api.processes.jobs import BackgroundJob, JobRefused
 from api.web.auth.guard import Role
-from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import JOB_ID, JOB_KIND, Schema
-from api.web.json_api.refusal import Refusal
-from api.web.json_api.request import Asked
-from api.web.json_api.row_schema import of_properties
+from api.web.json_api.refusal import ApiError
+from api.web.json_api.request import ApiRequest
+from api.web.json_api.row_schema import object_schema
 from domain import times
 
 _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _WHOLE: Schema = {"type": "integer"}
 _PERHAPS: Schema = {"type": ["integer", "null"]}
-_JOB = of_properties(
+_JOB = object_schema(
     {
         "id": _TEXT,
         "kind": {"type": "string", "enum": list(jobs.KINDS)},
@@ -37,18 +37,18 @@ _JOB = of_properties(
 )
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return the operations on jobs."""
     return [
-        Operation(
+        ApiOperation(
             f"{BASE}/jobs",
             "list-jobs",
             "The last jobs, the latest first.",
             _list,
-            of_properties({"items": {"type": "array", "items": _JOB}}),
-            needs=Role.OPERATE,
+            object_schema({"items": {"type": "array", "items": _JOB}}),
+            required_role=Role.OPERATE,
         ),
-        Operation(
+        ApiOperation(
             f"{BASE}/jobs",
             "start-job",
             "Start a job: `rebuild` makes the read models anew and swaps, `check` compares and changes nothing.",
@@ -56,45 +56,45 @@ def operations() -> list[Operation]:
             _JOB,
             (JOB_KIND,),
             method="POST",
-            needs=Role.OPERATE,
+            required_role=Role.OPERATE,
             refusals=(409,),
         ),
-        Operation(
+        ApiOperation(
             f"{BASE}/jobs/{{job_id}}",
             "show-job",
             "One job: how far it is, and what came of it.",
             _show,
             _JOB,
             (JOB_ID,),
-            needs=Role.OPERATE,
+            required_role=Role.OPERATE,
             refusals=(404,),
         ),
     ]
 
 
-def _list(asked: Asked) -> Answer:
-    return Answer({"items": [_document(asked, job) for job in asked.jobs.known()]})
+def _list(asked: ApiRequest) -> ApiResponse:
+    return ApiResponse({"items": [_document(asked, job) for job in asked.jobs.known()]})
 
 
-def _start(asked: Asked) -> Answer:
+def _start(asked: ApiRequest) -> ApiResponse:
     try:
-        return Answer(_document(asked, asked.jobs.start(asked.values["kind"], asked.who.name)))
+        return ApiResponse(_document(asked, asked.jobs.start(asked.values["kind"], asked.identity.name)))
     except JobRefused as error:
-        raise Refusal(409, str(error)) from error
+        raise ApiError(409, str(error)) from error
 
 
-def _show(asked: Asked) -> Answer:
+def _show(asked: ApiRequest) -> ApiResponse:
     wanted = str(asked.values["job_id"])
     found = next((job for job in asked.jobs.known() if job.id == wanted), None)
     if found is None:
         msg = f"there is no job {wanted}, or it is too long ago"
-        raise Refusal(404, msg)
-    return Answer(_document(asked, found))
+        raise ApiError(404, msg)
+    return ApiResponse(_document(asked, found))
 
 
-def _document(asked: Asked, job: Job) -> dict[str, Any]:
+def _document(asked: ApiRequest, job: BackgroundJob) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(job)
-    said = (lambda text: text) if asked.who.sees_pii else masked_text
+    said = (lambda text: text) if asked.identity.sees_pii else masked_text
     return found | {
         "started_at": times.iso(job.started_at),
         "seen_at": times.iso(job.seen_at),

@@ -3,15 +3,15 @@
 from typing import Any
 
 from api.web.json_api import parameters
-from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import CURSOR, LIMIT, Schema
-from api.web.json_api.request import Asked
-from api.web.json_api.row_schema import documents, of_properties, row_schema, schema
+from api.web.json_api.request import ApiRequest
+from api.web.json_api.row_schema import column_schema, object_schema, row_documents, row_schema
 from domain import amounts
 from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.selection import table_of
-from projections.schema.tables import EXPORTS, Kind, exported, kind
+from projections.schema.tables import EXPORTS, ColumnKind, column_kind, exported_columns
 
 WITH_SUMS = ("calls", "cdrs", "entries", "postings", "billing", "billing-days")
 MEANINGS = {
@@ -32,16 +32,16 @@ MEANINGS = {
 def page_schema(item: Schema) -> Schema:
     """Return the JSON schema of a page: its items, and the cursors of its neighbours."""
     cursor: Schema = {"type": ["string", "null"]}
-    return of_properties({"items": {"type": "array", "items": item}, "next": cursor, "previous": cursor})
+    return object_schema({"items": {"type": "array", "items": item}, "next": cursor, "previous": cursor})
 
 
-def page(items: list[dict[str, Any]], following: str, previous: str = "") -> Answer:
+def page_document(items: list[dict[str, Any]], following: str, previous: str = "") -> ApiResponse:
     """Return the answer that has a page."""
     content = {"items": items, "next": following or None, "previous": previous or None}
-    return Answer(content, {"next": following, "prev": previous})
+    return ApiResponse(content, {"next": following, "prev": previous})
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return the operations on all read models."""
     found = []
     for model in EXPORTS:
@@ -53,11 +53,11 @@ def operations() -> list[Operation]:
     return found
 
 
-def _pages(model: str) -> Operation:
-    def handler(asked: Asked) -> Answer:
+def _pages(model: str) -> ApiOperation:
+    def handler(asked: ApiRequest) -> ApiResponse:
         values = asked.values
-        with asked.reading() as room:
-            found = browsing.page(
+        with asked.read_session() as room:
+            found = browsing.fetch_page(
                 room.connection,
                 model,
                 asked.selection,
@@ -66,9 +66,9 @@ def _pages(model: str) -> Operation:
                 values.get("cursor", ""),
                 values.get("limit", browsing.LIMIT),
             )
-        return page(documents(table_of(model), found.rows, asked.masks), found.next, found.previous)
+        return page_document(row_documents(table_of(model), found.rows, asked.masks), found.next, found.previous)
 
-    return Operation(
+    return ApiOperation(
         f"{BASE}/{model}",
         f"list-{model}",
         MEANINGS[model],
@@ -79,31 +79,31 @@ def _pages(model: str) -> Operation:
     )
 
 
-def _sums(model: str) -> Operation:
-    columns = {column.name: column for column in exported(table_of(model)) if column.name in facets.SUMMED}
+def _sums(model: str) -> ApiOperation:
+    columns = {column.name: column for column in exported_columns(table_of(model)) if column.name in facets.SUMMED}
 
-    def handler(asked: Asked) -> Answer:
-        with asked.reading() as room:
-            found = facets.sums(room.connection, model, asked.selection, room.ledger.timezone)
-        return Answer({name: _sum(columns.get(name), total) for name, total in found.items()})
+    def handler(asked: ApiRequest) -> ApiResponse:
+        with asked.read_session() as room:
+            found = facets.sum_columns(room.connection, model, asked.selection, room.ledger.timezone)
+        return ApiResponse({name: _sum(columns.get(name), total) for name, total in found.items()})
 
     properties = {"rows": {"type": "integer"}} | {
-        name: {key: value for key, value in schema(column).items() if key != "type"} | {"type": _type(column)}
+        name: {key: value for key, value in column_schema(column).items() if key != "type"} | {"type": _type(column)}
         for name, column in columns.items()
     }
-    return Operation(
+    return ApiOperation(
         f"{BASE}/{model}/sums",
         f"sum-{model}",
         f"The sums of a whole selection of {model}.",
         handler,
-        of_properties(properties),
+        object_schema(properties),
         parameters.filters_of(model),
         model,
     )
 
 
 def _is_amount(column: Any) -> bool:
-    return column is not None and kind(column) in (Kind.AMOUNT, Kind.TOTAL)
+    return column is not None and column_kind(column) in (ColumnKind.AMOUNT, ColumnKind.TOTAL)
 
 
 def _sum(column: Any, total: int) -> int | str:
@@ -114,16 +114,16 @@ def _type(column: Any) -> str:
     return "string" if _is_amount(column) else "integer"
 
 
-def _facets(model: str) -> Operation:
-    def handler(asked: Asked) -> Answer:
+def _facets(model: str) -> ApiOperation:
+    def handler(asked: ApiRequest) -> ApiResponse:
         names = asked.values.get("columns", ())
-        with asked.reading() as room:
-            found = facets.facets(room.connection, model, asked.selection, room.ledger.timezone, names)
-        return Answer({name: [each._asdict() for each in counted] for name, counted in found.items()})
+        with asked.read_session() as room:
+            found = facets.count_facets(room.connection, model, asked.selection, room.ledger.timezone, names)
+        return ApiResponse({name: [each._asdict() for each in counted] for name, counted in found.items()})
 
-    counted = of_properties({"value": {"type": "string"}, "rows": {"type": "integer"}})
+    counted = object_schema({"value": {"type": "string"}, "rows": {"type": "integer"}})
     properties: dict[str, Schema] = {name: {"type": "array", "items": counted} for name in facets.FACETS[model]}
-    return Operation(
+    return ApiOperation(
         f"{BASE}/{model}/facets",
         f"facets-of-{model}",
         f"The commonest values of some columns in a selection of {model}, and how many rows have each.",

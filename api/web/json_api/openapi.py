@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from api.web.auth.authenticator import COOKIE
 from api.web.json_api.endpoint import POSITION_HEADER
-from api.web.json_api.operation import JSON, Operation
-from api.web.json_api.parameters import Parameter, Schema
-from api.web.json_api.row_schema import of_properties
+from api.web.json_api.operation import JSON, ApiOperation
+from api.web.json_api.parameters import ApiParameter, Schema
+from api.web.json_api.row_schema import object_schema
 from api.web.problems import MEDIA_TYPE
 
 NOT_MODIFIED = 304
@@ -56,7 +56,7 @@ _HEADERS = {
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 
 
-def document(operations: Sequence[Operation]) -> dict[str, Any]:
+def openapi_document(operations: Sequence[ApiOperation]) -> dict[str, Any]:
     """Return the document of these operations."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -81,22 +81,22 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
-    body = [each for each in operation.takes if each.place == "body"]
+def _operation(operation: ApiOperation) -> dict[str, Any]:
+    body = [each for each in operation.all_parameters if each.place == "body"]
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.meaning,
-        "description": f"Needs the role `{operation.needs}`.",
-        "parameters": [_parameter(each) for each in operation.takes if each not in body],
-        "responses": {"200": _done(operation)} | {str(status): _other(status) for status in operation.answers},
+        "description": f"Needs the role `{operation.required_role}`.",
+        "parameters": [_parameter(each) for each in operation.all_parameters if each not in body],
+        "responses": {"200": _done(operation)} | {str(status): _other(status) for status in operation.statuses},
     }
     if body:
-        schema = of_properties({each.name: each.schema | {"description": each.meaning} for each in body})
+        schema = object_schema({each.name: each.schema | {"description": each.meaning} for each in body})
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     return described
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
+def _parameter(parameter: ApiParameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.place,
@@ -106,11 +106,13 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _done(operation: Operation) -> dict[str, Any]:
+def _done(operation: ApiOperation) -> dict[str, Any]:
     content: dict[str, Any] = {media: {} for media in operation.media}
-    if operation.shows is not None:
-        content = {JSON: {"schema": operation.shows}}
-    headers = _HEADERS if operation.shows is not None and not operation.changes else {POSITION_HEADER: _POSITION}
+    if operation.response_schema is not None:
+        content = {JSON: {"schema": operation.response_schema}}
+    headers = (
+        _HEADERS if operation.response_schema is not None and not operation.changes else {POSITION_HEADER: _POSITION}
+    )
     return {"description": "Done.", "headers": headers, "content": content}
 
 
@@ -128,12 +130,12 @@ def phrase(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
-class Document:
+class OpenApiDocument:
     """Answers with the document, which is made once."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[ApiOperation]) -> None:
         """Take what to describe."""
-        self._body = msgspec.json.format(msgspec.json.encode(document(operations)), indent=1)
+        self._body = msgspec.json.format(msgspec.json.encode(openapi_document(operations)), indent=1)
 
     def __call__(self, _request: Request) -> Response:
         """Return the document."""

@@ -24,7 +24,7 @@ NUL = "\0"
 Schema = dict[str, Any]
 
 
-class Parameter(NamedTuple):
+class ApiParameter(NamedTuple):
     """A parameter: its name, what it means, its schema, what reads it (raises ValueError: "expected ..."), and where it stands."""
 
     name: str
@@ -39,7 +39,7 @@ class Parameter(NamedTuple):
         return self.place != "query"
 
 
-def text(length_max: int = TEXT_LENGTH_MAX) -> Callable[[str], str]:
+def read_text(length_max: int = TEXT_LENGTH_MAX) -> Callable[[str], str]:
     """Return what reads any text up to a length, in code points; no store takes a U+0000."""
 
     def read(value: str) -> str:
@@ -51,7 +51,7 @@ def text(length_max: int = TEXT_LENGTH_MAX) -> Callable[[str], str]:
     return read
 
 
-def one_of(choices: Sequence[str]) -> Callable[[str], str]:
+def choice_reader(choices: Sequence[str]) -> Callable[[str], str]:
     """Return what reads one of some words."""
 
     def read(value: str) -> str:
@@ -63,7 +63,7 @@ def one_of(choices: Sequence[str]) -> Callable[[str], str]:
     return read
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def whole_number_reader(least: int, most: int) -> Callable[[str], int]:
     """Return what reads a whole number, in ASCII digits."""
 
     def read(value: str) -> int:
@@ -113,7 +113,7 @@ def _reason(value: str) -> str:
 
 
 def _truth(value: str) -> bool:
-    return one_of(("true", "false"))(value) == "true"
+    return choice_reader(("true", "false"))(value) == "true"
 
 
 POSITION_MAX = 10**POSITION_DIGITS_MAX - 1
@@ -135,8 +135,8 @@ def _choice(choices: Sequence[str]) -> Schema:
     return {"type": "string", "enum": list(choices)}
 
 
-def _filter(name: str, meaning: str, schema: Schema) -> Parameter:
-    return Parameter(name, meaning, schema, text())
+def _filter(name: str, meaning: str, schema: Schema) -> ApiParameter:
+    return ApiParameter(name, meaning, schema, read_text())
 
 
 FILTERS = {
@@ -160,89 +160,91 @@ FILTERS = {
     )
 }  # fmt: skip
 
-MIN_POSITION = Parameter(
+MIN_POSITION = ApiParameter(
     "min_position",
     "Wait, for some seconds, until what is shown has come as far as this position of the log; else 503.",
     {"type": "integer", "minimum": 0, "maximum": POSITION_MAX},
-    whole(0, POSITION_MAX),
+    whole_number_reader(0, POSITION_MAX),
 )
-LIMIT = Parameter(
+LIMIT = ApiParameter(
     "limit",
     "How many rows a page has at most.",
     {"type": "integer", "minimum": 1, "maximum": browsing.LIMIT_MAX, "default": browsing.LIMIT},
-    whole(1, browsing.LIMIT_MAX),
+    whole_number_reader(1, browsing.LIMIT_MAX),
 )
-CURSOR = Parameter(
+CURSOR = ApiParameter(
     "cursor",
     "Where the page begins: what a page's `next` or `previous` said.",
     {"type": "string", "maxLength": CURSOR_LENGTH_MAX},
-    text(CURSOR_LENGTH_MAX),
+    read_text(CURSOR_LENGTH_MAX),
 )
-CALL_ID = Parameter("call_id", "The call's id.", {"type": "string", "format": "uuid"}, _call_id, "path")
-JOB_ID = Parameter("job_id", "The job's id.", {"type": "string", "format": "uuid"}, _job_id, "path")
-JOB_KIND = Parameter("kind", "What to do.", _choice(list(jobs.KINDS)), one_of(list(jobs.KINDS)), "body")
-ACCOUNT = Parameter("account", "The account.", _TEXT | {"minLength": 1}, text(), "path")
-AT = Parameter(
+CALL_ID = ApiParameter("call_id", "The call's id.", {"type": "string", "format": "uuid"}, _call_id, "path")
+JOB_ID = ApiParameter("job_id", "The job's id.", {"type": "string", "format": "uuid"}, _job_id, "path")
+JOB_KIND = ApiParameter("kind", "What to do.", _choice(list(jobs.KINDS)), choice_reader(list(jobs.KINDS)), "body")
+ACCOUNT = ApiParameter("account", "The account.", _TEXT | {"minLength": 1}, read_text(), "path")
+AT = ApiParameter(
     "at",
     "Up to this position, or to what was recorded by this time.",
     {"type": "string", "pattern": r"^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+))$"},
     _point,
 )
-SETTLED = Parameter("settled", "Also those that have become events since.", {"type": "boolean"}, _truth)
-EXCEL_SAFE = Parameter(
+SETTLED = ApiParameter("settled", "Also those that have become events since.", {"type": "boolean"}, _truth)
+EXCEL_SAFE = ApiParameter(
     "excel_safe",
     "CSV: make texts harmless that a spreadsheet would take for formulas or numbers.",
     {"type": "boolean"},
     _truth,
 )
-REASON = Parameter(
+REASON = ApiParameter(
     "reason",
     "Why; it is kept for ever, with who did it.",
     {"type": "string", "minLength": 1, "maxLength": author.REASON_MAX, "pattern": r"\S"},
     _reason,
     "body",
 )
-FLAG = Parameter("flag", "The exception's flag.", _choice(call.FLAGS), one_of(call.FLAGS), "path")
-POSITION = Parameter(
+FLAG = ApiParameter("flag", "The exception's flag.", _choice(call.FLAGS), choice_reader(call.FLAGS), "path")
+POSITION = ApiParameter(
     "position",
     "The position of the notice that raised it.",
     {"type": "integer", "minimum": 1, "maximum": POSITION_MAX},
-    whole(1, POSITION_MAX),
+    whole_number_reader(1, POSITION_MAX),
     "path",
 )
-ENTRY = Parameter(
+ENTRY = ApiParameter(
     "entry",
     "The notice's number in quarantine.",
     {"type": "integer", "minimum": 1, "maximum": POSITION_MAX},
-    whole(1, POSITION_MAX),
+    whole_number_reader(1, POSITION_MAX),
     "path",
 )
 
 
-def filters_of(model: str) -> tuple[Parameter, ...]:
+def filters_of(model: str) -> tuple[ApiParameter, ...]:
     """Return the filters that a read model has."""
-    return tuple(FILTERS[name] for name in filters.names(model))
+    return tuple(FILTERS[name] for name in filters.filter_names(model))
 
 
-def sort_of(model: str) -> Parameter:
+def sort_of(model: str) -> ApiParameter:
     """Return the parameter that orders a read model."""
     choices = [sign + name for name in browsing.SORTS[model] for sign in ("", browsing.DESCENDING)]
     schema = _choice(choices) | {"default": browsing.default_sort(model)}
-    return Parameter("sort", "By which column, the highest first with `-` before it.", schema, one_of(choices))
+    return ApiParameter(
+        "sort", "By which column, the highest first with `-` before it.", schema, choice_reader(choices)
+    )
 
 
-def facet_columns_of(model: str) -> Parameter:
+def facet_columns_of(model: str) -> ApiParameter:
     """Return the parameter that names what is counted."""
     names = facets.FACETS[model]
 
     def read(value: str) -> list[str]:
-        return [one_of(names)(each) for each in value.split(",")]
+        return [choice_reader(names)(each) for each in value.split(",")]
 
     either = "|".join(names)
     schema: Schema = {"type": "string", "pattern": f"^({either})(,({either}))*$"}
-    return Parameter("columns", "Which columns' values to count; several, separated by commas.", schema, read)
+    return ApiParameter("columns", "Which columns' values to count; several, separated by commas.", schema, read)
 
 
-def format_of(formats: Sequence[str]) -> Parameter:
+def format_of(formats: Sequence[str]) -> ApiParameter:
     """Return the parameter that chooses a file's format."""
-    return Parameter("format", "The file's format.", _choice(formats), one_of(formats), "path")
+    return ApiParameter("format", "The file's format.", _choice(formats), choice_reader(formats), "path")

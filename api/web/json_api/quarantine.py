@@ -5,16 +5,16 @@ from typing import Any
 
 from api.application.masking import masked_parameters, masked_raw, masked_text
 from api.web.auth.guard import Role
-from api.web.json_api.lists import page, page_schema
-from api.web.json_api.operation import BASE, Answer, Operation
+from api.web.json_api.lists import page_document, page_schema
+from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import CURSOR, ENTRY, LIMIT, REASON, SETTLED, Schema
-from api.web.json_api.refusal import Refusal
-from api.web.json_api.request import Asked
-from api.web.json_api.row_schema import of_properties
+from api.web.json_api.refusal import ApiError
+from api.web.json_api.request import ApiRequest
+from api.web.json_api.row_schema import object_schema
 from domain import times
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
-from domain.outcomes import Quarantined, Unkept
+from domain.outcomes import Quarantined, Rejected
 from projections.queries import cursors
 from projections.queries import pagination as browsing
 
@@ -32,27 +32,27 @@ _ENTRY: dict[str, Schema] = {
     "source": _TEXT,
     "position": {"type": ["integer", "null"]},
 }
-_WHOLE_ENTRY = of_properties(
+_WHOLE_ENTRY = object_schema(
     _ENTRY | {"raw": _TEXT, "parameters": {"type": "array", "items": {"type": "array", "items": _TEXT}}}
 )
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return the operations on the quarantine."""
-    return [*_looking(), *_doing()]
+    return [*_read_operations(), *_write_operations()]
 
 
-def _looking() -> list[Operation]:
+def _read_operations() -> list[ApiOperation]:
     return [
-        Operation(
+        ApiOperation(
             f"{BASE}/quarantine",
             "list-quarantine",
             "The notices in quarantine, oldest first.",
             _list,
-            page_schema(of_properties(_ENTRY)),
+            page_schema(object_schema(_ENTRY)),
             (SETTLED, CURSOR, LIMIT),
         ),
-        Operation(
+        ApiOperation(
             f"{BASE}/quarantine/{{entry}}",
             "show-quarantined",
             "One notice whole: its raw bytes, its parameters, and why it was refused.",
@@ -64,80 +64,80 @@ def _looking() -> list[Operation]:
     ]
 
 
-def _doing() -> list[Operation]:
+def _write_operations() -> list[ApiOperation]:
     return [
-        Operation(
+        ApiOperation(
             f"{BASE}/quarantine/{{entry}}/reprocess",
             "reprocess-quarantined",
             "Try a notice again, now that the cause may be mended; it keeps its original received_at.",
             _reprocess,
-            of_properties(
+            object_schema(
                 {"id": _WHOLE, "outcome": {"type": "string", "enum": ["recorded", "duplicate"]}, "position": _WHOLE}
             ),
             (ENTRY,),
             method="POST",
-            needs=Role.OPERATE,
+            required_role=Role.OPERATE,
             refusals=(404, 409),
         ),
-        Operation(
+        ApiOperation(
             f"{BASE}/quarantine/{{entry}}/resolve",
             "resolve-quarantined",
             "Settle a notice that is not to be recorded.",
             _resolve,
-            of_properties({"position": _WHOLE}),
+            object_schema({"position": _WHOLE}),
             (ENTRY, REASON),
             method="POST",
-            needs=Role.OPERATE,
+            required_role=Role.OPERATE,
             refusals=(404, 409),
         ),
     ]
 
 
-def _list(asked: Asked) -> Answer:
+def _list(asked: ApiRequest) -> ApiResponse:
     after = 0
     if "cursor" in asked.values:
-        after = int(cursors.read(asked.values["cursor"], LISTED, SORT, [int]).key[0])
+        after = int(cursors.decode_cursor(asked.values["cursor"], LISTED, SORT, [int]).key[0])
     limit = asked.values.get("limit", browsing.LIMIT)
     waiting = asked.ledger.store.quarantined(settled=asked.values.get("settled", False), after=after)
     found = list(islice(waiting, limit + 1))
-    following = cursors.write(LISTED, SORT, [found[limit - 1].id]) if len(found) > limit else ""
-    return page([_document(asked, entry) for entry in found[:limit]], following)
+    following = cursors.encode_cursor(LISTED, SORT, [found[limit - 1].id]) if len(found) > limit else ""
+    return page_document([_document(asked, entry) for entry in found[:limit]], following)
 
 
-def _show(asked: Asked) -> Answer:
+def _show(asked: ApiRequest) -> ApiResponse:
     entry = _one(asked)
-    parameters, raw = notification.parse(entry.raw), entry.raw
-    if not asked.who.sees_pii:
+    parameters, raw = notification.parse_pairs(entry.raw), entry.raw
+    if not asked.identity.sees_pii:
         parameters, raw = masked_parameters(parameters), masked_raw(raw)
     shown = [[_text(name), _text(value)] for name, value in parameters]
-    return Answer(_document(asked, entry) | {"raw": raw.decode(errors="backslashreplace"), "parameters": shown})
+    return ApiResponse(_document(asked, entry) | {"raw": raw.decode(errors="backslashreplace"), "parameters": shown})
 
 
-def _reprocess(asked: Asked) -> Answer:
+def _reprocess(asked: ApiRequest) -> ApiResponse:
     entry = _one(asked)
     answer = asked.ledger.reprocess(entry)
-    if isinstance(answer, Quarantined | Unkept):
-        reason = answer.reason if asked.who.sees_pii else masked_text(answer.reason)
-        raise Refusal(409, f"notice {entry.id} is still unfit: {reason}")
-    return Answer({"id": entry.id, "outcome": type(answer).__name__.lower(), "position": answer.position})
+    if isinstance(answer, Quarantined | Rejected):
+        reason = answer.reason if asked.identity.sees_pii else masked_text(answer.reason)
+        raise ApiError(409, f"notice {entry.id} is still unfit: {reason}")
+    return ApiResponse({"id": entry.id, "outcome": type(answer).__name__.lower(), "position": answer.position})
 
 
-def _resolve(asked: Asked) -> Answer:
+def _resolve(asked: ApiRequest) -> ApiResponse:
     entry = _one(asked)
-    with asked.acting() as acting:
+    with asked.operator_session() as acting:
         position = acting.resolve_quarantined(entry.id)
-    return Answer({"position": position})
+    return ApiResponse({"position": position})
 
 
-def _one(asked: Asked) -> QuarantineEntry:
+def _one(asked: ApiRequest) -> QuarantineEntry:
     entry = asked.ledger.store.quarantined_one(asked.values["entry"])
     if entry is None:
         msg = f"there is no notice {asked.values['entry']} in quarantine"
-        raise Refusal(404, msg)
+        raise ApiError(404, msg)
     return entry
 
 
-def _document(asked: Asked, entry: QuarantineEntry) -> dict[str, Any]:
+def _document(asked: ApiRequest, entry: QuarantineEntry) -> dict[str, Any]:
     reason = _text(entry.reason)
     return {
         "id": entry.id,
@@ -145,7 +145,7 @@ def _document(asked: Asked, entry: QuarantineEntry) -> dict[str, Any]:
         "last_received_at": times.iso(entry.last_received_at),
         "times": entry.times,
         "authentic": entry.authentic,
-        "reason": reason if asked.who.sees_pii else masked_text(reason),
+        "reason": reason if asked.identity.sees_pii else masked_text(reason),
         "source": entry.source,
         "position": entry.position or None,
     }

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.web.json_api.openapi import MEANINGS, phrase
-from api.web.json_api.operation import Operation
-from api.web.json_api.parameters import Parameter
+from api.web.json_api.operation import ApiOperation
+from api.web.json_api.parameters import ApiParameter
 
 _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>API reference - tringledger</title>
@@ -20,10 +20,10 @@ Every answer names, as <code>Ledger-Position</code>, how far what it shows had c
 """
 
 
-class Page:
+class ReferencePage:
     """Answers with the page, which is made once."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[ApiOperation]) -> None:
         """Take what to describe."""
         listed = "".join(f'<li><a href="#{each.name}">{escape(each.meaning)}</a></li>' for each in operations)
         described = "".join(map(_operation, operations))
@@ -34,20 +34,20 @@ class Page:
         return HTMLResponse(self._body)
 
 
-def _operation(operation: Operation) -> str:
-    rows = "".join(map(_parameter, operation.takes))
-    answers = "".join(f"<li>{phrase(status)}: {_said(MEANINGS[status])}</li>" for status in operation.answers)
+def _operation(operation: ApiOperation) -> str:
+    rows = "".join(map(_parameter, operation.all_parameters))
+    answers = "".join(f"<li>{phrase(status)}: {_said(MEANINGS[status])}</li>" for status in operation.statuses)
     media = ", ".join(f"<code>{escape(each)}</code>" for each in operation.media)
     return (
         f'<section id="{operation.name}"><h2>{escape(operation.meaning)}</h2>'
-        f"<p><code>{operation.method} {escape(operation.path)}</code>, needs the role <code>{operation.needs}</code>,"
+        f"<p><code>{operation.method} {escape(operation.path)}</code>, needs the role <code>{operation.required_role}</code>,"
         f" gives {media}</p>"
         f"<table><caption>Parameters</caption><thead><tr><th>name</th><th>in</th><th>meaning</th><th>expected</th></tr>"
         f"</thead><tbody>{rows}</tbody></table><p>Other answers</p><ul>{answers}</ul></section>"
     )
 
 
-def _parameter(parameter: Parameter) -> str:
+def _parameter(parameter: ApiParameter) -> str:
     schema = parameter.schema
     parts = [str(schema["type"])]
     if "enum" in schema:

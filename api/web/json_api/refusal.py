@@ -18,7 +18,7 @@ TITLES = {
 RETRY_AFTER_SECONDS = "1"
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """What a handler answers instead of what was asked for."""
 
     def __init__(self, status: int, detail: str, **members: Any) -> None:
@@ -35,7 +35,7 @@ class Refusal(Exception):
         return Response(msgspec.json.encode(content), self.status, headers, MEDIA_TYPE)
 
 
-def wrong(bad: Sequence[BadFilter]) -> Refusal:
+def parameter_errors(bad: Sequence[BadFilter]) -> ApiError:
     """Return the refusal of some parameters, all of them named."""
     errors = [{"parameter": name, "value": value, "detail": problem} for name, value, problem in bad]
-    return Refusal(400, "; ".join(f"{name}: {problem}" for name, _, problem in bad), errors=errors)
+    return ApiError(400, "; ".join(f"{name}: {problem}" for name, _, problem in bad), errors=errors)

@@ -10,23 +10,23 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 
 from api.application.masking import MASKS
-from api.application.read_model_pool import Room, Shelf
+from api.application.read_model_pool import ReadModelPool, ReadSession
 from api.processes.jobs import Jobs
-from api.web.auth.roles import Who
+from api.web.auth.roles import Identity
 from api.web.json_api import refusal as refusing
-from api.web.json_api.parameters import FILTERS, Parameter
-from domain.errors import LedgerError, WrongAct
+from api.web.json_api.parameters import FILTERS, ApiParameter
+from domain.errors import CommandRejected, LedgerError
 from domain.ledger import Ledger
-from domain.operators.session import Acting
+from domain.operators.session import OperatorSession
 from projections.queries import filter_texts as filters
-from projections.queries.filter_texts import BadFilter, Terms, WrongFilters
+from projections.queries.filter_texts import BadFilter, FilterContext, WrongFilters
 from projections.queries.row_stream import Masks
 from projections.queries.selection import Selection
 
 SHOWN_VALUE_LENGTH_MAX = 100
 
 
-class Asked(msgspec.Struct):
+class ApiRequest(msgspec.Struct):
     """A request as a handler gets it; ``position`` is set to where what it shows stands in the log."""
 
     request: Request
@@ -35,9 +35,9 @@ class Asked(msgspec.Struct):
     position: int | None = None
 
     @property
-    def who(self) -> Who:
+    def identity(self) -> Identity:
         """Who asks."""
-        who: Who = self.request.state.who
+        who: Identity = self.request.state.identity
         return who
 
     @property
@@ -47,9 +47,9 @@ class Asked(msgspec.Struct):
         return ledger
 
     @property
-    def shelf(self) -> Shelf:
+    def read_models(self) -> ReadModelPool:
         """The read models."""
-        shelf: Shelf = self.request.app.state.shelf
+        shelf: ReadModelPool = self.request.app.state.read_models
         return shelf
 
     @property
@@ -67,32 +67,32 @@ class Asked(msgspec.Struct):
     @property
     def masks(self) -> Masks:
         """The columns that who asks may not see as they are."""
-        return {} if self.who.sees_pii else MASKS
+        return {} if self.identity.sees_pii else MASKS
 
     @contextmanager
-    def reading(self) -> Iterator[Room]:
+    def read_session(self) -> Iterator[ReadSession]:
         """Begin to read the read models, and note at which position."""
-        with self.shelf.reading() as room:
+        with self.read_models.session() as room:
             self.position = room.position
             yield room
 
     @contextmanager
-    def acting(self) -> Iterator[Acting]:
+    def operator_session(self) -> Iterator[OperatorSession]:
         """Begin an act of who asks, for the reason given; raises Refusal where the act is not possible."""
         try:
-            with self.ledger.acting(self.who.name, self.values["reason"]) as acting:
+            with self.ledger.operator_session(self.identity.name, self.values["reason"]) as acting:
                 yield acting
-        except WrongAct as error:
-            raise refusing.Refusal(409, str(error)) from error
+        except CommandRejected as error:
+            raise refusing.ApiError(409, str(error)) from error
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
         """Begin to read the read models, for who needs only their tables."""
-        with self.reading() as room:
+        with self.read_session() as room:
             yield room.connection
 
 
-def read(request: Request, parameters: Sequence[Parameter], model: str | None) -> Asked:
+def read_api_request(request: Request, parameters: Sequence[ApiParameter], model: str | None) -> ApiRequest:
     """Read a request's parameters; raises Refusal, which names each bad one."""
     known = {each.name: each for each in parameters}
     bad = _unknown(request, known)
@@ -110,15 +110,15 @@ def read(request: Request, parameters: Sequence[Parameter], model: str | None) -
     if model:
         said = {name: values.pop(name) for name in list(values) if name in FILTERS and known[name].place == "query"}
         try:
-            selection = filters.read(model, said, _terms(request))
+            selection = filters.read_filters(model, said, _terms(request))
         except WrongFilters as wrong:
             bad += [BadFilter(each.name, _short(each.value), each.problem) for each in wrong.bad]
     if bad:
-        raise refusing.wrong(bad)
-    return Asked(request, values, selection)
+        raise refusing.parameter_errors(bad)
+    return ApiRequest(request, values, selection)
 
 
-def _unknown(request: Request, known: Mapping[str, Parameter]) -> list[BadFilter]:
+def _unknown(request: Request, known: Mapping[str, ApiParameter]) -> list[BadFilter]:
     """Return the parameters of the query that mean nothing here: one that is misspelt must not be without effect."""
     given = request.query_params.multi_items()
     counts = Counter(name for name, _ in given)
@@ -133,31 +133,31 @@ def _unknown(request: Request, known: Mapping[str, Parameter]) -> list[BadFilter
     ]
 
 
-def _body(request: Request, known: Mapping[str, Parameter]) -> dict[str, str]:
+def _body(request: Request, known: Mapping[str, ApiParameter]) -> dict[str, str]:
     """Return the texts of a JSON object, where an operation takes one."""
     if not any(each.place == "body" for each in known.values()):
         return {}
     try:
         body = msgspec.json.decode(request.state.body, type=dict[str, str])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise refusing.wrong([BadFilter("body", "", f"expected a JSON object of texts: {error}")]) from error
+        raise refusing.parameter_errors([BadFilter("body", "", f"expected a JSON object of texts: {error}")]) from error
     bad = [
         BadFilter(_short(name), _short(value), "no member here") for name, value in body.items() if name not in known
     ]
     if bad:
-        raise refusing.wrong(bad)
+        raise refusing.parameter_errors(bad)
     return body
 
 
-def _terms(request: Request) -> Terms:
+def _terms(request: Request) -> FilterContext:
     ledger: Ledger = request.app.state.ledger
-    return Terms(ledger.timezone, ledger.terms.reach, request.app.state.clock())
+    return FilterContext(ledger.timezone, ledger.options.reach, request.app.state.clock())
 
 
 def _short(value: str) -> str:
     return value if len(value) <= SHOWN_VALUE_LENGTH_MAX else value[:SHOWN_VALUE_LENGTH_MAX] + "…"
 
 
-def refused(name: str, value: str, error: LedgerError) -> refusing.Refusal:
+def parameter_error(name: str, value: str, error: LedgerError) -> refusing.ApiError:
     """Return the refusal of one parameter, of which only the reading itself could tell that it is wrong."""
-    return refusing.wrong([BadFilter(name, _short(value), str(error))])
+    return refusing.parameter_errors([BadFilter(name, _short(value), str(error))])

@@ -1,21 +1,21 @@
 """The table of the API: all of its operations, and the two documents that are made from it."""
 
-from api.web.auth.guard import Guarded, Role
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.json_api import accounts, calls, exceptions, jobs, lists, openapi, quarantine
 from api.web.json_api import audit_log as access_log
 from api.web.json_api import reference_page as reference
 from api.web.json_api import status as state
-from api.web.json_api.downloads import Files
-from api.web.json_api.endpoint import Serving
-from api.web.json_api.operation import Operation
+from api.web.json_api.downloads import Downloads
+from api.web.json_api.endpoint import Endpoint
+from api.web.json_api.operation import ApiOperation
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return all operations, in the order in which they are described."""
     return [
         *state.operations(),
         *lists.operations(),
-        *Files().operations(),
+        *Downloads().operations(),
         *calls.operations(),
         *accounts.operations(),
         *exceptions.operations(),
@@ -25,13 +25,15 @@ def operations() -> list[Operation]:
     ]
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the API's routes."""
     described = operations()
-    served = [Guarded(each.path, Serving(each), each.needs, (each.method,), each.name) for each in described]
-    document, page = openapi.Document(described), reference.Page(described)
+    served = [
+        GuardedRoute(each.path, Endpoint(each), each.required_role, (each.method,), each.name) for each in described
+    ]
+    document, page = openapi.OpenApiDocument(described), reference.ReferencePage(described)
     return [
         *served,
-        Guarded("/openapi.json", document, Role.READ, name="openapi", records=None),
-        Guarded("/reference", page, Role.READ, name="reference", records=None),
+        GuardedRoute("/openapi.json", document, Role.READ, name="openapi", records=None),
+        GuardedRoute("/reference", page, Role.READ, name="reference", records=None),
     ]

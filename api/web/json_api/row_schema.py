@@ -9,29 +9,29 @@ from api.web.json_api.parameters import Schema
 from domain import amounts, times
 from projections.queries.row_stream import Masks
 from projections.schema.column_meanings import meaning_of
-from projections.schema.tables import Kind, exported, kind
+from projections.schema.tables import ColumnKind, column_kind, exported_columns
 
 DECIMAL = r"^-?[0-9]+(\.[0-9]{1,6})?$"
 
-_SCHEMAS: dict[Kind, Schema] = {
-    Kind.TEXT: {"type": "string"},
-    Kind.NUMBER: {"type": "integer"},
-    Kind.AMOUNT: {"type": "string", "pattern": DECIMAL},
-    Kind.TOTAL: {"type": "string", "pattern": DECIMAL},
-    Kind.TIME: {"type": "string", "format": "date-time"},
-    Kind.TRUTH: {"type": "boolean"},
+_SCHEMAS: dict[ColumnKind, Schema] = {
+    ColumnKind.TEXT: {"type": "string"},
+    ColumnKind.NUMBER: {"type": "integer"},
+    ColumnKind.AMOUNT: {"type": "string", "pattern": DECIMAL},
+    ColumnKind.TOTAL: {"type": "string", "pattern": DECIMAL},
+    ColumnKind.TIME: {"type": "string", "format": "date-time"},
+    ColumnKind.TRUTH: {"type": "boolean"},
 }
-_CHANGES: dict[Kind, Callable[[Any], Any]] = {
-    Kind.AMOUNT: amounts.plain,
-    Kind.TOTAL: amounts.plain,
-    Kind.TIME: times.iso,
-    Kind.TRUTH: bool,
+_CHANGES: dict[ColumnKind, Callable[[Any], Any]] = {
+    ColumnKind.AMOUNT: amounts.plain,
+    ColumnKind.TOTAL: amounts.plain,
+    ColumnKind.TIME: times.iso,
+    ColumnKind.TRUTH: bool,
 }
 
 
-def schema(column: Column[Any]) -> Schema:
+def column_schema(column: Column[Any]) -> Schema:
     """Return the JSON schema of a column's values."""
-    found = dict(_SCHEMAS[kind(column)])
+    found = dict(_SCHEMAS[column_kind(column)])
     if column.nullable:
         found["type"] = [found["type"], "null"]
     found["description"] = meaning_of(column.table.name, column.name)
@@ -40,30 +40,30 @@ def schema(column: Column[Any]) -> Schema:
 
 def row_schema(table: Table) -> Schema:
     """Return the JSON schema of a read model's rows."""
-    return of_properties({column.name: schema(column) for column in exported(table)})
+    return object_schema({column.name: column_schema(column) for column in exported_columns(table)})
 
 
-def of_properties(properties: dict[str, Schema]) -> Schema:
+def object_schema(properties: dict[str, Schema]) -> Schema:
     """Return the JSON schema of an object that has all of these, and no others."""
     # SQLAlchemy's names of columns are no plain texts, and not all that reads schemas takes them for such.
     named = {str(name): described for name, described in properties.items()}
     return {"type": "object", "properties": named, "required": list(named), "additionalProperties": False}
 
 
-def value(column: Column[Any], found: Any, masks: Masks) -> Any:
+def json_value(column: Column[Any], found: Any, masks: Masks) -> Any:
     """Return a column's value as its JSON says it."""
     if found is None:
         return None
-    change = masks.get(column.name) or _CHANGES.get(kind(column))
+    change = masks.get(column.name) or _CHANGES.get(column_kind(column))
     return change(found) if change else found
 
 
-def documents(table: Table, rows: Iterable[Row[Any]], masks: Masks) -> list[dict[str, Any]]:
+def row_documents(table: Table, rows: Iterable[Row[Any]], masks: Masks) -> list[dict[str, Any]]:
     """Return rows as JSON objects, column by column, since most columns want nothing."""
-    columns = exported(table)
+    columns = exported_columns(table)
     places = [table.columns.keys().index(column.name) for column in columns]
     changes = [
-        (column.name, place, masks.get(column.name) or _CHANGES.get(kind(column)))
+        (column.name, place, masks.get(column.name) or _CHANGES.get(column_kind(column)))
         for column, place in zip(columns, places, strict=True)
     ]
     return [_document(row, changes) for row in rows]

@@ -1,14 +1,14 @@
 """The ledger's status, as ``tringledger status`` says it."""
 
 from api.application import status
-from api.web.json_api.operation import BASE, Answer, Operation
-from api.web.json_api.request import Asked
+from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
+from api.web.json_api.request import ApiRequest
 
 
-def operations() -> list[Operation]:
+def operations() -> list[ApiOperation]:
     """Return the operation."""
     return [
-        Operation(
+        ApiOperation(
             f"{BASE}/status",
             "show-status",
             "How the ledger is: its head, how far its read models are behind, and what waits for somebody.",
@@ -18,10 +18,10 @@ def operations() -> list[Operation]:
     ]
 
 
-def _show(asked: Asked) -> Answer:
-    with asked.reading() as room:
+def _show(asked: ApiRequest) -> ApiResponse:
+    with asked.read_session() as room:
         settings = asked.request.app.state.settings
-        found = status.of_ledger(
+        found = status.ledger_status(
             asked.ledger, room.store, asked.now, caught_up=False, counted=False, forward_url=settings.forward_url
         )
-    return Answer(status.as_document(found))
+    return ApiResponse(status.status_document(found))

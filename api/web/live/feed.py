@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from time import monotonic
 
 from api.web.live import server_sent_events as frames
-from api.web.live.poller import Looker
-from api.web.live.window import Window
+from api.web.live.poller import LivePoller
+from api.web.live.window import LiveWindow
 
 LOOK_SECONDS = 0.5
 # Under load a page need not change faster than one can read.
@@ -30,7 +30,7 @@ LISTENERS_MAX = 1000
 _log = logging.getLogger(__name__)
 
 
-class Frame:
+class SseFrame:
     """What all pages are sent next: bytes made when first asked for, with phone numbers whole and masked."""
 
     def __init__(self, make: Callable[[bool], bytes]) -> None:
@@ -45,16 +45,16 @@ class Frame:
         return self._made[whole]
 
 
-class Feed:
+class LiveFeed:
     """Looks while pages are open, and tells them all; used on one event loop."""
 
-    def __init__(self, looker: Looker) -> None:
+    def __init__(self, looker: LivePoller) -> None:
         """Take what looks."""
         self._looker = looker
         self._listeners = 0
         self._looking: asyncio.Task[None] | None = None
-        self._window: Window | None = None
-        self._frames: deque[Frame] = deque(maxlen=FRAMES_KEPT)
+        self._window: LiveWindow | None = None
+        self._frames: deque[SseFrame] = deque(maxlen=FRAMES_KEPT)
         self._number = 0
         self._news = asyncio.Event()
         self._failure = ""
@@ -80,7 +80,7 @@ class Feed:
             yield frames.RETRY
             while self._window is None and not self._closed:
                 if self._failure:
-                    yield frames.failing(self._failure)
+                    yield frames.failure_frame(self._failure)
                 await self._news.wait()
             first, seen = self._first(after, whole=whole), self._number
             yield first
@@ -98,14 +98,14 @@ class Feed:
         if self._window is None:  # The service stops.
             return frames.PING
         if after is None:
-            return frames.reset(self._window, whole=whole)
-        return frames.resumption(self._window, after, whole=whole)
+            return frames.reset_frame(self._window, whole=whole)
+        return frames.resumption_frames(self._window, after, whole=whole)
 
-    def _after(self, seen: int) -> list[Frame]:
+    def _after(self, seen: int) -> list[SseFrame]:
         """Return the frames after so many; where they are gone, one with everything."""
         missed = self._number - seen
         if missed > len(self._frames) and (window := self._window):
-            return [Frame(lambda whole: frames.reset(window, whole=whole))]
+            return [SseFrame(lambda whole: frames.reset_frame(window, whole=whole))]
         return list(self._frames)[-missed:] if missed else []
 
     async def _look_on(self) -> None:
@@ -114,7 +114,7 @@ class Feed:
         while self._listeners and not self._closed:
             spoke, pause = await self._look()
             if not spoke and monotonic() > spoken_at + PING_SECONDS:
-                self._publish(Frame(lambda _whole: frames.PING))
+                self._publish(SseFrame(lambda _whole: frames.PING))
                 spoke = True
             spoken_at = monotonic() if spoke else spoken_at
             await asyncio.sleep(pause)
@@ -124,7 +124,7 @@ class Feed:
     async def _look(self) -> tuple[bool, float]:
         """Look once and tell what is new; return whether something was, and how long to wait."""
         try:
-            window = await asyncio.to_thread(self._looker.look)
+            window = await asyncio.to_thread(self._looker.poll)
         except Exception as error:  # noqa: BLE001 - whatever it is must be told, and looking goes on
             return self._fail(str(error)), FAILED_LOOK_SECONDS
         before, self._window = self._window, window
@@ -132,7 +132,7 @@ class Feed:
         if before is None:
             self._wake()
         elif before is not window or recovered:
-            self._publish(Frame(lambda whole: frames.change(before, window, whole=whole)))
+            self._publish(SseFrame(lambda whole: frames.change_frame(before, window, whole=whole)))
         moved = len(window.since(before.position)) if before else 0
         return before is not window, BUSY_LOOK_SECONDS if moved > BUSY_ROWS else LOOK_SECONDS
 
@@ -140,10 +140,10 @@ class Feed:
         is_new, self._failure = failure != self._failure and not self._closed, failure
         if is_new:
             _log.error("the live pages stand still: %s", failure)
-            self._publish(Frame(lambda _whole: frames.failing(failure)))
+            self._publish(SseFrame(lambda _whole: frames.failure_frame(failure)))
         return is_new
 
-    def _publish(self, frame: Frame) -> None:
+    def _publish(self, frame: SseFrame) -> None:
         self._frames.append(frame)
         self._number += 1
         self._wake()

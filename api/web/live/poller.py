@@ -11,11 +11,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
-from api.application.read_model_pool import Room, Shelf
-from api.web.live.window import ROWS_MAX, Counts, Row, Window, trimmed
+from api.application.read_model_pool import ReadModelPool, ReadSession
+from api.web.live.window import ROWS_MAX, LiveCall, LiveCounts, LiveWindow, trim
 from domain import times
 from domain.calls.call import IN_PROGRESS
-from domain.events.codec import UnknownShape, decode_notice
+from domain.events.codec import UnknownEventShape, decode_notice
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
 from projections.queries import call_health as calls
@@ -28,21 +28,21 @@ COUNT_SHARE = 20
 HOUR = 3600 * times.SECOND
 
 
-class Looker:
+class LivePoller:
     """Looks again and again, from any thread, and remembers what it saw last."""
 
-    def __init__(self, shelf: Shelf, ledger: Ledger, clock: Callable[[], int] = times.now) -> None:
+    def __init__(self, shelf: ReadModelPool, ledger: Ledger, clock: Callable[[], int] = times.now) -> None:
         """Take where the read models stand, the log, and the clock by which calls are stale."""
         self._shelf = shelf
         self._ledger = ledger
         self._clock = clock
         self._lock = Lock()
-        self._window: Window | None = None
-        self._counts, self._count_at = Counts(), 0.0
+        self._window: LiveWindow | None = None
+        self._counts, self._count_at = LiveCounts(), 0.0
 
-    def look(self) -> Window:
+    def poll(self) -> LiveWindow:
         """Return the window as of now; raises what a shelf raises where the read models cannot be read."""
-        with self._lock, self._shelf.reading() as room:
+        with self._lock, self._shelf.session() as room:
             before = self._window
             counts = self._counted(room)
             if before and before.position == room.position and before.counts == counts:
@@ -50,7 +50,7 @@ class Looker:
             self._window = self._moved(room, before, counts)
             return self._window
 
-    def _moved(self, room: Room, before: Window | None, counts: Counts) -> Window:
+    def _moved(self, room: ReadSession, before: LiveWindow | None, counts: LiveCounts) -> LiveWindow:
         """Return the window after the latest events, on top of an earlier one where that is near enough."""
         after = max(room.position - EVENTS_MAX, 0)
         if before and after <= before.position <= room.position:
@@ -61,31 +61,31 @@ class Looker:
         events = self._ledger.store.page(after, EVENTS_MAX, room.position)
         moved = {row.stream_id: row for row in events}
         found = {row.id: row for row in _read(room.connection, moved)}
-        fresh = self._clock() - self._ledger.terms.reach.max_age
+        fresh = self._clock() - self._ledger.options.reach.max_age
         everything = [*found.values(), *(row for row in kept if row.id not in moved)]
         everything = [row for row in everything if not row.is_live or row.last_at >= fresh]
-        rows = trimmed(everything)
+        rows = trim(everything)
         forgotten = {row.at for row in everything} - {row.at for row in rows}
-        return Window(room.position, max(floor, *forgotten, 0), rows, counts)
+        return LiveWindow(room.position, max(floor, *forgotten, 0), rows, counts)
 
-    def _in_progress(self, room: Room) -> tuple[Row, ...]:
+    def _in_progress(self, room: ReadSession) -> tuple[LiveCall, ...]:
         """Return the calls in progress that moved last, however far back in the log their events lie."""
-        fresh = self._clock() - self._ledger.terms.reach.max_age
+        fresh = self._clock() - self._ledger.options.reach.max_age
         waiting = (CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at >= fresh)
         statement = select(CALLS.c.call_id).where(*waiting).order_by(CALLS.c.last_at.desc()).limit(ROWS_MAX)
         ids = room.connection.execute(statement).scalars()
         last = {call_id: self._ledger.history(UUID(call_id), room.position)[-1] for call_id in ids}
         return tuple(_read(room.connection, last))
 
-    def _counted(self, room: Room) -> Counts:
+    def _counted(self, room: ReadSession) -> LiveCounts:
         """Count anew, unless that was done a moment ago; a count that takes long is taken the less often."""
         if (begun := monotonic()) >= self._count_at:
             now = self._clock()
-            waiting = calls.waiting(room.connection, self._ledger.terms.reach, now)
+            waiting = calls.count_overdue(room.connection, self._ledger.options.reach, now)
             hour_ago = self._ledger.position_at(now - HOUR)
             latest = select(CDRS.c.position).where(CDRS.c.position > hour_ago).limit(COUNTED_MAX).subquery()
             ended = select(func.count()).select_from(latest)
-            self._counts = Counts(
+            self._counts = LiveCounts(
                 waiting.in_progress - waiting.stale,
                 room.connection.execute(ended).scalar_one(),
                 waiting.stale,
@@ -96,11 +96,11 @@ class Looker:
         return self._counts
 
 
-def _read(connection: Connection, last: dict[str, LogRow]) -> Iterable[Row]:
+def _read(connection: Connection, last: dict[str, LogRow]) -> Iterable[LiveCall]:
     """Return the rows of those of these streams that are calls, each with its last event."""
     for found in connection.execute(select(CALLS).where(CALLS.c.call_id.in_(list(last)))) if last else ():
         event = last[found.call_id]
-        yield Row(
+        yield LiveCall(
             found.call_id,
             found.state,
             found.disposition,
@@ -109,17 +109,17 @@ def _read(connection: Connection, last: dict[str, LogRow]) -> Iterable[Row]:
             found.opened_at,
             found.ended_at,
             found.last_at,
-            said(event),
+            event_label(event),
             event.position,
             found.flags,
         )
 
 
-def said(event: LogRow) -> str:
+def event_label(event: LogRow) -> str:
     """Return in a word what an event says: a notice's status, or its type where it has none; else the event's own name."""
     try:
         values = dict(decode_notice(event.state).params)
-    except UnknownShape:
+    except UnknownEventShape:
         return event.topic.rpartition(":")[2]
     kind = values.get("type", "")
     return "CDR" if kind == "cdr" else values.get("status", "") or kind

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from api.application.masking import masked_number
-from api.web.live.window import Row, Window
+from api.web.live.window import LiveCall, LiveWindow
 from domain import times
 
 CHANGE, RESET, FAILING = "change", "reset", "failing"
@@ -20,12 +20,12 @@ RETRY = b"retry: 1000\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
-def reset(window: Window, *, whole: bool) -> bytes:
+def reset_frame(window: LiveWindow, *, whole: bool) -> bytes:
     """Return all of a window, in place of whatever a page shows; ``whole`` shows phone numbers in full."""
     return _frame(RESET, window, {"rows": _rows(window.rows, whole=whole)})
 
 
-def change(before: Window, window: Window, *, whole: bool) -> bytes:
+def change_frame(before: LiveWindow, window: LiveWindow, *, whole: bool) -> bytes:
     """Return what differs between two windows, of which the first is what a page shows."""
     known = {row.id: row for row in before.rows}
     changed = [row for row in window.rows if known.get(row.id) != row]
@@ -33,25 +33,25 @@ def change(before: Window, window: Window, *, whole: bool) -> bytes:
     return _frame(CHANGE, window, {"rows": _rows(changed, whole=whole), "gone": gone})
 
 
-def resumption(window: Window, position: int, *, whole: bool) -> bytes:
+def resumption_frames(window: LiveWindow, position: int, *, whole: bool) -> bytes:
     """Return what a page needs that stopped at a position: the calls that moved since, and which of the others are left."""
-    if not window.remembers(position):
-        return reset(window, whole=whole)
+    if not window.covers(position):
+        return reset_frame(window, whole=whole)
     rows = _rows(window.since(position), whole=whole)
     return _frame(CHANGE, window, {"rows": rows, "keep": [row.id for row in window.rows]})
 
 
-def failing(reason: str) -> bytes:
+def failure_frame(reason: str) -> bytes:
     """Return the word that the read models cannot be read now."""
     return b"event: %b\ndata: %b\n\n" % (FAILING.encode(), _encode({"reason": reason}))
 
 
-def _frame(event: str, window: Window, said: dict[str, Any]) -> bytes:
+def _frame(event: str, window: LiveWindow, said: dict[str, Any]) -> bytes:
     data = _encode({"now": times.now() // 1000, "counts": window.counts, **said})
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (window.position, event.encode(), data)
 
 
-def _rows(rows: Iterable[Row], *, whole: bool) -> list[dict[str, Any]]:
+def _rows(rows: Iterable[LiveCall], *, whole: bool) -> list[dict[str, Any]]:
     return [
         {
             "id": row.id,

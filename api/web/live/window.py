@@ -14,7 +14,7 @@ from domain.calls.call import IN_PROGRESS
 ROWS_MAX = 50
 
 
-class Row(msgspec.Struct, frozen=True):
+class LiveCall(msgspec.Struct, frozen=True):
     """A call as the live page shows it; ``at`` is the position of its last event, ``last`` what that said; times are microseconds, UTC."""
 
     id: str
@@ -54,7 +54,7 @@ class Row(msgspec.Struct, frozen=True):
         return max((now if self.ended_at is None else self.ended_at) - self.opened_at, 0) // times.SECOND
 
 
-class Counts(msgspec.Struct, frozen=True):
+class LiveCounts(msgspec.Struct, frozen=True):
     """How many calls there are of each kind that the tiles show; ``ended`` counts the CDRs of the last hour, 10,000 of them at most."""
 
     live: int = 0
@@ -63,34 +63,34 @@ class Counts(msgspec.Struct, frozen=True):
     missing_cdr: int = 0
 
 
-class Window(msgspec.Struct, frozen=True):
+class LiveWindow(msgspec.Struct, frozen=True):
     """The calls shown at a position, those that moved last first; below ``floor`` calls may have moved and be forgotten."""
 
     position: int
     floor: int
-    rows: tuple[Row, ...]
-    counts: Counts
+    rows: tuple[LiveCall, ...]
+    counts: LiveCounts
 
     @property
-    def live(self) -> list[Row]:
+    def live(self) -> list[LiveCall]:
         """The calls in progress, the one that began last first."""
         return sorted((row for row in self.rows if row.is_live), key=lambda row: row.key, reverse=True)
 
     @property
-    def ended(self) -> list[Row]:
+    def ended(self) -> list[LiveCall]:
         """The calls that ended, the one that did so last first."""
         return sorted((row for row in self.rows if not row.is_live), key=lambda row: row.key, reverse=True)
 
-    def since(self, position: int) -> tuple[Row, ...]:
+    def since(self, position: int) -> tuple[LiveCall, ...]:
         """Return the calls that moved after a position."""
         return tuple(row for row in self.rows if row.at > position)
 
-    def remembers(self, position: int) -> bool:
+    def covers(self, position: int) -> bool:
         """Whether what moved after a position is all here."""
         return self.floor <= position <= self.position
 
 
-def trimmed(rows: Iterable[Row]) -> tuple[Row, ...]:
+def trim(rows: Iterable[LiveCall]) -> tuple[LiveCall, ...]:
     """Return the rows that a window has room for, of each kind those that moved last."""
     latest = sorted(rows, key=lambda row: -row.at)
     return tuple(

@@ -7,12 +7,12 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.read_model_pool import Room
-from api.web.auth.guard import Guarded, Role
+from api.application.read_model_pool import ReadSession
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import billing
 from api.web.pages import date_range as spans
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import asked, nothing_there, page, terms
+from api.web.pages.request_filters import filter_context, not_found, read_filters, with_error_pages
 from projections.queries import billing_overview as overview
 from projections.queries import filter_texts as filters
 from projections.queries import metrics as counting
@@ -28,34 +28,34 @@ POSTINGS_SHOWN = 20
 MONTHS_MAX = 12
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the page of an account, whose name may have anything in it."""
     return [
-        Guarded("/fragments/metrics/{account:path}", page(metrics), Role.READ, name="account_metrics"),
-        Guarded("/fragments/largest", page(largest), Role.READ, name="largest_calls"),
-        Guarded("/accounts/{account:path}", page(shown), Role.READ, name="account"),
+        GuardedRoute("/fragments/metrics/{account:path}", with_error_pages(metrics), Role.READ, name="account_metrics"),
+        GuardedRoute("/fragments/largest", with_error_pages(largest), Role.READ, name="largest_calls"),
+        GuardedRoute("/accounts/{account:path}", with_error_pages(show_account), Role.READ, name="account"),
     ]
 
 
-def shown(request: Request) -> Response:
+def show_account(request: Request) -> Response:
     """Show an account in a span, by default the latest month in which it was billed, and in the year that ends with it."""
     account, query, state = request.path_params["account"], request.query_params, request.app.state
-    with state.shelf.reading() as room:
-        if not overview.knows(room.connection, account):
-            return nothing_there(request, f"nothing was ever billed to {account!r}")
+    with state.read_models.session() as room:
+        if not overview.has_account(room.connection, account):
+            return not_found(request, f"nothing was ever billed to {account!r}")
         latest = overview.latest_month(room.connection, account)
-        span = spans.read({**query, "by": "day"}, room.ledger.timezone, state.clock(), latest)
-        found = billing.compared(room.connection, span, account)
-        about = found[0] if found else billing.Account(account, NOTHING, None)
+        span = spans.read_date_range({**query, "by": "day"}, room.ledger.timezone, state.clock(), latest)
+        found = billing.compare_spans(room.connection, span, account)
+        about = found[0] if found else billing.AccountTotals(account, NOTHING, None)
         year = spans.year_to(span)
-        billed = billing.compared(room.connection, year, account)
-        chart = billing.drawn(room.connection, year, billing.measured(query), billed, account)
+        billed = billing.compare_spans(room.connection, year, account)
+        chart = billing.billing_chart(room.connection, year, billing.read_measure(query), billed, account)
         months = [step for step, _ in span._replace(by=MONTH).steps()] if span.is_of_months else []
         whole = bool(query.get("whole"))
         context: dict[str, Any] = {"months": months, "whole": whole}
         if whole:
-            context["measured"] = measured(room, account, months)
-            chosen = filters.read("cdrs", span.entries | billing.of_account(account), terms(request))
+            context["measured"] = account_metrics(room, account, months)
+            chosen = filters.read_filters("cdrs", span.entries | billing.of_account(account), filter_context(request))
             context["largest"] = with_highest_price(room, chosen)
         context["postings"] = _postings(room, account)
     return render(
@@ -73,33 +73,33 @@ def shown(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Return how an account's calls went in some months: a part of its page, since it is counted from the calls."""
     months = request.query_params.get("months", "").split(",")[:MONTHS_MAX]
-    with request.app.state.shelf.reading() as room:
-        found = measured(room, request.path_params["account"], months)
+    with request.app.state.read_models.session() as room:
+        found = account_metrics(room, request.path_params["account"], months)
     return render(request, "metrics.html", measured=found)
 
 
-def measured(room: Room, account: str, months: list[str]) -> list[Metrics]:
+def account_metrics(room: ReadSession, account: str, months: list[str]) -> list[Metrics]:
     """Return an account's metrics by month."""
-    found = [counting.of_accounts(room.connection, account=account, period=month) for month in months]
+    found = [counting.account_metrics(room.connection, account=account, period=month) for month in months]
     return [each for month in found for each in month]
 
 
 def largest(request: Request) -> Response:
     """Return the CDRs with the highest price among those that the filters select: a part of a page, too."""
-    read = asked(request, "cdrs")
+    read = read_filters(request, "cdrs")
     if read.selection is None:
         raise SelectionError(read.problem)
-    with request.app.state.shelf.reading() as room:
+    with request.app.state.read_models.session() as room:
         found = with_highest_price(room, read.selection)
     return render(request, "largest.html", largest=found)
 
 
-def with_highest_price(room: Room, selection: Selection) -> Sequence[Any]:
+def with_highest_price(room: ReadSession, selection: Selection) -> Sequence[Any]:
     """Return a few CDRs of a selection."""
-    return browsing.page(room.connection, "cdrs", selection, room.ledger.timezone, "-price", limit=LARGEST).rows
+    return browsing.fetch_page(room.connection, "cdrs", selection, room.ledger.timezone, "-price", limit=LARGEST).rows
 
 
-def _postings(room: Room, account: str) -> list[Any]:
+def _postings(room: ReadSession, account: str) -> list[Any]:
     """Return what was posted last to an account beside its CDRs."""
     statement = select(POSTINGS).where(POSTINGS.c.account == account)
     latest = statement.order_by(POSTINGS.c.position.desc(), POSTINGS.c.number).limit(POSTINGS_SHOWN)

@@ -33,7 +33,7 @@ def digest() -> str:
     return hashed.hexdigest()[:DIGITS]
 
 
-def address(name: str) -> str:
+def asset_path(name: str) -> str:
     """Return the address of a file; raises KeyError where there is none of that name."""
     assert files()[name]
     return f"/static/{digest()}/{name}"

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.web.auth import audit_log as records
-from api.web.auth.authenticator import Doorkeeper
-from api.web.auth.guard import Guarded, Refused, Role
+from api.web.auth.authenticator import Authenticator
+from api.web.auth.guard import AccessRefused, GuardedRoute, Role
 from api.web.auth.roles import Did
 from api.web.pages.rendering import render
 
@@ -14,19 +14,19 @@ ENTRIES = 100
 DIGITS_MAX = 18
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the access log's page."""
-    return [Guarded(PATH, log, Role.OPERATE, name="access_log")]
+    return [GuardedRoute(PATH, log, Role.OPERATE, name="access_log")]
 
 
 def log(request: Request) -> Response:
     """Show the latest entries, those of a user or of a kind, or those before one."""
-    door: Doorkeeper = request.app.state.door
+    door: Authenticator = request.app.state.authenticator
     query = request.query_params
     who, did = query.get("who", ""), query.get("did", "")
     before = _before(query.get("before", ""))
-    found = records.page(door.store, before=before, who=who, did=did, limit=ENTRIES + 1)
-    shown = found[:ENTRIES] if request.state.who.sees_pii else records.masked(found[:ENTRIES])
+    found = records.audit_page(door.store, before=before, who=who, did=did, limit=ENTRIES + 1)
+    shown = found[:ENTRIES] if request.state.identity.sees_pii else records.mask_entries(found[:ENTRIES])
     more = shown[-1].id if len(found) > ENTRIES else None
     filters = {"who": who, "did": did}
     return render(
@@ -37,5 +37,5 @@ def log(request: Request) -> Response:
 def _before(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         msg = f"before={text!r}: expected an entry's number"
-        raise Refused(400, msg)
+        raise AccessRefused(400, msg)
     return int(text) if text else None

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.web.auth.guard import Guarded, Role
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import date_range as spans
-from api.web.pages.date_range import Span
+from api.web.pages.date_range import DateRange
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import page
+from api.web.pages.request_filters import with_error_pages
 from projections.queries import billing_overview as overview
-from projections.queries.billing_overview import NOTHING, Totals
+from projections.queries.billing_overview import NOTHING, BillingTotals
 from projections.queries.time_points import SelectionError
 
 SERIES_MAX = 8
@@ -31,56 +31,56 @@ MEASURES = {
 }
 
 
-class Cell(NamedTuple):
+class ChartCell(NamedTuple):
     """One account's, or all others', measure of one step; ``query`` selects the CDRs, where filters can."""
 
     value: int
     query: dict[str, str] | None
 
 
-class Line(NamedTuple):
+class ChartRow(NamedTuple):
     """A step of a chart, with its cells in the order of the chart's accounts, and all accounts together."""
 
     step: str
-    cells: list[Cell]
-    total: Cell
+    cells: list[ChartCell]
+    total: ChartCell
 
 
-class Chart(NamedTuple):
+class BillingChart(NamedTuple):
     """What is drawn: the accounts that have a colour of their own, how many others there are, and a line for each step."""
 
     measure: str
     accounts: list[str]
     others: int
-    lines: list[Line]
+    lines: list[ChartRow]
 
 
-class Account(NamedTuple):
+class AccountTotals(NamedTuple):
     """What an account came to in a span, and in the span before, if it was billed anything then."""
 
     name: str
-    now: Totals
-    before: Totals | None
+    now: BillingTotals
+    before: BillingTotals | None
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the page of billing."""
-    return [Guarded("/billing", page(billing), Role.READ)]
+    return [GuardedRoute("/billing", with_error_pages(billing), Role.READ)]
 
 
 def billing(request: Request) -> Response:
     """Show a span."""
     query, state = request.query_params, request.app.state
-    measure, account = measured(query), query.get("account") or None
+    measure, account = read_measure(query), query.get("account") or None
     filters = {name: query[name] for name in ("from", "to", "period", "account") if query.get(name)}
-    with state.shelf.reading() as room:
+    with state.read_models.session() as room:
         latest = overview.latest_month(room.connection, account)
         try:
-            span = spans.read(query, room.ledger.timezone, state.clock(), latest)
+            span = spans.read_date_range(query, room.ledger.timezone, state.clock(), latest)
         except SelectionError as error:
             return render(request, "billing.html", status=400, filters=filters, problem=str(error), span=None)
-        accounts = compared(room.connection, span, account)
-        chart = drawn(room.connection, span, measure, accounts, account)
+        accounts = compare_spans(room.connection, span, account)
+        chart = billing_chart(room.connection, span, measure, accounts, account)
     return render(
         request,
         "billing.html",
@@ -91,11 +91,11 @@ def billing(request: Request) -> Response:
         measures=MEASURES,
         accounts=accounts[:ACCOUNTS_MAX],
         hidden=len(accounts) - ACCOUNTS_MAX,
-        total=Account("", together(each.now for each in accounts), _before(accounts)),
+        total=AccountTotals("", together(each.now for each in accounts), _before(accounts)),
     )
 
 
-def measured(query: Mapping[str, str]) -> str:
+def read_measure(query: Mapping[str, str]) -> str:
     """Return what a chart is to show; raises SelectionError."""
     measure = query.get("measure") or "price"
     if measure not in MEASURES:
@@ -104,7 +104,7 @@ def measured(query: Mapping[str, str]) -> str:
     return measure
 
 
-def together(totals: Iterable[Totals]) -> Totals:
+def together(totals: Iterable[BillingTotals]) -> BillingTotals:
     """Return the sum of totals."""
     result = NOTHING
     for each in totals:
@@ -112,35 +112,39 @@ def together(totals: Iterable[Totals]) -> Totals:
     return result
 
 
-def compared(connection: Connection, span: Span, account: str | None) -> list[Account]:
+def compare_spans(connection: Connection, span: DateRange, account: str | None) -> list[AccountTotals]:
     """Return the accounts of a span, those with the highest price first, each with the span before."""
     before = span.beside(-1)
-    now = overview.by_account(connection, str(span.first), str(span.last), account)
-    earlier = overview.by_account(connection, str(before.first), str(before.last), account)
-    accounts = [Account(name, now.get(name, NOTHING), earlier.get(name)) for name in now.keys() | earlier.keys()]
+    now = overview.totals_by_account(connection, str(span.first), str(span.last), account)
+    earlier = overview.totals_by_account(connection, str(before.first), str(before.last), account)
+    accounts = [AccountTotals(name, now.get(name, NOTHING), earlier.get(name)) for name in now.keys() | earlier.keys()]
     return sorted(accounts, key=lambda each: (-each.now.price, -each.now.cost, each.name))
 
 
-def _before(accounts: list[Account]) -> Totals | None:
+def _before(accounts: list[AccountTotals]) -> BillingTotals | None:
     """Return what all came to in the span before; None where nothing was billed then."""
     earlier = [each.before for each in accounts if each.before]
     return together(earlier) if earlier else None
 
 
-def drawn(connection: Connection, span: Span, measure: str, accounts: list[Account], account: str | None) -> Chart:
+def billing_chart(
+    connection: Connection, span: DateRange, measure: str, accounts: list[AccountTotals], account: str | None
+) -> BillingChart:
     """Return a chart of a measure: the accounts with most of it, and all others together."""
     largest = sorted(accounts, key=lambda each: (-abs(getattr(each.now, measure)), each.name))
     named = [each.name for each in largest[:SERIES_MAX] if each.now != NOTHING]
     where = (connection, span.by, str(span.first), str(span.last))
-    found, everything = overview.of_accounts(*where, named), overview.by_step(*where, account)
+    found, everything = overview.totals_of_accounts(*where, named), overview.totals_by_period(*where, account)
     lines = []
     for step, query in span.steps():
-        cells = [Cell(getattr(found.get((name, step), NOTHING), measure), query | of_account(name)) for name in named]
+        cells = [
+            ChartCell(getattr(found.get((name, step), NOTHING), measure), query | of_account(name)) for name in named
+        ]
         all_of_it = getattr(everything.get(step, NOTHING), measure)
         if len(accounts) > len(named):
-            cells.append(Cell(all_of_it - sum(cell.value for cell in cells), None))
-        lines.append(Line(step, cells, Cell(all_of_it, query | (of_account(account) if account else {}))))
-    return Chart(measure, named, len(accounts) - len(named), lines)
+            cells.append(ChartCell(all_of_it - sum(cell.value for cell in cells), None))
+        lines.append(ChartRow(step, cells, ChartCell(all_of_it, query | (of_account(account) if account else {}))))
+    return BillingChart(measure, named, len(accounts) - len(named), lines)
 
 
 def of_account(name: str) -> dict[str, str]:

@@ -8,13 +8,13 @@ from sqlalchemy import Connection, Row, select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.masking import hidden, masked_parameters, masked_text
-from api.web.auth.guard import Guarded, Role
+from api.application.masking import mask_text, masked_parameters, masked_text
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import call_life as lives
-from api.web.pages.call_life import Life
-from api.web.pages.call_timeline import draw
+from api.web.pages.call_life import CallLife
+from api.web.pages.call_timeline import draw_timeline
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import nothing_there, page
+from api.web.pages.request_filters import not_found, with_error_pages
 from domain import times
 from domain.calls.correlation import BY_TAG
 from domain.events import streams
@@ -25,7 +25,7 @@ from projections.schema.tables import CALLS, EXCEPTIONS
 NEIGHBOURS = 2
 
 
-class Around(NamedTuple):
+class CallSurroundings(NamedTuple):
     """What the read models have beside a call: its neighbours on the line, and its exceptions; at which position."""
 
     position: int
@@ -33,33 +33,33 @@ class Around(NamedTuple):
     exceptions: Sequence[Row[Any]]
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the page of a call."""
-    return [Guarded("/calls/{call_id}", call, Role.READ, name="call")]
+    return [GuardedRoute("/calls/{call_id}", call, Role.READ, name="call")]
 
 
-@page
+@with_error_pages
 def call(request: Request) -> Response:
     """Show a call, as it stands or as it stood (``at``: a position of the log, or a time)."""
     state, text = request.app.state, request.path_params["call_id"]
     try:
         call_id = UUID(text)
     except ValueError:
-        return nothing_there(request, f"{text!r} is not a call's id: expected a UUID")
+        return not_found(request, f"{text!r} is not a call's id: expected a UUID")
     at = _at(state.ledger, request.query_params.get("at", "").strip())
-    life = lives.of_call(state.ledger, state.settings, call_id, at)
+    life = lives.call_life(state.ledger, state.settings, call_id, at)
     if life is None:
-        return nothing_there(request, f"no call {call_id} is in this ledger")
-    who = request.state.who
+        return not_found(request, f"no call {call_id} is in this ledger")
+    who = request.state.identity
     return render(
         request,
         "call.html",
         life=life,
-        drawing=draw(life),
+        drawing=draw_timeline(life),
         seen=life.event.step.after or life.events[0].step.after or {},
         around=_around(request, life),
         masked=(lambda pairs: pairs) if who.sees_pii else masked_parameters,
-        hide=(lambda value: value) if who.sees_pii else hidden,
+        hide=(lambda value: value) if who.sees_pii else mask_text,
         careful=(lambda value: value) if who.sees_pii else masked_text,
         after_cdr=times.iso(times.parse(life.cdr["cdr_at"]) + 1) if life.cdr else "",
         micros=lambda iso: times.parse(iso) if iso else None,
@@ -74,16 +74,16 @@ def _at(ledger: Ledger, text: str) -> int | None:
         raise SelectionError(msg) from None
 
 
-def _around(request: Request, life: Life) -> Around:
+def _around(request: Request, life: CallLife) -> CallSurroundings:
     call_id = life.call_id
-    with request.app.state.shelf.reading() as room:
+    with request.app.state.read_models.session() as room:
         found = room.connection.execute(
             select(EXCEPTIONS).where(EXCEPTIONS.c.call_id == call_id).order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag)
         ).all()
-        return Around(room.position, _neighbours(room.connection, room.ledger, life), found)
+        return CallSurroundings(room.position, _neighbours(room.connection, room.ledger, life), found)
 
 
-def _neighbours(connection: Connection, ledger: Ledger, life: Life) -> Sequence[Row[Any]]:
+def _neighbours(connection: Connection, ledger: Ledger, life: CallLife) -> Sequence[Row[Any]]:
     """Return the calls of the line with the next ordinals, lower and higher: their ids follow from these."""
     known = next((event.step.after for event in life.events if event.step.after), None)
     if known is None:

@@ -10,9 +10,9 @@ import msgspec
 
 from api.application import call_history as history
 from api.application import event_feed
-from api.application.call_history import Step
+from api.application.call_history import HistoryStep
 from api.settings import Settings
-from api.web.pages.signature_check import Checked, check
+from api.web.pages.signature_check import SignatureCheck, check_signature
 from domain import times
 from domain.events.log_row import EVER
 from domain.ledger import Ledger
@@ -43,7 +43,7 @@ UNSHOWN = ("v", "recorded_at", "line", "ordinal")
 MONEY = ("account", "tariff", "rule", "billed_seconds", "price")
 
 
-class Field(NamedTuple):
+class CallField(NamedTuple):
     """One thing known of a call: its value at a step as the history says it, and before that step."""
 
     name: str
@@ -57,17 +57,17 @@ class Field(NamedTuple):
         return bool(self.value != self.before)
 
 
-class Event(NamedTuple):
+class TimelineEvent(NamedTuple):
     """A step with its number in the call (from 1 on), and what is told of it; times are microseconds, UTC."""
 
     number: int
-    step: Step
+    step: HistoryStep
     at: int
     delta: int | None
     said: str
     parameters: list[tuple[str, str]]
     why: str
-    checked: Checked | None
+    checked: SignatureCheck | None
 
     @property
     def position(self) -> int:
@@ -75,16 +75,16 @@ class Event(NamedTuple):
         return self.step.position
 
 
-class Life(NamedTuple):
+class CallLife(NamedTuple):
     """All of a call that its page shows; ``chosen`` is the number of the step looked at, ``first`` of the first one listed."""
 
     call_id: str
-    events: list[Event]
+    events: list[TimelineEvent]
     chosen: int
     cdr: dict[str, Any] | None
 
     @property
-    def event(self) -> Event:
+    def event(self) -> TimelineEvent:
         """The step looked at."""
         return self.events[self.chosen - 1]
 
@@ -94,22 +94,22 @@ class Life(NamedTuple):
         return self.chosen == len(self.events)
 
     @property
-    def listed(self) -> list[Event]:
+    def listed(self) -> list[TimelineEvent]:
         """The steps around the one looked at; of a call with very many not all."""
         start = max(0, min(self.chosen - STEPS_SHOWN // 2, len(self.events) - STEPS_SHOWN))
         return self.events[start : start + STEPS_SHOWN]
 
     @property
-    def fields(self) -> list[Field]:
+    def fields(self) -> list[CallField]:
         """What is known of the call at the step looked at, and what of that the step changed."""
-        now = known(self.event.step)
-        before = known(self.events[self.chosen - 2].step) if self.chosen > 1 else {}
-        return [Field(name, label, now.get(name), before.get(name)) for name, label in LABELS.items()]
+        now = known_fields(self.event.step)
+        before = known_fields(self.events[self.chosen - 2].step) if self.chosen > 1 else {}
+        return [CallField(name, label, now.get(name), before.get(name)) for name, label in LABELS.items()]
 
     @property
-    def prices(self) -> list[tuple[Event, dict[str, Any]]]:
+    def prices(self) -> list[tuple[TimelineEvent, dict[str, Any]]]:
         """Every price that the call has had, with the step since which it had it."""
-        found: list[tuple[Event, dict[str, Any]]] = []
+        found: list[tuple[TimelineEvent, dict[str, Any]]] = []
         for event in self.events:
             price = event.step.price
             if price and (not found or found[-1][1] != price):
@@ -117,47 +117,47 @@ class Life(NamedTuple):
         return found
 
 
-def of_call(ledger: Ledger, settings: Settings, call_id: UUID, at: int | None) -> Life | None:
+def call_life(ledger: Ledger, settings: Settings, call_id: UUID, at: int | None) -> CallLife | None:
     """Return a call's life, looked at as of a position (None: now); None where the log has no such call."""
-    found = history.of_call(ledger, call_id, EVER)
+    found = history.call_history(ledger, call_id, EVER)
     if found is None:
         return None
     events = _events(found.steps, settings)
     chosen = sum(event.position <= at for event in events) if at is not None else len(events)
-    return Life(found.call_id, events, max(chosen, 1), found.cdr)
+    return CallLife(found.call_id, events, max(chosen, 1), found.cdr)
 
 
-def _events(steps: list[Step], settings: Settings) -> list[Event]:
-    events: list[Event] = []
+def _events(steps: list[HistoryStep], settings: Settings) -> list[TimelineEvent]:
+    events: list[TimelineEvent] = []
     for number, step in enumerate(steps, start=1):
-        at = step.notice.received_at if step.notice else step.act.recorded_at if step.act else 0
+        at = step.notice.received_at if step.notice else step.operator_event.recorded_at if step.operator_event else 0
         delta = at - events[-1].at if events else None
-        checked = check(step.notice, settings) if step.notice else None
-        parameters = step.notice.params if step.notice else _of_act(step)
-        why = sentence(step.notice.rule) if step.notice else ""
-        events.append(Event(number, step, at, delta, said(step), parameters, why, checked))
+        checked = check_signature(step.notice, settings) if step.notice else None
+        parameters = step.notice.params if step.notice else _of_operator_event(step)
+        why = rule_sentence(step.notice.rule) if step.notice else ""
+        events.append(TimelineEvent(number, step, at, delta, event_label(step), parameters, why, checked))
     return events
 
 
-def _of_act(step: Step) -> list[tuple[str, str]]:
-    values: dict[str, Any] = msgspec.to_builtins(step.act)
-    return [(name, event_feed.text(name, value)) for name, value in values.items() if name not in UNSHOWN]
+def _of_operator_event(step: HistoryStep) -> list[tuple[str, str]]:
+    values: dict[str, Any] = msgspec.to_builtins(step.operator_event)
+    return [(name, event_feed.field_text(name, value)) for name, value in values.items() if name not in UNSHOWN]
 
 
-def said(step: Step) -> str:
+def event_label(step: HistoryStep) -> str:
     """Return in a word what a step is: a status, CDR, or an act's name."""
     if step.type == "cdr":
         return f"CDR {step.status}".strip()
     return step.status if step.notice and step.status else step.type
 
 
-def known(step: Step) -> dict[str, Any]:
+def known_fields(step: HistoryStep) -> dict[str, Any]:
     """Return what is known of the call after a step, its price beside the rest."""
     money = {name: value for name, value in (step.price or {}).items() if name in MONEY}
     return {**(step.after or {}), **money}
 
 
-def numbers(event: Event) -> dict[str, int]:
+def numbers(event: TimelineEvent) -> dict[str, int]:
     """Return the seconds of both legs that a CDR names, under the parameters' names."""
     values = dict(event.parameters)
     return {name: int(values[name]) for name in DURATIONS if event.step.notice and values.get(name, "").isdigit()}
@@ -185,6 +185,6 @@ RULES = {
 }
 
 
-def sentence(rule: int) -> str:
+def rule_sentence(rule: int) -> str:
     """Return why a notice that a rule placed is where it is."""
     return RULES.get(rule, "")

@@ -7,7 +7,7 @@ worked out here; the page draws them.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from api.web.pages.call_life import Event, Life, numbers
+from api.web.pages.call_life import CallLife, TimelineEvent, numbers
 from domain import times
 from domain.notices.statuses import ANSWERED, INPUTS, OPENINGS, OUTCOMES
 
@@ -18,19 +18,19 @@ MARKS_MAX = 60
 SOURCE, DESTINATION, CDR, OPERATORS = "Source leg", "Destination leg", "CDR", "Operators"
 
 
-class Mark(NamedTuple):
+class TimelineMark(NamedTuple):
     """An event: where it is drawn, what kind it is (its class), and whether it had happened at the step looked at."""
 
     x: int
     y: int
     kind: str
     label: str
-    event: Event
+    event: TimelineEvent
     is_chosen: bool
     is_later: bool
 
 
-class Bar(NamedTuple):
+class TimelineBar(NamedTuple):
     """What lasted: where it is drawn, and its class: ``talk`` is what the CDR charges for, ``open`` what is only known to lie between."""
 
     x: int
@@ -40,38 +40,38 @@ class Bar(NamedTuple):
     label: str
 
 
-class Lane(NamedTuple):
+class TimelineLane(NamedTuple):
     """A lane's name, and the height at which it runs."""
 
     name: str
     y: int
 
 
-class Drawing(NamedTuple):
+class CallTimeline(NamedTuple):
     """All that is drawn, in units of a drawing 1000 wide."""
 
     width: int
     height: int
-    lanes: list[Lane]
-    bars: list[Bar]
-    marks: list[Mark]
+    lanes: list[TimelineLane]
+    bars: list[TimelineBar]
+    marks: list[TimelineMark]
     cursor: int
     start: int
     end: int
 
 
-def draw(life: Life) -> Drawing:
+def draw_timeline(life: CallLife) -> CallTimeline:
     """Place everything."""
     events = life.listed
     if len(events) > MARKS_MAX:  # More than can be told apart: those around the one that is looked at.
         first = max(0, min(life.chosen - events[0].number - MARKS_MAX // 2, len(events) - MARKS_MAX))
         events = events[first : first + MARKS_MAX]
     start, end = min(event.at for event in events), max(event.at for event in events)
-    scale = Scale(start, end)
+    scale = TimeScale(start, end)
     lanes = _lanes(events)
     height = {lane.name: lane.y for lane in lanes}
     marks = [
-        Mark(
+        TimelineMark(
             x,
             height[_lane(event)],
             _kind(event),
@@ -84,10 +84,10 @@ def draw(life: Life) -> Drawing:
     ]
     cursor = next((mark.x for mark in marks if mark.is_chosen), LEFT)
     bottom = lanes[-1].y + LANE // 2
-    return Drawing(WIDTH, bottom + 18, lanes, list(_bars(events, scale, height)), marks, cursor, start, end)
+    return CallTimeline(WIDTH, bottom + 18, lanes, list(_bars(events, scale, height)), marks, cursor, start, end)
 
 
-class Scale:
+class TimeScale:
     """Where a moment lies in the drawing."""
 
     def __init__(self, start: int, end: int) -> None:
@@ -105,13 +105,13 @@ class Scale:
         return x, y, max(self.x(end) - x, 2)
 
 
-def _lanes(events: Sequence[Event]) -> list[Lane]:
+def _lanes(events: Sequence[TimelineEvent]) -> list[TimelineLane]:
     used = {_lane(event) for event in events}
     names = [name for name in (SOURCE, DESTINATION, CDR, OPERATORS) if name != OPERATORS or name in used]
-    return [Lane(name, TOP + LANE // 2 + LANE * number) for number, name in enumerate(names)]
+    return [TimelineLane(name, TOP + LANE // 2 + LANE * number) for number, name in enumerate(names)]
 
 
-def _lane(event: Event) -> str:
+def _lane(event: TimelineEvent) -> str:
     if event.step.notice is None:
         return OPERATORS
     if event.step.type == "cdr":
@@ -119,7 +119,7 @@ def _lane(event: Event) -> str:
     return DESTINATION if event.step.status in OUTCOMES else SOURCE
 
 
-def _kind(event: Event) -> str:
+def _kind(event: TimelineEvent) -> str:
     status = event.step.status
     if event.step.notice is None:
         return "act"
@@ -132,7 +132,7 @@ def _kind(event: Event) -> str:
     return "input" if status in INPUTS else "other"
 
 
-def _places(events: Sequence[Event], scale: Scale) -> list[tuple[Event, int]]:
+def _places(events: Sequence[TimelineEvent], scale: TimeScale) -> list[tuple[TimelineEvent, int]]:
     """Return each event with its place, those of a lane apart from each other and within the drawing."""
     placed: dict[int, int] = {}
     for lane in {_lane(event) for event in events}:
@@ -149,7 +149,7 @@ def _places(events: Sequence[Event], scale: Scale) -> list[tuple[Event, int]]:
     return [(event, placed[event.number]) for event in events]
 
 
-def _bars(events: Sequence[Event], scale: Scale, height: dict[str, int]) -> list[Bar]:
+def _bars(events: Sequence[TimelineEvent], scale: TimeScale, height: dict[str, int]) -> list[TimelineBar]:
     """Return what each leg did: what the CDR charges for, to its end; else what lies between the notices."""
     notices = [event for event in events if event.step.notice]
     answered = min(
@@ -162,9 +162,9 @@ def _bars(events: Sequence[Event], scale: Scale, height: dict[str, int]) -> list
     bars = []
     if answered is not None and not seconds.get("srcduration"):
         until = end if end is not None else max(event.at for event in events)
-        bars.append(Bar(*scale.stretch(answered, until, height[SOURCE]), "open", "between the notices"))
+        bars.append(TimelineBar(*scale.stretch(answered, until, height[SOURCE]), "open", "between the notices"))
     for lane, name in ((SOURCE, "srcduration"), (DESTINATION, "destduration")):
         if end is not None and (length := seconds.get(name)):
             where = scale.stretch(end - length * times.SECOND, end, height[lane])
-            bars.append(Bar(*where, "talk", f"{length} s by the CDR"))
+            bars.append(TimelineBar(*where, "talk", f"{length} s by the CDR"))
     return bars

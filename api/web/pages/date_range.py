@@ -16,7 +16,7 @@ ONE_DAY = timedelta(days=1)
 MONTHS_A_YEAR = 12
 
 
-class Span(NamedTuple):
+class DateRange(NamedTuple):
     """Days from the first up to, and without, ``after``; looked at by day or by month."""
 
     first: date
@@ -36,7 +36,7 @@ class Span(NamedTuple):
     @property
     def name(self) -> str:
         """What it is called: a month, a day, or the two between which it lies."""
-        if self.is_of_months and moved(self.first, 1) == self.after:
+        if self.is_of_months and move_months(self.first, 1) == self.after:
             return f"{self.first:%Y-%m}"
         if self.is_of_months:
             return f"{self.first:%Y-%m} to {self.last:%Y-%m}"
@@ -45,7 +45,7 @@ class Span(NamedTuple):
     @property
     def filters(self) -> dict[str, str]:
         """What selects it on a page of billing."""
-        if self.is_of_months and moved(self.first, 1) == self.after:
+        if self.is_of_months and move_months(self.first, 1) == self.after:
             return {"period": f"{self.first:%Y-%m}", "by": self.by}
         return {"from": str(self.first), "to": str(self.after), "by": self.by}
 
@@ -54,11 +54,11 @@ class Span(NamedTuple):
         """What selects its CDRs, and what is posted beside them."""
         return selecting(self.first, self.after)
 
-    def beside(self, direction: int) -> "Span":
+    def beside(self, direction: int) -> "DateRange":
         """Return the span of the same length that ends where this begins (-1), or begins where it ends (1)."""
         if self.is_of_months:
             length = direction * _months_between(self.first, self.after)
-            return self._replace(first=moved(self.first, length), after=moved(self.after, length))
+            return self._replace(first=move_months(self.first, length), after=move_months(self.after, length))
         length_in_days = direction * (self.after - self.first)
         return self._replace(first=self.first + length_in_days, after=self.after + length_in_days)
 
@@ -66,20 +66,20 @@ class Span(NamedTuple):
         """Yield its days or months, each with what selects its CDRs."""
         at = self.first
         while at < self.after:
-            following = moved(at, 1) if self.by == MONTH else at + ONE_DAY
+            following = move_months(at, 1) if self.by == MONTH else at + ONE_DAY
             yield (f"{at:%Y-%m}" if self.by == MONTH else str(at)), selecting(at, following)
             at = following
 
 
 def selecting(first: date, after: date) -> dict[str, str]:
     """Return the filters of the CDRs that are billed on these days."""
-    if first.day == 1 and moved(first, 1) == after:
+    if first.day == 1 and move_months(first, 1) == after:
         return {"period": f"{first:%Y-%m}"}
     last = after - ONE_DAY
     return {"day": str(first) if first == last else f"{first}..{last}"}
 
 
-def read(query: Mapping[str, str], timezone: str, now: int, latest: str | None) -> Span:
+def read_date_range(query: Mapping[str, str], timezone: str, now: int, latest: str | None) -> DateRange:
     """Read a span from an address; without one it is the latest month that has something, or the year that ends with it.
 
     Raises SelectionError.
@@ -90,7 +90,7 @@ def read(query: Mapping[str, str], timezone: str, now: int, latest: str | None) 
         raise SelectionError(msg)
     span = _read(query, timezone, now, latest, by)
     if by == MONTH:
-        span = Span(span.first.replace(day=1), _next_first(span.after), by)
+        span = DateRange(span.first.replace(day=1), _next_first(span.after), by)
     if span.after <= span.first:
         msg = f"the end {span.after} lies before the beginning {span.first}: expected a later one, which is itself left out"
         raise SelectionError(msg)
@@ -103,32 +103,32 @@ def read(query: Mapping[str, str], timezone: str, now: int, latest: str | None) 
     return span
 
 
-def _read(query: Mapping[str, str], timezone: str, now: int, latest: str | None, by: str) -> Span:
+def _read(query: Mapping[str, str], timezone: str, now: int, latest: str | None, by: str) -> DateRange:
     today = times.day(now, timezone)
     if query.get("period"):
-        return Span(*moments.month(query["period"]), by)
+        return DateRange(*moments.read_month(query["period"]), by)
     if not (query.get("from") or query.get("to")):
-        first, after = moments.month(latest or today[:7])
-        return Span(first if by == DAY else moved(after, -MONTHS_USUAL), after, by)
+        first, after = moments.read_month(latest or today[:7])
+        return DateRange(first if by == DAY else move_months(after, -MONTHS_USUAL), after, by)
     after = date.fromisoformat(today) + ONE_DAY
     if query.get("to"):
-        until = moments.read(query["to"], timezone, now)
+        until = moments.read_time_point(query["to"], timezone, now)
         assert until is not None
         after = date.fromisoformat(times.day(max(until - 1, 0), timezone)) + ONE_DAY
     if not query.get("from"):
-        return Span(moved(after.replace(day=1), -1), after, by)
-    since = moments.read(query["from"], timezone, now)
+        return DateRange(move_months(after.replace(day=1), -1), after, by)
+    since = moments.read_time_point(query["from"], timezone, now)
     assert since is not None
-    return Span(date.fromisoformat(times.day(since, timezone)), after, by)
+    return DateRange(date.fromisoformat(times.day(since, timezone)), after, by)
 
 
-def year_to(span: Span) -> Span:
+def year_to(span: DateRange) -> DateRange:
     """Return the twelve months of which the last is that in which a span ends."""
     after = _next_first(span.after)
-    return Span(moved(after, -MONTHS_USUAL), after, MONTH)
+    return DateRange(move_months(after, -MONTHS_USUAL), after, MONTH)
 
 
-def moved(first: date, months: int) -> date:
+def move_months(first: date, months: int) -> date:
     """Return the first of a month so many months later; raises SelectionError beyond the calendar."""
     year, month = divmod(first.year * MONTHS_A_YEAR + first.month - 1 + months, MONTHS_A_YEAR)
     try:
@@ -138,7 +138,7 @@ def moved(first: date, months: int) -> date:
 
 
 def _next_first(day: date) -> date:
-    return day if day.day == 1 else moved(day, 1)
+    return day if day.day == 1 else move_months(day, 1)
 
 
 def _months_between(first: date, after: date) -> int:

@@ -7,41 +7,41 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.application import event_feed
-from api.application.masking import masked_act, masked_parameters
-from api.web.auth.guard import Guarded, Role
+from api.application.masking import masked_operator_event, masked_parameters
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import nothing_there, page
-from domain.events.codec import decode_act, decode_notice
+from api.web.pages.request_filters import not_found, with_error_pages
+from domain.events.codec import decode_notice, decode_operator_event
 from domain.events.log_row import EVER, LogRow
-from domain.events.operator_events import ACTS
+from domain.events.operator_events import OPERATOR_EVENTS
 from projections.schema.tables import CALLS
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the page of an event."""
-    return [Guarded("/events/{position:int}", page(event), Role.READ)]
+    return [GuardedRoute("/events/{position:int}", with_error_pages(show_event), Role.READ)]
 
 
-def event(request: Request) -> Response:
+def show_event(request: Request) -> Response:
     """Show an event; a call's is shown where it stands among the others of its call."""
     position, ledger = request.path_params["position"], request.app.state.ledger
     if not 0 < position <= min(ledger.head(), EVER):
-        return nothing_there(request, f"the log has no position {position}: its head is {ledger.head()}")
+        return not_found(request, f"the log has no position {position}: its head is {ledger.head()}")
     row: LogRow = ledger.store.page(position - 1, 1, position)[0]
-    with request.app.state.shelf.reading() as room:
+    with request.app.state.read_models.session() as room:
         if room.connection.execute(CALLS.select().where(CALLS.c.call_id == row.stream_id)).first():
             return RedirectResponse(f"/calls/{row.stream_id}?at={position}", 303)
     what = row.topic.rpartition(":")[2].replace("-", " ")
-    whole = request.state.who.sees_pii
-    facts, parameters = _act(row, whole=whole) if row.topic in ACTS else _notice(row, whole=whole)
+    whole = request.state.identity.sees_pii
+    facts, parameters = _operator_event(row, whole=whole) if row.topic in OPERATOR_EVENTS else _notice(row, whole=whole)
     return render(request, "event.html", position=position, what=what, facts=facts, parameters=parameters)
 
 
-def _act(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    act = decode_act(row.topic, row.state)
+def _operator_event(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    act = decode_operator_event(row.topic, row.state)
     said = {name: value for name, value in msgspec.to_builtins(act).items() if name not in ("v", "recorded_at")}
-    said = said if whole else masked_act(said)
-    return {"recorded": act.recorded_at}, [(name, event_feed.text(name, value)) for name, value in said.items()]
+    said = said if whole else masked_operator_event(said)
+    return {"recorded": act.recorded_at}, [(name, event_feed.field_text(name, value)) for name, value in said.items()]
 
 
 def _notice(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:

@@ -5,13 +5,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.web.auth.guard import Guarded, Role
-from api.web.pages.flash import told
-from api.web.pages.operator_forms import act, go_back
+from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.flash import read_flash
+from api.web.pages.operator_forms import redirect_back, run_command
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import asked, page, terms
+from api.web.pages.request_filters import filter_context, read_filters, with_error_pages
 from domain.errors import LedgerError
-from domain.operators.session import Acting
+from domain.operators.session import OperatorSession
 from projections.queries import call_health as calls
 from projections.queries import exception_totals as at_stake
 from projections.queries import pagination as browsing
@@ -30,30 +30,30 @@ MEANINGS = {
 }
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the page and what it does."""
     return [
-        Guarded(PATH, page(exceptions), Role.READ),
-        Guarded(f"{PATH}/resolve", page(resolve), Role.OPERATE, methods=("POST",)),
+        GuardedRoute(PATH, with_error_pages(exceptions), Role.READ),
+        GuardedRoute(f"{PATH}/resolve", with_error_pages(resolve), Role.OPERATE, methods=("POST",)),
     ]
 
 
 def exceptions(request: Request) -> Response:
     """Show the flags, and the exceptions that the filters select."""
-    read, query = asked(request, "exceptions"), request.query_params
+    read, query = read_filters(request, "exceptions"), request.query_params
     context: dict[str, Any] = {"filters": read.filters, "problem": read.problem, "meanings": MEANINGS, "path": PATH}
-    context |= {"outcome": told(request)}
+    context |= {"outcome": read_flash(request)}
     if read.selection is None:
         return render(request, "exceptions.html", status=400, rows=None, **context)
     timezone = request.app.state.ledger.timezone
     without_flag = selection.conditions("exceptions", _without_flag(read.selection), timezone)
-    with request.app.state.shelf.reading() as room:
-        found = browsing.page(
+    with request.app.state.read_models.session() as room:
+        found = browsing.fetch_page(
             room.connection, "exceptions", read.selection, timezone, "-position", query.get("cursor", ""), ROWS
         )
-        context |= {"kinds": at_stake.by_flag(room.connection, without_flag)}
-        reach, now = room.ledger.terms.reach, terms(request).now
-        context |= {"waiting": calls.waiting(room.connection, reach, now)}
+        context |= {"kinds": at_stake.totals_by_flag(room.connection, without_flag)}
+        reach, now = room.ledger.options.window, filter_context(request).now
+        context |= {"waiting": calls.count_overdue(room.connection, reach, now)}
     context |= {"rows": found.rows, "next": found.next, "previous": found.previous}
     return render(request, "exceptions.html", is_first=not query.get("cursor"), **context)
 
@@ -67,17 +67,17 @@ def resolve(request: Request) -> Response:
     form = request.state.form
     chosen = [_named(text) for text in form.getlist("exception")]
     if not chosen:
-        return go_back(request, PATH, failed="none is chosen")
+        return redirect_back(request, PATH, failed="none is chosen")
     reopened = form.get("do") == "reopen"
 
-    def do(acting: Acting) -> int:
-        return max(acting.resolve(flag, position, reopened=reopened) for flag, position in chosen)
+    def do(acting: OperatorSession) -> int:
+        return max(acting.resolve_exception(flag, position, reopened=reopened) for flag, position in chosen)
 
     try:
-        act(request, str(form.get("reason", "")), do)
+        run_command(request, str(form.get("reason", "")), do)
     except LedgerError as error:
-        return go_back(request, PATH, failed=str(error))
-    return go_back(request, PATH, done=f"{len(chosen)} {'open again' if reopened else 'resolved'}")
+        return redirect_back(request, PATH, failed=str(error))
+    return redirect_back(request, PATH, done=f"{len(chosen)} {'open again' if reopened else 'resolved'}")
 
 
 def _named(text: Any) -> tuple[str, int]:

@@ -12,27 +12,27 @@ DONE, FAILED, MARK = "done", "failed", "mark"
 NAMES = (DONE, FAILED, MARK)
 
 
-class Outcome(NamedTuple):
+class FlashMessage(NamedTuple):
     """What was done, and what failed, each as a sentence or empty."""
 
     done: str = ""
     failed: str = ""
 
 
-def query(request: Request, outcome: Outcome) -> list[tuple[str, str]]:
+def flash_query(request: Request, outcome: FlashMessage) -> list[tuple[str, str]]:
     """Return an outcome as it stands in an address."""
     said = [(name, value) for name, value in outcome._asdict().items() if value]
     return [*said, (MARK, _mark(request, outcome))] if said else []
 
 
-def told(request: Request) -> Outcome:
+def read_flash(request: Request) -> FlashMessage:
     """Return the outcome that an address has, if this session's own doing led there."""
     given = request.query_params
-    outcome = Outcome(given.get(DONE, ""), given.get(FAILED, ""))
+    outcome = FlashMessage(given.get(DONE, ""), given.get(FAILED, ""))
     is_ours = hmac.compare_digest(given.get(MARK, "").encode(), _mark(request, outcome).encode())
-    return outcome if is_ours else Outcome()
+    return outcome if is_ours else FlashMessage()
 
 
-def _mark(request: Request, outcome: Outcome) -> str:
+def _mark(request: Request, outcome: FlashMessage) -> str:
     key: str = request.state.csrf_token
     return hmac.digest(key.encode(), "\0".join(outcome).encode(), "sha256").hex() if key else "none"

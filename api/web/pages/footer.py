@@ -5,10 +5,10 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from domain.errors import LedgerError
-from domain.notices.signature import OFF
+from domain.notices.signature import UNCHECKED
 
 
-class Footing(NamedTuple):
+class Footer(NamedTuple):
     """The log's head and the read models' lag, in events; ``failure`` is what stops something, in one line.
 
     ``head`` is None where the store cannot be asked.
@@ -24,10 +24,10 @@ class Footing(NamedTuple):
     @property
     def signature_is_off(self) -> bool:
         """Whether notices from anybody are taken."""
-        return self.signature == OFF
+        return self.signature == UNCHECKED
 
 
-def footing(request: Request) -> Footing | None:
+def read_footer(request: Request) -> Footer | None:
     """Look at the ledger a page is about; None where a page is about none."""
     state = request.app.state
     ledger, service = getattr(state, "ledger", None), getattr(state, "service", None)
@@ -37,8 +37,8 @@ def footing(request: Request) -> Footing | None:
     try:
         head = ledger.head()
     except LedgerError as error:
-        return Footing(ledger.id, None, None, 0, signature, str(error))
+        return Footer(ledger.id, None, None, 0, signature, str(error))
     following = service.follower.state if service else None
     position = following.position if following else None
     failure = following.failure if following else ""
-    return Footing(ledger.id, head, position, max(head - position, 0) if position else 0, signature, failure)
+    return Footer(ledger.id, head, position, max(head - position, 0) if position else 0, signature, failure)

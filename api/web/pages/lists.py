@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.read_model_pool import Room
-from api.web.auth.guard import Guarded, Role
+from api.application.read_model_pool import ReadSession
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import Asked, asked, page
+from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
 from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.time_points import SelectionError
@@ -21,7 +21,7 @@ ROWS = 100
 WHOLE = "whole"
 
 
-class List(NamedTuple):
+class ListedModel(NamedTuple):
     """A list: the read model, what it is called, which filters its bar has, and its columns with their headings."""
 
     model: str
@@ -36,7 +36,7 @@ class List(NamedTuple):
         return f"/{self.model}"
 
 
-CALLS = List(
+CALLS = ListedModel(
     "calls",
     "Calls",
     "Every call of which anything is known, whether it is over or not.",
@@ -57,7 +57,7 @@ CALLS = List(
         ("flags", "Flags"),
     ),
 )
-CDRS = List(
+CDRS = ListedModel(
     "cdrs",
     "CDRs",
     "The ledger: one row for each call that was charged.",
@@ -79,7 +79,7 @@ CDRS = List(
         ("flags", "Flags"),
     ),
 )
-VOICEMAILS = List(
+VOICEMAILS = ListedModel(
     "voicemails",
     "Voicemails",
     "Messages that callers left.",
@@ -93,7 +93,7 @@ VOICEMAILS = List(
         ("position", "Position"),
     ),
 )
-CHANNELS = List(
+CHANNELS = ListedModel(
     "channels",
     "Channels",
     "Notices that a channel was deleted.",
@@ -103,45 +103,45 @@ CHANNELS = List(
 LISTS = {each.model: each for each in (CALLS, CDRS, VOICEMAILS, CHANNELS)}
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the lists, and the fragments of their sums and facets."""
-    listed = [Guarded(each.path, Listing(each), Role.READ, name=f"list_{each.model}") for each in LISTS.values()]
-    return [*listed, Guarded("/fragments/{model}/{part}", fragment, Role.READ, name="fragment")]
+    listed = [GuardedRoute(each.path, ListPage(each), Role.READ, name=f"list_{each.model}") for each in LISTS.values()]
+    return [*listed, GuardedRoute("/fragments/{model}/{part}", fragment, Role.READ, name="fragment")]
 
 
-class Listing:
+class ListPage:
     """The page of a list."""
 
-    def __init__(self, listed: List) -> None:
+    def __init__(self, listed: ListedModel) -> None:
         """Take which."""
         self.listed = listed
 
     def __call__(self, request: Request) -> Response:
         """Show a page of the rows that the filters select."""
-        return page(self._shown)(request)
+        return with_error_pages(self._shown)(request)
 
     def _shown(self, request: Request) -> Response:
-        listed, read = self.listed, asked(request, self.listed.model)
+        listed, read = self.listed, read_filters(request, self.listed.model)
         sort = request.query_params.get("sort") or browsing.default_sort(listed.model)
         context: dict[str, Any] = {"listed": listed, "filters": read.filters, "sort": sort, "problem": read.problem}
         context |= {"sorts": browsing.SORTS[listed.model], "rows": None, "summed": None, "whole": False}
         if read.selection is None:
             return render(request, "list.html", status=400, **context)
-        with request.app.state.shelf.reading() as room:
+        with request.app.state.read_models.session() as room:
             cursor = request.query_params.get("cursor", "")
-            found = browsing.page(
+            found = browsing.fetch_page(
                 room.connection, listed.model, read.selection, room.ledger.timezone, sort, cursor, ROWS
             )
             if request.query_params.get(WHOLE):
-                context |= {"whole": True, "summed": summed(room, listed.model, read)}
-                context["facets"] = faceted(room, listed.model, read)
+                context |= {"whole": True, "summed": sum_selection(room, listed.model, read)}
+                context["facets"] = facet_selection(room, listed.model, read)
         context |= {"rows": found.rows, "next": found.next, "previous": found.previous, "is_first": not cursor}
         return render(request, "list.html", **context)
 
 
 def fragment(request: Request) -> Response:
     """Return the sums or the facets of a selection, as a part of a page."""
-    return page(_fragment)(request)
+    return with_error_pages(_fragment)(request)
 
 
 def _fragment(request: Request) -> Response:
@@ -149,20 +149,24 @@ def _fragment(request: Request) -> Response:
     if model not in LISTS or part not in ("sums", "facets"):
         msg = f"there is no part {part!r} of {model!r}"
         raise SelectionError(msg)
-    read = asked(request, model)
+    read = read_filters(request, model)
     if read.selection is None:
         raise SelectionError(read.problem)
-    with request.app.state.shelf.reading() as room:
+    with request.app.state.read_models.session() as room:
         if part == "sums":
-            return render(request, "sums.html", listed=LISTS[model], summed=summed(room, model, read), **_of(read))
-        return render(request, "facets.html", listed=LISTS[model], facets=faceted(room, model, read), **_of(read))
+            return render(
+                request, "sums.html", listed=LISTS[model], summed=sum_selection(room, model, read), **_of(read)
+            )
+        return render(
+            request, "facets.html", listed=LISTS[model], facets=facet_selection(room, model, read), **_of(read)
+        )
 
 
-def _of(read: Asked) -> dict[str, Any]:
+def _of(read: RequestFilters) -> dict[str, Any]:
     return {"filters": read.filters}
 
 
-class Summed(NamedTuple):
+class SelectionSums(NamedTuple):
     """What a selection sums up to; ``posted`` is what was posted beside its CDRs, if anything, and ``total`` both."""
 
     sums: dict[str, int]
@@ -174,27 +178,27 @@ class Summed(NamedTuple):
 POSTINGS_SHOWN = 50
 
 
-def summed(room: Room, model: str, read: Asked) -> Summed:
+def sum_selection(room: ReadSession, model: str, read: RequestFilters) -> SelectionSums:
     """Sum a selection up, with what was posted beside its CDRs where the filters say which postings belong to it."""
     assert read.selection is not None
     timezone = room.ledger.timezone
-    sums = facets.sums(room.connection, model, read.selection, timezone)
+    sums = facets.sum_columns(room.connection, model, read.selection, timezone)
     if model != "cdrs":
-        return Summed(sums)
+        return SelectionSums(sums)
     try:
-        posted = facets.sums(room.connection, "postings", read.selection, timezone)
-        postings = browsing.page(
+        posted = facets.sum_columns(room.connection, "postings", read.selection, timezone)
+        postings = browsing.fetch_page(
             room.connection, "postings", read.selection, timezone, "position", limit=POSTINGS_SHOWN
         ).rows
     except SelectionError:  # Of a number or a flag, or cut within a day, no posting can be said to be.
-        return Summed(sums)
+        return SelectionSums(sums)
     if not posted["rows"]:
-        return Summed(sums)
+        return SelectionSums(sums)
     same = ("cost", "sip_credits", "billed_seconds", "price", "margin")
-    return Summed(sums, posted, {name: sums[name] + posted[name] for name in same}, postings)
+    return SelectionSums(sums, posted, {name: sums[name] + posted[name] for name in same}, postings)
 
 
-def faceted(room: Room, model: str, read: Asked) -> dict[str, list[facets.Counted]]:
+def facet_selection(room: ReadSession, model: str, read: RequestFilters) -> dict[str, list[facets.FacetValue]]:
     """Count the commonest values among the selected rows."""
     assert read.selection is not None
-    return facets.facets(room.connection, model, read.selection, room.ledger.timezone)
+    return facets.count_facets(room.connection, model, read.selection, room.ledger.timezone)

@@ -7,14 +7,14 @@ from sqlalchemy import Row
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.application.read_model_pool import Shelf
-from api.web.auth.guard import Guarded, Role
-from api.web.live.feed import Feed
+from api.application.read_model_pool import ReadModelPool
+from api.web.auth.guard import GuardedRoute, Role
+from api.web.live.feed import LiveFeed
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import page
+from api.web.pages.request_filters import with_error_pages
 from api.web.problems import problem
 from domain import times
-from domain.calls.correlation import Reach
+from domain.calls.correlation import CorrelationWindow
 from projections.queries.call_health import MISSING_CDR, STALE, longest_overdue
 
 EVENTS = "/live/events"
@@ -23,22 +23,22 @@ RETRY_AFTER_SECONDS = 10
 DIGITS_MAX = 18
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the live page and its events."""
     return [
-        Guarded("/", live, Role.READ, name="live"),
-        Guarded(EVENTS, events, Role.READ, name="live_events"),
+        GuardedRoute("/", live, Role.READ, name="live"),
+        GuardedRoute(EVENTS, events, Role.READ, name="live_events"),
     ]
 
 
-@page
+@with_error_pages
 def live(request: Request) -> Response:
     """Show the calls as they are now, or those that wait for something."""
     asked = request.query_params.get("state", "")
     state = asked if asked in LABELS else ""
     tag = request.query_params.get("tag", "")
-    window = request.app.state.looker.look()
-    reach, now = request.app.state.ledger.terms.reach, times.now()
+    window = request.app.state.live_poller.poll()
+    reach, now = request.app.state.ledger.options.window, times.now()
     late = state in (STALE, MISSING_CDR)
     return render(
         request,
@@ -52,7 +52,7 @@ def live(request: Request) -> Response:
         live=[row for row in window.live if tag in ("", row.tag)],
         ended=[row for row in window.ended if tag in ("", row.tag)],
         late_list=late,
-        late=_longest_overdue(request.app.state.shelf, reach, state, tag, now) if late else [],
+        late=_longest_overdue(request.app.state.read_models, reach, state, tag, now) if late else [],
         silent=lambda last_at: in_words(now - last_at),
         age=in_words(reach.max_age),
         grace=in_words(reach.grace),
@@ -60,19 +60,21 @@ def live(request: Request) -> Response:
     )
 
 
-def _longest_overdue(shelf: Shelf, reach: Reach, state: str, tag: str, now: int) -> Sequence[Row[Any]]:
-    with shelf.reading() as room:
+def _longest_overdue(
+    shelf: ReadModelPool, reach: CorrelationWindow, state: str, tag: str, now: int
+) -> Sequence[Row[Any]]:
+    with shelf.session() as room:
         return longest_overdue(room.connection, reach, state, tag, now)
 
 
 async def events(request: Request) -> Response:
     """Send what happens, from the position on at which the page stands: ``Last-Event-ID``, or ``after`` at first."""
-    feed: Feed = request.app.state.feed
+    feed: LiveFeed = request.app.state.feed
     if feed.is_full:
         return problem(503, "too many live pages are open", {"Retry-After": str(RETRY_AFTER_SECONDS)})
     told = request.headers.get("last-event-id") or request.query_params.get("after", "")
     after = int(told) if told.isascii() and told.isdigit() and len(told) <= DIGITS_MAX else None
-    stream = feed.stream(after, whole=request.state.who.sees_pii)
+    stream = feed.stream(after, whole=request.state.identity.sees_pii)
     # A proxy that gathers an answer before it passes it on would hold the events back.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)

@@ -14,17 +14,17 @@ from starlette.responses import Response
 from api.application import forwarding_position as forwarder
 from api.processes import jobs
 from api.processes.jobs import JobRefused, Jobs
-from api.web.auth.guard import Guarded, Role
-from api.web.pages.flash import told
-from api.web.pages.operator_forms import go_back
+from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.flash import read_flash
+from api.web.pages.operator_forms import redirect_back
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import page
+from api.web.pages.request_filters import with_error_pages
 from domain import times
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.building import certificate
 from projections.schema.tables import READ_MODELS
-from projections.stores.generations import ReadModelsUnfit
+from projections.stores.generations import ReadModelsUnusable
 
 PATH = "/operations"
 MINUTE_SECONDS = 60
@@ -34,7 +34,7 @@ PACE_SECONDS_MAX = 120.0
 _POSITION = re.compile(r"position ([0-9]{1,18})")
 
 
-class Pace:
+class ProjectionRate:
     """How fast the read models move, between one look and an earlier one."""
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class Pace:
         return int((position - first) * TENTHS / elapsed) if elapsed >= 1 and begun < now else None
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the page, its moving part, and what it starts."""
-    pace = Pace()
+    pace = ProjectionRate()
 
     def shown(request: Request) -> Response:
         return operations(request, pace)
@@ -62,19 +62,19 @@ def routes() -> list[Guarded]:
         return render(request, "operations_now.html", **now(request, pace))
 
     return [
-        Guarded(PATH, page(shown), Role.READ, name="operations"),
-        Guarded("/fragments/operations", page(moving), Role.READ, records=None, name="operations_now"),
-        Guarded(f"{PATH}/jobs", page(start), Role.OPERATE, methods=("POST",), name="start_job"),
+        GuardedRoute(PATH, with_error_pages(shown), Role.READ, name="operations"),
+        GuardedRoute("/fragments/operations", with_error_pages(moving), Role.READ, records=None, name="operations_now"),
+        GuardedRoute(f"{PATH}/jobs", with_error_pages(start), Role.OPERATE, methods=("POST",), name="start_job"),
     ]
 
 
-def operations(request: Request, pace: Pace) -> Response:
+def operations(request: Request, pace: ProjectionRate) -> Response:
     """Show how everything is."""
     return render(
         request,
         "operations.html",
         kinds=jobs.KINDS,
-        outcome=told(request),
+        outcome=read_flash(request),
         **now(request, pace),
     )
 
@@ -83,21 +83,21 @@ def start(request: Request) -> Response:
     """Start a job."""
     started: Jobs = request.app.state.jobs
     try:
-        job = started.start(str(request.state.form.get("kind", "")), request.state.who.name)
+        job = started.start(str(request.state.form.get("kind", "")), request.state.identity.name)
     except JobRefused as error:
-        return go_back(request, PATH, failed=str(error))
-    return go_back(request, PATH, done=f"{job.kind} has begun")
+        return redirect_back(request, PATH, failed=str(error))
+    return redirect_back(request, PATH, done=f"{job.kind} has begun")
 
 
-def now(request: Request, pace: Pace) -> dict[str, Any]:
+def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
     """Return what moves."""
     state = request.app.state
     ledger: Ledger = state.ledger
     clock, head, failure = state.clock(), ledger.head(), ""
     try:
-        with state.shelf.reading() as room:
+        with state.read_models.session() as room:
             position = room.position
-    except ReadModelsUnfit as error:
+    except ReadModelsUnusable as error:
         position, failure = 0, str(error)
     following = state.service.follower.state
     failure = failure or following.failure
@@ -117,7 +117,7 @@ def now(request: Request, pace: Pace) -> dict[str, Any]:
         "quarantined": sum(ledger.store.count_quarantined()),
         "forwarding": _forwarding(request, ledger, clock),
         "jobs": state.jobs.known(),
-        "certificate": certificate.last_of(ledger),
+        "certificate": certificate.load_certificate(ledger),
     }
 
 
@@ -131,7 +131,7 @@ def _culprit(failure: str, head: int) -> int | None:
 def _forwarding(request: Request, ledger: Ledger, clock: int) -> dict[str, Any] | None:
     url = request.app.state.settings.forward_url
     try:
-        kept = forwarder.find(ledger)
+        kept = forwarder.load_position(ledger)
     except LedgerError as error:
         return {"to": "", "position": 0, "lag": 0, "seconds": 0, "failure": str(error)}
     if not kept:

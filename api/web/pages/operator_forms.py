@@ -9,21 +9,21 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.web.pages import flash as outcome
-from api.web.pages.flash import Outcome
+from api.web.pages.flash import FlashMessage
 from api.web.pages.theme import back
 from domain.errors import LedgerError
-from domain.operators.session import Acting
+from domain.operators.session import OperatorSession
 
 CATCH_UP_SECONDS_MAX = 2.0
 LOOK_SECONDS = 0.05
 
 
-def act(request: Request, reason: str, do: Callable[[Acting], int]) -> int:
+def run_command(request: Request, reason: str, do: Callable[[OperatorSession], int]) -> int:
     """Let the one who asks act for a reason, and wait a moment until the read models show it; return the act's position.
 
-    Raises WrongAct, StoreUnavailable.
+    Raises CommandRejected, StoreUnavailable.
     """
-    with request.app.state.ledger.acting(request.state.who.name, reason) as acting:
+    with request.app.state.ledger.operator_session(request.state.identity.name, reason) as acting:
         position = do(acting)
     wait_for(request, position)
     return position
@@ -34,16 +34,16 @@ def wait_for(request: Request, position: int) -> None:
     until = monotonic() + CATCH_UP_SECONDS_MAX
     with suppress(LedgerError):
         while monotonic() < until:
-            with request.app.state.shelf.reading() as room:
+            with request.app.state.read_models.session() as room:
                 if room.position >= position:
                     return
             sleep(LOOK_SECONDS)
 
 
-def go_back(request: Request, to: str, done: str = "", failed: str = "") -> Response:
+def redirect_back(request: Request, to: str, done: str = "", failed: str = "") -> Response:
     """Lead back to a page of ours, which says what was done, or why not."""
     address = back(str(request.state.form.get("back") or to))
     parts = urlsplit(address)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in outcome.NAMES]
-    query += outcome.query(request, Outcome(done, failed))
+    query += outcome.flash_query(request, FlashMessage(done, failed))
     return RedirectResponse(f"{parts.path}?{urlencode(query)}" if query else parts.path, 303)

@@ -12,18 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application.masking import masked_parameters, masked_raw, masked_text
-from api.web.auth.guard import Guarded, Role
-from api.web.pages.flash import told
-from api.web.pages.operator_forms import act, go_back, wait_for
+from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.flash import read_flash
+from api.web.pages.operator_forms import redirect_back, run_command, wait_for
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import nothing_there, page
+from api.web.pages.request_filters import not_found, with_error_pages
 from domain import amounts
 from domain.errors import LedgerError
 from domain.events.log_row import EVER
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
-from domain.operators.session import Acting
+from domain.operators.session import OperatorSession
 from domain.outcomes import Duplicate, Recorded
 from projections.queries.time_points import SelectionError
 
@@ -38,7 +38,7 @@ _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _CHARGES = ("srccharge", "destcharge")
 
 
-class Kind(NamedTuple):
+class QuarantineReason(NamedTuple):
     """Notices that wait for the same reason: how many, how often they came, and the charges that they speak of."""
 
     name: str
@@ -47,12 +47,12 @@ class Kind(NamedTuple):
     cost: int = 0
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the pages and what they do."""
     return [
-        Guarded(PATH, page(listed), Role.READ, name="quarantine"),
-        Guarded(f"{PATH}/do", page(do), Role.OPERATE, methods=("POST",), name="quarantine_do"),
-        Guarded(PATH + "/{entry:int}", page(one), Role.READ, name="quarantined"),
+        GuardedRoute(PATH, with_error_pages(listed), Role.READ, name="quarantine"),
+        GuardedRoute(f"{PATH}/do", with_error_pages(do), Role.OPERATE, methods=("POST",), name="quarantine_do"),
+        GuardedRoute(PATH + "/{entry:int}", with_error_pages(one), Role.READ, name="quarantined"),
     ]
 
 
@@ -72,17 +72,19 @@ def listed(request: Request) -> Response:
         settled=settled,
         is_first=not after,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
-        outcome=told(request),
+        outcome=read_flash(request),
     )
 
 
-def kinds(entries: Iterable[QuarantineEntry]) -> list[Kind]:
+def kinds(entries: Iterable[QuarantineEntry]) -> list[QuarantineReason]:
     """Return for what reasons notices wait, the commonest first."""
-    found: dict[str, Kind] = {}
+    found: dict[str, QuarantineReason] = {}
     for entry in entries:
         name = kind_of(entry)
-        kind = found.get(name, Kind(name))
-        found[name] = Kind(name, kind.notices + 1, kind.times + entry.times, kind.cost + _charges(entry.raw))
+        kind = found.get(name, QuarantineReason(name))
+        found[name] = QuarantineReason(
+            name, kind.notices + 1, kind.times + entry.times, kind.cost + _charges(entry.raw)
+        )
     return sorted(found.values(), key=lambda kind: (-kind.notices, kind.name))
 
 
@@ -96,7 +98,7 @@ def kind_of(entry: QuarantineEntry) -> str:
 
 def _charges(raw: bytes) -> int:
     """Return the US cents that a notice speaks of, in millionths, as far as they are amounts at all."""
-    values = dict(notification.parse(raw))
+    values = dict(notification.parse_pairs(raw))
     return sum(
         amounts.millionths(values[name]) for name in _CHARGES if name in values and _AMOUNT.fullmatch(values[name])
     )
@@ -104,11 +106,11 @@ def _charges(raw: bytes) -> int:
 
 def _shown(request: Request, entry: QuarantineEntry) -> dict[str, Any]:
     reason = _text(entry.reason)
-    values = dict(notification.parse(entry.raw))
+    values = dict(notification.parse_pairs(entry.raw))
     return {
         **entry._asdict(),
         "kind": kind_of(entry),
-        "reason": reason if request.state.who.sees_pii else masked_text(reason),
+        "reason": reason if request.state.identity.sees_pii else masked_text(reason),
         "cost": _charges(entry.raw),
         "tag": _text(values.get("tag", "")),
         "type": _text(values.get("type", "")),
@@ -120,9 +122,9 @@ def one(request: Request) -> Response:
     """Show a notice whole: its raw bytes, its parameters, and why it was refused."""
     entry = _entry(request.app.state.ledger, request.path_params["entry"])
     if entry is None:
-        return nothing_there(request, f"there is no notice {request.path_params['entry']} in quarantine")
-    parameters, raw = notification.parse(entry.raw), entry.raw
-    if not request.state.who.sees_pii:
+        return not_found(request, f"there is no notice {request.path_params['entry']} in quarantine")
+    parameters, raw = notification.parse_pairs(entry.raw), entry.raw
+    if not request.state.identity.sees_pii:
         parameters, raw = masked_parameters(parameters), masked_raw(raw)
     return render(
         request,
@@ -130,7 +132,7 @@ def one(request: Request) -> Response:
         entry=_shown(request, entry),
         raw=raw.decode(errors="backslashreplace"),
         parameters=[(_text(name), _text(value)) for name, value in parameters],
-        outcome=told(request),
+        outcome=read_flash(request),
     )
 
 
@@ -140,7 +142,7 @@ def do(request: Request) -> Response:
     numbers = [_number(str(text)) for text in form.getlist("entry")]
     entries = [entry for entry in (_entry(ledger, number) for number in numbers[:CHOSEN_MAX]) if entry]
     if not entries:
-        return go_back(request, PATH, failed="none is chosen")
+        return redirect_back(request, PATH, failed="none is chosen")
     if form.get("do") == "resolve":
         return _resolve(request, entries)
     return _reprocess(request, ledger, entries)
@@ -156,25 +158,25 @@ def _reprocess(request: Request, ledger: Ledger, entries: list[QuarantineEntry])
             known += 1
         else:
             reason = _text(answer.reason)
-            unfit = f"notice {entry.id}: {reason if request.state.who.sees_pii else masked_text(reason)}"
+            unfit = f"notice {entry.id}: {reason if request.state.identity.sees_pii else masked_text(reason)}"
     wait_for(request, max(recorded, default=0))
     said = [f"{len(recorded)} recorded" if recorded else "", f"{known} known already" if known else ""]
     if recorded:
         said.append(f"position {recorded[-1]}" if len(recorded) == 1 else "")
     left = len(entries) - len(recorded) - known
     failed = f"{left} still unfit, the last of them {unfit}" if unfit else ""
-    return go_back(request, PATH, done=", ".join(filter(None, said)), failed=failed)
+    return redirect_back(request, PATH, done=", ".join(filter(None, said)), failed=failed)
 
 
 def _resolve(request: Request, entries: list[QuarantineEntry]) -> Response:
-    def settle(acting: Acting) -> int:
+    def settle(acting: OperatorSession) -> int:
         return max(acting.resolve_quarantined(entry.id) for entry in entries)
 
     try:
-        act(request, str(request.state.form.get("reason", "")), settle)
+        run_command(request, str(request.state.form.get("reason", "")), settle)
     except LedgerError as error:
-        return go_back(request, PATH, failed=str(error))
-    return go_back(request, PATH, done=f"{len(entries)} resolved")
+        return redirect_back(request, PATH, failed=str(error))
+    return redirect_back(request, PATH, done=f"{len(entries)} resolved")
 
 
 def _entry(ledger: Ledger, number: int) -> QuarantineEntry | None:

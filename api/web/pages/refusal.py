@@ -3,11 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.web.auth.refusal import TITLES, Refused, is_for_a_program, problem_document, way_to_sign_in
+from api.web.auth.refusal import TITLES, AccessRefused, is_for_a_program, problem_document, way_to_sign_in
 from api.web.pages.rendering import render
 
 
-def answered(request: Request, refused: Refused) -> Response:
+def answer_refusal(request: Request, refused: AccessRefused) -> Response:
     """Return a refusal in the form that whoever asks can use; a page asks the store for its foot: call it from a thread."""
     if is_for_a_program(request):
         return problem_document(refused)

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.web.pages import assets
 from api.web.pages import theme as display
-from api.web.pages.footer import footing
+from api.web.pages.footer import read_footer
 from api.web.pages.formatting import FILTERS, account_path, statement_path
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,9 +33,9 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(FILTERS)
-    made.globals["static"] = assets.address
+    made.globals["static"] = assets.asset_path
     made.globals.update(
-        url=address, chosen=chosen, is_chosen=is_chosen, account_path=account_path, statement_path=statement_path
+        url=address, chosen=toggle_filter, is_chosen=is_chosen, account_path=account_path, statement_path=statement_path
     )
     return made
 
@@ -61,14 +61,14 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
         "path": request.url.path,
         "who": who,
         "csrf_token": getattr(request.state, "csrf_token", ""),
-        "foot": footing(request) if who else None,  # How the ledger is, is no business of strangers.
-        "shown": display.of(request),
+        "foot": read_footer(request) if who else None,  # How the ledger is, is no business of strangers.
+        "shown": display.theme_of(request),
     }
     html = environment().get_template(name).render(known | context)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
 
 
-def chosen(now: Mapping[str, str], name: str, value: str) -> dict[str, Any]:
+def toggle_filter(now: Mapping[str, str], name: str, value: str) -> dict[str, Any]:
     """Return filters with one more, or without it where it is chosen already; an empty value selects rows without any.
 
     What cannot stand in an address as an empty value is named in ``without``.

@@ -16,14 +16,14 @@ from projections.queries import filter_texts as filters
 from projections.queries.filter_texts import WrongFilters
 from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError
-from projections.stores.generations import ReadModelsUnfit
+from projections.stores.generations import ReadModelsUnusable
 
 Endpoint = Callable[[Request], Response]
 
 _UNFIT = "The read models must be rebuilt"
 
 
-class Asked(NamedTuple):
+class RequestFilters(NamedTuple):
     """Filters as texts, by their names in the address, and what they select; None where they make no sense (``problem``)."""
 
     filters: dict[str, str]
@@ -31,34 +31,34 @@ class Asked(NamedTuple):
     problem: str = ""
 
 
-def given(query: Mapping[str, str], names: tuple[str, ...] = filters.NAMES) -> dict[str, str]:
+def filters_given(query: Mapping[str, str], names: tuple[str, ...] = filters.NAMES) -> dict[str, str]:
     """Return the filters that an address names, without the empty ones that a form sends."""
     return {name: query[name].strip() for name in names if query.get(name, "").strip()}
 
 
-def terms(request: Request) -> filters.Terms:
+def filter_context(request: Request) -> filters.FilterContext:
     """Return what filters are read with."""
     ledger = request.app.state.ledger
-    return filters.Terms(ledger.timezone, ledger.terms.reach, request.app.state.clock())
+    return filters.FilterContext(ledger.timezone, ledger.options.window, request.app.state.clock())
 
 
-def asked(request: Request, model: str) -> Asked:
+def read_filters(request: Request, model: str) -> RequestFilters:
     """Read the filters on a read model."""
-    found = given(request.query_params)
+    found = filters_given(request.query_params)
     try:
-        return Asked(found, filters.read(model, found, terms(request)))
+        return RequestFilters(found, filters.read_filters(model, found, filter_context(request)))
     except WrongFilters as wrong:
-        return Asked(found, None, ". ".join(each.problem for each in wrong.bad))
+        return RequestFilters(found, None, ". ".join(each.problem for each in wrong.bad))
 
 
-def page(endpoint: Endpoint) -> Endpoint:
+def with_error_pages(endpoint: Endpoint) -> Endpoint:
     """Let an endpoint's errors be said on a page; who looks on is told what to do, and nothing is logged twice."""
 
     @wraps(endpoint)
     def answer(request: Request) -> Response:
         try:
             return endpoint(request)
-        except ReadModelsUnfit as error:
+        except ReadModelsUnusable as error:
             return _problem(request, 503, _UNFIT, error)
         except StoreUnavailable as error:
             return _problem(request, 503, "The store cannot be used now", error)
@@ -74,6 +74,6 @@ def _problem(request: Request, status: int, title: str, error: Exception) -> Res
     return render(request, "problem.html", status=status, title=title, detail=str(error))
 
 
-def nothing_there(request: Request, detail: str) -> Response:
+def not_found(request: Request, detail: str) -> Response:
     """Say that there is no such thing."""
     return render(request, "problem.html", status=404, title="Nothing there", detail=detail)

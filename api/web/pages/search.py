@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.application.read_model_pool import Room
-from api.web.auth.guard import Guarded, Role
+from api.application.read_model_pool import ReadSession
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.formatting import account_path
 from api.web.pages.rendering import address, render
-from api.web.pages.request_filters import page
+from api.web.pages.request_filters import with_error_pages
 from domain.events.log_row import LogRow
 from domain.notices import call_notice
 from projections.schema.tables import BILLING, CALLS
@@ -24,7 +24,7 @@ _BEGINNING_OF_AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 AFTER_ANY_DIGIT = "g"
 
 
-class Found(NamedTuple):
+class SearchHit(NamedTuple):
     """Something that a search may mean: what it is, what is known of it, and where it is shown."""
 
     kind: str
@@ -33,9 +33,9 @@ class Found(NamedTuple):
     to: str
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the page."""
-    return [Guarded("/search", page(search), Role.READ)]
+    return [GuardedRoute("/search", with_error_pages(search), Role.READ)]
 
 
 def search(request: Request) -> Response:
@@ -43,7 +43,7 @@ def search(request: Request) -> Response:
     query = request.query_params.get("q", "").strip()[:QUERY_MAX]
     if not query:
         return render(request, "search.html", query="", found=[])
-    with request.app.state.shelf.reading() as room:
+    with request.app.state.read_models.session() as room:
         found = [*_calls(room, query), *_event(room, query), *_accounts(room, query), *_tags(room, query)]
         found += _numbers(room, query)
     if len(found) == 1 and found[0].to:
@@ -51,17 +51,17 @@ def search(request: Request) -> Response:
     return render(request, "search.html", query=query, found=found)
 
 
-def _calls(room: Room, query: str) -> list[Found]:
+def _calls(room: ReadSession, query: str) -> list[SearchHit]:
     """Find a call by its id, or by how that begins, as lists show it."""
     beginning = query.lower()
     if not _BEGINNING_OF_AN_ID.fullmatch(beginning):
         return []
     fits = (CALLS.c.call_id >= beginning, CALLS.c.call_id < beginning + AFTER_ANY_DIGIT)
     rows = room.connection.execute(select(CALLS.c.call_id, CALLS.c.tag).where(*fits).limit(10))
-    return [Found("call", row.call_id, f"of tag {row.tag}", f"/calls/{row.call_id}") for row in rows]
+    return [SearchHit("call", row.call_id, f"of tag {row.tag}", f"/calls/{row.call_id}") for row in rows]
 
 
-def _event(room: Room, query: str) -> list[Found]:
+def _event(room: ReadSession, query: str) -> list[SearchHit]:
     """Find an event by its position in the log; one of a call's leads to the call as it was then."""
     if not (query.isascii() and query.isdigit() and len(query) <= POSITION_DIGITS_MAX):
         return []
@@ -73,25 +73,25 @@ def _event(room: Room, query: str) -> list[Found]:
     is_a_calls = room.connection.execute(select(CALLS.c.call_id).where(CALLS.c.call_id == stream)).first()
     what = row.topic.rpartition(":")[2].replace("-", " ")
     to = address(f"/calls/{stream}", at=position) if is_a_calls else address("/events/" + str(position))
-    return [Found("position", query, what, to)]
+    return [SearchHit("position", query, what, to)]
 
 
-def _accounts(room: Room, query: str) -> list[Found]:
+def _accounts(room: ReadSession, query: str) -> list[SearchHit]:
     found = room.connection.execute(select(BILLING.c.account).where(BILLING.c.account == query).limit(1)).first()
-    return [Found("account", query, "what it was billed", account_path(query))] if found else []
+    return [SearchHit("account", query, "what it was billed", account_path(query))] if found else []
 
 
-def _tags(room: Room, query: str) -> list[Found]:
+def _tags(room: ReadSession, query: str) -> list[SearchHit]:
     calls = _count(room.connection, CALLS.c.tag == query)
-    return [Found("tag", query, f"{_many(calls)} calls", address("/calls", tag=query))] if calls else []
+    return [SearchHit("tag", query, f"{_many(calls)} calls", address("/calls", tag=query))] if calls else []
 
 
-def _numbers(room: Room, query: str) -> list[Found]:
-    number = call_notice.normalised(query)
+def _numbers(room: ReadSession, query: str) -> list[SearchHit]:
+    number = call_notice.normalised_number(query)
     if not number or not number.isdigit():
         return []
     calls = _count(room.connection, CALLS.c.src == number)
-    return [Found("number", number, f"{_many(calls)} calls", address("/calls", number=number))] if calls else []
+    return [SearchHit("number", number, f"{_many(calls)} calls", address("/calls", number=number))] if calls else []
 
 
 def _count(connection: Connection, condition: ColumnElement[bool]) -> int:

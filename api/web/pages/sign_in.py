@@ -12,21 +12,21 @@ from starlette.responses import RedirectResponse, Response
 
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
-from api.web.auth.authenticator import Doorkeeper, host
-from api.web.auth.guard import Guarded, Role
-from api.web.auth.refusal import SIGN_IN, Refused
+from api.web.auth.authenticator import Authenticator, host
+from api.web.auth.guard import GuardedRoute, Role
+from api.web.auth.refusal import SIGN_IN, AccessRefused
 from api.web.auth.roles import Did
 from api.web.pages.rendering import render
 
 OWN = {None, "same-origin", "none"}
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return what signs somebody in and out."""
     return [
-        Guarded(SIGN_IN, form, None, name="sign_in"),
-        Guarded(SIGN_IN, sign_in, None, ("POST",), name="signed_in"),
-        Guarded("/sign-out", sign_out, Role.READ, ("POST",), name="sign_out", records=Did.SIGNED_OUT),
+        GuardedRoute(SIGN_IN, form, None, name="sign_in"),
+        GuardedRoute(SIGN_IN, sign_in, None, ("POST",), name="signed_in"),
+        GuardedRoute("/sign-out", sign_out, Role.READ, ("POST",), name="sign_out", records=Did.SIGNED_OUT),
     ]
 
 
@@ -37,29 +37,29 @@ def form(request: Request) -> Response:
         return _form(request, 200)
     door = _door(request)
     begun = door.attempt(request)
-    name = sessions.taken(door.store, link, door.clock())
+    name = sessions.redeem_link(door.store, link, door.clock())
     if name is None:
         door.note(request, "", Did.FAILED, 401, how="link")
         return _form(request, 401, "This link was used before, or is over an hour old.")
-    attempts.succeeded(door.store, name, host(request), begun)
+    attempts.forget_attempts(door.store, name, host(request), begun)
     return _let_in(request, name, request.query_params.get("next", "/"), how="link")
 
 
 def sign_in(request: Request) -> Response:
     """Sign in whoever knows a name and its token."""
     if request.headers.get("sec-fetch-site") not in OWN:
-        raise Refused(403, "the form came from another site: expected this service's own")
+        raise AccessRefused(403, "the form came from another site: expected this service's own")
     fields = cast("FormData", request.state.form)
     name, token, then = (str(fields.get(field, "")).strip() for field in ("name", "token", "next"))
     door = _door(request)
     try:
         begun = door.attempt(request, name)
-    except Refused as refused:
+    except AccessRefused as refused:
         return _form(request, refused.status, refused.detail.capitalize() + ".", refused.headers)
-    if not users.is_token_of(door.store, name, token):
+    if not users.has_token(door.store, name, token):
         door.note(request, name if _is_user(door, name) else "", Did.FAILED, 401)
         return _form(request, 401, "That name and that token do not belong together.")
-    attempts.succeeded(door.store, name, host(request), begun)
+    attempts.forget_attempts(door.store, name, host(request), begun)
     return _let_in(request, name, then)
 
 
@@ -67,7 +67,7 @@ def sign_out(request: Request) -> Response:
     """End the session."""
     door = _door(request)
     cookie = door.cookie_name(request)
-    sessions.end(door.store, request.cookies.get(cookie, ""))
+    sessions.end_session(door.store, request.cookies.get(cookie, ""))
     # What the browser keeps of answers that it may keep is not for who uses it next.
     answer = RedirectResponse(SIGN_IN, 303, {"Clear-Site-Data": '"cache"'})
     answer.delete_cookie(cookie, secure=request.url.scheme == "https", httponly=True, samesite="lax")
@@ -86,9 +86,9 @@ def own_address(text: str) -> str:
 def _let_in(request: Request, name: str, then: str, *, how: str = "session") -> Response:
     door = _door(request)
     cookie = door.cookie_name(request)
-    sessions.end(door.store, request.cookies.get(cookie, ""))
+    sessions.end_session(door.store, request.cookies.get(cookie, ""))
     answer = RedirectResponse(own_address(then), 303)
-    session = sessions.begin(door.store, name, door.clock())
+    session = sessions.begin_session(door.store, name, door.clock())
     answer.set_cookie(cookie, session, secure=request.url.scheme == "https", httponly=True, samesite="lax")
     door.note(request, name, Did.SIGNED_IN, answer.status_code, how=how)
     return answer
@@ -100,17 +100,17 @@ def _form(request: Request, status: int, problem: str = "", headers: dict[str, s
     if request.method == "POST":
         then = own_address(str(request.state.form.get("next", "/")))
         typed = str(request.state.form.get("name", ""))
-    is_empty = not users.listed(door.store)
+    is_empty = not users.list_users(door.store)
     page = render(request, "sign_in.html", status=status, next=then, typed=typed, problem=problem, is_empty=is_empty)
     page.headers.update(headers or {})
     return page
 
 
-def _is_user(door: Doorkeeper, name: str) -> bool:
+def _is_user(door: Authenticator, name: str) -> bool:
     # What is no user's name may be a token, typed into the wrong field.
-    return any(user.name == name for user in users.listed(door.store))
+    return any(user.name == name for user in users.list_users(door.store))
 
 
-def _door(request: Request) -> Doorkeeper:
-    door: Doorkeeper = request.app.state.door
+def _door(request: Request) -> Authenticator:
+    door: Authenticator = request.app.state.authenticator
     return door

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from api.settings import Settings
 from domain.events.notice_events import Notice
-from domain.notices.signature import FORMULAS, OFF, UNSIGNED, Keyring, Verdict, fingerprint
+from domain.notices.signature import FORMULAS, UNCHECKED, UNSIGNED, Keyring, SignatureVerdict, fingerprint
 
 
-class Checked(NamedTuple):
+class SignatureCheck(NamedTuple):
     """What was found then and what is found now, as sentences; ``fits`` is None where there is nothing to check with."""
 
     then: str
@@ -19,13 +19,13 @@ class Checked(NamedTuple):
     fits: bool | None
 
 
-def check(notice: Notice, settings: Settings) -> Checked:
+def check_signature(notice: Notice, settings: Settings) -> SignatureCheck:
     """Check a notice's signature again with the keys that are active now, by the formula that it was recorded with."""
-    return Checked(_then(notice), *_now(notice, settings))
+    return SignatureCheck(_then(notice), *_now(notice, settings))
 
 
 def _then(notice: Notice) -> str:
-    if notice.formula == OFF:
+    if notice.formula == UNCHECKED:
         return "Nobody looked: signatures were not checked."
     if notice.formula == UNSIGNED:
         voucher = notice.voucher
@@ -51,6 +51,6 @@ def _now(notice: Notice, settings: Settings) -> tuple[str, bool | None]:
     return f"It does not fit: {formula}, with each of the active keys.", False
 
 
-def _fitting(found: Verdict, notice: Notice) -> str:
+def _fitting(found: SignatureVerdict, notice: Notice) -> str:
     same = " as when it came" if (found.formula, found.key) == (notice.formula, notice.key) else ""
     return f"It fits{same}: {found.formula}, key {found.key}."

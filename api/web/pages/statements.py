@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from api.application.masking import masked_value
 from api.application.statements import text_formats as texts
-from api.web.auth.guard import Guarded, Role
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import nothing_there, page
+from api.web.pages.request_filters import not_found, with_error_pages
 from projections.queries import statement
 from projections.queries import time_points as moments
 from projections.queries.statement import CALLS, NoStatement, Statement
@@ -20,21 +20,25 @@ LISTED_MAX = 500
 _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def routes() -> list[Guarded]:
+def routes() -> list[GuardedRoute]:
     """Return the pages, and a statement's files."""
     return [
-        Guarded("/statements/{account:path}/{period}/{form}", page(file), Role.EXPORT, name="statement_file"),
-        Guarded("/statements/{account:path}/{period}", page(shown), Role.READ, name="statement"),
-        Guarded("/tariffs", page(tariffs_and_closings), Role.READ),
+        GuardedRoute(
+            "/statements/{account:path}/{period}/{form}", with_error_pages(file), Role.EXPORT, name="statement_file"
+        ),
+        GuardedRoute(
+            "/statements/{account:path}/{period}", with_error_pages(show_statement), Role.READ, name="statement"
+        ),
+        GuardedRoute("/tariffs", with_error_pages(tariffs_and_closings), Role.READ),
     ]
 
 
-def shown(request: Request) -> Response:
+def show_statement(request: Request) -> Response:
     """Show the statement of an account for a month; a draft, as long as that is not closed."""
     try:
         found = _statement(request)
     except NoStatement as error:
-        return nothing_there(request, str(error))
+        return not_found(request, str(error))
     return render(request, "statement.html", statement=found, heading=found.heading, forms=FORMS)
 
 
@@ -42,11 +46,11 @@ def file(request: Request) -> Response:
     """Give the statement as a file."""
     form = request.path_params["form"]
     if form not in FORMS:
-        return nothing_there(request, f"there is no statement as {form!r}: expected one of {', '.join(FORMS)}")
+        return not_found(request, f"there is no statement as {form!r}: expected one of {', '.join(FORMS)}")
     try:
         found = _statement(request)
     except NoStatement as error:
-        return nothing_there(request, str(error))
+        return not_found(request, str(error))
     media_type, write = FORMS[form]
     name = _UNSAFE_IN_A_NAME.sub("-", f"{found.heading.account}-{found.heading.period}.{form}")
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -55,10 +59,10 @@ def file(request: Request) -> Response:
 
 def _statement(request: Request) -> Statement:
     account, period = request.path_params["account"], request.path_params["period"]
-    moments.month(period)
-    with request.app.state.shelf.reading() as room:
-        found = statement.statement(room.connection, account, period, room.position)
-    return found if request.state.who.sees_pii else _masked(found)
+    moments.read_month(period)
+    with request.app.state.read_models.session() as room:
+        found = statement.load_statement(room.connection, account, period, room.position)
+    return found if request.state.identity.sees_pii else _masked(found)
 
 
 def _masked(statement: Statement) -> Statement:
@@ -73,7 +77,7 @@ def _masked(statement: Statement) -> Statement:
 
 def tariffs_and_closings(request: Request) -> Response:
     """Show which tariffs were published, and which months are closed, the latest first."""
-    with request.app.state.shelf.reading() as room:
+    with request.app.state.read_models.session() as room:
         published = room.connection.execute(TARIFFS.select().order_by(TARIFFS.c.version.desc()).limit(LISTED_MAX)).all()
         closed = room.connection.execute(CLOSINGS.select().order_by(CLOSINGS.c.period.desc()).limit(LISTED_MAX)).all()
     return render(request, "tariffs.html", tariffs=published, closings=closed)

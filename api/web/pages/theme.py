@@ -14,7 +14,7 @@ COOKIE = "theme"
 YEAR_SECONDS = 365 * 86_400
 
 
-class Display(NamedTuple):
+class Theme(NamedTuple):
     """The theme that was chosen, or nothing: then the system's."""
 
     theme: str
@@ -25,13 +25,13 @@ class Display(NamedTuple):
         return "light" if self.theme == "dark" else "dark"
 
 
-def of(request: Request) -> Display:
+def theme_of(request: Request) -> Theme:
     """Return how the one who asks wants pages shown."""
     theme = request.cookies.get(COOKIE, "")
-    return Display(theme if theme in THEMES else "")
+    return Theme(theme if theme in THEMES else "")
 
 
-def choose(request: Request) -> Response:
+def choose_theme(request: Request) -> Response:
     """Keep a theme and go back to the page from which it was chosen; another theme than ours is the system's."""
     theme = request.query_params.get("theme", "")
     answer = RedirectResponse(back(request.query_params.get("back", "/")), 303)

@@ -16,7 +16,7 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import StoreUnavailable, UnknownStore
-from domain.log.urls import EXPECTED, shown
+from domain.log.urls import EXPECTED, redacted
 
 CONNECT_SECONDS_MAX = 10
 LOCK_SECONDS_MAX = 15
@@ -54,7 +54,7 @@ _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalErr
 _NOT_FOR_US = (psycopg.errors.InsufficientPrivilege,)
 
 
-def check(url: str) -> None:
+def check_url(url: str) -> None:
     """Raise UnknownStore for an address that the driver cannot read, without its words: they may hold the password."""
     try:
         named = conninfo_to_dict(url)
@@ -62,7 +62,7 @@ def check(url: str) -> None:
         named = {}
     if not named.get("dbname"):
         msg = (
-            f"the store {shown(url)!r} cannot be read: expected {EXPECTED}, the name and the password"
+            f"the store {redacted(url)!r} cannot be read: expected {EXPECTED}, the name and the password"
             " percent-encoded, and parameters that libpq knows"
         )
         raise UnknownStore(msg)
@@ -86,7 +86,7 @@ class _Connection(Connection[tuple[Any, ...]]):
             raise psycopg.OperationalError(msg) from error
 
 
-class Connections:
+class ConnectionPool:
     """The connections of one process to one database; any thread may borrow."""
 
     def __init__(self, url: str) -> None:
@@ -95,12 +95,12 @@ class Connections:
         self._idle: deque[_Connection] = deque()
 
     @contextmanager
-    def borrowed(self, answer_seconds_max: int | None = None) -> Iterator[Connection[Any]]:
+    def borrow(self, answer_seconds_max: int | None = None) -> Iterator[Connection[Any]]:
         """Lend a connection, in autocommit mode and in no transaction; raises StoreUnavailable.
 
         It comes back in that state, or is given up. ``answer_seconds_max`` is for what takes longer than usual.
         """
-        with self.mapped():
+        with self.map_errors():
             connection = self._take()
             connection.answer_seconds_max = answer_seconds_max
             try:
@@ -137,13 +137,13 @@ class Connections:
         return connection
 
     @contextmanager
-    def mapped(self) -> Iterator[None]:
+    def map_errors(self) -> Iterator[None]:
         """Turn what the driver says of a failing store into one error that names it."""
         try:
             yield
         except (*_BROKEN, *_NOT_FOR_US) as error:
             reason = re.sub(r"\s+", " ", str(error)).strip()
-            msg = f"the store {shown(self._url)} cannot be used now: {reason}"
+            msg = f"the store {redacted(self._url)} cannot be used now: {reason}"
             raise StoreUnavailable(msg) from error
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Connection
 
 from domain.log.postgres.schema import SCHEMA
-from domain.log.tables import Row, Table
+from domain.log.tables import LogTable, TableRow
 
 ROWS_AT_ONCE = 2000
 BEGIN_SNAPSHOT = (
@@ -32,20 +32,20 @@ class PostgresSnapshot:
     def facts(self) -> dict[str, str]:  # noqa: D102
         return dict(self._connection.execute(f"SELECT name, value FROM {SCHEMA}.ledger".encode()).fetchall())
 
-    def count(self, table: Table) -> int:  # noqa: D102
+    def count(self, table: LogTable) -> int:  # noqa: D102
         row = self._connection.execute(f"SELECT count(*) FROM {SCHEMA}.{table.name}".encode()).fetchone()
         assert row
         found: int = row[0]
         return found
 
-    def rows(self, table: Table) -> Iterator[Row]:  # noqa: D102
+    def rows(self, table: LogTable) -> Iterator[TableRow]:  # noqa: D102
         query = f"SELECT * FROM {SCHEMA}.{table.name} ORDER BY {', '.join(table.key)}"
         with self._connection.cursor(f"of_{table.name}", binary=True) as cursor:
             cursor.itersize = ROWS_AT_ONCE
             yield from cursor.execute(query.encode())
 
 
-class PostgresFilling:
+class PostgresFill:
     """See Filling for what each method does."""
 
     def __init__(self, connection: Connection[Any]) -> None:
@@ -53,21 +53,21 @@ class PostgresFilling:
         self._connection = connection
         connection.execute(BEGIN_FILLING)
 
-    def note(self, name: str, value: str) -> None:  # noqa: D102
+    def set_fact(self, name: str, value: str) -> None:  # noqa: D102
         statement = (
             f"INSERT INTO {SCHEMA}.ledger VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
         )
         self._connection.execute(statement.encode(), (name, value))
 
-    def forget(self, name: str) -> None:  # noqa: D102
+    def delete_fact(self, name: str) -> None:  # noqa: D102
         self._connection.execute(f"DELETE FROM {SCHEMA}.ledger WHERE name = %s".encode(), (name,))
 
-    def remove(self, table: Table, keys: Iterable[Row]) -> None:  # noqa: D102
+    def remove(self, table: LogTable, keys: Iterable[TableRow]) -> None:  # noqa: D102
         where = " AND ".join(f"{column} = %s" for column in table.key)
         with self._connection.cursor() as cursor:
             cursor.executemany(f"DELETE FROM {SCHEMA}.{table.name} WHERE {where}".encode(), list(keys))
 
-    def put(self, table: Table, rows: Iterable[Row]) -> None:  # noqa: D102
+    def put(self, table: LogTable, rows: Iterable[TableRow]) -> None:  # noqa: D102
         statement = f"COPY {SCHEMA}.{table.name} FROM STDIN"
         with self._connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
             for row in rows:

@@ -7,8 +7,8 @@ belong to; a line of 100,000 calls is never read. Where what was fetched cannot 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from domain.calls.correlation import Head
-from domain.log.contract import Prospect
+from domain.calls.correlation import CallHead
+from domain.log.contract import Lookup
 from domain.log.line_call_rows import HEAD, SPANS, UNBOUNDED, head_of, row_of
 from domain.log.postgres.schema import SCHEMA
 
@@ -47,44 +47,44 @@ PUT = (
     " span = excluded.span"
 )
 
-Ask = Callable[[str, Sequence[Any]], list[Any]]
+Query = Callable[[str, Sequence[Any]], list[Any]]
 Stretch = tuple[int, int]
 
 
-def _began(head: Head) -> tuple[int, int]:
+def _began(head: CallHead) -> tuple[int, int]:
     return head.first_at, head.ordinal
 
 
-class Line:
+class PrefetchedLine:
     """The calls of one line, as far as they are known: all that began from ``floor`` on, up to the moment ``top``."""
 
-    def __init__(self, line: str, ask: Ask) -> None:
+    def __init__(self, line: str, ask: Query) -> None:
         """Know nothing of a line yet; ``ask`` runs a query."""
         self._line = line
         self._ask = ask
-        self._known: dict[int, Head] = {}
-        self._latest: Head | None = None  # Of the known ones; most notices concern it.
+        self._known: dict[int, CallHead] = {}
+        self._latest: CallHead | None = None  # Of the known ones; most notices concern it.
         self._latest_began = (-UNBOUNDED, 0)
         self._changed: set[int] = set()
         self._last: int | None = None
         self._floor, self._top = (UNBOUNDED, 0), -UNBOUNDED
         self._stretches: list[Stretch] = []
 
-    def know_latest(self, rows: Sequence[Sequence[Any]], until: int) -> None:
+    def add_latest(self, rows: Sequence[Sequence[Any]], until: int) -> None:
         """Take in the calls that began last before a moment, latest first: LATEST's rows of this line."""
         self._last = rows[0][1] or 0
         heads = [head_of(row[2:]) for row in rows if row[2] is not None]
         for head in heads:
-            self.know(head)
+            self.add(head)
         self._floor = _began(heads[-1]) if len(heads) == LATEST_MAX else (-UNBOUNDED, 0)
         self._top = until
 
-    def know(self, head: Head) -> None:
+    def add(self, head: CallHead) -> None:
         """Take in one call, unless it is known, and perhaps changed."""
         if head.ordinal not in self._known:
             self._keep(head)
 
-    def _keep(self, head: Head) -> None:
+    def _keep(self, head: CallHead) -> None:
         self._known[head.ordinal] = head
         began = _began(head)
         if self._latest and self._latest.ordinal == head.ordinal and began < self._latest_began:
@@ -94,14 +94,14 @@ class Line:
         elif began >= self._latest_began:
             self._latest, self._latest_began = head, began
 
-    def lacks(self, stretches: list[Stretch]) -> list[Stretch]:
+    def missing_ranges(self, stretches: list[Stretch]) -> list[Stretch]:
         """Return those stretches of time of which calls may be unknown, and rely on their being fetched."""
         if self._floor[0] == -UNBOUNDED:
             return []
         self._stretches = _merged(stretches)
         return self._stretches
 
-    def began_last(self, before: int) -> Head | None:
+    def latest_begun(self, before: int) -> CallHead | None:
         """Return the call that began last at or before a moment."""
         latest = self._latest
         if latest and latest.first_at > before:
@@ -114,12 +114,12 @@ class Line:
             return head if latest is None else max(head, latest, key=_began)
         return latest
 
-    def touching(self, start: int, end: int) -> Iterable[Head]:
+    def overlapping(self, start: int, end: int) -> Iterable[CallHead]:
         """Return the calls whose span touches a stretch of time, lowest ordinal first."""
         everything = self._floor[0] == -UNBOUNDED and end <= self._top
         if not everything and not any(since <= start and end <= until for since, until in self._stretches):
             for row in self._ask(UNDER_WAY, ([self._line], [start], [end])):
-                self.know(head_of(row[1:]))
+                self.add(head_of(row[1:]))
         found = [head for head in self._known.values() if head.first_at <= end and head.last_at >= start]
         return sorted(found, key=lambda head: head.ordinal)
 
@@ -129,7 +129,7 @@ class Line:
             self._last = int(self._ask(LAST_ORDINAL, (self._line,))[0][0])
         return self._last
 
-    def put(self, head: Head) -> None:
+    def put(self, head: CallHead) -> None:
         """Keep what correlation knows of a call."""
         self._keep(head)
         self._changed.add(head.ordinal)
@@ -151,21 +151,21 @@ def _merged(stretches: list[Stretch]) -> list[Stretch]:
     return found
 
 
-class Lines:
+class PrefetchedLines:
     """The lines that one transaction looks at."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Query) -> None:
         """Take what runs a query."""
         self._ask = ask
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, PrefetchedLine] = {}
 
-    def __getitem__(self, line: str) -> Line:
+    def __getitem__(self, line: str) -> PrefetchedLine:
         """Return a line, of which nothing may be known yet."""
         if line not in self._lines:
-            self._lines[line] = Line(line, self._ask)
+            self._lines[line] = PrefetchedLine(line, self._ask)
         return self._lines[line]
 
-    def foresee(self, prospects: Sequence[Prospect]) -> None:
+    def prefetch(self, prospects: Sequence[Lookup]) -> None:
         """Fetch what deciding about these will ask, for all lines at once."""
         until: dict[str, int] = {}
         for each in prospects:
@@ -175,17 +175,19 @@ class Lines:
         for row in self._ask(LATEST, (list(until), list(until.values()))) if until else ():
             rows.setdefault(row[0], []).append(row)
         for line, found in rows.items():
-            self[line].know_latest(found, until[line])
-        self._foresee_stretches([each for each in prospects if each.since is not None and each.line in until])
+            self[line].add_latest(found, until[line])
+        self._prefetch_stretches([each for each in prospects if each.since is not None and each.line in until])
 
-    def _foresee_stretches(self, prospects: Sequence[Prospect]) -> None:
+    def _prefetch_stretches(self, prospects: Sequence[Lookup]) -> None:
         stretches: dict[str, list[Stretch]] = {}
         for each in prospects:
             stretches.setdefault(each.line, []).append((each.since or 0, each.until))
-        lacking = [(line, *stretch) for line, found in stretches.items() for stretch in self[line].lacks(found)]
+        lacking = [
+            (line, *stretch) for line, found in stretches.items() for stretch in self[line].missing_ranges(found)
+        ]
         if lacking:
             for row in self._ask(UNDER_WAY, [list(column) for column in zip(*lacking, strict=True)]):
-                self[row[0]].know(head_of(row[1:]))
+                self[row[0]].add(head_of(row[1:]))
 
     def changed(self) -> list[tuple[Any, ...]]:
         """Return the rows of the calls that have changed, of all lines."""

@@ -8,25 +8,25 @@ import psycopg
 from psycopg import Connection
 
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
-from domain.log.postgres.connections import Connections
+from domain.log.postgres.connections import ConnectionPool
 
 # Two numbers name an advisory lock: this one, which nothing else in the database uses, and one for the purpose.
-ALONE = 0x7472_696D
+LOCK_QUERY = 0x7472_696D
 
 
-class PostgresAlone:
+class PostgresLock:
     """See Alone for what each method does."""
 
-    def __init__(self, connections: Connections, purpose: str) -> None:
+    def __init__(self, connections: ConnectionPool, purpose: str) -> None:
         """Take what connects to the database, and what is done alone; nothing is connected yet."""
         self._connections = connections
         self._purpose = crc32(purpose.encode()) >> 1
         self._connection: Connection[Any] | None = None
         self._is_ours = False
 
-    def is_ours(self) -> bool:  # noqa: D102
+    def acquire(self) -> bool:  # noqa: D102
         try:
-            with self._connections.mapped():
+            with self._connections.map_errors():
                 self._ask()
         except BaseException:
             self.close()
@@ -40,7 +40,7 @@ class PostgresAlone:
             self._connection.execute("SELECT 1")
             return
         query = "SELECT pg_try_advisory_lock(%s::int, %s::int)"
-        (self._is_ours,) = self._connection.execute(query, (ALONE, self._purpose)).fetchone() or (False,)
+        (self._is_ours,) = self._connection.execute(query, (LOCK_QUERY, self._purpose)).fetchone() or (False,)
 
     def close(self) -> None:  # noqa: D102
         if self._connection:

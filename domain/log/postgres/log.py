@@ -24,14 +24,14 @@ from eventsourcing.utils import Environment
 
 from domain.events.log_row import LogRow
 from domain.log.contract import QuarantineEntry
-from domain.log.postgres.connections import Connections, check
-from domain.log.postgres.copy_access import PostgresFilling, PostgresSnapshot
-from domain.log.postgres.lock import PostgresAlone
+from domain.log.postgres.connections import ConnectionPool, check_url
+from domain.log.postgres.copy_access import PostgresFill, PostgresSnapshot
+from domain.log.postgres.lock import PostgresLock
 from domain.log.postgres.schema import SCHEMA, create
-from domain.log.postgres.transaction import POSITIONS, PostgresWriting
+from domain.log.postgres.transaction import POSITIONS, PostgresTransaction
 from domain.log.tables import COPYING, check_not_copying
 
-__all__ = ["PostgresLog", "PostgresLogFactory", "check"]
+__all__ = ["PostgresLog", "PostgresLogFactory", "check_url"]
 
 EVENT = "position, stream, version, topic, state"
 ROWS_AT_ONCE = 1000
@@ -44,20 +44,20 @@ class PostgresLog(ApplicationRecorder):
 
     is_remote = True
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: ConnectionPool) -> None:
         """Take the connections to the database."""
         self._connections = connections
 
     def create(self) -> None:  # noqa: D102
-        with self._connections.borrowed() as connection:
+        with self._connections.borrow() as connection:
             create(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[PostgresWriting]:  # noqa: D102
-        with self._connections.borrowed() as connection:
+    def transaction(self) -> Iterator[PostgresTransaction]:  # noqa: D102
+        with self._connections.borrow() as connection:
             try:
-                writing = PostgresWriting(connection)
-                check_not_copying(writing.fact(COPYING))
+                writing = PostgresTransaction(connection)
+                check_not_copying(writing.get_fact(COPYING))
                 yield writing
                 writing.commit()
             except BaseException:
@@ -67,27 +67,27 @@ class PostgresLog(ApplicationRecorder):
 
     @contextmanager
     def snapshot(self) -> Iterator[PostgresSnapshot]:  # noqa: D102
-        with self._connections.borrowed(SORTING_SECONDS_MAX) as connection, connection.transaction():
+        with self._connections.borrow(SORTING_SECONDS_MAX) as connection, connection.transaction():
             yield PostgresSnapshot(connection)
 
     @contextmanager
-    def filling(self) -> Iterator[PostgresFilling]:  # noqa: D102
-        with self._connections.borrowed() as connection, connection.transaction():
-            yield PostgresFilling(connection)
+    def fill(self) -> Iterator[PostgresFill]:  # noqa: D102
+        with self._connections.borrow() as connection, connection.transaction():
+            yield PostgresFill(connection)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""
-        with self.writing() as log:
+        with self.transaction() as log:
             first = log.position + 1
             for stored in stored_events:
                 log.append(stored)
         return range(first, first + len(stored_events))
 
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        with self._connections.borrowed() as connection:
+        with self._connections.borrow() as connection:
             return connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
 
-    def tidy(self) -> None:
+    def checkpoint(self) -> None:
         """Do nothing: the server does its own housekeeping."""
 
     def facts(self) -> dict[str, str]:  # noqa: D102
@@ -110,7 +110,7 @@ class PostgresLog(ApplicationRecorder):
         query = f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE stream = %s AND position <= %s ORDER BY version"
         return [LogRow._make(row) for row in self._rows(query, (stream.hex, until))]
 
-    def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:  # noqa: D102
+    def events_before_versions(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:  # noqa: D102
         if not pages:
             return []
         query = (
@@ -120,12 +120,12 @@ class PostgresLog(ApplicationRecorder):
         )
         return [LogRow._make(row) for row in self._rows(query, [list(column) for column in zip(*pages, strict=True)])]
 
-    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
+    def read_by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
         query = (
             f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE (stream, version) > (%s, %s) AND stream < %s"
             " AND position <= %s ORDER BY stream, version"
         )
-        with self._connections.borrowed() as connection, connection.transaction():
+        with self._connections.borrow() as connection, connection.transaction():
             # Whoever reads may take his time with each event: he holds no lock that anybody waits for.
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             with connection.cursor("by_stream", binary=True) as cursor:
@@ -140,7 +140,7 @@ class PostgresLog(ApplicationRecorder):
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
         return dict(self._rows(POSITIONS, (list(delivery_keys),)))
 
-    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
+    def quarantined_keys(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
         query = f"SELECT delivery_key FROM {SCHEMA}.quarantine WHERE delivery_key = ANY(%b::bytea[])"
         return {row[0] for row in self._rows(query, (list(delivery_keys),))}
 
@@ -165,8 +165,8 @@ class PostgresLog(ApplicationRecorder):
         rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE position = %s AND position > 0", (position,))
         return QuarantineEntry._make(rows[0]) if rows else None
 
-    def alone(self, purpose: str) -> PostgresAlone:  # noqa: D102
-        return PostgresAlone(self._connections, purpose)
+    def lock(self, purpose: str) -> PostgresLock:  # noqa: D102
+        return PostgresLock(self._connections, purpose)
 
     def close(self) -> None:  # noqa: D102
         self._connections.close()
@@ -215,9 +215,9 @@ class PostgresLogFactory(InfrastructureFactory[TrackingRecorder]):
 
     def __init__(self, url: str) -> None:
         """Take the address, which must be one that the driver can read; nothing is connected yet."""
-        check(url)
+        check_url(url)
         super().__init__(Environment())
-        self._connections = Connections(url)
+        self._connections = ConnectionPool(url)
 
     def application_recorder(self) -> ApplicationRecorder:
         """Return the log."""

@@ -7,7 +7,7 @@ at the end, or before a question that depends on them.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from domain.log.contract import Prospect, QuarantineEntry
+from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.postgres.schema import SCHEMA
 from domain.log.tables import LAST_NUMBER
 
@@ -33,31 +33,31 @@ LAST = (
     f" (SELECT value::bigint FROM {SCHEMA}.ledger WHERE name = '{LAST_NUMBER}'), 0)"
 )
 
-Ask = Callable[[str, Sequence[Any]], list[Any]]
+Query = Callable[[str, Sequence[Any]], list[Any]]
 Queue = Callable[[str, Sequence[Any]], None]
-Known = tuple[int, bool, int]
+KnownEntry = tuple[int, bool, int]
 
 
-class Quarantine:
-    """See Writing for what each method does."""
+class QuarantineTable:
+    """See LogTransaction for what each method does."""
 
-    def __init__(self, ask: Ask, queue: Queue) -> None:
+    def __init__(self, ask: Query, queue: Queue) -> None:
         """Take what runs a query once all that is queued has run, and what queues a statement."""
         self._ask = ask
         self._queue = queue
-        self._known: dict[bytes, Known | None] = {}
+        self._known: dict[bytes, KnownEntry | None] = {}
         self._unauthentic: int | None = None  # Counted once: a flood of them must not count again for each.
         self._dropped = False
         self._last: int | None = None
 
-    def foresee(self, prospects: Sequence[Prospect]) -> None:
+    def prefetch(self, prospects: Sequence[Lookup]) -> None:
         """Fetch what the quarantine has of these."""
         keys = [each.delivery_key for each in prospects if each.delivery_key not in self._known]
         if keys:
             self._known.update(dict.fromkeys(keys))
             self._known.update((key, known) for key, *known in self._ask(KNOWN, (keys,)))
 
-    def _find(self, delivery_key: bytes) -> Known | None:
+    def _find(self, delivery_key: bytes) -> KnownEntry | None:
         known = self._known.get(delivery_key)
         if delivery_key not in self._known or (self._dropped and known and not known[1]):
             rows = self._ask(KNOWN, ([delivery_key],))
@@ -100,11 +100,11 @@ class Quarantine:
         self._dropped = True
         self._queue(DROP_OLDEST, (count,))
 
-    def judge(self, entry_id: int, reason: str) -> None:
+    def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Note that a notice is authentic after all, and what is wrong with it."""
         self._queue(JUDGE, (reason, entry_id))
 
-    def settle(self, entry_id: int, position: int) -> None:
+    def mark_settled(self, entry_id: int, position: int) -> None:
         """Mark a notice as recorded at a position."""
         self._queue(SETTLE, (position, entry_id))
 

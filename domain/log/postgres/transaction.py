@@ -12,10 +12,10 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
 from domain.errors import StoreUnavailable
-from domain.events.codec import recorded_at
-from domain.log.contract import Prospect, QuarantineEntry
-from domain.log.postgres.line_calls import PUT, Line, Lines
-from domain.log.postgres.quarantine import Quarantine
+from domain.events.codec import decode_recorded_at
+from domain.log.contract import Lookup, QuarantineEntry
+from domain.log.postgres.line_calls import PUT, PrefetchedLine, PrefetchedLines
+from domain.log.postgres.quarantine import QuarantineTable
 from domain.log.postgres.schema import CHANNEL, SCHEMA
 from domain.log.tables import COPYING, LAST_NUMBER
 
@@ -47,8 +47,8 @@ Statement = tuple[str, Sequence[Any]]
 Rows = list[tuple[Any, ...]]
 
 
-class PostgresWriting:
-    """See Writing. Nothing is written before the end but what a later question depends on."""
+class PostgresTransaction:
+    """See LogTransaction. Nothing is written before the end but what a later question depends on."""
 
     def __init__(self, connection: Connection[Any]) -> None:
         """Begin, once the lock is ours."""
@@ -61,11 +61,11 @@ class PostgresWriting:
         self._nonces: dict[str, dict[bytes, int]] = {}
         self._nonces_claimed: Rows = []
         self._facts: dict[str, str | None] = {"id": None, COPYING: None}
-        self._lines = Lines(self._ask)
-        self._quarantine = Quarantine(self._ask_after_all_queued, self._queue)
+        self._lines = PrefetchedLines(self._ask)
+        self._quarantine = QuarantineTable(self._ask_after_all_queued, self._queue)
         self.position = self.recorded_at = 0
         for position, state in self._begin():
-            self.position, self.recorded_at = position, recorded_at(state)
+            self.position, self.recorded_at = position, decode_recorded_at(state)
 
     def _begin(self) -> Rows:
         cursor = self._connection.execute(BEGIN, prepare=False)
@@ -93,22 +93,22 @@ class PostgresWriting:
                     self._connection.execute(statement.encode(), parameters, prepare=True)
             self._queued.clear()
 
-    def foresee(self, prospects: Iterable[Prospect]) -> None:  # noqa: D102
-        accepted: list[Prospect] = []
-        refused: list[Prospect] = []
+    def prefetch(self, prospects: Iterable[Lookup]) -> None:  # noqa: D102
+        accepted: list[Lookup] = []
+        refused: list[Lookup] = []
         for each in prospects:
             (refused if each.refused else accepted).append(each)
         if refused:
-            self._quarantine.foresee(refused)
+            self._quarantine.prefetch(refused)
         keys = [each.delivery_key for each in accepted if each.delivery_key not in self._keys]
         if keys:
             self._keys.update(dict.fromkeys(keys, 0))
             self._keys.update((key, position) for key, position in self._ask(POSITIONS, (keys,)))
-        self._foresee_versions([each.stream for each in accepted if each.stream])
-        self._foresee_nonces([each.nonce for each in accepted if each.nonce is not None])
-        self._lines.foresee([each for each in accepted if each.line])
+        self._prefetch_versions([each.stream for each in accepted if each.stream])
+        self._prefetch_nonces([each.nonce for each in accepted if each.nonce is not None])
+        self._lines.prefetch([each for each in accepted if each.line])
 
-    def claim(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
+    def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
         if delivery_key not in self._keys:
             self._keys[delivery_key] = next((row[1] for row in self._ask(POSITIONS, ([delivery_key],))), 0)
         before = self._keys[delivery_key]
@@ -117,7 +117,7 @@ class PostgresWriting:
             self._claimed.append((delivery_key, position))
         return before
 
-    def _foresee_nonces(self, nonces: Sequence[str]) -> None:
+    def _prefetch_nonces(self, nonces: Sequence[str]) -> None:
         new = {nonce for nonce in nonces if nonce not in self._nonces}
         if new:
             self._nonces.update((nonce, {}) for nonce in new)
@@ -125,24 +125,24 @@ class PostgresWriting:
                 self._nonces[nonce][content] = position
 
     def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:  # noqa: D102
-        self._foresee_nonces([nonce])
+        self._prefetch_nonces([nonce])
         used = self._nonces[nonce]
         if content not in used:
             used[content] = position
             self._nonces_claimed.append((nonce, content, position))
         return min((first for other, first in used.items() if other != content), default=0)
 
-    def calls(self, line: str) -> Line:  # noqa: D102
+    def calls(self, line: str) -> PrefetchedLine:  # noqa: D102
         return self._lines[line]
 
-    def _foresee_versions(self, streams: Sequence[UUID]) -> None:
+    def _prefetch_versions(self, streams: Sequence[UUID]) -> None:
         new = {stream.hex: stream for stream in streams if stream not in self._versions}
         if new:
             for stream, version in self._ask(LAST_VERSIONS, (list(new),)):
                 self._versions[new[stream]] = version
 
     def last_version(self, stream: UUID) -> int:  # noqa: D102
-        self._foresee_versions([stream])
+        self._prefetch_versions([stream])
         return self._versions[stream]
 
     def append(self, stored: StoredEvent) -> None:  # noqa: D102
@@ -163,7 +163,7 @@ class PostgresWriting:
         self._queue_rows(CLAIM_NONCE, self._nonces_claimed)
         self._queue_rows(PUT, self._lines.changed())
         if self._quarantine.last_number:
-            self.note(LAST_NUMBER, str(self._quarantine.last_number))
+            self.set_fact(LAST_NUMBER, str(self._quarantine.last_number))
         if self._events:
             self._queue(f"NOTIFY {CHANNEL}", ())
         with self._connection.pipeline():
@@ -178,11 +178,11 @@ class PostgresWriting:
         if rows:
             self._queue(statement, [list(column) for column in zip(*rows, strict=True)])
 
-    def note(self, name: str, value: str) -> None:  # noqa: D102
+    def set_fact(self, name: str, value: str) -> None:  # noqa: D102
         self._facts[name] = value
         self._queue(NOTE, (name, value))
 
-    def fact(self, name: str) -> str | None:  # noqa: D102
+    def get_fact(self, name: str) -> str | None:  # noqa: D102
         if name not in self._facts:
             rows = self._ask(FACT, (name,))
             self._facts[name] = rows[0][0] if rows else None
@@ -200,8 +200,8 @@ class PostgresWriting:
     def drop_oldest_unauthentic(self, count: int) -> None:  # noqa: D102
         self._quarantine.drop_oldest_unauthentic(count)
 
-    def judge(self, entry_id: int, reason: str) -> None:  # noqa: D102
-        self._quarantine.judge(entry_id, reason)
+    def mark_authentic(self, entry_id: int, reason: str) -> None:  # noqa: D102
+        self._quarantine.mark_authentic(entry_id, reason)
 
-    def settle(self, entry_id: int, position: int) -> None:  # noqa: D102
-        self._quarantine.settle(entry_id, position)
+    def mark_settled(self, entry_id: int, position: int) -> None:  # noqa: D102
+        self._quarantine.mark_settled(entry_id, position)

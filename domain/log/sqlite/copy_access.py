@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from domain.log.tables import LAST_NUMBER, QUARANTINE, Row, Table
+from domain.log.tables import LAST_NUMBER, QUARANTINE, LogTable, TableRow
 
 ROWS_AT_ONCE = 1000
 
@@ -21,42 +21,42 @@ class SQLiteSnapshot:
             facts[LAST_NUMBER] = str(number)
         return facts
 
-    def count(self, table: Table) -> int:  # noqa: D102
+    def count(self, table: LogTable) -> int:  # noqa: D102
         found: int = self._connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0]
         return found
 
-    def rows(self, table: Table) -> Iterator[Row]:  # noqa: D102
+    def rows(self, table: LogTable) -> Iterator[TableRow]:  # noqa: D102
         cursor = self._connection.execute(f"SELECT * FROM {table.name} ORDER BY {', '.join(table.key)}")
         cursor.arraysize = ROWS_AT_ONCE
         return map(_with_truth, cursor) if table is QUARANTINE else cursor
 
 
-def _with_truth(row: Row) -> Row:
+def _with_truth(row: TableRow) -> TableRow:
     """Return a row of the quarantine with its ``authentic`` as other stores have it: SQLite knows no booleans."""
     return (*row[:2], bool(row[2]), *row[3:])
 
 
-class SQLiteFilling:
+class SQLiteFill:
     """See Filling for what each method does."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         """Take a cursor in a transaction that holds the write lock."""
         self._cursor = cursor
 
-    def note(self, name: str, value: str) -> None:  # noqa: D102
+    def set_fact(self, name: str, value: str) -> None:  # noqa: D102
         if name == LAST_NUMBER:
             self._cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'quarantine'")
             self._cursor.execute("INSERT INTO sqlite_sequence VALUES ('quarantine', ?)", (int(value),))
         else:
             self._cursor.execute("INSERT OR REPLACE INTO ledger VALUES (?, ?)", (name, value))
 
-    def forget(self, name: str) -> None:  # noqa: D102
+    def delete_fact(self, name: str) -> None:  # noqa: D102
         self._cursor.execute("DELETE FROM ledger WHERE name = ?", (name,))
 
-    def remove(self, table: Table, keys: Iterable[Row]) -> None:  # noqa: D102
+    def remove(self, table: LogTable, keys: Iterable[TableRow]) -> None:  # noqa: D102
         where = " AND ".join(f"{column} = ?" for column in table.key)
         self._cursor.executemany(f"DELETE FROM {table.name} WHERE {where}", keys)
 
-    def put(self, table: Table, rows: Iterable[Row]) -> None:  # noqa: D102
+    def put(self, table: LogTable, rows: Iterable[TableRow]) -> None:  # noqa: D102
         marks = ", ".join("?" * table.columns)
         self._cursor.executemany(f"INSERT INTO {table.name} VALUES ({marks})", rows)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from domain.errors import StoreUnavailable
 
 
-class SQLiteAlone:
+class SQLiteLock:
     """See Alone for what each method does."""
 
     def __init__(self, store: Path, purpose: str) -> None:
@@ -18,7 +18,7 @@ class SQLiteAlone:
         self._path = file.with_name(f"{file.name}.{purpose}.lock")
         self._locked: BinaryIO | None = None
 
-    def is_ours(self) -> bool:  # noqa: D102
+    def acquire(self) -> bool:  # noqa: D102
         return self._locked is not None or self._lock()
 
     def _lock(self) -> bool:

@@ -25,11 +25,11 @@ from eventsourcing.sqlite import (
 from domain.errors import StoreUnavailable
 from domain.events.log_row import LogRow
 from domain.log.contract import QuarantineEntry
-from domain.log.sqlite.copy_access import SQLiteFilling, SQLiteSnapshot
-from domain.log.sqlite.lock import SQLiteAlone
-from domain.log.sqlite.transaction import LAST_EVENT, SQLiteWriting
+from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
+from domain.log.sqlite.lock import SQLiteLock
+from domain.log.sqlite.transaction import LAST_EVENT, SQLiteTransaction
 from domain.log.tables import COPYING, check_not_copying
-from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, prepare
+from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
@@ -98,7 +98,7 @@ class _Pool(SQLiteConnectionPool):
             timeout=LOCK_TIMEOUT_SECONDS,
             cached_statements=256,
         )
-        prepare(connection, PRAGMAS)
+        enter_wal_mode(connection, PRAGMAS)
         self._opened = self._opened or self.path.stat()
         return SQLiteConnection(connection, self.max_age)
 
@@ -113,7 +113,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
         return list(SCHEMA)
 
     def create(self) -> None:  # noqa: D102
-        with _mapped(self._path):
+        with _map_errors(self._path):
             self.create_table()
 
     @property
@@ -125,16 +125,16 @@ class SQLiteLog(SQLiteApplicationRecorder):
         return cast("_Pool", self.datastore.pool)
 
     @contextmanager
-    def writing(self) -> Iterator[SQLiteWriting]:  # noqa: D102
-        with self._transaction() as cursor:
-            writing = SQLiteWriting(cursor)
-            check_not_copying(writing.fact(COPYING))
+    def transaction(self) -> Iterator[SQLiteTransaction]:  # noqa: D102
+        with self._begin_immediate() as cursor:
+            writing = SQLiteTransaction(cursor)
+            check_not_copying(writing.get_fact(COPYING))
             yield writing
             writing.flush()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        with _mapped(self._path), self.datastore.get_connection(commit=True) as connection:
+    def _begin_immediate(self) -> Iterator[sqlite3.Cursor]:
+        with _map_errors(self._path), self.datastore.get_connection(commit=True) as connection:
             cursor = connection.cursor().sqlite_cursor
             try:
                 cursor.execute("BEGIN IMMEDIATE")
@@ -150,9 +150,9 @@ class SQLiteLog(SQLiteApplicationRecorder):
                 cursor.close()
 
     @contextmanager
-    def filling(self) -> Iterator[SQLiteFilling]:  # noqa: D102
-        with self._transaction() as cursor:
-            yield SQLiteFilling(cursor)
+    def fill(self) -> Iterator[SQLiteFill]:  # noqa: D102
+        with self._begin_immediate() as cursor:
+            yield SQLiteFill(cursor)
 
     @contextmanager
     def snapshot(self) -> Iterator[SQLiteSnapshot]:  # noqa: D102
@@ -167,7 +167,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""
-        with self.writing() as log:
+        with self.transaction() as log:
             first = log.position + 1
             for stored in stored_events:
                 log.append(stored)
@@ -175,7 +175,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:
-        with _mapped(self._path), self.datastore.get_connection(commit=False) as connection:
+        with _map_errors(self._path), self.datastore.get_connection(commit=False) as connection:
             cursor = connection.cursor().sqlite_cursor
             try:
                 yield cursor
@@ -186,7 +186,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
         with self._reading() as cursor:
             return cursor.execute(statement, parameters).fetchall()
 
-    def tidy(self) -> None:  # noqa: D102
+    def checkpoint(self) -> None:  # noqa: D102
         self._rows("PRAGMA wal_checkpoint(PASSIVE)")
 
     def facts(self) -> dict[str, str]:  # noqa: D102
@@ -208,7 +208,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
         )
         return [LogRow(*row) for row in self._rows(statement, (stream.hex, until))]
 
-    def beginnings(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:  # noqa: D102
+    def events_before_versions(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:  # noqa: D102
         found: list[LogRow] = []
         for start in range(0, len(pages), STREAMS_AT_ONCE):
             chunk = pages[start : start + STREAMS_AT_ONCE]
@@ -220,7 +220,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
             found += [LogRow(*row) for row in self._rows(statement, [value for page in chunk for value in page])]
         return found
 
-    def by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
+    def read_by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:  # noqa: D102
         statement = (
             f"SELECT {EVENT} FROM stored_events INDEXED BY sqlite_autoindex_stored_events_1"
             " WHERE (originator_id, originator_version) > (?, ?) AND originator_id < ? AND position <= ?"
@@ -245,7 +245,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
         return dict(self._by_key("delivery_key, position", "delivery_keys", delivery_keys))
 
-    def aside(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
+    def quarantined_keys(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
         return {row[0] for row in self._by_key("delivery_key", "quarantine", delivery_keys)}
 
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
@@ -268,8 +268,8 @@ class SQLiteLog(SQLiteApplicationRecorder):
         rows = self._rows(f"SELECT * FROM quarantine WHERE {column} = ?", (number,))
         return _entry(rows[0]) if rows else None
 
-    def alone(self, purpose: str) -> SQLiteAlone:  # noqa: D102
-        return SQLiteAlone(self._pool.path, purpose)
+    def lock(self, purpose: str) -> SQLiteLock:  # noqa: D102
+        return SQLiteLock(self._pool.path, purpose)
 
     def close(self) -> None:  # noqa: D102
         self.datastore.close()
@@ -294,7 +294,7 @@ class SQLiteLogFactory(SQLiteFactory):
 
 
 @contextmanager
-def _mapped(path: str) -> Iterator[None]:
+def _map_errors(path: str) -> Iterator[None]:
     """Turn what the driver or the library says of a failing store into one error that names it."""
     try:
         yield

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
-from domain.calls.correlation import Head
-from domain.events.codec import recorded_at
-from domain.log.contract import Prospect, QuarantineEntry
+from domain.calls.correlation import CallHead
+from domain.events.codec import decode_recorded_at
+from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.line_call_rows import HEAD, SPANS, UNBOUNDED, head_of, row_of
 
 LAST_EVENT = "SELECT position, state FROM stored_events ORDER BY position DESC LIMIT 1"
@@ -38,23 +38,23 @@ _PUT_CALL = "INSERT OR REPLACE INTO line_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?
 class _ShortLine:
     """The calls of a line that has had but a few: all are known, so that no search needs the table."""
 
-    def __init__(self, line: str, heads: Iterable[Head]) -> None:
+    def __init__(self, line: str, heads: Iterable[CallHead]) -> None:
         self._line = line
         self._calls = {head.ordinal: head for head in heads}
         self._changed: set[int] = set()
 
-    def began_last(self, before: int) -> Head | None:
+    def latest_begun(self, before: int) -> CallHead | None:
         began = [head for head in self._calls.values() if head.first_at <= before]
         return max(began, key=_beginning) if len(began) > 1 else began[0] if began else None
 
-    def touching(self, start: int, end: int) -> Iterable[Head]:
+    def overlapping(self, start: int, end: int) -> Iterable[CallHead]:
         found = [head for head in self._calls.values() if head.first_at <= end and head.last_at >= start]
         return sorted(found, key=_ordinal)
 
     def last_ordinal(self) -> int:
         return max(self._calls, default=0)
 
-    def put(self, head: Head) -> None:
+    def put(self, head: CallHead) -> None:
         self._calls[head.ordinal] = head
         self._changed.add(head.ordinal)
 
@@ -75,26 +75,26 @@ class _LongLine:
     def __init__(self, cursor: sqlite3.Cursor, line: str) -> None:
         self._cursor = cursor
         self._line = line
-        self._unwritten: dict[int, Head] = {}
+        self._unwritten: dict[int, CallHead] = {}
         self._find_latest()
 
     def _find_latest(self) -> None:
         self._write()
-        latest = self._began_last_in_table(UNBOUNDED)
+        latest = self._latest_begun_in_table(UNBOUNDED)
         assert latest
         self._latest, self._latest_first_at = latest, latest.first_at
 
-    def began_last(self, before: int) -> Head | None:
+    def latest_begun(self, before: int) -> CallHead | None:
         if self._latest.first_at <= before:
             return self._latest
         self._write()
-        return self._began_last_in_table(before)
+        return self._latest_begun_in_table(before)
 
-    def _began_last_in_table(self, before: int) -> Head | None:
+    def _latest_begun_in_table(self, before: int) -> CallHead | None:
         rows = self._cursor.execute(_BEGAN_LAST, (self._line, before)).fetchall()
         return head_of(max(rows, key=lambda row: (row[1], row[0]))) if rows else None
 
-    def touching(self, start: int, end: int) -> Iterable[Head]:
+    def overlapping(self, start: int, end: int) -> Iterable[CallHead]:
         self._write()
         rows = self._cursor.execute(_TOUCHING, (self._line, start, end)).fetchall()
         return [head_of(row) for row in sorted(rows)]
@@ -104,7 +104,7 @@ class _LongLine:
         last: int = self._cursor.execute(_LAST_ORDINAL, (self._line,)).fetchone()[0]
         return last
 
-    def put(self, head: Head) -> None:
+    def put(self, head: CallHead) -> None:
         self._unwritten[head.ordinal] = head
         latest = self._latest
         if latest.ordinal == head.ordinal:
@@ -124,8 +124,8 @@ class _LongLine:
         return rows
 
 
-class SQLiteWriting:
-    """See Writing. Events and calls are gathered and written late, all else at once, since the next decision reads it."""
+class SQLiteTransaction:
+    """See LogTransaction. Events and calls are gathered and written late, all else at once, since the next decision reads it."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         """Take a cursor in a transaction that holds the write lock."""
@@ -136,16 +136,16 @@ class SQLiteWriting:
         self._unauthentic: int | None = None  # Counted once: a flood of them must not count again for each.
         self.position = self.recorded_at = 0
         for position, state in cursor.execute(LAST_EVENT):
-            self.position, self.recorded_at = position, recorded_at(state)
+            self.position, self.recorded_at = position, decode_recorded_at(state)
 
-    def foresee(self, prospects: Iterable[Prospect]) -> None:
+    def prefetch(self, prospects: Iterable[Lookup]) -> None:
         """Do nothing: what a decision asks is but a function call away."""
 
     def _one(self, statement: str, parameters: Sequence[Any]) -> Any:
         row = self._cursor.execute(statement, parameters).fetchone()
         return row[0] if row else None
 
-    def claim(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
+    def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
         self._cursor.execute("INSERT INTO delivery_keys VALUES (?, ?) ON CONFLICT DO NOTHING", (delivery_key, position))
         if self._cursor.rowcount:
             return 0
@@ -186,10 +186,10 @@ class SQLiteWriting:
         changed = [row for calls in self._lines.values() for row in calls.changed()]
         self._cursor.executemany(_PUT_CALL, changed)
 
-    def note(self, name: str, value: str) -> None:  # noqa: D102
+    def set_fact(self, name: str, value: str) -> None:  # noqa: D102
         self._cursor.execute("INSERT OR REPLACE INTO ledger VALUES (?, ?)", (name, value))
 
-    def fact(self, name: str) -> str | None:  # noqa: D102
+    def get_fact(self, name: str) -> str | None:  # noqa: D102
         value: str | None = self._one("SELECT value FROM ledger WHERE name = ?", (name,))
         return value
 
@@ -227,8 +227,8 @@ class SQLiteWriting:
         )
         self._unauthentic = None if self._unauthentic is None else self._unauthentic - self._cursor.rowcount
 
-    def judge(self, entry_id: int, reason: str) -> None:  # noqa: D102
+    def mark_authentic(self, entry_id: int, reason: str) -> None:  # noqa: D102
         self._cursor.execute("UPDATE quarantine SET authentic = 1, reason = ? WHERE id = ?", (reason, entry_id))
 
-    def settle(self, entry_id: int, position: int) -> None:  # noqa: D102
+    def mark_settled(self, entry_id: int, position: int) -> None:  # noqa: D102
         self._cursor.execute("UPDATE quarantine SET position = ? WHERE id = ?", (position, entry_id))

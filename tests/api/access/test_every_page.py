@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from api import routes as table
 from api.processes import jobs
-from api.processes.jobs import Job
+from api.processes.jobs import BackgroundJob
 from api.service import Service
-from api.web.auth.guard import Guarded, Role
+from api.web.auth.guard import GuardedRoute, Role
 from tests.api import asgi
 from tests.api.requests import get
 from tests.api.tringme import OTHER_KEY, cdr, notice, signed
@@ -44,7 +44,9 @@ PARTS = {
     "period": ["2026-10"],
     "position": [str(position) for position in range(1, 14)],
 }
-JOB = Job(id=PARTS["job_id"][0], kind=jobs.CHECK, by=HOSTILE, state=jobs.DONE, started_at=1, seen_at=2, failure=HOSTILE)
+JOB = BackgroundJob(
+    id=PARTS["job_id"][0], kind=jobs.CHECK, by=HOSTILE, state=jobs.DONE, started_at=1, seen_at=2, failure=HOSTILE
+)
 QUERIES = ("", f"number={NUMBER}", "q=" + HOSTILE.replace("&", "%26"), "settled=1&whole=1&at=3")
 
 
@@ -83,12 +85,12 @@ def client(service: Service) -> Iterator[TestClient]:
             get(running, signed(notice(11, **line, email=f"{MAILBOX}@example.com", p=KEYED), OTHER_KEY)).status_code
             == 403
         )
-        with service.ledger.acting("ann", f"{NUMBER} {HOSTILE}") as acting:
-            acting.resolve("repeated-cdr", 6)
-            acting.adjust(HOSTILE, 1_000_000, "2026-10")
-            acting.publish('[[rules]]\ntag = "*"\nmarkup_percent = 20')
-        with service.ledger.store.writing() as log:
-            log.note(jobs.FACT, msgspec.json.encode([JOB]).decode())
+        with service.ledger.operator_session("ann", f"{NUMBER} {HOSTILE}") as acting:
+            acting.resolve_exception("repeated-cdr", 6)
+            acting.adjust_account(HOSTILE, 1_000_000, "2026-10")
+            acting.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 20')
+        with service.ledger.store.transaction() as log:
+            log.set_fact(jobs.FACT, msgspec.json.encode([JOB]).decode())
         asgi.eventually(lambda: running.get("/health").json()["read_models"]["lag"] == 0)
         yield running
 
@@ -115,10 +117,10 @@ def seer(service: Service, client: TestClient) -> list[tuple[bytes, bytes]]:
     return headers(service, *Role)
 
 
-LOOKS = [guarded for guarded in table.guarded() if "GET" in guarded.methods and guarded.needs is not None]
+LOOKS = [guarded for guarded in table.guarded() if "GET" in guarded.methods and guarded.required_role is not None]
 
 
-def addresses(guarded: Guarded, call_id: str) -> Iterator[str]:
+def addresses(guarded: GuardedRoute, call_id: str) -> Iterator[str]:
     found = [guarded.path]
     for name in re.findall(r"{(\w+)(?::\w+)?}", guarded.path):
         assert name in PARTS, f"say in PARTS what {name!r} of {guarded.path} may be"
@@ -169,7 +171,7 @@ def asked(client: TestClient, path: str, query: str, headers: list[tuple[bytes, 
 @pytest.mark.parametrize("guarded", LOOKS, ids=lambda guarded: guarded.path)
 class TestEveryPage:
     def test_shows_no_number_to_who_may_not_see_one(
-        self, client: TestClient, call_id: str, stranger: list[tuple[bytes, bytes]], guarded: Guarded
+        self, client: TestClient, call_id: str, stranger: list[tuple[bytes, bytes]], guarded: GuardedRoute
     ) -> None:
         for path in addresses(guarded, call_id):
             for query in ("", "settled=1&whole=1", "at=3"):
@@ -179,7 +181,7 @@ class TestEveryPage:
                 assert leaked == [], f"{path}?{query}: {answer.text[:20_000]}"
 
     def test_shows_a_text_as_a_text(
-        self, client: TestClient, call_id: str, seer: list[tuple[bytes, bytes]], guarded: Guarded
+        self, client: TestClient, call_id: str, seer: list[tuple[bytes, bytes]], guarded: GuardedRoute
     ) -> None:
         for path in addresses(guarded, call_id):
             for query in QUERIES:

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from api import routes as table
 from api.web.auth import audit_log as records
 from api.web.auth import guard, users
-from api.web.auth.authenticator import Doorkeeper
-from api.web.auth.guard import SAFE, Checked, Guarded, Role
+from api.web.auth.authenticator import Authenticator
+from api.web.auth.guard import SAFE, GuardedEndpoint, GuardedRoute, Role
 from api.web.auth.roles import Did
 from api.web.pages import refusal
 from tests.api import asgi
@@ -31,11 +31,11 @@ CASES = [
     pytest.param(guarded, method, id=f"{method} {guarded.path}")
     for guarded in TABLE
     for method in guarded.methods
-    if guarded.needs is not None
+    if guarded.required_role is not None
 ]
 
 
-def address(guarded: Guarded) -> str:
+def address(guarded: GuardedRoute) -> str:
     """Return an address that a route answers to."""
     _, form, convertors = compile_path(guarded.path)
     kinds = {name: type(convertor).__name__.removesuffix("Convertor").lower() for name, convertor in convertors.items()}
@@ -46,13 +46,15 @@ class Door:
     """Every route of the table, its endpoint exchanged for one that only counts; and users with tokens for it."""
 
     def __init__(self, path: Path) -> None:
-        self.keeper = Doorkeeper(f"sqlite:///{path}/ledger.db", asgi.Clock())
+        self.keeper = Authenticator(f"sqlite:///{path}/ledger.db", asgi.Clock())
         self.calls = 0
         self._tokens: dict[frozenset[Role], str] = {}
 
-    def client(self, guarded: Guarded) -> TestClient:
-        app = Starlette(routes=guard.routes([guarded._replace(endpoint=self._answer)], self.keeper, refusal.answered))
-        app.state.door = self.keeper
+    def client(self, guarded: GuardedRoute) -> TestClient:
+        app = Starlette(
+            routes=guard.guard_routes([guarded._replace(endpoint=self._answer)], self.keeper, refusal.answer_refusal)
+        )
+        app.state.authenticator = self.keeper
         return TestClient(app, follow_redirects=False, raise_server_exceptions=False)
 
     def _answer(self, _request: Request) -> Response:
@@ -61,7 +63,7 @@ class Door:
 
     def token(self, roles: frozenset[Role]) -> dict[str, str]:
         if roles not in self._tokens:
-            self._tokens[roles] = users.add(self.keeper.store, f"has {sorted(roles)}", roles, 0)
+            self._tokens[roles] = users.add_user(self.keeper.store, f"has {sorted(roles)}", roles, 0)
         return {"Authorization": f"Bearer {self._tokens[roles]}"}
 
 
@@ -77,28 +79,30 @@ def test_every_route_of_the_service_is_behind_the_guard_but_health(tmp_path: Pat
     with asgi.running(service):
         routes: list[Any] = service.app.router.routes
     guards = [getattr(getattr(route, "endpoint", None), "__self__", None) for route in routes]
-    without = [route.path for route, by in zip(routes, guards, strict=True) if not isinstance(by, Checked)]
+    without = [route.path for route, by in zip(routes, guards, strict=True) if not isinstance(by, GuardedEndpoint)]
     assert without == ["/health"]
-    composed = [by.guarded[:1] + by.guarded[2:] for by in guards if isinstance(by, Checked)]
+    composed = [by.guarded[:1] + by.guarded[2:] for by in guards if isinstance(by, GuardedEndpoint)]
     assert composed == [guarded[:1] + guarded[2:] for guarded in TABLE]  # Endpoints are made anew each time.
 
 
 def test_what_anybody_may_see_is_listed() -> None:
-    assert {guarded.path for guarded in TABLE if guarded.needs is None} <= OPEN
+    assert {guarded.path for guarded in TABLE if guarded.required_role is None} <= OPEN
 
 
 def test_what_is_not_recorded_is_listed() -> None:
-    assert {guarded.path for guarded in TABLE if guarded.needs and guarded.did is None} <= UNRECORDED
+    assert {guarded.path for guarded in TABLE if guarded.required_role and guarded.audit_action is None} <= UNRECORDED
 
 
 def test_what_changes_something_needs_more_than_to_read() -> None:
-    changing = [guarded for guarded in TABLE if not SAFE.issuperset(guarded.methods) and guarded.needs is not None]
-    assert {guarded.path for guarded in changing if guarded.needs is Role.READ} <= {"/sign-out"}
+    changing = [
+        guarded for guarded in TABLE if not SAFE.issuperset(guarded.methods) and guarded.required_role is not None
+    ]
+    assert {guarded.path for guarded in changing if guarded.required_role is Role.READ} <= {"/sign-out"}
 
 
 @pytest.mark.parametrize(("guarded", "method"), CASES)
 class TestEveryRoute:
-    def test_answers_nobody_who_is_not_known(self, door: Door, guarded: Guarded, method: str) -> None:
+    def test_answers_nobody_who_is_not_known(self, door: Door, guarded: GuardedRoute, method: str) -> None:
         calls, client = door.calls, door.client(guarded)
         answer = client.request(method, address(guarded))
         assert answer.status_code == 401 or answer.headers["location"].startswith("/sign-in"), answer.text
@@ -108,29 +112,29 @@ class TestEveryRoute:
 
     @pytest.mark.parametrize("role", list(Role))
     def test_answers_who_has_the_role_that_it_needs(
-        self, door: Door, guarded: Guarded, method: str, role: Role
+        self, door: Door, guarded: GuardedRoute, method: str, role: Role
     ) -> None:
         calls = door.calls
         answer = door.client(guarded).request(method, address(guarded), headers=door.token(frozenset({role})))
-        may = guarded.needs in {role, Role.READ}
+        may = guarded.required_role in {role, Role.READ}
         assert (answer.status_code, door.calls - calls) == ((200, 1) if may else (403, 0))
 
-    def test_refuses_who_has_every_other_role(self, door: Door, guarded: Guarded, method: str) -> None:
-        assert guarded.needs
-        others = frozenset(Role) - {guarded.needs}
+    def test_refuses_who_has_every_other_role(self, door: Door, guarded: GuardedRoute, method: str) -> None:
+        assert guarded.required_role
+        others = frozenset(Role) - {guarded.required_role}
         calls = door.calls
         answer = door.client(guarded).request(method, address(guarded), headers=door.token(others))
-        may = guarded.needs is Role.READ
+        may = guarded.required_role is Role.READ
         assert (answer.status_code, door.calls - calls) == ((200, 1) if may else (403, 0))
 
-    def test_tells_browsers_and_proxies_to_keep_nothing(self, door: Door, guarded: Guarded, method: str) -> None:
+    def test_tells_browsers_and_proxies_to_keep_nothing(self, door: Door, guarded: GuardedRoute, method: str) -> None:
         answer = door.client(guarded).request(method, address(guarded), headers=door.token(frozenset(Role)))
         assert answer.headers["cache-control"] == "no-store"
 
-    def test_records_who_was_answered(self, door: Door, guarded: Guarded, method: str) -> None:
-        before = records.page(door.keeper.store, limit=1)
+    def test_records_who_was_answered(self, door: Door, guarded: GuardedRoute, method: str) -> None:
+        before = records.audit_page(door.keeper.store, limit=1)
         door.client(guarded).request(method, address(guarded), headers=door.token(frozenset(Role)))
-        last = records.page(door.keeper.store, limit=1)
+        last = records.audit_page(door.keeper.store, limit=1)
         if guarded.path in UNRECORDED:
             assert last == before
             return

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from api.application import masking
 from api.processes import job_process
 from domain.notices import notification
-from projections.building.comparison import Difference
-from projections.schema.tables import Kind
+from projections.building.comparison import RowDifference
+from projections.schema.tables import ColumnKind
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_of_parameters_those_are_shown_that_say_nothing_of_anybody() -> None:
 
 def test_an_act_is_shown_without_the_number_of_its_line_and_without_what_numbers_can_be_tried_against() -> None:
     act = {"by": "ann", "reason": "18585550001 called", "line": ["sales", "18585550001"], "delivery_key": "ab" * 32}
-    assert masking.masked_act(act) == {
+    assert masking.masked_operator_event(act) == {
         "by": "ann",
         "reason": "185••••••01 called",
         "line": ["sales", "185••••••01"],
     }
-    assert masking.masked_act({"line": ["sales", None]}) == {"line": ["sales", None]}
+    assert masking.masked_operator_event({"line": ["sales", None]}) == {"line": ["sales", None]}
 
 
 def test_where_a_number_stands_in_place_of_an_amount_it_is_masked_all_the_same() -> None:
@@ -99,7 +99,7 @@ def test_raw_bytes_are_shown_as_their_parameters_are() -> None:
 
 @given(st.binary(max_size=60))
 def test_raw_bytes_of_any_kind_are_masked_without_a_complaint(raw: bytes) -> None:
-    masked = notification.parse(masking.masked_raw(raw))
+    masked = notification.parse_pairs(masking.masked_raw(raw))
     for name, value in masked:
         assert name in masking.HARMLESS | masking.MEASURES or set(value) <= {"•"} or name in masking.PARAMETERS
 
@@ -120,7 +120,7 @@ def test_in_a_reason_what_looks_like_a_number_or_an_address_is_masked(text: str,
 
 
 def test_in_the_differences_that_a_job_found_numbers_are_masked() -> None:
-    difference = Difference("calls", "7", "src", "18585550001", None, Kind.TEXT)
+    difference = RowDifference("calls", "7", "src", "18585550001", None, ColumnKind.TEXT)
     assert job_process._said(difference) == "calls 7 src: had 185••••••01, the log says None"
-    price = Difference("cdrs", "7", "price", 1_500_000, 2_000_000, Kind.AMOUNT)
+    price = RowDifference("cdrs", "7", "price", 1_500_000, 2_000_000, ColumnKind.AMOUNT)
     assert job_process._said(price) == "cdrs 7 price: had 1.5, the log says 2"

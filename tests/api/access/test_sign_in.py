@@ -35,7 +35,7 @@ def tried(client: TestClient, name: str, token: str, **fields: str) -> Any:
 
 
 def did(service: Service) -> list[tuple[str, str]]:
-    return [(entry.who, entry.did) for entry in reversed(records.page(service.door.store))]
+    return [(entry.who, entry.did) for entry in reversed(records.audit_page(service.authenticator.store))]
 
 
 class TestWithANameAndAToken:
@@ -107,17 +107,17 @@ class TestTheSession:
         self, client: TestClient, service: Service
     ) -> None:
         name = sign_in(client, service, "operate")
-        users.remove(service.door.store, name)
+        users.remove_user(service.authenticator.store, name)
         assert client.get(GUARDED).status_code == 303
         name = sign_in(client, service, "operate")
-        users.renew(service.door.store, name, 0)
+        users.renew_token(service.authenticator.store, name, 0)
         assert client.get(GUARDED).status_code == 303
 
     def test_has_the_roles_that_its_user_has_now(self, client: TestClient, service: Service) -> None:
         name = sign_in(client, service, "operate")
-        users.give(service.door.store, name, [Role.EXPORT])
+        users.set_roles(service.authenticator.store, name, [Role.EXPORT])
         assert client.get(GUARDED).status_code == 403
-        users.give(service.door.store, name, [Role.OPERATE])
+        users.set_roles(service.authenticator.store, name, [Role.OPERATE])
         assert client.get(GUARDED).status_code == 200
 
     @pytest.mark.parametrize("change", [lambda it: it[:-1] + "g", lambda it: "x" + it, lambda it: it.partition(".")[0]])
@@ -138,7 +138,7 @@ class TestTheSession:
         before = client.cookies["tringledger"]
         sign_in(client, service, "operate")
         assert client.cookies["tringledger"] != before
-        assert sessions.found(service.door.store, before, service.door.clock()) is None
+        assert sessions.find_session(service.authenticator.store, before, service.authenticator.clock()) is None
 
     def test_changes_nothing_without_its_own_token(self, client: TestClient, service: Service) -> None:
         sign_in(client, service, "operate")
@@ -155,7 +155,7 @@ class TestTheSession:
 class TestALink:
     def test_signs_in_once(self, client: TestClient, service: Service, clock: asgi.Clock) -> None:
         name, _ = added(service, "operate")
-        link = f"/sign-in?link={sessions.new_link(service.door.store, name, clock())}"
+        link = f"/sign-in?link={sessions.new_link(service.authenticator.store, name, clock())}"
         assert client.head(link).status_code == 200
         assert client.get(f"{link}&next=/access-log").headers["location"] == "/access-log"
         assert client.get(GUARDED).status_code == 200
@@ -167,16 +167,16 @@ class TestALink:
         self, client: TestClient, service: Service, clock: asgi.Clock
     ) -> None:
         name, _ = added(service, "read")
-        old, lost = (sessions.new_link(service.door.store, name, clock()) for _ in range(2))
+        old, lost = (sessions.new_link(service.authenticator.store, name, clock()) for _ in range(2))
         clock.at += sessions.LINK_SECONDS * times.SECOND
         assert client.get(f"/sign-in?link={old}").status_code == 401
         clock.at -= sessions.LINK_SECONDS * times.SECOND
-        users.remove(service.door.store, name)
+        users.remove_user(service.authenticator.store, name)
         assert client.get(f"/sign-in?link={lost}").status_code == 401
 
     def test_is_not_in_the_access_log(self, client: TestClient, service: Service) -> None:
         sign_in(client, service, "read")
-        assert "link=" not in str(records.page(service.door.store))
+        assert "link=" not in str(records.audit_page(service.authenticator.store))
 
 
 class TestGuessing:
@@ -244,11 +244,14 @@ class TestGuessing:
         with asgi.running(service := asgi.service_at(tmp_path, times.now)) as client:
             client.follow_redirects = False
             name, token = added(service, "read")
-            assert [tried(client, name, token).status_code for _ in range(attempts.FREE + 2)] == [303] * 7
+            assert [tried(client, name, token).status_code for _ in range(attempts.FREE_ATTEMPTS + 2)] == [303] * 7
 
     def test_many_guesses_at_once_count_as_many(self, client: TestClient, service: Service) -> None:
         del client
-        seen = [attempts.begin(service.door.store, ["name ann"], service.door.clock()) for _ in range(8)]
+        seen = [
+            attempts.begin_attempt(service.authenticator.store, ["name ann"], service.authenticator.clock())
+            for _ in range(8)
+        ]
         assert seen == [0] * 5 + [4] * 3
 
     def test_wrong_tokens_of_programs_count_and_right_ones_are_taken_all_the_same(
@@ -281,7 +284,7 @@ class TestGuessing:
         tried(client, token, name)
         tried(client, name, "tl_wrong-token")
         tried(client, name, token)
-        service.door.close()
+        service.authenticator.close()
         files = b"".join(path.read_bytes() for path in tmp_path.glob("*.access.db*"))
         assert name.encode() in files
         assert token.encode() not in files
@@ -306,7 +309,7 @@ class TestWhatIsRecorded:
     def test_who_was_refused_for_want_of_a_role(self, client: TestClient, service: Service) -> None:
         name = sign_in(client, service, "read", "export", "pii")
         assert client.get(GUARDED).status_code == 403
-        last = records.page(service.door.store, limit=1)[0]
+        last = records.audit_page(service.authenticator.store, limit=1)[0]
         assert (last.who, last.did, last.path, last.status) == (name, Did.REFUSED, GUARDED, 403)
 
 

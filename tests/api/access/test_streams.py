@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.web.auth import guard, users
-from api.web.auth.authenticator import Doorkeeper
-from api.web.auth.guard import Guarded, Role
+from api.web.auth.authenticator import Authenticator
+from api.web.auth.guard import GuardedRoute, Role
 from api.web.auth.store import AccessStore
 from api.web.pages import refusal
 from tests.api import asgi
@@ -24,8 +24,8 @@ class Stream:
     """A stream that ticks until it is let go of, asked for by a user called ann; ``parts`` came through."""
 
     def __init__(self, path: Path) -> None:
-        self.door = Doorkeeper(f"sqlite:///{path}/ledger.db", asgi.Clock())
-        self.token = users.add(self.door.store, "ann", [Role.READ], 0)
+        self.authenticator = Authenticator(f"sqlite:///{path}/ledger.db", asgi.Clock())
+        self.token = users.add_user(self.authenticator.store, "ann", [Role.READ], 0)
         self.parts = 0
         self.is_let_go = False
 
@@ -42,7 +42,11 @@ class Stream:
 
     async def run(self, meanwhile: Callable[[AccessStore], object]) -> None:
         """Read it to its end; after ten parts something happens to the user."""
-        app = Starlette(routes=guard.routes([Guarded("/events", self._answer, Role.READ)], self.door, refusal.answered))
+        app = Starlette(
+            routes=guard.guard_routes(
+                [GuardedRoute("/events", self._answer, Role.READ)], self.authenticator, refusal.answer_refusal
+            )
+        )
         asked = asyncio.Event()
 
         async def receive() -> Any:
@@ -55,7 +59,7 @@ class Stream:
             if message.get("body"):
                 self.parts += 1
                 if self.parts == 10:
-                    await asyncio.to_thread(meanwhile, self.door.store)
+                    await asyncio.to_thread(meanwhile, self.authenticator.store)
 
         headers = [(b"authorization", f"Bearer {self.token}".encode())]
         scope = {"type": "http", "method": "GET", "path": "/events", "query_string": b"", "headers": headers}
@@ -71,9 +75,9 @@ def stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stream:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda store: users.remove(store, "ann"),
-        lambda store: users.give(store, "ann", [Role.EXPORT, Role.PII]),
-        lambda store: users.renew(store, "ann", 1),
+        lambda store: users.remove_user(store, "ann"),
+        lambda store: users.set_roles(store, "ann", [Role.EXPORT, Role.PII]),
+        lambda store: users.renew_token(store, "ann", 1),
     ],
     ids=["removed", "other roles", "another token"],
 )
@@ -84,5 +88,5 @@ def test_a_stream_ends_soon_after_its_user_is_another(stream: Stream, change: Ca
 
 
 def test_a_stream_goes_on_while_its_user_is_who_he_was(stream: Stream) -> None:
-    asyncio.run(stream.run(lambda store: users.add(store, "bob", [Role.READ], 0)))
+    asyncio.run(stream.run(lambda store: users.add_user(store, "bob", [Role.READ], 0)))
     assert stream.parts == PARTS_MAX

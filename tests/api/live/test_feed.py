@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from api.web.live import feed as feeds
-from api.web.live.feed import Feed
-from api.web.live.poller import Looker
-from api.web.live.window import ROWS_MAX, Counts, Row, Window, trimmed
+from api.web.live.feed import LiveFeed
+from api.web.live.poller import LivePoller
+from api.web.live.window import ROWS_MAX, LiveCall, LiveCounts, LiveWindow, trim
 from domain.errors import StoreUnavailable
 from tests.api.asgi import on_a_loop
 
@@ -26,20 +26,20 @@ class Scripted:
         self.looks = 0
         self.error: Exception | None = None
 
-    def look(self) -> Window:
+    def look(self) -> LiveWindow:
         self.looks += 1
         if self.error:
             raise self.error
         return self.window
 
 
-def row(number: int, at: int, state: str = "in-progress") -> Row:
+def row(number: int, at: int, state: str = "in-progress") -> LiveCall:
     ended = None if state == "in-progress" else at
-    return Row(f"call-{number}", state, "", "sales", NUMBER, number, ended, at, "SRCANSWERED", at, "")
+    return LiveCall(f"call-{number}", state, "", "sales", NUMBER, number, ended, at, "SRCANSWERED", at, "")
 
 
-def window(position: int, *rows: Row, floor: int = 0) -> Window:
-    return Window(position, floor, rows, Counts(live=len(rows)))
+def window(position: int, *rows: LiveCall, floor: int = 0) -> LiveWindow:
+    return LiveWindow(position, floor, rows, LiveCounts(live=len(rows)))
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def looker(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     return Scripted()
 
 
-def fed(looker: Scripted) -> Feed:
-    return Feed(cast("Looker", looker))
+def fed(looker: Scripted) -> LiveFeed:
+    return LiveFeed(cast("LivePoller", looker))
 
 
 async def event(stream: AsyncIterator[bytes]) -> tuple[str, str, Any]:
@@ -220,6 +220,6 @@ def test_a_service_that_stops_lets_all_pages_go_and_takes_no_more(looker: Script
 def test_a_window_keeps_of_each_kind_the_calls_that_moved_last() -> None:
     live = [row(number, number) for number in range(ROWS_MAX + 3)]
     ended = [row(number, number, "ended") for number in range(1000, 1002)]
-    kept = trimmed([*live, *ended])
+    kept = trim([*live, *ended])
     assert {each.at for each in kept if each.is_live} == set(range(3, ROWS_MAX + 3))
     assert [each.at for each in kept if not each.is_live] == [1001, 1000]

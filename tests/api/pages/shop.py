@@ -56,14 +56,14 @@ def open_shop(path: Path, **environment: str) -> Iterator[tuple[TestClient, Serv
 def fill(url: str) -> None:
     """Record everything, and have the read models show it."""
     with closing(Ledger(url, Keyring(FORMULA, [KEY]), create=True)) as ledger:
-        ledger.record([ledger.inspect(signed(notice.pairs), notice.at) for notice in notices()])
+        ledger.record([ledger.verify_delivery(signed(notice.pairs), notice.at) for notice in notices()])
         broken = cdr(0, srccharge="much", tag=HOSTILE, src=HOSTILE, r=HOSTILE)
-        ledger.record([ledger.inspect(signed(broken.pairs), START)])
-        ledger.record([ledger.inspect(signed(broken.pairs, key=ANOTHER_KEY), START)])
+        ledger.record([ledger.verify_delivery(signed(broken.pairs), START)])
+        ledger.record([ledger.verify_delivery(signed(broken.pairs, key=ANOTHER_KEY), START)])
         late = cdr(20 * DAY, tag="late")
-        ledger.record([ledger.inspect(signed(late.pairs, key=ANOTHER_KEY), late.at)])
-        with ledger.acting("ann", f"because {HOSTILE}") as acting:
-            acting.adjust("sales", -1_500_001, "2026-10")
+        ledger.record([ledger.verify_delivery(signed(late.pairs, key=ANOTHER_KEY), late.at)])
+        with ledger.operator_session("ann", f"because {HOSTILE}") as acting:
+            acting.adjust_account("sales", -1_500_001, "2026-10")
         catch_up_with(ledger)
 
 

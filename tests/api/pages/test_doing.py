@@ -9,7 +9,19 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from api.processes.jobs import CHECK, DONE, FACT, FAILED, REBUILD, RUNNING, SILENT_MAX, Job, JobRefused, Jobs, known
+from api.processes.jobs import (
+    CHECK,
+    DONE,
+    FACT,
+    FAILED,
+    REBUILD,
+    RUNNING,
+    SILENT_MAX,
+    BackgroundJob,
+    JobRefused,
+    Jobs,
+    known_jobs,
+)
 from api.service import Service
 from domain.notices.signature import Keyring
 from projections.building import certificate
@@ -37,7 +49,7 @@ def post(client: TestClient, path: str, **form: object) -> dict[str, str]:
 
 
 def resolutions(service: Service) -> dict[int, tuple[str, str]]:
-    with service.shelf.reading() as room:
+    with service.read_models.session() as room:
         rows = room.connection.execute(EXCEPTIONS.select().where(EXCEPTIONS.c.flag == "repeated-cdr"))
         return {row.position: (row.resolved_by, row.resolution) for row in rows}
 
@@ -108,7 +120,7 @@ def test_a_job_runs_outside_the_request_and_says_what_came_of_it(shop: tuple[Tes
     job = service.jobs.known()[0]
     assert (job.kind, job.state, job.failure, job.found) == (kind, DONE, "", 0)
     assert (job.done, job.total, job.position) == (174, 174, 174)
-    assert (certificate.last_of(service.ledger) is not None) == (kind == REBUILD)
+    assert (certificate.load_certificate(service.ledger) is not None) == (kind == REBUILD)
     page = client.get("/operations").text
     assert "the read models agree with the log, up to position 174" in page
 
@@ -116,13 +128,13 @@ def test_a_job_runs_outside_the_request_and_says_what_came_of_it(shop: tuple[Tes
 def test_one_job_runs_at_a_time_and_one_that_is_silent_has_ended(tmp_path: Path) -> None:
     moment = [1_000 * SECOND]
     with opened(f"sqlite:///{tmp_path}/ledger.db") as ledger, closing(Jobs(ledger, lambda: moment[0])) as jobs:
-        running = Job(id="1", kind=REBUILD, by="ann", state=RUNNING, started_at=moment[0], seen_at=moment[0])
-        with ledger.store.writing() as log:
-            log.note(FACT, msgspec.json.encode([running]).decode())
+        running = BackgroundJob(id="1", kind=REBUILD, by="ann", state=RUNNING, started_at=moment[0], seen_at=moment[0])
+        with ledger.store.transaction() as log:
+            log.set_fact(FACT, msgspec.json.encode([running]).decode())
         with pytest.raises(JobRefused, match="rebuild runs already, started by ann"):
             jobs.start(CHECK, "bob")
         moment[0] += SILENT_MAX + 1
-        assert known(ledger, moment[0])[0].state == FAILED
+        assert known_jobs(ledger, moment[0])[0].state == FAILED
         with pytest.raises(JobRefused, match="expected rebuild or check"):
             jobs.start("dance", "bob")
 
@@ -138,4 +150,4 @@ def test_a_job_ends_with_the_service_that_started_it(tmp_path: Path) -> None:
         assert process.poll() is not None
         eventually(lambda: not jobs._processes)
         # Whether it was done before or cut off, nobody takes it for one that still runs.
-        assert known(ledger, started.seen_at + 10 * SILENT_MAX)[0].state in (DONE, FAILED)
+        assert known_jobs(ledger, started.seen_at + 10 * SILENT_MAX)[0].state in (DONE, FAILED)

@@ -25,7 +25,7 @@ def problem_page(request: Request) -> Response:
 def client() -> TestClient:
     routes = [
         Route("/page", problem_page),
-        Route("/display", display.choose),
+        Route("/display", display.choose_theme),
         Route("/static/{digest}/{name:path}", assets.serve),
     ]
     return TestClient(Starlette(routes=routes), follow_redirects=False)
@@ -52,7 +52,7 @@ def test_an_amount_is_shown_to_its_last_digit() -> None:
 
 
 def test_files_are_kept_for_ever_under_their_digest_and_not_under_an_older_one(client: TestClient) -> None:
-    now, older = client.get(assets.address("pages.css")), client.get("/static/000000000000/pages.css")
+    now, older = client.get(assets.asset_path("pages.css")), client.get("/static/000000000000/pages.css")
     assert "immutable" in now.headers["cache-control"]
     assert older.headers["cache-control"] == "no-cache"
     assert older.text == now.text

@@ -5,16 +5,16 @@ from datetime import date
 import pytest
 
 from api.web.pages import date_range as spans
-from api.web.pages.date_range import Span
-from api.web.pages.operations import Pace
+from api.web.pages.date_range import DateRange
+from api.web.pages.operations import ProjectionRate
 from domain import times
 from projections.queries.time_points import SelectionError
 
 NOW = times.parse("2026-10-15T12:00:00Z")
 
 
-def read(timezone: str = "UTC", latest: str | None = None, **query: str) -> Span:
-    return spans.read({name.rstrip("_"): value for name, value in query.items()}, timezone, NOW, latest)
+def read(timezone: str = "UTC", latest: str | None = None, **query: str) -> DateRange:
+    return spans.read_date_range({name.rstrip("_"): value for name, value in query.items()}, timezone, NOW, latest)
 
 
 @pytest.mark.parametrize(
@@ -59,16 +59,16 @@ def test_a_span_that_makes_no_sense_is_refused(query: dict[str, str]) -> None:
 
 
 def test_the_steps_of_a_span_select_its_entries_without_gap() -> None:
-    span = Span(date(2026, 2, 27), date(2026, 3, 2), "day")
+    span = DateRange(date(2026, 2, 27), date(2026, 3, 2), "day")
     assert [step for step, _ in span.steps()] == ["2026-02-27", "2026-02-28", "2026-03-01"]
     assert dict(span.steps())["2026-02-28"] == {"day": "2026-02-28"}
     assert span.entries == {"day": "2026-02-27..2026-03-01"}
-    year = Span(date(2025, 11, 1), date(2026, 2, 1), "month")
+    year = DateRange(date(2025, 11, 1), date(2026, 2, 1), "month")
     assert dict(year.steps()) == {month: {"period": month} for month in ("2025-11", "2025-12", "2026-01")}
 
 
 def test_the_pace_is_known_from_the_second_look_on() -> None:
-    pace = Pace()
+    pace = ProjectionRate()
     assert pace.look(100, 0.0) is None
     assert pace.look(120, 0.5) is None
     assert pace.look(150, 2.0) == 250

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from api.application.process_state import State
+from api.application.process_state import ProcessState
 from api.processes.jobs import RUNNING
 from domain.ledger import Ledger
 from projections.schema.tables import PROGRESS
@@ -24,7 +24,7 @@ def test_read_models_of_another_version_are_told_and_mended_from_the_page(tmp_pa
         with (
             closing(Ledger(service.settings.store)) as ledger,
             closing(open_current(ledger)) as store,
-            store.writing() as connection,
+            store.transaction() as connection,
         ):
             connection.execute(update(PROGRESS).values(schema=0))
         for path in ("/cdrs", "/billing", "/fragments/cdrs/sums", "/search?q=1"):
@@ -44,7 +44,7 @@ def test_what_stops_the_read_models_is_told_everywhere_with_the_event_that_cause
     with open_shop(tmp_path) as (client, service):
         users.sign_in(client, service, "read")
         service.follower.stop()
-        service.follower.state = State(4, "the event at position 5 (a topic) cannot be projected: no such thing")
+        service.follower.state = ProcessState(4, "the event at position 5 (a topic) cannot be projected: no such thing")
         for path in ("/cdrs", "/operations"):
             assert "the event at position 5 (a topic) cannot be projected" in client.get(path).text
         assert 'href="/events/5"' in client.get("/operations").text

@@ -33,7 +33,7 @@ def _running(url: str) -> Iterator[Service]:
     run("migrate", "--store", url, **environment)
     for name in ("traffic", "adverse"):
         run("import", str(SAMPLES / f"{name}.ndjson"), **environment)
-    service = Service(settings.load(environment))
+    service = Service(settings.load_settings(environment))
     with asgi.running(service) as client:
         get(client, signed(notice(1), OTHER_KEY))
         get(client, signed(notice(2, srcduration="much", src="18585550199")))

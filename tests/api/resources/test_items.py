@@ -126,7 +126,7 @@ def test_both_documents_have_every_operation(client: TestClient) -> None:
         body = described.get("requestBody", {"content": {"application/json": {"schema": {"properties": {}}}}})
         named = {parameter["name"] for parameter in described["parameters"]}
         named |= set(body["content"]["application/json"]["schema"]["properties"])
-        assert named == {one.name for one in each.takes}
+        assert named == {one.name for one in each.all_parameters}
         assert f"<code>{each.method} {each.path}</code>" in page
     assert "http://" not in page
     assert "https://" not in page

@@ -29,7 +29,7 @@ NOT_SO = [
     negative_data_rejection,
 ]
 CONFIG = SchemathesisConfig.from_dict({"phases": {"coverage": {"enabled": False}}})
-DOCUMENT = schemathesis.openapi.from_dict(openapi.document(operations()), config=CONFIG)
+DOCUMENT = schemathesis.openapi.from_dict(openapi.openapi_document(operations()), config=CONFIG)
 
 
 @pytest.fixture(scope="module")

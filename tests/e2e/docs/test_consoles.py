@@ -55,7 +55,7 @@ def test_a_document_shows_what_its_commands_print(
         for database in sorted(set(re.findall(rf"{SERVER}/(\w+)", text))):
             url = opened.enter_context(request.getfixturevalue("postgres").database())
             shown = f"{SERVER}/{database}"
-            text = text.replace(shown, url).replace(urls.shown(shown), urls.shown(url))
+            text = text.replace(shown, url).replace(urls.redacted(shown), urls.redacted(url))
         follow(user, text)
 
 
@@ -66,7 +66,7 @@ def test_python_is_shown_only_where_commands_have_made_what_it_reads() -> None:
 def test_every_tariff_that_is_shown_can_be_used() -> None:
     shown = [(name(document), text) for document in DOCUMENTS for text in blocks(document.read_text(), "toml")]
     for number, (_, text) in enumerate(shown, 1):
-        tariff.read(text, number, timezone="UTC")
+        tariff.parse_tariff(text, number, timezone="UTC")
     assert "docs/reference/tariff-file.md" in {document for document, _ in shown}
 
 

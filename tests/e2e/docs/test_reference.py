@@ -10,7 +10,7 @@ from api.web.problems import TITLES
 from domain.calls import call
 from domain.events import notice_events, operator_events
 from generated_reference import PAGES, commands
-from projections.schema.tables import EXPORTS, exported
+from projections.schema.tables import EXPORTS, exported_columns
 from tests.e2e.docs.documents import DOCS
 
 
@@ -51,7 +51,7 @@ def test_every_command_and_option_explains_itself(described: dict[str, str]) -> 
 def test_every_topic_is_listed(described: dict[str, str]) -> None:
     topics = [
         *(kind.TOPIC for kind in (*notice_events.EVENTS.values(), notice_events.UnrecognisedRecorded)),
-        *operator_events.ACTS,
+        *operator_events.OPERATOR_EVENTS,
     ]
     assert [topic for topic in topics if topic not in described["reference/events"]] == []
 
@@ -61,7 +61,7 @@ def test_every_column_is_listed(described: dict[str, str]) -> None:
     missing = [
         (model, column.name)
         for model, table in EXPORTS.items()
-        for column in exported(table)
+        for column in exported_columns(table)
         if f"| `{column.name}` |" not in sections[model]
     ]
     assert missing == []
