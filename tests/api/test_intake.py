@@ -49,7 +49,7 @@ class Transaction:
         self.chokes_on = chokes_on
         self.numbers: list[int] = []
 
-    def take_all(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
+    def record_all(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         self.numbers = [each.notification.received_at for each in deliveries]
         if self.chokes_on & set(self.numbers):
             raise ValueError("a delivery that cannot be written")
