@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint docs bench bench-large clean
 
 demo: $(VENV)/installed
-	@$(BIN)/python -m tests.demo --port $(PORT)
+	@$(BIN)/python -m tests.e2e.demo --port $(PORT)
 
 test: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.postgres import Postgres
+from tests.support.postgres_server import Postgres
 
 # Making a ledger for each example is slow in Hypothesis's eyes, and what these tests are about.
 _CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large)

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 from uuid import NAMESPACE_DNS, uuid5
 
-from tests.api.command import Said, run
+from tests.support.command import Said, run
 
 KEY = "a-private-key"
 AUTHOR = ("--by", "kim", "--reason", "as agreed")

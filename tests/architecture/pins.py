@@ -38,8 +38,8 @@ from projections import frames
 from projections.schema import tables as read_model_tables
 from projections.stores import postgres as postgres_store
 from projections.stores import postgres_engine, postgres_follower_lock
-from tests.api.command import run
 from tests.architecture.pinned_ledger import exports, fill
+from tests.support.command import run
 
 PROSE = frozenset({"description", "summary", "title", "example", "examples", "info"})
 _NUMBER_AT_END = re.compile(r":[0-9]+$")

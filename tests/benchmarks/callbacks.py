@@ -13,7 +13,7 @@ from tests.benchmarks import program, serving
 from tests.benchmarks.measure import Row, Sizes, in_turns
 from tests.benchmarks.serving import Load
 from tests.benchmarks.traffic import notifications
-from tests.postgres import Postgres
+from tests.support.postgres_server import Postgres
 
 READY_SECONDS_MAX = 60
 

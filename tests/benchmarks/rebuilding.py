@@ -17,7 +17,7 @@ from projections.building.rebuild import rebuild
 from projections.stores.generations import open_current
 from tests.benchmarks import ledgers
 from tests.benchmarks.measure import Row, Sizes, in_turns, per_second
-from tests.dask import dask_cluster
+from tests.support.dask_cluster import dask_cluster
 
 DASK_WORKERS = 2
 

@@ -18,9 +18,9 @@ from domain.notices.notification import Notification, ParameterProblem
 from domain.notices.signature import Keyring, fingerprint
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
 from domain.recording import Delivery, vouched_delivery
-from tests import model_wire
-from tests.given import GRACE, KEY, SECOND, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
-from tests.model_wire import query, sign
+from tests.support.model import wire as model_wire
+from tests.support.model.wire import query, sign
+from tests.support.notices import GRACE, KEY, SECOND, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
 
 ANSWERED = status("SRCANSWERED")
 BROKEN = cdr(1, srccharge="1,5")

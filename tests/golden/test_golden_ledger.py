@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 
 from api import settings
 from api.service import Service
-from tests.api.command import run
 from tests.golden.outputs import API, CERTIFICATE, GOLDEN, LEDGERS, SIGN_IN, USERS, WORDS, Output
+from tests.support.command import run
 
 NAMES = tuple(LEDGERS)
 NOT_COPIED = {"certificate-then.json"}  # It was said of read models, which a copy makes anew.

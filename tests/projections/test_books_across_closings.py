@@ -16,10 +16,10 @@ from domain.operators.session import OperatorSession
 from projections.building.catch_up import catch_up
 from projections.schema.tables import BILLING, ENTRIES
 from projections.stores.generations import open_current
-from tests.given import SECOND, cdr, record, status
-from tests.model_corrections import Amounts, Books, Entry, Fact, Recorded
-from tests.model_log import facts_of, stored
-from tests.operators import World, ledger_in
+from tests.support.model.corrections import Amounts, Books, Entry, Fact, Recorded
+from tests.support.model.stored_log import facts_of, stored
+from tests.support.notices import SECOND, cdr, record, status
+from tests.support.operator_histories import World, ledger_in
 
 MONTHS = ("2026-07", "2026-08", "2026-09", "2026-10")
 NOW = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp()) * SECOND

@@ -19,7 +19,7 @@ from projections.frames import FrameReader
 from projections.queries.selection import Selection, SelectionError, build_selection, conditions
 from projections.schema.tables import BILLING, READ_MODELS, exported_columns
 from projections.stores.generations import ReadModelsUnusable
-from tests.projections.export_ledgers import Case, a_ledger, a_row, notify, put
+from tests.support.export_ledgers import Case, a_ledger, a_row, notify, put
 
 FRAMES = [
     frames.calls,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.proofs.keys import COSIGNATURE, NOTE, SigningKey, VerifierKey, read_key_file, write_key_file
 from domain.proofs.refusals import KeyRefused
-from tests.domain.proofs.trees import LOG, WITNESS
+from tests.support.proof_trees import LOG, WITNESS
 
 VKEY = LOG.verifier.text
 

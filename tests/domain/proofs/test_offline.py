@@ -18,7 +18,7 @@ from domain.proofs.proof_file import ProofFile, encode_hashes, parse_consistency
 from domain.proofs.refusals import KeyRefused, ProofRefused
 from domain.proofs.tile_set import VerifiedTiles, tiles_for
 from domain.proofs.tiles import TileId
-from tests.domain.proofs.trees import COSIGNED_AT, LOG, OTHER_WITNESS, TRUST, WITNESS, Tree, event, tree_of
+from tests.support.proof_trees import COSIGNED_AT, LOG, OTHER_WITNESS, TRUST, WITNESS, Tree, event, tree_of
 
 TREE = tree_of(600)
 PROOF = TREE.proof(300).encode()

@@ -8,7 +8,7 @@ from domain.proofs.merkle import EMPTY_ROOT, verify_consistency, verify_inclusio
 from domain.proofs.refusals import ProofRefused
 from domain.proofs.tiles import tiles_of
 from domain.proofs.tree import GrowingTree, TreeReader
-from tests import model_merkle as model
+from tests.support.model import merkle as model
 
 # Around one, two and four full tiles; 1100 leaves make the tests of every size slow enough.
 SIZES = st.one_of(st.integers(1, 40), st.integers(250, 260), st.integers(505, 520), st.integers(1020, 1030))

@@ -20,7 +20,7 @@ from domain.proofs.notes import parse_note
 from domain.proofs.offline import Trust, verify_event
 from domain.proofs.proof_file import encode_witness_request, parse_proof_file, parse_witness_request
 from domain.proofs.tiles import decode_bundle, encode_bundle, parse_path, tiles_of
-from tests.domain.proofs.trees import Tree
+from tests.support.proof_trees import Tree
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "golden/proofs.json").read_text(encoding="utf-8"))
 LEAVES = VECTORS["leaves"]

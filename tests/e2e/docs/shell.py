@@ -22,7 +22,7 @@ import pytest
 
 from api.cli.main import main
 from tests.e2e.docs.documents import ROOT
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 BIN = Path(sys.executable).parent
 PORT_IN_DOCUMENTS = "8000"

@@ -10,9 +10,9 @@ from domain.proofs.keys import SigningKey
 from projections.proofs import log_check
 from projections.proofs.log_check import LogCheck, check_log
 from projections.proofs.prover import LogDiverged
-from tests import model_merkle as model
 from tests.conftest import new_store
-from tests.projections.proofs.provers import KEY, World, model_entries, world
+from tests.support.model import merkle as model
+from tests.support.provers import KEY, World, model_entries, world
 
 
 def positions(check: LogCheck) -> list[int]:

@@ -15,10 +15,10 @@ from projections.proofs import prover
 from projections.proofs.proof_store import ForeignProofs, open_proofs, path_beside
 from projections.proofs.prover import LogDiverged
 from projections.proofs.tree_rows import KeptCheckpoint
-from tests import model_merkle as model
 from tests.conftest import new_store
-from tests.given import SECOND, opened
-from tests.projections.proofs.provers import KEY, model_entries, world
+from tests.support.model import merkle as model
+from tests.support.notices import SECOND, opened
+from tests.support.provers import KEY, model_entries, world
 
 DAY_SECONDS = 86_400
 

@@ -1,0 +1,145 @@
+"""The commands by which operators correct: what they append, what follows from it, and what they refuse."""
+
+import pytest
+
+from tests.support.command import run
+from tests.support.ledger_inspection import exported, head
+from tests.support.tringme import cdr, line, notice, signed
+
+DONE, FINDING, USAGE = 0, 1, 2
+SAID = ("--by", "kim", "--reason", "the customer is right")
+AT = "2026-10-15T12:00:00.000000Z"
+NOWHERE = "00000000-0000-0000-0000-000000000000"
+
+
+def cdrs() -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = run("export", "cdrs", "--format", "json").json()
+    return rows
+
+
+@pytest.fixture(autouse=True)
+def recorded(store: str) -> None:
+    notices = [notice(1), notice(2, status="COMPLETED"), cdr(3, status="COMPLETED"), cdr(4, status="COMPLETED")]
+    run("import", "--store", store, "-", stdin="".join(line(signed(pairs), AT) for pairs in notices))
+
+
+@pytest.fixture
+def call() -> str:
+    (row,) = cdrs()
+    return row["call_id"]
+
+
+def test_a_split_makes_a_new_call_and_a_merge_or_undo_restores_what_was(call: str) -> None:
+    before = exported()
+    said = run("call", "split", call, "3", *SAID, "--format", "json")
+    first, second = said.json()
+    assert (said.code, first["call_id"], first["position"], second["position"]) == (DONE, call, 5, 6)
+    new = second["call_id"]
+    assert {row["call_id"]: row["ordinal"] for row in cdrs()} == {call: 1, new: 2}
+    assert run("call", "merge", new, call, *SAID).code == DONE
+    assert exported() == before
+    run("call", "split", call, "3", *SAID)
+    assert run("undo", "10", *SAID).code == DONE
+    assert exported() == before
+
+
+def test_a_repeated_cdr_can_be_released_and_is_then_billed() -> None:
+    said = run("call", "release", "4", *SAID)
+    assert (said.code, said.err) == (DONE, "`tringledger undo 6` reverses it\n")
+    assert [row["position"] for row in cdrs()] == [3, 4]
+    assert run("exception", "list", "--flag", "repeated-cdr", "--format", "json").json() == []
+
+
+def test_a_void_call_costs_and_is_not_billed_until_that_is_undone(call: str) -> None:
+    run("call", "void", call, *SAID)
+    assert [(row["cost"], row["price"]) for row in cdrs()] == [("3.5", "0")]
+    shown = run("history", call).out
+    assert "call-voided" in shown
+    assert "reason=the customer is right" in shown
+    run("undo", "5", *SAID)
+    assert [(row["cost"], row["price"]) for row in cdrs()] == [("3.5", "3.5")]
+
+
+def test_an_account_is_charged_or_credited_in_a_month() -> None:
+    said = run("adjust", "acme", "-1.25", "--period", "2026-10", *SAID)
+    assert (said.code, said.out.splitlines()[1].split()[2:]) == (
+        DONE,
+        ["account=acme", "amount=-1.25", "period=2026-10"],
+    )
+    assert run("adjust", "acme", "0.75", "--period", "2026-10", *SAID).code == DONE
+    (row,) = run("export", "billing", "--format", "json").json()
+    assert (row["price"], row["margin"], row["cost"]) == ("3", "-0.5", "3.5")
+    run("undo", "5", *SAID)
+    (row,) = run("export", "billing", "--format", "json").json()
+    assert row["price"] == "4.25"
+
+
+def test_exceptions_are_listed_resolved_and_reopened() -> None:
+    (found,) = run("exception", "list", "--flag", "repeated-cdr", "--format", "json").json()
+    assert (found["position"], found["cost"], found["resolved_by"]) == (4, "3.5", "")
+    run("exception", "resolve", "repeated-cdr", "4", *SAID)
+    assert run("exception", "list", "--tag", "acme", "--format", "json").json() == []
+    (found,) = run("exception", "list", "--all", "--format", "json").json()
+    assert (found["resolved_by"], found["resolution"]) == ("kim", "the customer is right")
+    run("exception", "reopen", "repeated-cdr", "4", *SAID)
+    said = run("exception", "list", "--period", "2026-10")
+    assert (said.out.splitlines()[1].split()[:2], said.err) == (["repeated-cdr", "4"], "1 exceptions open\n")
+
+
+def test_a_notice_of_no_call_has_the_exceptions_that_are_listed_and_no_others() -> None:
+    run("import", "-", stdin=line(signed(notice(9, type="fax", status=None)), AT))
+    assert run("exception", "resolve", "nonce-reused", "5", *SAID).code == FINDING
+    assert run("exception", "resolve", "unrecognised-type", "5", *SAID).code == DONE
+    assert run("exception", "resolve", "unrecognised-type", "6", *SAID).code == FINDING
+
+
+def test_what_is_dismissed_from_quarantine_waits_no_more_and_status_is_content() -> None:
+    run("import", "-", stdin=line(signed(cdr(9, srccharge="much")), AT))
+    assert "1 in quarantine" in run("quarantine", "list").err
+    assert run("status", "--check").code == FINDING
+    said = run("quarantine", "resolve", "1", *SAID)
+    assert (said.code, said.out.splitlines()[1].split()[:2]) == (DONE, ["5", "quarantine-resolved"])
+    assert "undo" not in said.err
+    assert "0 in quarantine" in run("quarantine", "list").err
+    said = run("status", "--check")
+    assert (said.code, "quarantine  0 wrong signatures, 0 broken values" in said.out) == (DONE, True)
+    assert run("quarantine", "resolve", "1", *SAID).code == FINDING
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("call", "void", NOWHERE), "there is no call"),
+        (("call", "merge", NOWHERE, NOWHERE), "into itself"),
+        (("call", "release", "3"), "is no repeated-cdr"),
+        (("call", "release", "99"), "the log has no position 99: its head is 4"),
+        (("adjust", "acme", "0"), "the amount is 0"),
+        (("exception", "resolve", "repeated-cdr", "3"), "there is no exception repeated-cdr at position 3"),
+        (("quarantine", "resolve", "7"), "is not there"),
+        (("undo", "3"), "which nothing can reverse"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else None,
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_appended(store: str, words: tuple[str, ...], why: str) -> None:
+    said = run(*words, *SAID)
+    assert (said.code, said.out, head(store)) == (FINDING, "", 4)
+    assert why in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("call", "void", "x", *SAID),
+        ("call", "void", NOWHERE),
+        ("adjust", "acme", "1,5", *SAID),
+        ("adjust", "acme", "-1.1234567", *SAID),
+        ("adjust", "acme", "1", "--period", "october", *SAID),
+        ("exception", "resolve", "odd", "3", *SAID),
+        ("undo", "0", *SAID),
+        ("quarantine", "resolve", *SAID),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("store")
+def test_what_cannot_be_meant_is_wrong_usage(words: tuple[str, ...]) -> None:
+    assert run(*words).code == USAGE

@@ -1,0 +1,66 @@
+"""``tringledger migrate``: the one command that makes tables in PostgreSQL, and what the others say until then."""
+
+import subprocess
+
+import psycopg
+import pytest
+
+from domain.ledger import Ledger
+from tests.support.command import PROGRAM, SECONDS_MAX, run
+from tests.support.tringme import KEY, line, notice, signed
+
+DONE, USAGE, UNAVAILABLE = 0, 2, 3
+TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'tringledger'"
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name an empty PostgreSQL database and the private key in the environment."""
+    found: str = request.getfixturevalue("database")
+    monkeypatch.setenv("TRINGLEDGER_STORE", found)
+    monkeypatch.setenv("TRINGME_PRIVATE_KEY", KEY)
+    return found
+
+
+def test_it_says_what_it_did_and_again_that_there_was_nothing_to_do(store_url: str) -> None:
+    ledger = f"ledger {store_url}, correlation tag-src, time zone UTC\n"
+    first, again = run("migrate", "--store", store_url), run("migrate", "--store", store_url)
+    assert (first.code, first.out, first.err) == (DONE, "", f"created, with schema 1: {ledger}")
+    assert (again.code, again.out, again.err) == (DONE, "", f"nothing to do: the schema is 1; {ledger}")
+
+
+def test_the_settings_of_that_moment_are_the_ledgers_for_ever(store_url: str) -> None:
+    settings = {
+        "TRINGLEDGER_STORE": store_url,
+        "TRINGLEDGER_TIMEZONE": "Europe/Berlin",
+        "TRINGLEDGER_CORRELATION": "tag",
+    }
+    assert "correlation tag, time zone Europe/Berlin" in run("migrate", **settings).err
+    with Ledger(store_url) as ledger:
+        assert (ledger.correlation, ledger.timezone) == ("tag", "Europe/Berlin")
+    said = run("migrate", "--store", store_url, TRINGLEDGER_TIMEZONE="UTC")
+    assert (said.code, "created with timezone Europe/Berlin" in said.err) == (USAGE, True)
+
+
+@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("serve", "--workers", "2"), ("import", "-"), ("status",)])
+def test_no_other_command_makes_tables_in_postgresql(url: str, words: tuple[str, ...]) -> None:
+    said = run(*words, stdin=line(signed(notice())))
+    assert (said.code, said.out) == (UNAVAILABLE, "")
+    assert said.err == f"tringledger: there is no ledger at {url}: `tringledger migrate` creates one\n"
+    with psycopg.connect(url) as connection:
+        assert connection.execute(TABLES).fetchone() == (0,)
+
+
+def test_several_at_one_moment_make_one_ledger(url: str) -> None:
+    pipe = subprocess.PIPE
+    running = [subprocess.Popen([PROGRAM, "migrate"], stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
+    said = [each.communicate(timeout=SECONDS_MAX) for each in running]
+    assert [each.returncode for each in running] == [DONE] * 3, said
+    assert run("import", "-", stdin=line(signed(notice()))).code == DONE
+    with Ledger(url) as ledger:
+        assert ledger.head() == 1
+
+
+def test_it_needs_no_private_key(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRINGME_PRIVATE_KEY")
+    assert run("migrate", "--store", url).code == DONE

@@ -1,0 +1,90 @@
+"""``tringledger quarantine``: what waits can be listed, seen whole, and tried again."""
+
+import re
+from typing import Any
+
+import pytest
+
+from domain import times
+from domain.ledger import Ledger
+from tests.support.command import run
+from tests.support.ledger_inspection import NOON, head, ids
+from tests.support.tringme import KEY, OTHER_KEY, cdr, line, notice, signed
+
+DONE, FINDING, USAGE = 0, 1, 2
+
+
+class TestQuarantine:
+    """One notice signed with the key that comes later, one broken value, and one good notice."""
+
+    LATER = signed(notice(1, src="+1 858"), OTHER_KEY)
+    BROKEN = signed(cdr(2, srccharge="free", note="caf\udce9"))
+
+    @pytest.fixture(autouse=True)
+    def imported(self, log_store: str) -> None:
+        lines = [line(query, NOON) for query in (self.LATER, self.LATER, self.BROKEN, signed(notice(3)))]
+        assert run("import", "-", "--store", log_store, stdin="".join(lines)).code == DONE
+
+    def waiting(self) -> Any:
+        return run("quarantine", "list", "--format", "json").json()
+
+    def test_the_list_tells_what_waits_oldest_first(self) -> None:
+        first, second = self.waiting()
+        assert (first["id"], first["authentic"], first["times"], first["received_at"]) == (1, False, 2, NOON)
+        assert first["reason"] == "the signature is wrong or missing"
+        assert (second["id"], second["authentic"], second["source"]) == (2, True, "import:stdin")
+        assert "expected" in second["reason"]
+
+    def test_the_list_for_people_says_the_same(self) -> None:
+        said = run("quarantine", "list")
+        assert (said.code, said.err) == (DONE, "2 in quarantine\n")
+        assert re.search(rf"^1 +{NOON} +2 +the signature is wrong or missing +import:stdin$", said.out, re.MULTILINE)
+
+    def test_one_can_be_shown_whole(self) -> None:
+        said = run("quarantine", "show", "2", "--format", "json").json()
+        assert said["raw"] == self.BROKEN
+        assert ["srccharge", "free"] in said["parameters"]
+        assert ["note", "caf\\xe9"] in said["parameters"]
+        said = run("quarantine", "show", "1")
+        assert (said.code, self.LATER in said.out) == (DONE, True)
+        assert re.search(r"^src +\+1 858$", said.out, re.MULTILINE)
+
+    @pytest.mark.parametrize("number", ["3", "0", "9" * 30])
+    def test_one_that_is_not_there_is_a_finding(self, number: str) -> None:
+        said = run("quarantine", "show", number)
+        assert (said.code, said.out, said.err) == (FINDING, "", f"no notice {number} in quarantine\n")
+
+    def test_reprocessed_without_a_cure_it_stays(self) -> None:
+        said = run("quarantine", "reprocess", "--all")
+        assert (said.code, len(self.waiting())) == (FINDING, 2)
+        assert said.out.startswith("1: still unfit: the signature is wrong or missing\n2: still unfit: ")
+
+    def test_with_the_key_corrected_it_becomes_an_event_with_its_own_time(self, log_store: str) -> None:
+        said = run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=f"{KEY},{OTHER_KEY}")
+        assert (said.code, said.out) == (DONE, "1: recorded, position 2\n")
+        with Ledger(log_store) as ledger:
+            event = ledger.notice_at(2)
+        assert (event.source, times.iso(event.received_at)) == ("reprocess", NOON)
+        assert event.recorded_at > event.received_at
+        assert ids(self.waiting()) == [2]
+
+    def test_once_settled_it_is_listed_on_demand_with_its_position(self) -> None:
+        run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
+        settled = run("quarantine", "list", "--settled", "--format", "json").json()
+        assert [(each["id"], each["position"]) for each in settled] == [(1, 2), (2, None)]
+
+    def test_reprocessed_twice_it_is_one_event(self, log_store: str) -> None:
+        run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
+        said = run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
+        assert (said.code, said.out, head(log_store)) == (DONE, "1: duplicate, position 2\n", 2)
+
+    def test_where_the_sender_came_again_meanwhile_it_is_a_duplicate_of_that(self, log_store: str) -> None:
+        run("import", "-", stdin=line(self.LATER), TRINGME_PRIVATE_KEY=OTHER_KEY)
+        said = run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
+        assert (said.code, said.out, head(log_store)) == (DONE, "1: duplicate, position 2\n", 2)
+        assert ids(self.waiting()) == [2]
+
+    @pytest.mark.parametrize("words", [(), ("1", "--all"), ("1", "77"), ("one",)], ids=" ".join)
+    def test_what_names_no_notice_is_wrong_usage_and_reprocesses_none(self, words: tuple[str, ...]) -> None:
+        said = run("quarantine", "reprocess", *words, TRINGME_PRIVATE_KEY=OTHER_KEY)
+        assert (said.code, said.out, len(self.waiting())) == (USAGE, "", 2)

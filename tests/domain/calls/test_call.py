@@ -1,0 +1,310 @@
+"""The call: what its notices amount to, whatever their order (SPEC 5, 7)."""
+
+import itertools
+
+import pytest
+
+from domain.calls import call as calls
+from domain.calls.call import Call
+from domain.events.notice_events import Notice
+from domain.notices.call_notice import normalised_number
+from domain.notices.statuses import DISPOSITIONS
+from tests.support.notices import SECOND, START, Said, cdr, status
+
+OUTCOMES = {
+    "COMPLETED": "ANSWERED",
+    "DESTBUSY": "BUSY",
+    "DESTNOTANSWERED": "NO ANSWER",
+    "DESTCONGESTED": "CONGESTION",
+    "DESTNETWORKERROR": "FAILED",
+}
+FAILED_OPENINGS = {"SRCFAILED": "FAILED", "SRCNOTANSWERED": "NO ANSWER"}
+SAY_NOTHING = (None, "", "USERDTMPINPUT", "USERDTMFINPUT", "RINGING", "completed")
+ANSWERED = status("SRCANSWERED")
+
+
+def given(*notices: Said) -> Call:
+    """Return the call that these notices are, recorded at positions 1, 2, 3 ..."""
+    events = [Notice(1, at, at, "callback", "off", "", pairs, ("sales", "18585550001"), 1) for at, pairs in notices]
+    call = calls.new_call("the-call", events[0])
+    for position, event in enumerate(events, start=1):
+        call.apply(position, event)
+    return call
+
+
+def flags(*notices: Said) -> str:
+    """Return the flags of the call that these notices are."""
+    return given(*notices).flags
+
+
+def told(call: Call) -> tuple[str, str, str]:
+    """Return a call's state, deciding status and disposition."""
+    return call.state, call.status, call.disposition
+
+
+# Given an opening notice
+
+
+def test_an_answered_source_is_in_progress() -> None:
+    assert told(given(ANSWERED)) == ("in-progress", "SRCANSWERED", "")
+
+
+@pytest.mark.parametrize("name", FAILED_OPENINGS)
+def test_a_failed_source_is_the_end(name: str) -> None:
+    assert told(given(status(name))) == ("ended", name, FAILED_OPENINGS[name])
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_an_outcome_ends_and_decides(name: str) -> None:
+    assert told(given(ANSWERED, status(name, SECOND))) == ("ended", name, OUTCOMES[name])
+
+
+@pytest.mark.parametrize("name", SAY_NOTHING)
+def test_an_input_or_unknown_status_changes_nothing(name: str | None) -> None:
+    assert told(given(ANSWERED, status(name, SECOND))) == ("in-progress", "SRCANSWERED", "")
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_the_status_of_the_cdr_decides_where_it_is_an_outcome(name: str) -> None:
+    assert told(given(ANSWERED, cdr(SECOND, name))) == ("ended", name, OUTCOMES[name])
+
+
+@pytest.mark.parametrize("name", FAILED_OPENINGS)
+def test_the_status_of_the_cdr_decides_where_it_is_a_failed_opening(name: str) -> None:
+    assert told(given(ANSWERED, cdr(SECOND, name))) == ("ended", name, FAILED_OPENINGS[name])
+
+
+@pytest.mark.parametrize("name", [*SAY_NOTHING, "SRCANSWERED"])
+@pytest.mark.parametrize(
+    ("seconds", "disposition"),
+    [("1", "ANSWERED"), ("0", "UNKNOWN"), ("000", "UNKNOWN"), ("", "UNKNOWN"), (None, "UNKNOWN")],
+)
+def test_where_no_status_decides_the_destinations_seconds_do(
+    name: str | None, seconds: str | None, disposition: str
+) -> None:
+    call = given(ANSWERED, cdr(SECOND, name, destduration=seconds, srcduration="60"))
+    assert told(call) == ("ended", "SRCANSWERED", disposition)
+
+
+@pytest.mark.parametrize("name", FAILED_OPENINGS)
+def test_a_failed_opening_decides_even_if_the_cdr_has_seconds(name: str) -> None:
+    assert told(given(status(name), cdr(SECOND, destduration="60"))) == ("ended", name, FAILED_OPENINGS[name])
+
+
+# Given no opening notice
+
+
+def test_a_lone_input_is_in_progress_without_status() -> None:
+    call = given(status("USERDTMPINPUT", p="12"))
+    assert told(call) == ("in-progress", "", "")
+    assert call.flags == "missing-opening"
+
+
+def test_a_lone_cdr_without_status_is_answered_if_the_destination_spoke() -> None:
+    assert told(given(cdr(destduration="5"))) == ("ended", "", "ANSWERED")
+    assert told(given(cdr())) == ("ended", "", "UNKNOWN")
+
+
+def test_a_cdr_whose_status_is_srcanswered_is_no_opening_notice() -> None:
+    call = given(cdr(status="SRCANSWERED", destduration="5"))
+    assert told(call) == ("ended", "", "ANSWERED")
+    assert (call.flags, call.answered_at) == ("missing-opening", None)
+
+
+def test_the_flag_goes_when_the_opening_arrives() -> None:
+    assert flags(status("COMPLETED", SECOND)) == "missing-opening"
+    assert flags(status("COMPLETED", SECOND), ANSWERED) == ""
+
+
+def test_the_flag_rests_on_the_event_that_was_recorded_first() -> None:
+    (finding,) = given(status("COMPLETED", SECOND), cdr(0, srccharge="1")).call_flags
+    assert (finding.flag, finding.position, finding.received_at) == ("missing-opening", 1, START + SECOND)
+    assert finding.charges == (None, None, 1_000_000, None, None, None)
+
+
+# Given outcomes that differ
+
+
+@pytest.mark.parametrize(("one", "other"), [*itertools.permutations(OUTCOMES, 2)])
+def test_of_two_outcome_notices_the_one_that_stands_first_in_the_list_decides(one: str, other: str) -> None:
+    call = given(ANSWERED, status(one, SECOND), status(other, 2 * SECOND))
+    first = min(one, other, key=list(OUTCOMES).index)
+    assert told(call) == ("ended", first, OUTCOMES[first])
+    assert [(finding.flag, finding.position) for finding in call.call_flags] == [("contradictory-outcome", 3)]
+
+
+@pytest.mark.parametrize(("notice", "record"), [*itertools.permutations(OUTCOMES, 2)])
+def test_the_outcome_of_the_cdr_goes_before_that_of_a_notice(notice: str, record: str) -> None:
+    call = given(ANSWERED, status(notice, SECOND), cdr(2 * SECOND, record))
+    assert told(call) == ("ended", record, OUTCOMES[record])
+    assert call.flags == "contradictory-outcome"
+
+
+@pytest.mark.parametrize("name", FAILED_OPENINGS)
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_an_outcome_notice_goes_before_a_cdr_that_failed_at_the_source(name: str, outcome: str) -> None:
+    call = given(status(outcome), cdr(SECOND, name))
+    assert told(call) == ("ended", outcome, OUTCOMES[outcome])
+    assert call.flags == "contradictory-outcome;missing-opening"
+
+
+@pytest.mark.parametrize("name", FAILED_OPENINGS)
+def test_a_cdr_that_failed_at_the_source_contradicts_an_answered_source(name: str) -> None:
+    assert flags(ANSWERED, cdr(SECOND, name)) == "contradictory-outcome"
+    assert flags(status(name), cdr(SECOND, name)) == ""
+
+
+@pytest.mark.parametrize(("opening", "record"), [*itertools.permutations(FAILED_OPENINGS)])
+def test_two_failed_openings_that_differ_contradict_nothing(opening: str, record: str) -> None:
+    call = given(status(opening), cdr(SECOND, record))
+    assert told(call) == ("ended", record, FAILED_OPENINGS[record])
+    assert call.flags == ""
+
+
+def test_the_contradiction_rests_on_the_event_that_brought_it_and_names_the_calls_money() -> None:
+    call = given(cdr(0, "COMPLETED", srccharge="1"), status("DESTBUSY", SECOND), status("DESTCONGESTED", 2))
+    finding = next(found for found in call.call_flags if found.flag == "contradictory-outcome")
+    assert (finding.position, finding.received_at) == (2, START + SECOND)
+    assert finding.charges == (None, None, 1_000_000, None, None, None)
+
+
+# Given repetition
+
+
+def test_a_repeated_cdr_counts_for_nothing_but_its_flag() -> None:
+    own = [ANSWERED, cdr(SECOND, "COMPLETED", srccharge="2")]
+    call = given(*own, cdr(2 * SECOND, "SRCFAILED", srccharge="2"))
+    assert told(call) == told(given(*own))
+    assert call.cdr == given(*own).cdr
+    assert call.ended_at == START + SECOND
+    (finding,) = call.call_flags
+    assert (finding.flag, finding.position, finding.charges) == ("repeated-cdr", 3, call.cdr and call.cdr.charges)
+
+
+def test_a_repeated_cdr_that_was_received_earlier_moves_no_end() -> None:
+    call = given(ANSWERED, cdr(9 * SECOND), cdr(3 * SECOND))
+    assert (call.ended_at, call.cdr and call.cdr.received_at) == (START + 9 * SECOND, START + 9 * SECOND)
+
+
+def test_an_outcome_said_again_is_a_repeated_status() -> None:
+    assert flags(ANSWERED, status("COMPLETED", 1), status("COMPLETED", 2)) == "repeated-status"
+    assert flags(ANSWERED, status("COMPLETED", 1), cdr(2, "COMPLETED")) == ""
+
+
+def test_an_answer_said_again_is_a_repeated_status() -> None:
+    assert flags(ANSWERED, status("SRCANSWERED", 1)) == "repeated-status"
+
+
+def test_an_input_said_again_is_none() -> None:
+    assert flags(ANSWERED, status("USERDTMPINPUT", 1, p="1"), status("USERDTMPINPUT", 2, p="1")) == ""
+
+
+def test_each_repetition_is_a_finding_of_its_own() -> None:
+    call = given(ANSWERED, *[status("COMPLETED", at) for at in (1, 2, 3)])
+    assert [(finding.flag, finding.position) for finding in call.call_flags] == [
+        ("repeated-status", 3),
+        ("repeated-status", 4),
+    ]
+    assert call.flags == "repeated-status"
+
+
+# Given statuses outside the table
+
+
+@pytest.mark.parametrize("name", [None, "", "RINGING", "completed", "COMPLETED "])
+def test_a_callstatus_of_no_known_status_is_flagged(name: str | None) -> None:
+    assert flags(ANSWERED, status(name, 1)) == "unrecognised-status"
+
+
+@pytest.mark.parametrize(("name", "expected"), [(None, ""), ("", ""), ("RINGING", "unrecognised-status")])
+def test_a_cdr_without_status_is_in_order_and_one_of_an_unknown_status_is_flagged(
+    name: str | None, expected: str
+) -> None:
+    assert flags(ANSWERED, cdr(1, name)) == expected
+
+
+@pytest.mark.parametrize("name", ["USERDTMPINPUT", "USERDTMFINPUT", "SRCANSWERED"])
+def test_a_cdr_may_carry_any_status_of_the_table(name: str) -> None:
+    assert flags(ANSWERED, cdr(1, name)) == ""
+
+
+# Times, digits and what was seen
+
+
+def test_times_follow_received_at_and_not_the_order_of_recording() -> None:
+    call = given(cdr(30), status("COMPLETED", 20), status("SRCANSWERED", 10), status("USERDTMPINPUT", 40, p="1"))
+    assert (call.head.first_at, call.head.last_at) == (START + 10, START + 40)
+    assert (call.answered_at, call.ended_at, call.cdr and call.cdr.received_at) == (START + 10, START + 20, START + 30)
+
+
+def test_of_two_answers_and_two_outcomes_the_earliest_counts() -> None:
+    call = given(*[status(name, at) for name in ("SRCANSWERED", "DESTBUSY") for at in (20, 10)])
+    assert (call.answered_at, call.ended_at) == (START + 10, START + 10)
+
+
+def test_digits_of_both_spellings_are_joined_in_the_order_of_their_receipt_then_of_their_position() -> None:
+    inputs = [("USERDTMFINPUT", 30, "3"), ("USERDTMPINPUT", 10, "1*"), ("USERDTMPINPUT", 30, "#"), ("RINGING", 15, "9")]
+    assert given(ANSWERED, *[status(name, at, p=p) for name, at, p in inputs]).digits == "1*3#"
+
+
+def test_the_p_of_a_cdr_or_an_outcome_is_no_digits() -> None:
+    assert given(cdr(1, "USERDTMPINPUT", p="5"), status("COMPLETED", 2, p="6")).digits == ""
+
+
+def test_the_statuses_seen_are_all_that_were_said() -> None:
+    call = given(ANSWERED, status("RINGING", 1), status(None, 2), cdr(3, "DESTBUSY"), cdr(4, "COMPLETED"))
+    assert call.statuses == {"SRCANSWERED", "RINGING", "DESTBUSY", "COMPLETED"}
+
+
+def test_the_cdr_keeps_its_numbers_exactly_and_empty_ones_as_absent() -> None:
+    amounts = {
+        "srcduration": "060",
+        "destduration": "",
+        "srccharge": "01.50",
+        "destcharge": "0",
+        "srcsipcharge": "49.2",
+    }
+    call = given(cdr(**amounts))
+    assert call.cdr
+    assert call.cdr.charges == (60, None, 1_500_000, 0, 49_200_000, None)
+
+
+def test_the_number_of_a_cdr_is_as_delivered() -> None:
+    call = given(cdr(src="+1 (858) 555-0001"))
+    assert call.cdr
+    assert call.cdr.src == "+1 (858) 555-0001"
+
+
+@pytest.mark.parametrize("position", [0, 7])
+def test_a_reused_nonce_is_flagged_where_the_event_says_so(position: int) -> None:
+    notice = Notice(1, 1, 1, "callback", "md5-r-key", "", ANSWERED.pairs, ("a", "b"), 1, 5, position)
+    call = calls.new_call("the-call", notice)
+    call.apply(9, notice)
+    assert call.flags == ("nonce-reused" if position else "")
+
+
+def test_every_status_that_ends_has_its_disposition() -> None:
+    assert DISPOSITIONS == OUTCOMES | FAILED_OPENINGS
+
+
+# The line's number
+
+
+@pytest.mark.parametrize(
+    ("src", "expected"),
+    [
+        ("+1 (858) 555-0001", "18585550001"),
+        ("1.858.555.0001", "18585550001"),
+        ("(+1)858", "1858"),
+        ("++1858", "+1858"),
+        ("1+858", "1+858"),
+        ("+", ""),
+        ("", ""),
+        ("sip:bob", "sip:bob"),
+        ("٣", "٣"),
+        ("1\t8", "1\t8"),
+        ("1\u00a08", "1\u00a08"),
+    ],
+)
+def test_a_number_loses_its_punctuation_and_then_one_leading_plus(src: str, expected: str) -> None:
+    assert normalised_number(src) == expected

@@ -1,0 +1,37 @@
+"""Every page by a checker of accessibility, at two sizes, light and dark; and none of them wider than its window."""
+
+import pytest
+
+from tests.e2e.browser import page_looks as looking
+from tests.e2e.browser.conftest import Opened
+from tests.e2e.browser.site import LIVELY, Site
+
+# Of the long lists a few rows: the checker looks at each cell, and they are alike.
+PATHS = (
+    *("/", "/?state=stale", f"/calls/{LIVELY}", "/calls?tag=dept-2", "/cdrs?tag=dept-2", "/voicemails", "/channels"),
+    *("/events/1", "/billing?by=month", "/accounts/dept-2?period=2026-10", "/exceptions?tag=dept-2", "/quarantine"),
+    *("/quarantine/1", "/operations", "/search?q=dept", "/access-log", "/statements/dept-2/2026-10", "/tariffs"),
+)
+
+
+@pytest.mark.parametrize("theme", looking.THEMES)
+@pytest.mark.parametrize("size", looking.SIZES)
+def test_no_page_has_a_serious_fault_or_must_be_scrolled_sideways(
+    opened: Opened, site: Site, size: str, theme: str
+) -> None:
+    page = opened("boss", size=size, theme=theme)
+    found: list[str] = []
+    for path in PATHS:
+        page.goto(site.url + path)
+        looking.wait_for_fragments(page)
+        found += [f"{path}: {trouble}" for trouble in looking.grave_troubles(page, colours_only=theme == "dark")]
+        found += [f"{path}: {over} pixels too wide" for over in [looking.overflow(page)] if over > 0]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("theme", looking.THEMES)
+def test_the_way_in_has_no_serious_fault(opened: Opened, site: Site, theme: str) -> None:
+    page = opened(None, size="phone", theme=theme)
+    page.goto(f"{site.url}/sign-in")
+    assert not looking.grave_troubles(page)
+    assert looking.overflow(page) == 0

@@ -1,0 +1,116 @@
+"""``serve --workers``: several processes on one socket, one that dies is replaced, and all end together."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from domain.ledger import Ledger
+from tests.support import tringme
+from tests.support.asgi_service import eventually
+from tests.support.command import SECONDS_MAX, Server, run, serving, spawn
+from tests.support.http_client import Replies, deliver
+from tests.support.named_stores import named_store
+from tests.support.ports import free_port
+from tests.support.tringme import signed
+
+DONE, USAGE, UNAVAILABLE = 0, 2, 3
+
+
+@pytest.fixture
+def migrated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name a new ledger in PostgreSQL, and the private key, in the environment."""
+    return named_store("postgres", request, monkeypatch)
+
+
+def workers_of(server: Server) -> list[int]:
+    """Return the process ids of a service's workers, those that have the listening socket."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return b") Z " not in Path(f"/proc/{process}/stat").read_bytes()
+
+
+def queries(calls: range) -> list[str]:
+    return [signed(pairs) for number in calls for pairs in tringme.call(number)]
+
+
+def delivered(server: Server, calls: range) -> Replies:
+    replies = Replies()
+    asyncio.run(deliver(server.port, queries(calls), replies))
+    return replies
+
+
+def test_all_workers_take_callbacks_of_one_ledger_each_once(tmp_path: Path, migrated: str) -> None:
+    with serving(tmp_path, "--workers", "2") as server:
+        eventually(lambda: server.said.count("takes callbacks") == 2, SECONDS_MAX)
+        replies = delivered(server, range(60))
+        again = delivered(server, range(60))
+        assert server.terminate() in {DONE, -signal.SIGTERM}
+        assert server.said.count("stopped; since start: ") == 2
+        assert "Traceback" not in server.said
+    positions = [reply.json()["position"] for reply in replies.values()]
+    assert {reply.status for reply in replies.values()} == {200}
+    assert sorted(positions) == list(range(1, 181))
+    assert [again[query].json()["position"] for query in replies] == positions
+    with Ledger(migrated) as ledger:
+        assert ledger.head() == 180
+
+
+@pytest.mark.usefixtures("migrated")
+def test_a_worker_that_dies_is_replaced_and_the_others_go_on(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2") as server:
+        eventually(lambda: len(workers_of(server)) == 2)
+        delivered(server, range(5))
+        victim, other = workers_of(server)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: len(workers_of(server)) == 2 and victim not in workers_of(server))
+        assert other in workers_of(server)
+        assert {reply.status for reply in delivered(server, range(5, 10)).values()} == {200}
+
+
+@pytest.mark.usefixtures("migrated")
+def test_where_the_first_process_is_killed_the_workers_end_too(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2") as server:
+        eventually(lambda: len(workers_of(server)) == 2)
+        delivered(server, range(2))
+        left = workers_of(server)
+        server.kill()
+        eventually(lambda: not any(map(is_running, left)))
+
+
+@pytest.mark.usefixtures("migrated")
+def test_ctrl_c_ends_all_and_is_an_ordinary_end(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2", wrapper=("setsid",)) as server:
+        eventually(lambda: len(workers_of(server)) == 2)
+        delivered(server, range(2))
+        os.killpg(server.process.pid, signal.SIGINT)
+        assert server.process.wait(SECONDS_MAX) == DONE
+        assert "Traceback" not in server.said
+
+
+@pytest.mark.usefixtures("store")
+def test_with_a_sqlite_file_it_is_refused_with_the_reason() -> None:
+    said = run("serve", "--workers", "2")
+    assert (said.code, said.out) == (USAGE, "")
+    assert "--workers 2 needs a store in PostgreSQL: a SQLite file takes one writer at a time" in said.err
+
+
+@pytest.mark.usefixtures("migrated")
+def test_a_port_that_is_taken_is_named() -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        process = spawn("serve", "--workers", "2", "--port", str(port), stderr=subprocess.PIPE)
+        _, said = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == UNAVAILABLE
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in said.decode()

@@ -1,0 +1,161 @@
+"""A read model page by page, its sums and its facets: the same rows as a whole reading has, on every store."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import Connection
+
+from domain.calls.correlation import CorrelationWindow
+from projections.queries import facets
+from projections.queries import filter_texts as filters
+from projections.queries import pagination as browsing
+from projections.queries.cursors import WrongCursor
+from projections.queries.filter_texts import FilterContext, WrongFilters
+from projections.queries.pagination import SORTS, WrongSort
+from projections.queries.row_stream import RowStream
+from projections.queries.selection import Selection, build_selection
+from projections.schema.tables import EXPORTS
+from tests.support.export_ledgers import a_ledger, record_sample
+
+TERMS = FilterContext("UTC", CorrelationWindow(), 1_790_856_000_000_000)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """Read a sample's read models, on each store."""
+    if request.param == "sqlite":
+        places: Iterator[str] = iter([f"sqlite:///{tmp_path_factory.mktemp('browsing')}/t.db"])
+    else:
+        places = request.getfixturevalue("a_database")
+    with a_ledger(next(places)) as case:
+        for name in ("traffic", "adverse"):
+            record_sample(case, name)
+        with case.store.snapshot() as reading:
+            yield reading
+
+
+@pytest.fixture(scope="module")
+def a_database(request: pytest.FixtureRequest) -> Iterator[Iterator[str]]:
+    """Return the address of a database for the module."""
+    with request.getfixturevalue("postgres").database() as url:
+        yield iter([url])
+
+
+def whole(connection: Connection, model: str, selection: Selection) -> list[tuple[object, ...]]:
+    with closing(RowStream(connection, model, selection, "UTC")) as reading:
+        return [tuple(row) for rows in reading.chunks() for row in rows]
+
+
+def walked(
+    connection: Connection, model: str, selection: Selection, sort: str, limit: int
+) -> tuple[list[tuple[object, ...]], str]:
+    """Walk forwards from the first page; return all rows, and the last page's cursor of the page before it."""
+    rows: list[tuple[object, ...]] = []
+    cursor = ""
+    while True:
+        page = browsing.fetch_page(connection, model, selection, "UTC", sort, cursor, limit)
+        assert len(page.rows) <= limit
+        rows += [tuple(row) for row in page.rows]
+        cursor = page.next
+        if not cursor:
+            return rows, page.previous
+
+
+def sorts() -> list[tuple[str, str]]:
+    return [(model, sign + name) for model, names in SORTS.items() for name in names for sign in ("", "-")]
+
+
+@pytest.mark.parametrize(("model", "sort"), sorts())
+def test_the_pages_of_every_order_hold_each_row_once_and_sorted(connection: Connection, model: str, sort: str) -> None:
+    rows, _ = walked(connection, model, Selection(), sort, 7)
+    column = [each.name for each in EXPORTS[model].columns].index(sort.removeprefix("-"))
+    shown = [row[column] for row in rows]
+    assert shown == sorted(shown, reverse=sort.startswith("-"))
+    width = len(whole(connection, model, Selection())[0]) if rows else 0
+    assert sorted(map(repr, (row[:width] for row in rows))) == sorted(map(repr, whole(connection, model, Selection())))
+
+
+@pytest.mark.parametrize("sort", ["position", "-cdr_at", "price"])
+def test_a_walk_back_shows_the_pages_that_came(connection: Connection, sort: str) -> None:
+    rows, previous = walked(connection, "cdrs", Selection(), sort, 10)
+    back = rows[len(rows) - (len(rows) % 10 or 10) :]
+    while previous:
+        page = browsing.fetch_page(connection, "cdrs", Selection(), "UTC", sort, previous, 10)
+        assert page.next
+        back = [tuple(row) for row in page.rows] + back
+        previous = page.previous
+    assert back == rows
+
+
+def test_the_only_page_has_no_neighbours_and_one_past_the_end_is_empty(connection: Connection) -> None:
+    page = browsing.fetch_page(connection, "cdrs", Selection(), "UTC", limit=1000)
+    assert (page.next, page.previous) == ("", "")
+    nobody = Selection(tag="nobody")
+    assert browsing.fetch_page(connection, "cdrs", nobody, "UTC") == ([], "", "")
+
+
+@pytest.mark.parametrize("cursor", ["x", "é", "WzFd", "", "W10"])
+def test_a_made_up_cursor_is_refused(connection: Connection, cursor: str) -> None:
+    with pytest.raises(WrongCursor, match="no cursor here"):
+        browsing.fetch_page(connection, "cdrs", Selection(), "UTC", cursor=cursor or "A" * 9)
+
+
+def test_a_cursor_of_another_order_or_read_model_is_refused(connection: Connection) -> None:
+    cursor = browsing.fetch_page(connection, "cdrs", Selection(), "UTC", "price", limit=1).next
+    for model, sort in (("cdrs", "-price"), ("calls", "position")):
+        with pytest.raises(WrongCursor, match="no cursor here"):
+            browsing.fetch_page(connection, model, Selection(), "UTC", sort, cursor)
+
+
+def test_an_order_that_no_index_holds_is_refused(connection: Connection) -> None:
+    with pytest.raises(WrongSort, match="expected one of cdr_at, position"):
+        browsing.fetch_page(connection, "cdrs", Selection(), "UTC", "status")
+
+
+def test_sums_are_those_of_the_rows(connection: Connection) -> None:
+    for wanted in ({}, {"disposition": "ANSWERED"}, {"tag": "nobody"}):
+        selection = build_selection("cdrs", timezone="UTC", **wanted)
+        rows = whole(connection, "cdrs", selection)
+        names = [column.name for column in EXPORTS["cdrs"].columns]
+        found = facets.sum_columns(connection, "cdrs", selection, "UTC")
+        assert found.pop("rows") == len(rows)
+        assert found == {name: sum(row[names.index(name)] or 0 for row in rows) for name in found}
+        assert "cost" in found
+
+
+def test_facets_count_what_their_filters_would_select(connection: Connection) -> None:
+    fields = {"flags": "flag"}
+    for model in ("calls", "cdrs", "exceptions"):
+        for name, counts in facets.count_facets(connection, model, Selection(), "UTC").items():
+            for value, rows in counts[:5]:
+                selection = build_selection(model, timezone="UTC", **{fields.get(name, name): value})
+                assert len(whole(connection, model, selection)) == rows, (model, name, value)
+
+
+def test_a_number_is_found_however_it_is_written(connection: Connection) -> None:
+    plain = build_selection("calls", number="18585557612", timezone="UTC")
+    written = build_selection("calls", number="+1 (858) 555-7612", timezone="UTC")
+    assert whole(connection, "calls", plain) == whole(connection, "calls", written) != []
+
+
+def test_every_bad_filter_is_named() -> None:
+    given = {"from": "soon", "period": "2026-13", "flag": "red", "state": "ended", "tag": "x", "limit": "no", "to": ""}
+    with pytest.raises(WrongFilters) as refused:
+        filters.read_filters("cdrs", given, TERMS)
+    assert [bad.name for bad in refused.value.bad] == ["from", "period", "flag", "state"]
+
+
+def test_filters_that_fit_one_by_one_and_not_together_are_refused() -> None:
+    with pytest.raises(WrongFilters, match="lies before the beginning"):
+        filters.read_filters("cdrs", {"from": "2026-10", "to": "2026-09"}, TERMS)
+
+
+def test_how_long_ago_is_counted_back_from_now() -> None:
+    assert filters.read_filters("cdrs", {"from": "24h", "to": "30m"}, TERMS) == Selection(
+        since=TERMS.now - 86_400_000_000, until=TERMS.now - 1_800_000_000
+    )
+
+
+def test_an_empty_parameter_is_no_filter_and_without_asks_for_empty_ones() -> None:
+    assert filters.read_filters("cdrs", {"tag": "", "without": "account,flag"}, TERMS) == Selection(account="", flag="")

@@ -1,0 +1,281 @@
+"""Read models on PostgreSQL: schemas that several make at once, none dropped under a reader, and turns that are taken over."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+
+import psycopg
+import pytest
+from psycopg import conninfo
+from sqlalchemy import select
+
+from domain.errors import StoreUnavailable
+from projections.schema.tables import CHANNELS, READ_MODELS
+from projections.stores import postgres as store_postgres
+from projections.stores.base import ReadStore, RebuildRunning
+from projections.stores.postgres import PostgresGenerations
+from projections.stores.postgres_follower_lock import CHANNEL, PostgresFollowerLock
+from projections.stores.upsert import COPIED_FROM, put_rows
+from tests.support.postgres_server import Postgres
+
+LEDGER = "a ledger's id"
+
+
+@pytest.fixture
+def kept(database: str) -> PostgresGenerations:
+    return PostgresGenerations(database, LEDGER)
+
+
+@pytest.fixture
+def execute(postgres: Postgres, database: str) -> Callable[..., list[tuple[object, ...]]]:
+    """Return a function that runs a statement in the test's database, as its administrator."""
+    name = conninfo.conninfo_to_dict(database)["dbname"]
+    return lambda statement: postgres.execute(statement, database=str(name))
+
+
+@pytest.fixture
+def schemas(execute: Callable[..., list[tuple[object, ...]]]) -> Callable[[], list[str]]:
+    """Return a function that tells which schemas of ours there are."""
+    found = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tringledger%' ORDER BY 1"
+    return lambda: [str(name) for (name,) in execute(found)]
+
+
+def channels(store: ReadStore) -> list[tuple[object, ...]]:
+    with store.snapshot() as connection:
+        return [tuple(row) for row in connection.execute(select(CHANNELS).order_by(CHANNELS.c.src))]
+
+
+def put(store: ReadStore, *sources: str) -> None:
+    with store.transaction() as connection:
+        put_rows(connection, CHANNELS, [(number, 1, src, "") for number, src in enumerate(sources, start=1)])
+
+
+def put_and_be_cut(store: ReadStore, cut: Callable[[], object]) -> None:
+    with store.transaction() as connection:
+        put_rows(connection, CHANNELS, [(1, 1, "lost", "")])
+        cut()
+        put_rows(connection, CHANNELS, [(number, 1, "lost", "") for number in range(2, 1000)])
+
+
+@contextmanager
+def taking(database: str) -> Iterator[PostgresFollowerLock]:
+    with closing(PostgresFollowerLock(database)) as turn:
+        yield turn
+
+
+def waited(turn: PostgresFollowerLock, stopping: threading.Event | None = None) -> float:
+    began = time.monotonic()
+    turn.wait(stopping or threading.Event())
+    return time.monotonic() - began
+
+
+def soon(holds: Callable[[], bool]) -> None:
+    """Wait until the server has noticed what happened to a connection."""
+    until = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+class TestMakingThem:
+    def test_many_that_open_at_once_make_them_once(self, kept: PostgresGenerations) -> None:
+        together = threading.Barrier(8)
+
+        def opened(_: int) -> list[int]:
+            together.wait()
+            with closing(kept.open(1)) as store, store.snapshot() as connection:
+                return [store.position(connection)]
+
+        with ThreadPoolExecutor(8) as threads:
+            assert list(threads.map(opened, range(8))) == [[0]] * 8
+
+    def test_a_role_that_may_not_is_told_what_it_needs(
+        self, kept: PostgresGenerations, database: str, execute: Callable[..., object]
+    ) -> None:
+        execute("DROP ROLE IF EXISTS reader")
+        execute("CREATE ROLE reader LOGIN")
+        theirs = PostgresGenerations(database.replace("postgres@", "reader@"), LEDGER)
+        with pytest.raises(StoreUnavailable, match=r"tringledger_read_1.* cannot be made: .*GRANT CREATE ON DATABASE"):
+            theirs.open(1)
+        kept.open(1).close()
+        with pytest.raises(StoreUnavailable, match="tringledger_read_1 cannot be used now: permission denied"):
+            theirs.open(1)
+
+    def test_that_somebody_dropped_are_noticed_and_made_anew(
+        self, kept: PostgresGenerations, execute: Callable[..., object]
+    ) -> None:
+        with closing(kept.open(1)) as store:
+            assert store.still_exists()
+            execute("DROP SCHEMA tringledger_read_1 CASCADE")
+            assert not store.still_exists()
+            with pytest.raises(StoreUnavailable, match=r"tringledger_read_1 cannot be used now: .*channels"):
+                channels(store)
+        with closing(kept.open(1)) as store:
+            assert channels(store) == []
+
+    def test_a_server_that_is_down_is_unavailable_by_name(self, kept: PostgresGenerations, postgres: Postgres) -> None:
+        postgres.stop()
+        with pytest.raises(StoreUnavailable, match="schema tringledger_read_1 cannot be used now"):
+            kept.open(1)
+        with pytest.raises(StoreUnavailable, match="cannot be used now"), kept.rebuild_lock():
+            pass
+
+
+class TestRows:
+    @pytest.mark.parametrize("count", [1, COPIED_FROM - 1, COPIED_FROM, 3 * COPIED_FROM])
+    def test_put_twice_are_replaced(self, kept: PostgresGenerations, count: int) -> None:
+        with closing(kept.open(1)) as store:
+            put(store, *["before"] * (count + 1))
+            put(store, *["after"] * count)
+            assert [row[2] for row in channels(store)] == ["after"] * count + ["before"]
+
+    def test_hold_any_text(self, kept: PostgresGenerations) -> None:
+        texts = ["", "\\N", "\\.", "a\tb\nc\r", "é", "𝄞", "'\"", "{1,2}", "%s"] * 20
+        with closing(kept.open(1)) as store:
+            put(store, *texts)
+            assert sorted(str(row[2]) for row in channels(store)) == sorted(texts)
+
+    def test_are_ordered_by_code_points(self, kept: PostgresGenerations) -> None:
+        texts = ["a", "B", "é", "z", "Z", "-", "😀", "\ufffd", "ä", "_", "A", "10", "9"]
+        with closing(kept.open(1)) as store:
+            put(store, *texts)
+            assert [row[2] for row in channels(store)] == sorted(texts)
+
+    def test_are_so_whatever_language_the_database_is_for(
+        self, kept: PostgresGenerations, execute: Callable[..., object]
+    ) -> None:
+        kept.open(1).close()
+        found = execute(
+            "SELECT DISTINCT collation_name FROM information_schema.columns"
+            " WHERE table_schema = 'tringledger_read_1' AND data_type = 'text' AND table_name <> 'progress'"
+        )
+        assert found == [("C",)]
+
+    def test_of_a_transaction_that_is_cut_are_gone_and_the_next_one_works(
+        self, kept: PostgresGenerations, postgres: Postgres, database: str
+    ) -> None:
+        with closing(kept.open(1)) as store:
+            with pytest.raises(StoreUnavailable, match="cannot be used now"):
+                put_and_be_cut(store, lambda: postgres.kill_backends(database))
+            put(store, "kept")
+            assert [row[2] for row in channels(store)] == ["kept"]
+
+    def test_seen_by_a_reader_do_not_change_under_it(self, kept: PostgresGenerations) -> None:
+        with closing(kept.open(1)) as store:
+            put(store, "before")
+            with store.snapshot() as connection:
+                before = connection.execute(select(CHANNELS)).all()
+                put(store, "after", "more")
+                assert connection.execute(select(CHANNELS)).all() == before
+
+
+class TestRemovingThem:
+    def test_leaves_what_is_open_until_it_is_closed(
+        self, kept: PostgresGenerations, schemas: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store_postgres, "REMOVAL_TIMEOUT_SECONDS", 1)
+        with closing(kept.open(1)) as old, closing(kept.open(3)):
+            kept.open(2).close()
+            kept.remove_before(3)
+            assert schemas() == ["tringledger_read_1", "tringledger_read_3"]
+            assert channels(old) == []
+            with pytest.raises(StoreUnavailable, match="generation 1 cannot be used now"):
+                kept.remove(1)
+            assert channels(old) == []
+        kept.remove_before(3)
+        assert schemas() == ["tringledger_read_3"]
+        kept.remove(3)
+        kept.remove(3)
+        assert schemas() == []
+
+    def test_waits_for_nobody_who_looks_by_hand(
+        self, kept: PostgresGenerations, database: str, schemas: Callable[[], list[str]]
+    ) -> None:
+        for generation in (1, 2, 3):
+            kept.open(generation).close()
+        with psycopg.connect(database) as session:
+            session.execute("SELECT * FROM tringledger_read_1.progress")
+            kept.remove_before(3)
+            assert schemas() == ["tringledger_read_1", "tringledger_read_3"]
+
+    def test_touches_no_schema_but_ours(
+        self, kept: PostgresGenerations, execute: Callable[..., object], schemas: Callable[[], list[str]]
+    ) -> None:
+        others = ["tringledger", "tringledger_read_", "tringledger_read_1b", "tringledger_reader"]
+        for name in others:
+            execute(f"CREATE SCHEMA {name}")
+        kept.open(1).close()
+        kept.remove_before(2)
+        assert schemas() == others
+
+
+class TestRebuilds:
+    def test_one_is_let_in_at_a_time(self, kept: PostgresGenerations, database: str) -> None:
+        another = PostgresGenerations(database, LEDGER)
+        with kept.rebuild_lock(), pytest.raises(RebuildRunning), another.rebuild_lock():
+            pass
+        with kept.rebuild_lock():
+            pass
+
+
+class TestTurns:
+    def test_one_has_it_until_it_gives_it_up(self, database: str) -> None:
+        with taking(database) as first, taking(database) as second:
+            assert (first.acquire(), second.acquire()) == (True, False)
+            assert (first.acquire(), second.acquire()) == (True, False)
+            first.close()
+            soon(second.acquire)
+            assert not first.acquire()
+
+    def test_whose_connection_is_cut_is_noticed_and_may_go_to_another(self, database: str, postgres: Postgres) -> None:
+        with taking(database) as first, taking(database) as second:
+            assert first.acquire()
+            postgres.kill_backends(database)
+            soon(second.acquire)
+            with pytest.raises(StoreUnavailable, match="cannot be used now"):
+                first.acquire()
+            assert not first.acquire()
+
+    def test_is_taken_again_after_the_server_was_restarted(self, database: str, postgres: Postgres) -> None:
+        with taking(database) as turn:
+            assert turn.acquire()
+            postgres.stop()
+            for _ in range(3):
+                with pytest.raises(StoreUnavailable):
+                    turn.acquire()
+            postgres.start()
+            assert turn.acquire()
+
+    def test_waits_for_a_word_but_no_longer_than_a_second(self, database: str, execute: Callable[..., object]) -> None:
+        with taking(database) as turn:
+            assert turn.acquire()
+            assert 0.9 < waited(turn) < 1.5
+            execute(f"NOTIFY {CHANNEL}")
+            assert waited(turn) < 0.7
+            assert 0.9 < waited(turn) < 1.5
+
+    def test_waits_no_longer_than_until_told_to_stop(self, database: str) -> None:
+        with taking(database) as first, taking(database) as second:
+            assert (first.acquire(), second.acquire()) == (True, False)
+            for turn in (first, second):
+                stopping = threading.Event()
+                telling = threading.Timer(0.2, stopping.set)
+                telling.start()
+                assert waited(turn, stopping) < 0.7
+                telling.join()
+
+    def test_a_wait_on_a_cut_connection_ends_at_once(self, database: str, postgres: Postgres) -> None:
+        with taking(database) as turn:
+            assert turn.acquire()
+            postgres.kill_backends(database)
+            assert waited(turn) < 0.7
+
+
+def test_every_read_model_is_made_in_its_own_schema(
+    kept: PostgresGenerations, execute: Callable[..., list[object]]
+) -> None:
+    kept.open(7).close()
+    found = execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tringledger_read_7'")
+    assert {name for (name,) in found} == {table.name for table in READ_MODELS.values()} | {"progress"}  # type: ignore[misc]

@@ -1,0 +1,60 @@
+"""The API over a ledger with data: a service in process on each store, and a client for whoever asks."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from api import settings
+from api.service import Service
+from tests.conftest import STORES
+from tests.support import asgi_service as asgi
+from tests.support.callback_requests import get
+from tests.support.command import run
+from tests.support.tringme import KEY, OTHER_KEY, SAMPLES, notice, signed
+from tests.support.web_users import bearer
+
+Asking = Callable[..., TestClient]
+ALL = ("read", "export", "operate", "pii")
+
+
+@pytest.fixture(scope="module", params=STORES)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Run a service on a ledger that has a day of traffic, and two notices in quarantine."""
+    if request.param == "sqlite":
+        yield from _running(f"sqlite:///{tmp_path_factory.mktemp('api')}/ledger.db")
+    else:
+        with request.getfixturevalue("postgres").database() as url:
+            yield from _running(url)
+
+
+def _running(url: str) -> Iterator[Service]:
+    environment = {"TRINGLEDGER_STORE": url, "TRINGME_PRIVATE_KEY": KEY}
+    run("migrate", "--store", url, **environment)
+    for name in ("traffic", "adverse"):
+        run("import", str(SAMPLES / f"{name}.ndjson"), **environment)
+    service = Service(settings.load_settings(environment))
+    with asgi.running(service) as client:
+        get(client, signed(notice(1), OTHER_KEY))
+        get(client, signed(notice(2, srcduration="much", src="18585550199")))
+        head = service.ledger.head()
+        found = client.get(f"/api/v1/status?min_position={head}", headers=bearer(service, "read"))
+        assert found.json()["read_models"]["position"] == head
+        yield service
+
+
+@pytest.fixture(scope="module")
+def asking(service: Service) -> Asking:
+    """Return a function that makes a client for a user with these roles, by default all of them."""
+
+    def make(*roles: str) -> TestClient:
+        client = TestClient(service.app)
+        client.headers.update(bearer(service, *(roles or ALL)))
+        return client
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def client(asking: Asking) -> TestClient:
+    return asking()

@@ -1,0 +1,53 @@
+"""Files from the API: those of the command, byte for byte, of any size, and let go of when nobody reads on."""
+
+import io
+
+import pyarrow.parquet as pq
+import pytest
+from starlette.testclient import TestClient
+
+from api.service import Service
+from api.web.json_api.downloads import AT_ONCE_MAX, MEDIA
+from projections.schema.tables import READ_MODELS
+from tests.support.command import run
+from tests.web.json_api.conftest import Asking
+
+
+@pytest.mark.parametrize("model", READ_MODELS)
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
+def test_they_are_what_the_command_writes(service: Service, client: TestClient, model: str, form: str) -> None:
+    written = run("export", model, "--format", form, "--store", service.ledger.url).out
+    answer = client.get(f"/api/v1/{model}.{form}")
+    assert answer.text == written
+    assert answer.headers["content-type"] == MEDIA[form]
+    assert answer.headers["content-disposition"] == f'attachment; filename="{model}.{form}"'
+
+
+def test_parquet_streams_too(client: TestClient) -> None:
+    table = pq.read_table(io.BytesIO(client.get("/api/v1/cdrs.parquet?tag=dept-2").content))
+    rows = client.get("/api/v1/cdrs.json?tag=dept-2").json()
+    assert table.column("call_id").to_pylist() == [row["call_id"] for row in rows]
+    assert str(table.schema.field("cost").type) == "decimal128(18, 6)"
+
+
+def test_texts_are_made_harmless_for_spreadsheets_where_asked(client: TestClient) -> None:
+    assert "'18585557612" in client.get("/api/v1/cdrs.csv?excel_safe=true").text
+    assert "'18585557612" not in client.get("/api/v1/cdrs.csv").text
+
+
+def test_they_let_go_of_what_they_read(client: TestClient) -> None:
+    for _ in range(AT_ONCE_MAX + 3):
+        assert client.get("/api/v1/cdrs.csv").status_code == 200
+        assert client.get("/api/v1/cdrs.csv?flag=red").status_code == 400
+        assert client.head("/api/v1/cdrs.csv").content == b""
+
+
+def test_another_format_is_refused(client: TestClient) -> None:
+    answer = client.get("/api/v1/cdrs.xls")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["parameter"] == "format"
+
+
+def test_frames_of_who_may_not_see_numbers_are_masked(asking: Asking) -> None:
+    table = pq.read_table(io.BytesIO(asking("export").get("/api/v1/calls.parquet").content))
+    assert all("•" in src for src in table.column("src").to_pylist() if src)

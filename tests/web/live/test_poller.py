@@ -1,0 +1,91 @@
+"""What the live page shows, looked at on both stores: the calls that moved last, however the ledger came to where it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from api.application.read_model_pool import ReadModelPool
+from api.web.live import poller as looking
+from api.web.live.poller import LivePoller
+from api.web.live.window import LiveWindow
+from domain.ledger import Ledger
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
+from tests.support.notices import MAX_AGE, SECOND, START, cdr, opened, record, said, status
+
+NOW = START + 3600 * SECOND
+
+
+@contextmanager
+def looked_at(ledger: Ledger, now: int = NOW) -> Iterator[LivePoller]:
+    """Give what looks at a ledger at a moment; each look comes after the read models have caught up."""
+    shelf = ReadModelPool(ledger)
+    models = open_current(ledger)
+    looker = LivePoller(shelf, ledger, lambda: now)
+    plain = looker.poll
+
+    def look() -> LiveWindow:
+        catch_up(ledger, models)
+        return plain()
+
+    looker.poll = look  # type: ignore[method-assign]
+    try:
+        yield looker
+    finally:
+        shelf.close()
+        models.close()
+
+
+def shown(window: LiveWindow) -> list[tuple[str, str, str]]:
+    return [(row.tag, row.state, row.last) for row in window.rows]
+
+
+def test_calls_move_from_event_to_event(whole_store_url: str) -> None:
+    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+        assert shown(looker.poll()) == []
+        record(ledger, status("SRCANSWERED"), status("USERDTMFINPUT", at=SECOND, p="1"))
+        assert shown(looker.poll()) == [("sales", "in-progress", "USERDTMFINPUT")]
+        record(ledger, status("SRCANSWERED", tag="b"), status("COMPLETED", at=9 * SECOND), cdr(at=10 * SECOND))
+        assert shown(looker.poll()) == [("b", "in-progress", "SRCANSWERED"), ("sales", "ended", "CDR")]
+
+
+def test_who_looks_on_sees_what_a_new_look_sees(whole_store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "EVENTS_MAX", 5)
+    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+        for number in range(6):
+            at = number * SECOND
+            record(ledger, status("SRCANSWERED", at=at, tag=f"tag {number}"), status("COMPLETED", at=at, tag="other"))
+            going_on = looker.poll()
+            with looked_at(ledger) as another:
+                anew = another.poll()
+            assert {row for row in anew.rows if row.is_live} == {row for row in going_on.rows if row.is_live}
+            assert set(anew.rows) <= set(going_on.rows)
+
+
+def test_a_call_in_progress_is_shown_however_far_back_its_events_lie(
+    whole_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "EVENTS_MAX", 3)
+    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+        record(ledger, status("SRCANSWERED", tag="long"))
+        record(ledger, *(status("SRCFAILED", tag=f"{number}") for number in range(10)))
+        window = looker.poll()
+        assert ("long", "in-progress", "SRCANSWERED") in shown(window)
+        assert not window.covers(window.position - 4)
+        assert window.covers(window.position - 2)
+
+
+def test_stale_calls_are_counted_and_not_shown_as_in_progress(whole_store_url: str) -> None:
+    with opened(whole_store_url) as ledger, looked_at(ledger, START + MAX_AGE + SECOND) as looker:
+        record(ledger, status("SRCANSWERED"), status("SRCANSWERED", at=2 * SECOND, tag="b"))
+        window = looker.poll()
+        assert shown(window) == [("b", "in-progress", "SRCANSWERED")]
+        assert (window.counts.live, window.counts.stale) == (1, 1)
+
+
+def test_what_is_no_call_moves_the_position_and_nothing_else(whole_store_url: str) -> None:
+    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+        record(ledger, said(type="voicemail", email="a@example.com", voicemail="1.wav", r="1"))
+        window = looker.poll()
+        assert (window.position, shown(window)) == (1, [])

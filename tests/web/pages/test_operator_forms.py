@@ -1,0 +1,153 @@
+"""What operators do on pages: resolve, reprocess, rebuild; and what they are told where that cannot be."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from api.processes.jobs import (
+    CHECK,
+    DONE,
+    FACT,
+    FAILED,
+    REBUILD,
+    RUNNING,
+    SILENT_MAX,
+    BackgroundJob,
+    JobRefused,
+    Jobs,
+    known_jobs,
+)
+from api.service import Service
+from domain.notices.signature import Keyring
+from projections.building import certificate
+from projections.schema.tables import EXCEPTIONS
+from tests.support import web_users as users
+from tests.support.asgi_service import eventually
+from tests.support.notices import FORMULA, KEY, SECOND, opened
+from tests.support.page_ledger import ANOTHER_KEY, HOSTILE, fill, open_shop
+
+JOB_SECONDS_MAX = 60
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[tuple[TestClient, Service]]:
+    with open_shop(tmp_path) as (client, service):
+        users.sign_in(client, service, "operate")
+        yield client, service
+
+
+def post(client: TestClient, path: str, **form: object) -> dict[str, str]:
+    """Send a form as a page of ours would; return what the page that it leads to is told to say."""
+    answer = client.post(path, data={"csrf_token": users.csrf_token(client), **form}, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+
+
+def resolutions(service: Service) -> dict[int, tuple[str, str]]:
+    with service.read_models.session() as room:
+        rows = room.connection.execute(EXCEPTIONS.select().where(EXCEPTIONS.c.flag == "repeated-cdr"))
+        return {row.position: (row.resolved_by, row.resolution) for row in rows}
+
+
+def test_an_exception_is_resolved_with_a_reason_and_opened_again(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    first, second, *_ = [f"repeated-cdr:{position}" for position in resolutions(service)]
+    form = {"exception": [first, second], "reason": HOSTILE, "back": "/exceptions?flag=repeated-cdr"}
+    said = post(client, "/exceptions/resolve", **form, do="resolve")
+    assert (said["flag"], said["done"]) == ("repeated-cdr", "2 resolved")
+    resolved = [each for each in resolutions(service).values() if each[1]]
+    assert [reason for _, reason in resolved] == [HOSTILE, HOSTILE]
+    assert "<script>" not in client.get("/exceptions").text
+    post(client, "/exceptions/resolve", **form | {"exception": [first]}, do="reopen")
+    assert len([each for each in resolutions(service).values() if each[1]]) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "failed"),
+    [
+        ({"reason": "seen"}, "none is chosen"),
+        ({"exception": "repeated-cdr:1", "reason": "seen"}, "there is no exception"),
+        ({"exception": "repeated-cdr:999999999", "reason": "seen"}, "999999999"),
+        ({"exception": "missing-opening:1", "reason": " "}, "expected 1 to 2000 characters"),
+    ],
+)
+def test_what_cannot_be_resolved_is_said(shop: tuple[TestClient, Service], form: dict[str, str], failed: str) -> None:
+    client, service = shop
+    before = service.ledger.head()
+    assert failed in post(client, "/exceptions/resolve", **form)["failed"]
+    assert service.ledger.head() == before
+
+
+def test_a_notice_is_reprocessed_once_its_cause_is_mended(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    form = {"entry": ["2", "3"], "do": "reprocess", "back": "/quarantine/3"}
+    assert post(client, "/quarantine/do", **form)["failed"].startswith("2 still unfit")
+    service.ledger._keyring = Keyring(FORMULA, [KEY, ANOTHER_KEY])
+    said = post(client, "/quarantine/do", **form)
+    assert (said["done"], said["failed"]) == ("1 recorded, position 175", said["failed"])
+    assert said["failed"].startswith("1 still unfit, the last of them notice 2: srccharge=")
+    assert "/search?q=175" in client.get("/quarantine/3").text
+    assert 'href="/calls?tag=late"' in client.get("/search?q=late").text
+
+
+def test_a_notice_is_resolved_with_a_reason_and_waits_no_more(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    assert "2000 characters" in post(client, "/quarantine/do", entry=["1", "2", "3"], do="resolve", reason="")["failed"]
+    assert post(client, "/quarantine/do", entry=["1", "2", "3"], do="resolve", reason="ours")["done"] == "3 resolved"
+    assert list(service.ledger.store.quarantined(settled=False)) == []
+    assert "Nothing waits" in client.get("/quarantine").text
+    assert 'href="/quarantine/1"' in client.get("/quarantine?settled=1").text
+
+
+def test_a_form_without_the_sessions_token_does_nothing(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    before = service.ledger.head()
+    answer = client.post("/quarantine/do", data={"entry": "1", "do": "resolve", "reason": "ours"})
+    assert answer.status_code == 403
+    assert service.ledger.head() == before
+
+
+@pytest.mark.parametrize("kind", [REBUILD, CHECK])
+def test_a_job_runs_outside_the_request_and_says_what_came_of_it(shop: tuple[TestClient, Service], kind: str) -> None:
+    client, service = shop
+    assert post(client, "/operations/jobs", kind=kind)["done"] == f"{kind} has begun"
+    eventually(lambda: service.jobs.known()[0].state != RUNNING, JOB_SECONDS_MAX)
+    job = service.jobs.known()[0]
+    assert (job.kind, job.state, job.failure, job.found) == (kind, DONE, "", 0)
+    assert (job.done, job.total, job.position) == (174, 174, 174)
+    assert (certificate.load_certificate(service.ledger) is not None) == (kind == REBUILD)
+    page = client.get("/operations").text
+    assert "the read models agree with the log, up to position 174" in page
+
+
+def test_one_job_runs_at_a_time_and_one_that_is_silent_has_ended(tmp_path: Path) -> None:
+    moment = [1_000 * SECOND]
+    with opened(f"sqlite:///{tmp_path}/ledger.db") as ledger, closing(Jobs(ledger, lambda: moment[0])) as jobs:
+        running = BackgroundJob(id="1", kind=REBUILD, by="ann", state=RUNNING, started_at=moment[0], seen_at=moment[0])
+        with ledger.store.transaction() as log:
+            log.set_fact(FACT, msgspec.json.encode([running]).decode())
+        with pytest.raises(JobRefused, match="rebuild runs already, started by ann"):
+            jobs.start(CHECK, "bob")
+        moment[0] += SILENT_MAX + 1
+        assert known_jobs(ledger, moment[0])[0].state == FAILED
+        with pytest.raises(JobRefused, match="expected rebuild or check"):
+            jobs.start("dance", "bob")
+
+
+def test_a_job_ends_with_the_service_that_started_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    fill(url)
+    with opened(url) as ledger:
+        jobs = Jobs(ledger)
+        started = jobs.start(CHECK, "ann")
+        process = jobs._processes[started.id]
+        jobs.close()
+        assert process.poll() is not None
+        eventually(lambda: not jobs._processes)
+        # Whether it was done before or cut off, nobody takes it for one that still runs.
+        assert known_jobs(ledger, started.seen_at + 10 * SILENT_MAX)[0].state in (DONE, FAILED)

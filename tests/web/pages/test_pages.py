@@ -1,0 +1,285 @@
+"""Every page, for every role, over a ledger with hostile texts in it; and that their sums are those of the exports."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from pyarrow import parquet
+from starlette.testclient import TestClient
+
+from api.service import Service
+from tests.support import web_users as users
+from tests.support.command import run
+from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
+
+Shop = tuple[TestClient, Service]
+
+PAGES = [
+    "/calls",
+    "/calls?whole=1",
+    "/calls?state=in-progress",
+    "/cdrs",
+    "/cdrs?whole=1",
+    "/cdrs?period=2026-10&account=sales&whole=1",
+    "/cdrs?sort=-price",
+    "/voicemails",
+    "/channels",
+    "/fragments/cdrs/sums",
+    "/fragments/cdrs/facets",
+    "/fragments/calls/facets?flag=repeated-cdr",
+    "/billing",
+    "/billing?by=month&measure=margin",
+    "/billing?from=2026-10-03&to=2026-10-09&measure=calls",
+    "/accounts/sales",
+    "/accounts/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22'%26%E2%80%AE%E2%81%A7",
+    "/accounts/sales?whole=1",
+    "/fragments/metrics/sales?months=2026-10",
+    "/fragments/largest?account=sales&period=2026-10",
+    "/statements/sales/2026-10",
+    "/tariffs",
+    "/exceptions",
+    "/exceptions?flag=repeated-cdr",
+    "/quarantine",
+    "/quarantine?settled=1",
+    "/quarantine/1",
+    "/operations",
+    "/fragments/operations",
+    "/search",
+    "/search?q=%3Cscript%3E",
+    "/search?q=sales",
+]
+ROLES = [("read",), ("export",), ("operate",), ("pii",)]
+
+
+def signed_in(shop: Shop, *roles: str) -> TestClient:
+    client, service = shop
+    client.cookies.clear()
+    users.sign_in(client, service, *roles)
+    return client
+
+
+def sums(page: str, name: str = "price") -> Decimal:
+    """Return a sum as a page shows it, read from its text and not from what stands behind it."""
+    found = re.search(rf'data-sum="{name}">(.*?)</(?:dd|span)>\s*(?:</div>|,)', page)
+    assert found, page
+    return Decimal(unescape(re.sub("<[^>]*>", "", found[1])).replace("\u2212", "-"))
+
+
+def exported(service: Service, model: str, column: str, *arguments: str) -> Decimal:
+    said = run("export", model, "--store", service.settings.store, "--format", "ndjson", *arguments)
+    assert said.code == 0, said.err
+    return sum((Decimal(found) for found in re.findall(rf'"{column}":"(-?[0-9.]+)"', said.out)), Decimal(0))
+
+
+@pytest.mark.parametrize("roles", ROLES, ids=" ".join)
+def test_every_page_is_shown_to_every_role_and_holds_no_script_but_ours(shop: Shop, roles: tuple[str, ...]) -> None:
+    client = signed_in(shop, *roles)
+    for path in [*PAGES, f"/events/{shop[1].ledger.head()}"]:
+        answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.text[:300])
+        assert "<script>" not in answer.text, path
+        assert not re.search(r"\sstyle=|\son[a-z]+=|javascript:", answer.text), path
+        assert all('src="/static/' in script for script in re.findall("<script[^>]*>", answer.text)), path
+
+
+def test_hostile_text_is_there_as_text_and_set_apart(shop: Shop) -> None:
+    client = signed_in(shop, "pii")
+    for path in (
+        "/calls",
+        "/cdrs",
+        "/voicemails",
+        "/channels",
+        "/billing",
+        "/exceptions",
+        "/quarantine",
+        "/quarantine/1",
+    ):
+        page = client.get(path).text
+        assert f"<bdi>{AS_TEXT}</bdi>" in page, path
+        assert HOSTILE not in page, path
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_only_who_may_see_numbers_and_addresses_sees_them_whole(shop: Shop, path: str) -> None:
+    masked = signed_in(shop, "read", "export", "operate").get(path).text
+    assert NUMBER not in masked
+    assert EMAIL not in masked
+    assert ">1234<" not in masked
+    if path in ("/calls", "/cdrs"):
+        assert NUMBER in signed_in(shop, "pii").get(path).text
+
+
+def test_only_who_may_export_is_offered_downloads_and_only_operators_buttons(shop: Shop) -> None:
+    reader = signed_in(shop, "read")
+    assert "/api/v1/cdrs.csv" not in reader.get("/cdrs").text
+    assert all(
+        'method="post" action="/sign-out"' in form
+        for form in re.findall("<form method[^>]*>", reader.get("/operations").text)
+    )
+    assert "/api/v1/cdrs.csv?tag=sales" in signed_in(shop, "export").get("/cdrs?tag=sales").text
+    assert 'action="/operations/jobs"' in signed_in(shop, "operate").get("/operations").text
+
+
+@pytest.mark.parametrize("column", ["price", "cost"])
+def test_the_sum_of_the_cdrs_is_that_of_their_export(shop: Shop, column: str) -> None:
+    page = signed_in(shop, "read").get("/fragments/cdrs/sums?tag=support").text
+    shown = re.search(rf"<dt>{column.capitalize()}</dt><dd[^>]*>(.*?)</dd>", page)
+    assert shown
+    assert Decimal(re.sub("<[^>]*>", "", shown[1])) == exported(shop[1], "cdrs", column, "--tag", "support")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/cdrs?account=sales&day=2026-10-01..2026-10-09",
+        "/cdrs?without=flag&sort=-price",
+        "/cdrs?number=18585550003&disposition=BUSY",
+        "/calls?state=in-progress",
+        "/voicemails",
+        "/channels",
+        "/exceptions?flag=repeated-cdr",
+        "/billing",
+        "/billing?by=month&account=support",
+        "/billing?from=2026-10-03&to=2026-10-09",
+        "/accounts/sales?from=2026-10-03&to=2026-10-09",
+    ],
+)
+def test_every_download_gives_just_the_rows_that_the_page_is_about(shop: Shop, path: str) -> None:
+    client = signed_in(shop, "export")
+    page = client.get(path).text
+    links = [unescape(link) for link in re.findall(r'<a href="([^"]*)" download', page)]
+    assert [link.partition("?")[0].rpartition(".")[2] for link in links] == ["csv", "json", "parquet"]
+    answers = [client.get(link) for link in links]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    rows = list(csv.DictReader(answers[0].text.splitlines()))
+    assert len(rows) == len(answers[1].json()) == parquet.read_table(io.BytesIO(answers[2].content)).num_rows
+    assert rows
+    if path.startswith("/cdrs"):
+        summed = client.get(f"/fragments/cdrs/sums?{path.partition('?')[2]}").text
+        name = "cdrs-price" if "cdrs-price" in summed else "price"
+        assert sums(summed, name) == sum(Decimal(row["price"]) for row in rows)
+
+
+def cells(page: str) -> Iterator[tuple[str, str]]:
+    """Yield the amounts in a page's tables that lead to CDRs, and where."""
+    for address, value in re.findall(r'<a href="(/cdrs[^"]*)"><data class="amount[^"]*" value="([^"]*)">', page):
+        yield unescape(address), value
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/billing",
+        "/billing?by=month",
+        "/billing?period=2026-10",
+        "/accounts/sales",
+        "/billing?from=2026-10-03&to=2026-10-09",
+    ],
+)
+def test_what_a_cell_of_billing_leads_to_comes_to_the_same_to_the_last_digit(shop: Shop, path: str) -> None:
+    client = signed_in(shop, "read")
+    found = dict(cells(client.get(path).text))
+    assert found
+    for address, value in found.items():
+        query = address.partition("?")[2]
+        assert sums(client.get(f"/fragments/cdrs/sums?{query}").text) == Decimal(value), address
+
+
+def test_what_was_posted_beside_the_cdrs_is_in_the_sum_of_an_accounts_month(shop: Shop) -> None:
+    client = signed_in(shop, "read")
+    page = client.get("/cdrs?account=sales&period=2026-10&whole=1").text
+    assert "adjustment" in page
+    assert sums(page) == exported(shop[1], "billing", "price", "--account", "sales", "--period", "2026-10")
+    assert sums(page) - sums(page, "cdrs-price") == Decimal("-1.500001")
+
+
+def test_a_statement_comes_to_what_billing_says_and_so_do_its_files(shop: Shop) -> None:
+    client = signed_in(shop, "export")
+    billed = exported(shop[1], "billing", "price", "--account", "sales", "--period", "2026-10")
+    assert re.search(
+        rf'data-sum="price"><data class="amount" value="{billed}"', client.get("/statements/sales/2026-10").text
+    )
+    assert Decimal(client.get("/statements/sales/2026-10/json").json()["due"]) == billed
+    assert str(billed) in client.get("/statements/sales/2026-10/csv").text
+    assert client.get("/statements/sales/2026-10/pfd").status_code == 404
+
+
+def test_pages_of_rows_go_on_behind_each_other_and_show_every_row_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.web.pages.lists.ROWS", 7)
+    client, seen = signed_in(shop, "read"), []
+    path = "/cdrs?sort=price&disposition=ANSWERED"
+    while path:
+        page = client.get(path).text
+        seen += re.findall(r'class="call" href="/calls/([0-9a-f-]{36})', page)
+        following = re.search(r'href="([^"]*)" rel="next"', page)
+        path = unescape(following[1]) if following else ""
+    assert len(seen) == len(set(seen)) == 30
+
+
+def test_filters_that_make_no_sense_are_named_and_nothing_is_shown(shop: Shop) -> None:
+    client = signed_in(shop, "read")
+    for path in ("/cdrs?from=yesterday", "/billing?period=October", "/exceptions?flag=odd", "/cdrs?day=1"):
+        answer = client.get(path)
+        assert answer.status_code == 400, path
+        assert "expected" in answer.text, path
+        assert "<tbody>" not in answer.text, path
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/cdrs?cursor=nonsense", 400),
+        ("/cdrs?sort=src", 400),
+        ("/quarantine/999", 404),
+        ("/quarantine?after=x", 400),
+        ("/accounts/nobody", 404),
+        ("/events/99999", 404),
+        ("/events/0", 404),
+        ("/billing?by=year", 400),
+        ("/billing?by=day&from=2020-01-01&to=2026-01-01", 400),
+        ("/billing?period=0001-01", 400),
+        ("/billing?from=9999-12-31", 400),
+        ("/fragments/cdrs/nothing", 400),
+        ("/billing?measure=luck", 400),
+        ("/statements/nobody/2026-10", 404),
+        ("/statements/sales/october", 400),
+    ],
+)
+def test_what_cannot_be_shown_is_said_on_a_page(shop: Shop, path: str, status: int) -> None:
+    answer = signed_in(shop, "read").get(path)
+    assert answer.status_code == status
+    assert 'role="alert"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("1", "/calls/"),
+        ("support", "/search"),
+        ("+1 858 555 0003", "/calls?number=18585550003"),
+        ("18585550003", "/calls?number=18585550003"),
+    ],
+)
+def test_search_leads_to_what_can_only_mean_one_thing(shop: Shop, query: str, where: str) -> None:
+    client = signed_in(shop, "read")
+    answer = client.get("/search", params={"q": query}, follow_redirects=False)
+    if where == "/search":
+        assert answer.status_code == 200
+        assert "/accounts/support" in answer.text
+        assert "/calls?tag=support" in answer.text
+    else:
+        assert answer.headers["location"].startswith(where)
+
+
+def test_search_finds_a_call_by_how_its_id_begins(shop: Shop) -> None:
+    client = signed_in(shop, "read")
+    found = re.search(r"/calls/([0-9a-f-]{36})", client.get("/cdrs").text)
+    assert found
+    answer = client.get("/search", params={"q": found[1][:8]}, follow_redirects=False)
+    assert answer.headers["location"] == f"/calls/{found[1]}"
