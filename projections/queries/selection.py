@@ -81,7 +81,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     period: str | None = None
-    overdue: OverdueFilter | None = None
+    waiting: OverdueFilter | None = None
 
 
 def build_selection(
@@ -135,8 +135,8 @@ def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnEl
         wanted += _in_period(model, table, selection.period, timezone)
     if selection.day is not None:
         wanted += _on_days(model, selection.day)
-    if selection.overdue is not None:
-        wanted.append(_waits(model, selection.overdue))
+    if selection.waiting is not None:
+        wanted.append(_waits(model, selection.waiting))
     return wanted + _between(model, table, selection.since, selection.until, timezone)
 
 
