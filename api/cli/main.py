@@ -91,7 +91,7 @@ def exit_code(error: LedgerError) -> int:
 def main() -> None:
     """Take TringMe's call notifications, never lose or double one, and tell what calls cost.
 
-    The settings come from the environment; the README lists them. Data goes to stdout, everything else to stderr.
+    The settings come from the environment; the documentation lists them. Data goes to stdout, everything else to stderr.
     Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store (or the output, or another service) is unavailable,
     130 ended by Ctrl-C.
     """

@@ -45,8 +45,10 @@ def _section(name: str, context: click.Context) -> str:
     parts = [f"{level} {name}", f"```text\n{usage}\n```", *_prose(cleandoc(command.help or ""))]
     if isinstance(command, click.Group):
         parts.append(_subcommands(name, command, context))
-    options = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
-    parts.append(table(("option", "meaning"), [(code(flags), meaning) for flags, meaning in options]))
+    options = [each for each in command.params if isinstance(each, click.Option) and not each.hidden]
+    records = [record for each in options if (record := each.get_help_record(context))]
+    if records:
+        parts.append(table(("option", "meaning"), [(code(flags), meaning) for flags, meaning in records]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -10,6 +10,7 @@ from domain.events.operator_events import OPERATOR_EVENTS, OperatorEvent
 from generated_reference.markdown import code, paragraphs, table
 
 NAMES = {int: "whole number", str: "text", bool: "true or false"}
+PLURALS = {int: "whole numbers", str: "texts"}
 
 
 def describe() -> str:
@@ -69,7 +70,7 @@ def type_name(kind: Any) -> str:
         return code("null")
     origin = get_origin(kind)
     if origin is list:
-        return f"list of {type_name(arguments[0])}"
+        return f"list of {PLURALS.get(arguments[0]) or type_name(arguments[0])}"
     if origin is tuple:
         return f"[{', '.join(type_name(each) for each in arguments)}]"
     if isinstance(kind, type):

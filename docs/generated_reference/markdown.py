@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; a bar in a cell is escaped."""
-    lines = [columns, ["---"] * len(columns), *rows]
+    """Return a table; a column without any text is left out, and a bar in a cell is escaped."""
+    kept = [column for column in zip(columns, *rows, strict=True) if any(column[1:])]
+    heads, *filled = zip(*kept, strict=True)
+    lines = [heads, ["---"] * len(heads), *filled]
     return "".join(f"| {' | '.join(_cell(text) for text in line)} |\n" for line in lines)
 
 

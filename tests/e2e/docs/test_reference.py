@@ -1,9 +1,11 @@
 """The reference says everything: each setting, command, event, table, operation, flag and answer of this version."""
 
 import re
+import signal
 
 import pytest
 
+from api.cli import exit_codes
 from api.settings import SETTINGS
 from api.web.json_api.routes import operations
 from api.web.problems import TITLES
@@ -46,6 +48,13 @@ def test_every_command_and_option_explains_itself(described: dict[str, str]) -> 
         if option.param_type_name == "option" and not getattr(option, "help", None)
     ]
     assert silent == []
+
+
+def test_every_exit_code_is_listed() -> None:
+    text = (DOCS / "reference/commands.md").read_text()
+    codes = [exit_codes.DONE, exit_codes.FINDING, exit_codes.USAGE, exit_codes.UNAVAILABLE, exit_codes.INTERRUPTED]
+    terminated = exit_codes.SIGNALLED + signal.SIGTERM
+    assert [code for code in (*codes, terminated) if f"| {code} |" not in text] == []
 
 
 def test_every_topic_is_listed(described: dict[str, str]) -> None:
