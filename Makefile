@@ -4,7 +4,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench bench-large clean
+.PHONY: demo test lint docs wheel bench bench-large clean
 
 demo: $(VENV)/installed
 	@$(BIN)/python -m tests.e2e.demo --port $(PORT)
@@ -20,6 +20,10 @@ lint: $(VENV)/installed-for-tests
 docs: $(VENV)/installed-for-docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs build/docs
 	@echo "open build/docs/index.html"
+
+# Builds it, installs it into a fresh environment, and tries it from another directory.
+wheel: $(VENV)/installed
+	$(BIN)/python tests/e2e/wheel.py
 
 bench: $(VENV)/installed-for-tests
 	$(BIN)/python -m tests.benchmarks
