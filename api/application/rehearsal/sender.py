@@ -139,11 +139,23 @@ class RequestSender:
                     await self._wire.send_partially(sending, HALF if sending.manner == "half" else 1)
 
     async def _throw(self, sending: PlannedRequest) -> None:
-        """Send garbage once; whether it arrives matters to nobody."""
+        """Send garbage as soon as the service takes a connection; an answer to it is noted, and no answer is fine."""
+        deadline = self._loop.time() + self._patience
         with suppress(*FAILURES):
+            while not await self._is_thrown(sending):
+                if self._stopping or self._loop.time() + WAIT_SECONDS > deadline:
+                    return
+                await asyncio.sleep(WAIT_SECONDS)
+
+    async def _is_thrown(self, sending: PlannedRequest) -> bool:
+        """Send garbage; return whether there was a service to send it to. Raises one of FAILURES."""
+        try:
             async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
                 answer = await self._wire.send_raw(sending.raw)
-                self._books.answer(sending, answer.status)
+        except ConnectionError:
+            return False
+        self._books.answer(sending, answer.status)
+        return True
 
 
 async def _finished(tasks: Sequence[asyncio.Task[None]]) -> None:

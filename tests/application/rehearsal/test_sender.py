@@ -208,6 +208,26 @@ class TestGarbage:
         sent(Service(), [PlannedRequest(due=0, what="garbage", raw=b"hello?\r\n\r\n")], kept=kept)
         assert dict(kept.unexpected) == {"200 to what was garbage": 1}
 
+    def test_waits_for_a_service_that_is_away(self) -> None:
+        service, kept, port = (
+            Service(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+            books(),
+            free_port(),
+        )
+        where = TargetUrl("127.0.0.1", port, "/notify", tls=False, name="x")
+        garbage = PlannedRequest(due=200_000, what="garbage", raw=b"PUT {path} HTTP/1.1\r\n\r\n")
+
+        async def scenario() -> None:
+            async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port):
+                sending = asyncio.create_task(RequestSender(where, [[garbage]], kept).run())
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
+            async with await asyncio.start_server(service.serve, "127.0.0.1", port):
+                await sending
+
+        on_a_loop(scenario)
+        assert (dict(kept.answers), len(service.requests)) == ({405: 1}, 1)
+
 
 class TestOrder:
     def test_within_a_chain_each_waits_for_the_one_before(self) -> None:
