@@ -17,7 +17,7 @@ from domain.log.urls import is_postgres, sqlite_path
 def check_url(url: str) -> None:
     """Raise UnknownStore for an address that names no store, MissingDriver where its driver is not installed."""
     if is_postgres(url):
-        _postgres().check(url)
+        _postgres().check_url(url)
     else:
         sqlite_path(url)
 
