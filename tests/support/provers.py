@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+from domain.events.log_row import LogRow
 from domain.ledger import Ledger
 from domain.log import urls
 from domain.proofs.checkpoint import Checkpoint, verify_checkpoint
@@ -108,12 +109,13 @@ def world(url: str, key: SigningKey | None = KEY) -> Iterator[World]:
         yield World(ledger, store, key)
 
 
+def entry_of(row: LogRow) -> bytes:
+    """Return the entry of an event, written as the specification says."""
+    position, stream, version, topic, state = row
+    lines = ["tringledger-event/1", str(position), stream, str(version), topic, sha256(state).hexdigest(), ""]
+    return "\n".join(lines).encode()
+
+
 def model_entries(ledger: Ledger) -> list[bytes]:
-    """Return the entries of all events, written as the specification says, one after the other."""
-    entries = []
-    for position, stream, version, topic, state in ledger.store.page(0, 1 << 30, 1 << 60):
-        digest = sha256(state).hexdigest()
-        entries.append(
-            "\n".join(["tringledger-event/1", str(position), stream, str(version), topic, digest, ""]).encode()
-        )
-    return entries
+    """Return the entries of all events, in their order."""
+    return [entry_of(row) for row in ledger.store.page(0, 1 << 30, 1 << 60)]
