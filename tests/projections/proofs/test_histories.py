@@ -23,9 +23,9 @@ from domain.proofs.tiles import Tile
 from projections.proofs.log_check import LogCheck, check_log
 from projections.proofs.proof_store import ProofStore, SQLiteProofStore
 from projections.proofs.prover import LogDiverged, Prover
-from tests import model_merkle as model
-from tests.given import SECOND, START
-from tests.projections.proofs.provers import KEY, entry_of
+from tests.support.model import merkle as model
+from tests.support.notices import SECOND, START
+from tests.support.provers import KEY, entry_of
 
 TOPIC = "tringledger:cdr-recorded"
 
