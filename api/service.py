@@ -14,7 +14,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import routes as table
-from api.application import forwarding_position as forwarder
+from api import urls as addresses
 from api.application.intake import Intake
 from api.application.process_state import ProcessState
 from api.application.read_model_pool import ReadModelPool
@@ -157,7 +157,7 @@ class Service:
     def _content_of_forwarding(self, state: ProcessState, url: str) -> dict[str, Any]:
         lag, seconds = self.ledger.lag(state.position, times.now())
         return {
-            "to": forwarder.masked(url),
+            "to": addresses.redacted(url),
             "position": state.position,
             "lag": lag,
             "lag_seconds": seconds,

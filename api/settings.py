@@ -1,23 +1,30 @@
 """The settings: the one place that reads the environment, once, and refuses what it cannot use (names it, and why)."""
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from api import urls as addresses
+from api.setting_readers import (
+    choice_reader,
+    read_api_url,
+    read_forward_url,
+    read_keys,
+    read_path,
+    read_proxies,
+    read_store,
+    read_timezone,
+    whole_number_reader,
+)
 from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import CorrelationWindow
-from domain.errors import UnknownStore, WrongUsage
+from domain.errors import WrongUsage
 from domain.ledger_options import QUARANTINE_MAX, Terms
-from domain.log import open as address
 from domain.log import urls
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 
-DIGITS_MAX = 9
 INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")
 
 
@@ -26,140 +33,74 @@ class InvalidSetting(WrongUsage):
 
 
 class Setting(NamedTuple):
-    """One setting: its name in the environment, its default as text, what it is for, and how its text is read."""
+    """One setting: its name in the environment and in Settings, its default as text, its meaning, and its reader."""
 
     name: str
+    field: str
     default: str
     meaning: str
     read: Callable[[str], Any]
 
 
-def _store(text: str) -> str:
-    try:
-        address.check_url(text)
-    except UnknownStore:
-        raise ValueError(urls.EXPECTED) from None
-    return text
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    return tuple(key.strip() for key in text.split(",") if key.strip())
-
-
-def _one_of(*choices: str) -> Callable[[str], str | None]:
-    def read(text: str) -> str | None:
-        if text and text not in choices:
-            msg = f"one of {', '.join(choices)}"
-            raise ValueError(msg)
-        return text or None
-
-    return read
-
-
-def _timezone(text: str) -> str | None:
-    if text:
-        try:
-            times.zone(text)
-        except ValueError:
-            raise ValueError("an IANA time zone such as UTC or Europe/Berlin") from None
-    return text or None
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX and int(text) >= least):
-            msg = f"a whole number, at least {least} and at most {'9' * DIGITS_MAX}"
-            raise ValueError(msg)
-        return int(text)
-
-    return read
-
-
-def _path(text: str) -> str:
-    if not text.startswith("/") or text == "/health" or any(character in text for character in "?#{} "):
-        raise ValueError("a path such as /notify")
-    return text
-
-
-def _proxies(text: str) -> tuple[str, ...]:
-    given = tuple(each.strip() for each in text.split(","))
-    for each in given:
-        try:
-            ipaddress.ip_network(each)
-        except ValueError:
-            raise ValueError("addresses or networks, separated by commas, such as 10.0.0.5 or 10.0.0.0/24") from None
-    return given
-
-
-def _api_url(text: str) -> str:
-    if "?" in text or "@" in text:
-        raise ValueError("an address without query, user and password")
-    return addresses.check_url(text)
-
-
-def _forward_url(text: str) -> str | None:
-    return addresses.check_url(text) if text else None
-
-
 SETTINGS = (
-    Setting("TRINGLEDGER_STORE", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", _store),
+    Setting("TRINGLEDGER_STORE", "store", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", read_store),
     Setting(
-        "TRINGME_PRIVATE_KEY", "", "TringMe's private key; several, separated by commas, while one replaces another.", _keys
+        "TRINGME_PRIVATE_KEY", "private_keys", "", "TringMe's private key; several, separated by commas, while one replaces another.", read_keys
     ),
     Setting(
-        "TRINGLEDGER_SIGNATURE",
+        "TRINGLEDGER_SIGNATURE", "signature",
         "md5-params",
         "The signature's formula: `md5-params`, `md5-r-key`, `md5-key-r`, `hmac-sha256-params`, or `off` (not checked).",
-        _one_of(*FORMULAS, UNCHECKED),
+        choice_reader(*FORMULAS, UNCHECKED),
     ),
     Setting(
-        "TRINGLEDGER_CORRELATION",
+        "TRINGLEDGER_CORRELATION", "correlation",
         "",
         "What tells one line from another: `tag-src`, or `tag` where tags are unique per call. Written into the ledger"
         " when it is created (then `tag-src` by default); a value that differs later is refused.",
-        _one_of(*correlation.CORRELATIONS),
+        choice_reader(*correlation.CORRELATIONS),
     ),
     Setting(
-        "TRINGLEDGER_TIMEZONE",
+        "TRINGLEDGER_TIMEZONE", "timezone",
         "",
         "The billing time zone, an IANA name. Written into the ledger when it is created (then `UTC` by default); a value"
         " that differs later is refused.",
-        _timezone,
+        read_timezone,
     ),
-    Setting("TRINGLEDGER_GRACE_SECONDS", "300", "How near a notice must be to a call to join it as a matter of course.", _whole(0)),
+    Setting("TRINGLEDGER_GRACE_SECONDS", "grace_seconds", "300", "How near a notice must be to a call to join it as a matter of course.", whole_number_reader(0)),
     Setting(
-        "TRINGLEDGER_MAX_AGE_SECONDS",
+        "TRINGLEDGER_MAX_AGE_SECONDS", "max_age_seconds",
         "86400",
         "How long a call may be silent and still be joined; one in progress that is silent for longer shows as stale.",
-        _whole(0),
+        whole_number_reader(0),
     ),
     Setting(
-        "TRINGLEDGER_QUARANTINE_MAX",
+        "TRINGLEDGER_QUARANTINE_MAX", "quarantine_max",
         str(QUARANTINE_MAX),
         "How many notices with a wrong signature are kept; the oldest go first.",
-        _whole(1),
+        whole_number_reader(1),
     ),
-    Setting("TRINGLEDGER_NOTIFY_PATH", "/notify", "The path that TringMe calls.", _path),
+    Setting("TRINGLEDGER_NOTIFY_PATH", "notify_path", "/notify", "The path that TringMe calls.", read_path),
     Setting(
-        "TRINGLEDGER_TRUSTED_PROXIES",
+        "TRINGLEDGER_TRUSTED_PROXIES", "trusted_proxies",
         "127.0.0.1,::1",
         "The proxies, as addresses or networks, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
-        _proxies,
+        read_proxies,
     ),
     Setting(
-        "TRINGLEDGER_FORWARD_URL",
+        "TRINGLEDGER_FORWARD_URL", "forward_url",
         "",
         "The handler that you had before: every accepted notification is handed on to it.",
-        _forward_url,
+        read_forward_url,
     ),
-    Setting("TRINGLEDGER_QUEUE_MAX", "10000", "How many callbacks may wait to be written; beyond, they get 503.", _whole(1)),
-    Setting("TRINGME_API_URL", "http://api.tringme.com/api.php", "Where TringMe's API is, for `register`.", _api_url),
-    Setting("TRINGME_API_KEY", "", "TringMe's public API key, for `register`.", str),
+    Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "How many callbacks may wait to be written; beyond, they get 503.", whole_number_reader(1)),
+    Setting("TRINGME_API_URL", "api_url", "http://api.tringme.com/api.php", "Where TringMe's API is, for `register`.", read_api_url),
+    Setting("TRINGME_API_KEY", "api_key", "", "TringMe's public API key, for `register`.", str),
     Setting(
-        "TRINGME_API_SIGNATURE",
+        "TRINGME_API_SIGNATURE", "api_signature",
         "md5-params",
         "The formula by which `register` signs: one of those of `TRINGLEDGER_SIGNATURE`, except `off`.",
-        _one_of(*FORMULAS),
+        choice_reader(*FORMULAS),
     ),
 )  # fmt: skip
 
@@ -182,7 +123,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_url: str
     api_key: str
     api_signature: str
-    signature_is_explicit: bool
 
     @property
     def creates(self) -> bool:
@@ -212,25 +152,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.private_keys
 
 
-_FIELDS = {
-    "TRINGLEDGER_STORE": "store",
-    "TRINGME_PRIVATE_KEY": "private_keys",
-    "TRINGLEDGER_SIGNATURE": "signature",
-    "TRINGLEDGER_CORRELATION": "correlation",
-    "TRINGLEDGER_TIMEZONE": "timezone",
-    "TRINGLEDGER_GRACE_SECONDS": "grace_seconds",
-    "TRINGLEDGER_MAX_AGE_SECONDS": "max_age_seconds",
-    "TRINGLEDGER_QUARANTINE_MAX": "quarantine_max",
-    "TRINGLEDGER_NOTIFY_PATH": "notify_path",
-    "TRINGLEDGER_TRUSTED_PROXIES": "trusted_proxies",
-    "TRINGLEDGER_FORWARD_URL": "forward_url",
-    "TRINGLEDGER_QUEUE_MAX": "queue_max",
-    "TRINGME_API_URL": "api_url",
-    "TRINGME_API_KEY": "api_key",
-    "TRINGME_API_SIGNATURE": "api_signature",
-}
-
-
 def load_settings(environment: Mapping[str, str] = os.environ, store: str | None = None) -> Settings:
     """Read all settings; an empty one has its default, and ``store`` (a command's option) goes before the environment's.
 
@@ -239,9 +160,9 @@ def load_settings(environment: Mapping[str, str] = os.environ, store: str | None
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         text = environment.get(setting.name, "").strip() or setting.default
-        values[_FIELDS[setting.name]] = _read(setting.name, setting.read, text)
+        values[setting.field] = _read(setting.name, setting.read, text)
     if store:
-        values["store"] = _read("--store", _store, store)
+        values["store"] = _read("--store", read_store, store)
     _check_known(environment)
     if values["max_age_seconds"] < values["grace_seconds"]:
         msg = (
@@ -249,7 +170,7 @@ def load_settings(environment: Mapping[str, str] = os.environ, store: str | None
             f" TRINGLEDGER_GRACE_SECONDS={values['grace_seconds']}"
         )
         raise InvalidSetting(msg)
-    return Settings(**values, signature_is_explicit=bool(environment.get("TRINGLEDGER_SIGNATURE", "").strip()))
+    return Settings(**values)
 
 
 def _read(name: str, read: Callable[[str], Any], text: str) -> Any:

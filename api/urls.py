@@ -1,10 +1,12 @@
 """The addresses of other services: whether a text is one, whether the world can reach it, and how a query joins it."""
 
 import ipaddress
-from urllib.parse import urlsplit
+from collections.abc import Collection
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from domain.notices import notification
 
+MASK = "***"
 NOT_PUBLIC_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".test", ".invalid")
 
 
@@ -32,6 +34,22 @@ def is_public(url: str) -> bool:
         return ipaddress.ip_address(host).is_global
     except ValueError:
         return "." in host and not host.endswith(NOT_PUBLIC_SUFFIXES)
+
+
+def redacted(url: str, secret: Collection[str] | None = None) -> str:
+    """Return a URL as it may be shown and logged: without user and password, and without its parameters' values.
+
+    Where ``secret`` names parameters, only their values are left out.
+    """
+    split = urlsplit(url)
+    host = split.netloc.rpartition("@")[2]
+    query = MASK if split.query else ""
+    if secret is not None:
+        shown = [
+            (name, MASK if name in secret else value) for name, value in notification.parse_pairs(split.query.encode())
+        ]
+        query = urlencode(shown, safe="*", errors="surrogateescape")
+    return urlunsplit(split._replace(netloc=f"{MASK}@{host}" if host != split.netloc else host, query=query))
 
 
 def with_query(url: str, pairs: list[tuple[str, str]]) -> str:

@@ -1,6 +1,13 @@
-"""Texts as they are safe to show on one line."""
+"""Texts from outside: as they are safe to show on one line, and whether they are numbers."""
+
+WHOLE_DIGITS_MAX = 18
 
 
 def printable(text: str) -> str:
     """Return a text, some of which came over the wire, so that it moves no cursor."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def is_whole_number(text: str) -> bool:
+    """Whether a text is a whole number, 0 or more, that every store can keep: at most 18 digits."""
+    return text.isascii() and text.isdigit() and len(text) <= WHOLE_DIGITS_MAX

@@ -5,8 +5,6 @@ The position never goes back, and only moves on: past what the handler took, pas
 operator passes over, which leaves a trace that stays.
 """
 
-from urllib.parse import urlsplit, urlunsplit
-
 import msgspec
 
 from api.application.process_state import ProcessState
@@ -16,7 +14,6 @@ from domain.ledger import Ledger
 
 FORWARDED = "forwarded"
 SKIPPED = "forwarding_skipped:"
-MASK = "***"
 
 
 class CannotSkip(WrongUsage):
@@ -78,14 +75,6 @@ def skipped_ranges(ledger: Ledger) -> list[SkippedRange]:
     facts = ledger.store.facts().items()
     found = [msgspec.json.decode(value, type=SkippedRange) for name, value in facts if name.startswith(SKIPPED)]
     return sorted(found, key=lambda skipped: skipped.first)
-
-
-def masked(url: str) -> str:
-    """Return a handler's address as it may be shown: who knows a password or a token in it needs no log to tell."""
-    split = urlsplit(url)
-    host = split.netloc.rpartition("@")[2]
-    shown = f"{MASK}@{host}" if host != split.netloc else host
-    return urlunsplit(split._replace(netloc=shown, query=MASK if split.query else ""))
 
 
 def _encoded(state: ProcessState) -> str:

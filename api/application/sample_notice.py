@@ -9,7 +9,7 @@ from domain.notices.signature import UNCHECKED, sign
 
 CALL_STATUS = "callstatus"
 TAG, SYSTEM_TAG, SRC = "trigger", "TRINGME", "12025550123"
-R_MAX = 2**31
+NONCE_BELOW = 2**31
 # What TringMe's page says of each type; a number from the range that is kept for made-up ones.
 DEFAULTS: dict[str, dict[str, str]] = {
     "cdr": {"srcduration": "65", "destduration": "60", "srccharge": "1.3", "destcharge": "2.4"},
@@ -33,10 +33,15 @@ def sample_parameters(status: str, kind: str | None, given: Pairs) -> Pairs:
     usual = {"f": "tm", "type": kind}
     if not is_type:
         usual["status"] = status
-    usual |= {"tag": SYSTEM_TAG if kind in SYSTEM_TYPES else TAG, "src": SRC, "r": str(secrets.randbelow(R_MAX))}
+    usual |= {"tag": SYSTEM_TAG if kind in SYSTEM_TYPES else TAG, "src": SRC, "r": new_nonce()}
     if status in statuses.INPUTS:
         usual["p"] = "1"
     return list((usual | DEFAULTS.get(kind, {}) | dict(given)).items())
+
+
+def new_nonce() -> str:
+    """Return a value for ``r``, by which two signed requests with the same contents differ."""
+    return str(secrets.randbelow(NONCE_BELOW))
 
 
 def sign_parameters(settings: Settings, pairs: Pairs) -> Pairs:

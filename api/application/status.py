@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select
 
+from api import urls as addresses
 from api.application import forwarding_position as forwarder
 from domain import times
 from domain.errors import LedgerError
@@ -129,7 +130,7 @@ def _forwarding(ledger: Ledger, url: str | None, now: int) -> ForwardingStatus |
         return None
     lag, seconds = ledger.lag(kept.position, now) if kept else (0, 0)
     position, failure = (kept.position, kept.failure) if kept else (None, "")
-    return ForwardingStatus(forwarder.masked(url) if url else None, position, lag, seconds, failure, skipped)
+    return ForwardingStatus(addresses.redacted(url) if url else None, position, lag, seconds, failure, skipped)
 
 
 class StatusLimits(msgspec.Struct, frozen=True):

@@ -4,17 +4,14 @@ TringMe's page shows neither how a request is signed nor an answer. So the reque
 formula that is a setting, and the answer is shown as it came.
 """
 
-import secrets
-from urllib.parse import urlencode
-
 from api import urls as addresses
+from api.application.sample_notice import new_nonce
 from api.settings import InvalidSetting, Settings
 from domain.notices.signature import COVERS_ONLY_R, sign
 
 OPERATION = "setnotifyurl"
-MASK = "***"
-R_MAX = 2**31
-_SECRET = {"apikey", "sig"}
+# The parameters of the request that may not be shown.
+SECRET = frozenset({"apikey", "sig"})
 
 
 def set_notify_url_request(settings: Settings, url: str, flag: str | None) -> list[tuple[str, str]]:
@@ -25,14 +22,8 @@ def set_notify_url_request(settings: Settings, url: str, flag: str | None) -> li
     if flag is not None:
         pairs.append(("flag", flag))
     if settings.api_signature in COVERS_ONLY_R:
-        pairs.append(("r", str(secrets.randbelow(R_MAX))))
+        pairs.append(("r", new_nonce()))
     return sign(settings.api_signature, pairs, settings.needed_keys()[0])
-
-
-def masked(url: str, pairs: list[tuple[str, str]]) -> str:
-    """Return the request's address as it can be shown: nothing that comes from a key can be read in it."""
-    shown = [(name, MASK if name in _SECRET else value) for name, value in pairs]
-    return f"{url}?{urlencode(shown, safe='*')}"
 
 
 def warnings(settings: Settings, url: str) -> list[str]:

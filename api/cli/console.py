@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from api.application.http_get import HttpAnswer
 
 UNLIMITED_COLUMNS = 10_000
+# Longer tables are cut: a terminal shows no more, and programs ask for another format.
+TABLE_ROWS_MAX = 50
 
 
 def note(text: str) -> None:
@@ -44,6 +46,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
         console.print(drawn)
     for line in capture.get().splitlines():
         click.echo(line.rstrip())
+
+
+def print_more(count: int, form: str) -> None:
+    """Say below a table that it was cut, and which format has the ``count`` rows that are left; nothing for none."""
+    if count > 0:
+        click.echo(f"... and {count} more: --format {form} has them all")
 
 
 def print_json(content: object) -> None:

@@ -40,6 +40,41 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def report_format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--format table|json|csv``."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json", "csv"]),
+        default="table",
+        show_default=True,
+        help="A table for people, JSON or CSV for programs.",
+    )(command)
+
+
+def as_of_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--as-of``."""
+    return click.option(
+        "--as-of", metavar="POSITION|TIME", help="As it stood at that position of the log, or at that time."
+    )(command)
+
+
+def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options ``--from``, ``--to`` and ``--period``, which select rows by their time."""
+    for option in (
+        click.option("--period", metavar="YYYY-MM", help="Only this month, in the billing time zone."),
+        click.option("--to", "until", metavar="TIME", help="Only what is before this day, month or time."),
+        click.option(
+            "--from",
+            "since",
+            metavar="TIME",
+            help="Only what is from this day, month or time on, or from 24h or 7d ago.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command that calls another service the option ``--timeout``."""
     return click.option(

@@ -11,11 +11,9 @@ from api.application.reconciliation.classes import ClassTotal, MatchClass
 from api.application.reconciliation.columns import CENTS, CREDITS, format_number
 from api.application.reconciliation.record_spool import MatchRecord
 from api.application.reconciliation.run import ClassifiedPair, ReconciliationResult
-from api.cli.console import print_table
+from api.cli.console import TABLE_ROWS_MAX, print_more, print_table
 from domain.amounts import plain
 from domain.times import iso
-
-TABLE_ROWS_MAX = 50
 
 
 def report_columns(outcome: ReconciliationResult) -> list[str]:
@@ -74,20 +72,15 @@ def report_tables(records: Iterator[ClassifiedPair], outcome: ReconciliationResu
     if totals:
         click.echo()
         print_table(*_tabled(totals[:TABLE_ROWS_MAX]))
-        _tell_of_more(len(totals) - TABLE_ROWS_MAX, "json")
+        print_more(len(totals) - TABLE_ROWS_MAX, "json")
     if first:
         click.echo()
         print_table(report_columns(outcome), first)
-        _tell_of_more(more, "csv")
+        print_more(more, "csv")
 
 
 def _tabled(rows: list[dict[str, object]]) -> tuple[list[str], list[list[object]]]:
     return list(rows[0]), [list(row.values()) for row in rows]
-
-
-def _tell_of_more(more: int, form: str) -> None:
-    if more > 0:
-        click.echo(f"... and {more} more: --format {form} has them all")
 
 
 def _classes(outcome: ReconciliationResult) -> Iterator[dict[str, object]]:

@@ -14,13 +14,11 @@ from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.building import rebuild
 from projections.building.comparison import RowDifference
-from projections.building.partitions import SEQUENTIAL, FoldStrategy
-from projections.building.process_pool import ProcessFolding
+from projections.building.process_pool import choose_folding
 from projections.building.rebuild import RebuildReport
 from projections.schema.tables import ColumnKind
 
 NOTE_SECONDS = 1.0
-EVENTS_WORTH_PROCESSES = 20_000
 NICENESS = 5
 
 
@@ -78,15 +76,10 @@ def main() -> int:
 
 
 def _done(ledger: Ledger, kind: str, noting: JobProgress) -> RebuildReport:
-    folding = _folding(ledger)
+    folding = choose_folding(ledger.head())
     if kind == CHECK:
         return rebuild.check_read_models(ledger, noting.moved, folding)
     return rebuild.rebuild(ledger, noting.moved, folding)
-
-
-def _folding(ledger: Ledger) -> FoldStrategy:
-    cores = os.cpu_count() or 1
-    return ProcessFolding(cores) if cores > 1 and ledger.head() >= EVENTS_WORTH_PROCESSES else SEQUENTIAL
 
 
 def _said(difference: RowDifference) -> str:

@@ -4,7 +4,6 @@ Checked in this order: method, content type, size, count, ``f``, signature, valu
 which are what the signature covers.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 
@@ -16,13 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.application.intake import Intake, IntakeBusy
 from api.web import security_headers as headers
 from api.web.problems import RETRY_AFTER_SECONDS, problem
+from api.web.request_body import BodyRefused, is_form, read_body
 from domain.errors import NotANotification
 from domain.ledger import Ledger
-from domain.notices.notification import SIZE_MAX_BYTES
+from domain.notices.notification import FORM, SIZE_MAX_BYTES
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
-
-BODY_SECONDS_MAX = 20
-FORM = "application/x-www-form-urlencoded"
 
 
 class CallbackRefused(Exception):
@@ -93,10 +90,13 @@ async def read_request(scope: Scope, receive: Receive) -> bytes:
         allow = {"Allow": "GET, POST"}
         raise CallbackRefused(problem(405, f"the method is {method}: expected GET or POST", allow))
     request = Request(scope, receive)
-    given = request.headers.get("content-type", "")
-    if given.partition(";")[0].strip().lower() != FORM:
+    if not is_form(request):
+        given = request.headers.get("content-type", "")
         raise CallbackRefused(problem(415, f"the content type is {given!r}: expected {FORM}"))
-    body = await _read_body(request)
+    try:
+        body = await read_body(request, SIZE_MAX_BYTES)
+    except BodyRefused as refused:
+        raise CallbackRefused(problem(refused.status, refused.detail)) from None
     return b"&".join(part for part in (_sized(query), body) if part)
 
 
@@ -104,23 +104,6 @@ def _sized(query: bytes) -> bytes:
     if len(query) > SIZE_MAX_BYTES:
         raise CallbackRefused(problem(414, f"the query has {len(query)} bytes: expected at most {SIZE_MAX_BYTES}"))
     return query
-
-
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > SIZE_MAX_BYTES:
-                    raise CallbackRefused(
-                        problem(413, f"the body is over {SIZE_MAX_BYTES} bytes: expected at most so many")
-                    )
-    except TimeoutError:
-        raise CallbackRefused(
-            problem(408, f"the body took over {BODY_SECONDS_MAX} s: expected all of it by then")
-        ) from None
-    return bytes(body)
 
 
 def _retry_later(detail: str) -> Response:

@@ -15,6 +15,8 @@ from domain.errors import NotANotification
 PARAMETERS_MAX = 64
 TEXT_LENGTH_MAX = 256
 SHOWN_LENGTH_MAX = 80
+# How the parameters come in a body, too.
+FORM = "application/x-www-form-urlencoded"
 SIZE_MAX_BYTES = 16 * 1024
 DURATIONS = ("srcduration", "destduration")
 CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")

@@ -52,7 +52,6 @@ class TestWithNothingSet:
             ("store", "sqlite:///tringledger.db"),
             ("private_keys", ()),
             ("signature", "md5-params"),
-            ("signature_is_explicit", False),
             ("correlation", None),
             ("timezone", None),
             ("grace_seconds", 300),
@@ -129,7 +128,7 @@ class TestWithEverythingSet:
             }
         )
         assert (read.store, read.notify_path, read.queue_max) == ("sqlite:////var/lib/calls.db", "/hooks/tringme", 7)
-        assert (read.signature, read.signature_is_explicit) == ("hmac-sha256-params", True)
+        assert read.signature == "hmac-sha256-params"
         assert read.ledger_options == Terms("tag", "Europe/Berlin", CorrelationWindow(0, 60 * SECOND), 5)
 
     def test_a_commands_store_goes_before_the_environments(self) -> None:

@@ -19,12 +19,12 @@ from starlette.routing import Route
 from api.application.rehearsal import target_url as target
 from api.application.rehearsal.sender import TargetUnreachable
 from api.application.rehearsal.target_url import InvalidTarget
+from api.application.tringme_api import OPERATION
 from domain.notices import notification
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 
 HOST = "127.0.0.1"
 PATH = "/api.php"
-OPERATION = "setnotifyurl"
 
 
 class FakeTringMeApi:

@@ -7,7 +7,7 @@ from random import Random
 
 from api.application.rehearsal.plan import PlannedRequest, Signer
 from api.application.rehearsal.simulated_call import Pairs
-from domain.notices.notification import PARAMETERS_MAX, SIZE_MAX_BYTES, TEXT_LENGTH_MAX, encode_query
+from domain.notices.notification import FORM, PARAMETERS_MAX, SIZE_MAX_BYTES, TEXT_LENGTH_MAX, encode_query
 from domain.notices.signature import UNCHECKED
 
 # One thing each that the wire's rules refuse (SPEC 1): the parameter, and a value that it must not have.
@@ -24,7 +24,7 @@ BROKEN = (
     ("tag", "sal\0es"),
     ("tag", "caf\udce9"),
 )
-FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
+CONTENT_TYPE = f"Content-Type: {FORM}\r\n".encode()
 HOST = b" HTTP/1.1\r\nHost: rehearsal\r\nConnection: close\r\n"
 MANY = "&".join(f"a{number}=1" for number in range(PARAMETERS_MAX)).encode()
 GARBAGE = (
@@ -33,7 +33,7 @@ GARBAGE = (
     b"GET {path}?f=tm&" + MANY + HOST + b"\r\n",
     b"PUT {path}?f=tm" + HOST + b"Content-Length: 0\r\n\r\n",
     b"POST {path}" + HOST + b'Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{"f":"tm"}',
-    b"POST {path}" + HOST + FORM + b"Content-Length: %d\r\n\r\nf=tm&x=" % (SIZE_MAX_BYTES + 1) + b"x" * (SIZE_MAX_BYTES - 6),
+    b"POST {path}" + HOST + CONTENT_TYPE + b"Content-Length: %d\r\n\r\nf=tm&x=" % (SIZE_MAX_BYTES + 1) + b"x" * (SIZE_MAX_BYTES - 6),
     b"GET {path}?f=tm&x=" + b"x" * SIZE_MAX_BYTES + HOST + b"\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting on a plain port",
     b"hello?\r\n\r\n",

@@ -12,11 +12,11 @@ import httptools
 
 from api.application.rehearsal.plan import PlannedRequest
 from api.application.rehearsal.target_url import TargetUrl
+from domain.notices.notification import FORM
 
 READ_BYTES = 65_536
 PIECES = 5
 PIECE_SECONDS = 0.05
-FORM = "application/x-www-form-urlencoded"
 
 # What a request may fail with on its way; the platform then makes it again.
 FAILURES = (OSError, TimeoutError, httptools.HttpParserError, httptools.HttpParserUpgrade)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.console import note, print_json, print_table
+from api.cli.console import TABLE_ROWS_MAX, note, print_json, print_more, print_table
 from api.cli.exit_codes import FINDING
 from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import format_option, period_argument, printable_text, store_option
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from projections.stores.base import ReadStore
 
 NOTHING_OPEN = "the month is over, and nothing in it is open"
-TABLE_ROWS_MAX = 50
 
 
 @click.command()
@@ -107,8 +106,7 @@ def _show(period: str, found: list[ClosingBlocker], position: int, output: str) 
             ["open", "where", "tag", "cost", "SIP credits"],
             [list(_document(each).values()) for each in found[:TABLE_ROWS_MAX]],
         )
-        if len(found) > TABLE_ROWS_MAX:
-            click.echo(f"... and {len(found) - TABLE_ROWS_MAX} more: --format json has them all")
+        print_more(len(found) - TABLE_ROWS_MAX, "json")
         note(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} whose amounts nobody knows")
     if position:
         note(f"{period} is closed, at position {position}")

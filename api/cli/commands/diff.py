@@ -11,7 +11,7 @@ import click
 
 from api.cli.console import note, print_csv, print_json, print_table, progress
 from api.cli.ledger_access import open_ledger
-from api.cli.options import store_option
+from api.cli.options import report_format_option, store_option
 from domain import amounts, times
 
 if TYPE_CHECKING:
@@ -42,14 +42,7 @@ class LogSpan(NamedTuple):
 @click.option("--account", help="Only this account.")
 @click.option("--period", metavar="YYYY-MM", help="Only what belongs to the bill of this month.")
 @click.option("--events", is_flag=True, help="Also each event that changed something, and by how much.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="A table for people, JSON or CSV for programs.",
-)
+@report_format_option
 @store_option
 @click.pass_context
 def diff(

@@ -11,7 +11,7 @@ import click
 
 from api.cli.console import note, print_json, print_table
 from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
-from api.cli.options import catch_up_option, format_option, store_option
+from api.cli.options import as_of_option, catch_up_option, format_option, store_option
 from domain import amounts
 from domain.events.log_row import EVER
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--account", help="Explain an account's bill, instead of a call.")
 @click.option("--period", metavar="YYYY-MM", help="With --account: of which month.")
 @click.option("--calls", is_flag=True, help="With --account: also each call, with the position of its CDR.")
-@click.option("--as-of", metavar="POSITION|TIME", help="As it stood at that position of the log, or at that time.")
+@as_of_option
 @format_option
 @catch_up_option
 @store_option

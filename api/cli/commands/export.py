@@ -10,7 +10,7 @@ import click
 
 from api.cli.console import Moved, note, progress
 from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
-from api.cli.options import catch_up_option, store_option
+from api.cli.options import as_of_option, catch_up_option, span_options, store_option
 from domain import times
 from projections.journal.syntax import Language
 
@@ -58,11 +58,7 @@ LANGUAGES = tuple(language.value for language in Language)
 )
 @click.option("--flag", help="Only rows with this flag, such as missing-opening (calls, cdrs and exceptions).")
 @click.option("--state", help="Only calls in this state: in-progress or ended.")
-@click.option(
-    "--from", "since", metavar="TIME", help="Only rows from this day, month or time on (or 24h, 7d: since then)."
-)
-@click.option("--to", "until", metavar="TIME", help="Only rows before this day, month or time.")
-@click.option("--period", metavar="YYYY-MM", help="Only rows of this month, in the billing time zone.")
+@span_options
 @click.option(
     "--waiting",
     type=click.Choice(OVERDUE),
@@ -71,7 +67,7 @@ LANGUAGES = tuple(language.value for language in Language)
 @click.option(
     "--excel-safe", is_flag=True, help="CSV: make texts harmless that a spreadsheet would take for formulas or numbers."
 )
-@click.option("--as-of", metavar="POSITION|TIME", help="As it stood at that position of the log, or at that time.")
+@as_of_option
 @catch_up_option
 @store_option
 def export(

@@ -9,22 +9,13 @@ import click
 
 from api.cli.console import print_json, print_table
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.options import catch_up_option, optional_period, store_option
-
-TABLE, JSON, CSV = "table", "json", "csv"
+from api.cli.options import catch_up_option, optional_period, report_format_option, store_option
 
 
 @click.command()
 @click.option("--account", help="Only this account.")
 @click.option("--period", metavar="YYYY-MM", callback=optional_period, help="Only this month.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([TABLE, JSON, CSV]),
-    default=TABLE,
-    show_default=True,
-    help="A table for people, JSON or CSV for programs.",
-)
+@report_format_option
 @catch_up_option
 @store_option
 def metrics(account: str | None, period: str | None, form: str, no_catch_up: bool, store: str | None) -> None:
@@ -46,9 +37,9 @@ def metrics(account: str | None, period: str | None, form: str, no_catch_up: boo
     ):
         read_store.position(connection, ledger.head)
         found = account_metrics(connection, account=account, period=period)
-    if form == JSON:
+    if form == "json":
         print_json([each._asdict() for each in found])
-    elif form == CSV:
+    elif form == "csv":
         csv.writer(sys.stdout, lineterminator="\r\n").writerows([Metrics._fields, *found])
     else:
         print_table(Metrics._fields, found)

@@ -12,15 +12,21 @@ from api.application.reconciliation.columns import NAMES
 from api.cli.console import note, progress
 from api.cli.exit_codes import FINDING
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.options import assignments, catch_up_option, delimiter_character, store_option, time_zone
+from api.cli.options import (
+    assignments,
+    catch_up_option,
+    delimiter_character,
+    report_format_option,
+    span_options,
+    store_option,
+    time_zone,
+)
 from domain import times
 
 if TYPE_CHECKING:
     from api.application.reconciliation.record_spool import RecordSpool
     from api.application.reconciliation.run import ReconciliationOptions, ReconciliationResult
     from projections.queries.selection import Selection
-
-TABLE, JSON, CSV = "table", "json", "csv"
 
 
 @click.command()
@@ -41,9 +47,7 @@ TABLE, JSON, CSV = "table", "json", "csv"
 )
 @click.option("--timezone", metavar="ZONE", callback=time_zone, help="Of times that name no offset (default: UTC).")
 @click.option("--tag", help="Compare only this tag.")
-@click.option("--from", "since", metavar="TIME", help="Compare from this day, month or time on.")
-@click.option("--to", "until", metavar="TIME", help="Compare what was before this day, month or time.")
-@click.option("--period", metavar="YYYY-MM", help="Compare this month, in the billing time zone.")
+@span_options
 @click.option(
     "--tolerance",
     metavar="SECONDS",
@@ -61,14 +65,7 @@ TABLE, JSON, CSV = "table", "json", "csv"
     help="How far a record's time may be from our call, from its first notice to its CDR.",
 )
 @click.option("--all", "every", is_flag=True, help="Show also the records that agree.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([TABLE, JSON, CSV]),
-    default=TABLE,
-    show_default=True,
-    help="Tables for people, all records and totals as JSON, or the records as CSV.",
-)
+@report_format_option
 @catch_up_option
 @store_option
 @click.pass_context
@@ -126,7 +123,7 @@ def reconcile(
     )
     from api.cli import reconcile_report as report
 
-    show = {TABLE: report.report_tables, JSON: report.report_json, CSV: report.report_csv}[form]
+    show = {"table": report.report_tables, "json": report.report_json, "csv": report.report_csv}[form]
     with open_ledger(store) as (ledger, _):
         limits = _limits(tag, since, until, period, ledger.timezone)
         terms = ReconciliationOptions(

@@ -34,13 +34,14 @@ def register(url: str, flag: str | None, dry_run: bool, timeout: float) -> None:
 
     read = settings.load_settings()
     pairs = registering.set_notify_url_request(read, url, flag)
-    shown = registering.masked(read.api_url, pairs)
+    request = addresses.with_query(read.api_url, pairs)
+    shown = addresses.redacted(request, registering.SECRET)
     for warning in registering.warnings(read, url):
         note(f"WARNING: {warning}")
     if dry_run:
         click.echo(shown)
         return
-    answer = calling.http_get(addresses.with_query(read.api_url, pairs), timeout_seconds=timeout)
+    answer = calling.http_get(request, timeout_seconds=timeout)
     show_answer(answer)
     if answer.status != OK or answer.flaw:
         problem = answer.flaw or f"answered {answer.line}, expected {OK}"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from api import urls as addresses
 from api.cli.console import note
 from api.cli.exit_codes import UNAVAILABLE
 from api.cli.options import store_option
@@ -47,12 +48,11 @@ def serve(host: str, port: int, count: int, store: str | None) -> None:
       tringledger serve --workers 4 --store postgresql://ledger@db.example.com/tringledger
     """
     from api import settings
-    from api.application import forwarding_position as forwarder
     from api.settings import InvalidSetting
 
     read = settings.load_settings(store=store)
     if read.forward_url and is_own(read.forward_url, host, port, read.notify_path):
-        msg = f"TRINGLEDGER_FORWARD_URL={forwarder.masked(read.forward_url)} cannot be used: it is this service's own address"
+        msg = f"TRINGLEDGER_FORWARD_URL={addresses.redacted(read.forward_url)} cannot be used: it is this service's own address"
         raise InvalidSetting(msg)
     if count > 1:
         _serve_by_many(read, host, port, count)
@@ -113,7 +113,7 @@ def _introduce(ledger: Ledger, read: Settings) -> None:
         note(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
     if read.forward_url:
         after = forwarder.load_or_start(ledger).position
-        note(f"forwarding to {forwarder.masked(read.forward_url)}, after position {after}")
+        note(f"forwarding to {addresses.redacted(read.forward_url)}, after position {after}")
 
 
 def _say_where(listening: socket, notify_path: str) -> None:

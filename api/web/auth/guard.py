@@ -6,7 +6,6 @@ without a session), and for methods that change something ``body`` (bytes) and `
 It may set ``request.state.audit_action`` to a Did, where only it knows what was done.
 """
 
-import asyncio
 import hmac
 import inspect
 import logging
@@ -24,14 +23,13 @@ from starlette.routing import Route
 
 from api.web.auth.refusal import AccessRefused
 from api.web.auth.roles import Did, Identity, Role
+from api.web.request_body import BodyRefused, is_form, read_body
 from domain.errors import StoreUnavailable
 
 __all__ = ["AccessPolicy", "AccessRefused", "Did", "GuardedRoute", "Identity", "Role", "guard_routes", "require_role"]
 
 BODY_SIZE_MAX_BYTES = 1024 * 1024
-BODY_SECONDS_MAX = 20
 FIELDS_MAX = 1000
-FORM = "application/x-www-form-urlencoded"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD, CSRF_HEADER = "csrf_token", "x-csrf-token"
 RETRY_AFTER = {"Retry-After": "5"}
@@ -133,7 +131,7 @@ class GuardedEndpoint:
         if who:
             request.state.csrf_token = who.csrf_token
         if request.method not in SAFE:
-            await _read_body(request)
+            await _take_body(request)
         try:
             self._check(request, who)
             response = await _called(self.guarded.endpoint, request)
@@ -185,24 +183,19 @@ async def _called(endpoint: Endpoint, request: Request) -> Response:
     return response
 
 
-async def _read_body(request: Request) -> None:
-    body = bytearray()
+async def _take_body(request: Request) -> None:
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_SIZE_MAX_BYTES:
-                    msg = f"the body is over {BODY_SIZE_MAX_BYTES} bytes: expected at most so many"
-                    raise AccessRefused(413, msg)
-    except (TimeoutError, ClientDisconnect):
-        msg = f"the body took over {BODY_SECONDS_MAX} s, or did not come: expected all of it by then"
-        raise AccessRefused(408, msg) from None
-    request.state.body = bytes(body)
-    request.state.form = FormData(_fields(request, bytes(body)))
+        body = await read_body(request, BODY_SIZE_MAX_BYTES)
+    except BodyRefused as refused:
+        raise AccessRefused(refused.status, refused.detail) from None
+    except ClientDisconnect:
+        raise AccessRefused(408, "the body broke off; expected all of it") from None
+    request.state.body = body
+    request.state.form = FormData(_fields(request, body))
 
 
 def _fields(request: Request, body: bytes) -> list[tuple[str, str | UploadFile]]:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+    if not is_form(request):
         return []
     try:
         return [*parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)]

@@ -12,13 +12,13 @@ from api.processes import jobs
 from domain import times
 from domain.calls import call
 from domain.operators import author
+from domain.text import WHOLE_DIGITS_MAX
 from projections.queries import facets, selection
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 
 TEXT_LENGTH_MAX = 256
 CURSOR_LENGTH_MAX = 2048
-POSITION_DIGITS_MAX = 18
 NUL = "\0"
 
 Schema = dict[str, Any]
@@ -116,7 +116,7 @@ def _truth(value: str) -> bool:
     return choice_reader(("true", "false"))(value) == "true"
 
 
-POSITION_MAX = 10**POSITION_DIGITS_MAX - 1
+POSITION_MAX = 10**WHOLE_DIGITS_MAX - 1
 _TEXT: Schema = {"type": "string", "maxLength": TEXT_LENGTH_MAX}
 _MOMENT: Schema = {
     "type": "string",

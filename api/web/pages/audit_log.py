@@ -8,10 +8,10 @@ from api.web.auth.authenticator import Authenticator
 from api.web.auth.guard import AccessRefused, GuardedRoute, Role
 from api.web.auth.roles import Did
 from api.web.pages.rendering import render
+from domain.text import is_whole_number
 
 PATH = "/access-log"
 ENTRIES = 100
-DIGITS_MAX = 18
 
 
 def routes() -> list[GuardedRoute]:
@@ -35,7 +35,7 @@ def log(request: Request) -> Response:
 
 
 def _before(text: str) -> int | None:
-    if text and not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
+    if text and not is_whole_number(text):
         msg = f"before={text!r}: expected an entry's number"
         raise AccessRefused(400, msg)
     return int(text) if text else None

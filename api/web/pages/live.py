@@ -15,12 +15,12 @@ from api.web.pages.request_filters import with_error_pages
 from api.web.problems import problem
 from domain import times
 from domain.calls.correlation import CorrelationWindow
+from domain.text import is_whole_number
 from projections.queries.call_health import MISSING_CDR, STALE, longest_overdue
 
 EVENTS = "/live/events"
 LABELS = {"in-progress": "in progress", "ended": "just ended", STALE: "stale", MISSING_CDR: "missing their CDR"}
 RETRY_AFTER_SECONDS = 10
-DIGITS_MAX = 18
 
 
 def routes() -> list[GuardedRoute]:
@@ -73,7 +73,7 @@ async def events(request: Request) -> Response:
     if feed.is_full:
         return problem(503, "too many live pages are open", {"Retry-After": str(RETRY_AFTER_SECONDS)})
     told = request.headers.get("last-event-id") or request.query_params.get("after", "")
-    after = int(told) if told.isascii() and told.isdigit() and len(told) <= DIGITS_MAX else None
+    after = int(told) if is_whole_number(told) else None
     stream = feed.stream(after, whole=request.state.identity.sees_pii)
     # A proxy that gathers an answer before it passes it on would hold the events back.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api import urls as addresses
 from api.application import forwarding_position as forwarder
 from api.processes import jobs
 from api.processes.jobs import JobRefused, Jobs
@@ -137,5 +138,5 @@ def _forwarding(request: Request, ledger: Ledger, clock: int) -> dict[str, Any] 
     if not kept:
         return None
     lag, seconds = ledger.lag(kept.position, clock)
-    to = forwarder.masked(url) if url else ""
+    to = addresses.redacted(url) if url else ""
     return {"to": to, "position": kept.position, "lag": lag, "seconds": seconds, "failure": kept.failure}

@@ -25,6 +25,7 @@ from domain.log.contract import QuarantineEntry
 from domain.notices import notification
 from domain.operators.session import OperatorSession
 from domain.outcomes import Duplicate, Recorded
+from domain.text import is_whole_number
 from projections.queries.time_points import SelectionError
 
 ROWS = 100
@@ -32,7 +33,6 @@ PATH = "/quarantine"
 WRONG_SIGNATURE = "wrong signature"
 LOOKED_AT_MAX = 1_000
 CHOSEN_MAX = 1000
-DIGITS_MAX = 18
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _CHARGES = ("srccharge", "destcharge")
@@ -184,7 +184,7 @@ def _entry(ledger: Ledger, number: int) -> QuarantineEntry | None:
 
 
 def _number(text: str) -> int:
-    if text and not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
+    if text and not is_whole_number(text):
         msg = f"{text!r} is no number of a notice"
         raise SelectionError(msg)
     return int(text or 0)

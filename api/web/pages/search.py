@@ -15,10 +15,10 @@ from api.web.pages.rendering import address, render
 from api.web.pages.request_filters import with_error_pages
 from domain.events.log_row import LogRow
 from domain.notices import call_notice
+from domain.text import is_whole_number
 from projections.schema.tables import BILLING, CALLS
 
 QUERY_MAX = 300
-POSITION_DIGITS_MAX = 18
 COUNTED_MAX = 1000
 _BEGINNING_OF_AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 AFTER_ANY_DIGIT = "g"
@@ -63,7 +63,7 @@ def _calls(room: ReadSession, query: str) -> list[SearchHit]:
 
 def _event(room: ReadSession, query: str) -> list[SearchHit]:
     """Find an event by its position in the log; one of a call's leads to the call as it was then."""
-    if not (query.isascii() and query.isdigit() and len(query) <= POSITION_DIGITS_MAX):
+    if not is_whole_number(query):
         return []
     position = int(query)
     if not 0 < position <= room.ledger.head():
