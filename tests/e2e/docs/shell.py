@@ -77,13 +77,10 @@ class Shell:
     def _run_here(self, arguments: list[str]) -> str:
         written = BytesIO()
         terminal = TextIOWrapper(written, encoding="utf-8", newline="", write_through=True)
-        settings = {
-            name: value for name, value in self.environment.items() if name.startswith(("TRINGLEDGER_", "TRINGME_"))
-        }
         on_termination = signal.getsignal(signal.SIGTERM)
         try:
             with (
-                patch.dict(os.environ, settings),
+                patch.dict(os.environ, self.environment, clear=True),
                 chdir(self.folder),
                 redirect_stdout(terminal),
                 redirect_stderr(terminal),

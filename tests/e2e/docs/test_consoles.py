@@ -21,6 +21,8 @@ from tests.e2e.docs.documents import DOCS, DOCUMENTS, ROOT, blocks, commands, me
 from tests.e2e.docs.shell import Shell, shell
 
 SERVER = "postgresql://ledger:PASSWORD@db.example.com"
+# What else may stand in a fenced block: directives of the site, and what is not ours to run.
+NOT_RUN = ("sh", "text", "nginx", "{toctree}", "{glossary}")
 WITH_COMMANDS = [each for each in DOCUMENTS if blocks(each.read_text(), "console")]
 
 
@@ -61,6 +63,16 @@ def test_a_document_shows_what_its_commands_print(
 
 def test_python_is_shown_only_where_commands_have_made_what_it_reads() -> None:
     assert [name(each) for each in DOCUMENTS if blocks(each.read_text(), "python") and each not in WITH_COMMANDS] == []
+
+
+def test_every_block_says_what_it_is_so_that_what_can_be_run_is_run() -> None:
+    known = ("console", "python", "toml", *NOT_RUN)
+    found = [
+        (name(document), language)
+        for document in DOCUMENTS
+        for language in re.findall(r"^```(.*)\n(?:.*\n)*?^```$", document.read_text(), re.MULTILINE)
+    ]
+    assert [each for each in found if each[1] not in known] == []
 
 
 def test_every_tariff_that_is_shown_can_be_used() -> None:
