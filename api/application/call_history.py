@@ -15,6 +15,7 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
+from projections.rows.posted_amounts import BilledAmount
 from projections.schema.tables import CALLS, CDRS, ColumnKind, column_kind, exported_columns
 
 
@@ -70,7 +71,7 @@ def _step(
     return HistoryStep(*key, kind, values.get("status", ""), notice, act, after, _price(due) if due else None)
 
 
-def _price(due: bills.BilledAmount) -> dict[str, Any]:
+def _price(due: BilledAmount) -> dict[str, Any]:
     rated = due.rated
     return {
         "account": rated.account,

@@ -57,6 +57,9 @@ def _chosen(choice: TariffChoice) -> Iterator[ExplanationLine]:
         return
     version, position = choice.published.tariff.version, choice.published.position
     why = "chosen by a rerating" if choice.is_rerated else "the last one before the CDR"
+    asked = next((passed.version for passed in choice.passed if passed.rule), version)
+    if choice.rule and asked != version:
+        why = f"version {asked} leaves the price to it until its own rule is in effect"
     yield ExplanationLine("tariff", f"version {version}, published at position {position}: {why}")
     if choice.rule:
         yield ExplanationLine("rule", f"rule {choice.rule.number}, at line {choice.rule.line}: the first that fits")

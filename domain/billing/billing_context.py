@@ -10,10 +10,11 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from domain.billing.rating import PublishedTariff, version_in_effect
+from domain.billing.rating import PublishedTariff, RatedCdr, rate_by_versions, version_in_effect
 from domain.billing.tariff import Tariff, parse_tariff
 from domain.events.codec import decode_operator_event
-from domain.events.operator_events import MonthClosed, TariffPublished
+from domain.events.operator_events import FALLS_BACK, MonthClosed, TariffPublished
+from domain.notices.call_notice import Charges
 
 NOTHING_CLOSED = ""
 
@@ -41,8 +42,18 @@ class BillingContext:
         """Return the books with some more at their end."""
         return BillingContext(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
 
+    def rate_cdr(self, call: tuple[str, str], position: int, at: int, numbers: Charges, rerated: int = 0) -> RatedCdr:
+        """Rate the CDR at a position, received at a moment, of a call of this tag and number.
+
+        ``rerated`` is the version of a rerating, 0 without one.
+        """
+        return rate_by_versions(self.tariffs, self.tariff_for(position, at, rerated), call, at, numbers)
+
     def tariff_for(self, position: int, at: int, rerated: int = 0) -> Tariff | None:
-        """Return what rates the CDR at a position, received at a moment: the version of a rerating, if there was one."""
+        """Return the version that is asked first for the CDR at a position, received at a moment.
+
+        That is the version of a rerating, if there was one; None where no version was published and in effect.
+        """
         if not self.tariffs:
             return None
         return self.tariff_version(rerated) if rerated else version_in_effect(self.tariffs, position, at)
@@ -68,7 +79,8 @@ def from_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any])
     for row in tariffs:
         act = decode_operator_event(row.topic, row.state)
         if isinstance(act, TariffPublished):
-            published.append(PublishedTariff(row.position, parse_cached(act.text, act.version, timezone)))
+            tariff = parse_cached(act.text, act.version, timezone)
+            published.append(PublishedTariff(row.position, tariff, falls_back=act.v >= FALLS_BACK))
     closed = []
     for row in closings:
         act = decode_operator_event(row.topic, row.state)

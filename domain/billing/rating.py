@@ -4,6 +4,7 @@ Every CDR of a rebuild comes through here. All terms of a price are whole multip
 before the one rounding at the end, and no fraction has to be kept.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -64,30 +65,70 @@ class PriceStep(NamedTuple):
 
 
 class PublishedTariff(NamedTuple):
-    """A tariff and the log's position at which it was published."""
+    """A tariff and the log's position at which it was published.
+
+    ``falls_back``: a rule that has not begun leaves the price to the version before (SPEC 9.8), as in all versions published
+    in shape 2; those of shape 1 decide finally.
+    """
 
     position: int
     tariff: Tariff
+    falls_back: bool = False
 
 
 def version_in_effect(tariffs: Sequence[PublishedTariff], position: int, at: int) -> Tariff | None:
     """Return the latest version published before a position and in effect at a moment; versions in ascending order."""
-    for published, tariff in reversed(tariffs):
-        if published < position and tariff.since <= at:
-            return tariff
+    for published in reversed(tariffs):
+        if published.position < position and published.tariff.since <= at:
+            return published.tariff
     return None
 
 
 def rate_cdr(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Charges) -> RatedCdr:
     """Rate a CDR of ``at`` (microseconds, UTC) by the first rule that fits; without one its price is its cost."""
-    if tariff is None:
-        return RatedCdr(tag, "", "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
+    found = _rate_by_rule(tariff, tag, src, at, numbers) if tariff else None
+    return found or _rate_at_cost(tariff, tag, numbers)
+
+
+def rate_by_versions(
+    tariffs: Sequence[PublishedTariff], asked: Tariff | None, call: tuple[str, str], at: int, numbers: Charges
+) -> RatedCdr:
+    """Rate a CDR by the version asked first, or by the one before it where that leaves the price to it (SPEC 9.8).
+
+    ``tariffs`` are the published versions in ascending order, ``call`` the tag and the number. Where none prices it, its
+    price is its cost, in the time zone of the version asked first.
+    """
+    if asked is None:
+        return _rate_at_cost(None, call[0], numbers)
+    found = _rate_by_rule(asked, *call, at, numbers)
+    if found:
+        return found
+    for tariff in versions_before(tariffs, asked, *call):
+        if found := _rate_by_rule(tariff, *call, at, numbers):
+            return found
+    return _rate_at_cost(asked, call[0], numbers)
+
+
+def versions_before(tariffs: Sequence[PublishedTariff], asked: Tariff, tag: str, src: str) -> Iterator[Tariff]:
+    """Yield the versions to which the one asked leaves a call that none of its rules prices, one after another.
+
+    The next one is for whoever finds that the last one yielded does not price the call either.
+    """
+    leaves = False
+    for published in reversed(tariffs):
+        tariff = published.tariff
+        if leaves:
+            yield tariff
+        if leaves or tariff.version == asked.version:
+            leaves = published.falls_back and any(_matched(rule, tag, src) for rule in tariff.rules)
+            if not leaves:
+                return
+
+
+def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, numbers: Charges) -> RatedCdr | None:
+    """Rate a CDR by the first rule that fits and is in effect, or return None where there is none."""
     for rule in tariff.rules:
-        if (
-            rule.since <= at
-            and (match := rule.pattern.fullmatch(tag))
-            and (not rule.src_prefix or normalised_number(src).startswith(rule.src_prefix))
-        ):
+        if rule.since <= at and (match := _matched(rule, tag, src)):
             account = rule.account or (match[rule.group] if rule.group else tag) or tag
             price, rounding, level = _rounded_price(rule, at, numbers)
             return RatedCdr(
@@ -100,7 +141,18 @@ def rate_cdr(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Charge
                 rounding,
                 level,
             )
-    return rate_cdr(None, tag, src, at, numbers)._replace(timezone=tariff.timezone_of(tag))
+    return None
+
+
+def _matched(rule: Rule, tag: str, src: str) -> re.Match[str] | None:
+    """Return how a rule's pattern fits a tag, None where it or the number's prefix does not."""
+    match = rule.pattern.fullmatch(tag)
+    return match if match and (not rule.src_prefix or normalised_number(src).startswith(rule.src_prefix)) else None
+
+
+def _rate_at_cost(tariff: Tariff | None, tag: str, numbers: Charges) -> RatedCdr:
+    timezone = tariff.timezone_of(tag) if tariff else ""
+    return RatedCdr(tag, timezone, "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
 
 
 def price_steps(tariff: Tariff | None, number: int, at: int, numbers: Charges) -> list[PriceStep]:

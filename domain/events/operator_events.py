@@ -12,6 +12,11 @@ from eventsourcing.utils import register_topic
 
 SPLIT, MERGE, RELEASE = "split", "merge", "release"
 
+# Shape 1 reads and posts by the rules of the versions that wrote it, and is not written any more. Shape 2 has the same fields.
+BY_MONTH = 2  # From this shape on, what a call comes to is kept by account and own month (SPEC 9.9),
+FALLS_BACK = 2  # and a tariff's rule that has not begun leaves the price to the version before (SPEC 9.8).
+SHAPE: Literal[2] = 2
+
 _LINE = tuple[str, str | None]
 
 
@@ -19,7 +24,7 @@ class OperatorEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """What every act says: the version of its shape, when it was recorded (microseconds, UTC), by whom, and why."""
 
     TOPIC: ClassVar[str]
-    v: Literal[1]
+    v: Literal[1, 2]
     recorded_at: int
     by: str
     reason: str

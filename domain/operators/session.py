@@ -25,6 +25,7 @@ from domain.events.operator_events import (
     MERGE,
     OPERATOR_EVENTS,
     RELEASE,
+    SHAPE,
     SPLIT,
     AccountAdjusted,
     ActReversed,
@@ -67,7 +68,7 @@ class OperatorSession:
         self._author = author
         self._recorded_at = max(now, log.recorded_at)
         self._said: dict[str, Any] = {
-            "v": 1,
+            "v": SHAPE,
             "recorded_at": self._recorded_at,
             "by": author.by,
             "reason": author.reason,
@@ -83,7 +84,7 @@ class OperatorSession:
         version = self._log.last_version(TARIFFS) + 1
         tariff = parse_tariff(text, version, timezone=self._books.timezone)
         position = self._append(TARIFFS, TariffPublished(**self._said, version=version, text=text))
-        self._books = self._books.with_more(tariffs=[PublishedTariff(position, tariff)])
+        self._books = self._books.with_more(tariffs=[PublishedTariff(position, tariff, falls_back=True)])
         return position
 
     def close_month(self, period: str, accepted: Sequence[str] = ()) -> int:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.billing.billing_context import BillingContext, Closing
-from domain.billing.rating import PriceStep, PublishedTariff, RatedCdr, price_steps
-from domain.billing.tariff import Rule
+from domain.billing.rating import PriceStep, PublishedTariff, RatedCdr, price_steps, versions_before
+from domain.billing.tariff import Rule, Tariff
 from domain.calls.call import Call
 from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
@@ -140,19 +140,26 @@ def _choice(call: Call, rated: RatedCdr, books: BillingContext) -> TariffChoice:
     cdr = call.cdr
     assert cdr
     tariff = books.tariff_for(cdr.position, cdr.received_at, call.rerated)
-    published = next((each for each in books.tariffs if each.tariff is tariff), None)
     passed = []
     for each in reversed(books.tariffs):
-        if each is published or call.rerated:
+        if each.tariff is tariff or call.rerated:
             break
         passed.append(RejectedRule(each.tariff.version, 0, AFTER if each.position >= cdr.position else NOT_YET))
     if tariff is None:
         return TariffChoice(None, None, passed, is_rerated=False)
     tag, src = call.line
-    for rule in tariff.rules[: rated.rule - 1] if rated.rule else tariff.rules:
-        why = _misfit(rule, tag, cdr.src if src is None else src, cdr.received_at)
-        passed.append(RejectedRule(tariff.version, rule.number, why))
-    return TariffChoice(published, tariff.rules[rated.rule - 1] if rated.rule else None, passed, bool(call.rerated))
+    line = (tag, cdr.src if src is None else src)
+    for version in (tariff, *versions_before(books.tariffs, tariff, *line)):
+        decides = str(version.version) == rated.tariff
+        rules = version.rules[: rated.rule - 1] if decides else version.rules
+        passed += [RejectedRule(version.version, rule.number, _misfit(rule, *line, cdr.received_at)) for rule in rules]
+        if decides:
+            return TariffChoice(_published(books, version), version.rules[rated.rule - 1], passed, bool(call.rerated))
+    return TariffChoice(_published(books, tariff), None, passed, bool(call.rerated))
+
+
+def _published(books: BillingContext, tariff: Tariff) -> PublishedTariff:
+    return next(each for each in books.tariffs if each.tariff is tariff)
 
 
 def _misfit(rule: Rule, tag: str, src: str, at: int) -> str:

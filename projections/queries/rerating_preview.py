@@ -14,7 +14,7 @@ from domain.billing.billing_context import BillingContext
 from domain.billing.rating import RatedCdr
 from domain.errors import CommandRejected
 from domain.events.log_row import EVER, LogRow
-from domain.events.operator_events import CallRerated
+from domain.events.operator_events import SHAPE, CallRerated
 from domain.ledger import Ledger
 from projections.building.billing_totals import WIDTH, Totals, total_differences
 from projections.rows import billed_amounts as bills
@@ -92,7 +92,7 @@ def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tupl
 
 def _act(last: LogRow, version: int) -> LogRow:
     """Return the event that would rerate the call, as if it were the log's next one."""
-    act = CallRerated(v=1, recorded_at=0, by="", reason="", tariff=version)
+    act = CallRerated(v=SHAPE, recorded_at=0, by="", reason="", tariff=version)
     return LogRow(EVER, last.stream, last.version + 1, CallRerated.TOPIC, _encode(act))
 
 

@@ -1,46 +1,33 @@
 """Bills: what a call comes to as it stands, and what of that is posted where, once months are closed (SPEC 7).
 
 While the month of a call's CDR is open, its row is simply made anew. A row that stands in a closed month stays as it was at
-the closing, for ever; what changes later is posted, as a difference in money, to the first month that is open then.
+the closing, for ever; what changes later is posted as a difference in money: to the call's own month, the month of its CDR in
+its account's time zone, while that is open, else to the first open one (SPEC 9.9).
 """
 
 from collections.abc import Iterator
-from operator import itemgetter, sub
+from operator import itemgetter
 from typing import NamedTuple
 
 from domain import times
 from domain.billing.billing_context import BillingContext
-from domain.billing.rating import RatedCdr, rate_cdr
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream
-from domain.events.operator_events import OperatorEvent
+from domain.events.operator_events import ActReversed, OperatorEvent
 from domain.notices.call_notice import Charges
 from domain.times import MONTH_LENGTH
 from projections.rows import cdrs
+from projections.rows.posted_amounts import AmountChange, BilledAmount, PostedAmounts
 
 Row = tuple[object, ...]
-Totals = tuple[int, ...]
 
 DIFFERENCE = "difference"
 RECORDED_LATER = "recorded after the month was closed"
 FIRST_DAY = "-01"
-NOTHING: Totals = (0,) * 10
 NO_NUMBERS: Charges = (None, None, None, None, None, None)
 
 _period = itemgetter(cdrs.PERIOD)
 _original_period = itemgetter(cdrs.ORIGINAL_PERIOD)
-
-
-class BilledAmount(NamedTuple):
-    """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and the sums it adds to.
-
-    ``totals`` are those of billing, in the same order, and then the rounding; amounts in millionths.
-    """
-
-    rated: RatedCdr
-    day: str
-    disposition: str
-    totals: Totals
 
 
 class CallMoney(NamedTuple):
@@ -57,8 +44,8 @@ def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
         return None
     numbers = cdr.charges
     tag, src = call.line
-    tariff = books.tariff_for(cdr.position, cdr.received_at, call.rerated)
-    rated = rate_cdr(tariff, tag, cdr.src if src is None else src, cdr.received_at, numbers)
+    line = (tag, cdr.src if src is None else src)
+    rated = books.rate_cdr(line, cdr.position, cdr.received_at, numbers, call.rerated)
     if call.voided:
         rated = rated._replace(price=0, rounding=0, billed_seconds=0)
     cost, disposition = cdrs.cost(numbers), call.disposition
@@ -100,20 +87,21 @@ class BillingState(NamedTuple):
 def billing_states(stream: CallStream, books: BillingContext) -> Iterator[BillingState]:
     """Go through a call's stream, and yield how its money stands after each event."""
     row: Row | None = None
-    posted: dict[str, Totals] = {}
+    amounts = PostedAmounts()
+    acts = dict(stream.acts)
     for position, act, call in stream.states():
         due = billed_amount(call, books)
         postings: list[Row] = []
         if row is None or _period(row) > books.closed_through(position):
             row = _cdr_row(call, due, books, position) if due else None
+            amounts.replace(due)
         else:
-            native = due.day[:MONTH_LENGTH] if due else _original_period(row)
-            period = books.open_period(native, position)
+            undone = acts.get(act.reversed_position) if isinstance(act, ActReversed) else None
+            changes = amounts.change(due, act, undone, str(_original_period(row)))
             postings = [
-                _difference(call, due, change, (position, number), (period, native), act)
-                for number, change in enumerate(_changes(posted, due), start=1)
+                _difference(call, change, (position, number), books.open_period(change.month, position), act)
+                for number, change in enumerate(changes, start=1)
             ]
-        posted = {due.rated.account: due.totals} if due else {}
         yield BillingState(position, act, call, due, row, postings)
 
 
@@ -133,38 +121,23 @@ def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int
     return cdrs.cdr_row(call, due.rated, period, due.day if period == native else period + FIRST_DAY, native)
 
 
-def _changes(posted: dict[str, Totals], due: BilledAmount | None) -> Iterator[tuple[str, Totals]]:
-    """Yield by how much each account's totals differ from what was posted."""
-    wanted = {due.rated.account: due.totals} if due else {}
-    for account in posted | wanted:
-        change = tuple(map(sub, wanted.get(account, NOTHING), posted.get(account, NOTHING)))
-        if any(change):
-            yield account, change
-
-
-def _difference(  # noqa: PLR0917  # What it is of, what it says, and where it goes.
-    call: Call,
-    due: BilledAmount | None,
-    change: tuple[str, Totals],
-    key: tuple[int, int],
-    periods: tuple[str, str],
-    act: OperatorEvent | None,
-) -> Row:
-    """Return a row of ``postings``: an account's change, on the first day of the month to which it is posted."""
-    account, totals = change
+def _difference(call: Call, change: AmountChange, key: tuple[int, int], period: str, act: OperatorEvent | None) -> Row:
+    """Return a row of ``postings``: a change of an account's own month, on the first day of the month to which it is posted."""
     tag, src = call.line
+    due = change.due
     rated = due.rated if due else None
     return (
         *key,
         DIFFERENCE,
-        account,
-        *periods,
-        periods[0] + FIRST_DAY,
+        change.account,
+        period,
+        change.month,
+        period + FIRST_DAY,
         call.id,
         tag,
         src or "",
         due.disposition if due else "",
-        *totals,
+        *change.totals,
         rated.level if rated else "",
         rated.tariff if rated else "",
         rated.rule if rated else 0,
@@ -178,9 +151,5 @@ def account_of_call(call: Call, books: BillingContext) -> tuple[str, str]:
     tag, src = call.line
     first = call.first
     assert first
-    account, timezone = tag, books.timezone
-    tariff = books.tariff_for(first[0], call.head.first_at, call.rerated)
-    if tariff:
-        rated = rate_cdr(tariff, tag, src or "", call.head.first_at, NO_NUMBERS)
-        account, timezone = rated.account, rated.timezone
-    return account, times.day(call.head.first_at, timezone)[:MONTH_LENGTH]
+    rated = books.rate_cdr((tag, src or ""), first[0], call.head.first_at, NO_NUMBERS, call.rerated)
+    return rated.account, times.day(call.head.first_at, rated.timezone or books.timezone)[:MONTH_LENGTH]

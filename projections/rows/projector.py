@@ -28,7 +28,8 @@ from projections.rows import calls as call_rows
 from projections.rows import exceptions
 from projections.rows import operator_events as act_rows
 from projections.rows import voicemails_and_channels as notices
-from projections.rows.billed_amounts import BilledAmount, CallMoney
+from projections.rows.billed_amounts import CallMoney
+from projections.rows.posted_amounts import BilledAmount
 
 NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 

@@ -56,7 +56,7 @@ def test_every_act_and_every_optional_field_present_and_absent_are_among_them() 
             assert present == ({True} if field.required else {True, False}), field.name
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_a_shape_of_another_version_is_refused_clearly(version: object) -> None:
     line = next(lines())
     state = json.dumps(json.loads(line["state"]) | {"v": version})

@@ -51,6 +51,26 @@ def test_an_amount_without_an_end_is_cut_and_says_so(amount: str, shown: str) ->
     assert format_cents(Fraction(amount)) == shown
 
 
+def test_a_version_that_leaves_the_price_to_the_one_before_is_named() -> None:
+    later = '[[rules]]\ntag = "acme"\n[[rules]]\ntag = "*"\neffective_from = 2026-11-01\nper_minute = 16\n'
+    with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
+        with ledger.operator_session("ann", "prices") as acting:
+            acting.publish_tariff('[[rules]]\ntag = "*"\nper_minute = 15\n')
+            acting.publish_tariff(later)
+        record(ledger, cdr(0, destduration="60"))
+        found = price_history(ledger, UUID(ledger.store.page(2, 1, 3)[0].stream), EVER)
+    assert found
+    assert [line[:2] for line in explanation_lines(found.pricings[-1])][:4] == [
+        ("passed over", "rule 1 of version 2: its tag does not fit"),
+        ("passed over", "rule 2 of version 2: not in effect yet at the CDR's time"),
+        (
+            "tariff",
+            "version 1, published at position 1: version 2 leaves the price to it until its own rule is in effect",
+        ),
+        ("rule", "rule 1, at line 1: the first that fits"),
+    ]
+
+
 def explained(tariff: str, **numbers: str) -> PriceHistory:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
         with ledger.operator_session("ann", "the first") as acting:

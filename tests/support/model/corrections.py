@@ -208,8 +208,10 @@ class Books:
         now, before = self.comes_to(call, fact.position), self.comes_to(call, fact.position - 1)
         if isinstance(fact, Recorded) or fact.shape == 1:  # type: ignore[union-attr]
             changes = self._changes_of_shape_1(fact, call, before, now)
-        else:
+        elif isinstance(fact, Undone) and self._fact(fact.of).shape == 1:  # type: ignore[union-attr]
             changes = changes_by_month(self._posted(call), now)
+        else:
+            changes = changes_by_month(before, now)
         for (account, month), amounts in changes.items():
             period = self.posted_to(month, fact.position)
             self.postings.append(Posting(fact.position, call, account, period, month, amounts))
@@ -344,9 +346,9 @@ def changes_by_account(before: Held, now: Held, month: str) -> Held:
     return summed(((account, month), of(now, account).minus(of(before, account))) for account in accounts)
 
 
-def changes_by_month(posted: Held, now: Held) -> Held:
-    """What a call comes to by account and own month: what is missing from what was posted, or too much in it."""
-    return summed((key, now.get(key, NOTHING).minus(posted.get(key, NOTHING))) for key in {**posted, **now})
+def changes_by_month(before: Held, now: Held) -> Held:
+    """What a call comes to by account and own month, as differences of these months."""
+    return summed((key, now.get(key, NOTHING).minus(before.get(key, NOTHING))) for key in {**before, **now})
 
 
 # Calls

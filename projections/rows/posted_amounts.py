@@ -1,0 +1,96 @@
+"""What was posted of a call so far, and by how much that differs from what the call comes to by now (SPEC 9.9).
+
+Operator events of shape 1 keep a call's amounts by account alone, and post the difference with the month that the call has by
+then: so a call that moves from a closed month to an open one takes its old amounts from the wrong month. What they posted stays. Those of shape 2
+keep amounts by account and own month.
+"""
+
+from collections.abc import Hashable, Mapping
+from operator import add, sub
+from typing import NamedTuple, TypeVar
+
+from domain.billing.rating import RatedCdr
+from domain.events.operator_events import BY_MONTH, OperatorEvent
+from domain.times import MONTH_LENGTH
+
+Totals = tuple[int, ...]
+Key = tuple[str, str]  # An account, and a call's own month.
+K = TypeVar("K", bound=Hashable)
+
+NOTHING: Totals = (0,) * 10
+
+
+class BilledAmount(NamedTuple):
+    """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and the sums it adds to.
+
+    ``totals`` are those of billing, in the same order, and then the rounding; amounts in millionths.
+    """
+
+    rated: RatedCdr
+    day: str
+    disposition: str
+    totals: Totals
+
+    @property
+    def key(self) -> Key:
+        """The account and the own month ``YYYY-MM``: that of the CDR in the account's time zone."""
+        return self.rated.account, self.day[:MONTH_LENGTH]
+
+
+class AmountChange(NamedTuple):
+    """By how much what an account owes for an own month changes; ``due`` is the bill whose rating and disposition it shows."""
+
+    account: str
+    month: str
+    totals: Totals
+    due: BilledAmount | None
+
+
+class PostedAmounts:
+    """What was posted of one call, by account and own month, and what it came to after its last event."""
+
+    def __init__(self) -> None:
+        """Begin with nothing posted."""
+        self._posted: dict[Key, Totals] = {}
+        self._due: BilledAmount | None = None
+
+    def replace(self, due: BilledAmount | None) -> None:
+        """Let what was posted be just what the call comes to by now: its row was made anew."""
+        self._posted = {due.key: due.totals} if due else {}
+        self._due = due
+
+    def change(
+        self, due: BilledAmount | None, act: OperatorEvent | None, undone: OperatorEvent | None, as_closed: str
+    ) -> list[AmountChange]:
+        """Return what an event changes, given what the call comes to by now, and take it in.
+
+        ``act`` is the event if an operator's, ``undone`` the one that it reverses; ``as_closed`` the own month of the call's row.
+        """
+        if act is None or act.v < BY_MONTH:
+            changes = self._by_account(due, due.key[1] if due else as_closed)
+        elif undone is not None and undone.v < BY_MONTH:
+            changes = self._by_month(self._posted, due)
+        else:
+            changes = self._by_month({self._due.key: self._due.totals} if self._due else {}, due)
+        for account, month, totals, _ in changes:
+            before = self._posted.get((account, month), NOTHING)
+            self._posted[account, month] = tuple(map(add, before, totals))
+        self._due = due
+        return changes
+
+    def _by_account(self, due: BilledAmount | None, month: str) -> list[AmountChange]:
+        before = {self._due.rated.account: self._due.totals} if self._due else {}
+        changes = _differences(before, {due.rated.account: due.totals} if due else {})
+        return [AmountChange(account, month, totals, due) for account, totals in changes.items()]
+
+    def _by_month(self, before: Mapping[Key, Totals], due: BilledAmount | None) -> list[AmountChange]:
+        changes = _differences(before, {due.key: due.totals} if due else {})
+        return [
+            AmountChange(*key, totals, due if due and due.key == key else self._due) for key, totals in changes.items()
+        ]
+
+
+def _differences(before: Mapping[K, Totals], now: Mapping[K, Totals]) -> dict[K, Totals]:
+    """Return by how much the totals of each key differ, where they do."""
+    found = {key: tuple(map(sub, now.get(key, NOTHING), before.get(key, NOTHING))) for key in {**before, **now}}
+    return {key: totals for key, totals in found.items() if any(totals)}
