@@ -21,7 +21,7 @@ from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import CorrelationWindow
 from domain.errors import WrongUsage
-from domain.ledger_options import QUARANTINE_MAX, Terms
+from domain.ledger_options import QUARANTINE_MAX, LedgerOptions
 from domain.log import urls
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 
@@ -130,10 +130,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return not urls.is_postgres(self.store)
 
     @property
-    def ledger_options(self) -> Terms:
+    def ledger_options(self) -> LedgerOptions:
         """On what terms the ledger is to be opened."""
         reach = CorrelationWindow(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
-        return Terms(self.correlation, self.timezone, reach, self.quarantine_max)
+        return LedgerOptions(self.correlation, self.timezone, reach, self.quarantine_max)
 
     def keyring(self) -> Keyring:
         """Return the active keys; raises InvalidSetting where the formula needs a private key and there is none."""

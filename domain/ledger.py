@@ -22,7 +22,7 @@ from domain.events.codec import NoticeMapper, decode_notice, decode_recorded_at
 from domain.events.log_row import EVER, LogRow
 from domain.events.notice_events import Notice
 from domain.events.streams import CLOSINGS, TARIFFS, line_key
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.log import open as address
 from domain.log import urls
 from domain.log.contract import Log, QuarantineEntry
@@ -49,7 +49,7 @@ class Ledger(Application[UUID]):
         self,
         url: str,
         keyring: Keyring | None = None,
-        options: Terms | None = None,
+        options: LedgerOptions | None = None,
         *,
         create: bool = False,
         clock: Callable[[], int] = times.now,
@@ -62,7 +62,7 @@ class Ledger(Application[UUID]):
         that was found, 0 where there was no ledger.
         """
         self.url = url
-        self.options = options or Terms()
+        self.options = options or LedgerOptions()
         self._keyring = keyring
         self._clock = clock
         self.options.check()
@@ -158,7 +158,7 @@ class Ledger(Application[UUID]):
                 msg = f"the store {self.shown_url} has ledger {found} by now, no longer {self.id}: start again"
                 raise StoreUnavailable(msg)
             fitted = self._signature_fitted or log.get_fact(SIGNATURE_FITTED) is not None
-            rules = RecordingRules(self.correlation, self.options.reach, self.options.quarantine_max)
+            rules = RecordingRules(self.correlation, self.options.window, self.options.quarantine_max)
             recording = Recording(log, self.mapper, rules, self._clock(), fitted=fitted)
             yield recording
         self._signature_fitted = recording.signature_ever_fitted

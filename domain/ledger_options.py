@@ -12,12 +12,12 @@ from domain.errors import LedgerError, LedgerSettingsMismatch
 QUARANTINE_MAX = 100_000
 
 
-class Terms(msgspec.Struct, frozen=True):
+class LedgerOptions(msgspec.Struct, frozen=True):
     """On what terms a ledger is kept: ``correlation`` and ``timezone`` are its own for ever, None takes what it has."""
 
     correlation: str | None = None
     timezone: str | None = None
-    reach: CorrelationWindow = CorrelationWindow()
+    window: CorrelationWindow = CorrelationWindow()
     quarantine_max: int = QUARANTINE_MAX
 
     def check(self) -> None:

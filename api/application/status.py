@@ -94,7 +94,7 @@ def ledger_status(
     with store.snapshot() as connection:
         for name, table in READ_MODELS.items() if counted else ():
             models.rows[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
-        waiting = calls.count_overdue(connection, ledger.options.reach, now)
+        waiting = calls.count_overdue(connection, ledger.options.window, now)
         tags = calls.tags_without_openings(connection, head)
     return LedgerStatus(
         store=ledger.shown_url,

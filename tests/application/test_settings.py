@@ -5,7 +5,7 @@ import pytest
 from api import settings
 from api.settings import SETTINGS, InvalidSetting
 from domain.calls.correlation import CorrelationWindow
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.notices.signature import Keyring
 from domain.times import SECOND
 from tests.support.tringme import KEY, OTHER_KEY, notice, signature
@@ -69,7 +69,7 @@ class TestWithNothingSet:
         assert getattr(settings.load_settings({}), field) == default
 
     def test_the_terms_leave_correlation_and_time_zone_to_the_ledger(self) -> None:
-        assert settings.load_settings({}).ledger_options == Terms(
+        assert settings.load_settings({}).ledger_options == LedgerOptions(
             None, None, CorrelationWindow(300 * SECOND, 86_400 * SECOND), 100_000
         )
 
@@ -129,7 +129,7 @@ class TestWithEverythingSet:
         )
         assert (read.store, read.notify_path, read.queue_max) == ("sqlite:////var/lib/calls.db", "/hooks/tringme", 7)
         assert read.signature == "hmac-sha256-params"
-        assert read.ledger_options == Terms("tag", "Europe/Berlin", CorrelationWindow(0, 60 * SECOND), 5)
+        assert read.ledger_options == LedgerOptions("tag", "Europe/Berlin", CorrelationWindow(0, 60 * SECOND), 5)
 
     def test_a_commands_store_goes_before_the_environments(self) -> None:
         assert (

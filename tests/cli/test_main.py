@@ -12,7 +12,7 @@ from api.cli import console as showing
 from api.cli.main import main
 from domain.calls.correlation import CorrelationWindow
 from domain.ledger import Ledger
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.log.sqlite import log as sqlite
 from tests.support import tringme
 from tests.support.command import SECONDS_MAX, run, run_alone, spawn
@@ -125,7 +125,7 @@ class TestOnAnEmptyStore:
 class TestOnALedgerOfOtherTerms:
     @pytest.fixture(autouse=True)
     def created(self, store: str) -> None:
-        with Ledger(store, options=Terms("tag", "Europe/Berlin"), create=True):
+        with Ledger(store, options=LedgerOptions("tag", "Europe/Berlin"), create=True):
             pass
 
     @pytest.mark.parametrize("words", [("serve",), ("import", "-"), *READERS], ids=" ".join)
@@ -149,7 +149,7 @@ class TestOnALedgerOfOtherTerms:
 
     def test_grace_and_max_age_may_change(self, store: str) -> None:
         assert run("status", TRINGLEDGER_GRACE_SECONDS="5", TRINGLEDGER_MAX_AGE_SECONDS="50").code == DONE
-        with Ledger(store, options=Terms(reach=CorrelationWindow(1, 2))) as ledger:
+        with Ledger(store, options=LedgerOptions(window=CorrelationWindow(1, 2))) as ledger:
             assert (ledger.correlation, ledger.timezone) == ("tag", "Europe/Berlin")
 
 

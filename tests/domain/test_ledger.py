@@ -12,7 +12,7 @@ from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice, Voucher
 from domain.events.streams import call_id, stream_id
 from domain.ledger import Ledger
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.log.contract import QuarantineEntry
 from domain.notices.notification import Notification, ParameterProblem
 from domain.notices.signature import Keyring, fingerprint
@@ -137,7 +137,7 @@ def test_a_stream_numbers_its_events_whichever_transaction_they_come_in(store_ur
 
 
 def test_under_correlation_by_tag_the_number_makes_no_line(store_url: str) -> None:
-    with opened(store_url, Terms("tag")) as ledger:
+    with opened(store_url, LedgerOptions("tag")) as ledger:
         answers = record(ledger, ANSWERED, status("COMPLETED", 1, src="19995550000"))
         assert {answer.call_id for answer in answers if isinstance(answer, Recorded)} == {str(call_id((TAG, None), 1))}
         assert [(notice.line, notice.rule) for notice in notices(ledger)] == [((TAG, None), 7), ((TAG, None), 8)]
@@ -146,7 +146,7 @@ def test_under_correlation_by_tag_the_number_makes_no_line(store_url: str) -> No
 def test_the_reach_is_a_setting_that_may_change_and_what_was_assigned_stays(store_url: str) -> None:
     with opened(store_url) as ledger:
         record(ledger, ANSWERED, status("SRCANSWERED", GRACE))
-    with opened(store_url, Terms(reach=CorrelationWindow(grace=SECOND))) as ledger:
+    with opened(store_url, LedgerOptions(window=CorrelationWindow(grace=SECOND))) as ledger:
         record(ledger, status("SRCANSWERED", GRACE + SECOND), status("SRCANSWERED", GRACE + 2 * SECOND + 1))
         assert [(notice.ordinal, notice.rule) for notice in notices(ledger)] == [(1, 7), (1, 6), (1, 6), (2, 7)]
         assert ledger.last_ordinal((TAG, SRC)) == 2
@@ -346,7 +346,7 @@ def test_the_same_broken_notification_again_is_the_same_entry_counted(store_url:
 
 
 def test_broken_ones_are_not_capped(store_url: str) -> None:
-    with opened(store_url, Terms(quarantine_max=2)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=2)) as ledger:
         broken = [cdr(at, srccharge="x") for at in range(5)]
         answers = record(ledger, *broken)
         assert all(isinstance(answer, Quarantined) and answer.is_new for answer in answers)
@@ -383,7 +383,7 @@ def test_the_signature_is_checked_before_the_values(store_url: str) -> None:
 
 
 def test_until_a_signature_has_fitted_a_full_quarantine_keeps_what_it_has(store_url: str) -> None:
-    with opened(store_url, Terms(quarantine_max=3)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=3)) as ledger:
         answers = record(ledger, *forged(5), key=WRONG_KEY)
         assert [type(answer) for answer in answers] == [Quarantined] * 3 + [Rejected] * 2
         assert froms(waiting(ledger)) == [0, 1, 2]
@@ -393,7 +393,7 @@ def test_until_a_signature_has_fitted_a_full_quarantine_keeps_what_it_has(store_
 
 
 def test_once_a_signature_has_fitted_the_oldest_goes(store_url: str) -> None:
-    with opened(store_url, Terms(quarantine_max=3)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=3)) as ledger:
         record(ledger, cdr(9))
         answers = record(ledger, *forged(5), key=WRONG_KEY)
         assert [type(answer) for answer in answers] == [Quarantined] * 5
@@ -403,19 +403,19 @@ def test_once_a_signature_has_fitted_the_oldest_goes(store_url: str) -> None:
 def test_that_a_signature_has_fitted_is_remembered_for_ever(store_url: str) -> None:
     with opened(store_url) as ledger:
         record(ledger, cdr(9))
-    with opened(store_url, Terms(quarantine_max=1)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=1)) as ledger:
         assert [type(answer) for answer in record(ledger, *forged(2), key=WRONG_KEY)] == [Quarantined] * 2
 
 
 def test_another_process_may_have_seen_a_signature_fit(store_url: str) -> None:
-    with opened(store_url, Terms(quarantine_max=1)) as ledger, opened(store_url) as other:
+    with opened(store_url, LedgerOptions(quarantine_max=1)) as ledger, opened(store_url) as other:
         record(ledger, *forged(1), key=WRONG_KEY)
         record(other, cdr(9))
         assert isinstance(record(ledger, *forged(2), key=WRONG_KEY)[1], Quarantined)
 
 
 def test_a_broken_value_with_a_right_signature_shows_that_signatures_fit(store_url: str) -> None:
-    with opened(store_url, Terms(quarantine_max=1)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=1)) as ledger:
         record(ledger, BROKEN)
         assert [type(answer) for answer in record(ledger, *forged(2), key=WRONG_KEY)] == [Quarantined] * 2
 
@@ -423,28 +423,28 @@ def test_a_broken_value_with_a_right_signature_shows_that_signatures_fit(store_u
 def test_a_signature_that_was_not_checked_shows_nothing(store_url: str) -> None:
     with opened(store_url, formula="off") as ledger:
         record(ledger, cdr(9), formula="off")
-    with opened(store_url, Terms(quarantine_max=1)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=1)) as ledger:
         assert [type(answer) for answer in record(ledger, *forged(2), key=WRONG_KEY)] == [Quarantined, Rejected]
 
 
 def test_a_flood_drops_no_broken_authentic_notice(store_url: str) -> None:
-    with opened(store_url, Terms(quarantine_max=2)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=2)) as ledger:
         record(ledger, BROKEN)
         record(ledger, *forged(9, start=10), key=WRONG_KEY)
         assert froms(waiting(ledger)) == [1, 17, 18]
 
 
 def test_a_lowered_cap_holds_from_the_next_refusal_on(store_url: str) -> None:
-    with opened(store_url, Terms(quarantine_max=9)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=9)) as ledger:
         record(ledger, cdr(99))
         record(ledger, *forged(9), key=WRONG_KEY)
-    with opened(store_url, Terms(quarantine_max=3)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=3)) as ledger:
         record(ledger, *forged(1, start=9), key=WRONG_KEY)
         assert froms(waiting(ledger)) == [7, 8, 9]
 
 
 def test_an_entry_that_is_found_authentic_later_is_no_longer_dropped(store_url: str) -> None:
-    terms = Terms(quarantine_max=2)
+    terms = LedgerOptions(quarantine_max=2)
     with opened(store_url, terms, key="old") as ledger:
         record(ledger, BROKEN, key=KEY)
         record(ledger, cdr(9), key="old")
@@ -527,7 +527,7 @@ def test_one_whose_signature_fits_now_but_whose_value_is_broken_is_known_as_auth
 ) -> None:
     with opened(store_url, key="typo") as ledger:
         record(ledger, BROKEN, key=KEY)
-    with opened(store_url, Terms(quarantine_max=1)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=1)) as ledger:
         (entry,) = waiting(ledger)
         answer = ledger.reprocess(entry)
         assert isinstance(answer, Quarantined)
@@ -541,7 +541,7 @@ def test_one_whose_signature_fits_now_but_whose_value_is_broken_is_known_as_auth
 def test_a_signature_that_fits_in_reprocessing_has_fitted(store_url: str) -> None:
     with opened(store_url, key="typo") as ledger:
         record(ledger, ANSWERED)
-    with opened(store_url, Terms(quarantine_max=1)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=1)) as ledger:
         ledger.reprocess(waiting(ledger)[0])
         assert [type(answer) for answer in record(ledger, *forged(2), key=WRONG_KEY)] == [Quarantined] * 2
 
@@ -549,7 +549,7 @@ def test_a_signature_that_fits_in_reprocessing_has_fitted(store_url: str) -> Non
 def test_settled_entries_do_not_count_against_the_cap(store_url: str) -> None:
     with opened(store_url, key="typo") as ledger:
         record(ledger, ANSWERED)
-    with opened(store_url, Terms(quarantine_max=1)) as ledger:
+    with opened(store_url, LedgerOptions(quarantine_max=1)) as ledger:
         ledger.reprocess(waiting(ledger)[0])
         record(ledger, *forged(1), key=WRONG_KEY)
         assert len(list(ledger.store.quarantined(settled=True))) == 2
@@ -574,24 +574,27 @@ def test_a_new_ledger_has_the_default_terms(store_url: str) -> None:
 
 
 def test_its_terms_are_written_into_it_and_its_id_stays(store_url: str) -> None:
-    with opened(store_url, Terms("tag", "Europe/Berlin")) as ledger:
+    with opened(store_url, LedgerOptions("tag", "Europe/Berlin")) as ledger:
         first = ledger.id
     with opened(store_url) as ledger:
         assert (ledger.correlation, ledger.timezone, ledger.id) == ("tag", "Europe/Berlin", first)
-    with opened(store_url, Terms("tag", "Europe/Berlin")) as ledger:
+    with opened(store_url, LedgerOptions("tag", "Europe/Berlin")) as ledger:
         assert ledger.id == first
 
 
 @pytest.mark.parametrize(
     ("terms", "named"),
     [
-        (Terms("tag-src"), "created with correlation tag, and the setting now says tag-src"),
-        (Terms(timezone="UTC"), "created with timezone Europe/Berlin, and the setting now says UTC"),
-        (Terms("tag", "Asia/Tokyo"), "created with timezone Europe/Berlin, and the setting now says Asia/Tokyo"),
+        (LedgerOptions("tag-src"), "created with correlation tag, and the setting now says tag-src"),
+        (LedgerOptions(timezone="UTC"), "created with timezone Europe/Berlin, and the setting now says UTC"),
+        (
+            LedgerOptions("tag", "Asia/Tokyo"),
+            "created with timezone Europe/Berlin, and the setting now says Asia/Tokyo",
+        ),
     ],
 )
-def test_a_setting_that_differs_later_is_refused_naming_both(store_url: str, terms: Terms, named: str) -> None:
-    with opened(store_url, Terms("tag", "Europe/Berlin")):
+def test_a_setting_that_differs_later_is_refused_naming_both(store_url: str, terms: LedgerOptions, named: str) -> None:
+    with opened(store_url, LedgerOptions("tag", "Europe/Berlin")):
         pass
     with pytest.raises(LedgerSettingsMismatch, match=named):
         Ledger(store_url, options=terms)
@@ -599,9 +602,9 @@ def test_a_setting_that_differs_later_is_refused_naming_both(store_url: str, ter
 
 def test_an_unknown_correlation_or_time_zone_is_refused_before_anything_is_made(store_url: str) -> None:
     with pytest.raises(LedgerError, match="'src' is not known: expected tag-src or tag"):
-        Ledger(store_url, options=Terms("src"), create=True)
+        Ledger(store_url, options=LedgerOptions("src"), create=True)
     with pytest.raises(ValueError, match="'Mars' is not a time zone"):
-        Ledger(store_url, options=Terms(timezone="Mars"), create=True)
+        Ledger(store_url, options=LedgerOptions(timezone="Mars"), create=True)
     with pytest.raises(NoLedger):
         Ledger(store_url)
 
@@ -683,7 +686,7 @@ def test_a_notification_that_is_signed_keeps_the_shape_it_always_had(store_url: 
 
 
 def test_a_row_shows_nothing_about_signatures_and_uses_up_no_r(store_url: str) -> None:
-    with opened(store_url, terms=Terms(quarantine_max=1), formula="md5-r-key") as ledger:
+    with opened(store_url, terms=LedgerOptions(quarantine_max=1), formula="md5-r-key") as ledger:
         ledger.record([row(cdr(r="9"), 1)])
         assert isinstance(record(ledger, *forged(2), key=WRONG_KEY, formula="md5-r-key")[1], Rejected)
         record(ledger, cdr(1, r="9", p="other"), formula="md5-r-key")

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, insert
 from domain import times
 from domain.errors import NotANotification
 from domain.ledger import Ledger
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.notices.signature import Keyring, digest
 from projections.building.catch_up import catch_up
 from projections.schema.tables import READ_MODELS, ColumnKind, column_kind
@@ -37,7 +37,7 @@ def a_ledger(url: str, timezone: str = "UTC") -> Iterator[Case]:
     """Make a ledger at a store's address, and open its read models."""
     keyring = Keyring("md5-params", [KEY])
     with (
-        closing(Ledger(url, keyring, Terms(timezone=timezone), create=True)) as ledger,
+        closing(Ledger(url, keyring, LedgerOptions(timezone=timezone), create=True)) as ledger,
         closing(open_current(ledger)) as store,
     ):
         yield Case(ledger, store, url)

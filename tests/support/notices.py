@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from domain import times
 from domain.ledger import Ledger
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.notices.signature import UNCHECKED, Keyring
 from domain.outcomes import RecordOutcome
 from projections.schema.tables import READ_MODELS
@@ -61,7 +61,7 @@ def signed(pairs: Pairs, key: str = KEY, formula: str = FORMULA) -> bytes:
 
 @contextmanager
 def opened(
-    url: str, terms: Terms | None = None, *, key: str = KEY, formula: str = FORMULA, clock: Clock = times.now
+    url: str, terms: LedgerOptions | None = None, *, key: str = KEY, formula: str = FORMULA, clock: Clock = times.now
 ) -> Iterator[Ledger]:
     """Open the ledger at a store's address, made there if it is missing."""
     with closing(Ledger(url, Keyring(formula, [key]), terms, create=True, clock=clock)) as ledger:

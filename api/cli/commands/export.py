@@ -129,7 +129,9 @@ def export(
             since=since,
             until=until,
             period=period,
-            waiting=OverdueFilter(waiting, ledger.options.reach, past.at if past else times.now()) if waiting else None,
+            waiting=OverdueFilter(waiting, ledger.options.window, past.at if past else times.now())
+            if waiting
+            else None,
             timezone=ledger.timezone,
         )
         looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)

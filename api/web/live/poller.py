@@ -61,7 +61,7 @@ class LivePoller:
         events = self._ledger.store.page(after, EVENTS_MAX, room.position)
         moved = {row.stream_id: row for row in events}
         found = {row.id: row for row in _read(room.connection, moved)}
-        fresh = self._clock() - self._ledger.options.reach.max_age
+        fresh = self._clock() - self._ledger.options.window.max_age
         everything = [*found.values(), *(row for row in kept if row.id not in moved)]
         everything = [row for row in everything if not row.is_live or row.last_at >= fresh]
         rows = trim(everything)
@@ -70,7 +70,7 @@ class LivePoller:
 
     def _in_progress(self, room: ReadSession) -> tuple[LiveCall, ...]:
         """Return the calls in progress that moved last, however far back in the log their events lie."""
-        fresh = self._clock() - self._ledger.options.reach.max_age
+        fresh = self._clock() - self._ledger.options.window.max_age
         waiting = (CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at >= fresh)
         statement = select(CALLS.c.call_id).where(*waiting).order_by(CALLS.c.last_at.desc()).limit(ROWS_MAX)
         ids = room.connection.execute(statement).scalars()
@@ -81,7 +81,7 @@ class LivePoller:
         """Count anew, unless that was done a moment ago; a count that takes long is taken the less often."""
         if (begun := monotonic()) >= self._count_at:
             now = self._clock()
-            waiting = calls.count_overdue(room.connection, self._ledger.options.reach, now)
+            waiting = calls.count_overdue(room.connection, self._ledger.options.window, now)
             hour_ago = self._ledger.position_at(now - HOUR)
             latest = select(CDRS.c.position).where(CDRS.c.position > hour_ago).limit(COUNTED_MAX).subquery()
             ended = select(func.count()).select_from(latest)

@@ -55,7 +55,7 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
     Every template has ``request``, ``who`` (None where nobody is signed in), ``csrf_token``, ``foot``, ``shown`` (theme and
     zone) and what is given. A page asks the ledger's store for its head: call it from a thread.
     """
-    who = getattr(request.state, "who", None)
+    who = getattr(request.state, "identity", None)
     known: dict[str, Any] = {
         "request": request,
         "path": request.url.path,

@@ -14,7 +14,7 @@ from api.application.rehearsal.expected_books import BooksFile
 from api.application.rehearsal.observed_books import ObservedBooks
 from api.application.rehearsal.verification import BookDifference, book_differences
 from domain.ledger import Ledger
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support.command import run
@@ -225,7 +225,7 @@ class TestTheCommand:
 
     def test_refuses_a_ledger_that_correlates_by_tag_alone(self, saved: Callable[[], str], tmp_path: Path) -> None:
         other = f"sqlite:///{tmp_path / 'by-tag.db'}"
-        with opened(other, Terms(correlation="tag")):
+        with opened(other, LedgerOptions(correlation="tag")):
             pass
         said = run("rehearse", "--books", saved(), "--verify", other)
         assert said.code == 2

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from domain.ledger import Ledger
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.log.contract import Log
 from domain.log.urls import sqlite_path
 from domain.notices.signature import Keyring
@@ -67,7 +67,7 @@ def answers(ledger: Ledger, batches: list[list[tuple[bytes, int]]]) -> list[list
 
 
 def opened(url: str) -> Ledger:
-    terms = Terms(quarantine_max=9)
+    terms = LedgerOptions(quarantine_max=9)
     return Ledger(url, Keyring("md5-r-key", [KEY]), terms, create=True, clock=lambda: START)
 
 

@@ -20,7 +20,7 @@ from domain import times
 from domain.calls.correlation import CorrelationWindow
 from domain.errors import NotANotification
 from domain.ledger import Ledger
-from domain.ledger_options import Terms
+from domain.ledger_options import LedgerOptions
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome
 from projections.building import catch_up as catching_up
 from projections.building.catch_up import catch_up
@@ -62,8 +62,10 @@ class Rules(NamedTuple):
     formula: str = FORMULA
 
     @property
-    def terms(self) -> Terms:
-        return Terms(self.correlation, self.timezone, CorrelationWindow(self.grace * SECOND, self.max_age * SECOND))
+    def terms(self) -> LedgerOptions:
+        return LedgerOptions(
+            self.correlation, self.timezone, CorrelationWindow(self.grace * SECOND, self.max_age * SECOND)
+        )
 
     @property
     def model(self) -> Model:

@@ -93,7 +93,7 @@ def test_a_sample_has_the_same_calls_that_wait_and_tags_that_lack_their_openings
     for ledger, store, _ in both:
         latest = ledger.notice_at(ledger.head()).received_at
         with store.snapshot() as connection:
-            waiting = calls.count_overdue(connection, ledger.options.reach, latest + 10**12)
+            waiting = calls.count_overdue(connection, ledger.options.window, latest + 10**12)
             found.append((waiting, calls.tags_without_openings(connection, ledger.head())))
     assert found[0] == found[1]
 
