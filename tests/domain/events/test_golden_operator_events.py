@@ -38,7 +38,9 @@ def loaded(line: dict[str, Any]) -> OperatorEventRecorded:
 def test_a_stored_act_means_what_it_meant(line: dict[str, Any]) -> None:
     act = loaded(line).event
     assert line["topic"] == act.TOPIC
-    meant = {field.name: msgspec.to_builtins(getattr(act, field.name)) for field in msgspec.structs.fields(type(act))}
+    meant = {
+        field.encode_name: msgspec.to_builtins(getattr(act, field.name)) for field in msgspec.structs.fields(type(act))
+    }
     assert {name: list(value) if isinstance(value, tuple) else value for name, value in meant.items()} == line["act"]
 
 
@@ -52,7 +54,7 @@ def test_every_act_and_every_optional_field_present_and_absent_are_among_them() 
     for topic, kind in OPERATOR_EVENTS.items():
         states = [json.loads(line["state"]) for line in lines() if line["topic"] == topic]
         for field in msgspec.structs.fields(kind):
-            present = {field.name in state for state in states}
+            present = {field.encode_name in state for state in states}
             assert present == ({True} if field.required else {True, False}), field.name
 
 
