@@ -8,6 +8,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
+def escape_undecodable(text: str) -> str:
+    """Return a text that was read with ``surrogateescape``, with each byte that is not UTF-8 escaped."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def is_whole_number(text: str) -> bool:
     """Whether a text is a whole number, 0 or more, that every store can keep: at most 18 digits."""
     return text.isascii() and text.isdigit() and len(text) <= WHOLE_DIGITS_MAX

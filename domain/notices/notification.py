@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 import msgspec
 
 from domain.errors import NotANotification
+from domain.text import escape_undecodable
 
 PARAMETERS_MAX = 64
 TEXT_LENGTH_MAX = 256
@@ -48,7 +49,7 @@ class ParameterProblem(msgspec.Struct, frozen=True):
 
 def shorten(text: str) -> str:
     """Return a text from the wire as it can be shown."""
-    whole = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    whole = escape_undecodable(text)
     return whole if len(whole) <= SHOWN_LENGTH_MAX else whole[:SHOWN_LENGTH_MAX] + "…"
 
 

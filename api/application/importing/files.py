@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple
 
 from api.application.importing.rows import Format, ImportedRow, WrongTable
 from domain.errors import LedgerError, WrongUsage
+from domain.text import escape_undecodable
 
 STDIN = "-"
 LINE_MAX_BYTES = 1024 * 1024
@@ -51,7 +52,7 @@ class ImportFile(NamedTuple):
         if self.path == STDIN:
             return "stdin"
         name = Path(self.path).name.removesuffix(".gz")
-        return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        return escape_undecodable(name)
 
     @contextmanager
     def open(self) -> Iterator[OpenedFile]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.console import note, print_json, print_table
+from api.cli.exit_codes import DONE, FINDING
 from api.cli.ledger_access import open_ledger
 from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, format_option, store_option
-from domain import times
 from domain.events.log_row import EVER
 from domain.text import printable
 
 if TYPE_CHECKING:
+    from api.application.quarantine import Reprocessed
     from domain.ledger import Ledger
     from domain.log.contract import QuarantineEntry
 
@@ -31,8 +31,10 @@ def quarantine() -> None:
 @store_option
 def list_(settled: bool, output: str, store: str | None) -> None:
     """List the quarantine, oldest first."""
+    from api.application.quarantine import entry_document
+
     with open_ledger(store) as (ledger, _):
-        entries = [_document(entry) for entry in ledger.store.quarantined(settled=settled)]
+        entries = [entry_document(entry, whole=True) for entry in ledger.store.quarantined(settled=settled)]
     if output == "json":
         print_json(entries)
         return
@@ -48,19 +50,19 @@ def list_(settled: bool, output: str, store: str | None) -> None:
 @click.pass_context
 def show(context: click.Context, entry_id: int, output: str, store: str | None) -> None:
     """Show one notice whole: its raw bytes, its parameters, and why it was refused."""
-    from domain.notices import notification
+    from api.application.quarantine import entry_document, find_entry, shown_contents, whole_document
 
     with open_ledger(store) as (ledger, _):
-        entry = _one(ledger, entry_id)
+        entry = find_entry(ledger, entry_id)
     if entry is None:
         note(f"no notice {entry_id} in quarantine")
         context.exit(1)
-    parameters = [[_text(name), _text(value)] for name, value in notification.parse_pairs(entry.raw)]
     if output == "json":
-        print_json(_document(entry) | {"raw": _text(_raw(entry)), "parameters": parameters})
+        print_json(whole_document(entry, whole=True))
         return
-    print_table(["notice", ""], list(_document(entry).items()))
-    click.echo(f"\nraw  {printable(_text(_raw(entry)))}\n")
+    raw, parameters = shown_contents(entry, whole=True)
+    print_table(["notice", ""], list(entry_document(entry, whole=True).items()))
+    click.echo(f"\nraw  {printable(raw)}\n")
     print_table(["parameter", "value"], parameters)
 
 
@@ -80,14 +82,15 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
       TRINGME_PRIVATE_KEY=… tringledger quarantine reprocess --all
     """
     from api import settings
+    from api.application import quarantine as application
     from domain.ledger import Ledger
 
     if bool(entry_ids) == every:
         raise click.UsageError("expected either ids or --all")
     read = settings.load_settings(store=store)
     with Ledger(read.store, read.keyring(), read.ledger_options) as ledger:
-        unfit = [entry.id for entry in _wanted(ledger, entry_ids) if not _reprocess(ledger, entry)]
-    context.exit(1 if unfit else 0)
+        tried = [_told(each) for each in application.reprocess(ledger, _wanted(ledger, entry_ids))]
+    context.exit(FINDING if any(each.outcome == application.UNFIT for each in tried) else DONE)
 
 
 @quarantine.command()
@@ -107,10 +110,12 @@ def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store
     )
 
 
-def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> Iterable[QuarantineEntry]:
+def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> list[QuarantineEntry]:
+    from api.application.quarantine import find_entry
+
     if not entry_ids:
         return list(ledger.store.quarantined(settled=False))
-    found = {entry_id: _one(ledger, entry_id) for entry_id in entry_ids}
+    found = {entry_id: find_entry(ledger, entry_id) for entry_id in entry_ids}
     missing = [str(entry_id) for entry_id, entry in found.items() if entry is None]
     if missing:
         msg = f"no notice {', '.join(missing)} in quarantine"
@@ -118,38 +123,9 @@ def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> Iterable[QuarantineEn
     return [entry for entry in found.values() if entry]
 
 
-def _one(ledger: Ledger, entry_id: int) -> QuarantineEntry | None:
-    return ledger.store.quarantined_one(entry_id) if 0 < entry_id <= EVER else None
-
-
-def _reprocess(ledger: Ledger, entry: QuarantineEntry) -> bool:
-    from domain.outcomes import Quarantined
-
-    answer = ledger.reprocess(entry)
-    if isinstance(answer, Quarantined):
-        click.echo(printable(f"{entry.id}: still unfit: {answer.reason}"))
-        return False
-    click.echo(f"{entry.id}: {type(answer).__name__.lower()}, position {getattr(answer, 'position', '')}")
-    return True
-
-
-def _document(entry: QuarantineEntry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "received_at": times.iso(entry.received_at),
-        "last_received_at": times.iso(entry.last_received_at),
-        "times": entry.times,
-        "authentic": entry.authentic,
-        "reason": entry.reason,
-        "source": entry.source,
-        "position": entry.position or None,
-    }
-
-
-def _raw(entry: QuarantineEntry) -> str:
-    return entry.raw.decode(errors="surrogateescape")
-
-
-def _text(text: str) -> str:
-    """Return text with the bytes that are no UTF-8 written out."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+def _told(tried: Reprocessed) -> Reprocessed:
+    if tried.reason:
+        click.echo(printable(f"{tried.entry_id}: still {tried.outcome}: {tried.reason}"))
+    else:
+        click.echo(f"{tried.entry_id}: {tried.outcome}, position {tried.position}")
+    return tried

@@ -1,9 +1,8 @@
 """The quarantine: notices that were refused and kept, looked at and tried again."""
 
 from itertools import islice
-from typing import Any
 
-from api.application.masking import masked_parameters, masked_raw, masked_text
+from api.application import quarantine
 from api.web.auth.guard import Role
 from api.web.json_api.lists import page_document, page_schema
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
@@ -11,10 +10,7 @@ from api.web.json_api.parameters import CURSOR, ENTRY, LIMIT, REASON, SETTLED, S
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import object_schema
-from domain import times
 from domain.log.contract import QuarantineEntry
-from domain.notices import notification
-from domain.outcomes import Quarantined, Rejected
 from projections.queries import cursors
 from projections.queries import pagination as browsing
 
@@ -101,25 +97,21 @@ def _list(asked: ApiRequest) -> ApiResponse:
     waiting = asked.ledger.store.quarantined(settled=asked.values.get("settled", False), after=after)
     found = list(islice(waiting, limit + 1))
     following = cursors.encode_cursor(LISTED, SORT, [found[limit - 1].id]) if len(found) > limit else ""
-    return page_document([_document(asked, entry) for entry in found[:limit]], following)
+    return page_document(
+        [quarantine.entry_document(entry, whole=asked.identity.sees_pii) for entry in found[:limit]], following
+    )
 
 
 def _show(asked: ApiRequest) -> ApiResponse:
-    entry = _one(asked)
-    parameters, raw = notification.parse_pairs(entry.raw), entry.raw
-    if not asked.identity.sees_pii:
-        parameters, raw = masked_parameters(parameters), masked_raw(raw)
-    shown = [[_text(name), _text(value)] for name, value in parameters]
-    return ApiResponse(_document(asked, entry) | {"raw": raw.decode(errors="backslashreplace"), "parameters": shown})
+    return ApiResponse(quarantine.whole_document(_one(asked), whole=asked.identity.sees_pii))
 
 
 def _reprocess(asked: ApiRequest) -> ApiResponse:
-    entry = _one(asked)
-    answer = asked.ledger.reprocess(entry)
-    if isinstance(answer, Quarantined | Rejected):
-        reason = answer.reason if asked.identity.sees_pii else masked_text(answer.reason)
-        raise ApiError(409, f"notice {entry.id} is still unfit: {reason}")
-    return ApiResponse({"id": entry.id, "outcome": type(answer).__name__.lower(), "position": answer.position})
+    (tried,) = quarantine.reprocess(asked.ledger, [_one(asked)])
+    if tried.outcome == quarantine.UNFIT:
+        reason = quarantine.shown_reason(tried.reason, whole=asked.identity.sees_pii)
+        raise ApiError(409, f"notice {tried.entry_id} is still unfit: {reason}")
+    return ApiResponse({"id": tried.entry_id, "outcome": tried.outcome, "position": tried.position})
 
 
 def _resolve(asked: ApiRequest) -> ApiResponse:
@@ -130,27 +122,8 @@ def _resolve(asked: ApiRequest) -> ApiResponse:
 
 
 def _one(asked: ApiRequest) -> QuarantineEntry:
-    entry = asked.ledger.store.quarantined_one(asked.values["entry"])
+    entry = quarantine.find_entry(asked.ledger, asked.values["entry"])
     if entry is None:
         msg = f"there is no notice {asked.values['entry']} in quarantine"
         raise ApiError(404, msg)
     return entry
-
-
-def _document(asked: ApiRequest, entry: QuarantineEntry) -> dict[str, Any]:
-    reason = _text(entry.reason)
-    return {
-        "id": entry.id,
-        "received_at": times.iso(entry.received_at),
-        "last_received_at": times.iso(entry.last_received_at),
-        "times": entry.times,
-        "authentic": entry.authentic,
-        "reason": reason if asked.identity.sees_pii else masked_text(reason),
-        "source": entry.source,
-        "position": entry.position or None,
-    }
-
-
-def _text(text: str) -> str:
-    """Return text with the bytes that are no UTF-8 written out."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")

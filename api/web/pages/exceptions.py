@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
-from api.web.pages.operator_forms import redirect_back, run_command
+from api.web.pages.operator_forms import redirect_back, run_form
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import filter_context, read_filters, with_error_pages
 from domain.errors import LedgerError
@@ -70,11 +70,12 @@ def resolve(request: Request) -> Response:
         return redirect_back(request, PATH, failed="none is chosen")
     reopened = form.get("do") == "reopen"
 
-    def do(acting: OperatorSession) -> int:
-        return max(acting.resolve_exception(flag, position, reopened=reopened) for flag, position in chosen)
+    def settle(session: OperatorSession) -> None:
+        for flag, position in chosen:
+            session.resolve_exception(flag, position, reopened=reopened)
 
     try:
-        run_command(request, str(form.get("reason", "")), do)
+        run_form(request, str(form.get("reason", "")), settle)
     except LedgerError as error:
         return redirect_back(request, PATH, failed=str(error))
     return redirect_back(request, PATH, done=f"{len(chosen)} {'open again' if reopened else 'resolved'}")

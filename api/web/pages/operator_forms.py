@@ -1,6 +1,5 @@
 """What operators do on a page: done in one transaction, then shown on the page that they came from."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic, sleep
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -8,25 +7,23 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.application.operator_commands import Command, run_command
 from api.web.pages import flash as outcome
 from api.web.pages.flash import FlashMessage
 from api.web.pages.theme import back
 from domain.errors import LedgerError
-from domain.operators.session import OperatorSession
 
 CATCH_UP_SECONDS_MAX = 2.0
 LOOK_SECONDS = 0.05
 
 
-def run_command(request: Request, reason: str, do: Callable[[OperatorSession], int]) -> int:
-    """Let the one who asks act for a reason, and wait a moment until the read models show it; return the act's position.
+def run_form(request: Request, reason: str, command: Command) -> None:
+    """Run a command in the user's name, and wait a moment until the read models show it.
 
     Raises CommandRejected, StoreUnavailable.
     """
-    with request.app.state.ledger.operator_session(request.state.identity.name, reason) as acting:
-        position = do(acting)
-    wait_for(request, position)
-    return position
+    result = run_command(request.app.state.ledger, request.state.identity.name, reason, command)
+    wait_for(request, result.position)
 
 
 def wait_for(request: Request, position: int) -> None:

@@ -3,48 +3,30 @@
 Operators try them again once the cause is mended, or say with a reason that they are not to be recorded.
 """
 
-import re
-from collections.abc import Iterable
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.masking import masked_parameters, masked_raw, masked_text
+from api.application import quarantine
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
-from api.web.pages.operator_forms import redirect_back, run_command, wait_for
+from api.web.pages.operator_forms import redirect_back, run_form, wait_for
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
-from domain import amounts
 from domain.errors import LedgerError
-from domain.events.log_row import EVER
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
 from domain.operators.session import OperatorSession
-from domain.outcomes import Duplicate, Recorded
-from domain.text import is_whole_number
+from domain.text import escape_undecodable, is_whole_number
 from projections.queries.time_points import SelectionError
 
 ROWS = 100
 PATH = "/quarantine"
-WRONG_SIGNATURE = "wrong signature"
 LOOKED_AT_MAX = 1_000
 CHOSEN_MAX = 1000
-
-_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
-_CHARGES = ("srccharge", "destcharge")
-
-
-class QuarantineReason(NamedTuple):
-    """Notices that wait for the same reason: how many, how often they came, and the charges that they speak of."""
-
-    name: str
-    notices: int = 0
-    times: int = 0
-    cost: int = 0
 
 
 def routes() -> list[GuardedRoute]:
@@ -66,7 +48,7 @@ def listed(request: Request) -> Response:
         request,
         "quarantine.html",
         entries=[_shown(request, entry) for entry in found[:ROWS]],
-        kinds=kinds(waiting),
+        kinds=quarantine.count_reasons(waiting),
         counts=store.count_quarantined(),
         looked_at=len(waiting) if len(waiting) == LOOKED_AT_MAX else None,
         settled=settled,
@@ -76,62 +58,29 @@ def listed(request: Request) -> Response:
     )
 
 
-def kinds(entries: Iterable[QuarantineEntry]) -> list[QuarantineReason]:
-    """Return for what reasons notices wait, the commonest first."""
-    found: dict[str, QuarantineReason] = {}
-    for entry in entries:
-        name = kind_of(entry)
-        kind = found.get(name, QuarantineReason(name))
-        found[name] = QuarantineReason(
-            name, kind.notices + 1, kind.times + entry.times, kind.cost + _charges(entry.raw)
-        )
-    return sorted(found.values(), key=lambda kind: (-kind.notices, kind.name))
-
-
-def kind_of(entry: QuarantineEntry) -> str:
-    """Return why a notice waits, in a word: its signature, or which of its values is broken."""
-    if not entry.authentic:
-        return WRONG_SIGNATURE
-    name, equals, _ = entry.reason.partition("=")
-    return f"broken {name}" if equals and name.isalpha() else "broken parameters"
-
-
-def _charges(raw: bytes) -> int:
-    """Return the US cents that a notice speaks of, in millionths, as far as they are amounts at all."""
-    values = dict(notification.parse_pairs(raw))
-    return sum(
-        amounts.millionths(values[name]) for name in _CHARGES if name in values and _AMOUNT.fullmatch(values[name])
-    )
-
-
 def _shown(request: Request, entry: QuarantineEntry) -> dict[str, Any]:
-    reason = _text(entry.reason)
     values = dict(notification.parse_pairs(entry.raw))
     return {
         **entry._asdict(),
-        "kind": kind_of(entry),
-        "reason": reason if request.state.identity.sees_pii else masked_text(reason),
-        "cost": _charges(entry.raw),
-        "tag": _text(values.get("tag", "")),
-        "type": _text(values.get("type", "")),
-        "status": _text(values.get("status", "")),
+        "kind": quarantine.reason_name(entry),
+        "reason": quarantine.shown_reason(entry.reason, whole=request.state.identity.sees_pii),
+        "cost": quarantine.charges(entry.raw),
+        **{name: escape_undecodable(values.get(name, "")) for name in ("tag", "type", "status")},
     }
 
 
 def one(request: Request) -> Response:
     """Show a notice whole: its raw bytes, its parameters, and why it was refused."""
-    entry = _entry(request.app.state.ledger, request.path_params["entry"])
+    entry = quarantine.find_entry(request.app.state.ledger, request.path_params["entry"])
     if entry is None:
         return not_found(request, f"there is no notice {request.path_params['entry']} in quarantine")
-    parameters, raw = notification.parse_pairs(entry.raw), entry.raw
-    if not request.state.identity.sees_pii:
-        parameters, raw = masked_parameters(parameters), masked_raw(raw)
+    raw, parameters = quarantine.shown_contents(entry, whole=request.state.identity.sees_pii)
     return render(
         request,
         "quarantined.html",
         entry=_shown(request, entry),
-        raw=raw.decode(errors="backslashreplace"),
-        parameters=[(_text(name), _text(value)) for name, value in parameters],
+        raw=raw,
+        parameters=parameters,
         outcome=read_flash(request),
     )
 
@@ -140,7 +89,7 @@ def do(request: Request) -> Response:
     """Try the notices that were chosen again, or say that they are not to be recorded."""
     form, ledger = request.state.form, request.app.state.ledger
     numbers = [_number(str(text)) for text in form.getlist("entry")]
-    entries = [entry for entry in (_entry(ledger, number) for number in numbers[:CHOSEN_MAX]) if entry]
+    entries = [entry for entry in (quarantine.find_entry(ledger, number) for number in numbers[:CHOSEN_MAX]) if entry]
     if not entries:
         return redirect_back(request, PATH, failed="none is chosen")
     if form.get("do") == "resolve":
@@ -149,38 +98,31 @@ def do(request: Request) -> Response:
 
 
 def _reprocess(request: Request, ledger: Ledger, entries: list[QuarantineEntry]) -> Response:
-    recorded, known, unfit = [], 0, ""
-    for entry in entries:
-        answer = ledger.reprocess(entry)
-        if isinstance(answer, Recorded):
-            recorded.append(answer.position)
-        elif isinstance(answer, Duplicate):
-            known += 1
-        else:
-            reason = _text(answer.reason)
-            unfit = f"notice {entry.id}: {reason if request.state.identity.sees_pii else masked_text(reason)}"
+    tried = list(quarantine.reprocess(ledger, entries))
+    recorded = [each.position for each in tried if each.outcome == quarantine.RECORDED]
+    known = sum(each.outcome == quarantine.DUPLICATE for each in tried)
+    unfit = [each for each in tried if each.outcome == quarantine.UNFIT]
     wait_for(request, max(recorded, default=0))
     said = [f"{len(recorded)} recorded" if recorded else "", f"{known} known already" if known else ""]
     if recorded:
         said.append(f"position {recorded[-1]}" if len(recorded) == 1 else "")
-    left = len(entries) - len(recorded) - known
-    failed = f"{left} still unfit, the last of them {unfit}" if unfit else ""
+    failed = ""
+    if unfit:
+        reason = quarantine.shown_reason(unfit[-1].reason, whole=request.state.identity.sees_pii)
+        failed = f"{len(unfit)} still unfit, the last of them notice {unfit[-1].entry_id}: {reason}"
     return redirect_back(request, PATH, done=", ".join(filter(None, said)), failed=failed)
 
 
 def _resolve(request: Request, entries: list[QuarantineEntry]) -> Response:
-    def settle(acting: OperatorSession) -> int:
-        return max(acting.resolve_quarantined(entry.id) for entry in entries)
+    def settle(session: OperatorSession) -> None:
+        for entry in entries:
+            session.resolve_quarantined(entry.id)
 
     try:
-        run_command(request, str(request.state.form.get("reason", "")), settle)
+        run_form(request, str(request.state.form.get("reason", "")), settle)
     except LedgerError as error:
         return redirect_back(request, PATH, failed=str(error))
     return redirect_back(request, PATH, done=f"{len(entries)} resolved")
-
-
-def _entry(ledger: Ledger, number: int) -> QuarantineEntry | None:
-    return ledger.store.quarantined_one(number) if 0 < number <= EVER else None
 
 
 def _number(text: str) -> int:
@@ -188,8 +130,3 @@ def _number(text: str) -> int:
         msg = f"{text!r} is no number of a notice"
         raise SelectionError(msg)
     return int(text or 0)
-
-
-def _text(text: str) -> str:
-    """Return text with the bytes that are no UTF-8 written out."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")

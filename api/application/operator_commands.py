@@ -1,0 +1,43 @@
+"""What an operator does to the books: one transaction of the log, and the events that came of it.
+
+Commands, pages and the JSON API offer the same corrections; what each of them does stands in ``domain/operators``.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from api.application.event_feed import FeedEvent, read_event
+from domain.events.operator_events import AccountAdjusted, CallRerated, CallVoided, ExceptionResolved, NoticesMoved
+from domain.ledger import Ledger
+from domain.operators.session import OperatorSession
+
+REVERSIBLE = {
+    kind.TOPIC.partition(":")[2] for kind in (NoticesMoved, CallVoided, CallRerated, AccountAdjusted, ExceptionResolved)
+}
+
+Command = Callable[[OperatorSession], object]
+
+
+class CommandResult(msgspec.Struct, frozen=True):
+    """The events that a command appended, in order, and the log's head after it; no events where nothing was to do."""
+
+    events: list[FeedEvent]
+    position: int
+
+    @property
+    def is_reversible(self) -> bool:
+        """Whether the last event can be reversed by another command."""
+        return bool(self.events) and self.events[-1].type in REVERSIBLE
+
+
+def run_command(ledger: Ledger, by: str, reason: str, command: Command) -> CommandResult:
+    """Run a command in one transaction, in an operator's name and for a reason, both of which are kept.
+
+    Raises CommandRejected where it is not possible as things are, and StoreUnavailable; then nothing was done.
+    """
+    with ledger.operator_session(by, reason) as session:
+        before = session.position
+        command(session)
+        after = session.position
+    return CommandResult([read_event(row) for row in ledger.store.page(before, after - before, after)], after)

@@ -1,0 +1,115 @@
+"""The quarantine (SPEC 2): notices that were refused and kept, why they wait, and what comes of trying them again."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from api.application.masking import masked_parameters, masked_raw, masked_text
+from domain import amounts, times
+from domain.events.log_row import EVER
+from domain.ledger import Ledger
+from domain.log.contract import QuarantineEntry
+from domain.notices import notification
+from domain.outcomes import Duplicate, Recorded
+from domain.text import escape_undecodable
+
+WRONG_SIGNATURE = "wrong signature"
+RECORDED, DUPLICATE, UNFIT = "recorded", "duplicate", "unfit"
+
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+_CHARGES = ("srccharge", "destcharge")
+
+
+class QuarantineReason(NamedTuple):
+    """Notices that wait for the same reason: how many, how often they came, and their charges (millionths of a cent)."""
+
+    name: str
+    notices: int = 0
+    times: int = 0
+    cost: int = 0
+
+
+class Reprocessed(NamedTuple):
+    """What came of trying a notice again: ``recorded`` or ``duplicate`` at a position, or ``unfit`` for a reason."""
+
+    entry_id: int
+    outcome: str
+    position: int
+    reason: str
+
+
+def find_entry(ledger: Ledger, entry_id: int) -> QuarantineEntry | None:
+    """Return a notice by its number, or None where the quarantine has no such number."""
+    return ledger.store.quarantined_one(entry_id) if 0 < entry_id <= EVER else None
+
+
+def reprocess(ledger: Ledger, entries: Iterable[QuarantineEntry]) -> Iterator[Reprocessed]:
+    """Try notices again, one after the other, and yield what came of each; the ledger needs its keyring."""
+    for entry in entries:
+        outcome = ledger.reprocess(entry)
+        if isinstance(outcome, Recorded | Duplicate):
+            name = RECORDED if isinstance(outcome, Recorded) else DUPLICATE
+            yield Reprocessed(entry.id, name, outcome.position, "")
+        else:
+            yield Reprocessed(entry.id, UNFIT, 0, outcome.reason)
+
+
+def entry_document(entry: QuarantineEntry, *, whole: bool) -> dict[str, Any]:
+    """Return a notice as JSON has it, without its bytes; ``whole`` shows phone numbers in the reason."""
+    return {
+        "id": entry.id,
+        "received_at": times.iso(entry.received_at),
+        "last_received_at": times.iso(entry.last_received_at),
+        "times": entry.times,
+        "authentic": entry.authentic,
+        "reason": shown_reason(entry.reason, whole=whole),
+        "source": entry.source,
+        "position": entry.position or None,
+    }
+
+
+def whole_document(entry: QuarantineEntry, *, whole: bool) -> dict[str, Any]:
+    """Return a notice as JSON has it, with its raw bytes and parameters; ``whole`` shows phone numbers in them."""
+    raw, parameters = shown_contents(entry, whole=whole)
+    return entry_document(entry, whole=whole) | {"raw": raw, "parameters": [list(pair) for pair in parameters]}
+
+
+def shown_reason(reason: str, *, whole: bool) -> str:
+    """Return why a notice was refused, as it may be shown."""
+    text = escape_undecodable(reason)
+    return text if whole else masked_text(text)
+
+
+def shown_contents(entry: QuarantineEntry, *, whole: bool) -> tuple[str, list[tuple[str, str]]]:
+    """Return a notice's bytes as text, and its parameters, as they may be shown; what is not UTF-8 is escaped."""
+    parameters, raw = notification.parse_pairs(entry.raw), entry.raw
+    if not whole:
+        parameters, raw = masked_parameters(parameters), masked_raw(raw)
+    shown = [(escape_undecodable(name), escape_undecodable(value)) for name, value in parameters]
+    return raw.decode(errors="backslashreplace"), shown
+
+
+def count_reasons(entries: Iterable[QuarantineEntry]) -> list[QuarantineReason]:
+    """Return for what reasons notices wait, the commonest first."""
+    found: dict[str, QuarantineReason] = {}
+    for entry in entries:
+        name = reason_name(entry)
+        known = found.get(name, QuarantineReason(name))
+        cost = known.cost + charges(entry.raw)
+        found[name] = QuarantineReason(name, known.notices + 1, known.times + entry.times, cost)
+    return sorted(found.values(), key=lambda reason: (-reason.notices, reason.name))
+
+
+def reason_name(entry: QuarantineEntry) -> str:
+    """Return why a notice waits, in a word: its signature, or which of its values is broken."""
+    if not entry.authentic:
+        return WRONG_SIGNATURE
+    name, equals, _ = entry.reason.partition("=")
+    return f"broken {name}" if equals and name.isalpha() else "broken parameters"
+
+
+def charges(raw: bytes) -> int:
+    """Return the charges in a notice, in millionths of a US cent, as far as they are amounts at all."""
+    values = dict(notification.parse_pairs(raw))
+    found = (values[name] for name in _CHARGES if name in values)
+    return sum(amounts.millionths(value) for value in found if _AMOUNT.fullmatch(value))
