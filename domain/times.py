@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
-MONTH_LENGTH = len("2026-10")  # Of a day's text, what its month is.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
@@ -75,6 +74,6 @@ def _hour(hour: int, zone_name: str) -> tuple[str, bool]:
 
 
 def day(at: int, zone_name: str) -> str:
-    """Return the calendar day ``YYYY-MM-DD`` of a moment in a time zone; its first seven characters are the period."""
+    """Return the calendar day ``YYYY-MM-DD`` of a moment in a time zone."""
     date, whole = _hour(at // (3600 * SECOND), zone_name)
     return date if whole else to_datetime(at).astimezone(zone(zone_name)).date().isoformat()

@@ -13,6 +13,7 @@ from domain.events.notice_events import Notice
 from domain.events.operator_events import OperatorEvent
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from domain.months import Month
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
 from projections.rows.posted_amounts import BilledAmount
@@ -66,7 +67,7 @@ def _step(
     values = dict(notice.params) if notice else {}
     kind = act.TOPIC.partition(":")[2] if act else values["type"]
     due = bills.billed_amount(call, books)
-    account, period = (due.rated.account, due.day[: times.MONTH_LENGTH]) if due else ("", "")
+    account, period = (due.rated.account, str(Month.of_day(due.day))) if due else ("", "")
     after = _shown(CALLS, call_rows.call_row(call, account, period)) if call.first else None
     return HistoryStep(*key, kind, values.get("status", ""), notice, act, after, _price(due) if due else None)
 

@@ -1,6 +1,5 @@
 """The options and arguments that commands share. Nothing is imported here that a command's help does not need."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,10 +7,10 @@ import click
 
 from api import urls as addresses
 from domain import times
+from domain.months import Month
 
 HTTP_TIMEOUT_SECONDS = 30.0
 TAB = "tab"
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,10 +107,10 @@ def author_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def period_argument(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """Return a month, or end with wrong usage."""
-    if not _MONTH.fullmatch(value):
-        msg = f"{value!r} is not a month: expected YYYY-MM, such as 2026-10"
-        raise click.BadParameter(msg)
-    return value
+    try:
+        return str(Month.parse(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def optional_period(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -6,7 +6,6 @@ same whether it is folded at once, event by event, or years later.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from domain.billing.rating import PublishedTariff, RatedCdr, rate_by_versions, v
 from domain.billing.tariff import Tariff, parse_tariff
 from domain.events.codec import decode_operator_event
 from domain.events.operator_events import FALLS_BACK, MonthClosed, TariffPublished
+from domain.months import Month
 from domain.notices.call_notice import Charges
 
 NOTHING_CLOSED = ""
@@ -70,7 +70,7 @@ class BillingContext:
     def open_period(self, wanted: str, position: int) -> str:
         """Return the month to which an event at a position posts what belongs to a month: that one, or the first open."""
         closed = self.closed_through(position)
-        return wanted if wanted > closed else next_month(closed)
+        return wanted if wanted > closed else str(Month(closed).next)
 
 
 def from_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any]) -> BillingContext:
@@ -93,8 +93,3 @@ def from_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any])
 def parse_cached(text: str, version: int, timezone: str) -> Tariff:
     """Return a published tariff, read once."""
     return parse_tariff(text, version, timezone=timezone)
-
-
-def next_month(period: str) -> str:
-    """Return the month after a month ``YYYY-MM``."""
-    return (date.fromisoformat(f"{period}-01") + timedelta(days=31)).isoformat()[: len(period)]

@@ -11,7 +11,7 @@ from uuid import UUID
 from eventsourcing.persistence import Mapper
 
 from domain import times
-from domain.billing.billing_context import BillingContext, Closing, next_month
+from domain.billing.billing_context import BillingContext, Closing
 from domain.billing.rating import PublishedTariff
 from domain.billing.tariff import parse_tariff
 from domain.calls.call import REPEATED_CDR, Call, flags_without_call
@@ -42,6 +42,7 @@ from domain.events.operator_events import (
 from domain.events.streams import CLOSINGS, RESOLUTIONS, TARIFFS, account_stream, call_id, line_key
 from domain.events.streams_of_calls import NOTICES_OF_CALLS
 from domain.log.contract import Log, LogTransaction
+from domain.months import Month
 from domain.notices.call_notice import LineKey
 from domain.operators.author import Author
 
@@ -91,7 +92,7 @@ class OperatorSession:
         """Close a month, and with it all before it; ``accepted`` is what is open and closed over all the same."""
         closed = self._books.closed_through(POSITION_MAX)
         if period <= closed:
-            msg = f"{period} is closed already: expected a month from {next_month(closed)} on"
+            msg = f"{period} is closed already: expected a month from {Month(closed).next} on"
             raise CommandRejected(msg)
         position = self._append(CLOSINGS, MonthClosed(**self._said, period=period, accepted=list(accepted)))
         self._books = self._books.with_more(closings=[Closing(position, period)])
@@ -101,9 +102,9 @@ class OperatorSession:
         """Charge an account an amount (millionths of a cent), or credit a negative one, in a month, by default the present."""
         if amount == 0:
             raise CommandRejected("the amount is 0: expected a charge over 0, or a credit below")
-        month = period or times.day(self._recorded_at, self._books.timezone)[: times.MONTH_LENGTH]
+        month = period or str(Month.of_day(times.day(self._recorded_at, self._books.timezone)))
         # A day ahead of the ledger's: no time zone is further.
-        present = times.day(self._recorded_at + times.DAY, self._books.timezone)[: times.MONTH_LENGTH]
+        present = Month.of_day(times.day(self._recorded_at + times.DAY, self._books.timezone))
         if month > present:
             msg = f"{month} has not begun yet: expected a month up to {present}"
             raise CommandRejected(msg)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
-from domain.times import MONTH_LENGTH
+from domain.months import Month
 from projections.schema.tables import BILLING, BILLING_DAYS, CDRS, ENTRIES, POSTINGS, TOTALS
 from projections.stores.upsert import delete_rows, put_rows
 
@@ -49,7 +49,7 @@ def total_differences(
     add_postings(days, postings)
     months: dict[Key, Totals] = {}
     for (account, day), totals in days.items():
-        month = months.setdefault((account, day[:MONTH_LENGTH]), [0] * WIDTH)
+        month = months.setdefault((account, str(Month.of_day(day))), [0] * WIDTH)
         month[:] = map(add, month, totals)
     return days, months
 
@@ -93,7 +93,7 @@ def fill_billing(connection: Connection) -> None:
     by = ENTRIES.c.account, ENTRIES.c.day
     days = select(*by, *summed, func.count()).group_by(*by)
     connection.execute(insert(BILLING_DAYS).from_select(list(BILLING_DAYS.columns.keys()), days))
-    period = func.substr(BILLING_DAYS.c.day, 1, MONTH_LENGTH)
+    period = func.substr(BILLING_DAYS.c.day, 1, len("YYYY-MM"))
     totals = [func.sum(BILLING_DAYS.c[name]) for name in (*TOTALS, "entries")]
     months = select(BILLING_DAYS.c.account, period, *totals).group_by(BILLING_DAYS.c.account, period)
     connection.execute(insert(BILLING).from_select(list(BILLING.columns.keys()), months))

@@ -5,10 +5,10 @@ commodity of their own and never turn into money here. A closed month's statemen
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
 from typing import NamedTuple
 
 from domain.amounts import plain
+from domain.months import Month
 from projections.journal.account_names import account_component
 from projections.rows.entry import ADJUSTMENT, CDR, Entry, statement_roundings
 
@@ -111,10 +111,5 @@ def _of_roundings(account: str, period: str, totals: dict[str, int]) -> Iterator
                 Posting(ROUNDING, -added, DOLLAR),
             ]
             told = {"rounding": level}
-            yield Transaction(last_day(period), f"{period} {level}", account, f"rounding of {period}", told, postings)
-
-
-def last_day(period: str) -> str:
-    """Return the last day of a month ``YYYY-MM``."""
-    next_month = (date.fromisoformat(f"{period}-01") + timedelta(days=31)).replace(day=1)
-    return (next_month - timedelta(days=1)).isoformat()
+            day = Month(period).last_day.isoformat()
+            yield Transaction(day, f"{period} {level}", account, f"rounding of {period}", told, postings)

@@ -4,13 +4,11 @@ Nothing is summed up from calls here, so it takes as long as there are accounts 
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
 
-from domain.times import MONTH_LENGTH
-from projections.rows.billed_amounts import FIRST_DAY
+from domain.months import Month
 from projections.schema.tables import BILLING, BILLING_DAYS, TOTALS
 
 DAY, MONTH = "day", "month"
@@ -41,7 +39,7 @@ def totals_by_account(
     connection: Connection, first: str, last: str, account: str | None = None
 ) -> dict[str, BillingTotals]:
     """Return the totals by account of a span of days ``first`` to ``last``, both included; of one account alone, if given."""
-    of_months = first.endswith(FIRST_DAY) and _begins_a_month_after(last)
+    of_months = Month.of_day(first).begins_on(first) and last == Month.of_day(last).last_day.isoformat()
     table, column, first, last = _cut(MONTH if of_months else DAY, first, last)
     wanted = [column >= first, column <= last]
     if account is not None:
@@ -75,7 +73,7 @@ def totals_of_accounts(
 def _cut(by: str, first: str, last: str) -> tuple[Table, Column[str], str, str]:
     """Return the table and column of steps, and a span of days as such steps."""
     if by == MONTH:
-        return BILLING, BILLING.c.period, first[:MONTH_LENGTH], last[:MONTH_LENGTH]
+        return BILLING, BILLING.c.period, str(Month.of_day(first)), str(Month.of_day(last))
     return BILLING_DAYS, BILLING_DAYS.c.day, first, last
 
 
@@ -85,10 +83,6 @@ def _summed(table: Table) -> list[ColumnElement[int]]:
 
 def _totals(values: Sequence[int]) -> BillingTotals:
     return BillingTotals(*map(int, values))
-
-
-def _begins_a_month_after(day: str) -> bool:
-    return (date.fromisoformat(day) + timedelta(days=1)).day == 1
 
 
 def latest_month(connection: Connection, account: str | None = None) -> str | None:

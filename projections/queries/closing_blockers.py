@@ -10,12 +10,13 @@ import msgspec
 from sqlalchemy import Connection, and_, func, or_, select
 
 from domain import times
-from domain.billing.billing_context import BillingContext, next_month
+from domain.billing.billing_context import BillingContext
 from domain.calls.call import CONTRADICTORY_OUTCOME, NONCE_REUSED, REPEATED_CDR
 from domain.errors import CommandRejected
 from domain.events.log_row import EVER
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
+from domain.months import Month
 from domain.notices import notification
 from domain.notices.call_notice import read_call_notice
 from domain.notices.notification import Notification
@@ -51,9 +52,9 @@ def check_closable(books: BillingContext, period: str, now: int) -> None:
     """Raise CommandRejected for a month that is closed already, or not over yet in any account's time zone."""
     closed = books.closed_through(EVER)
     if period <= closed:
-        msg = f"{period} is closed already: expected a month from {next_month(closed)} on"
+        msg = f"{period} is closed already: expected a month from {Month(closed).next} on"
         raise CommandRejected(msg)
-    _, after = moments.read_month(period)
+    after = moments.read_month(period).next.first_day
     for zone in sorted(_zones(books)):
         if now < moments.start_of_day(after, zone):
             msg = f"{period} is not over yet in {zone}: expected a month that has ended"
@@ -79,7 +80,7 @@ class _ClosingSpan:
         self.period = period
         self.closed = books.closed_through(EVER)
         # No account's day is further than a day from the ledger's.
-        self.end = moments.start_of_day(moments.read_month(period)[1], books.timezone) + times.DAY
+        self.end = moments.start_of_day(moments.read_month(period).next.first_day, books.timezone) + times.DAY
         self._books = books
 
     def has(self, at: int, account: str | None = None) -> bool:
@@ -87,7 +88,7 @@ class _ClosingSpan:
         zone = self._books.timezone
         if account is not None and self._books.tariffs:
             zone = self._books.tariffs[-1].tariff.timezone_of(account)
-        return self.has_month(times.day(at, zone)[: len(self.period)])
+        return self.has_month(Month.of_day(times.day(at, zone)))
 
     def has_month(self, month: str) -> bool:
         """Whether a month is one of them."""

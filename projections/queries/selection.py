@@ -14,6 +14,7 @@ from domain import times
 from domain.calls import call
 from domain.calls.call import FLAGS
 from domain.calls.correlation import CorrelationWindow
+from domain.months import Month
 from domain.notices import call_notice, statuses
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
@@ -197,7 +198,8 @@ def _around(first: str, last: str) -> list[ColumnElement[bool]]:
     begin, end = (moments.start_of_day(moments.read_day(each), "UTC") for each in (first, last))
     cdr_at = table_of("cdrs").c.cdr_at
     wanted = [cdr_at < end + 2 * times.DAY]
-    if first[:-2] == last[:-2] and not first.endswith("-01"):
+    month = Month.of_day(first)
+    if Month.of_day(last) == month and not month.begins_on(first):
         wanted.append(cdr_at >= begin - times.DAY)
     return wanted
 
@@ -220,13 +222,12 @@ def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
 
 
 def _in_period(model: str, table: Table, period: str, timezone: str) -> list[ColumnElement[bool]]:
-    first, after = moments.read_month(period)
+    month = moments.read_month(period)
     # A call is of the month in which it began, as it may have no CDR; to which one it is billed is its CDR's to say.
     if "period" in table.c and column_kind(table.c.period) is not ColumnKind.INTERNAL:
         return [table.c.period == period]
-    return _between(
-        model, table, moments.start_of_day(first, timezone), moments.start_of_day(after, timezone), timezone
-    )
+    first, after = (moments.start_of_day(each.first_day, timezone) for each in (month, month.next))
+    return _between(model, table, first, after, timezone)
 
 
 def _between(
@@ -244,11 +245,12 @@ def _between(
 def _date(model: str, at: int, timezone: str) -> str:
     """Return the month or day that begins at a moment: sums cannot be cut elsewhere."""
     day = times.day(at, timezone)
+    month = Month.of_day(day)
     starts = moments.start_of_day(date.fromisoformat(day), timezone) == at
-    if model == "billing" and not (starts and day.endswith("-01")):
+    if model == "billing" and not (starts and month.begins_on(day)):
         msg = (
             f"billing is summed up by month, and no month begins at {times.iso(at)} in {timezone}: expected a month such"
-            f" as {day[: times.MONTH_LENGTH]}; billing-days is summed up by day"
+            f" as {month}; billing-days is summed up by day"
         )
         raise SelectionError(msg)
     if not starts:
@@ -257,4 +259,4 @@ def _date(model: str, at: int, timezone: str) -> str:
             f" {day}"
         )
         raise SelectionError(msg)
-    return day[: times.MONTH_LENGTH] if model == "billing" else day
+    return str(month) if model == "billing" else day

@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 
 from domain import times
 from domain.errors import WrongUsage
+from domain.months import Month
 
 EXPECTED = (
     "expected a day (2026-10-01), a month (2026-10), a time with its offset (2026-10-01T12:00:00Z), or how long ago"
@@ -17,7 +18,6 @@ EXPECTED = (
 Moment = str | date | None
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS = {"m": 60 * times.SECOND, "h": 3600 * times.SECOND, "d": 86_400 * times.SECOND}
 
@@ -49,10 +49,10 @@ def read_time_point(value: Moment, timezone: str, now: int | None = None) -> int
 def _read(text: str, timezone: str, now: int | None) -> int:
     if _DAY.fullmatch(text):
         return start_of_day(date.fromisoformat(text), timezone)
-    if _MONTH.fullmatch(text):
-        return start_of_day(date.fromisoformat(f"{text}-01"), timezone)
     if ago := _AGO.fullmatch(text):
         return max((times.now() if now is None else now) - int(ago[1]) * _UNITS[ago[2]], 0)
+    if len(text) == len("YYYY-MM"):
+        return start_of_day(Month.parse(text).first_day, timezone)
     return times.parse(text)
 
 
@@ -61,15 +61,12 @@ def start_of_day(day: date, timezone: str) -> int:
     return times.to_micros(datetime.combine(day, time.min, times.zone(timezone)))
 
 
-def read_month(period: str) -> tuple[date, date]:
-    """Return the first day of a month ``YYYY-MM`` and of the next one; raises SelectionError."""
+def read_month(period: str) -> Month:
+    """Read a month ``YYYY-MM``; raises SelectionError."""
     try:
-        first = date.fromisoformat(f"{period}-01" if _MONTH.fullmatch(period) else "")
-        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    except ValueError:
-        msg = f"{period!r} is not a month: expected YYYY-MM, such as 2026-10"
-        raise SelectionError(msg) from None
-    return first, after
+        return Month.parse(period)
+    except ValueError as error:
+        raise SelectionError(str(error)) from None
 
 
 def read_day(text: str) -> date:

@@ -14,8 +14,8 @@ from domain.billing.billing_context import BillingContext
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream
 from domain.events.operator_events import ActReversed, OperatorEvent
+from domain.months import Month
 from domain.notices.call_notice import Charges
-from domain.times import MONTH_LENGTH
 from projections.rows import cdrs
 from projections.rows.posted_amounts import AmountChange, BilledAmount, PostedAmounts
 
@@ -23,7 +23,6 @@ Row = tuple[object, ...]
 
 DIFFERENCE = "difference"
 RECORDED_LATER = "recorded after the month was closed"
-FIRST_DAY = "-01"
 NO_NUMBERS: Charges = (None, None, None, None, None, None)
 
 _period = itemgetter(cdrs.PERIOD)
@@ -116,9 +115,10 @@ def money_with_closings(stream: CallStream, books: BillingContext) -> CallMoney:
 
 
 def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int) -> Row:
-    native = due.day[:MONTH_LENGTH]
+    native = str(Month.of_day(due.day))
     period = books.open_period(native, position)
-    return cdrs.cdr_row(call, due.rated, period, due.day if period == native else period + FIRST_DAY, native)
+    day = due.day if period == native else Month(period).first_day.isoformat()
+    return cdrs.cdr_row(call, due.rated, period, day, native)
 
 
 def _difference(call: Call, change: AmountChange, key: tuple[int, int], period: str, act: OperatorEvent | None) -> Row:
@@ -132,7 +132,7 @@ def _difference(call: Call, change: AmountChange, key: tuple[int, int], period: 
         change.account,
         period,
         change.month,
-        period + FIRST_DAY,
+        Month(period).first_day.isoformat(),
         call.id,
         tag,
         src or "",
@@ -152,4 +152,4 @@ def account_of_call(call: Call, books: BillingContext) -> tuple[str, str]:
     first = call.first
     assert first
     rated = books.rate_cdr((tag, src or ""), first[0], call.head.first_at, NO_NUMBERS, call.rerated)
-    return rated.account, times.day(call.head.first_at, rated.timezone or books.timezone)[:MONTH_LENGTH]
+    return rated.account, str(Month.of_day(times.day(call.head.first_at, rated.timezone or books.timezone)))

@@ -3,8 +3,7 @@
 from domain import times
 from domain.billing.billing_context import BillingContext
 from domain.events.operator_events import AccountAdjusted, MonthClosed, TariffPublished
-from domain.times import MONTH_LENGTH
-from projections.rows.billed_amounts import FIRST_DAY
+from domain.months import Month
 
 ADJUSTMENT = "adjustment"
 
@@ -26,7 +25,7 @@ def adjustment_row(position: int, act: AccountAdjusted, books: BillingContext) -
     """
     period = books.open_period(act.period, position)
     recorded = times.day(act.recorded_at, books.timezone)
-    day = recorded if recorded[:MONTH_LENGTH] == period else period + FIRST_DAY
+    day = recorded if Month.of_day(recorded) == period else Month(period).first_day.isoformat()
     nothing = (0,) * 7
     return (
         position,

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from domain.billing.rating import RatedCdr
 from domain.events.operator_events import BY_MONTH, OperatorEvent
-from domain.times import MONTH_LENGTH
+from domain.months import Month
 
 Totals = tuple[int, ...]
 Key = tuple[str, str]  # An account, and a call's own month.
@@ -34,7 +34,7 @@ class BilledAmount(NamedTuple):
     @property
     def key(self) -> Key:
         """The account and the own month ``YYYY-MM``: that of the CDR in the account's time zone."""
-        return self.rated.account, self.day[:MONTH_LENGTH]
+        return self.rated.account, str(Month.of_day(self.day))
 
 
 class AmountChange(NamedTuple):

@@ -22,7 +22,7 @@ from domain.events.operator_events import (
     OperatorEvent,
     TariffPublished,
 )
-from domain.times import MONTH_LENGTH
+from domain.months import Month
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
 from projections.rows import exceptions
@@ -90,7 +90,7 @@ class Projector:
     def _add(self, call: Call, due: BilledAmount | None, money: CallMoney) -> None:
         if call.first:
             account, period = (
-                (due.rated.account, due.day[:MONTH_LENGTH]) if due else bills.account_of_call(call, self._books)
+                (due.rated.account, str(Month.of_day(due.day))) if due else bills.account_of_call(call, self._books)
             )
             self.page.calls.append(call_rows.call_row(call, account, period))
             self.page.exceptions += exceptions.exception_rows(call)

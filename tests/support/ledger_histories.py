@@ -104,7 +104,7 @@ def _do_to_call(ledger: Ledger, acting: Any, did: Did, streams: list[CallStream]
     elif did.act == "merge":
         acting.merge_calls(call, UUID(_one_of(streams, other).id))
     elif did.act == "split":
-        acting.split_call(call, [position for position, _ in stream.members(stream.last)][other % 3 :: 2])
+        acting.split_call(call, [position for position, _ in stream.notices_at(stream.last)][other % 3 :: 2])
     else:
         findings = [finding for each in streams for finding in each.call_at(each.last).call_flags]
         finding = _one_of([found for found in findings if did.act == "resolve" or found.flag == REPEATED_CDR], one)

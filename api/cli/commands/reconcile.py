@@ -146,8 +146,9 @@ def _limits(tag: str | None, since: str | None, until: str | None, period: str |
         return limits
     if since or until:
         raise click.UsageError("expected either --period, or --from and --to")
-    first, after = moments.read_month(period)
-    return selection.build_selection("cdrs", tag=tag, since=first, until=after, timezone=timezone)
+    month = moments.read_month(period)
+    since, until = str(month), str(month.next)
+    return selection.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
 
 
 @contextmanager

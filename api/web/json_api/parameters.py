@@ -11,6 +11,7 @@ from uuid import UUID
 from api.processes import jobs
 from domain import times
 from domain.calls import call
+from domain.months import PATTERN as MONTH_PATTERN
 from domain.operators import author
 from domain.text import WHOLE_DIGITS_MAX
 from projections.queries import facets, selection
@@ -128,7 +129,7 @@ _DAYS: Schema = {
     "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.\.[0-9]{4}-[0-9]{2}-[0-9]{2})?$",
     "examples": ["2026-10-01", "2026-10-01..2026-10-31"],
 }
-_MONTH: Schema = {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$", "examples": ["2026-10"]}
+_MONTH: Schema = {"type": "string", "pattern": f"^{MONTH_PATTERN}$", "examples": ["2026-10"]}
 
 
 def _choice(choices: Sequence[str]) -> Schema:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from domain import times
+from domain.months import Month
 from projections.queries import time_points as moments
 from projections.queries.billing_overview import DAY, MONTH
 from projections.queries.time_points import SelectionError
@@ -106,9 +107,11 @@ def read_date_range(query: Mapping[str, str], timezone: str, now: int, latest: s
 def _read(query: Mapping[str, str], timezone: str, now: int, latest: str | None, by: str) -> DateRange:
     today = times.day(now, timezone)
     if query.get("period"):
-        return DateRange(*moments.read_month(query["period"]), by)
+        month = moments.read_month(query["period"])
+        return DateRange(month.first_day, month.next.first_day, by)
     if not (query.get("from") or query.get("to")):
-        first, after = moments.read_month(latest or today[:7])
+        month = Month(latest) if latest else Month.of_day(today)
+        first, after = month.first_day, month.next.first_day
         return DateRange(first if by == DAY else move_months(after, -MONTHS_USUAL), after, by)
     after = date.fromisoformat(today) + ONE_DAY
     if query.get("to"):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from projections.journal.account_names import account_component
 from projections.journal.syntax import Language, journal_texts
-from projections.journal.transactions import journal_transactions, last_day
+from projections.journal.transactions import journal_transactions
 from projections.rows.entry import Entry, level_totals, statement_roundings
 from tests.support import random_entries as made
 
@@ -82,14 +82,6 @@ def test_a_closed_month_has_its_rounding_and_an_open_one_does_not() -> None:
     text = journal(Language.BEANCOUNT, [ONE, CHARGED], "2026-10")
     assert '2026-10-31 * "acme" "rounding of 2026-10"\n    code: "2026-10 half-up:0"\n' in text
     assert re.search(r"Income:Rounding +-0\.004014 USD", text)
-
-
-def test_the_last_day_of_a_month() -> None:
-    assert [last_day(month) for month in ("2026-10", "2024-02", "2026-12")] == [
-        "2026-10-31",
-        "2024-02-29",
-        "2026-12-31",
-    ]
 
 
 def test_names_of_accounts_tell_every_two_texts_apart() -> None:
