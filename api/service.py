@@ -17,6 +17,7 @@ from api import routes as table
 from api import urls as addresses
 from api.application.intake import Intake
 from api.application.process_state import ProcessState
+from api.application.proofs.proof_status import ProofReader, proof_status_document
 from api.application.read_model_pool import ReadModelPool
 from api.processes import start
 from api.processes.jobs import Jobs
@@ -77,6 +78,8 @@ class Service:
         self.follower = follower_process(self.ledger.url)
         url = settings.forward_url
         self.forwarder = start.forwarder_process(self.ledger, url) if url else None
+        self.prover = start.prover_process(self.ledger.url, settings)
+        self.proofs = ProofReader(self.ledger, settings.checkpoint_seconds)
         self.notify = NotifyEndpoint(self.ledger, self.intake, clock)
         self.authenticator = Authenticator(self.ledger.url, clock)
         # Health is open, since balancers ask; whatever else there is, is in the table and so behind the guard.
@@ -88,6 +91,7 @@ class Service:
         self.app.state.service, self.app.state.ledger, self.app.state.settings = self, self.ledger, settings
         self.app.state.authenticator = self.authenticator
         self.read_models = self.app.state.read_models = ReadModelPool(self.ledger)
+        self.app.state.proofs = self.proofs
         self.app.state.clock = clock
         self.app.state.live_poller = LivePoller(self.read_models, self.ledger, clock)
         self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller)
@@ -96,7 +100,7 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         self.intake.start()
-        helpers = [self.follower, *([self.forwarder] if self.forwarder else [])]
+        helpers = [self.follower, self.prover, *([self.forwarder] if self.forwarder else [])]
         for helper in helpers:
             helper.start()
         counting = asyncio.create_task(self._log_counts())
@@ -110,6 +114,7 @@ class Service:
             _log.info("stopped; since start: %s", self.counts())
             await asyncio.to_thread(self.jobs.close)
             self.read_models.close()
+            self.proofs.close()
             self.authenticator.close()
             self.ledger.close()
 
@@ -152,6 +157,10 @@ class Service:
             content["forwarding"] = self._content_of_forwarding(self.forwarder.state, self.settings.forward_url)
             if self.forwarder.state.failure and not failure:
                 content["status"] = "degraded"
+        proofs = self.proofs.status(times.now(), self.prover.state.failure)
+        content["proofs"] = proof_status_document(proofs)
+        if proofs.problem and not failure:
+            content["status"] = "degraded"
         return content
 
     def _content_of_forwarding(self, state: ProcessState, url: str) -> dict[str, Any]:

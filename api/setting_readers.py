@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
+from pathlib import Path
 
 from api import urls as addresses
 from domain import times
@@ -88,3 +89,37 @@ def read_api_url(text: str) -> str:
 def read_forward_url(text: str) -> str | None:
     """Read the URL of a handler; an empty text is None."""
     return addresses.check_url(text) if text else None
+
+
+def read_file_path(text: str) -> Path | None:
+    """Read the path of a file; an empty text is None."""
+    return Path(text).absolute() if text else None
+
+
+def read_origin(text: str) -> str | None:
+    """Read the name of a log; an empty text is None."""
+    if any(character.isspace() or character == "+" or not character.isprintable() for character in text):
+        raise ValueError("a URL without its scheme, such as ledger.example.com/calls, with no space and no '+'")
+    return text or None
+
+
+def read_witnesses(text: str) -> tuple[str, ...]:
+    """Read witnesses that are separated by commas, each as ``URL VKEY``."""
+    witnesses = tuple(each.strip() for each in text.split(",") if each.strip())
+    for each in witnesses:
+        url, _, key = each.partition(" ")
+        addresses.check_url(url)
+        _check_witness_key(key)
+    return witnesses
+
+
+def _check_witness_key(text: str) -> None:
+    # Only here: keys need a library that is slow to load.
+    from domain.proofs.keys import COSIGNATURE, VerifierKey  # noqa: PLC0415
+    from domain.proofs.refusals import KeyRefused  # noqa: PLC0415
+
+    try:
+        VerifierKey.parse(text, COSIGNATURE)
+    except KeyRefused as error:
+        msg = f"URL VKEY for each witness: {error}"
+        raise ValueError(msg) from None

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,12 +10,15 @@ import msgspec
 from api.setting_readers import (
     choice_reader,
     read_api_url,
+    read_file_path,
     read_forward_url,
     read_keys,
+    read_origin,
     read_path,
     read_proxies,
     read_store,
     read_timezone,
+    read_witnesses,
     whole_number_reader,
 )
 from domain import times
@@ -93,6 +97,32 @@ SETTINGS = (
         "The handler that you had before: every accepted notification is handed on to it.",
         read_forward_url,
     ),
+    Setting(
+        "TRINGLEDGER_LOG_KEY", "log_key",
+        "",
+        "The file with the key that signs the log's checkpoints, as `proof key --generate` makes it (mode 0600). Without"
+        " it the proof tree is kept, and nothing is signed.",
+        read_file_path,
+    ),
+    Setting(
+        "TRINGLEDGER_ORIGIN", "origin",
+        "",
+        "The name of the log in its checkpoints: a URL without its scheme. Default: the name of the key, which is"
+        " `tringledger/LEDGER-ID` where nothing else was said when it was made.",
+        read_origin,
+    ),
+    Setting(
+        "TRINGLEDGER_CHECKPOINT_SECONDS", "checkpoint_seconds",
+        "10",
+        "How many seconds lie between two checkpoints at least, while the log grows.",
+        whole_number_reader(1),
+    ),
+    Setting(
+        "TRINGLEDGER_WITNESSES", "witnesses",
+        "",
+        "The witnesses that cosign checkpoints: for each its URL, a space and its key, separated by commas.",
+        read_witnesses,
+    ),
     Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "How many callbacks may wait to be written; beyond, they get 503.", whole_number_reader(1)),
     Setting("TRINGME_API_URL", "api_url", "http://api.tringme.com/api.php", "Where TringMe's API is, for `register`.", read_api_url),
     Setting("TRINGME_API_KEY", "api_key", "", "TringMe's public API key, for `register`.", str),
@@ -119,6 +149,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notify_path: str
     trusted_proxies: tuple[str, ...]
     forward_url: str | None
+    log_key: Path | None
+    origin: str | None
+    checkpoint_seconds: int
+    witnesses: tuple[str, ...]
     queue_max: int
     api_url: str
     api_key: str

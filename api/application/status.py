@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from api import urls as addresses
 from api.application import forwarding_position as forwarder
+from api.application.proofs.proof_status import ProofStatus, proof_status_document, read_proof_status
 from domain import times
 from domain.errors import LedgerError
 from domain.events.codec import decode_notice
@@ -15,6 +16,7 @@ from domain.ledger import CALLBACK, Ledger
 from projections.building import certificate
 from projections.building.catch_up import catch_up
 from projections.building.certificate import Certificate
+from projections.proofs.prover import CHECKPOINT_SECONDS
 from projections.queries import call_health as calls
 from projections.queries.call_health import OverdueCounts
 from projections.schema.tables import READ_MODELS
@@ -70,6 +72,7 @@ class LedgerStatus(msgspec.Struct):
     tags_without_openings: list[tuple[str, int, int]]
     forwarding: ForwardingStatus | None
     rebuilt: Certificate | None
+    proofs: ProofStatus
 
 
 def ledger_status(
@@ -80,6 +83,7 @@ def ledger_status(
     caught_up: bool,
     counted: bool = True,
     forward_url: str | None = None,
+    checkpoint_seconds: int = CHECKPOINT_SECONDS,
 ) -> LedgerStatus:
     """Look at a ledger; the lag is what was found before catching up. Rows are ``counted``, or not: that takes long."""
     head = ledger.head()
@@ -111,6 +115,7 @@ def ledger_status(
         tags_without_openings=tags,
         forwarding=_forwarding(ledger, forward_url, now),
         rebuilt=certificate.load_certificate(ledger),
+        proofs=read_proof_status(ledger, checkpoint_seconds, now),
     )
 
 
@@ -158,6 +163,8 @@ def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, 
         found.append(f"forwarding is {behind}" + (f" ({forwarding.failure})" if forwarding.failure else ""))
     if limits.silent_hours is not None and not _called_since(ledger, now - limits.silent_hours * 3600 * times.SECOND):
         found.append(f"no callback was recorded for {limits.silent_hours} h")
+    if status.proofs.problem:
+        found.append(status.proofs.problem)
     waiting = status.wrong_signatures + status.broken_values
     if waiting > limits.quarantine:
         found.append(f"{waiting} notices wait in quarantine: the limit is {limits.quarantine}")
@@ -184,6 +191,7 @@ def status_document(status: LedgerStatus) -> dict[str, Any]:
     """Return a status as what its JSON says."""
     document: dict[str, Any] = msgspec.to_builtins(status)
     document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
+    document["proofs"] = proof_status_document(status.proofs)
     document["waiting"] = status.waiting._asdict()
     if status.forwarding is None:
         del document["forwarding"]

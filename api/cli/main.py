@@ -33,6 +33,7 @@ SUMMARIES = {
     "import": "Record the notifications of files (plain or gzip, names or quoted patterns), or of stdin for -.",
     "metrics": "Show how calls went, per account and month: attempts, answered, ASR, NER, ACD, short calls, and what a minute costs.",
     "migrate": "Create the ledger where there is none, or bring the schema of an older one up to date.",
+    "prove": "Keep the proof tree of a ledger and sign checkpoints of it, until Ctrl-C.",
     "quarantine": "Look at the notices that were refused and kept, and try them again.",
     "rebuild": "Build the read models anew from the log, beside the live ones, and swap.",
     "reconcile": "Compare the CDRs with a statement of TringMe: what agrees, what differs, what is missing on either side.",

@@ -9,6 +9,8 @@ import time
 from types import FrameType
 from typing import Self
 
+_SLICE_SECONDS = 0.1
+
 
 class StopSignal:
     """Takes the first Ctrl-C (or SIGTERM) as a wish, so that what is being written is written; a second one ends at once."""
@@ -28,6 +30,17 @@ class StopSignal:
         """Leave signals to whom they were left before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def is_set(self) -> bool:
+        """Whether a signal came."""
+        return bool(self.signal)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for a signal, at most ``timeout`` seconds; return whether one came."""
+        until = time.monotonic() + timeout
+        while not self.signal and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _SLICE_SECONDS))
+        return self.is_set()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.signal = number

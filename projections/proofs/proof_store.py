@@ -5,16 +5,16 @@ A log restored without its proofs is found out just because they are apart.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import LedgerError, StoreUnavailable
 from domain.log import urls
-from projections.proofs.proof_tables import FACTS, METADATA, SCHEMA
+from projections.proofs.proof_tables import CHECKPOINTS, METADATA, SCHEMA
 from projections.proofs.tree_rows import TreeRows
 from projections.stores import postgres_engine, sqlite
 from projections.stores.base import LOCK_TIMEOUT_SECONDS, driver_message
@@ -33,23 +33,30 @@ class ProofStore(ABC):
     """The open store of one ledger's proof tree; ``name`` is what messages call it. Methods raise StoreUnavailable."""
 
     def __init__(self, engine: Engine, name: str, ledger_id: str) -> None:
-        """Open the store or make it; raises ForeignProofs where it holds another ledger's tree."""
+        """Use an engine; `make` or `find` comes before all else."""
         self.name = name
         self.ledger_id = ledger_id
         self._engine = engine
-        try:
-            with self.writing() as rows:
-                self._make(rows.connection)
-                self._check(rows.connection)
-        except BaseException:
-            self.close()
-            raise
 
-    def _check(self, connection: Connection) -> None:
-        facts: dict[str, str] = {row.name: row.value for row in connection.execute(select(FACTS))}
-        if not facts:
-            facts = {"schema": SCHEMA, "ledger": self.ledger_id, "epoch": _FIRST_EPOCH, "size": "0"}
-            connection.execute(insert(FACTS), [{"name": name, "value": value} for name, value in facts.items()])
+    def make(self) -> None:
+        """Make the tree's tables where they are missing; raises ForeignProofs where they hold another ledger's tree."""
+        with self.writing() as rows:
+            self._make(rows.connection)
+            facts = rows.facts()
+            if not facts:
+                facts = {"schema": SCHEMA, "ledger": self.ledger_id, "epoch": _FIRST_EPOCH, "size": "0"}
+                rows.note(facts)
+            self._check(facts)
+
+    def find(self) -> bool:
+        """Whether there is a tree; nothing is made. Raises ForeignProofs where it is another ledger's."""
+        with self.reading() as rows:
+            if not self._exists(rows.connection):
+                return False
+            self._check(rows.facts())
+        return True
+
+    def _check(self, facts: Mapping[str, str]) -> None:
         for name, expected in (("schema", SCHEMA), ("ledger", self.ledger_id)):
             if facts[name] != expected:
                 msg = f"the proofs in {self.name} are of {name} {facts[name]}; expected {expected}"
@@ -83,6 +90,9 @@ class ProofStore(ABC):
         METADATA.create_all(connection)
 
     @abstractmethod
+    def _exists(self, connection: Connection) -> bool: ...
+
+    @abstractmethod
     def _begin_writing(self, connection: Connection) -> None: ...
 
     @abstractmethod
@@ -106,10 +116,16 @@ class SQLiteProofStore(ProofStore):
     """A file beside the ledger's."""
 
     def __init__(self, path: Path, ledger_id: str) -> None:
-        """Open the file, or make it."""
+        """Use the file at a path."""
         self._path = path
         self._inode = 0
         super().__init__(sqlite.sqlite_engine(path, "PRAGMA synchronous=FULL"), str(path), ledger_id)
+
+    def find(self) -> bool:  # noqa: D102 - opening the file would make it
+        return self._path.exists() and super().find()
+
+    def _exists(self, connection: Connection) -> bool:
+        return inspect(connection).has_table(CHECKPOINTS.name)
 
     def _begin_writing(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -117,6 +133,7 @@ class SQLiteProofStore(ProofStore):
 
     def _begin_reading(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
+        self._inode = self._inode or self._path.stat().st_ino
 
     def is_in_place(self) -> bool:  # noqa: D102
         try:
@@ -129,7 +146,7 @@ class PostgresProofStore(ProofStore):
     """A schema of the ledger's database."""
 
     def __init__(self, url: str, ledger_id: str) -> None:
-        """Open the schema, or make it."""
+        """Use the schema of the database at a URL."""
         engine = postgres_engine.postgres_engine(
             url,
             f"SET search_path TO {PG_SCHEMA}",
@@ -140,9 +157,12 @@ class PostgresProofStore(ProofStore):
         super().__init__(engine, f"schema {PG_SCHEMA}", ledger_id)
 
     def _make(self, connection: Connection) -> None:
-        if not exists_in_postgres(connection):
+        if not self._exists(connection):
             connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {PG_SCHEMA}")
             super()._make(connection)
+
+    def _exists(self, connection: Connection) -> bool:
+        return exists_in_postgres(connection)
 
     def _begin_writing(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({postgres_engine.ONLY_ONE}, {PROOFS})")
@@ -167,6 +187,26 @@ def path_beside(ledger: Path) -> Path:
 
 def open_proofs(url: str, ledger_id: str) -> ProofStore:
     """Open the proofs of the ledger at a store's URL, or make them; raises ForeignProofs, StoreUnavailable."""
+    store = _store(url, ledger_id)
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        store.make()
+        stack.pop_all()
+    return store
+
+
+def find_proofs(url: str, ledger_id: str) -> ProofStore | None:
+    """Open the proofs of a ledger; None where there are none yet. Raises ForeignProofs, StoreUnavailable."""
+    store = _store(url, ledger_id)
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        if not store.find():
+            return None
+        stack.pop_all()
+    return store
+
+
+def _store(url: str, ledger_id: str) -> ProofStore:
     if urls.is_postgres(url):
         return PostgresProofStore(url, ledger_id)
     return SQLiteProofStore(path_beside(Path(urls.sqlite_path(url))), ledger_id)

@@ -22,7 +22,8 @@ class ProofState(NamedTuple):
 
     ``size`` is how many events it has; ``origin`` and ``vkey`` are those of the last checkpoint, empty before the first;
     ``since_size`` and ``since_at`` (microseconds, UTC) are those of the first: nothing is proved of the time before;
-    ``mark`` is there in a copy that must not sign; ``diverged`` says how the log and the tree differ, where they do.
+    ``mark`` is there in a copy that must not sign; ``diverged`` says how the log and the tree differ, where they do;
+    ``witness_failures`` says which witnesses did not cosign the last checkpoint, and why.
     """
 
     epoch: int
@@ -33,6 +34,7 @@ class ProofState(NamedTuple):
     since_at: int = 0
     mark: str = ""
     diverged: str = ""
+    witness_failures: str = ""
 
 
 class KeptCheckpoint(NamedTuple):
@@ -51,9 +53,13 @@ class TreeRows:
         """Use a connection with an open transaction."""
         self.connection = connection
 
+    def facts(self) -> dict[str, str]:
+        """Return all facts about the tree as they are kept, by name."""
+        return {row.name: row.value for row in self.connection.execute(select(FACTS))}
+
     def state(self) -> ProofState:
         """Return what holds for the tree as a whole."""
-        facts: dict[str, str] = {row.name: row.value for row in self.connection.execute(select(FACTS))}
+        facts = self.facts()
         numbers = ("epoch", "size", "since_size", "since_at")
         found = {
             name: int(facts[name]) if name in numbers else facts[name] for name in ProofState._fields if name in facts

@@ -78,10 +78,10 @@ def first_occurrences(queries: Sequence[str]) -> list[str]:
 
 
 def helpers(server: Server) -> list[int]:
-    """Return the ids of the follower's and the forwarder's process, whichever thread started them."""
+    """Return the ids of the processes of follower, prover and forwarder, whichever thread started them."""
     threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
     found = [int(pid) for thread in threads for pid in thread.read_text().split()]
-    assert len(found) == 2
+    assert len(found) == 3
     return found
 
 

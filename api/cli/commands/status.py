@@ -12,6 +12,7 @@ from api.cli.options import catch_up_option, format_option, store_option
 from domain import times
 
 if TYPE_CHECKING:
+    from api.application.proofs.proof_status import ProofStatus
     from api.application.status import ForwardingStatus, LedgerStatus
 
 COUNT = click.IntRange(0)
@@ -71,7 +72,14 @@ def status(
     limits = StatusLimits(lag_seconds, silent_hours, quarantine, missing_cdrs)
     with open_ledger(store) as (ledger, read):
         read_store = open_current(ledger)
-        found = statuses.ledger_status(ledger, read_store, now, caught_up=not no_catch_up, forward_url=read.forward_url)
+        found = statuses.ledger_status(
+            ledger,
+            read_store,
+            now,
+            caught_up=not no_catch_up,
+            forward_url=read.forward_url,
+            checkpoint_seconds=read.checkpoint_seconds,
+        )
         problems = statuses.exceeded_limits(found, limits, ledger, now) if check else []
         read_store.close()
     if output == "json":
@@ -102,12 +110,15 @@ def _print(found: LedgerStatus) -> None:
     ]
     if found.forwarding:
         rows.append(("forwarding", _told(found.forwarding)))
+    rows.append(("proofs", _proofs_told(found.proofs)))
     print_table(["", ""], rows)
     click.echo()
     models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
     print_table(["read model", "position", "lag", "rows"], models_rows)
     if models.failure:
         note(f"the read models stand still: {models.failure}")
+    if found.proofs.problem:
+        note(found.proofs.problem)
     if found.forwarding and found.forwarding.failure:
         note(f"forwarding stands still: {found.forwarding.failure}")
     for tag, lacking, calls in found.tags_without_openings:
@@ -115,6 +126,19 @@ def _print(found: LedgerStatus) -> None:
             f"{lacking} of {calls} calls of tag {tag!r} lack their opening: if TringMe sends the destination's number on"
             " destination notices, use correlation=tag with tags unique per call"
         )
+
+
+def _proofs_told(proofs: ProofStatus) -> str:
+    if not proofs.size:
+        return "none yet: `tringledger serve` or `tringledger prove` makes them"
+    lag = f"{proofs.lag} events, {proofs.lag_seconds} s behind" if proofs.lag else "up to date"
+    tree = f"a tree of {proofs.size} events, {lag}"
+    if proofs.checkpoint_size is None or proofs.since is None:
+        return f"{tree}, nothing signed"
+    signed = f"checkpoint of {proofs.checkpoint_size} events, signed at {times.iso(proofs.checkpoint_at or 0)}"
+    by = f", cosigned by {', '.join(proofs.witnesses)}" if proofs.witnesses else ""
+    copied = "; a copy, which signs nothing" if proofs.copy else ""
+    return f"{tree}, {signed}{by}; nothing is proved of the time before {times.iso(proofs.since)}{copied}"
 
 
 def _told(forwarding: ForwardingStatus) -> str:

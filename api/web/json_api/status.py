@@ -22,6 +22,12 @@ def _show(asked: ApiRequest) -> ApiResponse:
     with asked.read_session() as room:
         settings = asked.request.app.state.settings
         found = status.ledger_status(
-            asked.ledger, room.store, asked.now, caught_up=False, counted=False, forward_url=settings.forward_url
+            asked.ledger,
+            room.store,
+            asked.now,
+            caught_up=False,
+            counted=False,
+            forward_url=settings.forward_url,
+            checkpoint_seconds=settings.checkpoint_seconds,
         )
     return ApiResponse(status.status_document(found))

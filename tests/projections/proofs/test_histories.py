@@ -116,6 +116,7 @@ class History:
 @contextmanager
 def history() -> Iterator[History]:
     with TemporaryDirectory() as directory, closing(SQLiteProofStore(Path(directory) / "proofs.db", "id")) as store:
+        store.make()
         yield History(store)
 
 
