@@ -14,7 +14,6 @@ SMALL_ALLOWED = {
     "api/application/process_state.py",
     "api/application/statements/html.py",
     "api/cli/exit_codes.py",
-    "api/processes/start.py",
     "api/web/problems.py",
     "domain/amounts.py",
     "domain/events/log_row.py",
