@@ -1,7 +1,7 @@
 """``GET`` and ``POST /notify``: a callback's way from the wire to its answer (SPEC 2).
 
-Checked in this order: method, content type, size, count, ``f``, signature, values. The body is parsed from its raw bytes,
-which are what the signature covers.
+Checked in this order: method, content type, size, count, ``f``, signature, values. The body is parsed from its raw
+bytes, which are what the signature covers.
 """
 
 from collections import Counter
@@ -23,19 +23,19 @@ from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rej
 
 
 class CallbackRefused(Exception):
-    """A request that is no notification; carries the answer that says so."""
+    """A request that is not a notification; carries the answer to send."""
 
     def __init__(self, response: Response) -> None:
-        """Take the answer."""
+        """Refuse with an answer."""
         super().__init__(response.status_code)
         self.response = response
 
 
 class NotifyEndpoint:
-    """The endpoint that TringMe calls, as an ASGI application of its own: it goes past the framework's router."""
+    """The endpoint that TringMe calls: an ASGI application of its own, outside the framework's router."""
 
     def __init__(self, ledger: Ledger, intake: Intake, clock: Callable[[], int]) -> None:
-        """Take the ledger's checks, the way into it, and the clock that sets received_at (microseconds, UTC)."""
+        """Check with the ledger, record through the intake; the clock sets received_at (microseconds, UTC)."""
         self._ledger = ledger
         self._intake = intake
         self._clock = clock
@@ -66,7 +66,7 @@ class NotifyEndpoint:
         except IntakeBusy as error:
             raise CallbackRefused(_retry_later(str(error))) from error
         except Exception as error:
-            # Whatever it was, the intake has told its log; TringMe must know that nothing was kept.
+            # The intake has logged the cause; TringMe must learn that nothing was kept.
             raise CallbackRefused(_retry_later("the store cannot be written")) from error
         return self._answer_for(answer)
 
@@ -82,7 +82,7 @@ class NotifyEndpoint:
 
 
 async def read_request(scope: Scope, receive: Receive) -> bytes:
-    """Return the raw parameters: the query's, followed by the body's; raises Refused for what the wire must not carry."""
+    """Return the raw parameters, the query's followed by the body's; raises CallbackRefused for a bad transport."""
     method, query = scope["method"], scope["query_string"]
     if method == "GET":
         return _sized(query)
@@ -111,10 +111,10 @@ def _retry_later(detail: str) -> Response:
 
 
 class JsonAnswer:
-    """A short JSON answer, with no more ado than a callback needs."""
+    """A short JSON answer, with no more work than a callback needs."""
 
     def __init__(self, **content: object) -> None:
-        """Take the answer's members."""
+        """Answer with these members."""
         self._body = msgspec.json.encode(content)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:

@@ -23,6 +23,6 @@ TITLES = {
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """Return a refusal; ``members`` are the further members that RFC 9457 allows, such as the parameter's name."""
+    """Return a refusal; ``members`` are further members that RFC 9457 allows, such as the parameter's name."""
     content = {"title": TITLES[status], "status": status, "detail": detail, **members}
     return Response(msgspec.json.encode(content), status, headers, MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""The body of a request, bounded in size and in time: whoever sends slowly, or without end, holds no worker for long."""
+"""The body of a request, limited in size and time, so that a slow or endless sender holds no worker for long."""
 
 import asyncio
 
@@ -10,22 +10,22 @@ BODY_SECONDS_MAX = 20
 
 
 class BodyRefused(Exception):
-    """A body is too large or too slow; ``status`` is the HTTP status that says so, ``detail`` what was expected."""
+    """A body that is too large or too slow; ``status`` is the HTTP status, ``detail`` says what was expected."""
 
     def __init__(self, status: int, detail: str) -> None:
-        """Refuse with a status and the words for it."""
+        """Refuse with a status and its words."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
 
 
 def is_form(request: Request) -> bool:
-    """Whether the request says that its body is a form, encoded as a query string is."""
+    """Whether the body is a URL-encoded form."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
 
 
 async def read_body(request: Request, size_max: int) -> bytes:
-    """Return the body; raises BodyRefused beyond ``size_max`` bytes or 20 seconds, ClientDisconnect where it breaks off."""
+    """Return the body; raises BodyRefused beyond ``size_max`` bytes or 20 seconds, ClientDisconnect if it breaks off."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):

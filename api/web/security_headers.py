@@ -1,4 +1,4 @@
-"""What every answer tells a browser: run and load nothing but what comes from here, and be nobody's frame."""
+"""The security headers of every answer: load and run only what comes from here, and never inside a frame."""
 
 from starlette.types import Message, Send
 
@@ -15,12 +15,12 @@ SECURITY = {
     "x-frame-options": "DENY",
 }
 _RAW = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
-# What is left of it for a few bytes of data, that nobody should take for a page.
+# What remains of them for short answers that nobody takes for a page.
 FOR_DATA = [(b"content-security-policy", b"default-src 'none'"), (b"x-content-type-options", b"nosniff")]
 
 
 def secured(send: Send) -> Send:
-    """Return what sends an answer with these headers, whoever made it."""
+    """Return a ``send`` that adds these headers to every answer."""
 
     async def send_secured(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -9,7 +9,7 @@ import click
 from api.cli.commands.user import opened
 from api.cli.console import print_json, print_table
 from api.cli.options import format_option, store_option
-from api.web.auth.roles import Did
+from api.web.auth.roles import AuditAction
 from domain import times
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COLUMNS = ("at", "who", "did", "unmasked", "what", "status", "how", "address")
 
 @click.command("access-log")
 @click.option("--who", metavar="NAME", help="Entries of this user only.")
-@click.option("--did", type=click.Choice([did.value for did in Did]), help="Entries of this kind only.")
+@click.option("--did", type=click.Choice([did.value for did in AuditAction]), help="Entries of this kind only.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, ENTRIES_MAX), help="How many at most.")
 @format_option
 @store_option

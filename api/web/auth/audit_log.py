@@ -1,8 +1,9 @@
-"""The access log: who looked at, unmasked, exported or changed what, and who signed in, or tried to.
+"""The audit log: who viewed, exported or changed what, and who signed in or tried to.
 
-Of what was merely viewed it keeps what is among the last million entries, of all else what is among the last ten million: no
-browsing, however much, wipes out what somebody changed. Each process that adds one removes what is too old now and then. What an entry names (a
-path, a query) may hold a phone number, so that it is shown masked to who may not see one.
+Views are kept while they are among the last million entries, everything else while it is among the last ten
+million: no amount of browsing removes the record of a change. Each process that adds an entry also prunes from time
+to time. A path or a query in an entry may hold a phone number, so entries are masked for users without the role
+``pii``.
 """
 
 import os
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from api.application.masking import ALL_HIDDEN, HIDDEN, masked_number, masked_text
-from api.web.auth.roles import Did
+from api.web.auth.roles import AuditAction
 from api.web.auth.store import AccessStore
 from api.web.auth.tables import RECORDS
 
@@ -26,7 +27,7 @@ COMMAND = "command"
 
 
 class AuditEntry(NamedTuple):
-    """An entry: when (microseconds, UTC), who, by what (session, token, command), from where, what he did, to what."""
+    """One entry: when (microseconds, UTC), who, how (session, token, command), from where, and what they did to what."""
 
     at: int
     who: str
@@ -42,23 +43,25 @@ class AuditEntry(NamedTuple):
 
     @property
     def what(self) -> str:
-        """What it was about, in one line: a request's method (unless it only looked), path and query, or a command."""
+        """What the entry is about, in one line: a request's method (except for a view), path and query, or a command."""
         method = f"{self.method} " if self.method not in {"", "GET"} else ""
         return f"{method}{self.path}{'?' if self.query else ''}{self.query}"
 
 
 def command_entry(what: str, now: int) -> AuditEntry:
-    """Return the entry of what somebody changes by a command; who, is his name on this machine."""
+    """Return the entry for a change made by a command; ``who`` is the operating system's user name."""
     number = os.getuid()
     try:
         who = getpwuid(number).pw_name
-    except KeyError:  # In a container, somebody may have a number only.
+    except KeyError:  # In a container a user may have only a number.
         who = f"user {number}"
-    return AuditEntry(now, who, COMMAND, "", Did.CHANGED, unmasked=False, method="", path=what, query="", status=0)
+    return AuditEntry(
+        now, who, COMMAND, "", AuditAction.CHANGED, unmasked=False, method="", path=what, query="", status=0
+    )
 
 
 def add_entry(store: AccessStore, record: AuditEntry) -> None:
-    """Add an entry; its number is the store's own."""
+    """Add an entry; the store gives it its number."""
     values = record._asdict() | {
         "unmasked": int(record.unmasked),
         "who": _short(record.who),
@@ -73,17 +76,17 @@ def add_entry(store: AccessStore, record: AuditEntry) -> None:
 
 
 def _prune(connection: Connection, number: int) -> None:
-    """Remove what is too old; of views only those that have become so of late are looked for, since the others are gone."""
+    """Remove old entries. Only views that became old recently are looked for: the earlier ones are already gone."""
     last = number - VIEWED_MAX
     of_late = RECORDS.c.id.between(last - PRUNED_AT_MOST, last)
-    connection.execute(delete(RECORDS).where(of_late, RECORDS.c.did == Did.VIEWED))
+    connection.execute(delete(RECORDS).where(of_late, RECORDS.c.did == AuditAction.VIEWED))
     connection.execute(delete(RECORDS).where(RECORDS.c.id <= number - RECORDS_MAX))
 
 
 def audit_page(
     store: AccessStore, *, before: int | None = None, who: str = "", did: str = "", limit: int = 100
 ) -> list[AuditEntry]:
-    """Return the latest entries, newest first: those before a number, of a user, of a kind, where told so."""
+    """Return the latest entries, newest first, optionally those before a number, of one user or of one action."""
     wanted = select(RECORDS).order_by(RECORDS.c.id.desc()).limit(limit)
     if before is not None:
         wanted = wanted.where(RECORDS.c.id < before)
@@ -96,7 +99,7 @@ def audit_page(
 
 
 def mask_entries(records: Iterable[AuditEntry]) -> list[AuditEntry]:
-    """Return entries as they may be shown without ``pii``."""
+    """Return entries as users without the role ``pii`` see them."""
     return [entry._replace(path=masked_text(entry.path), query=_masked_query(entry.query)) for entry in records]
 
 
@@ -107,14 +110,14 @@ def _masked_query(query: str) -> str:
 
 
 def _masked_value(name: str, value: str) -> str:
-    # Anything may have been searched for.
+    # The search text may be anything, a number included.
     if name in {"number", "src"}:
         return masked_number(value)
     return ALL_HIDDEN if name in {"q", "email", "cursor"} else masked_text(value)
 
 
 def _short(text: str) -> str:
-    # PostgreSQL takes no U+0000, and nothing encodes a lone surrogate.
+    # PostgreSQL takes no U+0000, and a lone surrogate cannot be encoded.
     return text[:TEXT_LENGTH_MAX].encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 

@@ -1,6 +1,7 @@
-"""Who stands at the door: looked up anew for every request, so that a user who is removed is out at once, in every process.
+"""Identifies the user of each request; a user who is removed is out at once, in every process.
 
-A right token is taken even from where too many wrong ones came: nobody guesses 256 bits, but many may share an address.
+A valid token is accepted even from an address with too many failed attempts: nobody guesses 256 bits, but many
+users may share an address.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
 from api.web.auth.audit_log import AuditEntry
 from api.web.auth.refusal import SIGN_IN, AccessRefused
-from api.web.auth.roles import Did, Identity
+from api.web.auth.roles import AuditAction, Identity
 from api.web.auth.store import AccessStore, open_access_store
 
 COOKIE = "tringledger"
@@ -22,12 +23,12 @@ SESSION, TOKEN = "session", "token"
 
 
 class Authenticator:
-    """Tells who asks, and keeps the access log."""
+    """Identifies the user of a request, and writes the audit log."""
 
     def __init__(self, url: str, clock: Callable[[], int]) -> None:
-        """Take the ledger's address, beside which users are kept, and the clock (microseconds, UTC).
+        """Use the access store beside the ledger at ``url``; ``clock`` gives microseconds, UTC.
 
-        The store is opened once somebody asks: that it cannot be had concerns no callback.
+        The store is opened at the first request that needs it, so callbacks do not depend on it.
         """
         self._url = url
         self.clock = clock
@@ -36,7 +37,7 @@ class Authenticator:
 
     @property
     def store(self) -> AccessStore:
-        """The access store, as it is now: users may have been deleted with its file. Raises StoreUnavailable."""
+        """The access store as it is now: its file may have been deleted. Raises StoreUnavailable."""
         with self._lock:
             if self._opened and not self._opened.still_exists():
                 self._opened.close()
@@ -45,7 +46,7 @@ class Authenticator:
             return self._opened
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         with self._lock:
             if self._opened:
                 self._opened.close()
@@ -65,13 +66,13 @@ class Authenticator:
         if user:
             return Identity(user.name, user.roles, TOKEN)
         self.attempt(request)
-        self.note(request, "", Did.FAILED, 401, how=TOKEN)
+        self.note(request, "", AuditAction.FAILED, 401, how=TOKEN)
         raise AccessRefused(401, "no user has this token: expected `Authorization: Bearer TOKEN`")
 
     def attempt(self, request: Request, name: str | None = None) -> int:
-        """Count a request as a failed sign-in, by a name too where it gives one, and return as of which moment.
+        """Count a request as a failed sign-in, by name too if it gives one; return the moment that it counts from.
 
-        Raises Refused after too many.
+        Raises AccessRefused after too many.
         """
         of = [attempts.of_address(host(request))] + ([] if name is None else [attempts.of_name(name)])
         now = self.clock()
@@ -82,22 +83,24 @@ class Authenticator:
         return now
 
     def cookie_name(self, request: Request) -> str:
-        """Return what the session's cookie is called; over https browsers hold it to this host, and to https."""
+        """Return the name of the session cookie; over HTTPS the browser binds it to this host and to HTTPS."""
         return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
 
-    async def record(self, request: Request, who: Identity, did: Did, status: int) -> None:  # noqa: D102
+    async def record(self, request: Request, who: Identity, did: AuditAction, status: int) -> None:  # noqa: D102
         await run_in_threadpool(self.note, request, who.name, did, status, how=who.how, unmasked=who.sees_pii)
 
     def note(
-        self, request: Request, who: str, did: Did, status: int, *, how: str = SESSION, unmasked: bool = False
+        self, request: Request, who: str, did: AuditAction, status: int, *, how: str = SESSION, unmasked: bool = False
     ) -> None:
-        """Add an entry to the access log."""
+        """Add an entry to the audit log."""
         path = request.url.path
-        query = "" if path == SIGN_IN else request.url.query  # A link that signs in is no business of the log.
+        query = (
+            "" if path == SIGN_IN else request.url.query
+        )  # A sign-in link is a secret: it does not belong in the log.
         of = (self.clock(), who, how, host(request), did, unmasked, request.method, path, query, status)
         records.add_entry(self.store, AuditEntry(*of))
 
 
 def host(request: Request) -> str:
-    """Return the address from which a request came, or nothing where it is not known."""
+    """Return the address that a request came from, or an empty text if it is unknown."""
     return request.client.host if request.client else ""

@@ -1,9 +1,10 @@
-"""The guard of every route but ``/notify`` and ``/health``: who asks, may he, did he mean to, and that he did is recorded.
+"""The guard of every route except ``/notify`` and ``/health``: identity, role, CSRF token, audit log.
 
-A web part lists its routes as Guarded; only ``routes`` makes Starlette's routes of them, so that none is without a guard.
-An endpoint finds in ``request.state``: ``who`` (a Who; None on an open route), ``csrf_token`` (what a form must carry; empty
-without a session), and for methods that change something ``body`` (bytes) and ``form`` (a FormData: the fields of a urlencoded body, already read), also where it runs in a thread.
-It may set ``request.state.audit_action`` to a Did, where only it knows what was done.
+A web part lists its routes as GuardedRoute; only ``guard_routes`` turns them into Starlette routes, so no route
+goes without a guard. An endpoint finds in ``request.state``: ``identity`` (None on an open route), ``csrf_token``
+(for forms; empty without a session), and for methods that change something ``body`` (bytes) and ``form`` (a
+FormData with the fields of a URL-encoded body), even if it runs in a thread. It may set
+``request.state.audit_action`` to an AuditAction if only it knows what was done.
 """
 
 import hmac
@@ -22,11 +23,20 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from api.web.auth.refusal import AccessRefused
-from api.web.auth.roles import Did, Identity, Role
+from api.web.auth.roles import AuditAction, Identity, Role
 from api.web.request_body import BodyRefused, is_form, read_body
 from domain.errors import StoreUnavailable
 
-__all__ = ["AccessPolicy", "AccessRefused", "Did", "GuardedRoute", "Identity", "Role", "guard_routes", "require_role"]
+__all__ = [
+    "AccessPolicy",
+    "AccessRefused",
+    "AuditAction",
+    "GuardedRoute",
+    "Identity",
+    "Role",
+    "guard_routes",
+    "require_role",
+]
 
 BODY_SIZE_MAX_BYTES = 1024 * 1024
 FIELDS_MAX = 1000
@@ -42,10 +52,11 @@ Refuse = Callable[[Request, AccessRefused], Response]
 
 
 class GuardedRoute(NamedTuple):
-    """A route: its path, what answers it, the role that it needs, and its methods.
+    """A route: its path, its endpoint, the role that it requires, and its methods.
 
-    ``needs`` is None only for what anybody may see. ``records`` is what the access log says of an answer; by default it
-    follows from method and role, and None is for what tells nothing of calls. A fragment of a page tells as much as the page.
+    ``required_role`` is None only for public routes. ``records`` is what the audit log says of an answer; by
+    default it follows from method and role, and None is for answers that reveal nothing about calls. A fragment of
+    a page counts as the page.
     """
 
     path: str
@@ -53,36 +64,36 @@ class GuardedRoute(NamedTuple):
     required_role: Role | None
     methods: tuple[str, ...] = ("GET",)
     name: str | None = None
-    records: Did | Literal["viewed", "exported", "changed", "by-need"] | None = "by-need"
+    records: AuditAction | Literal["viewed", "exported", "changed", "by-need"] | None = "by-need"
 
     @property
-    def audit_action(self) -> Did | None:
-        """What the access log says of an answer."""
+    def audit_action(self) -> AuditAction | None:
+        """The action that the audit log records for an answer."""
         if self.records != "by-need":
-            return Did(self.records) if self.records else None
+            return AuditAction(self.records) if self.records else None
         if self.required_role is None:
             return None
         if not SAFE.issuperset(self.methods):
-            return Did.CHANGED
-        return Did.EXPORTED if self.required_role is Role.EXPORT else Did.VIEWED
+            return AuditAction.CHANGED
+        return AuditAction.EXPORTED if self.required_role is Role.EXPORT else AuditAction.VIEWED
 
 
 class AccessPolicy(Protocol):
-    """What the guard asks: who somebody is, and to note what he did. Both may raise StoreUnavailable."""
+    """What the guard needs: who the user is, and a way to record what they did. Both may raise StoreUnavailable."""
 
     async def identify(self, request: Request) -> Identity | None:
-        """Return who asks, or None; raises Refused after too many wrong tokens."""
+        """Return the user of a request, or None; raises AccessRefused after too many wrong tokens."""
 
-    async def record(self, request: Request, who: Identity, did: Did, status: int) -> None:
-        """Note in the access log what somebody did, before he is answered."""
+    async def record(self, request: Request, who: Identity, did: AuditAction, status: int) -> None:
+        """Record in the audit log what a user did, before they get the answer."""
 
 
-def guard_routes(guarded: Iterable[GuardedRoute], door: AccessPolicy, refuse: Refuse) -> list[Route]:
+def guard_routes(guarded: Iterable[GuardedRoute], policy: AccessPolicy, refuse: Refuse) -> list[Route]:
     """Return the routes of a web application, each behind the guard; ``refuse`` answers what is refused."""
     return [
         Route(
             each.path,
-            GuardedEndpoint(each, door, refuse).answer,
+            GuardedEndpoint(each, policy, refuse).answer,
             methods=list(each.methods),
             name=each.name or _name(each),
         )
@@ -91,7 +102,7 @@ def guard_routes(guarded: Iterable[GuardedRoute], door: AccessPolicy, refuse: Re
 
 
 def require_role(request: Request, role: Role) -> None:
-    """Raise Refused where whoever asks lacks a role; for an endpoint that needs more than its route, by what is asked."""
+    """Raise AccessRefused if the user lacks a role; for endpoints whose role depends on what is requested."""
     if not request.state.identity.has_role(role):
         detail = f"this needs the role {role}, which {request.state.identity.name} does not have"
         raise AccessRefused(403, detail)
@@ -100,10 +111,10 @@ def require_role(request: Request, role: Role) -> None:
 class GuardedEndpoint:
     """A route's endpoint behind the guard."""
 
-    def __init__(self, guarded: GuardedRoute, door: AccessPolicy, refuse: Refuse) -> None:
-        """Guard a route: ``door`` knows the users, ``refuse`` answers what is refused."""
+    def __init__(self, guarded: GuardedRoute, policy: AccessPolicy, refuse: Refuse) -> None:
+        """Guard a route: ``policy`` knows the users, ``refuse`` answers what is refused."""
         self.guarded = guarded
-        self._door = door
+        self._policy = policy
         self._refuse = refuse
 
     async def answer(self, request: Request) -> Response:
@@ -118,11 +129,11 @@ class GuardedEndpoint:
         except AccessRefused as refused:
             response = await run_in_threadpool(self._refuse, request, refused)
         except StoreUnavailable as error:
-            # Where the store is, is for the log: whoever asks may be a stranger.
+            # The location of the store is for the log only: the answer may go to a stranger.
             _log.error("%s cannot be answered: %s", request.url.path, error)
             unavailable = AccessRefused(503, "a store that this needs cannot be used now", RETRY_AFTER)
             response = await run_in_threadpool(self._refuse, request, unavailable)
-        # What somebody saw here is not for who uses this browser after him.
+        # The browser's next user must not see these pages in its cache.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
@@ -137,17 +148,17 @@ class GuardedEndpoint:
             response = await _called(self.guarded.endpoint, request)
         except AccessRefused as refused:
             if refused.status == 403 and who:  # noqa: PLR2004
-                await self._door.record(request, who, Did.REFUSED, refused.status)
+                await self._policy.record(request, who, AuditAction.REFUSED, refused.status)
             raise
         did = request.state.audit_action
         if did and who and response.status_code < 400:  # noqa: PLR2004
-            await self._door.record(request, who, did, response.status_code)
+            await self._policy.record(request, who, did, response.status_code)
         if who and isinstance(response, StreamingResponse) and response.media_type == EVENT_STREAM:
             response.body_iterator = self._while_known(request, who, response.body_iterator)
         return response
 
     async def _while_known(self, request: Request, who: Identity, parts: Any) -> AsyncIterator[bytes]:
-        """Pass on an answer without an end for as long as whoever asked is who he was, and may what he could."""
+        """Pass on an endless answer while its user stays signed in with the same roles."""
         asked_at = monotonic()
         async with aclosing(parts):
             async for part in parts:
@@ -159,12 +170,12 @@ class GuardedEndpoint:
 
     async def _is_still(self, request: Request, who: Identity) -> bool:
         try:
-            return await self._door.identify(request) == who
+            return await self._policy.identify(request) == who
         except (AccessRefused, StoreUnavailable):
             return False
 
     async def _known(self, request: Request) -> Identity:
-        who = await self._door.identify(request)
+        who = await self._policy.identify(request)
         if who is None:
             raise AccessRefused(401, "this needs a session, or a user's token as `Authorization: Bearer TOKEN`")
         return who
@@ -205,7 +216,7 @@ def _fields(request: Request, body: bytes) -> list[tuple[str, str | UploadFile]]
 
 
 def _check_meant(request: Request, who: Identity) -> None:
-    """Refuse what another site may have made a signed-in browser send: it does not know the session's token."""
+    """Refuse a request that another site may have made the browser send: it does not know the session's token."""
     given = request.headers.get(CSRF_HEADER) or str(request.state.form.get(CSRF_FIELD, ""))
     if not hmac.compare_digest(given.encode(), who.csrf_token.encode()):
         raise AccessRefused(

@@ -1,4 +1,4 @@
-"""How the guard refuses: a page for people, a problem document (RFC 9457) for programs, a way to sign in where it helps."""
+"""What the guard refuses: the error, and its form for programs (RFC 9457)."""
 
 from urllib.parse import urlencode
 
@@ -21,10 +21,10 @@ TITLES = {
 
 
 class AccessRefused(Exception):
-    """A request that is not answered; an endpoint may raise it, too."""
+    """A request that is refused; endpoints may raise it too."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
-        """Take the answer's status, a sentence that says why, and headers such as Retry-After."""
+        """Refuse with an HTTP status, a sentence that says why, and headers such as Retry-After."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -32,7 +32,7 @@ class AccessRefused(Exception):
 
 
 def is_for_a_program(request: Request) -> bool:
-    """Whether an answer is read by a program: the API's, a script's own requests, and whoever says so."""
+    """Whether a program reads the answer: the API's clients, a page's own scripts, and clients that ask for JSON."""
     headers = request.headers
     return (
         request.url.path.startswith(("/api/", "/openapi"))
@@ -43,7 +43,7 @@ def is_for_a_program(request: Request) -> bool:
 
 
 def way_to_sign_in(request: Request) -> str:
-    """Return where to sign in, and to come back from there to what was asked for, if that can be asked for again."""
+    """Return the path of the sign-in page, with the way back to the requested page if it can be requested again."""
     if request.method != "GET":
         return SIGN_IN
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")

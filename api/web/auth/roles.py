@@ -1,11 +1,11 @@
-"""The roles, and who somebody is: his name and what he may."""
+"""The roles, and the identity of a user: a name and its roles."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Role(StrEnum):
-    """What a user may do. Each of them includes ``read``, and none includes any other."""
+    """What a user may do. Each role includes ``read``, and none includes another."""
 
     READ = "read"
     EXPORT = "export"
@@ -14,7 +14,7 @@ class Role(StrEnum):
 
 
 class Identity(NamedTuple):
-    """Who asks; ``how`` is ``session`` or ``token``, and ``csrf_token`` is what his forms carry (empty with a token)."""
+    """The user of a request; ``how`` is ``session`` or ``token``; ``csrf_token`` goes into forms (empty with a token)."""
 
     name: str
     roles: frozenset[Role]
@@ -22,17 +22,17 @@ class Identity(NamedTuple):
     csrf_token: str = ""
 
     def has_role(self, role: Role) -> bool:
-        """Whether he has a role, or one that includes it."""
+        """Whether the user has a role, or one that includes it."""
         return role in self.roles or (role == Role.READ and bool(self.roles))
 
     @property
     def sees_pii(self) -> bool:
-        """Whether he sees full phone numbers, e-mails and what callers keyed."""
+        """Whether the user sees full phone numbers, e-mail addresses and keyed digits."""
         return Role.PII in self.roles
 
 
-class Did(StrEnum):
-    """What somebody did, as the access log says it."""
+class AuditAction(StrEnum):
+    """What a user did, as the audit log records it."""
 
     VIEWED = "viewed"
     EXPORTED = "exported"

@@ -1,7 +1,7 @@
-"""Sessions of browsers: begun by signing in or by a link, looked up on each request, ended by signing out or by time.
+"""Browser sessions: begun by signing in or by a link, ended by signing out or by time.
 
-The cookie carries a random name, signed; the store keeps its digest. So a session ends everywhere once its row is gone, and
-what its user may is read anew each time.
+The cookie carries a random, signed name; the store keeps its digest. A session ends everywhere as soon as its row
+is gone, and the roles of its user are read again on each request.
 """
 
 from sqlalchemy import delete, insert, select
@@ -19,7 +19,7 @@ SESSION, CSRF, LINK = "session", "csrf", "link"
 
 
 def begin_session(store: AccessStore, name: str, now: int) -> str:
-    """Begin a session of a user and return what the cookie carries."""
+    """Begin a session of a user and return the value of its cookie."""
     session = new_name()
     with store.exclusive() as connection:
         connection.execute(delete(SESSIONS).where(SESSIONS.c.ends_at <= now))
@@ -30,7 +30,7 @@ def begin_session(store: AccessStore, name: str, now: int) -> str:
 
 
 def find_session(store: AccessStore, cookie: str, now: int) -> Identity | None:
-    """Return whose session a cookie carries, if it is one that has not ended, of a user who is still there."""
+    """Return the user of the session in a cookie, or None if the session ended or the user was removed."""
     session = store.sealer.unsigned(cookie)
     if session is None:
         return None
@@ -47,7 +47,7 @@ def find_session(store: AccessStore, cookie: str, now: int) -> Identity | None:
 
 
 def end_session(store: AccessStore, cookie: str) -> None:
-    """End the session that a cookie carries, if it is one."""
+    """End the session in a cookie, if there is one."""
     session = store.sealer.unsigned(cookie)
     if session is not None:
         with store.exclusive() as connection:
@@ -55,7 +55,7 @@ def end_session(store: AccessStore, cookie: str) -> None:
 
 
 def new_link(store: AccessStore, name: str, now: int) -> str:
-    """Return what a link carries that signs a user in, once, within an hour; raises NoSuchUser."""
+    """Return the secret of a link that signs a user in once, within an hour; raises NoSuchUser."""
     link = new_name()
     with store.exclusive() as connection:
         if not connection.execute(select(USERS.c.name).where(USERS.c.name == name)).first():
@@ -67,7 +67,7 @@ def new_link(store: AccessStore, name: str, now: int) -> str:
 
 
 def redeem_link(store: AccessStore, link: str, now: int) -> str | None:
-    """Return whom a link signs in, and take it: nobody else can. None where it was taken before, or is too old."""
+    """Return the user whom a link signs in and invalidate the link; None if it was used before or is too old."""
     digest = store.sealer.digest(LINK, link)
     with store.exclusive() as connection:
         name = connection.execute(select(LINKS.c.name).where(LINKS.c.link == digest, LINKS.c.ends_at > now)).scalar()

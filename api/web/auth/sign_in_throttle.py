@@ -1,7 +1,7 @@
-"""How often somebody may guess: after five failed sign-ins by a name or from an address, only every so many seconds.
+"""Limits on guessing: after five failed sign-ins of a name or an address, the next ones must wait.
 
-An attempt is noted as failed before it is looked at, and struck out where it succeeds: many at once count as many. Names
-are kept as digests, since a token typed into the wrong field is one, too.
+An attempt is recorded as failed before it is checked and removed if it succeeds, so parallel attempts all count.
+Names are kept as digests, since users sometimes type a token into the name field.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ ATTEMPT = "attempt"
 
 
 def of_name(name: str) -> str:
-    """Return what attempts by a user's name are counted under."""
+    """Return the key under which attempts for a user name are counted."""
     return f"name {name}"
 
 
 def of_address(host: str) -> str:
-    """Return what attempts from an address are counted under."""
+    """Return the key under which attempts from an address are counted."""
     return f"address {host}"
 
 
 def begin_attempt(store: AccessStore, of: Sequence[str], now: int) -> int:
-    """Note an attempt as failed, and return 0; or, where there were too many, return how many seconds are to be waited."""
+    """Record an attempt as failed and return 0, or return how many seconds to wait if there were too many."""
     digests = [store.sealer.digest(ATTEMPT, each) for each in of]
     with store.exclusive() as connection:
         connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.at <= now - WINDOW_SECONDS * times.SECOND))
@@ -40,9 +40,10 @@ def begin_attempt(store: AccessStore, of: Sequence[str], now: int) -> int:
 
 
 def forget_attempts(store: AccessStore, name: str, host: str, begun: int) -> None:
-    """Strike out all attempts by a name, and of those from an address the one that began then and succeeded.
+    """Remove all attempts for a name, and the one from an address that began at ``begun`` and succeeded.
 
-    The others stay, or else who has a token of his own could guess at others' for ever.
+    The other attempts from the address stay; otherwise a user with a token could guess at other users' without
+    limit.
     """
     mine, ours = (store.sealer.digest(ATTEMPT, each) for each in (of_name(name), of_address(host)))
     with store.exclusive() as connection:
@@ -57,4 +58,4 @@ def _wait(connection: Connection, of: bytes, now: int) -> int:
     if failed < FREE_ATTEMPTS:
         return 0
     until: int = last + min(WAIT_SECONDS_MIN << (failed - FREE_ATTEMPTS), WAIT_SECONDS_MAX) * times.SECOND
-    return max(-((now - until) // times.SECOND), 0)  # Rounded up: who comes back after so many is let in.
+    return max(-((now - until) // times.SECOND), 0)  # Rounded up, so that waiting exactly that long is enough.

@@ -1,7 +1,7 @@
-"""Where users, sessions and the access log are kept: beside the ledger, never in it, since they are deleted and pruned.
+"""Where users, sessions and the audit log are kept: beside the ledger, never in it, since they get deleted and pruned.
 
-On SQLite that is the file ``<ledger file>.access.db``, which only its owner can read, on PostgreSQL the schema
-``tringledger_access`` of the ledger's database. It is made where it is missing, by whichever process comes first.
+On SQLite this is the file ``<ledger file>.access.db``, readable by its owner only; on PostgreSQL the schema
+``tringledger_access`` of the ledger's database. The first process that needs it creates it.
 """
 
 import os
@@ -23,17 +23,17 @@ from projections.stores import sqlite as store_sqlite
 from projections.stores.base import LOCK_TIMEOUT_SECONDS, driver_message
 
 PG_SCHEMA = "tringledger_access"
-# The second number of a lock's name, beside those of the read models.
+# The second number of the advisory lock; the read models use others.
 ACCESS = 11
-# A service's last second of log, and sign-outs, may be lost in a power cut; what a command changes may not.
+# A service may lose its last second of log and sign-outs in a power cut; a command's changes may not be lost.
 QUICK, DURABLE = "NORMAL", "FULL"
 
 
 class AccessStore(ABC):
-    """An open access store; ``name`` is what messages call it. Methods raise StoreUnavailable."""
+    """An open access store; ``name`` is its name in messages. Methods raise StoreUnavailable."""
 
     def __init__(self, engine: Engine, name: str) -> None:
-        """Take what reaches it."""
+        """Use an engine; ``name`` is for messages."""
         self.name = name
         self._engine = engine
         try:
@@ -56,14 +56,14 @@ class AccessStore(ABC):
 
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:
-        """Begin a transaction beside which no other such one runs, and commit it at the end."""
+        """Begin a transaction that excludes every other such transaction, and commit it at the end."""
         with self._connected(self._begin_exclusive) as connection:
             yield connection
             connection.commit()
 
     @contextmanager
     def append(self) -> Iterator[Connection]:
-        """Begin a transaction that only adds rows, beside which others may do so, and commit it at the end."""
+        """Begin a transaction that only adds rows, beside others of its kind, and commit it at the end."""
         with self._connected(self._begin_adding) as connection:
             yield connection
             connection.commit()
@@ -98,10 +98,10 @@ class AccessStore(ABC):
 
     @abstractmethod
     def still_exists(self) -> bool:
-        """Whether what was opened still stands where it did."""
+        """Whether the opened store still exists at its place."""
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections."""
         self._engine.dispose()
 
 
@@ -109,11 +109,11 @@ class SQLiteAccessStore(AccessStore):
     """A file beside the ledger's."""
 
     def __init__(self, ledger: Path, synchronous: str) -> None:
-        """Open the file, or make it."""
+        """Open the file, or create it."""
         self._path = ledger.with_name(f"{ledger.name}.access.db")
         name = str(self._path)
         try:
-            # SQLite gives its other files the same permissions.
+            # SQLite gives its -wal and -shm files the same permissions.
             self._inode = os.fstat(file := os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)).st_ino
             os.close(file)
         except OSError as error:
@@ -141,7 +141,7 @@ class PostgresAccessStore(AccessStore):
     """A schema of the ledger's database."""
 
     def __init__(self, url: str, synchronous: str) -> None:
-        """Open the schema, or make it."""
+        """Open the schema, or create it."""
         engine = postgres.postgres_engine(
             url,
             f"SET search_path TO {PG_SCHEMA}",
@@ -174,7 +174,7 @@ class PostgresAccessStore(AccessStore):
 
 
 def open_access_store(url: str, *, durable: bool) -> AccessStore:
-    """Open the access store of the ledger at an address, or make it; ``durable`` waits for the disk on each change."""
+    """Open or create the access store of the ledger at a URL; ``durable`` waits for the disk on each change."""
     synchronous = DURABLE if durable else QUICK
     if urls.is_postgres(url):
         return PostgresAccessStore(url, synchronous)

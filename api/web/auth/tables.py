@@ -1,6 +1,6 @@
-"""The access store's tables, defined once for SQLite and PostgreSQL: users, sessions, links, failed attempts, the access log.
+"""The access store's tables, defined once for SQLite and PostgreSQL: users, sessions, links, attempts, the audit log.
 
-Times are microseconds since the epoch, UTC. Of tokens, sessions and links there is only a keyed digest.
+Times are microseconds since the epoch, UTC. Tokens, sessions and links are kept as keyed digests only.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ SCHEMA = "1"
 
 METADATA = MetaData()
 
-# In the order of code points, whatever language a database is set up for; SQLite has no other.
+# In code-point order, whatever the language of the database; SQLite has no other order.
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
@@ -32,7 +32,7 @@ def _number() -> Column[int]:
     return Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True)
 
 
-# What holds for the store as a whole: its schema, and the key of all digests.
+# Facts about the store as a whole: its schema, and the key of all digests.
 FACTS = Table("facts", METADATA, _text("name", primary_key=True), _text("value"))
 
 USERS = Table(

@@ -1,8 +1,8 @@
 """Tokens, and the digests that are kept of them.
 
-A token has 256 random bits, so that nobody guesses one, however fast: a slow hash, made for passwords that people choose,
-would only slow down every call of the API. The digest is keyed BLAKE2b; the key stays in the access store, and is what
-signs session cookies, too.
+A token has 256 random bits and cannot be guessed at any speed. A slow hash, made for passwords that people choose,
+would only slow down every API request. The digest is keyed BLAKE2b; its key stays in the access store and also
+signs session cookies.
 """
 
 import hmac
@@ -14,7 +14,7 @@ SIZE_BYTES = 32
 
 
 def new_token() -> str:
-    """Return a token for a user: what scanners for leaked secrets can know by its beginning."""
+    """Return a token for a user; its prefix lets scanners for leaked secrets recognise it."""
     return TOKEN_PREFIX + secrets.token_urlsafe(SIZE_BYTES)
 
 
@@ -24,10 +24,10 @@ def new_name() -> str:
 
 
 class KeyedDigest:
-    """Makes digests with a key, each for a purpose: one for another purpose is of no use."""
+    """Makes digests with a key. Each has a purpose; a digest for one purpose is useless for another."""
 
     def __init__(self, key: bytes) -> None:
-        """Take the key."""
+        """Use a key."""
         self._key = key
 
     def digest(self, purpose: str, text: str) -> bytes:
@@ -36,11 +36,11 @@ class KeyedDigest:
         return blake2b(data, digest_size=SIZE_BYTES, key=self._key, person=purpose.encode()).digest()
 
     def signed(self, text: str) -> str:
-        """Return a text, without a dot in it, with its signature."""
+        """Return a text, which must not contain a dot, with its signature."""
         return f"{text}.{self.digest('cookie', text).hex()}"
 
     def unsigned(self, signed: str) -> str | None:
-        """Return the text of what ``signed`` has returned, or None."""
+        """Return the text of what ``signed`` returned, or None if it was changed."""
         text, _, signature = signed.partition(".")
         is_ours = hmac.compare_digest(signature.encode(), self.digest("cookie", text).hex().encode())
         return text if is_ours else None

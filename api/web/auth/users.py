@@ -1,4 +1,4 @@
-"""The users: who there is, what each may, and his token, of which only a digest is kept."""
+"""The users: their names, their roles, and the digest of each user's token."""
 
 import hmac
 from collections.abc import Iterable
@@ -17,15 +17,15 @@ TOKEN = "token"  # noqa: S105 - what the digest is for
 
 
 class UserExists(WrongUsage):
-    """There is a user of that name already."""
+    """A user of that name exists already."""
 
 
 class NoSuchUser(WrongUsage):
-    """There is no user of that name."""
+    """No user has that name."""
 
 
 class User(NamedTuple):
-    """A user as he is kept; times are microseconds, UTC."""
+    """A user as stored; times are microseconds, UTC."""
 
     name: str
     roles: frozenset[Role]
@@ -34,18 +34,18 @@ class User(NamedTuple):
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be a user's name: printable, up to 64 characters, no blanks around it."""
+    """Whether a text can be a user's name: printable, up to 64 characters, no spaces around it."""
     return 0 < len(text) <= NAME_LENGTH_MAX and text.isprintable() and text == text.strip()
 
 
 def add_user(store: AccessStore, name: str, roles: Iterable[Role], now: int) -> str:
-    """Add a user and return his token, which nobody can be told again; raises UserExists."""
+    """Add a user and return their token, which cannot be shown again; raises UserExists."""
     token = new_token()
     with store.exclusive() as connection:
         if connection.execute(select(USERS.c.name).where(USERS.c.name == name)).first():
             msg = f"there is a user {name!r} already"
             raise UserExists(msg)
-        for table in (SESSIONS, LINKS):  # Of a namesake who was removed while he signed in.
+        for table in (SESSIONS, LINKS):  # Left by a user of the same name who was removed while signing in.
             connection.execute(delete(table).where(table.c.name == name))
         row = {"token": store.sealer.digest(TOKEN, token), "added_at": now, "token_at": now}
         connection.execute(insert(USERS).values(name=name, roles=_text(roles), **row))
@@ -59,7 +59,7 @@ def list_users(store: AccessStore) -> list[User]:
 
 
 def remove_user(store: AccessStore, name: str) -> None:
-    """Remove a user; his token, sessions and links are void at once. Raises NoSuchUser."""
+    """Remove a user; their token, sessions and links become invalid at once. Raises NoSuchUser."""
     with store.exclusive() as connection:
         if not connection.execute(delete(USERS).where(USERS.c.name == name)).rowcount:
             raise _missing(name)
@@ -68,14 +68,14 @@ def remove_user(store: AccessStore, name: str) -> None:
 
 
 def set_roles(store: AccessStore, name: str, roles: Iterable[Role]) -> None:
-    """Give a user these roles and no others, from his next request on; raises NoSuchUser."""
+    """Give a user exactly these roles, from their next request on; raises NoSuchUser."""
     with store.exclusive() as connection:
         if not connection.execute(update(USERS).where(USERS.c.name == name).values(roles=_text(roles))).rowcount:
             raise _missing(name)
 
 
 def renew_token(store: AccessStore, name: str, now: int) -> str:
-    """Return a new token for a user; the one before, his sessions and links are void at once. Raises NoSuchUser."""
+    """Return a new token for a user; the old one, their sessions and links become invalid. Raises NoSuchUser."""
     token = new_token()
     with store.exclusive() as connection:
         changed = {"token": store.sealer.digest(TOKEN, token), "token_at": now}
@@ -87,21 +87,21 @@ def renew_token(store: AccessStore, name: str, now: int) -> str:
 
 
 def user_with_token(store: AccessStore, token: str) -> User | None:
-    """Return the user whose token this is."""
+    """Return the user who has this token."""
     with store.snapshot() as connection:
         row = connection.execute(select(USERS).where(USERS.c.token == store.sealer.digest(TOKEN, token))).first()
     return _user(row) if row else None
 
 
 def has_token(store: AccessStore, name: str, token: str) -> bool:
-    """Whether that is the token of the user of that name."""
+    """Whether the user of that name has that token."""
     with store.snapshot() as connection:
         kept = connection.execute(select(USERS.c.token).where(USERS.c.name == name)).scalar()
     return hmac.compare_digest(kept or bytes(SIZE_BYTES), store.sealer.digest(TOKEN, token))
 
 
 def read_roles(text: str) -> frozenset[Role]:
-    """Return the roles that a stored text names."""
+    """Return the roles in a stored text."""
     return frozenset(Role(role) for role in text.split())
 
 

@@ -6,7 +6,7 @@ from api.web.auth import audit_log as records
 from api.web.auth.audit_log import AuditEntry
 from api.web.auth.authenticator import Authenticator
 from api.web.auth.guard import Role
-from api.web.auth.roles import Did
+from api.web.auth.roles import AuditAction
 from api.web.json_api.lists import page_document, page_schema
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import CURSOR, LIMIT, ApiParameter, Schema, choice_reader, read_text
@@ -18,7 +18,7 @@ from projections.queries import pagination as browsing
 
 LISTED, SORT = "access-log", "-id"
 _TEXT: Schema = {"type": "string"}
-_KINDS = [did.value for did in Did]
+_KINDS = [did.value for did in AuditAction]
 _ENTRY = object_schema(
     {
         "id": {"type": "integer"},
@@ -52,12 +52,12 @@ def operations() -> list[ApiOperation]:
 
 
 def _list(asked: ApiRequest) -> ApiResponse:
-    door: Authenticator = asked.request.app.state.authenticator
+    authenticator: Authenticator = asked.request.app.state.authenticator
     values, limit, before = asked.values, asked.values.get("limit", browsing.LIMIT), None
     if "cursor" in values:
         before = int(cursors.decode_cursor(values["cursor"], LISTED, SORT, [int]).key[0])
     who, did = values.get("who", ""), values.get("did", "")
-    found = records.audit_page(door.store, before=before, who=who, did=did, limit=limit + 1)
+    found = records.audit_page(authenticator.store, before=before, who=who, did=did, limit=limit + 1)
     following = cursors.encode_cursor(LISTED, SORT, [found[limit - 1].id]) if len(found) > limit else ""
     shown = found[:limit] if asked.identity.sees_pii else records.mask_entries(found[:limit])
     return page_document([_document(entry) for entry in shown], following)

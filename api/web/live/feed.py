@@ -1,9 +1,9 @@
-"""One look at the read models for all open pages of a process, and one frame for all of them.
+"""One poll of the read models for all open pages of a process, and one frame for all of them.
 
-However many pages are open, the read models are looked at as often as for one, and each frame is made once: what is left
-to do for a page is to write bytes that are there. The last few frames are kept, for all pages together; a page that is too
-slow for them gets the whole window instead, so that no page can make the service keep anything for it. While no page is
-open nobody looks.
+However many pages are open, the read models are polled as often as for one, and each frame is made once: sending it
+to a page only writes bytes. The last few frames are kept for all pages together. A page that falls further behind
+gets the whole window instead, so no page can make the service keep anything for it. Nothing is polled while no page
+is open.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from api.web.live.poller import LivePoller
 from api.web.live.window import LiveWindow
 
 LOOK_SECONDS = 0.5
-# Under load a page need not change faster than one can read.
+# Under load a page need not change faster than a person can read.
 BUSY_LOOK_SECONDS = 1.0
 BUSY_ROWS = 20
 FAILED_LOOK_SECONDS = 2.0
 PING_SECONDS = 15.0
-# A page that is open for longer comes again, and so is asked again who looks.
+# A page that is open longer reconnects, and so its user is checked again.
 STREAM_SECONDS_MAX = 60.0
 FRAMES_KEPT = 8
 LISTENERS_MAX = 1000
@@ -31,25 +31,25 @@ _log = logging.getLogger(__name__)
 
 
 class SseFrame:
-    """What all pages are sent next: bytes made when first asked for, with phone numbers whole and masked."""
+    """The next update for all pages: bytes made on demand, with phone numbers whole or masked."""
 
     def __init__(self, make: Callable[[bool], bytes]) -> None:
-        """Take what makes the bytes, given whether phone numbers are to be whole."""
+        """``make`` returns the bytes, given whether phone numbers are whole."""
         self._make = make
         self._made: dict[bool, bytes] = {}
 
     def read(self, *, whole: bool) -> bytes:
-        """Return the frame for who may see phone numbers, or may not."""
+        """Return the frame, for users who may see phone numbers or for those who may not."""
         if whole not in self._made:
             self._made[whole] = self._make(whole)
         return self._made[whole]
 
 
 class LiveFeed:
-    """Looks while pages are open, and tells them all; used on one event loop."""
+    """Polls while pages are open and sends updates to all of them; used on one event loop."""
 
     def __init__(self, looker: LivePoller) -> None:
-        """Take what looks."""
+        """Use a poller."""
         self._looker = looker
         self._listeners = 0
         self._looking: asyncio.Task[None] | None = None
@@ -62,16 +62,16 @@ class LiveFeed:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many pages are open as may be, or the service is stopping."""
+        """Whether the limit of open pages is reached, or the service is stopping."""
         return self._closed or self._listeners >= LISTENERS_MAX
 
     def close(self) -> None:
-        """Let all pages go, so that nobody has to wait for them when the service stops."""
+        """End all streams, so that stopping the service waits for none."""
         self._closed = True
         self._wake()
 
     async def stream(self, after: int | None, *, whole: bool) -> AsyncIterator[bytes]:
-        """Yield what a page needs that stands at a position, or has nothing yet, and then whatever is new."""
+        """Yield what a page at a position needs, or everything for a page that has nothing yet, then each update."""
         until = monotonic() + STREAM_SECONDS_MAX
         self._listeners += 1
         try:
@@ -94,22 +94,22 @@ class LiveFeed:
             self._listeners -= 1
 
     def _first(self, after: int | None, *, whole: bool) -> bytes:
-        """Return a page's first frame: everything, or what moved after the position at which it stands."""
-        if self._window is None:  # The service stops.
+        """Return a page's first frame: everything, or what changed after its position."""
+        if self._window is None:  # The service is stopping.
             return frames.PING
         if after is None:
             return frames.reset_frame(self._window, whole=whole)
         return frames.resumption_frames(self._window, after, whole=whole)
 
     def _after(self, seen: int) -> list[SseFrame]:
-        """Return the frames after so many; where they are gone, one with everything."""
+        """Return the frames after a number; if they are gone, one with everything."""
         missed = self._number - seen
         if missed > len(self._frames) and (window := self._window):
             return [SseFrame(lambda whole: frames.reset_frame(window, whole=whole))]
         return list(self._frames)[-missed:] if missed else []
 
     async def _look_on(self) -> None:
-        """Look until no page is open any more."""
+        """Poll until no page is open."""
         spoken_at = monotonic()
         while self._listeners and not self._closed:
             spoke, pause = await self._look()
@@ -122,7 +122,7 @@ class LiveFeed:
         self._frames.clear()
 
     async def _look(self) -> tuple[bool, float]:
-        """Look once and tell what is new; return whether something was, and how long to wait."""
+        """Poll once and publish what is new; return whether something was, and how long to wait."""
         try:
             window = await asyncio.to_thread(self._looker.poll)
         except Exception as error:  # noqa: BLE001 - whatever it is must be told, and looking goes on

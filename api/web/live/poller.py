@@ -1,7 +1,7 @@
-"""Look at the read models and the end of the log, and say what the live page shows now.
+"""Polls the read models and the end of the log for what the live page shows.
 
-Each look costs the same however busy the ledger is: of the events since the last look only the latest few are read. The
-counts are taken only now and then, since their cost grows with the calls that wait.
+Each poll costs the same however busy the ledger is: of the events since the last poll only the latest few are read.
+The counts are taken less often, since their cost grows with the number of overdue calls.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,10 +29,10 @@ HOUR = 3600 * times.SECOND
 
 
 class LivePoller:
-    """Looks again and again, from any thread, and remembers what it saw last."""
+    """Polls from any thread, and keeps the last result."""
 
     def __init__(self, shelf: ReadModelPool, ledger: Ledger, clock: Callable[[], int] = times.now) -> None:
-        """Take where the read models stand, the log, and the clock by which calls are stale."""
+        """Use the read models, the log, and the clock that decides which calls are stale."""
         self._shelf = shelf
         self._ledger = ledger
         self._clock = clock
@@ -41,7 +41,7 @@ class LivePoller:
         self._counts, self._count_at = LiveCounts(), 0.0
 
     def poll(self) -> LiveWindow:
-        """Return the window as of now; raises what a shelf raises where the read models cannot be read."""
+        """Return the window as of now; raises what the read model pool raises if the read models cannot be read."""
         with self._lock, self._shelf.session() as room:
             before = self._window
             counts = self._counted(room)
@@ -51,7 +51,7 @@ class LivePoller:
             return self._window
 
     def _moved(self, room: ReadSession, before: LiveWindow | None, counts: LiveCounts) -> LiveWindow:
-        """Return the window after the latest events, on top of an earlier one where that is near enough."""
+        """Return the window after the latest events, based on an earlier one if that is recent enough."""
         after = max(room.position - EVENTS_MAX, 0)
         if before and after <= before.position <= room.position:
             after = before.position
@@ -69,7 +69,7 @@ class LivePoller:
         return LiveWindow(room.position, max(floor, *forgotten, 0), rows, counts)
 
     def _in_progress(self, room: ReadSession) -> tuple[LiveCall, ...]:
-        """Return the calls in progress that moved last, however far back in the log their events lie."""
+        """Return the calls in progress that changed last, however far back in the log their events are."""
         fresh = self._clock() - self._ledger.options.window.max_age
         waiting = (CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at >= fresh)
         statement = select(CALLS.c.call_id).where(*waiting).order_by(CALLS.c.last_at.desc()).limit(ROWS_MAX)
@@ -78,7 +78,7 @@ class LivePoller:
         return tuple(_read(room.connection, last))
 
     def _counted(self, room: ReadSession) -> LiveCounts:
-        """Count anew, unless that was done a moment ago; a count that takes long is taken the less often."""
+        """Count again unless the counts are recent; a count that takes long is repeated less often."""
         if (begun := monotonic()) >= self._count_at:
             now = self._clock()
             waiting = calls.count_overdue(room.connection, self._ledger.options.window, now)
@@ -97,7 +97,7 @@ class LivePoller:
 
 
 def _read(connection: Connection, last: dict[str, LogRow]) -> Iterable[LiveCall]:
-    """Return the rows of those of these streams that are calls, each with its last event."""
+    """Return the rows of those streams that are calls, each with its last event."""
     for found in connection.execute(select(CALLS).where(CALLS.c.call_id.in_(list(last)))) if last else ():
         event = last[found.call_id]
         yield LiveCall(
@@ -116,7 +116,7 @@ def _read(connection: Connection, last: dict[str, LogRow]) -> Iterable[LiveCall]
 
 
 def event_label(event: LogRow) -> str:
-    """Return in a word what an event says: a notice's status, or its type where it has none; else the event's own name."""
+    """Return one word for an event: a notice's status, or its type if it has none, or the operator event's name."""
     try:
         values = dict(decode_notice(event.state).params)
     except UnknownEventShape:

@@ -1,7 +1,7 @@
-"""Windows as server-sent events: made once for all who look on, in two variants, with phone numbers whole and masked.
+"""Windows as server-sent events: made once for all pages, in two variants, with phone numbers whole and masked.
 
-A frame's id is the position that it brings a page to; a page that was cut off says it when it comes again, and gets what it
-missed, or everything anew where that is no longer known.
+A frame's id is the position that it brings a page to. A page that lost its connection sends that id when it
+reconnects, and gets what it missed, or everything if that is no longer known.
 """
 
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def reset_frame(window: LiveWindow, *, whole: bool) -> bytes:
-    """Return all of a window, in place of whatever a page shows; ``whole`` shows phone numbers in full."""
+    """Return a whole window, which replaces what a page shows; ``whole`` shows phone numbers in full."""
     return _frame(RESET, window, {"rows": _rows(window.rows, whole=whole)})
 
 
 def change_frame(before: LiveWindow, window: LiveWindow, *, whole: bool) -> bytes:
-    """Return what differs between two windows, of which the first is what a page shows."""
+    """Return the difference between two windows; the page shows the first."""
     known = {row.id: row for row in before.rows}
     changed = [row for row in window.rows if known.get(row.id) != row]
     gone = list(known.keys() - {row.id for row in window.rows})
@@ -34,7 +34,7 @@ def change_frame(before: LiveWindow, window: LiveWindow, *, whole: bool) -> byte
 
 
 def resumption_frames(window: LiveWindow, position: int, *, whole: bool) -> bytes:
-    """Return what a page needs that stopped at a position: the calls that moved since, and which of the others are left."""
+    """Return what a page that stopped at a position needs: the calls that changed since, and which others remain."""
     if not window.covers(position):
         return reset_frame(window, whole=whole)
     rows = _rows(window.since(position), whole=whole)
@@ -42,7 +42,7 @@ def resumption_frames(window: LiveWindow, position: int, *, whole: bool) -> byte
 
 
 def failure_frame(reason: str) -> bytes:
-    """Return the word that the read models cannot be read now."""
+    """Return the frame that says that the read models cannot be read now."""
     return b"event: %b\ndata: %b\n\n" % (FAILING.encode(), _encode({"reason": reason}))
 
 

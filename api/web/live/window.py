@@ -1,7 +1,7 @@
-"""What the live page shows: the calls that moved last, as they stand at one position of the log.
+"""What the live page shows: the calls that changed last, as of one position of the log.
 
-A window holds so many calls at most, in progress and ended, however many there are: who looks on can read no more, and the
-service must not work for more. Two windows differ by the calls that moved between them.
+A window holds a limited number of calls in progress and ended, however many there are: nobody reads more, and the
+service must not work for more. Two windows differ by the calls that changed between them.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ ROWS_MAX = 50
 
 
 class LiveCall(msgspec.Struct, frozen=True):
-    """A call as the live page shows it; ``at`` is the position of its last event, ``last`` what that said; times are microseconds, UTC."""
+    """A call on the live page; ``at`` is the position of its last event, ``last`` its label; times are microseconds, UTC."""
 
     id: str
     state: str
@@ -36,7 +36,7 @@ class LiveCall(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """By what calls of a kind are ordered, the highest first: when they began, or ended."""
+        """The sort key within calls of one kind, highest first: when they began, or ended."""
         return self.since if self.is_live else self.until
 
     @property
@@ -46,7 +46,7 @@ class LiveCall(msgspec.Struct, frozen=True):
 
     @property
     def until(self) -> str:
-        """When the call ended, as ISO 8601, or nothing."""
+        """When the call ended, as ISO 8601, or an empty text."""
         return "" if self.ended_at is None else times.iso(self.ended_at)
 
     def seconds(self, now: int) -> int:
@@ -55,7 +55,7 @@ class LiveCall(msgspec.Struct, frozen=True):
 
 
 class LiveCounts(msgspec.Struct, frozen=True):
-    """How many calls there are of each kind that the tiles show; ``ended`` counts the CDRs of the last hour, 10,000 of them at most."""
+    """The numbers on the tiles; ``ended`` counts the CDRs of the last hour, at most 10,000."""
 
     live: int = 0
     ended: int = 0
@@ -64,7 +64,7 @@ class LiveCounts(msgspec.Struct, frozen=True):
 
 
 class LiveWindow(msgspec.Struct, frozen=True):
-    """The calls shown at a position, those that moved last first; below ``floor`` calls may have moved and be forgotten."""
+    """The calls shown at a position, latest change first; calls that changed before ``floor`` may be missing."""
 
     position: int
     floor: int
@@ -73,25 +73,25 @@ class LiveWindow(msgspec.Struct, frozen=True):
 
     @property
     def live(self) -> list[LiveCall]:
-        """The calls in progress, the one that began last first."""
+        """The calls in progress, latest begun first."""
         return sorted((row for row in self.rows if row.is_live), key=lambda row: row.key, reverse=True)
 
     @property
     def ended(self) -> list[LiveCall]:
-        """The calls that ended, the one that did so last first."""
+        """The calls that ended, latest ended first."""
         return sorted((row for row in self.rows if not row.is_live), key=lambda row: row.key, reverse=True)
 
     def since(self, position: int) -> tuple[LiveCall, ...]:
-        """Return the calls that moved after a position."""
+        """Return the calls that changed after a position."""
         return tuple(row for row in self.rows if row.at > position)
 
     def covers(self, position: int) -> bool:
-        """Whether what moved after a position is all here."""
+        """Whether everything that changed after a position is in this window."""
         return self.floor <= position <= self.position
 
 
 def trim(rows: Iterable[LiveCall]) -> tuple[LiveCall, ...]:
-    """Return the rows that a window has room for, of each kind those that moved last."""
+    """Return the rows that a window has room for: of each kind those that changed last."""
     latest = sorted(rows, key=lambda row: -row.at)
     return tuple(
         [row for row in latest if row.is_live][:ROWS_MAX] + [row for row in latest if not row.is_live][:ROWS_MAX]

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from api.web.auth import audit_log as records
 from api.web.auth.authenticator import Authenticator
 from api.web.auth.guard import AccessRefused, GuardedRoute, Role
-from api.web.auth.roles import Did
+from api.web.auth.roles import AuditAction
 from api.web.pages.rendering import render
 from domain.text import is_whole_number
 
@@ -21,16 +21,22 @@ def routes() -> list[GuardedRoute]:
 
 def log(request: Request) -> Response:
     """Show the latest entries, those of a user or of a kind, or those before one."""
-    door: Authenticator = request.app.state.authenticator
+    authenticator: Authenticator = request.app.state.authenticator
     query = request.query_params
     who, did = query.get("who", ""), query.get("did", "")
     before = _before(query.get("before", ""))
-    found = records.audit_page(door.store, before=before, who=who, did=did, limit=ENTRIES + 1)
+    found = records.audit_page(authenticator.store, before=before, who=who, did=did, limit=ENTRIES + 1)
     shown = found[:ENTRIES] if request.state.identity.sees_pii else records.mask_entries(found[:ENTRIES])
     more = shown[-1].id if len(found) > ENTRIES else None
     filters = {"who": who, "did": did}
     return render(
-        request, "access_log.html", filters=filters, kinds=list(Did), entries=shown, is_first=before is None, more=more
+        request,
+        "access_log.html",
+        filters=filters,
+        kinds=list(AuditAction),
+        entries=shown,
+        is_first=before is None,
+        more=more,
     )
 
 

@@ -15,7 +15,7 @@ from api.web.auth import sign_in_throttle as attempts
 from api.web.auth.authenticator import Authenticator, host
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.auth.refusal import SIGN_IN, AccessRefused
-from api.web.auth.roles import Did
+from api.web.auth.roles import AuditAction
 from api.web.pages.rendering import render
 
 OWN = {None, "same-origin", "none"}
@@ -26,7 +26,7 @@ def routes() -> list[GuardedRoute]:
     return [
         GuardedRoute(SIGN_IN, form, None, name="sign_in"),
         GuardedRoute(SIGN_IN, sign_in, None, ("POST",), name="signed_in"),
-        GuardedRoute("/sign-out", sign_out, Role.READ, ("POST",), name="sign_out", records=Did.SIGNED_OUT),
+        GuardedRoute("/sign-out", sign_out, Role.READ, ("POST",), name="sign_out", records=AuditAction.SIGNED_OUT),
     ]
 
 
@@ -35,13 +35,13 @@ def form(request: Request) -> Response:
     link = request.query_params.get("link")
     if link is None or request.method == "HEAD":
         return _form(request, 200)
-    door = _door(request)
-    begun = door.attempt(request)
-    name = sessions.redeem_link(door.store, link, door.clock())
+    authenticator = _authenticator(request)
+    begun = authenticator.attempt(request)
+    name = sessions.redeem_link(authenticator.store, link, authenticator.clock())
     if name is None:
-        door.note(request, "", Did.FAILED, 401, how="link")
+        authenticator.note(request, "", AuditAction.FAILED, 401, how="link")
         return _form(request, 401, "This link was used before, or is over an hour old.")
-    attempts.forget_attempts(door.store, name, host(request), begun)
+    attempts.forget_attempts(authenticator.store, name, host(request), begun)
     return _let_in(request, name, request.query_params.get("next", "/"), how="link")
 
 
@@ -51,23 +51,23 @@ def sign_in(request: Request) -> Response:
         raise AccessRefused(403, "the form came from another site: expected this service's own")
     fields = cast("FormData", request.state.form)
     name, token, then = (str(fields.get(field, "")).strip() for field in ("name", "token", "next"))
-    door = _door(request)
+    authenticator = _authenticator(request)
     try:
-        begun = door.attempt(request, name)
+        begun = authenticator.attempt(request, name)
     except AccessRefused as refused:
         return _form(request, refused.status, refused.detail.capitalize() + ".", refused.headers)
-    if not users.has_token(door.store, name, token):
-        door.note(request, name if _is_user(door, name) else "", Did.FAILED, 401)
+    if not users.has_token(authenticator.store, name, token):
+        authenticator.note(request, name if _is_user(authenticator, name) else "", AuditAction.FAILED, 401)
         return _form(request, 401, "That name and that token do not belong together.")
-    attempts.forget_attempts(door.store, name, host(request), begun)
+    attempts.forget_attempts(authenticator.store, name, host(request), begun)
     return _let_in(request, name, then)
 
 
 def sign_out(request: Request) -> Response:
     """End the session."""
-    door = _door(request)
-    cookie = door.cookie_name(request)
-    sessions.end_session(door.store, request.cookies.get(cookie, ""))
+    authenticator = _authenticator(request)
+    cookie = authenticator.cookie_name(request)
+    sessions.end_session(authenticator.store, request.cookies.get(cookie, ""))
     # What the browser keeps of answers that it may keep is not for who uses it next.
     answer = RedirectResponse(SIGN_IN, 303, {"Clear-Site-Data": '"cache"'})
     answer.delete_cookie(cookie, secure=request.url.scheme == "https", httponly=True, samesite="lax")
@@ -84,33 +84,33 @@ def own_address(text: str) -> str:
 
 
 def _let_in(request: Request, name: str, then: str, *, how: str = "session") -> Response:
-    door = _door(request)
-    cookie = door.cookie_name(request)
-    sessions.end_session(door.store, request.cookies.get(cookie, ""))
+    authenticator = _authenticator(request)
+    cookie = authenticator.cookie_name(request)
+    sessions.end_session(authenticator.store, request.cookies.get(cookie, ""))
     answer = RedirectResponse(own_address(then), 303)
-    session = sessions.begin_session(door.store, name, door.clock())
+    session = sessions.begin_session(authenticator.store, name, authenticator.clock())
     answer.set_cookie(cookie, session, secure=request.url.scheme == "https", httponly=True, samesite="lax")
-    door.note(request, name, Did.SIGNED_IN, answer.status_code, how=how)
+    authenticator.note(request, name, AuditAction.SIGNED_IN, answer.status_code, how=how)
     return answer
 
 
 def _form(request: Request, status: int, problem: str = "", headers: dict[str, str] | None = None) -> Response:
-    door = _door(request)
+    authenticator = _authenticator(request)
     then, typed = own_address(request.query_params.get("next", "/")), ""
     if request.method == "POST":
         then = own_address(str(request.state.form.get("next", "/")))
         typed = str(request.state.form.get("name", ""))
-    is_empty = not users.list_users(door.store)
+    is_empty = not users.list_users(authenticator.store)
     page = render(request, "sign_in.html", status=status, next=then, typed=typed, problem=problem, is_empty=is_empty)
     page.headers.update(headers or {})
     return page
 
 
-def _is_user(door: Authenticator, name: str) -> bool:
+def _is_user(authenticator: Authenticator, name: str) -> bool:
     # What is no user's name may be a token, typed into the wrong field.
-    return any(user.name == name for user in users.list_users(door.store))
+    return any(user.name == name for user in users.list_users(authenticator.store))
 
 
-def _door(request: Request) -> Authenticator:
-    door: Authenticator = request.app.state.authenticator
-    return door
+def _authenticator(request: Request) -> Authenticator:
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator

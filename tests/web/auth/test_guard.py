@@ -16,7 +16,7 @@ from api.web.auth import audit_log as records
 from api.web.auth import guard, users
 from api.web.auth.authenticator import Authenticator
 from api.web.auth.guard import SAFE, GuardedEndpoint, GuardedRoute, Role
-from api.web.auth.roles import Did
+from api.web.auth.roles import AuditAction
 from api.web.pages import refusal
 from tests.support import asgi_service as asgi
 
@@ -24,7 +24,7 @@ from tests.support import asgi_service as asgi
 OPEN = {"/sign-in", "/static/{digest}/{name:path}", "/display"}
 # What tells nothing of calls, so that nobody needs to know who looked at it.
 UNRECORDED = {"/fragments/operations", "/openapi.json", "/reference"}
-CHANGING, LOOKING = {Did.CHANGED, Did.SIGNED_OUT}, {Did.VIEWED, Did.EXPORTED}
+CHANGING, LOOKING = {AuditAction.CHANGED, AuditAction.SIGNED_OUT}, {AuditAction.VIEWED, AuditAction.EXPORTED}
 VALUES = {"string": "x", "path": "x/y", "integer": "1", "float": "1.5", "uuid": "317c4008-664b-5b39-a554-0d2515e0247a"}
 TABLE = table.guarded()
 CASES = [

@@ -14,7 +14,7 @@ from api.service import Service
 from api.web.auth import audit_log as records
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
-from api.web.auth.roles import Did, Role
+from api.web.auth.roles import AuditAction, Role
 from api.web.pages.sign_in import own_address
 from domain import times
 from tests.support import asgi_service as asgi
@@ -299,18 +299,18 @@ class TestWhatIsRecorded:
         tried(client, name, token)
         client.post("/sign-out", data={"csrf_token": csrf_token(client)})
         assert did(service) == [
-            (name, Did.FAILED),
-            ("", Did.FAILED),
-            (name, Did.SIGNED_IN),
-            (name, Did.VIEWED),
-            (name, Did.SIGNED_OUT),
+            (name, AuditAction.FAILED),
+            ("", AuditAction.FAILED),
+            (name, AuditAction.SIGNED_IN),
+            (name, AuditAction.VIEWED),
+            (name, AuditAction.SIGNED_OUT),
         ]
 
     def test_who_was_refused_for_want_of_a_role(self, client: TestClient, service: Service) -> None:
         name = sign_in(client, service, "read", "export", "pii")
         assert client.get(GUARDED).status_code == 403
         last = records.audit_page(service.authenticator.store, limit=1)[0]
-        assert (last.who, last.did, last.path, last.status) == (name, Did.REFUSED, GUARDED, 403)
+        assert (last.who, last.did, last.path, last.status) == (name, AuditAction.REFUSED, GUARDED, 403)
 
 
 @given(

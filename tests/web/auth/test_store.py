@@ -13,7 +13,7 @@ from api.web.auth import audit_log as records
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
 from api.web.auth.audit_log import AuditEntry
-from api.web.auth.roles import Did, Role
+from api.web.auth.roles import AuditAction, Role
 from api.web.auth.store import AccessStore, open_access_store
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
@@ -40,7 +40,9 @@ def store(url: str) -> Iterator[AccessStore]:
 
 
 def entry(number: int = 0, **changes: object) -> AuditEntry:
-    record = AuditEntry(NOW + number, "ann", "session", "192.0.2.1", Did.VIEWED, False, "GET", "/cdrs", "tag=a", 200)  # noqa: FBT003
+    record = AuditEntry(
+        NOW + number, "ann", "session", "192.0.2.1", AuditAction.VIEWED, False, "GET", "/cdrs", "tag=a", 200
+    )  # noqa: FBT003
     return record._replace(**changes)  # type: ignore[arg-type]
 
 
@@ -155,9 +157,9 @@ class TestRecords:
 
     def test_are_selected_by_user_and_kind(self, store: AccessStore) -> None:
         records.add_entry(store, entry(who="bob"))
-        records.add_entry(store, entry(did=Did.EXPORTED))
-        assert [record.did for record in records.audit_page(store, who="ann")] == [Did.EXPORTED]
-        assert [record.who for record in records.audit_page(store, did=Did.VIEWED)] == ["bob"]
+        records.add_entry(store, entry(did=AuditAction.EXPORTED))
+        assert [record.did for record in records.audit_page(store, who="ann")] == [AuditAction.EXPORTED]
+        assert [record.who for record in records.audit_page(store, did=AuditAction.VIEWED)] == ["bob"]
 
     def test_take_any_text_and_not_without_end(self, store: AccessStore) -> None:
         records.add_entry(store, entry(path="/\0\udce9", query="x" * 5000))
@@ -171,7 +173,7 @@ class TestRecords:
         monkeypatch.setattr(records, "RECORDS_MAX", 60)
         monkeypatch.setattr(records, "PRUNED_EVERY", 10)
         for number in range(100):
-            records.add_entry(store, entry(number, did=Did.CHANGED if number % 10 == 0 else Did.VIEWED))
+            records.add_entry(store, entry(number, did=AuditAction.CHANGED if number % 10 == 0 else AuditAction.VIEWED))
         kept = [record.at - NOW for record in records.audit_page(store, limit=1000)]
         assert kept == [*range(99, 79, -1), 70, 60, 50, 40]
 
