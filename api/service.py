@@ -1,4 +1,4 @@
-"""The composition root: settings become a ledger, its intake, its helper processes, and the web application around them."""
+"""The composition root: settings become a ledger, its intake, its helper processes, and the web application."""
 
 import asyncio
 import logging
@@ -41,12 +41,12 @@ _log = logging.getLogger(__name__)
 
 
 class TringledgerApp(Starlette):
-    """The web application: callbacks go straight on, all else by way of the router, and of the guard."""
+    """The web application: callbacks go straight to their endpoint, everything else through the router and the guard."""
 
     def __init__(
         self, settings: Settings, notify: NotifyEndpoint, routes: list[Route], lifespan: Lifespan[Starlette]
     ) -> None:
-        """Take where callbacks come in and which proxies are believed, what answers callbacks, and everything else."""
+        """Route callbacks at ``notify`` around the router; believe the given proxies."""
         super().__init__(routes=routes, lifespan=lifespan, exception_handlers={404: self._nothing_there})
         self._notify_path = settings.notify_path
         self._notify = notify
@@ -60,13 +60,13 @@ class TringledgerApp(Starlette):
             await self._behind_proxy(scope, receive, headers.secured(send))
 
     async def _nothing_there(self, request: Request, _error: Exception) -> Response:
-        """Count it too: it may be a callback, and TringMe may have been given a wrong path."""
+        """Count it as well: it may be a callback, if TringMe was given a wrong path."""
         self._notify.counts["refused with 404"] += 1
         return problem(404, f"there is nothing at {request.url.path}: callbacks are taken at {self._notify_path}")
 
 
 class Service:
-    """All that runs while callbacks are taken."""
+    """Everything that runs while callbacks are accepted."""
 
     def __init__(self, settings: Settings, clock: Callable[[], int] = times.now) -> None:
         """Open the ledger, or create one in a file; raises what Ledger and the settings' keyring raise."""
@@ -82,7 +82,7 @@ class Service:
         self.proofs = ProofReader(self.ledger, settings.checkpoint_seconds)
         self.notify = NotifyEndpoint(self.ledger, self.intake, clock)
         self.authenticator = Authenticator(self.ledger.url, clock)
-        # Health is open, since balancers ask; whatever else there is, is in the table and so behind the guard.
+        # Health is public, since load balancers ask for it; all other routes are behind the guard.
         routes = [
             Route("/health", self.health),
             *guard.guard_routes(table.guarded(), self.authenticator, refusal.answer_refusal),
@@ -127,12 +127,12 @@ class Service:
                 _log.info("since start: %s", logged)
 
     def counts(self) -> str:
-        """Return what became of the callbacks since start, as one line."""
+        """Return the counts of callbacks since the start, as one line."""
         named = [f"{count} {name}" for name, count in sorted(self.notify.counts.items())]
         return ", ".join(named) or "no callbacks"
 
     async def health(self, _request: Request) -> Response:
-        """Say whether callbacks can be taken (else 503), and how far the read models are behind."""
+        """Answer whether callbacks can be accepted (otherwise 503), and how far the read models lag."""
         try:
             content = await asyncio.to_thread(self._content_of_health)
         except StoreUnavailable as error:

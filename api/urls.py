@@ -1,4 +1,4 @@
-"""The addresses of other services: whether a text is one, whether the world can reach it, and how a query joins it."""
+"""URLs of other services: checked, public or not, and with a query."""
 
 import ipaddress
 from collections.abc import Collection
@@ -11,11 +11,11 @@ NOT_PUBLIC_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".test", ".i
 
 
 def check_url(text: str) -> str:
-    """Return the address of a web service as it was given; raises ValueError, saying what was expected, for anything else."""
+    """Return the URL of a web service unchanged; raises ValueError, saying what was expected, for anything else."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # A port that is no number, or half an IPv6 address.
+    except ValueError:  # A port that is not a number, or half an IPv6 address.
         usable = False
     if not usable or "#" in text or not text.isprintable() or " " in text:
         raise ValueError("http:// or https:// with a host, and no fragment, such as https://calls.example.com/notify")
@@ -23,12 +23,12 @@ def check_url(text: str) -> str:
 
 
 def is_encrypted(url: str) -> bool:
-    """Whether what is sent there travels under TLS."""
+    """Whether requests to it are encrypted by TLS."""
     return urlsplit(url).scheme == "https"
 
 
 def is_public(url: str) -> bool:
-    """Whether a host on the internet could have this address, as far as can be told without asking anybody."""
+    """Whether a host on the internet could have this URL, as far as can be told without a lookup."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         return ipaddress.ip_address(host).is_global
@@ -53,5 +53,5 @@ def redacted(url: str, secret: Collection[str] | None = None) -> str:
 
 
 def with_query(url: str, pairs: list[tuple[str, str]]) -> str:
-    """Return the address with these parameters, behind those that it has already."""
+    """Return the URL with these parameters added after those that it has."""
     return f"{url}{'&' if '?' in url else '?'}{notification.encode_query(pairs).decode()}"

@@ -1,1 +1,1 @@
-"""The JSON API under ``/api/v1``: one table of operations reads the parameters, answers, and describes itself."""
+"""The JSON API under ``/api/v1``: one list of operations that read their parameters, answer, and describe themselves."""

@@ -1,4 +1,4 @@
-"""The accounts: whom calls are billed to, and what all of their months come to."""
+"""Accounts, and the totals of all of their months."""
 
 from typing import Any
 

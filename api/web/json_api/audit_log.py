@@ -1,4 +1,4 @@
-"""The access log, for programs of whoever may operate: who looked at, unmasked, exported or changed what."""
+"""The audit log for programs, with the role ``operate``: who viewed, exported or changed what."""
 
 from typing import Any
 

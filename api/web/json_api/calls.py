@@ -1,4 +1,4 @@
-"""One call: its row, its CDR and its flags, and its events as they came in."""
+"""One call: its row, its CDR, its flags, and its events as they were received."""
 
 from collections.abc import Callable
 from typing import Any

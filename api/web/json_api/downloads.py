@@ -1,4 +1,4 @@
-"""Read models as files of any size, streamed: made as they go out, from one position, in constant memory."""
+"""Read models as files of any size: streamed from one position, in constant memory."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,14 +27,14 @@ AT_ONCE_MAX = 8
 
 
 class Downloads:
-    """The operations that give files; so many at once, since each reads for as long as its reader takes."""
+    """The operations that return files; a limited number at once, since each lasts as long as its reader takes."""
 
     def __init__(self) -> None:
-        """Begin with nobody reading."""
+        """Begin with no download running."""
         self._free = BoundedSemaphore(AT_ONCE_MAX)
 
     def operations(self) -> list[ApiOperation]:
-        """Return one for each read model."""
+        """Return one operation for each read model."""
         return [self._operation(model) for model in EXPORTS]
 
     def _operation(self, model: str) -> ApiOperation:
@@ -73,14 +73,14 @@ def _opened(opening: ExitStack, asked: ApiRequest, model: str) -> RowStream:
 
 
 def _parts(rows: RowStream, form: str, *, excel_safe: bool) -> Iterator[bytes]:
-    # pyarrow takes half a second to load: whoever asks for the first file waits for it, and no callback does.
+    # pyarrow takes half a second to load: the first download waits for it, callbacks do not.
     from projections.export import writer as export  # noqa: PLC0415
 
     return export.export_parts(rows, export.Format(form), excel_safe=excel_safe)
 
 
 class _File(StreamingResponse):
-    """A file on its way; what it is read from is let go of however that ends."""
+    """A file being sent; its read session is released however the download ends."""
 
     def __init__(self, parts: Iterator[bytes], opened: ExitStack, headers: dict[str, str], media: str) -> None:
         super().__init__(parts, headers=headers, media_type=media)

@@ -1,7 +1,7 @@
-"""Answers requests by the table: reads the parameters, waits for a position, hands over, and marks the answer.
+"""The endpoint of an operation: reads the parameters, waits for a position, calls the handler, adds headers.
 
-``Ledger-Position`` says how far the read models were that an answer shows, refusals too. Waiting takes no thread: many
-may wait, and a thread is what answers the others.
+``Ledger-Position`` names the position of the read models that an answer shows; refusals have it too. Waiting uses
+no thread, so many requests can wait while threads answer others.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from projections.stores.generations import ReadModelsUnusable
 WAIT_SECONDS_MAX = 5.0
 LOOK_AGAIN_SECONDS = 0.05
 POSITION_HEADER = "Ledger-Position"
-# Kept by who asked, and asked about again each time: it may have changed, and so may what he may see.
+# Browsers may keep the answer but must ask again: the data and the user's roles may have changed.
 CACHED = "private, no-cache"
 
 
@@ -32,7 +32,7 @@ class Endpoint:
     """An operation's endpoint, behind the guard."""
 
     def __init__(self, operation: ApiOperation) -> None:
-        """Take the operation."""
+        """Serve an operation."""
         self.operation = operation
 
     async def __call__(self, request: Request) -> Response:
@@ -86,7 +86,7 @@ class Endpoint:
 
 
 def _position(request: Request) -> int | None:
-    """Return how far the read models are, if that can be told."""
+    """Return the position of the read models, or None if it is unknown."""
     try:
         with request.app.state.read_models.session() as room:
             position: int = room.position

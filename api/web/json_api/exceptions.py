@@ -1,4 +1,4 @@
-"""An exception is resolved, with a reason, or opened again."""
+"""Resolving and reopening exceptions, with a reason."""
 
 from api.web.auth.guard import Role
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
@@ -8,7 +8,7 @@ from api.web.json_api.row_schema import object_schema
 
 
 def operations() -> list[ApiOperation]:
-    """Return what can be done about exceptions."""
+    """Return the operations on exceptions."""
     return [
         _operation("resolve", "Mark an exception, named by its flag and position, as resolved.", reopened=False),
         _operation("reopen", "Mark an exception as open again.", reopened=True),

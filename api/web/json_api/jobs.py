@@ -1,4 +1,4 @@
-"""Jobs: rebuilds and comparisons that run outside any request, started and looked at."""
+"""Jobs: rebuilds and comparisons that run outside any request."""
 
 from typing import Any
 

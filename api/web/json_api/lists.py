@@ -1,4 +1,4 @@
-"""Read models by the page, their sums and their facets."""
+"""Read models page by page, with sums and facets."""
 
 from typing import Any
 
@@ -30,13 +30,13 @@ MEANINGS = {
 
 
 def page_schema(item: Schema) -> Schema:
-    """Return the JSON schema of a page: its items, and the cursors of its neighbours."""
+    """Return the JSON schema of a page: its items and the cursors of its neighbours."""
     cursor: Schema = {"type": ["string", "null"]}
     return object_schema({"items": {"type": "array", "items": item}, "next": cursor, "previous": cursor})
 
 
 def page_document(items: list[dict[str, Any]], following: str, previous: str = "") -> ApiResponse:
-    """Return the answer that has a page."""
+    """Return the answer with a page."""
     content = {"items": items, "next": following or None, "previous": previous or None}
     return ApiResponse(content, {"next": following, "prev": previous})
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table by which requests are read."""
+"""The OpenAPI 3.1 document, made from the same operations that read requests."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -126,7 +126,7 @@ def _other(status: int) -> dict[str, Any]:
 
 
 def phrase(status: int) -> str:
-    """Return a status as people say it."""
+    """Return the reason phrase of a status."""
     return f"{status} {HTTPStatus(status).phrase}"
 
 
@@ -134,7 +134,7 @@ class OpenApiDocument:
     """Answers with the document, which is made once."""
 
     def __init__(self, operations: Sequence[ApiOperation]) -> None:
-        """Take what to describe."""
+        """Describe these operations."""
         self._body = msgspec.json.format(msgspec.json.encode(openapi_document(operations)), indent=1)
 
     def __call__(self, _request: Request) -> Response:

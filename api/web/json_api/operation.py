@@ -1,4 +1,4 @@
-"""What an operation is: a line in the table of the API, which reads its parameters, answers it and describes it."""
+"""An operation of the JSON API: its path, parameters, role, handler and answers, from which it is also documented."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ JSON = "application/json"
 
 
 class ApiResponse(NamedTuple):
-    """A handler's answer: what becomes JSON, and cursors by the relation of the pages that they lead to."""
+    """A handler's answer: the JSON content, and cursors by relation (``next``, ``prev``)."""
 
     content: Any
     cursors: dict[str, str] = {}  # noqa: RUF012 - of a tuple, which nobody changes
@@ -24,10 +24,11 @@ Handler = Callable[[ApiRequest], ApiResponse | Response]
 
 
 class ApiOperation(NamedTuple):
-    """An operation: where, what it means, who may, what it takes, what comes back, and what else may be answered.
+    """An operation of the API.
 
-    ``model`` is the read model whose filters it takes; ``shows`` is the JSON schema of what comes back, or None for what
-    comes in ``media`` types instead; ``refusals`` are statuses beside those that any operation may answer.
+    ``model`` is the read model whose filters it accepts; ``response_schema`` is the JSON schema of the answer, or
+    None if the answer has one of the ``media`` types instead; ``refusals`` are statuses in addition to those of
+    every operation.
     """
 
     path: str
@@ -44,7 +45,7 @@ class ApiOperation(NamedTuple):
 
     @property
     def changes(self) -> bool:
-        """Whether it does something."""
+        """Whether it changes something."""
         return self.method != "GET"
 
     @property
@@ -54,7 +55,7 @@ class ApiOperation(NamedTuple):
 
     @property
     def statuses(self) -> tuple[int, ...]:
-        """The statuses that it may answer with, but for 200."""
+        """The statuses that it may answer with, except 200."""
         usual = (400, 401, 403, 429, 503)
         return tuple(sorted({*usual, *self.refusals, *((408, 413) if self.changes else ()), *self._unchanged}))
 

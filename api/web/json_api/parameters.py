@@ -1,6 +1,6 @@
-"""The parameters that operations take: what each means, its JSON schema, and how its text is read.
+"""The parameters of operations: what each means, its JSON schema, and how its text is read.
 
-The schema is what OpenAPI says, and the reader is what decides; they stand side by side so that they say the same.
+OpenAPI shows the schema and the reader decides; they stand side by side so that they agree.
 """
 
 import re
@@ -26,7 +26,7 @@ Schema = dict[str, Any]
 
 
 class ApiParameter(NamedTuple):
-    """A parameter: its name, what it means, its schema, what reads it (raises ValueError: "expected ..."), and where it stands."""
+    """A parameter: name, meaning, schema, reader (raises ValueError: "expected ..."), and where it is sent."""
 
     name: str
     meaning: str
@@ -36,12 +36,12 @@ class ApiParameter(NamedTuple):
 
     @property
     def is_required(self) -> bool:
-        """Whether it must be there."""
+        """Whether it is required."""
         return self.place != "query"
 
 
 def read_text(length_max: int = TEXT_LENGTH_MAX) -> Callable[[str], str]:
-    """Return what reads any text up to a length, in code points; no store takes a U+0000."""
+    """Return a reader of texts up to a length in code points; no store accepts U+0000."""
 
     def read(value: str) -> str:
         if len(value) > length_max or NUL in value:
@@ -53,7 +53,7 @@ def read_text(length_max: int = TEXT_LENGTH_MAX) -> Callable[[str], str]:
 
 
 def choice_reader(choices: Sequence[str]) -> Callable[[str], str]:
-    """Return what reads one of some words."""
+    """Return a reader of one of some words."""
 
     def read(value: str) -> str:
         if value not in choices:
@@ -65,7 +65,7 @@ def choice_reader(choices: Sequence[str]) -> Callable[[str], str]:
 
 
 def whole_number_reader(least: int, most: int) -> Callable[[str], int]:
-    """Return what reads a whole number, in ASCII digits."""
+    """Return a reader of whole numbers in ASCII digits."""
 
     def read(value: str) -> int:
         if not (re.fullmatch("[0-9]{1,18}", value) and least <= int(value) <= most):
@@ -95,7 +95,7 @@ def _call_id(value: str) -> UUID:
 
 
 def _point(value: str) -> int | str:
-    """Read a position, or a time, which stays a text until somebody looks it up."""
+    """Read a position or a time; a time stays a text until it is looked up."""
     if re.fullmatch("[0-9]{1,18}", value):
         return int(value)
     try:
@@ -221,12 +221,12 @@ ENTRY = ApiParameter(
 
 
 def filters_of(model: str) -> tuple[ApiParameter, ...]:
-    """Return the filters that a read model has."""
+    """Return the filters of a read model."""
     return tuple(FILTERS[name] for name in filters.filter_names(model))
 
 
 def sort_of(model: str) -> ApiParameter:
-    """Return the parameter that orders a read model."""
+    """Return the parameter for the order of a read model."""
     choices = [sign + name for name in browsing.SORTS[model] for sign in ("", browsing.DESCENDING)]
     schema = _choice(choices) | {"default": browsing.default_sort(model)}
     return ApiParameter(
@@ -235,7 +235,7 @@ def sort_of(model: str) -> ApiParameter:
 
 
 def facet_columns_of(model: str) -> ApiParameter:
-    """Return the parameter that names what is counted."""
+    """Return the parameter that names the columns to count."""
     names = facets.FACETS[model]
 
     def read(value: str) -> list[str]:
@@ -247,5 +247,5 @@ def facet_columns_of(model: str) -> ApiParameter:
 
 
 def format_of(formats: Sequence[str]) -> ApiParameter:
-    """Return the parameter that chooses a file's format."""
+    """Return the parameter for a file's format."""
     return ApiParameter("format", "The file's format.", _choice(formats), choice_reader(formats), "path")

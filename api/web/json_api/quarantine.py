@@ -1,4 +1,4 @@
-"""The quarantine: notices that were refused and kept, looked at and tried again."""
+"""The quarantine: list, show, reprocess and resolve notices that were refused and kept."""
 
 from itertools import islice
 

@@ -1,4 +1,4 @@
-"""The reference page of the API, made from the table by which requests are read; it loads nothing."""
+"""The reference page of the API, made from the same operations that read requests; it loads nothing else."""
 
 from collections.abc import Sequence
 from html import escape
@@ -24,7 +24,7 @@ class ReferencePage:
     """Answers with the page, which is made once."""
 
     def __init__(self, operations: Sequence[ApiOperation]) -> None:
-        """Take what to describe."""
+        """Describe these operations."""
         listed = "".join(f'<li><a href="#{each.name}">{escape(each.meaning)}</a></li>' for each in operations)
         described = "".join(map(_operation, operations))
         self._body = f"{_HEAD}<nav><ul>{listed}</ul></nav>{described}</main></body></html>"
@@ -62,6 +62,6 @@ def _parameter(parameter: ApiParameter) -> str:
 
 
 def _said(text: str) -> str:
-    """Return a sentence, in which what stands between backticks is code."""
+    """Return a sentence as HTML; text between backticks becomes code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))

@@ -1,4 +1,4 @@
-"""Refusals of the API as problem details (RFC 9457), each bad parameter by name."""
+"""Refusals of the API as problem details (RFC 9457), naming each bad parameter."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,10 +19,10 @@ RETRY_AFTER_SECONDS = "1"
 
 
 class ApiError(Exception):
-    """What a handler answers instead of what was asked for."""
+    """A refusal, raised by a handler instead of an answer."""
 
     def __init__(self, status: int, detail: str, **members: Any) -> None:
-        """Take the status, a sentence, and further members of the problem."""
+        """Refuse with a status, a sentence, and further members of the problem."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -36,6 +36,6 @@ class ApiError(Exception):
 
 
 def parameter_errors(bad: Sequence[BadFilter]) -> ApiError:
-    """Return the refusal of some parameters, all of them named."""
+    """Return the refusal of several parameters, naming all of them."""
     errors = [{"parameter": name, "value": value, "detail": problem} for name, value, problem in bad]
     return ApiError(400, "; ".join(f"{name}: {problem}" for name, _, problem in bad), errors=errors)

@@ -1,4 +1,4 @@
-"""What was asked of an operation: its parameters, read by the operation's own table, and who asks."""
+"""A request to an operation: its parameters, read by the operation, and its user."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ SHOWN_VALUE_LENGTH_MAX = 100
 
 
 class ApiRequest(msgspec.Struct):
-    """A request as a handler gets it; ``position`` is set to where what it shows stands in the log."""
+    """A request as a handler gets it; ``position`` is set to the position of the data in the answer."""
 
     request: Request
     values: dict[str, Any]
@@ -36,7 +36,7 @@ class ApiRequest(msgspec.Struct):
 
     @property
     def identity(self) -> Identity:
-        """Who asks."""
+        """The user."""
         who: Identity = self.request.state.identity
         return who
 
@@ -54,31 +54,31 @@ class ApiRequest(msgspec.Struct):
 
     @property
     def jobs(self) -> Jobs:
-        """What starts jobs, and knows the last ones."""
+        """The background jobs."""
         found: Jobs = self.request.app.state.jobs
         return found
 
     @property
     def now(self) -> int:
-        """The moment, in microseconds, UTC."""
+        """The current time, in microseconds, UTC."""
         now: int = self.request.app.state.clock()
         return now
 
     @property
     def masks(self) -> Masks:
-        """The columns that who asks may not see as they are."""
+        """The columns that are masked for the user."""
         return {} if self.identity.sees_pii else MASKS
 
     @contextmanager
     def read_session(self) -> Iterator[ReadSession]:
-        """Begin to read the read models, and note at which position."""
+        """Open a read session, and remember its position for the answer."""
         with self.read_models.session() as room:
             self.position = room.position
             yield room
 
     @contextmanager
     def operator_session(self) -> Iterator[OperatorSession]:
-        """Begin an act of who asks, for the reason given; raises Refusal where the act is not possible."""
+        """Open an operator session for the user, with the given reason; raises ApiError if a command is rejected."""
         try:
             with self.ledger.operator_session(self.identity.name, self.values["reason"]) as acting:
                 yield acting
@@ -87,13 +87,13 @@ class ApiRequest(msgspec.Struct):
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """Begin to read the read models, for who needs only their tables."""
+        """Open a read session for handlers that need only its connection."""
         with self.read_session() as room:
             yield room.connection
 
 
 def read_api_request(request: Request, parameters: Sequence[ApiParameter], model: str | None) -> ApiRequest:
-    """Read a request's parameters; raises Refusal, which names each bad one."""
+    """Read a request's parameters; raises ApiError, which names each bad one."""
     known = {each.name: each for each in parameters}
     bad = _unknown(request, known)
     values: dict[str, Any] = {}
@@ -119,7 +119,7 @@ def read_api_request(request: Request, parameters: Sequence[ApiParameter], model
 
 
 def _unknown(request: Request, known: Mapping[str, ApiParameter]) -> list[BadFilter]:
-    """Return the parameters of the query that mean nothing here: one that is misspelt must not be without effect."""
+    """Return the unknown parameters of the query: a misspelt one must not be ignored silently."""
     given = request.query_params.multi_items()
     counts = Counter(name for name, _ in given)
     expected = [each.name for each in known.values() if each.place == "query"]
@@ -134,7 +134,7 @@ def _unknown(request: Request, known: Mapping[str, ApiParameter]) -> list[BadFil
 
 
 def _body(request: Request, known: Mapping[str, ApiParameter]) -> dict[str, str]:
-    """Return the texts of a JSON object, where an operation takes one."""
+    """Return the texts of a JSON object, if the operation has a body."""
     if not any(each.place == "body" for each in known.values()):
         return {}
     try:
@@ -159,5 +159,5 @@ def _short(value: str) -> str:
 
 
 def parameter_error(name: str, value: str, error: LedgerError) -> refusing.ApiError:
-    """Return the refusal of one parameter, of which only the reading itself could tell that it is wrong."""
+    """Return the refusal of one parameter that turned out to be wrong only while reading data."""
     return refusing.parameter_errors([BadFilter(name, _short(value), str(error))])

@@ -1,4 +1,4 @@
-"""The table of the API: all of its operations, and the two documents that are made from it."""
+"""All operations of the API, and the two documents that are made from them."""
 
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.json_api import accounts, calls, exceptions, jobs, lists, openapi, quarantine
@@ -11,7 +11,7 @@ from api.web.json_api.operation import ApiOperation
 
 
 def operations() -> list[ApiOperation]:
-    """Return all operations, in the order in which they are described."""
+    """Return all operations, in the order of the documentation."""
     return [
         *state.operations(),
         *lists.operations(),

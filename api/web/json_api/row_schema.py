@@ -1,4 +1,4 @@
-"""Rows of the read models as JSON, and the JSON schemas that say so: both by the kinds of the tables' columns."""
+"""Rows of read models as JSON, with their JSON schemas: both follow from the kinds of the columns."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -44,14 +44,14 @@ def row_schema(table: Table) -> Schema:
 
 
 def object_schema(properties: dict[str, Schema]) -> Schema:
-    """Return the JSON schema of an object that has all of these, and no others."""
-    # SQLAlchemy's names of columns are no plain texts, and not all that reads schemas takes them for such.
+    """Return the JSON schema of an object with exactly these properties."""
+    # SQLAlchemy's column names are a subclass of str, which some schema readers reject.
     named = {str(name): described for name, described in properties.items()}
     return {"type": "object", "properties": named, "required": list(named), "additionalProperties": False}
 
 
 def json_value(column: Column[Any], found: Any, masks: Masks) -> Any:
-    """Return a column's value as its JSON says it."""
+    """Return a column's value as JSON shows it."""
     if found is None:
         return None
     change = masks.get(column.name) or _CHANGES.get(column_kind(column))
@@ -59,7 +59,7 @@ def json_value(column: Column[Any], found: Any, masks: Masks) -> Any:
 
 
 def row_documents(table: Table, rows: Iterable[Row[Any]], masks: Masks) -> list[dict[str, Any]]:
-    """Return rows as JSON objects, column by column, since most columns want nothing."""
+    """Return rows as JSON objects; works column by column, since most columns need no change."""
     columns = exported_columns(table)
     places = [table.columns.keys().index(column.name) for column in columns]
     changes = [

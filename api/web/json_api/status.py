@@ -1,4 +1,4 @@
-"""The ledger's status, as ``tringledger status`` says it."""
+"""The ledger's status, as ``tringledger status`` shows it."""
 
 from api.application import status
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse

@@ -1,1 +1,1 @@
-"""The pages: templates, styles and scripts, and what fills them; everything they need is served from here."""
+"""The pages: templates, styles, scripts and their data; everything is served from this host."""

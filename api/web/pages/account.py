@@ -1,4 +1,4 @@
-"""The page of an account: how it went month by month, what it comes to now, its largest calls, and what was posted to it."""
+"""The page of an account: its months, its totals, its largest calls, and its postings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,7 @@ MONTHS_MAX = 12
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the page of an account, whose name may have anything in it."""
+    """Return the page of an account, whose name may contain any character."""
     return [
         GuardedRoute("/fragments/metrics/{account:path}", with_error_pages(metrics), Role.READ, name="account_metrics"),
         GuardedRoute("/fragments/largest", with_error_pages(largest), Role.READ, name="largest_calls"),
@@ -38,7 +38,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def show_account(request: Request) -> Response:
-    """Show an account in a span, by default the latest month in which it was billed, and in the year that ends with it."""
+    """Show an account for some days: by default its latest billed month, and the year that ends with it."""
     account, query, state = request.path_params["account"], request.query_params, request.app.state
     with state.read_models.session() as room:
         if not overview.has_account(room.connection, account):
@@ -71,7 +71,7 @@ def show_account(request: Request) -> Response:
 
 
 def metrics(request: Request) -> Response:
-    """Return how an account's calls went in some months: a part of its page, since it is counted from the calls."""
+    """Return the metrics of an account's calls in some months: a fragment, since calls must be counted for it."""
     months = request.query_params.get("months", "").split(",")[:MONTHS_MAX]
     with request.app.state.read_models.session() as room:
         found = account_metrics(room, request.path_params["account"], months)
@@ -85,7 +85,7 @@ def account_metrics(room: ReadSession, account: str, months: list[str]) -> list[
 
 
 def largest(request: Request) -> Response:
-    """Return the CDRs with the highest price among those that the filters select: a part of a page, too."""
+    """Return the CDRs with the highest price among those that the filters select: a fragment as well."""
     read = read_filters(request, "cdrs")
     if read.selection is None:
         raise SelectionError(read.problem)
@@ -100,7 +100,7 @@ def with_highest_price(room: ReadSession, selection: Selection) -> Sequence[Any]
 
 
 def _postings(room: ReadSession, account: str) -> list[Any]:
-    """Return what was posted last to an account beside its CDRs."""
+    """Return the account's latest postings other than CDRs."""
     statement = select(POSTINGS).where(POSTINGS.c.account == account)
     latest = statement.order_by(POSTINGS.c.position.desc(), POSTINGS.c.number).limit(POSTINGS_SHOWN)
     return list(room.connection.execute(latest))

@@ -1,7 +1,7 @@
-"""The files that pages need beside themselves: styles, scripts, the chart library; from this host and no other.
+"""The files that pages load: styles, scripts, the chart library; from this host only.
 
-Their address has a digest of them all in it, so a browser may keep them for ever and still never shows old ones. The digest
-stands in the folder's name, so that a script may import another by a relative path.
+Their path contains a digest of all of them, so a browser may keep them permanently and never shows old ones. The
+digest is the folder's name, so one script can import another by a relative path.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ DIGITS = 12
 
 @cache
 def files() -> dict[str, Path]:
-    """Return all files by their name within the folder: what is not among them is not served."""
+    """Return all files by their name within the folder; other files are not served."""
     return {path.relative_to(FOLDER).as_posix(): path for path in sorted(FOLDER.rglob("*")) if path.is_file()}
 
 
 @cache
 def digest() -> str:
-    """Return what tells this set of files from any other."""
+    """Return the digest of this set of files."""
     hashed = hashlib.sha256()
     for name, path in files().items():
         hashed.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -34,13 +34,13 @@ def digest() -> str:
 
 
 def asset_path(name: str) -> str:
-    """Return the address of a file; raises KeyError where there is none of that name."""
+    """Return the path of a file; raises KeyError if there is none of that name."""
     assert files()[name]
     return f"/static/{digest()}/{name}"
 
 
 def serve(request: Request) -> Response:
-    """Answer with a file; under an older digest with the present one, which is then not to be kept."""
+    """Answer with a file; under an older digest with the present file, which is not to be kept then."""
     path = files().get(request.path_params["name"])
     if path is None:
         return problem(404, f"there is no file {request.path_params['name']}")

@@ -1,4 +1,4 @@
-"""The page of the access log, newest first, for who may operate."""
+"""The page of the audit log, newest first, for the role ``operate``."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +15,12 @@ ENTRIES = 100
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the access log's page."""
+    """Return the audit log's page."""
     return [GuardedRoute(PATH, log, Role.OPERATE, name="access_log")]
 
 
 def log(request: Request) -> Response:
-    """Show the latest entries, those of a user or of a kind, or those before one."""
+    """Show the latest entries, or those before a number, optionally of one user or action."""
     authenticator: Authenticator = request.app.state.authenticator
     query = request.query_params
     who, did = query.get("who", ""), query.get("did", "")

@@ -1,6 +1,7 @@
-"""The page of billing: what each account came to, by day or month, as a chart and as the table that the chart is drawn from.
+"""The billing page: each account by day or month, as a chart and as the table behind the chart.
 
-Every cell leads to the CDRs that it sums up, and what is posted beside them; their total is the cell's, to the last digit.
+Every cell links to the CDRs that it sums up and to the postings beside them; their total is the cell's, to the last
+digit.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ from projections.queries.time_points import SelectionError
 
 SERIES_MAX = 8
 ACCOUNTS_MAX = 500
-# What a chart may show, and the unit of its numbers.
+# What a chart can show, and the unit of its numbers.
 MEASURES = {
     "price": "Price, US cents",
     "cost": "Cost, US cents",
@@ -32,14 +33,14 @@ MEASURES = {
 
 
 class ChartCell(NamedTuple):
-    """One account's, or all others', measure of one step; ``query`` selects the CDRs, where filters can."""
+    """The measure of one account, or of all others, in one step; ``query`` selects its CDRs if filters can."""
 
     value: int
     query: dict[str, str] | None
 
 
 class ChartRow(NamedTuple):
-    """A step of a chart, with its cells in the order of the chart's accounts, and all accounts together."""
+    """A step of a chart: its cells in the order of the chart's accounts, and the total of all accounts."""
 
     step: str
     cells: list[ChartCell]
@@ -47,7 +48,7 @@ class ChartRow(NamedTuple):
 
 
 class BillingChart(NamedTuple):
-    """What is drawn: the accounts that have a colour of their own, how many others there are, and a line for each step."""
+    """A chart: the accounts with a colour of their own, how many others there are, and a row for each step."""
 
     measure: str
     accounts: list[str]
@@ -56,7 +57,7 @@ class BillingChart(NamedTuple):
 
 
 class AccountTotals(NamedTuple):
-    """What an account came to in a span, and in the span before, if it was billed anything then."""
+    """An account's totals in a span, and in the span before if it was billed anything then."""
 
     name: str
     now: BillingTotals
@@ -96,7 +97,7 @@ def billing(request: Request) -> Response:
 
 
 def read_measure(query: Mapping[str, str]) -> str:
-    """Return what a chart is to show; raises SelectionError."""
+    """Return the measure that a chart shows; raises SelectionError."""
     measure = query.get("measure") or "price"
     if measure not in MEASURES:
         msg = f"measure={measure!r}: expected one of {', '.join(MEASURES)}"
@@ -105,7 +106,7 @@ def read_measure(query: Mapping[str, str]) -> str:
 
 
 def together(totals: Iterable[BillingTotals]) -> BillingTotals:
-    """Return the sum of totals."""
+    """Return the sum of several totals."""
     result = NOTHING
     for each in totals:
         result = result.plus(each)
@@ -113,7 +114,7 @@ def together(totals: Iterable[BillingTotals]) -> BillingTotals:
 
 
 def compare_spans(connection: Connection, span: DateRange, account: str | None) -> list[AccountTotals]:
-    """Return the accounts of a span, those with the highest price first, each with the span before."""
+    """Return the accounts of a span, highest price first, each with the span before."""
     before = span.beside(-1)
     now = overview.totals_by_account(connection, str(span.first), str(span.last), account)
     earlier = overview.totals_by_account(connection, str(before.first), str(before.last), account)
@@ -122,7 +123,7 @@ def compare_spans(connection: Connection, span: DateRange, account: str | None) 
 
 
 def _before(accounts: list[AccountTotals]) -> BillingTotals | None:
-    """Return what all came to in the span before; None where nothing was billed then."""
+    """Return the totals of the span before, or None if nothing was billed then."""
     earlier = [each.before for each in accounts if each.before]
     return together(earlier) if earlier else None
 
@@ -130,7 +131,7 @@ def _before(accounts: list[AccountTotals]) -> BillingTotals | None:
 def billing_chart(
     connection: Connection, span: DateRange, measure: str, accounts: list[AccountTotals], account: str | None
 ) -> BillingChart:
-    """Return a chart of a measure: the accounts with most of it, and all others together."""
+    """Return the chart of a measure: the accounts with most of it, and all others together."""
     largest = sorted(accounts, key=lambda each: (-abs(getattr(each.now, measure)), each.name))
     named = [each.name for each in largest[:SERIES_MAX] if each.now != NOTHING]
     where = (connection, span.by, str(span.first), str(span.last))
@@ -148,5 +149,5 @@ def billing_chart(
 
 
 def of_account(name: str) -> dict[str, str]:
-    """Return the filter of an account's rows; the account without a name is what has none."""
+    """Return the filter for an account's rows; the account with an empty name has none."""
     return {"account": name} if name else {"without": "account"}

@@ -1,4 +1,4 @@
-"""The route of a call's page."""
+"""The page of a call."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ NEIGHBOURS = 2
 
 
 class CallSurroundings(NamedTuple):
-    """What the read models have beside a call: its neighbours on the line, and its exceptions; at which position."""
+    """The neighbours of a call on its line, and its exceptions, as of a position of the read models."""
 
     position: int
     neighbours: Sequence[Row[Any]]
@@ -40,7 +40,7 @@ def routes() -> list[GuardedRoute]:
 
 @with_error_pages
 def call(request: Request) -> Response:
-    """Show a call, as it stands or as it stood (``at``: a position of the log, or a time)."""
+    """Show a call as it is now, or as of ``at``: a position of the log, or a time."""
     state, text = request.app.state, request.path_params["call_id"]
     try:
         call_id = UUID(text)
@@ -84,7 +84,7 @@ def _around(request: Request, life: CallLife) -> CallSurroundings:
 
 
 def _neighbours(connection: Connection, ledger: Ledger, life: CallLife) -> Sequence[Row[Any]]:
-    """Return the calls of the line with the next ordinals, lower and higher: their ids follow from these."""
+    """Return the calls of the line with the next lower and higher ordinals; their ids follow from these."""
     known = next((event.step.after for event in life.events if event.step.after), None)
     if known is None:
         return []

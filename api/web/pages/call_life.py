@@ -1,6 +1,6 @@
-"""A call as its page shows it: every step, the one that is looked at, and what that step changed.
+"""A call as its page shows it: every step, the chosen step, and what that step changed.
 
-A step is an event of the call's stream, a notice or an operator's act, and the call as it stood after it.
+A step is an event of the call's stream, a notice or an operator event, with the call as it was after it.
 """
 
 from typing import Any, NamedTuple
@@ -38,13 +38,13 @@ LABELS = {
     "price": "Price, US cents",
     "flags": "Flags",
 }
-# Of an act: what is told beside it, and what the page says at its head.
+# Of operator events: fields that are shown elsewhere, and fields that head the page.
 UNSHOWN = ("v", "recorded_at", "line", "ordinal")
 MONEY = ("account", "tariff", "rule", "billed_seconds", "price")
 
 
 class CallField(NamedTuple):
-    """One thing known of a call: its value at a step as the history says it, and before that step."""
+    """A field of a call: its value after a step, and before that step."""
 
     name: str
     label: str
@@ -58,7 +58,7 @@ class CallField(NamedTuple):
 
 
 class TimelineEvent(NamedTuple):
-    """A step with its number in the call (from 1 on), and what is told of it; times are microseconds, UTC."""
+    """A step with its number in the call (from 1 on) and its texts; times are microseconds, UTC."""
 
     number: int
     step: HistoryStep
@@ -71,12 +71,12 @@ class TimelineEvent(NamedTuple):
 
     @property
     def position(self) -> int:
-        """Its place in the log."""
+        """Its position in the log."""
         return self.step.position
 
 
 class CallLife(NamedTuple):
-    """All of a call that its page shows; ``chosen`` is the number of the step looked at, ``first`` of the first one listed."""
+    """A call for its page; ``chosen`` is the number of the chosen step, ``first`` that of the first listed one."""
 
     call_id: str
     events: list[TimelineEvent]
@@ -85,30 +85,30 @@ class CallLife(NamedTuple):
 
     @property
     def event(self) -> TimelineEvent:
-        """The step looked at."""
+        """The chosen step."""
         return self.events[self.chosen - 1]
 
     @property
     def is_last(self) -> bool:
-        """Whether that is how the call stands now."""
+        """Whether the chosen step is the last."""
         return self.chosen == len(self.events)
 
     @property
     def listed(self) -> list[TimelineEvent]:
-        """The steps around the one looked at; of a call with very many not all."""
+        """The listed steps; a call with very many shows those around the chosen one."""
         start = max(0, min(self.chosen - STEPS_SHOWN // 2, len(self.events) - STEPS_SHOWN))
         return self.events[start : start + STEPS_SHOWN]
 
     @property
     def fields(self) -> list[CallField]:
-        """What is known of the call at the step looked at, and what of that the step changed."""
+        """The fields of the call at the chosen step, and whether the step changed them."""
         now = known_fields(self.event.step)
         before = known_fields(self.events[self.chosen - 2].step) if self.chosen > 1 else {}
         return [CallField(name, label, now.get(name), before.get(name)) for name, label in LABELS.items()]
 
     @property
     def prices(self) -> list[tuple[TimelineEvent, dict[str, Any]]]:
-        """Every price that the call has had, with the step since which it had it."""
+        """Every price that the call has had, with the step that brought it."""
         found: list[tuple[TimelineEvent, dict[str, Any]]] = []
         for event in self.events:
             price = event.step.price
@@ -118,7 +118,7 @@ class CallLife(NamedTuple):
 
 
 def call_life(ledger: Ledger, settings: Settings, call_id: UUID, at: int | None) -> CallLife | None:
-    """Return a call's life, looked at as of a position (None: now); None where the log has no such call."""
+    """Return a call's life as of a position (None: now); None if the log has no such call."""
     found = history.call_history(ledger, call_id, EVER)
     if found is None:
         return None
@@ -145,26 +145,26 @@ def _of_operator_event(step: HistoryStep) -> list[tuple[str, str]]:
 
 
 def event_label(step: HistoryStep) -> str:
-    """Return in a word what a step is: a status, CDR, or an act's name."""
+    """Return one word for a step: a status, CDR, or the operator event's name."""
     if step.type == "cdr":
         return f"CDR {step.status}".strip()
     return step.status if step.notice and step.status else step.type
 
 
 def known_fields(step: HistoryStep) -> dict[str, Any]:
-    """Return what is known of the call after a step, its price beside the rest."""
+    """Return the fields of the call after a step, its price included."""
     money = {name: value for name, value in (step.price or {}).items() if name in MONEY}
     return {**(step.after or {}), **money}
 
 
 def numbers(event: TimelineEvent) -> dict[str, int]:
-    """Return the seconds of both legs that a CDR names, under the parameters' names."""
+    """Return the seconds of both legs in a CDR, by parameter name."""
     values = dict(event.parameters)
     return {name: int(values[name]) for name in DURATIONS if event.step.notice and values.get(name, "").isdigit()}
 
 
 def moment(ledger: Ledger, text: str) -> int | None:
-    """Return the position that ``at`` names, by itself or by a time; None for now. Raises ValueError."""
+    """Return the position that ``at`` names, itself or by a time; None for now. Raises ValueError."""
     if not text:
         return None
     if text.isascii() and text.isdigit():
@@ -186,5 +186,5 @@ RULES = {
 
 
 def rule_sentence(rule: int) -> str:
-    """Return why a notice that a rule placed is where it is."""
+    """Return the sentence for a rule of correlation."""
     return RULES.get(rule, "")

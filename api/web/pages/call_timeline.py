@@ -1,7 +1,7 @@
-"""The drawing of a call's life: lanes for its two legs, its CDR and operators; a mark for each event, bars for what lasted.
+"""The drawing of a call: lanes for its legs, its CDR and operators; a mark for each event, bars for durations.
 
-Time runs from left to right and to scale, but marks that would lie on each other are moved apart. Only places and names are
-worked out here; the page draws them.
+Time runs from left to right and to scale; marks that would overlap are moved apart. This module computes places and
+names only; the page draws them.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SOURCE, DESTINATION, CDR, OPERATORS = "Source leg", "Destination leg", "CDR", "O
 
 
 class TimelineMark(NamedTuple):
-    """An event: where it is drawn, what kind it is (its class), and whether it had happened at the step looked at."""
+    """An event: where it is drawn, its kind (a class), and whether it had happened at the chosen step."""
 
     x: int
     y: int
@@ -31,7 +31,7 @@ class TimelineMark(NamedTuple):
 
 
 class TimelineBar(NamedTuple):
-    """What lasted: where it is drawn, and its class: ``talk`` is what the CDR charges for, ``open`` what is only known to lie between."""
+    """A duration: where it is drawn, and its class: ``talk`` is what the CDR charges, ``open`` lies between notices."""
 
     x: int
     y: int
@@ -41,14 +41,14 @@ class TimelineBar(NamedTuple):
 
 
 class TimelineLane(NamedTuple):
-    """A lane's name, and the height at which it runs."""
+    """A lane's name and height."""
 
     name: str
     y: int
 
 
 class CallTimeline(NamedTuple):
-    """All that is drawn, in units of a drawing 1000 wide."""
+    """Everything that is drawn, in units of a drawing 1000 wide."""
 
     width: int
     height: int
@@ -63,7 +63,7 @@ class CallTimeline(NamedTuple):
 def draw_timeline(life: CallLife) -> CallTimeline:
     """Place everything."""
     events = life.listed
-    if len(events) > MARKS_MAX:  # More than can be told apart: those around the one that is looked at.
+    if len(events) > MARKS_MAX:  # Too many to tell apart: keep those around the chosen step.
         first = max(0, min(life.chosen - events[0].number - MARKS_MAX // 2, len(events) - MARKS_MAX))
         events = events[first : first + MARKS_MAX]
     start, end = min(event.at for event in events), max(event.at for event in events)
@@ -88,19 +88,19 @@ def draw_timeline(life: CallLife) -> CallTimeline:
 
 
 class TimeScale:
-    """Where a moment lies in the drawing."""
+    """The horizontal place of a moment."""
 
     def __init__(self, start: int, end: int) -> None:
-        """Take the first and the last moment (microseconds)."""
+        """Scale from the first to the last moment (microseconds)."""
         self._start, self._span = start, max(end - start, 1)
 
     def x(self, at: int) -> int:
-        """Return the place of a moment, at the edge where it lies outside."""
+        """Return the place of a moment; outside the scale, the nearer edge."""
         share = (RIGHT - LEFT) * (at - self._start) // self._span
         return LEFT + max(0, min(share, RIGHT - LEFT))
 
     def stretch(self, start: int, end: int, y: int) -> tuple[int, int, int]:
-        """Return where a stretch of time lies at a height: x, y, and a width that can be seen."""
+        """Return the place of a duration at a height: x, y, and a width that stays visible."""
         x = self.x(min(start, end))
         return x, y, max(self.x(end) - x, 2)
 
@@ -133,7 +133,7 @@ def _kind(event: TimelineEvent) -> str:
 
 
 def _places(events: Sequence[TimelineEvent], scale: TimeScale) -> list[tuple[TimelineEvent, int]]:
-    """Return each event with its place, those of a lane apart from each other and within the drawing."""
+    """Return each event with its place; events of a lane are kept apart and inside the drawing."""
     placed: dict[int, int] = {}
     for lane in {_lane(event) for event in events}:
         own = sorted((event for event in events if _lane(event) == lane), key=lambda event: (event.at, event.number))
@@ -150,7 +150,7 @@ def _places(events: Sequence[TimelineEvent], scale: TimeScale) -> list[tuple[Tim
 
 
 def _bars(events: Sequence[TimelineEvent], scale: TimeScale, height: dict[str, int]) -> list[TimelineBar]:
-    """Return what each leg did: what the CDR charges for, to its end; else what lies between the notices."""
+    """Return the bars of each leg: what the CDR charges, up to its end; otherwise what lies between the notices."""
     notices = [event for event in events if event.step.notice]
     answered = min(
         (event.at for event in notices if event.step.status == ANSWERED and event.step.type != "cdr"), default=None

@@ -18,7 +18,7 @@ MONTHS_A_YEAR = 12
 
 
 class DateRange(NamedTuple):
-    """Days from the first up to, and without, ``after``; looked at by day or by month."""
+    """The days from ``first`` up to but not including ``after``; shown by day or by month."""
 
     first: date
     after: date
@@ -31,12 +31,12 @@ class DateRange(NamedTuple):
 
     @property
     def is_of_months(self) -> bool:
-        """Whether it is a number of whole months."""
+        """Whether it consists of whole months."""
         return self.first.day == 1 and self.after.day == 1
 
     @property
     def name(self) -> str:
-        """What it is called: a month, a day, or the two between which it lies."""
+        """Its name: a month, a day, or its first and last."""
         if self.is_of_months and move_months(self.first, 1) == self.after:
             return f"{self.first:%Y-%m}"
         if self.is_of_months:
@@ -45,18 +45,18 @@ class DateRange(NamedTuple):
 
     @property
     def filters(self) -> dict[str, str]:
-        """What selects it on a page of billing."""
+        """The filters that select it on the billing page."""
         if self.is_of_months and move_months(self.first, 1) == self.after:
             return {"period": f"{self.first:%Y-%m}", "by": self.by}
         return {"from": str(self.first), "to": str(self.after), "by": self.by}
 
     @property
     def entries(self) -> dict[str, str]:
-        """What selects its CDRs, and what is posted beside them."""
+        """The filters that select its CDRs and the postings beside them."""
         return selecting(self.first, self.after)
 
     def beside(self, direction: int) -> "DateRange":
-        """Return the span of the same length that ends where this begins (-1), or begins where it ends (1)."""
+        """Return the range of equal length that ends where this one begins (-1), or begins where it ends (1)."""
         if self.is_of_months:
             length = direction * _months_between(self.first, self.after)
             return self._replace(first=move_months(self.first, length), after=move_months(self.after, length))
@@ -64,7 +64,7 @@ class DateRange(NamedTuple):
         return self._replace(first=self.first + length_in_days, after=self.after + length_in_days)
 
     def steps(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Yield its days or months, each with what selects its CDRs."""
+        """Yield its days or months, each with the filters of its CDRs."""
         at = self.first
         while at < self.after:
             following = move_months(at, 1) if self.by == MONTH else at + ONE_DAY

@@ -1,4 +1,4 @@
-"""An event that is no call's, as the log has it: a voicemail's notice, a channel's, an operator's act."""
+"""An event that belongs to no call: a voicemail notice, a channel notice, or an operator event."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def show_event(request: Request) -> Response:
-    """Show an event; a call's is shown where it stands among the others of its call."""
+    """Show an event; an event of a call is shown on its call's page."""
     position, ledger = request.path_params["position"], request.app.state.ledger
     if not 0 < position <= min(ledger.head(), EVER):
         return not_found(request, f"the log has no position {position}: its head is {ledger.head()}")

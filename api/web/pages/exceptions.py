@@ -1,4 +1,4 @@
-"""The page of exceptions: what looks odd, flag by flag, with the money at stake; operators resolve it with a reason."""
+"""The page of exceptions, flag by flag, with the money at stake; operators resolve them with a reason."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ MEANINGS = {
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the page and what it does."""
+    """Return the page and its actions."""
     return [
         GuardedRoute(PATH, with_error_pages(exceptions), Role.READ),
         GuardedRoute(f"{PATH}/resolve", with_error_pages(resolve), Role.OPERATE, methods=("POST",)),
@@ -63,7 +63,7 @@ def _without_flag(chosen: selection.Selection) -> selection.Selection:
 
 
 def resolve(request: Request) -> Response:
-    """Resolve the exceptions that were chosen, or open them again, all for one reason."""
+    """Resolve or reopen the chosen exceptions, all with one reason."""
     form = request.state.form
     chosen = [_named(text) for text in form.getlist("exception")]
     if not chosen:

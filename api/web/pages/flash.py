@@ -1,6 +1,7 @@
-"""What came of something that somebody did, told on the page that he came back to.
+"""Flash messages: the result of a form, shown on the page that the user returns to.
 
-It stands in the address, with a mark that only his session makes: no link that others send can put words into our mouth.
+The message is part of the address, signed with the user's session: a link sent by someone else cannot show words of
+its own.
 """
 
 import hmac
@@ -13,20 +14,20 @@ NAMES = (DONE, FAILED, MARK)
 
 
 class FlashMessage(NamedTuple):
-    """What was done, and what failed, each as a sentence or empty."""
+    """What was done and what failed, each a sentence or empty."""
 
     done: str = ""
     failed: str = ""
 
 
 def flash_query(request: Request, outcome: FlashMessage) -> list[tuple[str, str]]:
-    """Return an outcome as it stands in an address."""
+    """Return a message as query parameters."""
     said = [(name, value) for name, value in outcome._asdict().items() if value]
     return [*said, (MARK, _mark(request, outcome))] if said else []
 
 
 def read_flash(request: Request) -> FlashMessage:
-    """Return the outcome that an address has, if this session's own doing led there."""
+    """Return the message in an address, if this session made it."""
     given = request.query_params
     outcome = FlashMessage(given.get(DONE, ""), given.get(FAILED, ""))
     is_ours = hmac.compare_digest(given.get(MARK, "").encode(), _mark(request, outcome).encode())

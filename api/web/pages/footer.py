@@ -1,4 +1,4 @@
-"""What every page says at its foot: how far the ledger is, how far its read models are behind, and whether signatures count."""
+"""The status line of every page: the ledger's head, the lag of its read models, and whether signatures are checked."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ from domain.notices.signature import UNCHECKED
 
 
 class Footer(NamedTuple):
-    """The log's head and the read models' lag, in events; ``failure`` is what stops something, in one line.
+    """The log's head and the read models' lag, in events; ``failure`` says in one line what stopped.
 
-    ``head`` is None where the store cannot be asked.
+    ``head`` is None if the store cannot be read.
     """
 
     ledger: str
@@ -23,12 +23,12 @@ class Footer(NamedTuple):
 
     @property
     def signature_is_off(self) -> bool:
-        """Whether notices from anybody are taken."""
+        """Whether signatures are unchecked, so that anyone can add notices."""
         return self.signature == UNCHECKED
 
 
 def read_footer(request: Request) -> Footer | None:
-    """Look at the ledger a page is about; None where a page is about none."""
+    """Return the status line, or None if the page is not about a ledger."""
     state = request.app.state
     ledger, service = getattr(state, "ledger", None), getattr(state, "service", None)
     if ledger is None:

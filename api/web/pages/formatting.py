@@ -1,7 +1,7 @@
-"""How values look on a page: amounts to the last digit, times in UTC that a script may show in local time, masked numbers.
+"""How values look on a page: exact amounts, times in UTC that a script can show in local time, masked numbers.
 
-Everything returned here is markup with its texts escaped; what came over the wire is set apart in ``<bdi>``, so that no
-right-to-left mark in a tag can turn the line around it.
+Everything returned is markup with escaped texts; what came over the wire is isolated in ``<bdi>``, so a
+right-to-left mark in a tag cannot turn the line around it.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ MINUS, NARROW_GAP = "\u2212", "\u202f"
 
 
 def text(value: object) -> Markup:
-    """Show a text that somebody else wrote, apart from what surrounds it; an empty one shows as such."""
+    """Show a text of foreign origin, isolated from its surroundings; an empty one is marked as empty."""
     return Markup("<bdi>{}</bdi>").format(value) if value not in (None, "") else NOTHING
 
 
 def amount(millionths: int | None) -> Markup:
-    """Show millionths as an exact decimal, its point in line with those above and below; nothing where there is none."""
+    """Show millionths as an exact decimal, aligned at the point; a dash for None."""
     if millionths is None:
         return NOTHING
     plain = amounts.plain(millionths)
@@ -38,7 +38,7 @@ def amount(millionths: int | None) -> Markup:
 
 
 def change(now: int, before: int | None) -> Markup:
-    """Show by how much an amount differs from that of the period before, with its sign."""
+    """Show the difference to the amount of the period before, with its sign."""
     if before is None:
         return NOTHING
     more = now - before
@@ -50,7 +50,7 @@ def change(now: int, before: int | None) -> Markup:
 
 
 def time(at: int | None, part: str = "full") -> Markup:
-    """Show a moment (microseconds, UTC) to the second; ``part`` ``clock`` leaves the day out where it is said beside it."""
+    """Show a moment (microseconds, UTC) to the second; ``part="clock"`` omits the day."""
     if at is None:
         return NOTHING
     iso = times.iso(at)
@@ -59,7 +59,7 @@ def time(at: int | None, part: str = "full") -> Markup:
 
 
 def duration(seconds: int | None) -> Markup:
-    """Show whole seconds as ``1:02:03`` or ``2:03``; the seconds stay readable for programs."""
+    """Show whole seconds as ``1:02:03`` or ``2:03``, with the seconds as data for programs."""
     if seconds is None:
         return NOTHING
     minutes, rest = divmod(seconds, MINUTE)
@@ -84,7 +84,7 @@ def tenths(rate: int | None) -> Markup:
 
 
 def count(number: int | None) -> Markup:
-    """Show a whole number with thin gaps between thousands, which a copy and a screen reader do not see as other digits."""
+    """Show a whole number with thin gaps between thousands; copying and screen readers get plain digits."""
     if number is None:
         return NOTHING
     return Markup('<data class="count" value="{}">{}</data>').format(number, f"{number:,}".replace(",", NARROW_GAP))
@@ -92,7 +92,7 @@ def count(number: int | None) -> Markup:
 
 @pass_context
 def number(context: Context, value: str | None) -> Markup:
-    """Show a phone number whole or masked, by who looks."""
+    """Show a phone number, whole or masked by the user's role."""
     if not value:
         return NOTHING
     who = context.get("who")
@@ -102,18 +102,18 @@ def number(context: Context, value: str | None) -> Markup:
 
 @pass_context
 def private(context: Context, value: str | None, column: str) -> Markup:
-    """Show what is somebody's own, such as an e-mail address, whole or masked, by its column and who looks."""
+    """Show personal data such as an e-mail address, whole or masked by its column and the user's role."""
     who = context.get("who")
     return text(value if who is not None and who.sees_pii else masked_value(column, value))
 
 
 def account_path(account: str) -> str:
-    """Return the address of an account's page; an account may be named in any way, or not at all."""
+    """Return the path of an account's page; the name may be any text, or empty."""
     return f"/accounts/{quote(account, safe='')}"
 
 
 def statement_path(account: str, period: str) -> str:
-    """Return the address of an account's statement for a month."""
+    """Return the path of an account's statement for a month."""
     return f"/statements/{quote(account, safe='')}/{period}"
 
 
@@ -124,7 +124,7 @@ def flags(joined: str) -> Markup:
 
 
 def disposition(name: str) -> Markup:
-    """Show a disposition as a label whose colour says it again."""
+    """Show a disposition as a label whose colour repeats it."""
     if not name:
         return Markup('<span class="is is-live">in progress</span>')
     return Markup('<span class="is is-{}">{}</span>').format(name.lower().replace(" ", "-"), name.lower())

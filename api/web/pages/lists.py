@@ -1,7 +1,7 @@
-"""The pages that are a list of a read model's rows: filters, order, a page at a time, and what the whole selection sums up to.
+"""The pages that list a read model's rows: filters, order, pages, and the sums of the whole selection.
 
-Sums and facets take longer than rows. They are a fragment of their own, fetched when the rows are there; without JavaScript
-a link asks for the page with all of it.
+Sums and facets take longer than rows, so they are a fragment that is fetched once the rows are shown; without
+JavaScript a link loads the page with all of it.
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ WHOLE = "whole"
 
 
 class ListedModel(NamedTuple):
-    """A list: the read model, what it is called, which filters its bar has, and its columns with their headings."""
+    """A list: its read model, title, filters, and columns with their headings."""
 
     model: str
     title: str
@@ -32,7 +32,7 @@ class ListedModel(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """Its path."""
         return f"/{self.model}"
 
 
@@ -113,11 +113,11 @@ class ListPage:
     """The page of a list."""
 
     def __init__(self, listed: ListedModel) -> None:
-        """Take which."""
+        """Show this list."""
         self.listed = listed
 
     def __call__(self, request: Request) -> Response:
-        """Show a page of the rows that the filters select."""
+        """Show a page of the selected rows."""
         return with_error_pages(self._shown)(request)
 
     def _shown(self, request: Request) -> Response:
@@ -140,7 +140,7 @@ class ListPage:
 
 
 def fragment(request: Request) -> Response:
-    """Return the sums or the facets of a selection, as a part of a page."""
+    """Return the sums or the facets of a selection as a fragment."""
     return with_error_pages(_fragment)(request)
 
 
@@ -167,7 +167,7 @@ def _of(read: RequestFilters) -> dict[str, Any]:
 
 
 class SelectionSums(NamedTuple):
-    """What a selection sums up to; ``posted`` is what was posted beside its CDRs, if anything, and ``total`` both."""
+    """The sums of a selection; ``posted`` sums the postings beside its CDRs, if there are any, and ``total`` both."""
 
     sums: dict[str, int]
     posted: dict[str, int] | None = None
@@ -179,7 +179,7 @@ POSTINGS_SHOWN = 50
 
 
 def sum_selection(room: ReadSession, model: str, read: RequestFilters) -> SelectionSums:
-    """Sum a selection up, with what was posted beside its CDRs where the filters say which postings belong to it."""
+    """Sum a selection, with the postings beside its CDRs if the filters say which postings belong to it."""
     assert read.selection is not None
     timezone = room.ledger.timezone
     sums = facets.sum_columns(room.connection, model, read.selection, timezone)
@@ -190,7 +190,7 @@ def sum_selection(room: ReadSession, model: str, read: RequestFilters) -> Select
         postings = browsing.fetch_page(
             room.connection, "postings", read.selection, timezone, "position", limit=POSTINGS_SHOWN
         ).rows
-    except SelectionError:  # Of a number or a flag, or cut within a day, no posting can be said to be.
+    except SelectionError:  # A posting has no number and no flag, and cannot be cut within a day.
         return SelectionSums(sums)
     if not posted["rows"]:
         return SelectionSums(sums)
@@ -199,6 +199,6 @@ def sum_selection(room: ReadSession, model: str, read: RequestFilters) -> Select
 
 
 def facet_selection(room: ReadSession, model: str, read: RequestFilters) -> dict[str, list[facets.FacetValue]]:
-    """Count the commonest values among the selected rows."""
+    """Count the most frequent values among the selected rows."""
     assert read.selection is not None
     return facets.count_facets(room.connection, model, read.selection, room.ledger.timezone)

@@ -1,4 +1,4 @@
-"""The routes of the live page: the page itself, whole without JavaScript, and the events that keep it going."""
+"""The live page: the page itself, complete without JavaScript, and the event stream that keeps it current."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def routes() -> list[GuardedRoute]:
 
 @with_error_pages
 def live(request: Request) -> Response:
-    """Show the calls as they are now, or those that wait for something."""
+    """Show the calls as they are now, or the overdue ones."""
     asked = request.query_params.get("state", "")
     state = asked if asked in LABELS else ""
     tag = request.query_params.get("tag", "")
@@ -68,14 +68,14 @@ def _longest_overdue(
 
 
 async def events(request: Request) -> Response:
-    """Send what happens, from the position on at which the page stands: ``Last-Event-ID``, or ``after`` at first."""
+    """Send updates from the page's position on: ``Last-Event-ID``, or ``after`` at first."""
     feed: LiveFeed = request.app.state.feed
     if feed.is_full:
         return problem(503, "too many live pages are open", {"Retry-After": str(RETRY_AFTER_SECONDS)})
     told = request.headers.get("last-event-id") or request.query_params.get("after", "")
     after = int(told) if is_whole_number(told) else None
     stream = feed.stream(after, whole=request.state.identity.sees_pii)
-    # A proxy that gathers an answer before it passes it on would hold the events back.
+    # A proxy that buffers answers would hold the events back.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 

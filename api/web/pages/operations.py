@@ -1,6 +1,6 @@
-"""The page of operations: how far the read models are, what stops them, the last rebuild, and jobs that somebody starts.
+"""The page of operations: positions, failures, the last rebuild, and jobs that users start.
 
-What moves is a fragment of its own, which a script fetches again and again; without one, the page is loaded again.
+The changing part is a fragment that a script fetches repeatedly; without JavaScript you reload the page.
 """
 
 import re
@@ -36,15 +36,15 @@ _POSITION = re.compile(r"position ([0-9]{1,18})")
 
 
 class ProjectionRate:
-    """How fast the read models move, between one look and an earlier one."""
+    """How fast the read models move, between two polls."""
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
+        """Begin with no poll."""
         self._seen: list[tuple[float, int]] = []
         self._lock = Lock()
 
     def look(self, position: int, now: float) -> int | None:
-        """Return tenths of an event per second since the earliest look of the last minutes; None at the first one."""
+        """Return tenths of an event per second since the earliest poll of the last minutes; None at the first one."""
         with self._lock:
             self._seen = [seen for seen in self._seen if seen[0] > now - PACE_SECONDS_MAX]
             self._seen.append((now, position))
@@ -53,7 +53,7 @@ class ProjectionRate:
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the page, its moving part, and what it starts."""
+    """Return the page, its changing part, and its actions."""
     pace = ProjectionRate()
 
     def shown(request: Request) -> Response:
@@ -70,7 +70,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def operations(request: Request, pace: ProjectionRate) -> Response:
-    """Show how everything is."""
+    """Show the state of everything."""
     return render(
         request,
         "operations.html",
@@ -91,7 +91,7 @@ def start(request: Request) -> Response:
 
 
 def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
-    """Return what moves."""
+    """Return the changing part."""
     state = request.app.state
     ledger: Ledger = state.ledger
     clock, head, failure = state.clock(), ledger.head(), ""
@@ -123,7 +123,7 @@ def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
 
 
 def _culprit(failure: str, head: int) -> int | None:
-    """Return the position of the event that a failure speaks of."""
+    """Return the position of the event that a failure names."""
     found = _POSITION.search(failure)
     position = int(found[1]) if found else 0
     return position if 0 < position <= head else None

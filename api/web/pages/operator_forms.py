@@ -1,4 +1,4 @@
-"""What operators do on a page: done in one transaction, then shown on the page that they came from."""
+"""Operator commands from a page: run in one transaction, then back to the page that they came from."""
 
 from contextlib import suppress
 from time import monotonic, sleep
@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.05
 
 
 def run_form(request: Request, reason: str, command: Command) -> None:
-    """Run a command in the user's name, and wait a moment until the read models show it.
+    """Run a command for the user, and wait a moment until the read models show it.
 
     Raises CommandRejected, StoreUnavailable.
     """
@@ -27,7 +27,7 @@ def run_form(request: Request, reason: str, command: Command) -> None:
 
 
 def wait_for(request: Request, position: int) -> None:
-    """Wait until the read models have come to a position of the log, but not for long: they may stand still."""
+    """Wait until the read models reach a position of the log, but not for long: they may be stopped."""
     until = monotonic() + CATCH_UP_SECONDS_MAX
     with suppress(LedgerError):
         while monotonic() < until:
@@ -38,7 +38,7 @@ def wait_for(request: Request, position: int) -> None:
 
 
 def redirect_back(request: Request, to: str, done: str = "", failed: str = "") -> Response:
-    """Lead back to a page of ours, which says what was done, or why not."""
+    """Redirect to a page of ours that says what was done, or what failed."""
     address = back(str(request.state.form.get("back") or to))
     parts = urlsplit(address)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in outcome.NAMES]

@@ -1,6 +1,6 @@
-"""The pages of the quarantine: notices that were refused and kept, by reason, with the money that they speak of; and each whole.
+"""The pages of the quarantine: refused notices by reason, with the money that they name, and each in full.
 
-Operators try them again once the cause is mended, or say with a reason that they are not to be recorded.
+Operators reprocess them once the cause is fixed, or resolve them with a reason.
 """
 
 from itertools import islice
@@ -30,7 +30,7 @@ CHOSEN_MAX = 1000
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the pages and what they do."""
+    """Return the pages and their actions."""
     return [
         GuardedRoute(PATH, with_error_pages(listed), Role.READ, name="quarantine"),
         GuardedRoute(f"{PATH}/do", with_error_pages(do), Role.OPERATE, methods=("POST",), name="quarantine_do"),
@@ -39,7 +39,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def listed(request: Request) -> Response:
-    """Show what waits, oldest first, and what it waits for."""
+    """Show the waiting notices, oldest first, by reason."""
     query, store = request.query_params, request.app.state.ledger.store
     settled, after = query.get("settled") == "1", _number(query.get("after", ""))
     found = list(islice(store.quarantined(settled=settled, after=after), ROWS + 1))
@@ -70,7 +70,7 @@ def _shown(request: Request, entry: QuarantineEntry) -> dict[str, Any]:
 
 
 def one(request: Request) -> Response:
-    """Show a notice whole: its raw bytes, its parameters, and why it was refused."""
+    """Show a notice in full: its raw bytes, its parameters, and why it was refused."""
     entry = quarantine.find_entry(request.app.state.ledger, request.path_params["entry"])
     if entry is None:
         return not_found(request, f"there is no notice {request.path_params['entry']} in quarantine")
@@ -86,7 +86,7 @@ def one(request: Request) -> Response:
 
 
 def do(request: Request) -> Response:
-    """Try the notices that were chosen again, or say that they are not to be recorded."""
+    """Reprocess or resolve the chosen notices."""
     form, ledger = request.state.form, request.app.state.ledger
     numbers = [_number(str(text)) for text in form.getlist("entry")]
     entries = [entry for entry in (quarantine.find_entry(ledger, number) for number in numbers[:CHOSEN_MAX]) if entry]

@@ -1,4 +1,4 @@
-"""How a refusal is shown: as a page for people, as a problem document (RFC 9457) for programs."""
+"""How a refusal is answered: with a page for people, with a problem document (RFC 9457) for programs."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -8,7 +8,7 @@ from api.web.pages.rendering import render
 
 
 def answer_refusal(request: Request, refused: AccessRefused) -> Response:
-    """Return a refusal in the form that whoever asks can use; a page asks the store for its foot: call it from a thread."""
+    """Return the answer to a refusal in the form that fits the client. Call it in a thread: a page reads the store."""
     if is_for_a_program(request):
         return problem_document(refused)
     if refused.status == 401:  # noqa: PLR2004 - the one for which there is a remedy at hand

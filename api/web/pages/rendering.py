@@ -1,6 +1,6 @@
-"""How a page is made: a template, what is to be shown, and what every page knows (who looks, where, and the ledger's foot).
+"""Rendering of pages: templates, their data, and what every page has (user, theme, status line).
 
-Text is escaped everywhere, and a name that a template misses is an error and not an empty place.
+Text is escaped everywhere, and a name that a template misses is an error, not an empty place.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @cache
 def environment() -> Environment:
-    """Return where templates come from, with the filters and functions that they use."""
+    """Return the template environment, with its filters and functions."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -41,7 +41,7 @@ def environment() -> Environment:
 
 
 def address(path: str, *queries: dict[str, Any], **changes: Any) -> str:
-    """Return the address of a page with these parameters; what is None or empty is left out, and later ones go before."""
+    """Return the address of a page with these parameters; None and empty ones are omitted, later ones win."""
     merged: dict[str, Any] = {}
     for query in (*queries, changes):
         merged.update({name.rstrip("_"): value for name, value in query.items()})
@@ -52,8 +52,9 @@ def address(path: str, *queries: dict[str, Any], **changes: Any) -> str:
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
     """Return a page made from a template of this folder.
 
-    Every template has ``request``, ``who`` (None where nobody is signed in), ``csrf_token``, ``foot``, ``shown`` (theme and
-    zone) and what is given. A page asks the ledger's store for its head: call it from a thread.
+    Every template has ``request``, ``who`` (the user; None if nobody is signed in), ``csrf_token``, ``foot``,
+    ``shown`` (theme and zone) and the given values. Call it in a thread: a page reads the head from the ledger's
+    store.
     """
     who = getattr(request.state, "identity", None)
     known: dict[str, Any] = {
@@ -61,7 +62,7 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
         "path": request.url.path,
         "who": who,
         "csrf_token": getattr(request.state, "csrf_token", ""),
-        "foot": read_footer(request) if who else None,  # How the ledger is, is no business of strangers.
+        "foot": read_footer(request) if who else None,  # The ledger's state is not for strangers.
         "shown": display.theme_of(request),
     }
     html = environment().get_template(name).render(known | context)
@@ -69,9 +70,9 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
 
 
 def toggle_filter(now: Mapping[str, str], name: str, value: str) -> dict[str, Any]:
-    """Return filters with one more, or without it where it is chosen already; an empty value selects rows without any.
+    """Return filters with one value toggled; an empty value selects rows that have none.
 
-    What cannot stand in an address as an empty value is named in ``without``.
+    Filters for rows without a value are named in ``without``, since an empty value in an address means no filter.
     """
     without = [each for each in now.get("without", "").split(",") if each and each != name]
     others = {each: text for each, text in now.items() if each not in (name, "without")}
@@ -81,7 +82,7 @@ def toggle_filter(now: Mapping[str, str], name: str, value: str) -> dict[str, An
 
 
 def is_chosen(now: Mapping[str, str], name: str, value: str) -> bool:
-    """Whether filters select just this value."""
+    """Whether filters select exactly this value."""
     return now.get(name) == value if value else name in now.get("without", "").split(",")
 
 

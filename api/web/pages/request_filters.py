@@ -1,6 +1,6 @@
-"""What an address asks of a page: its filters, its order, where in the list; and the answer where that makes no sense.
+"""The filters, order and cursor in the address of a page; a bad one is answered with an error page.
 
-Whatever raises an error of the ledger's becomes a page that says so, with the status that fits.
+Every error of the ledger becomes a page with its message and the status that fits.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _UNFIT = "The read models must be rebuilt"
 
 
 class RequestFilters(NamedTuple):
-    """Filters as texts, by their names in the address, and what they select; None where they make no sense (``problem``)."""
+    """Filters as texts by name, and their selection; it is None if they are invalid (see ``problem``)."""
 
     filters: dict[str, str]
     selection: Selection | None
@@ -32,12 +32,12 @@ class RequestFilters(NamedTuple):
 
 
 def filters_given(query: Mapping[str, str], names: tuple[str, ...] = filters.NAMES) -> dict[str, str]:
-    """Return the filters that an address names, without the empty ones that a form sends."""
+    """Return the filters of an address, without the empty ones that a form sends."""
     return {name: query[name].strip() for name in names if query.get(name, "").strip()}
 
 
 def filter_context(request: Request) -> filters.FilterContext:
-    """Return what filters are read with."""
+    """Return the context that filters are read in."""
     ledger = request.app.state.ledger
     return filters.FilterContext(ledger.timezone, ledger.options.window, request.app.state.clock())
 
@@ -52,7 +52,7 @@ def read_filters(request: Request, model: str) -> RequestFilters:
 
 
 def with_error_pages(endpoint: Endpoint) -> Endpoint:
-    """Let an endpoint's errors be said on a page; who looks on is told what to do, and nothing is logged twice."""
+    """Show an endpoint's errors as a page that says what to do; nothing is logged twice."""
 
     @wraps(endpoint)
     def answer(request: Request) -> Response:
@@ -75,5 +75,5 @@ def _problem(request: Request, status: int, title: str, error: Exception) -> Res
 
 
 def not_found(request: Request, detail: str) -> Response:
-    """Say that there is no such thing."""
+    """Answer that there is no such page."""
     return render(request, "problem.html", status=404, title="Nothing there", detail=detail)

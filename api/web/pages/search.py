@@ -1,4 +1,4 @@
-"""Search: one box that takes whatever somebody has at hand, and leads to it where it can only mean one thing."""
+"""Search: one box for ids, positions, accounts, tags and numbers; a unique hit is opened at once."""
 
 import re
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ AFTER_ANY_DIGIT = "g"
 
 
 class SearchHit(NamedTuple):
-    """Something that a search may mean: what it is, what is known of it, and where it is shown."""
+    """A possible meaning of a search: its kind, a description, and its path."""
 
     kind: str
     what: str
@@ -39,7 +39,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def search(request: Request) -> Response:
-    """Lead to the only thing that is meant, or show all that may be."""
+    """Open the only hit, or list all."""
     query = request.query_params.get("q", "").strip()[:QUERY_MAX]
     if not query:
         return render(request, "search.html", query="", found=[])
@@ -52,7 +52,7 @@ def search(request: Request) -> Response:
 
 
 def _calls(room: ReadSession, query: str) -> list[SearchHit]:
-    """Find a call by its id, or by how that begins, as lists show it."""
+    """Find a call by its id, or by the beginning of its id, as lists show it."""
     beginning = query.lower()
     if not _BEGINNING_OF_AN_ID.fullmatch(beginning):
         return []
@@ -62,7 +62,7 @@ def _calls(room: ReadSession, query: str) -> list[SearchHit]:
 
 
 def _event(room: ReadSession, query: str) -> list[SearchHit]:
-    """Find an event by its position in the log; one of a call's leads to the call as it was then."""
+    """Find an event by its position; an event of a call opens the call as of then."""
     if not is_whole_number(query):
         return []
     position = int(query)
@@ -95,7 +95,7 @@ def _numbers(room: ReadSession, query: str) -> list[SearchHit]:
 
 
 def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
-    """Count calls, but not for ever."""
+    """Count calls up to a limit."""
     some = select(CALLS.c.call_id).where(condition).limit(COUNTED_MAX).subquery()
     found: Any = connection.execute(select(func.count()).select_from(some)).scalar_one()
     return int(found)

@@ -1,7 +1,7 @@
 """Signing in with a name and a token, or by a link that works once; and signing out.
 
-A sign-in is not protected by a session's token, since there is none yet: what another site makes a browser send, the
-browser itself tells (``Sec-Fetch-Site``).
+There is no session yet whose token could protect the sign-in form; whether another site sent it, the browser says
+(``Sec-Fetch-Site``).
 """
 
 from typing import cast
@@ -22,7 +22,7 @@ OWN = {None, "same-origin", "none"}
 
 
 def routes() -> list[GuardedRoute]:
-    """Return what signs somebody in and out."""
+    """Return the routes for signing in and out."""
     return [
         GuardedRoute(SIGN_IN, form, None, name="sign_in"),
         GuardedRoute(SIGN_IN, sign_in, None, ("POST",), name="signed_in"),
@@ -31,7 +31,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def form(request: Request) -> Response:
-    """Show the form, or sign in whoever has a link for that."""
+    """Show the form, or sign in the user of a link."""
     link = request.query_params.get("link")
     if link is None or request.method == "HEAD":
         return _form(request, 200)
@@ -46,7 +46,7 @@ def form(request: Request) -> Response:
 
 
 def sign_in(request: Request) -> Response:
-    """Sign in whoever knows a name and its token."""
+    """Sign in with a name and a token."""
     if request.headers.get("sec-fetch-site") not in OWN:
         raise AccessRefused(403, "the form came from another site: expected this service's own")
     fields = cast("FormData", request.state.form)
@@ -68,16 +68,16 @@ def sign_out(request: Request) -> Response:
     authenticator = _authenticator(request)
     cookie = authenticator.cookie_name(request)
     sessions.end_session(authenticator.store, request.cookies.get(cookie, ""))
-    # What the browser keeps of answers that it may keep is not for who uses it next.
+    # The next user of the browser must not see cached pages.
     answer = RedirectResponse(SIGN_IN, 303, {"Clear-Site-Data": '"cache"'})
     answer.delete_cookie(cookie, secure=request.url.scheme == "https", httponly=True, samesite="lax")
     return answer
 
 
 def own_address(text: str) -> str:
-    """Return an address within this service as it is, and ``/`` for anything else that a browser might leave it by.
+    """Return a path within this service unchanged, and ``/`` for anything that could lead elsewhere.
 
-    Browsers pass over control characters and take a backslash for a slash.
+    Browsers ignore control characters and treat a backslash as a slash.
     """
     is_own = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
     return text if is_own else "/"
@@ -107,7 +107,7 @@ def _form(request: Request, status: int, problem: str = "", headers: dict[str, s
 
 
 def _is_user(authenticator: Authenticator, name: str) -> bool:
-    # What is no user's name may be a token, typed into the wrong field.
+    # A name that no user has may be a token typed into the wrong field.
     return any(user.name == name for user in users.list_users(authenticator.store))
 
 

@@ -1,7 +1,7 @@
-"""What the signature of a recorded notice is worth: as it was found when it came, and checked again now with today's keys.
+"""The signature of a recorded notice: as verified when it was received, and verified again now with today's keys.
 
-Notices are kept as they came, so the check can be made at any time; a key that was rotated out since is told from a
-parameter that was altered by what was noted when it came.
+Notices are kept verbatim, so the check can be repeated at any time. What was recorded at first tells a key that was
+rotated since from a parameter that was altered.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from domain.notices.signature import FORMULAS, UNCHECKED, UNSIGNED, Keyring, Sig
 
 
 class SignatureCheck(NamedTuple):
-    """What was found then and what is found now, as sentences; ``fits`` is None where there is nothing to check with."""
+    """The two results, as sentences; ``fits`` is None if there is nothing to check with."""
 
     then: str
     now: str
@@ -20,7 +20,7 @@ class SignatureCheck(NamedTuple):
 
 
 def check_signature(notice: Notice, settings: Settings) -> SignatureCheck:
-    """Check a notice's signature again with the keys that are active now, by the formula that it was recorded with."""
+    """Verify a notice's signature again with the active keys, by the formula that it was recorded with."""
     return SignatureCheck(_then(notice), *_now(notice, settings))
 
 

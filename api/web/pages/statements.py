@@ -1,4 +1,4 @@
-"""The page of a statement: what an account owes for a month, line by line; and of what it follows from, tariffs and closings."""
+"""The page of a statement, line by line; and the page of tariffs and closings."""
 
 import re
 
@@ -21,7 +21,7 @@ _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the pages, and a statement's files."""
+    """Return the pages, and the files of a statement."""
     return [
         GuardedRoute(
             "/statements/{account:path}/{period}/{form}", with_error_pages(file), Role.EXPORT, name="statement_file"
@@ -34,7 +34,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def show_statement(request: Request) -> Response:
-    """Show the statement of an account for a month; a draft, as long as that is not closed."""
+    """Show the statement of an account for a month; a draft until the month is closed."""
     try:
         found = _statement(request)
     except NoStatement as error:
@@ -43,7 +43,7 @@ def show_statement(request: Request) -> Response:
 
 
 def file(request: Request) -> Response:
-    """Give the statement as a file."""
+    """Return the statement as a file."""
     form = request.path_params["form"]
     if form not in FORMS:
         return not_found(request, f"there is no statement as {form!r}: expected one of {', '.join(FORMS)}")
@@ -66,7 +66,7 @@ def _statement(request: Request) -> Statement:
 
 
 def _masked(statement: Statement) -> Statement:
-    """Return a statement with what operators wrote as those see it who may not see numbers whole."""
+    """Return a statement with operators' texts masked for users without the role ``pii``."""
     lines = [
         line if line.kind == CALLS else line._replace(text=masked_value("reason", line.text))
         for line in statement.lines
@@ -76,7 +76,7 @@ def _masked(statement: Statement) -> Statement:
 
 
 def tariffs_and_closings(request: Request) -> Response:
-    """Show which tariffs were published, and which months are closed, the latest first."""
+    """Show the published tariffs and the closed months, latest first."""
     with request.app.state.read_models.session() as room:
         published = room.connection.execute(TARIFFS.select().order_by(TARIFFS.c.version.desc()).limit(LISTED_MAX)).all()
         closed = room.connection.execute(CLOSINGS.select().order_by(CLOSINGS.c.period.desc()).limit(LISTED_MAX)).all()

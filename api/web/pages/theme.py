@@ -1,6 +1,6 @@
-"""How someone wants pages shown, light or dark: kept in a cookie of theirs, because it must be known before a page is drawn.
+"""The theme of pages, light or dark: kept in a cookie, since it must be known before a page is drawn.
 
-It is a link, so that it works without JavaScript; a script does the same without leaving the page.
+The switch is a link, so it works without JavaScript; a script does the same without leaving the page.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ YEAR_SECONDS = 365 * 86_400
 
 
 class Theme(NamedTuple):
-    """The theme that was chosen, or nothing: then the system's."""
+    """The chosen theme; empty for the system's."""
 
     theme: str
 
@@ -26,13 +26,13 @@ class Theme(NamedTuple):
 
 
 def theme_of(request: Request) -> Theme:
-    """Return how the one who asks wants pages shown."""
+    """Return the theme of a request."""
     theme = request.cookies.get(COOKIE, "")
     return Theme(theme if theme in THEMES else "")
 
 
 def choose_theme(request: Request) -> Response:
-    """Keep a theme and go back to the page from which it was chosen; another theme than ours is the system's."""
+    """Keep a theme and return to the page; an unknown theme means the system's."""
     theme = request.query_params.get("theme", "")
     answer = RedirectResponse(back(request.query_params.get("back", "/")), 303)
     if theme in THEMES:
@@ -43,7 +43,7 @@ def choose_theme(request: Request) -> Response:
 
 
 def back(address: str) -> str:
-    """Return an address within this service, and only its path and query, whatever was asked for."""
+    """Return the path and query of an address, and nothing that leads elsewhere."""
     try:
         parts = urlsplit(address.replace("\\", "/"))
     except ValueError:  # Half an IPv6 address.

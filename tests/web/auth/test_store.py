@@ -41,8 +41,17 @@ def store(url: str) -> Iterator[AccessStore]:
 
 def entry(number: int = 0, **changes: object) -> AuditEntry:
     record = AuditEntry(
-        NOW + number, "ann", "session", "192.0.2.1", AuditAction.VIEWED, False, "GET", "/cdrs", "tag=a", 200
-    )  # noqa: FBT003
+        NOW + number,
+        "ann",
+        "session",
+        "192.0.2.1",
+        AuditAction.VIEWED,
+        unmasked=False,
+        method="GET",
+        path="/cdrs",
+        query="tag=a",
+        status=200,
+    )
     return record._replace(**changes)  # type: ignore[arg-type]
 
 
