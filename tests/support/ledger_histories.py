@@ -95,7 +95,7 @@ def _do(ledger: Ledger, acting: Any, did: Did) -> None:
 
 def _do_to_call(ledger: Ledger, acting: Any, did: Did, streams: list[CallStream]) -> None:
     one, other = did.numbers
-    stream = _one_of(streams, one)
+    stream: CallStream = _one_of(streams, one)
     call = UUID(stream.id)
     if did.act == "rerate":
         acting.rerate_call(call, 1 + other % max(len(ledger.billing_context().tariffs), 1))
