@@ -32,7 +32,7 @@ _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule; the amounts are millionths of a cent, the markup millionths of a percent, moments microseconds.
 
-    ``number`` counts from 1. Without ``account`` the pattern's group ``account`` is billed, or else the tag. With ``per_minute`` there
+    ``number`` counts from 1. ``glob`` is the text of a pattern that is one. Without ``account`` the pattern's group ``account`` is billed, or else the tag. With ``per_minute`` there
     is an own price, for the seconds of ``legs`` (places in the CDR's numbers) counted in ``increment``.
     """
 
@@ -40,6 +40,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     since: int
     pattern: re.Pattern[str]
+    glob: str = ""
     group: int = 0
     src_prefix: str = ""
     account: str = ""
@@ -133,7 +134,7 @@ class _Reader:
             self._find((*path, key) if key else path, table.get(key), expected)
         if len(self.findings) > before:
             return None
-        return _build_rule(number, self._lines.line_of(path), since, found)
+        return _build_rule(number, self._lines.line_of(path), since, {"glob": table.get("tag", ""), **found})
 
     def _checked(self, table: Mapping[str, Any], path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
         found = {}

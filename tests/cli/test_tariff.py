@@ -77,6 +77,41 @@ class TestCheck:
         assert "from 2026-01-01T00:00:00.000000Z on, time zone UTC" in run("tariff", "check", good).out
 
 
+class TestRulesThatBeginLaterOrAreNeverReached:
+    first = '[[rules]]\ntag = "*"\nper_minute = 15\n'
+    later = '[[rules]]\ntag = "acme"\n[[rules]]\ntag = "*"\neffective_from = 2026-11-01\n[[rules]]\ntag = "acme"\n'
+    until = "2026-11-01T00:00:00.000000Z"
+
+    @pytest.mark.usefixtures("store")
+    def test_check_names_them_with_their_lines_and_finds_nothing_wrong(self, tmp_path: Path) -> None:
+        file = written(tmp_path / "prices.toml", self.later)
+        published(written(tmp_path / "first.toml", self.first))
+        said = run("tariff", "check", file)
+        assert (said.code, said.out.splitlines()[1:]) == (
+            DONE,
+            [
+                f"{file}:3: rule 2: until {self.until}, version 1 decides on the calls that it fits",
+                f"{file}:6: rule 3: never reached: rule 1, at line 1, takes every call that it fits",
+            ],
+        )
+
+    @pytest.mark.usefixtures("store")
+    def test_programs_get_them_too(self, tmp_path: Path) -> None:
+        found = run("tariff", "check", written(tmp_path / "prices.toml", self.later), "--format", "json").json()
+        assert [(note["line"], note["rule"], note["until"]) for note in found["notes"]] == [
+            (3, 2, self.until),
+            (6, 3, None),
+        ]
+
+    @pytest.mark.usefixtures("store")
+    def test_publish_says_so_of_the_version_before(self, tmp_path: Path) -> None:
+        file = written(tmp_path / "prices.toml", self.later)
+        without, after = published(file), published(file)
+        assert f"{file}:3: rule 2: until {self.until}, the calls that it fits have no rule" in without
+        assert f"{file}:3: rule 2: until {self.until}, version 1 decides on the calls that it fits" in after
+        assert "rule 3: never reached" in after
+
+
 class TestPublish:
     @pytest.mark.usefixtures("store")
     def test_versions_are_numbered_and_kept_as_they_stand(self, good: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from domain.errors import CommandRejected, NoLedger
 if TYPE_CHECKING:
     from domain.billing.billing_context import BillingContext
     from domain.billing.tariff import InvalidTariff, Tariff
+    from domain.billing.tariff_notes import TariffNote
     from domain.events.operator_events import TariffPublished
     from domain.ledger import Ledger
 
@@ -36,7 +37,8 @@ def tariff() -> None:
 def check(context: click.Context, file: Path, output: str, store: str | None) -> None:
     """Check a tariff's file, and list all that is wrong with it; the exit code is then 1.
 
-    Dates are read in the ledger's billing time zone where the file names none.
+    Dates are read in the ledger's billing time zone where the file names none. Rules that begin later than others, and
+    rules that are never reached, are named too; they are not errors.
 
     \b
     Examples:
@@ -44,16 +46,19 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
     """
     from domain.billing import tariff as tariffs
     from domain.billing.tariff import InvalidTariff
+    from domain.billing.tariff_notes import tariff_notes
 
+    timezone, last = _timezone_and_last_version(store)
     try:
-        read = tariffs.parse_tariff(_text(file), NO_VERSION, timezone=_timezone(store), name=str(file))
+        read = tariffs.parse_tariff(_text(file), NO_VERSION, timezone=timezone, name=str(file))
     except InvalidTariff as broken:
         _show_findings(broken, output)
         context.exit(1)
+    notes = tariff_notes(read, last)
     if output == "json":
-        print_json({"findings": [], **_told(read)})
+        print_json({"findings": [], **_told(read), "notes": [_note(each) for each in notes]})
     else:
-        click.echo(f"{file}: {_sentence(read)}")
+        click.echo("\n".join([f"{file}: {_sentence(read)}", *_note_lines(file, notes)]))
 
 
 @tariff.command()
@@ -69,6 +74,7 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
     """
     from api import settings
     from domain.billing import tariff as tariffs
+    from domain.billing.tariff_notes import tariff_notes
     from domain.ledger import Ledger
 
     read = settings.load_settings(store=store)
@@ -78,7 +84,8 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
         with ledger.operator_session(by, reason) as acting:
             position = acting.publish_tariff(text)
         published = next(each.tariff for each in ledger.billing_context().tariffs if each.position == position)
-    note(f"version {published.version} published at position {position}: {_sentence(published)}")
+    said = f"version {published.version} published at position {position}: {_sentence(published)}"
+    note("\n".join([said, *_note_lines(file, tariff_notes(published, published.version - 1))]))
 
 
 @tariff.command("list")
@@ -146,15 +153,19 @@ def _text(file: Path) -> str:
         raise InvalidTariff(str(file), [found]) from error
 
 
-def _timezone(store: str | None) -> str:
-    """Return the ledger's billing time zone, or where there is no ledger yet that of the settings."""
+def _timezone_and_last_version(store: str | None) -> tuple[str, int]:
+    """Return the ledger's billing time zone and its tariff's last version (0 without one).
+
+    Where there is no ledger yet, the time zone is that of the settings.
+    """
     from api import settings
 
     try:
         with open_ledger(store) as (ledger, _):
-            return ledger.timezone
+            tariffs = ledger.billing_context().tariffs
+            return ledger.timezone, tariffs[-1].tariff.version if tariffs else NO_VERSION
     except NoLedger:
-        return settings.load_settings(store=store).timezone or "UTC"
+        return settings.load_settings(store=store).timezone or "UTC", NO_VERSION
 
 
 def _show_findings(broken: InvalidTariff, output: str) -> None:
@@ -162,6 +173,15 @@ def _show_findings(broken: InvalidTariff, output: str) -> None:
         print_json({"findings": [finding._asdict() for finding in broken.findings]})
     else:
         click.echo("\n".join(broken.lines))
+
+
+def _note_lines(file: Path, notes: list[TariffNote]) -> list[str]:
+    return [f"{file}:{each.line}: {each}" for each in notes]
+
+
+def _note(found: TariffNote) -> dict[str, Any]:
+    until = times.iso(found.until) if found.until else None
+    return {"line": found.line, "rule": found.rule, "until": until, "note": found.text}
 
 
 def _told(read: Tariff) -> dict[str, Any]:
