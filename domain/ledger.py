@@ -19,7 +19,7 @@ from domain.billing.billing_context import BillingContext
 from domain.calls import correlation
 from domain.errors import LedgerError, NoLedger, StoreUnavailable
 from domain.events.codec import NoticeMapper, decode_notice, decode_recorded_at
-from domain.events.log_row import EVER, LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.notice_events import Notice
 from domain.events.streams import CLOSINGS, TARIFFS, line_key
 from domain.ledger_options import LedgerOptions
@@ -220,11 +220,11 @@ class Ledger(Application[UUID]):
         """Return the events at these positions."""
         return [row for position in positions for row in self.store.page(position - 1, 1, position)]
 
-    def billing_context(self, until: int = EVER) -> BillingContext:
+    def billing_context(self, until: int = POSITION_MAX) -> BillingContext:
         """Return the tariffs and closings up to a position; raises UnknownEventShape."""
         return books.from_streams(self.timezone, self.store.stream(TARIFFS, until), self.store.stream(CLOSINGS, until))
 
-    def history(self, stream: UUID, until: int = EVER) -> list[LogRow]:
+    def history(self, stream: UUID, until: int = POSITION_MAX) -> list[LogRow]:
         """Return a stream's events up to a position, in order."""
         return self.store.stream(stream, until)
 

@@ -58,7 +58,7 @@ class RecordingRules(msgspec.Struct, frozen=True):
     """By which rules a ledger records: its correlation, how far apart a call's notices may be, the quarantine's cap."""
 
     correlation: str
-    reach: CorrelationWindow
+    window: CorrelationWindow
     quarantine_max: int
 
 
@@ -113,7 +113,7 @@ class Recording:
         return answers
 
     def _lookups(self, read: Sequence[ParsedDelivery]) -> Iterator[Lookup]:
-        grace = self._rules.reach.grace
+        grace = self._rules.window.grace
         for each in read:
             if each.is_refused:
                 yield Lookup(each.key, refused=True)
@@ -140,7 +140,7 @@ class Recording:
         at = received.received_at
         reason = WRONG_SIGNATURE if problem is None else str(problem)
         entry = QuarantineEntry(0, key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
-        known = self._log.count_again(entry)
+        known = self._log.count_repeat(entry)
         if known:
             return Quarantined(known, problem, is_new=False)
         most = self._rules.quarantine_max
@@ -184,7 +184,7 @@ class Recording:
         """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
         line = said.line(self._rules.correlation)
         calls = self._log.calls(line_key(line))
-        rule, head = correlation.correlate(said, calls, self._rules.reach)
+        rule, head = correlation.correlate(said, calls, self._rules.window)
         if head is None:
             head = CallHead(calls.last_ordinal() + 1, said.received_at, said.received_at)
         head.apply(said)

@@ -12,7 +12,7 @@ from domain import times
 from domain.amounts import plain
 from domain.errors import StoreUnavailable
 from domain.events.codec import decode_notice, decode_operator_event
-from domain.events.log_row import EVER, LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import OPERATOR_EVENTS, OperatorEvent
 from domain.events.streams_of_calls import is_of_call
@@ -106,7 +106,7 @@ def follow_events(
     while True:
         rows = []
         try:
-            rows = ledger.store.page(after, PAGE_SIZE, EVER)
+            rows = ledger.store.page(after, PAGE_SIZE, POSITION_MAX)
         except StoreUnavailable as error:
             if not failing:
                 tell(f"{error}; trying again")

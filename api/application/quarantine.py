@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from api.application.masking import masked_parameters, masked_raw, masked_text
 from domain import amounts, times
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
@@ -40,7 +40,7 @@ class Reprocessed(NamedTuple):
 
 def find_entry(ledger: Ledger, entry_id: int) -> QuarantineEntry | None:
     """Return a notice by its number, or None where the quarantine has no such number."""
-    return ledger.store.quarantined_one(entry_id) if 0 < entry_id <= EVER else None
+    return ledger.store.quarantined_one(entry_id) if 0 < entry_id <= POSITION_MAX else None
 
 
 def reprocess(ledger: Ledger, entries: Iterable[QuarantineEntry]) -> Iterator[Reprocessed]:

@@ -17,7 +17,7 @@ from api.processes.handler_client import HandlerClient
 from api.processes.supervised import RETRY_SECONDS
 from domain.errors import LedgerError, StoreUnavailable
 from domain.events.codec import UnknownEventShape, decode_notice
-from domain.events.log_row import EVER, LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import OPERATOR_EVENTS
 from domain.ledger import CALLBACK, REPROCESS, Ledger
@@ -77,7 +77,7 @@ class Forwarder:
 
     async def _forward_page(self) -> bool:
         """Forward a page of the log; return whether there was one."""
-        page = self._ledger.store.page(self._state.position, PAGE_SIZE, EVER)
+        page = self._ledger.store.page(self._state.position, PAGE_SIZE, POSITION_MAX)
         for row in page:
             await self._forward_one(row)
         self._note(self._state)

@@ -49,14 +49,14 @@ class BillingContext:
         """
         return rate_by_versions(self.tariffs, self.tariff_for(position, at, rerated), call, at, numbers)
 
-    def tariff_for(self, position: int, at: int, rerated: int = 0) -> Tariff | None:
+    def tariff_for(self, position: int, received_at: int, rerated: int = 0) -> Tariff | None:
         """Return the version that is asked first for the CDR at a position, received at a moment.
 
         That is the version of a rerating, if there was one; None where no version was published and in effect.
         """
         if not self.tariffs:
             return None
-        return self.tariff_version(rerated) if rerated else version_in_effect(self.tariffs, position, at)
+        return self.tariff_version(rerated) if rerated else version_in_effect(self.tariffs, position, received_at)
 
     def tariff_version(self, number: int) -> Tariff | None:
         """Return a version of the tariff, or None where it is not published."""
@@ -67,10 +67,10 @@ class BillingContext:
         count = bisect_left(self._closed_at, position)
         return self.closings[count - 1].period if count else NOTHING_CLOSED
 
-    def open_period(self, wanted: str, position: int) -> str:
+    def open_period(self, period: str, position: int) -> str:
         """Return the month to which an event at a position posts what belongs to a month: that one, or the first open."""
         closed = self.closed_through(position)
-        return wanted if wanted > closed else str(Month(closed).next)
+        return period if period > closed else str(Month(closed).next)
 
 
 def from_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any]) -> BillingContext:

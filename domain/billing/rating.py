@@ -22,7 +22,9 @@ _PER_PERCENT = UNITS // _WHOLE
 _PER_SECOND = UNITS // 60
 _PER_CREDIT = UNITS // ONE
 
-_Step = tuple[str, tuple[int, ...], int]  # As Step, with the price in units: every CDR of a rebuild goes by several.
+_ExactStep = tuple[
+    str, tuple[int, ...], int
+]  # As Step, with the price in units: every CDR of a rebuild goes by several.
 
 
 class RatedCdr(NamedTuple):
@@ -76,18 +78,18 @@ class PublishedTariff(NamedTuple):
     falls_back: bool = False
 
 
-def version_in_effect(tariffs: Sequence[PublishedTariff], position: int, at: int) -> Tariff | None:
+def version_in_effect(tariffs: Sequence[PublishedTariff], position: int, received_at: int) -> Tariff | None:
     """Return the latest version published before a position and in effect at a moment; versions in ascending order."""
     for published in reversed(tariffs):
-        if published.position < position and published.tariff.since <= at:
+        if published.position < position and published.tariff.since <= received_at:
             return published.tariff
     return None
 
 
-def rate_cdr(tariff: Tariff | None, tag: str, src: str, at: int, numbers: Charges) -> RatedCdr:
+def rate_cdr(tariff: Tariff | None, tag: str, src: str, received_at: int, charges: Charges) -> RatedCdr:
     """Rate a CDR of ``at`` (microseconds, UTC) by the first rule that fits; without one its price is its cost."""
-    found = _rate_by_rule(tariff, tag, src, at, numbers) if tariff else None
-    return found or _rate_at_cost(tariff, tag, numbers)
+    found = _rate_by_rule(tariff, tag, src, received_at, charges) if tariff else None
+    return found or _rate_at_cost(tariff, tag, charges)
 
 
 def rate_by_versions(
@@ -136,7 +138,7 @@ def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, numbers: Charges)
                 tariff.timezone_of(account),
                 str(tariff.version),
                 rule.number,
-                numbers[1] if rule.per_minute is None else _seconds(rule, numbers),
+                numbers[1] if rule.per_minute is None else _billed_seconds_of(rule, numbers),
                 price,
                 rounding,
                 level,
@@ -155,9 +157,13 @@ def _rate_at_cost(tariff: Tariff | None, tag: str, numbers: Charges) -> RatedCdr
     return RatedCdr(tag, timezone, "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
 
 
-def price_steps(tariff: Tariff | None, number: int, at: int, numbers: Charges) -> list[PriceStep]:
+def price_steps(tariff: Tariff | None, rule_number: int, received_at: int, charges: Charges) -> list[PriceStep]:
     """Return the steps by which a rule of a tariff (0 for none) came to a price, before that was rounded; see ``rate``."""
-    found = _steps(tariff.rules[number - 1], at, numbers) if tariff and number else _at_cost(numbers)
+    found = (
+        _price_steps(tariff.rules[rule_number - 1], received_at, charges)
+        if tariff and rule_number
+        else _cost_step(charges)
+    )
     return [PriceStep(what, terms, Fraction(units, UNITS * ONE)) for what, terms, units in found]
 
 
@@ -168,13 +174,13 @@ def billed_seconds(seconds: int, initial: int, subsequent: int) -> int:
     return initial - (initial - seconds) // subsequent * subsequent
 
 
-def _seconds(rule: Rule, numbers: Charges) -> int:
-    return sum(billed_seconds(numbers[leg] or 0, *rule.increment) for leg in rule.legs)
+def _billed_seconds_of(rule: Rule, charges: Charges) -> int:
+    return sum(billed_seconds(charges[leg] or 0, *rule.increment) for leg in rule.legs)
 
 
-def _rounded_price(rule: Rule, at: int, numbers: Charges) -> tuple[int, int, str]:
+def _rounded_price(rule: Rule, received_at: int, charges: Charges) -> tuple[int, int, str]:
     """Return the price, what rounding it has added, and how the statement's total is to be rounded."""
-    *_, (_, _, exact) = _steps(rule, at, numbers)
+    *_, (_, _, exact) = _price_steps(rule, received_at, charges)
     mode, places, level = rule.rounding
     fine = round_amount(exact, UNITS, "none")
     if level != CALL:
@@ -184,16 +190,16 @@ def _rounded_price(rule: Rule, at: int, numbers: Charges) -> tuple[int, int, str
     return price, price - fine, ""
 
 
-def _steps(rule: Rule, at: int, numbers: Charges) -> Iterator[_Step]:
+def _price_steps(rule: Rule, received_at: int, charges: Charges) -> Iterator[_ExactStep]:
     """Yield, step by step, what was done, with what, and the exact price that it led to, in units; see Step."""
-    connected = any(numbers)
+    connected = any(charges)
     price = 0
     if rule.per_minute is not None:
         seconds = 0
         for leg in rule.legs:
-            billed = billed_seconds(numbers[leg] or 0, *rule.increment)
+            billed = billed_seconds(charges[leg] or 0, *rule.increment)
             seconds += billed
-            yield LEG, (leg, numbers[leg] or 0, *rule.increment, billed), price
+            yield LEG, (leg, charges[leg] or 0, *rule.increment, billed), price
         price = seconds * rule.per_minute * _PER_SECOND
         yield MINUTES, (seconds, rule.per_minute), price
         if rule.connection_fee and connected:
@@ -201,14 +207,14 @@ def _steps(rule: Rule, at: int, numbers: Charges) -> Iterator[_Step]:
             yield FEE, (rule.connection_fee,), price
     if rule.per_minute is None or rule.greater:
         own = price
-        for step_ in _cost_plus(rule, connected, numbers):
+        for step_ in _cost_plus_steps(rule, connected, charges):
             yield step_
             price = step_[2]
         if rule.greater:
             price = max(own, price)
             yield GREATER, (), price
     if rule.sip_prices:
-        credits_, each = (numbers[4] or 0) + (numbers[5] or 0), _credit_price(rule, at)
+        credits_, each = (charges[4] or 0) + (charges[5] or 0), _credit_price(rule, received_at)
         price += credits_ * each * _PER_CREDIT
         yield CREDITS, (credits_, each), price
     if rule.minimum is not None and connected:
@@ -219,14 +225,14 @@ def _steps(rule: Rule, at: int, numbers: Charges) -> Iterator[_Step]:
         yield MAXIMUM, (rule.maximum,), price
 
 
-def _at_cost(numbers: Charges) -> Iterator[_Step]:
-    costs = (numbers[2] or 0, numbers[3] or 0)
+def _cost_step(charges: Charges) -> Iterator[_ExactStep]:
+    costs = (charges[2] or 0, charges[3] or 0)
     yield COST, costs, sum(costs) * UNITS
 
 
-def _cost_plus(rule: Rule, connected: bool, numbers: Charges) -> Iterator[_Step]:  # noqa: FBT001
-    cost = (numbers[2] or 0) + (numbers[3] or 0)
-    yield from _at_cost(numbers)
+def _cost_plus_steps(rule: Rule, connected: bool, charges: Charges) -> Iterator[_ExactStep]:  # noqa: FBT001
+    cost = (charges[2] or 0) + (charges[3] or 0)
+    yield from _cost_step(charges)
     price = cost * (_WHOLE + rule.markup_percent) * _PER_PERCENT
     if rule.markup_percent:
         yield MARKUP, (rule.markup_percent,), price
@@ -234,5 +240,5 @@ def _cost_plus(rule: Rule, connected: bool, numbers: Charges) -> Iterator[_Step]
         yield FIXED, (rule.fixed,), price + rule.fixed * UNITS
 
 
-def _credit_price(rule: Rule, at: int) -> int:
-    return next((price for since, price in reversed(rule.sip_prices) if since <= at), 0)
+def _credit_price(rule: Rule, received_at: int) -> int:
+    return next((price for since, price in reversed(rule.sip_prices) if since <= received_at), 0)

@@ -109,22 +109,26 @@ class Call:
         if not self.contradicted and self._is_contradictory():
             self.contradicted = (position, said.received_at)
 
-    def _flag(self, position: int, notice: Notice, said: CallNotice) -> None:
-        if said.is_cdr:
+    def _flag(self, position: int, notice: Notice, call_notice: CallNotice) -> None:
+        if call_notice.is_cdr:
             if self.cdr is not None:
-                self.raised.append(CallFlag(REPEATED_CDR, position, said.received_at, said.charges))
-        elif (said.status in OPENINGS and self.head.opening) or said.status in self.head.outcomes:
-            self.raised.append(CallFlag(REPEATED_STATUS, position, said.received_at, None))
-        if said.status not in KNOWN and (said.status or not said.is_cdr):
-            self.raised.append(CallFlag(UNRECOGNISED_STATUS, position, said.received_at, said.charges))
+                self.raised.append(CallFlag(REPEATED_CDR, position, call_notice.received_at, call_notice.charges))
+        elif (call_notice.status in OPENINGS and self.head.opening) or call_notice.status in self.head.outcomes:
+            self.raised.append(CallFlag(REPEATED_STATUS, position, call_notice.received_at, None))
+        if call_notice.status not in KNOWN and (call_notice.status or not call_notice.is_cdr):
+            self.raised.append(CallFlag(UNRECOGNISED_STATUS, position, call_notice.received_at, call_notice.charges))
         if notice.nonce_reused:
-            self.raised.append(CallFlag(NONCE_REUSED, position, said.received_at, said.charges))
+            self.raised.append(CallFlag(NONCE_REUSED, position, call_notice.received_at, call_notice.charges))
 
-    def _note_times(self, said: CallNotice) -> None:
-        if not said.is_cdr and said.status == ANSWERED:
-            self.answered_at = said.received_at if self.answered_at is None else min(self.answered_at, said.received_at)
-        if said.status in DISPOSITIONS if not said.is_cdr else self.cdr is None:
-            self.ended_at = said.received_at if self.ended_at is None else min(self.ended_at, said.received_at)
+    def _note_times(self, call_notice: CallNotice) -> None:
+        if not call_notice.is_cdr and call_notice.status == ANSWERED:
+            self.answered_at = (
+                call_notice.received_at if self.answered_at is None else min(self.answered_at, call_notice.received_at)
+            )
+        if call_notice.status in DISPOSITIONS if not call_notice.is_cdr else self.cdr is None:
+            self.ended_at = (
+                call_notice.received_at if self.ended_at is None else min(self.ended_at, call_notice.received_at)
+            )
 
     def _is_contradictory(self) -> bool:
         head = self.head

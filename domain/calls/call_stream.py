@@ -14,9 +14,9 @@ from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import (
     CALL_CORRECTIONS,
-    ActReversed,
     CallRerated,
     CallVoided,
+    CorrectionReversed,
     ExceptionResolved,
     NoticesMoved,
     OperatorEvent,
@@ -57,7 +57,7 @@ class CallStream:
         """
         self._fetch = fetch
         self.notices: list[PositionedNotice] = []
-        self.acts: list[PositionedEvent] = []
+        self.operator_events: list[PositionedEvent] = []
         self.positions: list[int] = []
         self.id = id
         for row in rows:
@@ -68,7 +68,7 @@ class CallStream:
     def append(self, position: int, act: OperatorEvent) -> None:
         """Take in one more event, an act."""
         self.positions.append(position)
-        self.acts.append(PositionedEvent(position, act))
+        self.operator_events.append(PositionedEvent(position, act))
         self._find_elsewhere()
 
     def _read(self, row: LogRow) -> None:
@@ -76,7 +76,7 @@ class CallStream:
         self.positions.append(row.position)
         try:
             if row.topic in CALL_CORRECTIONS:
-                self.acts.append(PositionedEvent(row.position, decode_operator_event(row.topic, row.state)))
+                self.operator_events.append(PositionedEvent(row.position, decode_operator_event(row.topic, row.state)))
             else:
                 self.notices.append((row.position, decode_notice(row.state)))
         except Exception as error:
@@ -84,7 +84,7 @@ class CallStream:
 
     def _find_elsewhere(self) -> None:
         own = {position for position, _ in self.notices}
-        moves = [acted.event for acted in self.acts if isinstance(acted.event, NoticesMoved)]
+        moves = [acted.event for acted in self.operator_events if isinstance(acted.event, NoticesMoved)]
         wanted = {position for move in moves for position in move.positions} - own - self._elsewhere.keys()
         for row in self._fetch(sorted(wanted)) if wanted else ():
             self._elsewhere[row.position] = decode_notice(row.state)
@@ -96,7 +96,7 @@ class CallStream:
 
     def line_and_ordinal(self) -> tuple[LineKey, int]:
         """Return the line and the ordinal of the call whose stream it is."""
-        for acted in self.acts:
+        for acted in self.operator_events:
             if isinstance(acted.event, NoticesMoved):
                 return acted.event.line, acted.event.ordinal
         notice = self.notices[0][1]
@@ -105,9 +105,11 @@ class CallStream:
 
     def effective_events(self, until: int) -> list[PositionedEvent]:
         """Return the acts up to a position that are not reversed by then."""
-        known = [acted for acted in self.acts if acted.position <= until]
-        undone = {acted.event.reversed_position for acted in known if isinstance(acted.event, ActReversed)}
-        return [acted for acted in known if acted.position not in undone and not isinstance(acted.event, ActReversed)]
+        known = [acted for acted in self.operator_events if acted.position <= until]
+        undone = {acted.event.reversed_position for acted in known if isinstance(acted.event, CorrectionReversed)}
+        return [
+            acted for acted in known if acted.position not in undone and not isinstance(acted.event, CorrectionReversed)
+        ]
 
     def notices_at(self, until: int) -> list[PositionedNotice]:
         """Return the notices that are the call's own at a position, in the order of the log."""
@@ -124,7 +126,9 @@ class CallStream:
     def call_at(self, until: int) -> Call:
         """Fold the call as it stands at a position; one whose notices have all gone elsewhere has no events."""
         line, ordinal = self.line_and_ordinal()
-        members = self.notices_at(until) if self.acts else [each for each in self.notices if each[0] <= until]
+        members = (
+            self.notices_at(until) if self.operator_events else [each for each in self.notices if each[0] <= until]
+        )
         if not members:
             return Call(self.id, line, ordinal, CallHead(ordinal, 0, 0))
         at = members[0][1].received_at
@@ -134,7 +138,7 @@ class CallStream:
         return self._with_corrections(call, until)
 
     def _with_corrections(self, call: Call, until: int) -> Call:
-        for position, act in self.effective_events(until) if self.acts else ():
+        for position, act in self.effective_events(until) if self.operator_events else ():
             if isinstance(act, CallRerated):
                 call.rerated = act.tariff
             elif isinstance(act, CallVoided):
@@ -150,8 +154,8 @@ class CallStream:
 
         The call is the same object, changed, from one to the next: who wants to keep it copies what is wanted.
         """
-        if self.acts:
-            acts = dict(self.acts)
+        if self.operator_events:
+            acts = dict(self.operator_events)
             for position in self.positions:
                 yield position, acts.get(position), self.call_at(position)
             return

@@ -81,44 +81,44 @@ class CallIndex(Protocol):
         """Return the calls whose span touches a stretch of time, lowest ordinal first."""
 
 
-def correlate(notice: CallNotice, calls: CallIndex, reach: CorrelationWindow) -> tuple[int, CallHead | None]:
+def correlate(notice: CallNotice, calls: CallIndex, window: CorrelationWindow) -> tuple[int, CallHead | None]:
     """Return the number of the rule that fits first, and the call that the notice joins, or None for a new one."""
-    latest = calls.latest_begun(notice.received_at + reach.grace)
+    latest = calls.latest_begun(notice.received_at + window.grace)
     if notice.is_cdr:
-        return _place_cdr(notice, latest, calls, reach)
+        return _place_cdr(notice, latest, calls, window)
     if notice.status in OPENINGS:
-        return _place_opening(notice, latest, reach)
-    if latest and _takes_progress(latest, notice, reach):
+        return _place_opening(notice, latest, window)
+    if latest and _takes_progress(latest, notice, window):
         return 8, latest
     return 9, None
 
 
 def _place_cdr(
-    notice: CallNotice, latest: CallHead | None, calls: CallIndex, reach: CorrelationWindow
+    notice: CallNotice, latest: CallHead | None, calls: CallIndex, window: CorrelationWindow
 ) -> tuple[int, CallHead | None]:
-    near = list(calls.overlapping(notice.received_at - reach.grace, notice.received_at + reach.grace))
+    near = list(calls.overlapping(notice.received_at - window.grace, notice.received_at + window.grace))
     for call in near:
         if call.lacks_just_this_cdr(notice):
             return 1, call
     for call in near:
         if call.cdr is not None and call.cdr == notice.charges:
             return 2, call
-    if latest and latest.cdr is None and _takes_any_cdr(latest, notice, reach):
+    if latest and latest.cdr is None and _takes_any_cdr(latest, notice, window):
         return 3, latest
     return 4, None
 
 
-def _takes_any_cdr(call: CallHead, notice: CallNotice, reach: CorrelationWindow) -> bool:
+def _takes_any_cdr(call: CallHead, notice: CallNotice, window: CorrelationWindow) -> bool:
     distance = call.distance(notice.received_at)
     if call.failed_at_source:
-        return distance <= reach.grace and notice.status not in OUTCOMES
-    return distance <= reach.max_age
+        return distance <= window.grace and notice.status not in OUTCOMES
+    return distance <= window.max_age
 
 
 def _place_opening(
-    notice: CallNotice, latest: CallHead | None, reach: CorrelationWindow
+    notice: CallNotice, latest: CallHead | None, window: CorrelationWindow
 ) -> tuple[int, CallHead | None]:
-    if latest and latest.distance(notice.received_at) <= reach.grace:
+    if latest and latest.distance(notice.received_at) <= window.grace:
         ended_well = bool(latest.outcomes) or (latest.cdr is not None and latest.cdr_status in OUTCOMES)
         if not latest.opening and not (notice.status in FAILED_OPENINGS and ended_well):
             return 5, latest
@@ -128,10 +128,10 @@ def _place_opening(
     return 7, None
 
 
-def _takes_progress(call: CallHead, notice: CallNotice, reach: CorrelationWindow) -> bool:
+def _takes_progress(call: CallHead, notice: CallNotice, window: CorrelationWindow) -> bool:
     if call.failed_at_source and notice.status in OUTCOMES:
         return False
     distance = call.distance(notice.received_at)
-    if distance <= reach.grace:
+    if distance <= window.grace:
         return True
-    return not call.failed_at_source and call.cdr is None and distance <= reach.max_age
+    return not call.failed_at_source and call.cdr is None and distance <= window.max_age

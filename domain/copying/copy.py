@@ -23,9 +23,9 @@ from domain.log.tables import COPYING, EVENTS, QUARANTINE, TABLES, LogSnapshot, 
 PURPOSE = "copy"
 ROWS_A_TRANSACTION = 5000
 
-Moved = Callable[[int], None]
+OnProgress = Callable[[int], None]
 # Shows how far something is, out of how many rows.
-Progress = Callable[[str, int], AbstractContextManager[Moved]]
+Progress = Callable[[str, int], AbstractContextManager[OnProgress]]
 
 
 class CopyReport(NamedTuple):
@@ -94,13 +94,13 @@ class _CopyRun:
     def _fill(self, then: LogSnapshot) -> None:
         with self._shown_progress("Copying", then) as passing:
             for table in TABLES:
-                with closing(self._there(table)) as there:
+                with closing(self._target_rows(table)) as there:
                     all_changes = row_changes(table, passing(then.rows(table)), there)
                     for page in chunks(all_changes, ROWS_A_TRANSACTION):
                         self._write(table, page)
         self._write_facts(ledger_facts(then.facts()))
 
-    def _there(self, table: LogTable) -> Generator[TableRow]:
+    def _target_rows(self, table: LogTable) -> Generator[TableRow]:
         """Return what the target has of a table; once it is through nothing is held, so that a log of changes can end."""
         with self._target.snapshot() as before:
             yield from before.rows(table)

@@ -46,15 +46,15 @@ class CopyComplete(msgspec.Struct, frozen=True):
 
 def mark_in_progress(source: Ledger, now: int) -> str:
     """Return the mark of a copy that begins."""
-    return _encoded(CopyInProgress(source.id, source.shown_url, times.iso(now)))
+    return _encode_mark(CopyInProgress(source.id, source.shown_url, times.iso(now)))
 
 
 def mark_complete(source: Ledger, now: int, head: int, quarantine: str) -> str:
     """Return the mark of a copy that is complete."""
-    return _encoded(CopyComplete(str(uuid4()), source.id, source.shown_url, times.iso(now), head, quarantine))
+    return _encode_mark(CopyComplete(str(uuid4()), source.id, source.shown_url, times.iso(now), head, quarantine))
 
 
-def _encoded(mark: msgspec.Struct) -> str:
+def _encode_mark(mark: msgspec.Struct) -> str:
     return msgspec.json.encode(mark).decode()
 
 
@@ -69,7 +69,7 @@ def digest_table(log: Log, table: LogTable) -> str:
         return digest_rows(now.rows(table))
 
 
-def check_target(source: Ledger, target: Log, shown: str) -> dict[str, str]:
+def check_target(source: Ledger, target: Log, redacted_url: str) -> dict[str, str]:
     """Return a store's facts; raise NotCopyTarget unless it may be filled from a ledger.
 
     ``shown`` is the store's address as it may be printed.
@@ -77,21 +77,21 @@ def check_target(source: Ledger, target: Log, shown: str) -> dict[str, str]:
     facts = target.facts()
     if COPYING in facts:
         begun = msgspec.json.decode(facts[COPYING], type=CopyInProgress)
-        _expect(source, begun.ledger, f"a copy of ledger {begun.ledger} was begun in {shown}")
+        _check_same_ledger(source, begun.ledger, f"a copy of ledger {begun.ledger} was begun in {redacted_url}")
     elif COPIED in facts:
-        _check_unused(source, target, shown, facts)
+        _check_unused(source, target, redacted_url, facts)
     elif facts.get("id") == source.id:
-        msg = f"{shown} has the ledger {source.id} itself, not a copy of it: expected another store"
+        msg = f"{redacted_url} has the ledger {source.id} itself, not a copy of it: expected another store"
         raise NotCopyTarget(msg)
     elif facts and not _is_empty(target):
-        _expect(source, facts["id"], f"{shown} has ledger {facts['id']}")
+        _check_same_ledger(source, facts["id"], f"{redacted_url} has ledger {facts['id']}")
     if int(facts.get("schema", SCHEMA)) != SCHEMA:
-        msg = f"{shown} has schema {facts['schema']}, expected {SCHEMA}: run `tringledger migrate` there first"
+        msg = f"{redacted_url} has schema {facts['schema']}, expected {SCHEMA}: run `tringledger migrate` there first"
         raise NotCopyTarget(msg)
     return facts
 
 
-def _expect(source: Ledger, found: str, what: str) -> None:
+def _check_same_ledger(source: Ledger, found: str, what: str) -> None:
     if found != source.id:
         msg = f"{what}, and {source.shown_url} has ledger {source.id}: expected an empty store"
         raise NotCopyTarget(msg)
@@ -104,7 +104,7 @@ def _is_empty(target: Log) -> bool:
 
 def _check_unused(source: Ledger, target: Log, shown: str, facts: Mapping[str, str]) -> None:
     left = msgspec.json.decode(facts[COPIED], type=CopyComplete)
-    _expect(source, left.ledger, f"{shown} has a copy of ledger {left.ledger}")
+    _check_same_ledger(source, left.ledger, f"{shown} has a copy of ledger {left.ledger}")
     if source.store.facts().get(COPIED) == facts[COPIED]:
         msg = f"{shown} and {source.shown_url} are one store, with ledger {source.id}: expected another store"
         raise NotCopyTarget(msg)

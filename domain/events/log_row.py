@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-EVER = (1 << 63) - 1
+POSITION_MAX = (1 << 63) - 1
 
 
 class LogRow(NamedTuple):

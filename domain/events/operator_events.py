@@ -88,7 +88,7 @@ class ExceptionResolved(OperatorEvent, frozen=True):
     reopened: bool = False
 
 
-class ActReversed(OperatorEvent, frozen=True):
+class CorrectionReversed(OperatorEvent, frozen=True):
     """The act at a position of the log, of the same stream, counts no more: a call's, or one that settled a quarantined notice."""
 
     TOPIC: ClassVar[str] = "tringledger:act-reversed"
@@ -128,13 +128,13 @@ OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
         CallVoided,
         NoticesMoved,
         ExceptionResolved,
-        ActReversed,
+        CorrectionReversed,
         AccountAdjusted,
         QuarantineResolved,
     )
 }
 CALL_CORRECTIONS = frozenset(
-    act.TOPIC for act in (CallRerated, CallVoided, NoticesMoved, ExceptionResolved, ActReversed)
+    act.TOPIC for act in (CallRerated, CallVoided, NoticesMoved, ExceptionResolved, CorrectionReversed)
 )
 
 

@@ -67,7 +67,7 @@ class LogTransaction(Protocol):
     position: int
     recorded_at: int
 
-    def prefetch(self, prospects: Iterable[Lookup]) -> None:
+    def prefetch(self, lookups: Iterable[Lookup]) -> None:
         """Be told what will be asked, so that a store across a network can fetch it for all deliveries at once.
 
         It changes no answer: what was not foreseen may be asked all the same.
@@ -97,7 +97,7 @@ class LogTransaction(Protocol):
     def get_fact(self, name: str) -> str | None:
         """Return one of the ledger's own facts."""
 
-    def count_again(self, entry: QuarantineEntry) -> int:
+    def count_repeat(self, entry: QuarantineEntry) -> int:
         """Count a refused notice that is in quarantine already; return its number, or 0 where it is not there."""
 
     def quarantine(self, entry: QuarantineEntry) -> int:

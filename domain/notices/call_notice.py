@@ -33,12 +33,12 @@ class CallNotice(msgspec.Struct, frozen=True, gc=False):
         return (self.tag, None if correlation == "tag" else self.src)
 
 
-def read_call_notice(values: Mapping[str, str], at: int) -> CallNotice:
+def read_call_notice(values: Mapping[str, str], received_at: int) -> CallNotice:
     """Read the parameters of a ``callstatus`` or ``cdr`` that was received at ``at``; empty numbers are absent."""
     status = values.get("status", "")
     is_cdr = values.get("type") == "cdr"
     return CallNotice(
-        at,
+        received_at,
         is_cdr,
         values.get("tag", ""),
         normalised_number(values.get("src", "")),

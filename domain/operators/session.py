@@ -28,9 +28,9 @@ from domain.events.operator_events import (
     SHAPE,
     SPLIT,
     AccountAdjusted,
-    ActReversed,
     CallRerated,
     CallVoided,
+    CorrectionReversed,
     ExceptionResolved,
     MonthClosed,
     NoticesMoved,
@@ -65,10 +65,10 @@ class OperatorSession:
         self._store = store
         self._mapper = mapper
         self._books = books
-        self._acted_on: dict[UUID, CallStream] = {}
+        self._streams: dict[UUID, CallStream] = {}
         self._author = author
         self._recorded_at = max(now, log.recorded_at)
-        self._said: dict[str, Any] = {
+        self._common_fields: dict[str, Any] = {
             "v": SHAPE,
             "recorded_at": self._recorded_at,
             "by": author.by,
@@ -84,7 +84,7 @@ class OperatorSession:
         """Publish a tariff as the next version; raises InvalidTariff."""
         version = self._log.last_version(TARIFFS) + 1
         tariff = parse_tariff(text, version, timezone=self._books.timezone)
-        position = self._append(TARIFFS, TariffPublished(**self._said, version=version, text=text))
+        position = self._append(TARIFFS, TariffPublished(**self._common_fields, version=version, text=text))
         self._books = self._books.with_more(tariffs=[PublishedTariff(position, tariff, falls_back=True)])
         return position
 
@@ -94,11 +94,11 @@ class OperatorSession:
         if period <= closed:
             msg = f"{period} is closed already: expected a month from {Month(closed).next} on"
             raise CommandRejected(msg)
-        position = self._append(CLOSINGS, MonthClosed(**self._said, period=period, accepted=list(accepted)))
+        position = self._append(CLOSINGS, MonthClosed(**self._common_fields, period=period, accepted=list(accepted)))
         self._books = self._books.with_more(closings=[Closing(position, period)])
         return position
 
-    def adjust_account(self, account: str, amount: int, period: str | None = None, of: int = 0) -> int:
+    def adjust_account(self, account: str, amount: int, period: str | None = None, reversed_position: int = 0) -> int:
         """Charge an account an amount (millionths of a cent), or credit a negative one, in a month, by default the present."""
         if amount == 0:
             raise CommandRejected("the amount is 0: expected a charge over 0, or a credit below")
@@ -110,7 +110,10 @@ class OperatorSession:
             raise CommandRejected(msg)
         stream = account_stream(account)
         return self._append(
-            stream, AccountAdjusted(**self._said, account=account, amount=amount, period=month, reversed_position=of)
+            stream,
+            AccountAdjusted(
+                **self._common_fields, account=account, amount=amount, period=month, reversed_position=reversed_position
+            ),
         )
 
     def rerate_call(self, call: UUID, tariff: int, seen: int | None = None) -> int:
@@ -125,7 +128,7 @@ class OperatorSession:
         stream = self._stream(call)
         if seen is not None and stream.last != seen:
             return 0
-        return self._append_to_call(stream, CallRerated(**self._said, tariff=tariff))
+        return self._append_to_call(stream, CallRerated(**self._common_fields, tariff=tariff))
 
     def void_call(self, call: UUID) -> int:
         """Take a call off its account's bill: it costs what it cost, and its price is 0."""
@@ -133,9 +136,9 @@ class OperatorSession:
         if stream.call_at(stream.last).voided:
             msg = f"call {call} is void already"
             raise CommandRejected(msg)
-        return self._append_to_call(stream, CallVoided(**self._said))
+        return self._append_to_call(stream, CallVoided(**self._common_fields))
 
-    def split_call(self, call: UUID, positions: Iterable[int], how: str = SPLIT) -> int:
+    def split_call(self, call: UUID, positions: Iterable[int], method: str = SPLIT) -> int:
         """Make notices of a call, named by their positions, a new call of the same line."""
         stream = self._stream(call)
         members, wanted = {position for position, _ in stream.notices_at(stream.last)}, sorted(set(positions))
@@ -149,7 +152,7 @@ class OperatorSession:
         line, _ = stream.line_and_ordinal()
         ordinal = self._log.calls(line_key(line)).last_ordinal() + 1
         new = CallStream([], self._fetch, id=str(call_id(line, ordinal)))
-        return self._move(stream, new, (line, ordinal), wanted, how)
+        return self._move(stream, new, (line, ordinal), wanted, method)
 
     def release_cdr(self, position: int) -> int:
         """Make a repeated CDR, named by its position, a call of its own after all."""
@@ -174,9 +177,9 @@ class OperatorSession:
         return self._move(giving, taking, taking.line_and_ordinal(), positions, MERGE)
 
     def _move(
-        self, giving: CallStream, taking: CallStream, to: tuple[LineKey, int], positions: list[int], how: str
+        self, giving: CallStream, taking: CallStream, to: tuple[LineKey, int], positions: list[int], method: str
     ) -> int:
-        said = {**self._said, "how": how, "positions": positions}
+        said = {**self._common_fields, "how": method, "positions": positions}
         line, ordinal = giving.line_and_ordinal()
         self._append_to_call(giving, NoticesMoved(**said, gone=True, other=taking.id, line=line, ordinal=ordinal))
         line, ordinal = to
@@ -186,7 +189,7 @@ class OperatorSession:
 
     def resolve_exception(self, flag: str, position: int, *, reopened: bool = False) -> int:
         """Mark an exception, named by its flag and position, as resolved, or as open again."""
-        act = ExceptionResolved(**self._said, flag=flag, position=position, reopened=reopened)
+        act = ExceptionResolved(**self._common_fields, flag=flag, position=position, reopened=reopened)
         row = self._row(position)
         if row.topic in NOTICES_OF_CALLS:
             stream = self._stream_owning(position)
@@ -211,7 +214,9 @@ class OperatorSession:
             msg = f"the notice {entry_id} of the quarantine {what}: `tringledger quarantine list` shows those that wait"
             raise CommandRejected(msg)
         key = entry.delivery_key.hex()
-        position = self._append(RESOLUTIONS, QuarantineResolved(**self._said, entry=entry_id, delivery_key=key))
+        position = self._append(
+            RESOLUTIONS, QuarantineResolved(**self._common_fields, entry=entry_id, delivery_key=key)
+        )
         self._log.mark_settled(entry_id, position)
         return position
 
@@ -240,7 +245,7 @@ class OperatorSession:
             msg = f"the notice {entry_id} of the quarantine is not settled by the act at position {position} any more"
             raise CommandRejected(msg)
         self._log.mark_settled(entry_id, 0)
-        return self._append(RESOLUTIONS, ActReversed(**self._said, reversed_position=position))
+        return self._append(RESOLUTIONS, CorrectionReversed(**self._common_fields, reversed_position=position))
 
     def _reverse_adjustment(self, position: int, act: AccountAdjusted) -> int:
         for row in self._store.stream(account_stream(act.account), POSITION_MAX):
@@ -248,7 +253,7 @@ class OperatorSession:
             if isinstance(other, AccountAdjusted) and other.reversed_position == position:
                 msg = f"the adjustment at position {position} was taken back already, at position {row.position}"
                 raise CommandRejected(msg)
-        return self.adjust_account(act.account, -act.amount, act.period, of=position)
+        return self.adjust_account(act.account, -act.amount, act.period, reversed_position=position)
 
     def _reverse_move(self, row: LogRow, act: NoticesMoved) -> int:
         """Reverse both acts of a move, which stand side by side in the log."""
@@ -269,13 +274,13 @@ class OperatorSession:
 
     def _reverse(self, stream: CallStream, position: int) -> int:
         self._check_counts(stream, position)
-        return self._append_to_call(stream, ActReversed(**self._said, reversed_position=position))
+        return self._append_to_call(stream, CorrectionReversed(**self._common_fields, reversed_position=position))
 
     def _append_to_call(self, stream: CallStream, act: OperatorEvent) -> int:
         """Append an act to a call's stream, and tell correlation how the call stands then."""
         position = self._append(UUID(stream.id), act)
         stream.append(position, act)
-        self._acted_on[UUID(stream.id)] = stream
+        self._streams[UUID(stream.id)] = stream
         line, ordinal = stream.line_and_ordinal()
         head = _head(stream.call_at(position), ordinal)
         head.events = self._log.last_version(UUID(stream.id))
@@ -295,8 +300,8 @@ class OperatorSession:
         return rows[0]
 
     def _stream(self, call: UUID) -> CallStream:
-        if call in self._acted_on:
-            return self._acted_on[call]
+        if call in self._streams:
+            return self._streams[call]
         rows = self._store.stream(call, POSITION_MAX)
         if not rows or not (rows[0].topic in NOTICES_OF_CALLS or rows[0].topic == NoticesMoved.TOPIC):
             msg = f"there is no call {call} in this ledger"

@@ -13,7 +13,7 @@ from domain import times
 from domain.billing.billing_context import BillingContext
 from domain.calls.call import CONTRADICTORY_OUTCOME, NONCE_REUSED, REPEATED_CDR
 from domain.errors import CommandRejected
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.months import Month
@@ -50,7 +50,7 @@ class ClosingBlocker(msgspec.Struct, frozen=True):
 
 def check_closable(books: BillingContext, period: str, now: int) -> None:
     """Raise CommandRejected for a month that is closed already, or not over yet in any account's time zone."""
-    closed = books.closed_through(EVER)
+    closed = books.closed_through(POSITION_MAX)
     if period <= closed:
         msg = f"{period} is closed already: expected a month from {Month(closed).next} on"
         raise CommandRejected(msg)
@@ -78,7 +78,7 @@ class _ClosingSpan:
 
     def __init__(self, books: BillingContext, period: str) -> None:
         self.period = period
-        self.closed = books.closed_through(EVER)
+        self.closed = books.closed_through(POSITION_MAX)
         # No account's day is further than a day from the ledger's.
         self.end = moments.start_of_day(moments.read_month(period).next.first_day, books.timezone) + times.DAY
         self._books = books

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from domain.billing.billing_context import BillingContext
 from domain.billing.rating import RatedCdr
 from domain.errors import CommandRejected
-from domain.events.log_row import EVER, LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.operator_events import SHAPE, CallRerated
 from domain.ledger import Ledger
 from projections.building.billing_totals import WIDTH, Totals, total_differences
@@ -93,7 +93,7 @@ def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tupl
 def _act(last: LogRow, version: int) -> LogRow:
     """Return the event that would rerate the call, as if it were the log's next one."""
     act = CallRerated(v=SHAPE, recorded_at=0, by="", reason="", tariff=version)
-    return LogRow(EVER, last.stream, last.version + 1, CallRerated.TOPIC, _encode(act))
+    return LogRow(POSITION_MAX, last.stream, last.version + 1, CallRerated.TOPIC, _encode(act))
 
 
 def _posted(before: RowBatch, after: RowBatch) -> list[PostedPrice]:

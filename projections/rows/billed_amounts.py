@@ -13,7 +13,7 @@ from domain import times
 from domain.billing.billing_context import BillingContext
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream
-from domain.events.operator_events import ActReversed, OperatorEvent
+from domain.events.operator_events import CorrectionReversed, OperatorEvent
 from domain.months import Month
 from domain.notices.call_notice import Charges
 from projections.rows import cdrs
@@ -87,7 +87,7 @@ def billing_states(stream: CallStream, books: BillingContext) -> Iterator[Billin
     """Go through a call's stream, and yield how its money stands after each event."""
     row: Row | None = None
     amounts = PostedAmounts()
-    acts = dict(stream.acts)
+    acts = dict(stream.operator_events)
     for position, act, call in stream.states():
         due = billed_amount(call, books)
         postings: list[Row] = []
@@ -95,7 +95,7 @@ def billing_states(stream: CallStream, books: BillingContext) -> Iterator[Billin
             row = _cdr_row(call, due, books, position) if due else None
             amounts.replace(due)
         else:
-            undone = acts.get(act.reversed_position) if isinstance(act, ActReversed) else None
+            undone = acts.get(act.reversed_position) if isinstance(act, CorrectionReversed) else None
             changes = amounts.change(due, act, undone, str(_original_period(row)))
             postings = [
                 _difference(call, change, (position, number), books.open_period(change.month, position), act)

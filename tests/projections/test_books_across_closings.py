@@ -82,7 +82,7 @@ def happen(ledger: Ledger, number: int, step: Step, shape: int = 2) -> None:
         call(ledger, number, step)
         return
     with suppress(CommandRejected), ledger.operator_session("kim", "as agreed") as acting:
-        acting._said["v"] = shape
+        acting._common_fields["v"] = shape
         do(ledger, acting, step)
 
 

@@ -37,7 +37,7 @@ def ledger(whole_store_url: str) -> Iterator[Ledger]:
 
 def act(ledger: Ledger, do: Callable[[OperatorSession], int], shape: int = 2) -> int:
     with ledger.operator_session("kim", "as agreed") as acting:
-        acting._said["v"] = shape
+        acting._common_fields["v"] = shape
         return do(acting)
 
 

@@ -13,7 +13,7 @@ from api.cli.console import note, print_json, print_table
 from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
 from api.cli.options import as_of_option, catch_up_option, format_option, store_option
 from domain import amounts
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
@@ -71,7 +71,7 @@ def _explain_call(ledger: Ledger, call_id: UUID, as_of: str | None, output: str)
     from projections.queries.positions import resolve_point
     from projections.queries.price_history import price_history
 
-    found = price_history(ledger, call_id, EVER if as_of is None else resolve_point(ledger, as_of).position)
+    found = price_history(ledger, call_id, POSITION_MAX if as_of is None else resolve_point(ledger, as_of).position)
     if found is None:
         note(f"no call {call_id} in this ledger" + (f" at {as_of}" if as_of else ""))
     elif output == "json":

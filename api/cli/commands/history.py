@@ -11,7 +11,7 @@ from api.cli.console import note, print_json, print_table
 from api.cli.ledger_access import open_ledger
 from api.cli.options import catch_up_option, format_option, store_option
 from domain import amounts, times
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 
 if TYPE_CHECKING:
     from api.application.call_history import CallHistory, HistoryStep
@@ -81,9 +81,9 @@ def _find(ledger: Ledger, tag: str, src: str, ordinal: int | None) -> UUID:
 
 def _until(ledger: Ledger, at: str | None) -> int:
     if at is None:
-        return EVER
+        return POSITION_MAX
     if at.isascii() and at.isdigit():
-        return min(int(at), EVER)
+        return min(int(at), POSITION_MAX)
     try:
         return ledger.position_at(times.parse(at))
     except ValueError as error:

@@ -11,7 +11,7 @@ from api.cli.exit_codes import DONE, FINDING
 from api.cli.ledger_access import open_ledger
 from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, format_option, store_option
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 from domain.text import printable
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
 
 
 @quarantine.command()
-@click.argument("entry_ids", metavar="ID...", type=click.IntRange(1, EVER), nargs=-1, required=True)
+@click.argument("entry_ids", metavar="ID...", type=click.IntRange(1, POSITION_MAX), nargs=-1, required=True)
 @author_options
 @format_option
 @store_option

@@ -13,7 +13,7 @@ from api.cli.exit_codes import DONE, SIGNALLED
 from api.cli.ledger_access import open_ledger
 from api.cli.options import store_option
 from api.cli.stop_signals import StopSignal
-from domain.events.log_row import EVER, LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.text import printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ POLL_SECONDS = 0.2
     "--from",
     "first",
     metavar="POSITION",
-    type=click.IntRange(1, EVER),
+    type=click.IntRange(1, POSITION_MAX),
     help="Begin with the event at this position (default: with the next one that comes in).",
 )
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Wait for more, or end at the log's head.")

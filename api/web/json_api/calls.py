@@ -13,7 +13,7 @@ from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import object_schema, row_documents, row_schema
 from domain import times
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 
@@ -85,7 +85,7 @@ def _events(asked: ApiRequest) -> ApiResponse:
 
 def _position_until(ledger: Ledger, at: int | str | None) -> int:
     if at is None:
-        return EVER
+        return POSITION_MAX
     return at if isinstance(at, int) else ledger.position_at(times.parse(at))
 
 

@@ -14,7 +14,7 @@ from api.application.call_history import HistoryStep
 from api.settings import Settings
 from api.web.pages.signature_check import SignatureCheck, check_signature
 from domain import times
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from domain.notices.notification import DURATIONS
 
@@ -119,7 +119,7 @@ class CallLife(NamedTuple):
 
 def call_life(ledger: Ledger, settings: Settings, call_id: UUID, at: int | None) -> CallLife | None:
     """Return a call's life as of a position (None: now); None if the log has no such call."""
-    found = history.call_history(ledger, call_id, EVER)
+    found = history.call_history(ledger, call_id, POSITION_MAX)
     if found is None:
         return None
     events = _events(found.steps, settings)
@@ -168,7 +168,7 @@ def moment(ledger: Ledger, text: str) -> int | None:
     if not text:
         return None
     if text.isascii() and text.isdigit():
-        return min(int(text[:19]), EVER)
+        return min(int(text[:19]), POSITION_MAX)
     return ledger.position_at(times.parse(text))
 
 

@@ -12,7 +12,7 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from domain.events.codec import decode_notice, decode_operator_event
-from domain.events.log_row import EVER, LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.operator_events import OPERATOR_EVENTS
 from projections.schema.tables import CALLS
 
@@ -25,7 +25,7 @@ def routes() -> list[GuardedRoute]:
 def show_event(request: Request) -> Response:
     """Show an event; an event of a call is shown on its call's page."""
     position, ledger = request.path_params["position"], request.app.state.ledger
-    if not 0 < position <= min(ledger.head(), EVER):
+    if not 0 < position <= min(ledger.head(), POSITION_MAX):
         return not_found(request, f"the log has no position {position}: its head is {ledger.head()}")
     row: LogRow = ledger.store.page(position - 1, 1, position)[0]
     with request.app.state.read_models.session() as room:

@@ -18,7 +18,7 @@ LATEST_MAX = (
 
 _CALLS = f"{SCHEMA}.line_calls"
 _COLUMNS = ", ".join(f"c.{name}" for name in HEAD.split(", "))
-LATEST = (
+LATEST_CALLS = (
     f"SELECT w.line, (SELECT max(o.ordinal) FROM {_CALLS} o WHERE o.line = w.line), {_COLUMNS}"
     " FROM unnest(%b::text[], %b::bigint[]) AS w(line, until)"
     f" LEFT JOIN LATERAL (SELECT * FROM {_CALLS} l WHERE l.line = w.line AND l.first_at <= w.until"
@@ -30,16 +30,16 @@ _UNDER_WAY = " UNION ALL ".join(
     f" AND first_at BETWEEN w.since - {longest} AND w.until AND last_at >= w.since"
     for span, longest in enumerate((*SPANS, UNBOUNDED))
 )
-UNDER_WAY = (
+OVERLAPPING_CALLS = (
     f"SELECT c.* FROM unnest(%b::text[], %b::bigint[], %b::bigint[]) AS w(line, since, until)"
     f" CROSS JOIN LATERAL ({_UNDER_WAY}) c"
 )
-BEGAN_LAST = (
+LATEST_BEGUN = (
     f"SELECT {HEAD} FROM {_CALLS} WHERE line = %s AND first_at <= %s AND ordinal <> ALL(%b::bigint[])"
     " ORDER BY first_at DESC, ordinal DESC LIMIT 1"
 )
 LAST_ORDINAL = f"SELECT coalesce(max(ordinal), 0) FROM {_CALLS} WHERE line = %s"
-PUT = (
+PUT_CALLS = (
     f"INSERT INTO {_CALLS} SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[],"
     " %b::text[], %b::text[], %b::text[], %b::bigint[], %b::smallint[]) ON CONFLICT (line, ordinal) DO UPDATE SET"
     " first_at = excluded.first_at, last_at = excluded.last_at, opening = excluded.opening,"
@@ -48,7 +48,7 @@ PUT = (
 )
 
 Query = Callable[[str, Sequence[Any]], list[Any]]
-Stretch = tuple[int, int]
+TimeRange = tuple[int, int]
 
 
 def _began(head: CallHead) -> tuple[int, int]:
@@ -68,7 +68,7 @@ class PrefetchedLine:
         self._changed: set[int] = set()
         self._last: int | None = None
         self._floor, self._top = (UNBOUNDED, 0), -UNBOUNDED
-        self._stretches: list[Stretch] = []
+        self._stretches: list[TimeRange] = []
 
     def add_latest(self, rows: Sequence[Sequence[Any]], until: int) -> None:
         """Take in the calls that began last before a moment, latest first: LATEST's rows of this line."""
@@ -94,7 +94,7 @@ class PrefetchedLine:
         elif began >= self._latest_began:
             self._latest, self._latest_began = head, began
 
-    def missing_ranges(self, stretches: list[Stretch]) -> list[Stretch]:
+    def missing_ranges(self, stretches: list[TimeRange]) -> list[TimeRange]:
         """Return those stretches of time of which calls may be unknown, and rely on their being fetched."""
         if self._floor[0] == -UNBOUNDED:
             return []
@@ -108,7 +108,7 @@ class PrefetchedLine:
             latest = max((head for head in self._known.values() if head.first_at <= before), key=_began, default=None)
         if before <= self._top and (_began(latest) if latest else (-UNBOUNDED, 0)) >= self._floor:
             return latest
-        for row in self._ask(BEGAN_LAST, (self._line, before, list(self._known))):
+        for row in self._ask(LATEST_BEGUN, (self._line, before, list(self._known))):
             head = head_of(row)
             self._keep(head)
             return head if latest is None else max(head, latest, key=_began)
@@ -118,7 +118,7 @@ class PrefetchedLine:
         """Return the calls whose span touches a stretch of time, lowest ordinal first."""
         everything = self._floor[0] == -UNBOUNDED and end <= self._top
         if not everything and not any(since <= start and end <= until for since, until in self._stretches):
-            for row in self._ask(UNDER_WAY, ([self._line], [start], [end])):
+            for row in self._ask(OVERLAPPING_CALLS, ([self._line], [start], [end])):
                 self.add(head_of(row[1:]))
         found = [head for head in self._known.values() if head.first_at <= end and head.last_at >= start]
         return sorted(found, key=lambda head: head.ordinal)
@@ -140,9 +140,9 @@ class PrefetchedLine:
         return [row_of(self._line, self._known[ordinal]) for ordinal in self._changed]
 
 
-def _merged(stretches: list[Stretch]) -> list[Stretch]:
+def _merged(stretches: list[TimeRange]) -> list[TimeRange]:
     """Return stretches of time that cover the same, those that touch joined."""
-    found: list[Stretch] = []
+    found: list[TimeRange] = []
     for since, until in sorted(stretches):
         if found and since <= found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], until))
@@ -165,28 +165,28 @@ class PrefetchedLines:
             self._lines[line] = PrefetchedLine(line, self._ask)
         return self._lines[line]
 
-    def prefetch(self, prospects: Sequence[Lookup]) -> None:
+    def prefetch(self, lookups: Sequence[Lookup]) -> None:
         """Fetch what deciding about these will ask, for all lines at once."""
         until: dict[str, int] = {}
-        for each in prospects:
+        for each in lookups:
             if each.line not in self._lines:
                 until[each.line] = max(until.get(each.line, each.until), each.until)
         rows: dict[str, list[Any]] = {}
-        for row in self._ask(LATEST, (list(until), list(until.values()))) if until else ():
+        for row in self._ask(LATEST_CALLS, (list(until), list(until.values()))) if until else ():
             rows.setdefault(row[0], []).append(row)
         for line, found in rows.items():
             self[line].add_latest(found, until[line])
-        self._prefetch_stretches([each for each in prospects if each.since is not None and each.line in until])
+        self._prefetch_stretches([each for each in lookups if each.since is not None and each.line in until])
 
     def _prefetch_stretches(self, prospects: Sequence[Lookup]) -> None:
-        stretches: dict[str, list[Stretch]] = {}
+        stretches: dict[str, list[TimeRange]] = {}
         for each in prospects:
             stretches.setdefault(each.line, []).append((each.since or 0, each.until))
         lacking = [
             (line, *stretch) for line, found in stretches.items() for stretch in self[line].missing_ranges(found)
         ]
         if lacking:
-            for row in self._ask(UNDER_WAY, [list(column) for column in zip(*lacking, strict=True)]):
+            for row in self._ask(OVERLAPPING_CALLS, [list(column) for column in zip(*lacking, strict=True)]):
                 self[row[0]].add(head_of(row[1:]))
 
     def changed(self) -> list[tuple[Any, ...]]:

@@ -12,23 +12,23 @@ from domain.log.postgres.schema import SCHEMA
 from domain.log.tables import LAST_NUMBER
 
 _QUARANTINE = f"{SCHEMA}.quarantine"
-KNOWN = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b::bytea[])"
-COUNT = f"SELECT count(*) FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
+FIND_ENTRIES = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b::bytea[])"
+COUNT_UNAUTHENTIC = f"SELECT count(*) FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
 # A wrong signature never hides that the notice was once found authentic.
 COUNT_AGAIN = (
     f"UPDATE {_QUARANTINE} SET times = times + 1, last_received_at = greatest(last_received_at, %s),"
     " reason = CASE WHEN %s >= authentic THEN %s ELSE reason END, authentic = authentic OR %s WHERE id = %s"
 )
-KEEP = f"INSERT INTO {_QUARANTINE} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+INSERT_ENTRY = f"INSERT INTO {_QUARANTINE} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 DROP_OLDEST = (
     f"DELETE FROM {_QUARANTINE} WHERE id IN (SELECT id FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
     " ORDER BY id LIMIT %s)"
 )
-JUDGE = f"UPDATE {_QUARANTINE} SET authentic = true, reason = %s WHERE id = %s"
-SETTLE = f"UPDATE {_QUARANTINE} SET position = %s WHERE id = %s"
+MARK_AUTHENTIC = f"UPDATE {_QUARANTINE} SET authentic = true, reason = %s WHERE id = %s"
+MARK_SETTLED = f"UPDATE {_QUARANTINE} SET position = %s WHERE id = %s"
 
 # A number is never given twice, even where its notice is gone; a sequence would leave gaps behind what fails.
-LAST = (
+LAST_ENTRY_ID = (
     f"SELECT greatest((SELECT max(id) FROM {_QUARANTINE}),"
     f" (SELECT value::bigint FROM {SCHEMA}.ledger WHERE name = '{LAST_NUMBER}'), 0)"
 )
@@ -50,21 +50,21 @@ class QuarantineTable:
         self._dropped = False
         self._last: int | None = None
 
-    def prefetch(self, prospects: Sequence[Lookup]) -> None:
+    def prefetch(self, lookups: Sequence[Lookup]) -> None:
         """Fetch what the quarantine has of these."""
-        keys = [each.delivery_key for each in prospects if each.delivery_key not in self._known]
+        keys = [each.delivery_key for each in lookups if each.delivery_key not in self._known]
         if keys:
             self._known.update(dict.fromkeys(keys))
-            self._known.update((key, known) for key, *known in self._ask(KNOWN, (keys,)))
+            self._known.update((key, known) for key, *known in self._ask(FIND_ENTRIES, (keys,)))
 
     def _find(self, delivery_key: bytes) -> KnownEntry | None:
         known = self._known.get(delivery_key)
         if delivery_key not in self._known or (self._dropped and known and not known[1]):
-            rows = self._ask(KNOWN, ([delivery_key],))
+            rows = self._ask(FIND_ENTRIES, ([delivery_key],))
             known = self._known[delivery_key] = tuple(rows[0][1:]) if rows else None
         return known
 
-    def count_again(self, entry: QuarantineEntry) -> int:
+    def count_repeat(self, entry: QuarantineEntry) -> int:
         """Count a refused notice that is in quarantine already; return its number, or 0 where it is not there."""
         known = self._find(entry.delivery_key)
         if known is None:
@@ -80,9 +80,9 @@ class QuarantineTable:
     def keep(self, entry: QuarantineEntry) -> int:
         """Keep a refused notice; return its number."""
         if self._last is None:
-            self._last = int(self._ask(LAST, ())[0][0])
+            self._last = int(self._ask(LAST_ENTRY_ID, ())[0][0])
         self._last += 1
-        self._queue(KEEP, (self._last, *entry[1:]))
+        self._queue(INSERT_ENTRY, (self._last, *entry[1:]))
         self._known[entry.delivery_key] = (self._last, entry.authentic, entry.position)
         if self._unauthentic is not None:
             self._unauthentic += not entry.authentic
@@ -91,7 +91,7 @@ class QuarantineTable:
     def count_unauthentic(self) -> int:
         """Return how many notices with a wrong signature wait."""
         if self._unauthentic is None:
-            self._unauthentic = int(self._ask(COUNT, ())[0][0])
+            self._unauthentic = int(self._ask(COUNT_UNAUTHENTIC, ())[0][0])
         return self._unauthentic
 
     def drop_oldest_unauthentic(self, count: int) -> None:
@@ -102,11 +102,11 @@ class QuarantineTable:
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Note that a notice is authentic after all, and what is wrong with it."""
-        self._queue(JUDGE, (reason, entry_id))
+        self._queue(MARK_AUTHENTIC, (reason, entry_id))
 
     def mark_settled(self, entry_id: int, position: int) -> None:
         """Mark a notice as recorded at a position."""
-        self._queue(SETTLE, (position, entry_id))
+        self._queue(MARK_SETTLED, (position, entry_id))
 
     @property
     def last_number(self) -> int | None:

@@ -14,7 +14,7 @@ from psycopg import Connection
 from domain.errors import StoreUnavailable
 from domain.events.codec import decode_recorded_at
 from domain.log.contract import Lookup, QuarantineEntry
-from domain.log.postgres.line_calls import PUT, PrefetchedLine, PrefetchedLines
+from domain.log.postgres.line_calls import PUT_CALLS, PrefetchedLine, PrefetchedLines
 from domain.log.postgres.quarantine import QuarantineTable
 from domain.log.postgres.schema import CHANNEL, SCHEMA
 from domain.log.tables import COPYING, LAST_NUMBER
@@ -26,7 +26,7 @@ BEGIN = (
     f" SELECT name, value FROM {SCHEMA}.ledger WHERE name IN ('id', '{COPYING}');"
     f" SELECT position, state FROM {SCHEMA}.stored_events ORDER BY position DESC LIMIT 1"
 )
-POSITIONS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b::bytea[])"
+POSITIONS_OF_KEYS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b::bytea[])"
 LAST_VERSIONS = (
     f"SELECT w.stream, coalesce((SELECT max(version) FROM {SCHEMA}.stored_events e WHERE e.stream = w.stream), 0)"
     " FROM unnest(%b::text[]) AS w(stream)"
@@ -34,14 +34,14 @@ LAST_VERSIONS = (
 NONCES = (
     f"SELECT nonce, content, min(position) FROM {SCHEMA}.nonces WHERE nonce = ANY(%b::text[]) GROUP BY nonce, content"
 )
-APPEND = (
+INSERT_EVENTS = (
     f"INSERT INTO {SCHEMA}.stored_events"
     " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[])"
 )
-CLAIM = f"INSERT INTO {SCHEMA}.delivery_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
-CLAIM_NONCE = f"INSERT INTO {SCHEMA}.nonces SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bigint[])"
-NOTE = f"INSERT INTO {SCHEMA}.ledger VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-FACT = f"SELECT value FROM {SCHEMA}.ledger WHERE name = %s"
+INSERT_KEYS = f"INSERT INTO {SCHEMA}.delivery_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
+INSERT_NONCES = f"INSERT INTO {SCHEMA}.nonces SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bigint[])"
+SET_FACT = f"INSERT INTO {SCHEMA}.ledger VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+GET_FACT = f"SELECT value FROM {SCHEMA}.ledger WHERE name = %s"
 
 Statement = tuple[str, Sequence[Any]]
 Rows = list[tuple[Any, ...]]
@@ -93,24 +93,24 @@ class PostgresTransaction:
                     self._connection.execute(statement.encode(), parameters, prepare=True)
             self._queued.clear()
 
-    def prefetch(self, prospects: Iterable[Lookup]) -> None:  # noqa: D102
+    def prefetch(self, lookups: Iterable[Lookup]) -> None:  # noqa: D102
         accepted: list[Lookup] = []
         refused: list[Lookup] = []
-        for each in prospects:
+        for each in lookups:
             (refused if each.refused else accepted).append(each)
         if refused:
             self._quarantine.prefetch(refused)
         keys = [each.delivery_key for each in accepted if each.delivery_key not in self._keys]
         if keys:
             self._keys.update(dict.fromkeys(keys, 0))
-            self._keys.update((key, position) for key, position in self._ask(POSITIONS, (keys,)))
+            self._keys.update((key, position) for key, position in self._ask(POSITIONS_OF_KEYS, (keys,)))
         self._prefetch_versions([each.stream for each in accepted if each.stream])
         self._prefetch_nonces([each.nonce for each in accepted if each.nonce is not None])
         self._lines.prefetch([each for each in accepted if each.line])
 
     def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
         if delivery_key not in self._keys:
-            self._keys[delivery_key] = next((row[1] for row in self._ask(POSITIONS, ([delivery_key],))), 0)
+            self._keys[delivery_key] = next((row[1] for row in self._ask(POSITIONS_OF_KEYS, ([delivery_key],))), 0)
         before = self._keys[delivery_key]
         if not before:
             self._keys[delivery_key] = position
@@ -158,10 +158,10 @@ class PostgresTransaction:
 
     def commit(self) -> None:
         """Write all that was gathered, and make it durable; raises StoreUnavailable where the server did not."""
-        self._queue_rows(APPEND, self._events)
-        self._queue_rows(CLAIM, self._claimed)
-        self._queue_rows(CLAIM_NONCE, self._nonces_claimed)
-        self._queue_rows(PUT, self._lines.changed())
+        self._queue_rows(INSERT_EVENTS, self._events)
+        self._queue_rows(INSERT_KEYS, self._claimed)
+        self._queue_rows(INSERT_NONCES, self._nonces_claimed)
+        self._queue_rows(PUT_CALLS, self._lines.changed())
         if self._quarantine.last_number:
             self.set_fact(LAST_NUMBER, str(self._quarantine.last_number))
         if self._events:
@@ -180,16 +180,16 @@ class PostgresTransaction:
 
     def set_fact(self, name: str, value: str) -> None:  # noqa: D102
         self._facts[name] = value
-        self._queue(NOTE, (name, value))
+        self._queue(SET_FACT, (name, value))
 
     def get_fact(self, name: str) -> str | None:  # noqa: D102
         if name not in self._facts:
-            rows = self._ask(FACT, (name,))
+            rows = self._ask(GET_FACT, (name,))
             self._facts[name] = rows[0][0] if rows else None
         return self._facts[name]
 
-    def count_again(self, entry: QuarantineEntry) -> int:  # noqa: D102
-        return self._quarantine.count_again(entry)
+    def count_repeat(self, entry: QuarantineEntry) -> int:  # noqa: D102
+        return self._quarantine.count_repeat(entry)
 
     def quarantine(self, entry: QuarantineEntry) -> int:  # noqa: D102
         return self._quarantine.keep(entry)

@@ -138,7 +138,7 @@ class SQLiteTransaction:
         for position, state in cursor.execute(LAST_EVENT):
             self.position, self.recorded_at = position, decode_recorded_at(state)
 
-    def prefetch(self, prospects: Iterable[Lookup]) -> None:
+    def prefetch(self, lookups: Iterable[Lookup]) -> None:
         """Do nothing: what a decision asks is but a function call away."""
 
     def _one(self, statement: str, parameters: Sequence[Any]) -> Any:
@@ -193,7 +193,7 @@ class SQLiteTransaction:
         value: str | None = self._one("SELECT value FROM ledger WHERE name = ?", (name,))
         return value
 
-    def count_again(self, entry: QuarantineEntry) -> int:  # noqa: D102
+    def count_repeat(self, entry: QuarantineEntry) -> int:  # noqa: D102
         # A wrong signature never hides that the notice was once found authentic.
         self._cursor.execute(
             "UPDATE quarantine SET times = times + 1, last_received_at = max(last_received_at, ?1),"

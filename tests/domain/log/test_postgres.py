@@ -163,7 +163,7 @@ def test_no_line_is_walked_and_no_table_scanned(database: str) -> None:
         record(ledger, *[status("SRCANSWERED", number * GRACE) for number in range(50)])
     with psycopg.connect(database) as connection:
         connection.execute("SET enable_seqscan = off")
-        for query in (postgres_lines.LATEST, postgres_lines.UNDER_WAY, postgres_lines.BEGAN_LAST):
+        for query in (postgres_lines.LATEST_CALLS, postgres_lines.OVERLAPPING_CALLS, postgres_lines.LATEST_BEGUN):
             literal = query.replace("%b::text[]", "'{line}'::text[]").replace("%b::bigint[]", "'{1}'::bigint[]")
             literal = literal.replace("line = %s", "line = 'line'").replace("%s", "1")
             plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {literal}".encode()))

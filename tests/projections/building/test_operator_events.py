@@ -121,7 +121,7 @@ def test_split_then_merge_restores_the_rows(steps: list[Step], which: int, cut: 
         if len(members) < 2:
             return
         act(ledger, lambda acting: acting.split_call(call, members[cut % (len(members) - 1) + 1 :]))
-        new = UUID(stream_of(ledger, call).acts[-1].event.other)  # type: ignore[attr-defined]
+        new = UUID(stream_of(ledger, call).operator_events[-1].event.other)  # type: ignore[attr-defined]
         followed(ledger)
         assert tables(ledger) != before
         act(ledger, lambda acting: acting.merge_calls(new, call))

@@ -14,7 +14,7 @@ from domain.billing import rating
 from domain.billing.rating import price_steps, rate_cdr
 from domain.billing.rounding import STATEMENT
 from domain.billing.tariff import parse_tariff
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
@@ -58,7 +58,7 @@ def test_a_version_that_leaves_the_price_to_the_one_before_is_named() -> None:
             acting.publish_tariff('[[rules]]\ntag = "*"\nper_minute = 15\n')
             acting.publish_tariff(later)
         record(ledger, cdr(0, destduration="60"))
-        found = price_history(ledger, UUID(ledger.store.page(2, 1, 3)[0].stream), EVER)
+        found = price_history(ledger, UUID(ledger.store.page(2, 1, 3)[0].stream), POSITION_MAX)
     assert found
     assert [line[:2] for line in explanation_lines(found.pricings[-1])][:4] == [
         ("passed over", "rule 1 of version 2: its tag does not fit"),
@@ -76,7 +76,7 @@ def explained(tariff: str, **numbers: str) -> PriceHistory:
         with ledger.operator_session("ann", "the first") as acting:
             acting.publish_tariff(tariff)
         record(ledger, cdr(0, **numbers))
-        found = price_history(ledger, UUID(ledger.store.page(1, 1, 2)[0].stream), EVER)
+        found = price_history(ledger, UUID(ledger.store.page(1, 1, 2)[0].stream), POSITION_MAX)
         assert found
         return found
 
@@ -157,7 +157,7 @@ def test_all_that_was_ever_posted_for_a_call_is_what_the_books_have(life: list[S
 
 
 def check(ledger: Ledger, call: UUID, rows: dict[str, list[tuple[object, ...]]]) -> None:
-    found = price_history(ledger, call, EVER)
+    found = price_history(ledger, call, POSITION_MAX)
     assert found
     assert explanation_document(found)["call_id"] == str(call)
     assert all(line.step for pricing in found.pricings for line in explanation_lines(pricing))
