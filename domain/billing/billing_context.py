@@ -42,12 +42,15 @@ class BillingContext:
         """Return the books with some more at their end."""
         return BillingContext(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
 
-    def rate_cdr(self, call: tuple[str, str], position: int, at: int, numbers: Charges, rerated: int = 0) -> RatedCdr:
+    def rate_cdr(
+        self, call: tuple[str, str], position: int, received_at: int, charges: Charges, rerated: int = 0
+    ) -> RatedCdr:
         """Rate the CDR at a position, received at a moment, of a call of this tag and number.
 
         ``rerated`` is the version of a rerating, 0 without one.
         """
-        return rate_by_versions(self.tariffs, self.tariff_for(position, at, rerated), call, at, numbers)
+        asked = self.tariff_for(position, received_at, rerated)
+        return rate_by_versions(self.tariffs, asked, call, received_at, charges)
 
     def tariff_for(self, position: int, received_at: int, rerated: int = 0) -> Tariff | None:
         """Return the version that is asked first for the CDR at a position, received at a moment.

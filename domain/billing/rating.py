@@ -46,7 +46,7 @@ class RatedCdr(NamedTuple):
 
 
 # The steps of a price, and what their terms are; amounts in millionths.
-LEG = "leg"  # Which of the CDR's numbers, its seconds, the increment's first and further seconds, the seconds billed.
+LEG = "leg"  # Which of the CDR's charges, its seconds, the increment's first and further seconds, the seconds billed.
 MINUTES = "minutes"  # Seconds, and cents a minute.
 FEE = "fee"  # Cents for the connection.
 COST = "cost"  # What the source leg costs, and what the destination leg costs.
@@ -93,7 +93,7 @@ def rate_cdr(tariff: Tariff | None, tag: str, src: str, received_at: int, charge
 
 
 def rate_by_versions(
-    tariffs: Sequence[PublishedTariff], asked: Tariff | None, call: tuple[str, str], at: int, numbers: Charges
+    tariffs: Sequence[PublishedTariff], asked: Tariff | None, call: tuple[str, str], at: int, charges: Charges
 ) -> RatedCdr:
     """Rate a CDR by the version asked first, or by the one before it where that leaves the price to it (SPEC 9.8).
 
@@ -101,14 +101,14 @@ def rate_by_versions(
     price is its cost, in the time zone of the version asked first.
     """
     if asked is None:
-        return _rate_at_cost(None, call[0], numbers)
-    found = _rate_by_rule(asked, *call, at, numbers)
+        return _rate_at_cost(None, call[0], charges)
+    found = _rate_by_rule(asked, *call, at, charges)
     if found:
         return found
     for tariff in versions_before(tariffs, asked, *call):
-        if found := _rate_by_rule(tariff, *call, at, numbers):
+        if found := _rate_by_rule(tariff, *call, at, charges):
             return found
-    return _rate_at_cost(asked, call[0], numbers)
+    return _rate_at_cost(asked, call[0], charges)
 
 
 def versions_before(tariffs: Sequence[PublishedTariff], asked: Tariff, tag: str, src: str) -> Iterator[Tariff]:
@@ -127,18 +127,18 @@ def versions_before(tariffs: Sequence[PublishedTariff], asked: Tariff, tag: str,
                 return
 
 
-def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, numbers: Charges) -> RatedCdr | None:
+def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, charges: Charges) -> RatedCdr | None:
     """Rate a CDR by the first rule that fits and is in effect, or return None where there is none."""
     for rule in tariff.rules:
         if rule.since <= at and (match := _matched(rule, tag, src)):
             account = rule.account or (match[rule.group] if rule.group else tag) or tag
-            price, rounding, level = _rounded_price(rule, at, numbers)
+            price, rounding, level = _rounded_price(rule, at, charges)
             return RatedCdr(
                 account,
                 tariff.timezone_of(account),
                 str(tariff.version),
                 rule.number,
-                numbers[1] if rule.per_minute is None else _billed_seconds_of(rule, numbers),
+                charges.dest_seconds if rule.per_minute is None else _billed_seconds_of(rule, charges),
                 price,
                 rounding,
                 level,
@@ -152,9 +152,9 @@ def _matched(rule: Rule, tag: str, src: str) -> re.Match[str] | None:
     return match if match and (not rule.src_prefix or normalised_number(src).startswith(rule.src_prefix)) else None
 
 
-def _rate_at_cost(tariff: Tariff | None, tag: str, numbers: Charges) -> RatedCdr:
+def _rate_at_cost(tariff: Tariff | None, tag: str, charges: Charges) -> RatedCdr:
     timezone = tariff.timezone_of(tag) if tariff else ""
-    return RatedCdr(tag, timezone, "", 0, numbers[1], (numbers[2] or 0) + (numbers[3] or 0), 0, "")
+    return RatedCdr(tag, timezone, "", 0, charges.dest_seconds, charges.cost, 0, "")
 
 
 def price_steps(tariff: Tariff | None, rule_number: int, received_at: int, charges: Charges) -> list[PriceStep]:
@@ -214,9 +214,9 @@ def _price_steps(rule: Rule, received_at: int, charges: Charges) -> Iterator[_Ex
             price = max(own, price)
             yield GREATER, (), price
     if rule.sip_prices:
-        credits_, each = (charges[4] or 0) + (charges[5] or 0), _credit_price(rule, received_at)
-        price += credits_ * each * _PER_CREDIT
-        yield CREDITS, (credits_, each), price
+        credit_price = _credit_price(rule, received_at)
+        price += charges.sip_credits * credit_price * _PER_CREDIT
+        yield CREDITS, (charges.sip_credits, credit_price), price
     if rule.minimum is not None and connected:
         price = max(price, rule.minimum * UNITS)
         yield MINIMUM, (rule.minimum,), price
@@ -226,14 +226,12 @@ def _price_steps(rule: Rule, received_at: int, charges: Charges) -> Iterator[_Ex
 
 
 def _cost_step(charges: Charges) -> Iterator[_ExactStep]:
-    costs = (charges[2] or 0, charges[3] or 0)
-    yield COST, costs, sum(costs) * UNITS
+    yield COST, (charges.src_charge or 0, charges.dest_charge or 0), charges.cost * UNITS
 
 
 def _cost_plus_steps(rule: Rule, connected: bool, charges: Charges) -> Iterator[_ExactStep]:  # noqa: FBT001
-    cost = (charges[2] or 0) + (charges[3] or 0)
     yield from _cost_step(charges)
-    price = cost * (_WHOLE + rule.markup_percent) * _PER_PERCENT
+    price = charges.cost * (_WHOLE + rule.markup_percent) * _PER_PERCENT
     if rule.markup_percent:
         yield MARKUP, (rule.markup_percent,), price
     if rule.fixed and connected:

@@ -158,7 +158,7 @@ class Call:
         decided = DISPOSITIONS.get(self.status)
         if decided or self.cdr is None:
             return decided or ""
-        return "ANSWERED" if self.cdr.charges[1] else "UNKNOWN"
+        return "ANSWERED" if self.cdr.charges.dest_seconds else "UNKNOWN"
 
     @property
     def digits(self) -> str:

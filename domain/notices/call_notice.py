@@ -1,6 +1,7 @@
-"""What one notice says about its call, typed: the form in which correlation and the call's fold read it."""
+"""The content of a ``callstatus`` or ``cdr`` notice, typed: correlation and the call's fold read it in this form."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -8,17 +9,41 @@ from domain.amounts import millionths
 from domain.notices.notification import CHARGES, DURATIONS
 from domain.notices.statuses import INPUTS
 
-# srcduration, destduration in seconds; srccharge, destcharge, srcsipcharge, destsipcharge in millionths of their unit.
-Charges = tuple[int | None, int | None, int | None, int | None, int | None, int | None]
-
 # A line: the tag, and the number; None under correlation by tag.
 LineKey = tuple[str, str | None]
 
 _STRIPPED = dict.fromkeys(map(ord, " -.()"))
 
 
+class Charges(NamedTuple):
+    """The numbers of a CDR, of the source and the destination leg; None where TringMe sent none.
+
+    Charges are in millionths of a US cent, credits in millionths of a SIP credit.
+    """
+
+    src_seconds: int | None
+    dest_seconds: int | None
+    src_charge: int | None
+    dest_charge: int | None
+    src_credits: int | None
+    dest_credits: int | None
+
+    @property
+    def cost(self) -> int:
+        """What TringMe charges for both legs, in millionths of a US cent."""
+        return (self.src_charge or 0) + (self.dest_charge or 0)
+
+    @property
+    def sip_credits(self) -> int:
+        """What TringMe charges for both legs, in millionths of a SIP credit."""
+        return (self.src_credits or 0) + (self.dest_credits or 0)
+
+
+NO_CHARGES = Charges(None, None, None, None, None, None)
+
+
 class CallNotice(msgspec.Struct, frozen=True, gc=False):
-    """A ``callstatus`` or ``cdr``: when it was received (microseconds, UTC) and what it tells."""
+    """A ``callstatus`` or ``cdr``: when it was received (microseconds, UTC) and what it says."""
 
     received_at: int
     is_cdr: bool
@@ -34,7 +59,10 @@ class CallNotice(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_call_notice(values: Mapping[str, str], received_at: int) -> CallNotice:
-    """Read the parameters of a ``callstatus`` or ``cdr`` that was received at ``at``; empty numbers are absent."""
+    """Read the parameters of a ``callstatus`` or ``cdr`` received at ``received_at`` (microseconds, UTC).
+
+    An empty number counts as absent.
+    """
     status = values.get("status", "")
     is_cdr = values.get("type") == "cdr"
     return CallNotice(
@@ -56,4 +84,4 @@ def normalised_number(src: str) -> str:
 def _read_charges(values: Mapping[str, str]) -> Charges:
     src, dest = (int(text) if (text := values.get(name)) else None for name in DURATIONS)
     charges = [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
-    return (src, dest, charges[0], charges[1], charges[2], charges[3])
+    return Charges(src, dest, *charges)

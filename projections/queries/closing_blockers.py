@@ -23,7 +23,6 @@ from domain.notices.notification import Notification
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
 from projections.queries.exception_totals import IS_OPEN
-from projections.rows.cdrs import cost, sip_credits
 from projections.schema.tables import BILLING, CALLS, EXCEPTIONS
 
 QUARANTINED, MISSING_CDR, OPEN_MONTH = "quarantined", "missing-cdr", "open-month"
@@ -117,10 +116,10 @@ def _quarantined(entry: QuarantineEntry, span: _ClosingSpan) -> Iterator[Closing
     values = dict(pairs)
     if values.get("type") != "cdr" or not span.has(entry.received_at):
         return
-    charges = [(name, value) for name, value in pairs if name in notification.CHARGES]
-    readable = Notification(entry.raw, entry.received_at, charges).problem() is None
-    numbers = read_call_notice(dict(charges) | {"type": "cdr"}, entry.received_at).charges if readable else None
-    amounts = (cost(numbers), sip_credits(numbers)) if numbers else (None, None)
+    parameters = [(name, value) for name, value in pairs if name in notification.CHARGES]
+    readable = Notification(entry.raw, entry.received_at, parameters).problem() is None
+    charges = read_call_notice(dict(parameters) | {"type": "cdr"}, entry.received_at).charges if readable else None
+    amounts = (charges.cost, charges.sip_credits) if charges else (None, None)
     yield ClosingBlocker(QUARANTINED, str(entry.id), notification.shorten(values.get("tag", "")), *amounts)
 
 

@@ -15,7 +15,7 @@ from domain.calls.call import Call
 from domain.calls.call_stream import CallStream
 from domain.events.operator_events import CorrectionReversed, OperatorEvent
 from domain.months import Month
-from domain.notices.call_notice import Charges
+from domain.notices.call_notice import NO_CHARGES
 from projections.rows import cdrs
 from projections.rows.posted_amounts import AmountChange, BilledAmount, PostedAmounts
 
@@ -23,7 +23,6 @@ Row = tuple[object, ...]
 
 DIFFERENCE = "difference"
 RECORDED_LATER = "recorded after the month was closed"
-NO_NUMBERS: Charges = (None, None, None, None, None, None)
 
 _period = itemgetter(cdrs.PERIOD)
 _original_period = itemgetter(cdrs.ORIGINAL_PERIOD)
@@ -41,20 +40,20 @@ def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
     cdr = call.cdr
     if cdr is None:
         return None
-    numbers = cdr.charges
+    charges = cdr.charges
     tag, src = call.line
     line = (tag, cdr.src if src is None else src)
-    rated = books.rate_cdr(line, cdr.position, cdr.received_at, numbers, call.rerated)
+    rated = books.rate_cdr(line, cdr.position, cdr.received_at, charges, call.rerated)
     if call.voided:
         rated = rated._replace(price=0, rounding=0, billed_seconds=0)
-    cost, disposition = cdrs.cost(numbers), call.disposition
+    cost, disposition = charges.cost, call.disposition
     totals = (
         1,
         int(disposition == "ANSWERED"),
-        numbers[0] or 0,
-        numbers[1] or 0,
+        charges.src_seconds or 0,
+        charges.dest_seconds or 0,
         cost,
-        cdrs.sip_credits(numbers),
+        charges.sip_credits,
         rated.billed_seconds or 0,
         rated.price,
         rated.price - cost,
@@ -151,5 +150,5 @@ def account_of_call(call: Call, books: BillingContext) -> tuple[str, str]:
     tag, src = call.line
     first = call.first
     assert first
-    rated = books.rate_cdr((tag, src or ""), first[0], call.head.first_at, NO_NUMBERS, call.rerated)
+    rated = books.rate_cdr((tag, src or ""), first[0], call.head.first_at, NO_CHARGES, call.rerated)
     return rated.account, str(Month.of_day(times.day(call.head.first_at, rated.timezone or books.timezone)))

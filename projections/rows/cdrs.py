@@ -2,21 +2,10 @@
 
 from domain.billing.rating import RatedCdr
 from domain.calls.call import Call
-from domain.notices.call_notice import Charges
 
 # Where the columns stand in a row that ``row`` makes.
 PERIOD = 22
 ORIGINAL_PERIOD = 26
-
-
-def cost(numbers: Charges) -> int:
-    """Return what TringMe charges for both legs, in millionths of a US cent."""
-    return (numbers[2] or 0) + (numbers[3] or 0)
-
-
-def sip_credits(numbers: Charges) -> int:
-    """Return what TringMe charges for both legs, in millionths of a SIP credit."""
-    return (numbers[4] or 0) + (numbers[5] or 0)
 
 
 def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period: str) -> tuple[object, ...]:
@@ -27,7 +16,7 @@ def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period:
     cdr = call.cdr
     assert cdr
     tag, src = call.line
-    costs = cost(cdr.charges)
+    cost = cdr.charges.cost
     return (
         call.id,
         tag,
@@ -39,13 +28,13 @@ def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period:
         call.answered_at,
         cdr.received_at,
         *cdr.charges,
-        costs,
-        sip_credits(cdr.charges),
+        cost,
+        cdr.charges.sip_credits,
         rated.account,
         rated.tariff,
         rated.billed_seconds,
         rated.price,
-        rated.price - costs,
+        rated.price - cost,
         period,
         cdr.position,
         call.flags,

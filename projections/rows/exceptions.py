@@ -2,7 +2,6 @@
 
 from domain.calls.call import Call, CallFlag, Resolution, flags_without_call
 from domain.events.notice_events import Notice
-from projections.rows.cdrs import cost, sip_credits
 
 
 def exception_rows(call: Call) -> list[tuple[object, ...]]:
@@ -30,7 +29,7 @@ def exception_rows_of_notice(position: int, notice: Notice, *, recognised: bool)
 def _row(  # noqa: PLR0917  # The columns, in their order.
     finding: CallFlag, call_id: str, tag: str, src: str, ordinal: int | None, resolution: Resolution | None = None
 ) -> tuple[object, ...]:
-    flag, position, at, numbers = finding
-    amounts = (None, None) if numbers is None else (cost(numbers), sip_credits(numbers))
+    flag, position, at, charges = finding
+    amounts = (None, None) if charges is None else (charges.cost, charges.sip_credits)
     resolved = (resolution.by, resolution.reason) if resolution else ("", "")
     return (flag, position, at, call_id, tag, src, ordinal, *amounts, *resolved)

@@ -39,8 +39,8 @@ FOLLOW_SECONDS_MAX = 300
 TABLES = (
     "CREATE TABLE IF NOT EXISTS calls (call_id TEXT PRIMARY KEY, tag TEXT, src TEXT, head TEXT) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS cdrs (
-        call_id TEXT PRIMARY KEY, tag TEXT, src TEXT, status TEXT, cdr_at INTEGER, src_duration INTEGER,
-        dest_duration INTEGER, src_charge INTEGER, dest_charge INTEGER, src_sip_charge INTEGER, dest_sip_charge INTEGER,
+        call_id TEXT PRIMARY KEY, tag TEXT, src TEXT, status TEXT, cdr_at INTEGER, src_seconds INTEGER,
+        dest_seconds INTEGER, src_charge INTEGER, dest_charge INTEGER, src_credits INTEGER, dest_credits INTEGER,
         cost INTEGER, day TEXT) WITHOUT ROWID""",
     *(
         f"""CREATE TABLE IF NOT EXISTS {table} (
@@ -115,10 +115,10 @@ class CallsView(SQLiteTrackingRecorder):
         return None if row is None else _decode_head(row["head"])
 
     def _bill(self, cursor: SQLiteCursor, call_id: UUID, said: CallNotice, numbers: Charges) -> None:
-        day, cost = times.day(said.received_at, "UTC"), (numbers[2] or 0) + (numbers[3] or 0)
+        day, cost = times.day(said.received_at, "UTC"), numbers.cost
         cursor.execute(PUT_CDR, (call_id.hex, said.tag, said.src, said.status, said.received_at, *numbers, cost, day))
         for table, period in (("billing", day[:7]), ("billing_days", day)):
-            cursor.execute(ADD_TOTALS.format(table=table), (said.tag, period, numbers[1] or 0, cost))
+            cursor.execute(ADD_TOTALS.format(table=table), (said.tag, period, numbers.dest_seconds or 0, cost))
 
 
 class HastyCallsView(CallsView):

@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from domain.notices.call_notice import Charges
+
 Rule = dict[str, Any]
 
 increments = st.tuples(st.integers(1, 120), st.integers(1, 120)).map(lambda pair: f"{pair[0]}/{pair[1]}")
@@ -52,11 +54,11 @@ def rules(draw: st.DrawFn, tag: str = "*") -> Rule:
     return rule | draw(st.fixed_dictionaries({}, optional=optional))
 
 
-def numbers() -> st.SearchStrategy[tuple[int | None, ...]]:
-    """The durations and charges of a CDR; absent, nothing, little, and the greatest there are."""
+def charges() -> st.SearchStrategy[Charges]:
+    """The durations and charges of a CDR: absent, zero, small, and the greatest there are."""
     seconds = st.one_of(st.none(), st.just(0), st.integers(0, 300), st.just(999_999_999))
     charge = st.one_of(st.none(), st.just(0), st.integers(0, 3_000_000), st.just(999_999_999_999_999))
-    return st.tuples(seconds, seconds, charge, charge, charge, charge)
+    return st.builds(Charges, seconds, seconds, charge, charge, charge, charge)
 
 
 def text(*given: Mapping[str, Any], head: str = "") -> str:

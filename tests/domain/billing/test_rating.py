@@ -10,22 +10,20 @@ from hypothesis import strategies as st
 
 from domain.billing import rounding, tariff
 from domain.billing.rating import PublishedTariff, RatedCdr, billed_seconds, rate_cdr, version_in_effect
+from domain.notices.call_notice import NO_CHARGES, Charges
 from domain.times import parse
 from tests.support import random_tariffs as tariffs
 from tests.support.model import tariff as model_tariff
 
 AT = parse("2026-10-15T12:00:00Z")
-NOTHING = (None, None, None, None, None, None)
 
 
 def rated(
     rule: dict[str, Any] | str, *, tag: str = "acme", src: str = "18585550001", at: int = AT, **given: int
 ) -> RatedCdr:
-    """Rate a call with these numbers by one rule, or by the text of rules."""
-    names = ("src_seconds", "dest_seconds", "src_charge", "dest_charge", "src_credits", "dest_credits")
-    numbers: Any = tuple(given.get(name) for name in names)
+    """Rate a call with these charges by one rule, or by the text of rules."""
     text = rule if isinstance(rule, str) else tariffs.text({"tag": "*"} | rule)
-    return rate_cdr(tariff.parse_tariff(text, 3, timezone="UTC"), tag, src, at, numbers)
+    return rate_cdr(tariff.parse_tariff(text, 3, timezone="UTC"), tag, src, at, NO_CHARGES._replace(**given))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +41,7 @@ def test_at_90_60(seconds: int, billed: int) -> None:
 
 
 def test_without_a_tariff_the_account_is_the_tag_and_the_price_the_cost() -> None:
-    found = rate_cdr(None, "acme-1", "1", AT, (10, 9, 1_500_000, None, 7, None))
+    found = rate_cdr(None, "acme-1", "1", AT, Charges(10, 9, 1_500_000, None, 7, None))
     assert found == RatedCdr("acme-1", "", "", 0, 9, 1_500_000, 0, "")
 
 
@@ -202,14 +200,14 @@ def test_the_version_is_the_latest_one_published_before_the_cdr_and_in_effect_at
     assert version(40, "2025-12-31T23:59:59Z") == 0
 
 
-@given(tariffs.rules(), tariffs.numbers())
-def test_any_rule_prices_any_call_as_the_model_does(rule: dict[str, Any], numbers: Any) -> None:
+@given(tariffs.rules(), tariffs.charges())
+def test_any_rule_prices_any_call_as_the_model_does(rule: dict[str, Any], charges: Charges) -> None:
     read = tariff.parse_tariff(tariffs.text(rule), 7, timezone="UTC")
-    found = rate_cdr(read, "tag", "1", AT, numbers)
-    price, added = model_tariff.price(rule, numbers)
+    found = rate_cdr(read, "tag", "1", AT, charges)
+    price, added = model_tariff.price(rule, charges)
     assert found.price == price
     assert found.rounding == added
-    assert found.billed_seconds == model_tariff.billed_seconds(rule, numbers)
+    assert found.billed_seconds == model_tariff.billed_seconds(rule, charges)
     assert (found.account, found.tariff, found.rule) == (rule.get("account", "tag"), "7", 1)
     assert 0 <= found.price < 10**18  # As wide as the read models' amounts are.
 

@@ -17,6 +17,7 @@ from domain.billing.tariff import parse_tariff
 from domain.events.log_row import POSITION_MAX
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from domain.notices.call_notice import Charges
 from projections.building.catch_up import catch_up
 from projections.queries.price_history import PriceHistory, price_history
 from projections.schema.tables import CDRS, POSTINGS
@@ -29,11 +30,11 @@ ALL_STEPS = {rating.LEG, rating.MINUTES, rating.FEE, rating.COST, rating.MARKUP,
 ALL_STEPS |= {rating.CREDITS, rating.MINIMUM, rating.MAXIMUM}
 
 
-@given(rule=tariffs.rules(), numbers=tariffs.numbers())
-def test_the_last_step_is_the_price_before_it_was_rounded(rule: tariffs.Rule, numbers: rating.Charges) -> None:
+@given(rule=tariffs.rules(), charges=tariffs.charges())
+def test_the_last_step_is_the_price_before_it_was_rounded(rule: tariffs.Rule, charges: Charges) -> None:
     tariff = parse_tariff(tariffs.text(rule), 1, timezone="UTC")
-    rated = rate_cdr(tariff, TAG, SRC, 0, numbers)
-    *_, last = price_steps(tariff, rated.rule, 0, numbers)
+    rated = rate_cdr(tariff, TAG, SRC, 0, charges)
+    *_, last = price_steps(tariff, rated.rule, 0, charges)
     exact = Fraction(rated.price - rated.rounding, ONE)
     assert abs(last.price - exact) <= Fraction(1, 2 * ONE)
     found = tariff.rules[0].rounding
