@@ -18,7 +18,7 @@ per_minute = 16
 """
 FOR_ACME = '[[rules]]\ntag = "acme"\nper_minute = 2\n'
 OCTOBER, NOVEMBER = "2026-10-05T12:00:00Z", "2026-11-05T12:00:00Z"
-MINUTE: Charges = (None, 60, None, 10_000_000, None, None)
+MINUTE = Charges(None, 60, None, 10_000_000, None, None)
 CENT = 1_000_000
 
 
