@@ -141,15 +141,16 @@ class Service:
 
     def _content_of_health(self) -> dict[str, Any]:
         head, failure, following = self.ledger.head(), self.intake.recent_failure(), self.follower.state
+        standstill = following.failure or self.read_models.damage()
         content: dict[str, Any] = {
-            "status": "failing" if failure else "degraded" if following.failure else "ok",
+            "status": "failing" if failure else "degraded" if standstill else "ok",
             "head": head,
             "signature": self.settings.signature,
             "failure": failure or None,
             "read_models": {
                 "position": following.position,
                 "lag": max(head - following.position, 0),
-                "failure": following.failure or None,
+                "failure": standstill or None,
                 "standing_by": following.stands_by,
             },
         }

@@ -1,14 +1,15 @@
 """Where web pages and the API read from: the current read models, kept open, and changed when a rebuild swaps them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from domain.errors import LedgerError
 from domain.ledger import Ledger
-from projections.stores.generations import ReadStore, is_current, open_current
+from projections.stores.generations import ReadModelsCorrupt, ReadStore, generation_of, is_current, open_current
 
 
 class ReadSession(NamedTuple):
@@ -36,19 +37,40 @@ class ReadModelPool:
         """Take the ledger; nothing is opened before it is asked for."""
         self.ledger = ledger
         self._held: _Lease | None = None
+        self._damage: tuple[int, str] | None = None
         self._lock = Lock()
 
     @contextmanager
     def session(self) -> Iterator[ReadSession]:
         """Begin to read; raises ReadModelsUnusable where the read models must be rebuilt, and StoreUnavailable."""
-        held = self._taken()
+        try:
+            held = self._taken()
+        except ReadModelsCorrupt as error:
+            self._note_damage(error)
+            raise
         try:
             with held.store.snapshot() as connection:
                 yield ReadSession(
-                    connection, held.store.position(connection, self.ledger.head), self.ledger, held.store
+                    connection, held.store.position(connection, self.ledger.store), self.ledger, held.store
                 )
+        except ReadModelsCorrupt as error:
+            self._note_damage(error)
+            raise
         finally:
             self._give_back(held)
+
+    def _note_damage(self, error: ReadModelsCorrupt) -> None:
+        with suppress(LedgerError):
+            self._damage = generation_of(self.ledger), str(error)
+
+    def damage(self) -> str:
+        """Return what a reader found damaged in the read models; empty once a rebuild has replaced them, or if nothing.
+
+        The follower need not meet it: it reads only the rows that it changes.
+        """
+        if self._damage and self._damage[0] != generation_of(self.ledger):
+            self._damage = None
+        return self._damage[1] if self._damage else ""
 
     def _taken(self) -> _Lease:
         with self._lock:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Connection
 
 from api import urls as addresses
 from api.application import forwarding_position as forwarder
@@ -56,7 +56,10 @@ class ForwardingStatus(msgspec.Struct):
 
 
 class LedgerStatus(msgspec.Struct):
-    """What ``tringledger status`` says; times are microseconds, UTC, or None."""
+    """What ``tringledger status`` says; times are microseconds, UTC, or None.
+
+    ``waiting`` is None where the read models must not be used.
+    """
 
     store: str
     ledger: str
@@ -68,7 +71,7 @@ class LedgerStatus(msgspec.Struct):
     read_models: ReadModelStatus
     wrong_signatures: int
     broken_values: int
-    waiting: OverdueCounts
+    waiting: OverdueCounts | None
     tags_without_openings: list[tuple[str, int, int]]
     forwarding: ForwardingStatus | None
     rebuilt: Certificate | None
@@ -87,19 +90,20 @@ def ledger_status(
 ) -> LedgerStatus:
     """Look at a ledger; the lag is what was found before catching up. Rows are ``counted``, or not: that takes long."""
     head = ledger.head()
-    models = _read_models(ledger, store, head, now)
-    if caught_up and not models.failure:
-        try:
-            models.position = catch_up(ledger, store, head)
-        except LedgerError as error:
-            models.failure = str(error)
+    models = ReadModelStatus(0, head, head, 0)
+    waiting, tags = None, []
+    try:
+        models = _read_models(ledger, store, now)
+        if caught_up:
+            models.position, models.failure = _caught_up(ledger, store, head, models.position)
+        with store.snapshot() as connection:
+            models.rows = _count_rows(connection) if counted else {}
+            waiting = calls.count_overdue(connection, ledger.options.window, now)
+            tags = calls.tags_without_openings(connection, head)
+    except ReadModelsUnusable as error:
+        models.failure = str(error)
     models.lag = max(head - models.position, 0)
     wrong_signatures, broken_values = ledger.store.count_quarantined()
-    with store.snapshot() as connection:
-        for name, table in READ_MODELS.items() if counted else ():
-            models.rows[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
-        waiting = calls.count_overdue(connection, ledger.options.window, now)
-        tags = calls.tags_without_openings(connection, head)
     return LedgerStatus(
         store=ledger.shown_url,
         ledger=ledger.id,
@@ -119,14 +123,30 @@ def ledger_status(
     )
 
 
-def _read_models(ledger: Ledger, store: ReadStore, head: int, now: int) -> ReadModelStatus:
-    try:
-        with store.snapshot() as connection:
-            position = store.position(connection, ledger.head)
-    except ReadModelsUnusable as error:
-        return ReadModelStatus(0, head, head, 0, str(error))
+def _read_models(ledger: Ledger, store: ReadStore, now: int) -> ReadModelStatus:
+    with store.snapshot() as connection:
+        position = store.position(connection, ledger.store)
     lag, seconds = ledger.lag(position, now)
     return ReadModelStatus(position, lag, lag, seconds)
+
+
+def _caught_up(ledger: Ledger, store: ReadStore, head: int, position: int) -> tuple[int, str]:
+    """Catch up; return how far the read models came, and what stopped them."""
+    try:
+        return catch_up(ledger, store, head), ""
+    except ReadModelsUnusable:
+        raise
+    except LedgerError as error:
+        return position, str(error)
+
+
+def _count_rows(connection: Connection) -> dict[str, int]:
+    """Count the rows of each read model in the table itself, not in an index: so a damaged page is met."""
+    hint = " NOT INDEXED" if connection.dialect.name == "sqlite" else ""
+    return {
+        name: connection.exec_driver_sql(f"SELECT count(*) FROM {table.name}{hint}").scalar_one()
+        for name, table in READ_MODELS.items()
+    }
 
 
 def _forwarding(ledger: Ledger, url: str | None, now: int) -> ForwardingStatus | None:
@@ -168,7 +188,7 @@ def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, 
     waiting = status.wrong_signatures + status.broken_values
     if waiting > limits.quarantine:
         found.append(f"{waiting} notices wait in quarantine: the limit is {limits.quarantine}")
-    if status.waiting.missing_cdr > limits.missing_cdrs:
+    if status.waiting and status.waiting.missing_cdr > limits.missing_cdrs:
         found.append(f"{status.waiting.missing_cdr} calls miss their CDR: the limit is {limits.missing_cdrs}")
     return found
 
@@ -192,7 +212,7 @@ def status_document(status: LedgerStatus) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(status)
     document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
     document["proofs"] = proof_status_document(status.proofs)
-    document["waiting"] = status.waiting._asdict()
+    document["waiting"] = status.waiting and status.waiting._asdict()
     if status.forwarding is None:
         del document["forwarding"]
     return document

@@ -67,7 +67,7 @@ class Follower:
 
     def _watch(self, store: ReadStore) -> None:
         with store.snapshot() as connection:
-            self._position, self._is_behind = store.position(connection, self._ledger.head), False
+            self._position, self._is_behind = store.position(connection, self._ledger.store), False
 
     def _remove_old(self, store: ReadStore) -> None:
         """Remove what a rebuild could not, since somebody was still reading it."""

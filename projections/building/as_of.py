@@ -15,6 +15,7 @@ from domain.ledger import Ledger
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.stores.base import ReadStore
+from projections.stores.log_binding import digest_at
 
 UNNAMED = ""  # SQLite's name for a temporary file of its own.
 # What a build need not be safe from: it is lost with its process in any case. Beyond the cache it goes to the file.
@@ -33,7 +34,7 @@ def open_as_of(
     with closing(TemporaryReadStore(ledger.id, position)) as store:
         with store.transaction() as connection:
             fill_read_models(connection, ledger, position, progress, folding)
-            store.set_position(connection, position)
+            store.set_position(connection, position, digest_at(ledger.store, position))
         yield store
 
 

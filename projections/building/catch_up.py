@@ -19,6 +19,7 @@ from projections.rows.projector import ProjectionStopped, Projector, RowBatch
 from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
 from projections.schema.tables import CALLS, CDRS, CHANNELS, CLOSINGS, EXCEPTIONS, POSTINGS, TARIFFS, VOICEMAILS
 from projections.stores.generations import ReadStore
+from projections.stores.log_binding import event_digest
 from projections.stores.upsert import TableRow, delete_rows, put_rows
 
 __all__ = ["ProjectionStopped", "catch_up", "write_batch"]
@@ -38,16 +39,16 @@ def catch_up(
     while True:
         # Looked at without the lock first: mostly there is nothing to do.
         with store.snapshot() as connection:
-            position = store.position(connection, ledger.head)
+            position = store.position(connection, ledger.store)
         progress(position)
         if position >= target:
             return position
         with store.transaction() as connection:
-            position = store.position(connection)
+            position = store.position(connection, ledger.store)
             events = ledger.store.page(position, PAGE_SIZE, target)
             if events:
                 _apply(connection, ledger, events)
-                store.set_position(connection, events[-1].position)
+                store.set_position(connection, events[-1].position, event_digest(events[-1]))
 
 
 def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None:

@@ -24,6 +24,7 @@ from projections.stores.generations import (
     generations,
     open_current,
 )
+from projections.stores.log_binding import digest_at
 
 
 class RebuildReport(NamedTuple):
@@ -77,7 +78,7 @@ def check_read_models(
         if catch_up_first:
             catch_up(ledger, live)
         with live.snapshot() as connection:
-            cut = live.position(connection, ledger.head)
+            cut = live.position(connection, ledger.store)
         with _build(ledger, generation_of(ledger) + 1, cut, progress, folding) as fresh:
             report = _compare(ledger, live, fresh)
         kept.remove(fresh.store.generation)
@@ -92,7 +93,7 @@ def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
             return _compare(ledger, live, fresh)
     except (ReadModelsUnusable, StoreUnavailable):
         with fresh.store.snapshot() as connection:
-            position = fresh.store.position(connection)
+            position = fresh.store.position(connection, ledger.store)
             return _report(
                 ledger, fresh, ComparisonResult([], 0, comparison.digest_all(connection)), position
             )._replace(position=None)
@@ -101,7 +102,7 @@ def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
 def _compare(ledger: Ledger, live: ReadStore, fresh: _FreshBuild) -> RebuildReport:
     """Compare, at the position where the live read models are when it begins."""
     with live.snapshot() as live_connection:
-        position = live.position(live_connection)
+        position = live.position(live_connection, ledger.store)
         catch_up(ledger, fresh.store, position)
         with fresh.store.snapshot() as connection:
             return _report(ledger, fresh, comparison.compare_read_models(live_connection, connection), position)
@@ -130,7 +131,7 @@ def _build(
     try:
         with closing(kept.open(generation, building=True)) as store, store.transaction() as connection:
             events = fill_read_models(connection, ledger, cut, progress, folding)
-            store.set_position(connection, cut)
+            store.set_position(connection, cut, digest_at(ledger.store, cut))
         with closing(kept.open(generation)) as store:
             store.finish_build()
             yield _FreshBuild(store, cut, events, begun, folding.jobs)

@@ -41,7 +41,7 @@ def write_journal(  # noqa: PLR0917  # What, how and where to, in the order of t
             return write_journal(ledger, store, selection, language, file, moved)
     wanted = conditions(MODEL, selection, ledger.timezone)
     with store.snapshot() as connection, closing(_CountedEntries(connection, wanted, moved)) as entries:
-        store.position(connection, ledger.head)
+        store.position(connection, ledger.store)
         journal = journal_transactions(entries, _closed_through(connection))
         for text in journal_texts(language, _accounts(connection, wanted), journal):
             out.write(text.encode())

@@ -103,6 +103,6 @@ def open_row_stream(
     Raises ReadModelsUnusable where they are not this ledger's, SelectionError, StoreUnavailable.
     """
     with store.snapshot() as connection:
-        store.position(connection, ledger.head)
+        store.position(connection, ledger.store)
         with closing(RowStream(connection, model, selection, ledger.timezone, progress)) as rows:
             yield rows

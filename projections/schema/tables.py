@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
-SCHEMA = 2
+SCHEMA = 3
 
 METADATA = MetaData()
 VIEWS = MetaData()
@@ -231,13 +231,15 @@ EXCEPTIONS = Table(
     _text("resolution"),
 )
 
-# How far the read models have come, and of which ledger and shape they are: one row.
+# How far the read models have come, of which ledger and shape they are, and which event they know at their position (the
+# SHA-256 of its proof entry, in hex; empty at position 0): one row.
 PROGRESS = Table(
     "progress",
     METADATA,
     Column("position", BigInteger, nullable=False),
     Column("ledger", Text, primary_key=True),
     Column("schema", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
 )
 
 READ_MODELS: dict[str, Table] = {

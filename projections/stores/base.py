@@ -3,6 +3,7 @@
 What is the same everywhere stands here; what differs stands in one file per database.
 """
 
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,19 +15,37 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolBusy
 
 from domain.errors import LedgerError, StoreUnavailable, Unavailable
+from domain.log.contract import Log
 from projections.schema import entries_view as entries
 from projections.schema import indexes
 from projections.schema.tables import METADATA, PROGRESS, SCHEMA
+from projections.stores.log_binding import NO_EVENT, name_mismatch
 
 LOCK_TIMEOUT_SECONDS = 30
 
 
 class ReadModelsUnusable(LedgerError):
-    """The read models at hand are another ledger's, another version's, or ahead of the log: they must be rebuilt."""
+    """The read models at hand are another ledger's, another log's or another version's: they must not be used."""
+
+
+class ReadModelsCorrupt(ReadModelsUnusable):
+    """The database found the read models damaged: they must be rebuilt."""
 
 
 class RebuildRunning(Unavailable):
     """Another rebuild of the same ledger is under way."""
+
+
+# What SQLite and PostgreSQL call a damaged file, page or index.
+_SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_POSTGRES_DAMAGE = ("XX001", "XX002")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the database said that what it keeps is damaged, and not that it cannot be used just now."""
+    cause = getattr(error, "orig", error)
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # An extended code has the plain one in its last byte.
+    return code in _SQLITE_DAMAGE or getattr(cause, "sqlstate", "") in _POSTGRES_DAMAGE
 
 
 def driver_message(error: BaseException) -> str:
@@ -64,6 +83,9 @@ class ReadStore(ABC):
                 begin(connection)
                 yield connection
         except (DBAPIError, PoolBusy, self._engine.dialect.loaded_dbapi.Error) as error:
+            if is_damage(error):
+                msg = f"the read models in {self.name} are damaged: {driver_message(error)}; run `tringledger rebuild`"
+                raise ReadModelsCorrupt(msg) from error
             msg = f"the read models in {self.name} cannot be used now: {driver_message(error)}"
             raise StoreUnavailable(msg) from error
 
@@ -84,35 +106,39 @@ class ReadStore(ABC):
     def _create(self, connection: Connection, *, indexed: bool) -> None:
         """Make the tables where they are missing, empty and at position 0, and the indexes unless they come later."""
         METADATA.create_all(connection)
-        if connection.execute(select(PROGRESS)).first() is None:
+        if connection.execute(select(PROGRESS.c.ledger)).first() is None:
             entries.create_entries_view(connection)
             if indexed:
                 indexes.create_indexes(connection)
-            connection.execute(insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA))
+            connection.execute(
+                insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA, digest=NO_EVENT)
+            )
 
-    def position(self, connection: Connection, head: Callable[[], int] | None = None) -> int:
+    def position(self, connection: Connection, log: Log) -> int:
         """Return the position of the last event that the read models know.
 
-        ``head`` tells the log's head; it is asked afterwards, since others may record and catch up meanwhile. Raises
-        ReadModelsUnusable where the read models are another ledger's or version's, or ahead of that head.
+        The log is asked afterwards, since others may record and catch up meanwhile. Raises ReadModelsUnusable where the
+        read models are another ledger's or version's, or the log has another event, or none, at their position: for as
+        long as that is so, however far the log has grown.
         """
-        position, ledger, schema = connection.execute(select(PROGRESS)).one()
-        found: int = position
-        reason = ""
-        if ledger != self.ledger_id:
-            reason = f"are those of ledger {ledger}, not of {self.ledger_id}"
-        elif schema != SCHEMA:
-            reason = f"have schema {schema}, and this version of tringledger has {SCHEMA}"
-        elif head is not None and found > (last := head()):
-            reason = f"are at position {found}, ahead of the log's head {last}: was the log restored from a copy?"
+        # All columns that there are: the read models of earlier versions have fewer.
+        found = connection.exec_driver_sql(f"SELECT * FROM {PROGRESS.name}").mappings().one()
+        position: int = found["position"]
+        cure = "; run `tringledger rebuild`"
+        if found["ledger"] != self.ledger_id:
+            reason = f"are those of ledger {found['ledger']}, not of {self.ledger_id}{cure}"
+        elif found["schema"] != SCHEMA:
+            reason = f"have schema {found['schema']}, and this version of tringledger has {SCHEMA}{cure}"
+        else:
+            reason = name_mismatch(log, position, found["digest"])
         if reason:
-            msg = f"the read models in {self.name} {reason}; run `tringledger rebuild`"
+            msg = f"the read models in {self.name} {reason}"
             raise ReadModelsUnusable(msg)
-        return found
+        return position
 
-    def set_position(self, connection: Connection, position: int) -> None:
-        """Note how far the read models have come."""
-        connection.execute(update(PROGRESS).values(position=position))
+    def set_position(self, connection: Connection, position: int, digest: str) -> None:
+        """Note how far the read models have come, and the digest of the event there (see log_binding)."""
+        connection.execute(update(PROGRESS).values(position=position, digest=digest))
 
     def close(self) -> None:
         """Let go of the database."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from domain.ledger import Ledger
 from domain.log import urls
-from projections.stores.base import Generations, ReadModelsUnusable, ReadStore, RebuildRunning
+from projections.stores.base import Generations, ReadModelsCorrupt, ReadModelsUnusable, ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
 from projections.stores.sqlite import SQLiteGenerations
 
 __all__ = [
     "Generations",
+    "ReadModelsCorrupt",
     "ReadModelsUnusable",
     "ReadStore",
     "RebuildRunning",

@@ -292,7 +292,7 @@ class TestBesideARebuild:
                 add(ledger, 2)
                 within(HEALING_SECONDS_MAX, lambda: follower.is_at(6))
                 with old.snapshot() as connection:
-                    assert old.position(connection) == 3
+                    assert old.position(connection, ledger.store) == 3
                 assert schemas(database) == ["tringledger_read_1", "tringledger_read_2"]
         with following(database):
             within(HEALING_SECONDS_MAX, lambda: schemas(database) == ["tringledger_read_2"])

@@ -138,7 +138,7 @@ class TestCatchingUp:
 
     def test_is_refused_for_read_models_ahead_of_the_log(self, case: Case) -> None:
         with case.store.transaction() as connection:
-            case.store.set_position(connection, 1)
+            case.store.set_position(connection, 1, "")
         with pytest.raises(ReadModelsUnusable):
             frames.cdrs(case.url, catch_up=False)
 

@@ -70,7 +70,7 @@ def list_(
             conditions.append(IS_OPEN)
         query = select(*[EXCEPTIONS.c[name] for name in COLUMNS]).where(*conditions)
         with read_models(ledger, caught_up=not no_catch_up) as read_store, read_store.snapshot() as connection:
-            read_store.position(connection, ledger.head)
+            read_store.position(connection, ledger.store)
             rows = connection.execute(query.order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag))
             found = [_document(row) for row in rows]
     if output == "json":

@@ -121,7 +121,7 @@ def _explain_account(
         looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=caught_up)
         store = opened.enter_context(looking)
         connection = opened.enter_context(store.snapshot())
-        store.position(connection, ledger.head)
+        store.position(connection, ledger.store)
         found = account_breakdown(connection, account, period)
         each = list(cdrs_of_account(connection, account, period)) if calls else []
     if found is None:

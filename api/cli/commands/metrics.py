@@ -35,7 +35,7 @@ def metrics(account: str | None, period: str | None, form: str, no_catch_up: boo
         read_models(ledger, caught_up=not no_catch_up) as read_store,
         read_store.snapshot() as connection,
     ):
-        read_store.position(connection, ledger.head)
+        read_store.position(connection, ledger.store)
         found = account_metrics(connection, account=account, period=period)
     if form == "json":
         print_json([each._asdict() for each in found])

@@ -60,7 +60,7 @@ def statement(
         read_models(ledger, caught_up=not no_catch_up) as read_store,
         read_store.snapshot() as connection,
     ):
-        found = statement_of(connection, account, period, read_store.position(connection, ledger.head))
+        found = statement_of(connection, account, period, read_store.position(connection, ledger.store))
     content = _rendered(found, form, font, excel_safe=excel_safe)
     if output:
         with map_write_errors(output, "the statement") as file:

@@ -14,6 +14,7 @@ from domain import times
 if TYPE_CHECKING:
     from api.application.proofs.proof_status import ProofStatus
     from api.application.status import ForwardingStatus, LedgerStatus
+    from projections.queries.call_health import OverdueCounts
 
 COUNT = click.IntRange(0)
 
@@ -92,7 +93,7 @@ def status(
 
 
 def _print(found: LedgerStatus) -> None:
-    models, waiting = found.read_models, found.waiting
+    models = found.read_models
     recorded = f", the last recorded at {times.iso(found.last_recorded_at)}" if found.last_recorded_at else ""
     lag = f"{models.lag} events behind" if models.lag else "up to date"
     if models.found_lag:
@@ -102,10 +103,7 @@ def _print(found: LedgerStatus) -> None:
         ("ledger", f"{found.ledger}, correlation {found.correlation}, billing time zone {found.timezone}"),
         ("events", f"{found.events}, head at position {found.head}{recorded}"),
         ("quarantine", f"{found.wrong_signatures} wrong signatures, {found.broken_values} broken values"),
-        (
-            "calls",
-            f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR",
-        ),
+        ("calls", _waiting(found.waiting)),
         ("rebuilt", f"{found.rebuilt.made_at}, up to position {found.rebuilt.last}" if found.rebuilt else "never"),
     ]
     if found.forwarding:
@@ -139,6 +137,12 @@ def _proofs_told(proofs: ProofStatus) -> str:
     by = f", cosigned by {', '.join(proofs.witnesses)}" if proofs.witnesses else ""
     copied = "; a copy, which signs nothing" if proofs.copy else ""
     return f"{tree}, {signed}{by}; nothing is proved of the time before {times.iso(proofs.since)}{copied}"
+
+
+def _waiting(waiting: OverdueCounts | None) -> str:
+    if waiting is None:
+        return "not known: the read models cannot be used"
+    return f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR"
 
 
 def _told(forwarding: ForwardingStatus) -> str:

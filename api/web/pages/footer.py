@@ -35,10 +35,10 @@ def read_footer(request: Request) -> Footer | None:
         return None
     signature = state.settings.signature
     try:
-        head = ledger.head()
+        head, damage = ledger.head(), state.read_models.damage()
     except LedgerError as error:
         return Footer(ledger.id, None, None, 0, signature, str(error))
     following = service.follower.state if service else None
     position = following.position if following else None
-    failure = following.failure if following else ""
+    failure = (following.failure if following else "") or damage
     return Footer(ledger.id, head, position, max(head - position, 0) if position else 0, signature, failure)

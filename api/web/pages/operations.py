@@ -101,7 +101,7 @@ def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
     except ReadModelsUnusable as error:
         position, failure = 0, str(error)
     following = state.service.follower.state
-    failure = failure or following.failure
+    failure = failure or following.failure or state.read_models.damage()
     lag, seconds = ledger.lag(position, clock)
     minute_ago = ledger.position_at(clock - MINUTE_SECONDS * times.SECOND)
     return {

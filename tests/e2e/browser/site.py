@@ -60,7 +60,7 @@ class Site(NamedTuple):
             try:
                 while True:
                     with store.snapshot() as connection:
-                        position = store.position(connection)
+                        position = store.position(connection, ledger.store)
                     if position >= ledger.head():
                         return
                     assert time.monotonic() < deadline, "the read models do not follow"

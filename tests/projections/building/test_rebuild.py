@@ -100,7 +100,7 @@ def position(ledger: Ledger) -> int:
     store = open_current(ledger)
     try:
         with store.snapshot() as connection:
-            return store.position(connection)
+            return store.position(connection, ledger.store)
     finally:
         store.close()
 
@@ -411,7 +411,7 @@ def test_read_models_ahead_of_a_restored_log_are_refused_by_name_and_a_rebuild_m
         assert check_read_models(ledger).found == 0
 
 
-def test_read_models_that_followed_another_past_of_the_log_are_found_by_a_check_and_mended(sqlite_url: str) -> None:
+def test_read_models_of_another_past_of_the_log_are_refused_by_a_check_and_mended_by_a_rebuild(sqlite_url: str) -> None:
     with opened(sqlite_url) as ledger:
         record(ledger, *LOG[:3])
     shutil.copy(ledger.path, ledger.path + ".copy")
@@ -421,8 +421,9 @@ def test_read_models_that_followed_another_past_of_the_log_are_found_by_a_check_
     shutil.copy(ledger.path + ".copy", ledger.path)
     with opened(sqlite_url) as ledger:
         record(ledger, *[cdr(number * GRACE, srcduration=str(number)) for number in range(20, 30)])
-        assert check_read_models(ledger).found > 0
-        rebuild(ledger)
+        with pytest.raises(ReadModelsUnusable, match="the event at position 7 is not the one that they know"):
+            check_read_models(ledger)
+        assert rebuild(ledger).position is None
         assert check_read_models(ledger).found == 0
         assert len(tables(ledger)["calls"]) == 11
 
@@ -448,13 +449,13 @@ def test_read_models_that_are_gone_begin_anew(ledger: Ledger) -> None:
     assert tables(ledger) == before
 
 
-def test_read_models_that_are_no_database_are_unavailable_by_name(sqlite_ledger: Ledger) -> None:
+def test_read_models_that_are_no_database_are_refused_by_name_with_their_cure(sqlite_ledger: Ledger) -> None:
     ledger = sqlite_ledger
     path = path_of(ledger, generation_of(ledger))
     for beside in path.parent.glob(path.name + "-*"):
         beside.unlink()
     path.write_bytes(b"somebody's text\n" * 999)
-    with pytest.raises(StoreUnavailable, match=r"ledger\.db\.read-1\.db cannot be used now"):
+    with pytest.raises(ReadModelsUnusable, match=r"ledger\.db\.read-1\.db are damaged.*run `tringledger rebuild`"):
         open_current(ledger)
 
 

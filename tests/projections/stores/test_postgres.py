@@ -12,6 +12,7 @@ from psycopg import conninfo
 from sqlalchemy import select
 
 from domain.errors import StoreUnavailable
+from domain.log.open import open_log
 from projections.schema.tables import CHANNELS, READ_MODELS
 from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadStore, RebuildRunning
@@ -80,13 +81,13 @@ def soon(holds: Callable[[], bool]) -> None:
 
 
 class TestMakingThem:
-    def test_many_that_open_at_once_make_them_once(self, kept: PostgresGenerations) -> None:
+    def test_many_that_open_at_once_make_them_once(self, kept: PostgresGenerations, database: str) -> None:
         together = threading.Barrier(8)
 
         def opened(_: int) -> list[int]:
             together.wait()
-            with closing(kept.open(1)) as store, store.snapshot() as connection:
-                return [store.position(connection)]
+            with closing(kept.open(1)) as store, store.snapshot() as connection, closing(open_log(database)) as log:
+                return [store.position(connection, log)]
 
         with ThreadPoolExecutor(8) as threads:
             assert list(threads.map(opened, range(8))) == [[0]] * 8

@@ -79,7 +79,7 @@ def test_an_export_that_fails_half_way_spoils_nothing_for_the_next(both: tuple[C
             with pytest.raises(RuntimeError):
                 write_export(case.ledger, case.store, "calls", Selection(), form, io.BytesIO(), progress=fail)
         with case.store.snapshot() as connection:
-            assert case.store.position(connection) == case.ledger.head()
+            assert case.store.position(connection, case.ledger.store) == case.ledger.head()
 
 
 @pytest.mark.parametrize("model", READ_MODELS)
