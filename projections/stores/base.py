@@ -3,7 +3,6 @@
 What is the same everywhere stands here; what differs stands in one file per database.
 """
 
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -36,8 +35,8 @@ class RebuildRunning(Unavailable):
     """Another rebuild of the same ledger is under way."""
 
 
-# What SQLite and PostgreSQL call a damaged file, page or index.
-_SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# What SQLite (SQLITE_CORRUPT, SQLITE_NOTADB) and PostgreSQL call a damaged file, page or index.
+_SQLITE_DAMAGE = (11, 26)
 _POSTGRES_DAMAGE = ("XX001", "XX002")
 
 

@@ -16,7 +16,6 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.errors import StoreUnavailable
 from domain.events.notice_events import CallStatusRecorded, Notice, VoicemailRecorded
 from domain.events.streams import call_id
 from domain.ledger import Ledger
