@@ -4,34 +4,54 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs wheel bench bench-large clean
+# Workers of `make test`: one more than this machine has cores, since tests also wait for processes and sockets.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-demo: $(VENV)/installed
+.PHONY: help demo test test-fast test-thorough coverage lint format docs wheel bench bench-large clean
+
+help: ## say what each target does
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+demo: $(VENV)/installed ## start a service and a platform that calls it
 	@$(BIN)/python -m tests.e2e.demo --port $(PORT)
 
-test: $(VENV)/installed-for-tests
-	$(BIN)/python -m pytest
+test: $(VENV)/installed-for-tests ## run the tests, with PostgreSQL and a browser
+	$(PYTEST) -m "not thorough"
 
-lint: $(VENV)/installed-for-tests
+test-fast: $(VENV)/installed-for-tests ## run the tests that need neither PostgreSQL nor a browser and take no seconds
+	$(PYTEST) -m "not thorough and not postgres and not browser and not slow"
+
+test-thorough: $(VENV)/installed-for-tests ## run the long proofs, and each property with all its examples
+	$(PYTEST) -m "thorough or hypothesis" --hypothesis-profile thorough
+
+coverage: $(VENV)/installed-for-tests ## run the tests and say which lines none of them runs
+	$(PYTEST) -m "not thorough" --cov api --cov domain --cov projections --cov-report term:skip-covered --cov-report html:build/coverage
+
+lint: $(VENV)/installed-for-tests ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/installed-for-docs
+format: $(VENV)/installed-for-tests ## format the code, and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/installed-for-docs ## build the documentation into build/docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs build/docs
 	@echo "open build/docs/index.html"
 
 # Builds it, installs it into a fresh environment, and tries it from another directory.
-wheel: $(VENV)/installed
+wheel: $(VENV)/installed ## build the wheel and try it in a fresh environment
 	$(BIN)/python tests/e2e/wheel.py
 
-bench: $(VENV)/installed-for-tests
+bench: $(VENV)/installed-for-tests ## measure, and print one table
 	$(BIN)/python -m tests.benchmarks
 
-bench-large: $(VENV)/installed-for-tests
+bench-large: $(VENV)/installed-for-tests ## measure with large ledgers too
 	$(BIN)/python -m tests.benchmarks --large
 
-clean:
+clean: ## remove what was built and installed
 	rm -rf $(VENV) .demo build
 
 $(VENV)/installed: pyproject.toml

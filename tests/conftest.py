@@ -1,7 +1,8 @@
-"""What all tests share: how hard Hypothesis tries, and an address for a new store of each kind.
+"""What all tests share: how hard Hypothesis tries, which tests run first, and an address for a new store of each kind.
 
-``ci`` draws the same examples every time, more of them; ``dev`` draws new ones each time, so that many short runs find
-what no single one does. Choose with ``--hypothesis-profile``; where CI is set, ``ci`` is the default.
+``make test`` tries each property with a quarter of its examples, ``make test-thorough`` with all of them; ``effort.py`` says
+how. Where CI is set the examples are the same every time; elsewhere each run draws new ones, so that many short runs find
+what no single one does.
 """
 
 import os
@@ -10,22 +11,62 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import effort
 from tests.support.postgres_server import Postgres
 
 # Making a ledger for each example is slow in Hypothesis's eyes, and what these tests are about.
-_CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large)
-settings.register_profile("dev", max_examples=40, deadline=None, suppress_health_check=_CHECKS)
-settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
-settings.load_profile("ci" if "CI" in os.environ else "dev")
+for profile, examples in (("quick", effort.QUICK), ("thorough", effort.THOROUGH)):
+    settings.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
+        derandomize="CI" in os.environ,
+    )
+settings.load_profile("quick")
 
 STORES = ("sqlite", "postgres")
-STORES_OF_READ_MODELS = ("sqlite",)
+# By the name of a fixture: what a test needs that uses it, and so can be left out by.
+NEEDS = {"postgres": "postgres", "database": "postgres", "browser": "browser"}
+# Started first, so that no worker is left alone with one of them at the end; the longest first.
+HEAVIEST = (
+    "tests/e2e/rehearsal/",
+    "tests/benchmarks/",
+    "tests/processes/test_crash",
+    "tests/e2e/",
+    "tests/processes/",
+    "tests/cli/test_rebuild_dask",
+    "tests/projections/building/",
+    "tests/projections/",
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a store on each kind, or on the one that its mark ``only_on`` names."""
+    for name in {"store", "store_url"}.intersection(metafunc.fixturenames):
+        mark = metafunc.definition.get_closest_marker("only_on")
+        metafunc.parametrize(name, mark.args if mark else STORES, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server or a browser, and put the heaviest files first."""
+    for item in items:
+        for marker in {NEEDS[name] for name in getattr(item, "fixturenames", ()) if name in NEEDS}:
+            item.add_marker(marker)
+        callspec = getattr(item, "callspec", None)
+        if callspec and "postgres" in [value for value in callspec.params.values() if isinstance(value, str)]:
+            item.add_marker("postgres")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, path in enumerate(HEAVIEST) if item.nodeid.startswith(path)), len(HEAVIEST))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Return a PostgreSQL server that is started once it is asked for, one for the whole run."""
-    server = Postgres()
+    """Return a PostgreSQL server that is started once it is asked for, one for all tests of a worker."""
+    server = Postgres(durable=False)
     yield server
     server.end()
 
@@ -45,15 +86,9 @@ def new_store(kind: str, request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture
 def store_url(request: pytest.FixtureRequest) -> str:
-    """Return the address of a store that does not exist yet, of each kind in turn: for what concerns the log."""
-    return new_store(request.param, request)
-
-
-@pytest.fixture(params=STORES)
-def whole_store_url(request: pytest.FixtureRequest) -> str:
-    """Return the address of a store that does not exist yet, of each kind that has read models too."""
+    """Return the address of a store that does not exist yet, of each kind in turn."""
     return new_store(request.param, request)
 
 

@@ -23,8 +23,8 @@ def follow(ledger: Ledger) -> None:
         catch_up(ledger, store)
 
 
-def test_a_room_shows_one_position_whoever_writes_meanwhile(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
+def test_a_room_shows_one_position_whoever_writes_meanwhile(store_url: str) -> None:
+    with opened(store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
         record(ledger, status("SRCANSWERED"))
         follow(ledger)
         with shelf.session() as room:
@@ -35,8 +35,8 @@ def test_a_room_shows_one_position_whoever_writes_meanwhile(whole_store_url: str
             assert (room.position, calls(room)) == (2, 2)
 
 
-def test_after_a_rebuild_the_next_reader_sees_the_new_ones_and_who_reads_goes_on(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
+def test_after_a_rebuild_the_next_reader_sees_the_new_ones_and_who_reads_goes_on(store_url: str) -> None:
+    with opened(store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
         record(ledger, status("SRCANSWERED"))
         with shelf.session() as before:
             assert calls(before) == 0
@@ -47,8 +47,8 @@ def test_after_a_rebuild_the_next_reader_sees_the_new_ones_and_who_reads_goes_on
         assert generation_of(ledger) == 2
 
 
-def test_many_threads_read_at_once(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
+def test_many_threads_read_at_once(store_url: str) -> None:
+    with opened(store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
         record(ledger, status("SRCANSWERED"))
         follow(ledger)
 

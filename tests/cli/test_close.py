@@ -38,9 +38,9 @@ def closed(*arguments: str, month: str = OCTOBER) -> Said:
 
 class TestClosing:
     @pytest.fixture(autouse=True)
-    def called(self, log_store: str) -> None:
+    def called(self, store: str) -> None:
         """Record one whole call, on a store of each kind."""
-        self.store = log_store
+        self.store = store
         run("migrate")
         heard(*A_CALL)
 

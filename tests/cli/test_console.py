@@ -8,6 +8,8 @@ from api.cli.console import print_table
 from tests.support.command import run
 from tests.support.tringme import OTHER_KEY, encoded, line, notice, signature, signed
 
+pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
+
 MOVES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 NASTY = {
     "an escape sequence": "\x1b[2J\x1b[1;31mred",

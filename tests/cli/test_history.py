@@ -18,7 +18,7 @@ class TestHistory:
     """A call of three notices, recorded in three imports, and one of another line."""
 
     @pytest.fixture(autouse=True)
-    def imported(self, log_store: str) -> None:
+    def imported(self, store: str) -> None:
         for pairs, second in (
             (notice(1, src="+1 (858) 555-0001"), "00"),
             (notice(9, tag="other"), "01"),
@@ -26,7 +26,7 @@ class TestHistory:
             (cdr(3), "31"),
         ):
             stdin = line(signed(pairs), f"2026-10-15T12:00:{second}Z")
-            assert run("import", "-", "--store", log_store, stdin=stdin).code == DONE
+            assert run("import", "-", "--store", store, stdin=stdin).code == DONE
 
     CALL = call_id("acme", "18585550001", 1)
 
@@ -134,6 +134,7 @@ class TestHistory:
         assert run("history", "--tag", "other", "--src", "18585550001").out.endswith("\nno CDR\n")
 
 
+@pytest.mark.only_on("sqlite")
 class TestHistoryWhereTagsAreUnique:
     def test_a_tag_alone_names_the_call(self, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TRINGLEDGER_CORRELATION", "tag")

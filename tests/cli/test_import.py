@@ -133,6 +133,7 @@ class TestImportOfUnreadableLines:
 
 
 class TestAnInterruptedImport:
+    @pytest.mark.only_on("sqlite")
     def test_run_again_it_gives_what_an_uninterrupted_one_gives(
         self, store: str, tmp_path: Path, log: Callable[..., str]
     ) -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import times
@@ -17,6 +17,7 @@ from domain.events.notice_events import Voucher
 from domain.ledger import Ledger
 from tests.support import tringme
 from tests.support.command import Said, run
+from tests.support.effort import examples
 from tests.support.ledger_inspection import exported, head
 from tests.support.model.ledger import Model
 from tests.support.model.wire import Pairs
@@ -393,7 +394,7 @@ def models(rows: Sequence[tuple[int, str, str, str, str, str]], *, with_ids: boo
     return model
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(OLD_ROWS, st.sampled_from(("id", "remark")), st.integers(0, 8))
 def test_two_equal_calls_stay_two_and_twice_imported_changes_nothing(
     rows: list[tuple[int, str, str, str, str, str]], first_column: str, interrupted: int

@@ -80,6 +80,7 @@ class TestItsHelp:
         assert "Usage: tringledger" in said.err
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.usefixtures("store")
 class TestOnAnEmptyStore:
     @pytest.mark.parametrize("words", READERS, ids=" ".join)
@@ -122,6 +123,7 @@ class TestOnAnEmptyStore:
         )
 
 
+@pytest.mark.only_on("sqlite")
 class TestOnALedgerOfOtherTerms:
     @pytest.fixture(autouse=True)
     def created(self, store: str) -> None:
@@ -153,6 +155,7 @@ class TestOnALedgerOfOtherTerms:
             assert (ledger.correlation, ledger.timezone) == ("tag", "Europe/Berlin")
 
 
+@pytest.mark.only_on("sqlite")
 class TestWithALockedStore:
     @pytest.fixture(autouse=True)
     def locked(self, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -21,9 +21,9 @@ class TestQuarantine:
     BROKEN = signed(cdr(2, srccharge="free", note="caf\udce9"))
 
     @pytest.fixture(autouse=True)
-    def imported(self, log_store: str) -> None:
+    def imported(self, store: str) -> None:
         lines = [line(query, NOON) for query in (self.LATER, self.LATER, self.BROKEN, signed(notice(3)))]
-        assert run("import", "-", "--store", log_store, stdin="".join(lines)).code == DONE
+        assert run("import", "-", "--store", store, stdin="".join(lines)).code == DONE
 
     def waiting(self) -> Any:
         return run("quarantine", "list", "--format", "json").json()
@@ -59,10 +59,10 @@ class TestQuarantine:
         assert (said.code, len(self.waiting())) == (FINDING, 2)
         assert said.out.startswith("1: still unfit: the signature is wrong or missing\n2: still unfit: ")
 
-    def test_with_the_key_corrected_it_becomes_an_event_with_its_own_time(self, log_store: str) -> None:
+    def test_with_the_key_corrected_it_becomes_an_event_with_its_own_time(self, store: str) -> None:
         said = run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=f"{KEY},{OTHER_KEY}")
         assert (said.code, said.out) == (DONE, "1: recorded, position 2\n")
-        with Ledger(log_store) as ledger:
+        with Ledger(store) as ledger:
             event = ledger.notice_at(2)
         assert (event.source, times.iso(event.received_at)) == ("reprocess", NOON)
         assert event.recorded_at > event.received_at
@@ -73,15 +73,15 @@ class TestQuarantine:
         settled = run("quarantine", "list", "--settled", "--format", "json").json()
         assert [(each["id"], each["position"]) for each in settled] == [(1, 2), (2, None)]
 
-    def test_reprocessed_twice_it_is_one_event(self, log_store: str) -> None:
+    def test_reprocessed_twice_it_is_one_event(self, store: str) -> None:
         run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
         said = run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
-        assert (said.code, said.out, head(log_store)) == (DONE, "1: duplicate, position 2\n", 2)
+        assert (said.code, said.out, head(store)) == (DONE, "1: duplicate, position 2\n", 2)
 
-    def test_where_the_sender_came_again_meanwhile_it_is_a_duplicate_of_that(self, log_store: str) -> None:
+    def test_where_the_sender_came_again_meanwhile_it_is_a_duplicate_of_that(self, store: str) -> None:
         run("import", "-", stdin=line(self.LATER), TRINGME_PRIVATE_KEY=OTHER_KEY)
         said = run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
-        assert (said.code, said.out, head(log_store)) == (DONE, "1: duplicate, position 2\n", 2)
+        assert (said.code, said.out, head(store)) == (DONE, "1: duplicate, position 2\n", 2)
         assert ids(self.waiting()) == [2]
 
     @pytest.mark.parametrize("words", [(), ("1", "--all"), ("1", "77"), ("one",)], ids=" ".join)

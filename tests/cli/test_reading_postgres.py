@@ -14,10 +14,10 @@ from projections.export.writer import Format
 from projections.schema.tables import READ_MODELS
 from tests.processes.test_crash import agrees_with_its_log, has_caught_up, traffic
 from tests.support import http_client as caller
+from tests.support.api_fixtures import named_store
 from tests.support.asgi_service import eventually
 from tests.support.command import run, serving
 from tests.support.http_client import Replies, deliver
-from tests.support.named_stores import named_store
 from tests.support.postgres_server import Postgres
 from tests.support.tringme import KEY
 

@@ -28,6 +28,7 @@ class TestRebuild:
         assert "up to position 214" in run("rebuild", "--check", "--no-catch-up").err
         assert "up to position 333" in run("rebuild", "--check").err
 
+    @pytest.mark.only_on("sqlite")
     def test_a_row_that_was_changed_is_found_with_by_how_much(self, tmp_path: Path) -> None:
         change(tmp_path / "ledger.db.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
         said = run("rebuild", "--check")
@@ -38,6 +39,7 @@ class TestRebuild:
         assert (model, position, column, by) == ("cdrs", "3,", "cost", "-2.5")
         assert float(live) - float(fresh) == 2.5
 
+    @pytest.mark.only_on("sqlite")
     def test_a_missing_and_an_invented_row_are_found(self, tmp_path: Path) -> None:
         change(tmp_path / "ledger.db.read-1.db", "DELETE FROM calls WHERE position = 1")
         change(tmp_path / "ledger.db.read-1.db", "INSERT INTO voicemails VALUES (999, 0, '', '', '', '')")
@@ -46,6 +48,7 @@ class TestRebuild:
         assert re.search(r"^calls +1 +\(row\) +present$", said.out, re.MULTILINE)
         assert re.search(r"^voicemails +999 +\(row\) +present$", said.out, re.MULTILINE)
 
+    @pytest.mark.only_on("sqlite")
     def test_a_rebuild_tells_what_differed_and_mends_it(self, tmp_path: Path) -> None:
         before = exported()
         change(tmp_path / "ledger.db.read-1.db", "UPDATE billing SET cost = 0")
@@ -53,6 +56,7 @@ class TestRebuild:
         assert (said.code, "differences at position 214" in said.err) == (DONE, True)
         assert (exported(), run("rebuild", "--check").code) == (before, DONE)
 
+    @pytest.mark.only_on("sqlite")
     def test_read_models_ahead_of_a_restored_log_are_mended_by_a_rebuild(self, tmp_path: Path) -> None:
         change(tmp_path / "ledger.db.read-1.db", "UPDATE progress SET position = 999")
         said = run("rebuild", "--check")
@@ -65,6 +69,7 @@ class TestRebuild:
             file.unlink()
         assert exported() == before
 
+    @pytest.mark.only_on("sqlite")
     def test_it_leaves_nothing_behind_but_one_generation(self, tmp_path: Path) -> None:
         for _ in range(3):
             assert run("rebuild").code == DONE
@@ -101,6 +106,7 @@ class TestRebuild:
         kept.write_text("{}")
         assert (run("certificate", "--compare", str(kept)).code) == USAGE
 
+    @pytest.mark.only_on("sqlite")
     def test_a_check_in_json_has_the_digests_and_what_differs(self, tmp_path: Path) -> None:
         change(tmp_path / "ledger.db.read-1.db", "UPDATE cdrs SET cost = cost + 2500000 WHERE position = 3")
         said = run("rebuild", "--check", "--format", "json")

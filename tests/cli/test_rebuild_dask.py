@@ -18,7 +18,7 @@ DONE, USAGE, UNAVAILABLE = 0, 2, 3
 HALTING = """
 import sys
 from domain.ledger import Ledger
-from projections.certificate import encode
+from projections.building.certificate import encode
 from projections.building.dask_cluster import Cluster
 from projections.building.rebuild import rebuild
 

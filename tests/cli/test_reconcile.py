@@ -163,6 +163,7 @@ def total(verdict: str, tag: str, here: str, there: str, more: str) -> dict[str,
     return {"class": verdict, "tag": tag, "records": 1, "cost_here": here, "cost_there": there, "cost_more": more}
 
 
+@pytest.mark.only_on("sqlite")
 def test_numbers_are_compared_as_numbers_where_tags_alone_make_the_line(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

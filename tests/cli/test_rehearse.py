@@ -16,6 +16,8 @@ from tests.support.command import SECONDS_MAX, Server, run, serving, spawn
 from tests.support.ports import free_port
 from tests.support.rehearsal_process import rehearsing
 
+pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
+
 DONE, FINDING, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
 QUICK = ("--calls", "30", "--rate", "100", "--speed", "2000")
 

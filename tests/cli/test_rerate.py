@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.application import rerating
@@ -18,6 +18,7 @@ from projections.rows import billed_amounts as bills
 from projections.schema.tables import BILLING, CALLS
 from projections.stores.generations import open_current
 from tests.support.command import Said, run
+from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
 from tests.support.notices import START, TAG, cdr, opened, record, tables
 from tests.support.operator_histories import World, followed, ledger_in
@@ -66,7 +67,7 @@ def silent(_done: int) -> None:
     pass
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(life=lives(), which=st.integers(0, 50), version=st.integers(0, 5))
 def test_a_dry_run_predicts_the_rerating_exactly(life: list[Step], which: int, version: int) -> None:
     with ledger_in(World()) as ledger:

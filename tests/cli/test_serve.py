@@ -10,6 +10,8 @@ import pytest
 from tests.support.command import SECONDS_MAX, run, run_alone, serving, spawn
 from tests.support.tringme import KEY
 
+pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
+
 DONE, USAGE, UNAVAILABLE = 0, 2, 3
 
 

@@ -115,6 +115,7 @@ class TestStatusCheck:
         assert run("status", "--check").code == DONE
         assert run("status", "--check", TRINGLEDGER_GRACE_SECONDS="60").code == FINDING
 
+    @pytest.mark.only_on("sqlite")
     def test_read_models_that_cannot_move_are_a_finding(self, aged: Callable[..., None], tmp_path: Path) -> None:
         aged(0, signed(notice(1)))
         run("status")

@@ -166,6 +166,7 @@ class TestWithoutFollowing:
         assert run("tail", *words).code == USAGE
 
 
+@pytest.mark.only_on("sqlite")
 def test_without_a_ledger_it_is_unavailable(store: str) -> None:
     assert store
     said = run("tail")
@@ -260,6 +261,7 @@ class TestWhileAnotherProcessRecords:
             tail.process.wait(SECONDS_MAX)
             assert tail.err.read() == b""
 
+    @pytest.mark.only_on("sqlite")
     def test_a_store_that_is_away_for_a_moment_is_told_of_and_asked_again(self, store: str) -> None:
         path = Path(store.removeprefix("sqlite:///"))
         with tailing() as tail:

@@ -13,6 +13,8 @@ from tests.support.http_stub import http, remote
 from tests.support.ports import free_port
 from tests.support.tringme import KEY, OTHER_KEY, signature
 
+pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
+
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 
 

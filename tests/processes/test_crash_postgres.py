@@ -11,10 +11,10 @@ from domain.events.codec import decode_notice
 from domain.ledger import Ledger
 from tests.support import http_client as caller
 from tests.support import tringme
+from tests.support.api_fixtures import named_store
 from tests.support.asgi_service import eventually
 from tests.support.command import Server, serving
 from tests.support.http_client import Replies, deliver
-from tests.support.named_stores import named_store
 from tests.support.postgres_server import Postgres
 from tests.support.tringme import signed
 

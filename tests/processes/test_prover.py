@@ -92,7 +92,7 @@ class TestAService:
             key_file.chmod(0o600)
             eventually(lambda: proofs(server)["checkpoint_size"] == 4)
 
-    @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+    @pytest.mark.only_on("sqlite")
     @pytest.mark.usefixtures("key_file")
     def test_that_cannot_write_the_tree_takes_callbacks(self, ledger: Ledger, tmp_path: Path) -> None:
         path_beside(Path(ledger.path)).mkdir()
@@ -102,7 +102,7 @@ class TestAService:
             assert http_client.health(server.port)["status"] == "degraded"
         assert ledger.head() == 6
 
-    @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+    @pytest.mark.only_on("sqlite")
     @pytest.mark.usefixtures("key_file")
     def test_says_that_the_log_lost_events_that_were_signed(self, ledger: Ledger, tmp_path: Path) -> None:
         assert run("prove", "--once").code == 0

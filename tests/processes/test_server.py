@@ -11,10 +11,10 @@ import pytest
 
 from domain.ledger import Ledger
 from tests.support import tringme
+from tests.support.api_fixtures import named_store
 from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, Server, run, serving, spawn
 from tests.support.http_client import Replies, deliver
-from tests.support.named_stores import named_store
 from tests.support.ports import free_port
 from tests.support.tringme import signed
 
@@ -99,6 +99,7 @@ def test_ctrl_c_ends_all_and_is_an_ordinary_end(tmp_path: Path) -> None:
         assert "Traceback" not in server.said
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.usefixtures("store")
 def test_with_a_sqlite_file_it_is_refused_with_the_reason() -> None:
     said = run("serve", "--workers", "2")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Table, select
 
@@ -16,6 +16,7 @@ from domain.operators.session import OperatorSession
 from projections.building.catch_up import catch_up
 from projections.schema.tables import BILLING, ENTRIES
 from projections.stores.generations import open_current
+from tests.support.effort import examples
 from tests.support.model.corrections import Amounts, Books, Entry, Fact, Recorded
 from tests.support.model.stored_log import facts_of, stored
 from tests.support.notices import SECOND, cdr, record, status
@@ -186,7 +187,7 @@ def check(ledger: Ledger) -> None:
         assert closed == accounts
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(histories)
 def test_entries_and_billing_are_the_models_whatever_is_corrected_across_closings(history: list[Step]) -> None:
     with late_ledger() as ledger:
@@ -195,7 +196,7 @@ def test_entries_and_billing_are_the_models_whatever_is_corrected_across_closing
         check(ledger)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(histories, st.integers(1, 14))
 def test_they_are_the_models_in_a_ledger_too_that_was_begun_by_an_earlier_version(
     history: list[Step], earlier: int

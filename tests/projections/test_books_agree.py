@@ -8,7 +8,7 @@ from typing import Any
 
 from beancount import loader
 from beancount.core import data
-from hypothesis import given, settings
+from hypothesis import given
 from sqlalchemy import Connection
 
 from api.application import rerating
@@ -22,6 +22,7 @@ from projections.queries.statement import Statement, StatementSums, load_stateme
 from projections.rows.entry import Entry
 from projections.schema.tables import BILLING, CLOSINGS, ENTRIES
 from projections.stores.generations import open_current
+from tests.support.effort import examples
 from tests.support.ledger_histories import Did, Step, live, lives
 from tests.support.notices import SECOND, START, cdr, opened, record
 from tests.support.operator_histories import World, ledger_in
@@ -42,7 +43,7 @@ def closed_only(found: list[tuple[Any, Statement]]) -> dict[tuple[str, str], Sta
     return {each.heading[:2]: each for _, each in found if each.heading.closed}
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(life=lives())
 def test_statements_say_what_the_billing_table_says_and_closed_ones_stay_as_they_are(life: list[Step]) -> None:
     with ledger_in(World()) as ledger, closing(open_current(ledger)) as store:
@@ -66,7 +67,7 @@ def test_statements_say_what_the_billing_table_says_and_closed_ones_stay_as_they
         assert {key: each for key, each in closed_only(found).items() if key in known} == known
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(life=lives())
 def test_the_journal_balances_and_owes_what_the_statements_ask_for(life: list[Step]) -> None:
     with ledger_in(World()) as ledger, closing(open_current(ledger)) as store:
@@ -103,8 +104,8 @@ def test_the_journal_balances_and_owes_what_the_statements_ask_for(life: list[St
         assert payable == Decimal(-costs).scaleb(-8)
 
 
-def test_a_journal_of_one_month_and_account_has_its_entries_only(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger, closing(open_current(ledger)) as store:
+def test_a_journal_of_one_month_and_account_has_its_entries_only(store_url: str) -> None:
+    with opened(store_url) as ledger, closing(open_current(ledger)) as store:
         adjust(ledger, ("acme", "2026-10"), ("acme", "2026-11"), ("other", "2026-10"))
         catch_up(ledger, store)
         out = BytesIO()
@@ -125,9 +126,9 @@ def adjust(ledger: Ledger, *months: tuple[str, str]) -> None:
             acting.adjust_account(account, 1, period)
 
 
-def test_a_statement_and_a_rerating_are_the_same_on_both_stores(whole_store_url: str) -> None:
+def test_a_statement_and_a_rerating_are_the_same_on_both_stores(store_url: str) -> None:
     now = START
-    with opened(whole_store_url, clock=lambda: now) as ledger, closing(open_current(ledger)) as store:
+    with opened(store_url, clock=lambda: now) as ledger, closing(open_current(ledger)) as store:
         publish(ledger, CENTS_A_MINUTE.format(6))
         record(ledger, *(cdr(at, "COMPLETED", destduration="61", srccharge="1.5", src=str(at)) for at in range(3)))
         publish(ledger, CENTS_A_MINUTE.format(7))

@@ -27,9 +27,9 @@ def of(day: str, src: str, cents: str) -> Said:
 
 
 @pytest.fixture
-def ledger(whole_store_url: str) -> Iterator[Ledger]:
+def ledger(store_url: str) -> Iterator[Ledger]:
     """A ledger with a call of 10 cents in October and one of 70 in August, which is closed."""
-    with opened(whole_store_url) as found:
+    with opened(store_url) as found:
         record(found, of("2026-10-05", "1", "10"), of("2026-08-05", "2", "70"))
         act(found, lambda acting: acting.close_month("2026-08"))
         yield found

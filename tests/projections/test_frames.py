@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
@@ -19,6 +19,7 @@ from projections.frames import FrameReader
 from projections.queries.selection import Selection, SelectionError, build_selection, conditions
 from projections.schema.tables import BILLING, READ_MODELS, exported_columns
 from projections.stores.generations import ReadModelsUnusable
+from tests.support.effort import examples
 from tests.support.export_ledgers import Case, a_ledger, a_row, notify, put
 
 FRAMES = [
@@ -34,14 +35,14 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
 @pytest.fixture
-def case(whole_store_url: str) -> Iterator[Case]:
-    with a_ledger(whole_store_url) as made:
+def case(store_url: str) -> Iterator[Case]:
+    with a_ledger(store_url) as made:
         yield made
 
 
 @pytest.fixture
-def berlin(whole_store_url: str) -> Iterator[Case]:
-    with a_ledger(whole_store_url, "Europe/Berlin") as made:
+def berlin(store_url: str) -> Iterator[Case]:
+    with a_ledger(store_url, "Europe/Berlin") as made:
         yield made
 
 
@@ -101,7 +102,7 @@ class TestAFrame:
         put(case, "calls", [a_row("calls", 1, has_cdr=1), a_row("calls", 2, has_cdr=0)])
         assert frames.calls(case.url)["has_cdr"].tolist() == [True, False]
 
-    @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(sums=st.lists(INT64, min_size=1, max_size=20))
     @example(sums=[2**63 - 1, -(2**63), 0, -1, 1])
     def test_gives_every_sum_exactly(self, case: Case, sums: list[int]) -> None:

@@ -11,9 +11,9 @@ from api.service import Service
 from domain import times
 from domain.ledger import CALLBACK, Ledger
 from domain.notices.signature import Keyring
-from tests.conftest import STORES, STORES_OF_READ_MODELS
+from tests.conftest import new_store
 from tests.support import asgi_service as asgi
-from tests.support.named_stores import named_store
+from tests.support.command import run
 from tests.support.tringme import KEY
 
 
@@ -26,15 +26,19 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(params=STORES_OF_READ_MODELS)
+def named_store(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name a new store and the private key in the environment; in PostgreSQL the ledger is made, too."""
+    url = new_store(kind, request)
+    monkeypatch.setenv("TRINGLEDGER_STORE", url)
+    monkeypatch.setenv("TRINGME_PRIVATE_KEY", KEY)
+    if kind == "postgres":
+        assert run("migrate").code == 0
+    return url
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name a new store, and the private key, in the environment: of each kind that has read models."""
-    return named_store(request.param, request, monkeypatch)
-
-
-@pytest.fixture(params=STORES)
-def log_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name a new store, and the private key, in the environment: of each kind, for what concerns the log only."""
+    """Name a new store of each kind, and the private key, in the environment."""
     return named_store(request.param, request, monkeypatch)
 
 

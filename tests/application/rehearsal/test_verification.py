@@ -184,10 +184,10 @@ class TestTheCommand:
             assert "the ledger agrees with the platform's books" in said.err
             assert "expected in quarantine" in said.err
 
-    def test_agrees_with_a_store_of_any_kind_that_has_read_models(self, whole_store_url: str, tmp_path: Path) -> None:
-        with opened(whole_store_url) as ledger:
+    def test_agrees_with_a_store_of_any_kind_that_has_read_models(self, store_url: str, tmp_path: Path) -> None:
+        with opened(store_url) as ledger:
             booking.save_books(play_into(ledger, script(seed=9)), tmp_path / "books.json")
-        said = run("rehearse", "--books", str(tmp_path / "books.json"), "--verify", whole_store_url)
+        said = run("rehearse", "--books", str(tmp_path / "books.json"), "--verify", store_url)
         assert (said.code, said.out) == (0, ""), said.out + said.err
 
     def test_lists_what_differs_and_exits_with_1(self, saved: Callable[[], str], tmp_path: Path) -> None:

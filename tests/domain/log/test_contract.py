@@ -23,13 +23,13 @@ def methods(protocol: type) -> dict[str, inspect.Signature]:
 
 
 @pytest.mark.parametrize(
-    ("store", "protocol"),
+    ("store_class", "protocol"),
     [(SQLiteLog, Log), (PostgresLog, Log), (SQLiteTransaction, LogTransaction), (PostgresTransaction, LogTransaction)],
 )
-def test_a_store_has_every_method_of_the_protocol_called_alike(store: type, protocol: type) -> None:
+def test_a_store_has_every_method_of_the_protocol_called_alike(store_class: type, protocol: type) -> None:
     wanted = methods(protocol)
     assert len(wanted) > 10
-    found = {name: inspect.signature(getattr(store, name)) for name in wanted if hasattr(store, name)}
+    found = {name: inspect.signature(getattr(store_class, name)) for name in wanted if hasattr(store_class, name)}
     parameters = {name: list(each.parameters) for name, each in found.items()}
     assert parameters == {name: list(each.parameters) for name, each in wanted.items()}
 

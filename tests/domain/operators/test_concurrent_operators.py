@@ -29,9 +29,9 @@ SECONDS_MAX = 60
 
 
 @pytest.fixture
-def ledger(whole_store_url: str) -> Iterator[Ledger]:
+def ledger(store_url: str) -> Iterator[Ledger]:
     """Return a ledger with a call, whose read models know it."""
-    with opened(whole_store_url) as found:
+    with opened(store_url) as found:
         record(found, status("SRCANSWERED"), status("COMPLETED", 1), cdr(2, srccharge="1.5", destduration="60"))
         follow(found)
         yield found

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.proofs.checkpoint import sign_checkpoint, verify_checkpoint
@@ -18,6 +18,7 @@ from domain.proofs.proof_file import ProofFile, encode_hashes, parse_consistency
 from domain.proofs.refusals import KeyRefused, ProofRefused
 from domain.proofs.tile_set import VerifiedTiles, tiles_for
 from domain.proofs.tiles import TileId
+from tests.support.effort import examples
 from tests.support.proof_trees import COSIGNED_AT, LOG, OTHER_WITNESS, TRUST, WITNESS, Tree, event, tree_of
 
 TREE = tree_of(600)
@@ -46,7 +47,7 @@ class TestAProofFile:
         with pytest.raises(ProofRefused, match="carries no entry; expected the event"):
             verify_event(raw, TRUST)
 
-    @settings(max_examples=400)
+    @examples(400)
     @given(st.integers(0, len(PROOF) - 1), st.integers(0, 255))
     def test_with_any_byte_changed_is_refused(self, at: int, byte: int) -> None:
         wrong = replaced(PROOF, at, byte)
@@ -117,7 +118,7 @@ class TestAProofFile:
 
 
 class TestACheckpoint:
-    @settings(max_examples=400)
+    @examples(400)
     @given(st.integers(0, len(CHECKPOINT) - 1), st.integers(0, 255))
     def test_with_any_byte_changed_is_refused(self, at: int, byte: int) -> None:
         wrong = replaced(CHECKPOINT, at, byte)
@@ -284,7 +285,7 @@ class TestASetOfTiles:
         with pytest.raises(ProofRefused, match="make the root"):
             VerifiedTiles(tiles, 600, ROOT)
 
-    @settings(max_examples=100)
+    @examples(100)
     @given(st.data())
     def test_with_any_bit_changed_is_refused(self, data: st.DataObject) -> None:
         tiles = TREE.published()

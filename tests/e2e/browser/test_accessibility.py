@@ -13,9 +13,15 @@ PATHS = (
     *("/quarantine/1", "/operations", "/search?q=dept", "/access-log", "/statements/dept-2/2026-10", "/tariffs"),
 )
 
+# One way to look at each page in a quick run, all of them in a thorough one.
+LOOKS = [
+    pytest.param(size, theme, marks=() if (size, theme) == ("phone", "light") else pytest.mark.thorough)
+    for size in looking.SIZES
+    for theme in looking.THEMES
+]
 
-@pytest.mark.parametrize("theme", looking.THEMES)
-@pytest.mark.parametrize("size", looking.SIZES)
+
+@pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_no_page_has_a_serious_fault_or_must_be_scrolled_sideways(
     opened: Opened, site: Site, size: str, theme: str
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import StoreUnavailable
@@ -33,6 +33,7 @@ from projections.stores.generations import open_current
 from tests.conftest import STORES
 from tests.projections.building.test_rebuild import insert
 from tests.support import strategies
+from tests.support.effort import examples
 from tests.support.notices import START, cdr, opened, record, signed, status, tables
 from tests.support.postgres_server import Postgres
 
@@ -53,10 +54,10 @@ with built_as_of(Ledger(sys.argv[1]), 3, halt):
 
 
 @pytest.fixture
-def ledger(whole_store_url: str) -> Iterator[Ledger]:
+def ledger(store_url: str) -> Iterator[Ledger]:
     """Return a ledger with a call, recorded at 10, 20 and 30 microseconds after START."""
     moments = iter(range(START, START + 1000, 10))
-    with opened(whole_store_url, clock=lambda: next(moments)) as found:
+    with opened(store_url, clock=lambda: next(moments)) as found:
         for notice in CALL:
             record(found, notice)
         yield found
@@ -94,7 +95,7 @@ def new_url(kind: str, postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", STORES)
-@settings(max_examples=12)
+@examples(12)
 @given(log=strategies.logs(max_size=25), data=st.data())
 def test_what_stood_at_a_position_is_what_a_ledger_shows_whose_log_ends_there(
     kind: str, postgres: Postgres, log: strategies.Log, data: st.DataObject
@@ -134,9 +135,9 @@ def test_there_is_nothing_at_position_0(ledger: Ledger) -> None:
 
 
 def test_no_file_of_it_has_a_name_and_none_is_left_even_when_the_process_is_killed(
-    tmp_path: Path, whole_store_url: str
+    tmp_path: Path, store_url: str
 ) -> None:
-    with opened(whole_store_url) as ledger:
+    with opened(store_url) as ledger:
         record(ledger, *CALL)
         folder = tmp_path / "temporary"
         folder.mkdir()

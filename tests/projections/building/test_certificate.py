@@ -24,8 +24,8 @@ LOG = [
 
 
 @pytest.fixture
-def ledger(whole_store_url: str) -> Iterator[Ledger]:
-    with opened(whole_store_url) as found:
+def ledger(store_url: str) -> Iterator[Ledger]:
+    with opened(store_url) as found:
         record(found, *LOG)
         yield found
 
@@ -75,10 +75,10 @@ def test_the_same_events_give_the_same_digests_and_sums_on_any_store(ledger: Led
 
 
 @pytest.mark.parametrize("amount", ["1.500001", "1.499999"])
-def test_one_amount_that_differs_by_a_millionth_shows(whole_store_url: str, tmp_path: Path, amount: str) -> None:
+def test_one_amount_that_differs_by_a_millionth_shows(store_url: str, tmp_path: Path, amount: str) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     found = []
-    for url, charge in ((whole_store_url, "1.5"), (other, amount)):
+    for url, charge in ((store_url, "1.5"), (other, amount)):
         with opened(url) as ledger:
             record(ledger, status("SRCANSWERED"), cdr(2, srccharge=charge))
             found.append(certified(ledger).read_models)
@@ -95,8 +95,8 @@ def test_it_outlives_the_read_models_and_a_check_leaves_none(ledger: Ledger) -> 
     assert load_certificate(ledger) == found
 
 
-def test_the_read_models_of_a_ledger_without_events_are_certified_as_empty(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger:
+def test_the_read_models_of_a_ledger_without_events_are_certified_as_empty(store_url: str) -> None:
+    with opened(store_url) as ledger:
         found = certified(ledger)
     assert (found.first, found.last, found.events, found.money["cost"]) == (0, 0, 0, "0")
     assert not any(sealed.rows for sealed in found.read_models.values())

@@ -2,7 +2,7 @@
 
 import io
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ledger import Ledger
@@ -11,6 +11,7 @@ from projections.building.rebuild import rebuild
 from projections.export import writer as export
 from projections.queries import selection
 from projections.stores.generations import open_current
+from tests.support.effort import examples
 from tests.support.notices import tables
 from tests.support.operator_histories import World, close, followed, ledger_in, run, steps_of, wait
 
@@ -33,7 +34,7 @@ def files(ledger: Ledger, period: str) -> list[bytes]:
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60)
 @given(SEEDS, SEEDS)
 def test_the_files_of_a_closed_month_stay_the_same_whatever_comes_later(before: int, after: int) -> None:
     world = World()
@@ -50,7 +51,7 @@ def test_the_files_of_a_closed_month_stay_the_same_whatever_comes_later(before: 
         assert {month: files(ledger, month) for month in months} == as_closed
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(6)
 @given(SEEDS)
 def test_catching_up_a_rebuild_alone_and_a_parallel_one_are_the_same_with_acts_in_the_log(seed: int) -> None:
     world = World()

@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -20,6 +20,7 @@ from projections.building.rebuild import check_read_models, rebuild
 from projections.schema.tables import EXPORTS, READ_MODELS, TOTALS
 from projections.stores.generations import open_current
 from tests.conftest import STORES
+from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
 from tests.support.notices import opened, tables
 from tests.support.postgres_server import Postgres
@@ -52,7 +53,7 @@ def as_of(ledger: Ledger, position: int) -> Rows:
 
 @pytest.mark.parametrize("kind", STORES)
 @given(life=lives(), data=st.data(), size=st.sampled_from((1, 2, 3, 4000)))
-@settings(max_examples=25)
+@examples(25)
 def test_catching_up_at_any_time_rebuilding_and_looking_back_are_the_same(
     kind: str, postgres: Postgres, life: list[Step], data: st.DataObject, size: int
 ) -> None:
@@ -73,7 +74,7 @@ def test_catching_up_at_any_time_rebuilding_and_looking_back_are_the_same(
             assert as_of(ledger, position) == rows
 
 
-@settings(max_examples=6)
+@examples(6)
 @given(life=lives(max_size=40))
 def test_any_number_of_processes_make_the_same_of_it(life: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
@@ -88,7 +89,7 @@ def test_any_number_of_processes_make_the_same_of_it(life: list[Step]) -> None:
 
 @pytest.mark.parametrize("kind", STORES)
 @given(life=lives())
-@settings(max_examples=25)
+@examples(25)
 def test_a_closed_month_stays_as_it_was_to_the_last_row(kind: str, postgres: Postgres, life: list[Step]) -> None:
     with a_ledger(kind, postgres) as ledger:
         frozen: dict[str, list[tuple[Any, ...]]] = {}
@@ -122,7 +123,7 @@ def closed_entries(ledger: Ledger, through: str) -> list[tuple[Any, ...]]:
 
 
 @given(life=lives())
-@settings(max_examples=25)
+@examples(25)
 def test_billing_is_the_sum_of_all_entries_and_every_call_is_charged_once(life: list[Step]) -> None:
     with a_ledger("sqlite", None) as ledger:  # type: ignore[arg-type]
         for step in life:

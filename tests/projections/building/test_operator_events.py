@@ -9,7 +9,7 @@ from unittest import mock
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.errors import CommandRejected
@@ -21,6 +21,7 @@ from projections.building.rebuild import check_read_models, rebuild
 from projections.rows import billed_amounts as bills
 from projections.schema.tables import ENTRIES, EXCEPTIONS, TOTALS
 from projections.stores.generations import open_current
+from tests.support.effort import examples
 from tests.support.notices import START, TAG, tables
 from tests.support.operator_histories import (
     BY,
@@ -82,7 +83,7 @@ def assert_billing_is_the_sum_of_entries(ledger: Ledger) -> None:
     assert {(row[0], row[1]): list(row[2:]) for row in tables(ledger)["billing"]} == sums
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(STEPS, st.integers(1, 7))
 def test_whatever_operators_do_catching_up_and_rebuilding_agree_and_no_money_is_lost(
     steps: list[Step], size: int
@@ -101,7 +102,7 @@ def test_whatever_operators_do_catching_up_and_rebuilding_agree_and_no_money_is_
         assert_billing_is_the_sum_of_entries(ledger)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60)
 @given(STEPS, st.integers(0, 30), st.integers(1, 30))
 @example([], 0, 1)
 def test_split_then_merge_restores_the_rows(steps: list[Step], which: int, cut: int) -> None:

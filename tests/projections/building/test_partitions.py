@@ -15,7 +15,7 @@ from threading import Event, Thread
 import psutil
 import pytest
 from eventsourcing.persistence import StoredEvent
-from hypothesis import given, settings
+from hypothesis import given
 
 from domain.events.notice_events import CdrRecorded
 from domain.events.streams import call_id
@@ -38,6 +38,7 @@ from projections.building.rebuild import check_read_models, rebuild
 from projections.building.worker_process import FoldJob, WrongLedger, open_ledger
 from projections.stores.generations import open_current
 from tests.support import strategies
+from tests.support.effort import examples
 from tests.support.notices import GRACE, SRC, TAG, Said, cdr, opened, record, said, signed, status, tables
 
 ROOT = Path(__file__).parents[3]
@@ -69,9 +70,9 @@ def traffic() -> list[Said]:
 
 
 @pytest.fixture
-def ledger(whole_store_url: str) -> Iterator[Ledger]:
+def ledger(store_url: str) -> Iterator[Ledger]:
     """Return a ledger with traffic, and read models that followed it."""
-    with opened(whole_store_url) as found:
+    with opened(store_url) as found:
         record(found, *traffic())
         follow(found)
         yield found
@@ -162,7 +163,7 @@ def test_the_same_comes_out_whatever_the_number_of_processes_and_ranges(
     assert not workers_of(psutil.Process())
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(strategies.logs())
 def test_a_parallel_rebuild_a_rebuild_alone_and_catching_up_are_the_same(log: strategies.Log) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:

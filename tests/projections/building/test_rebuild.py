@@ -55,9 +55,9 @@ rebuild(Ledger(sys.argv[1]), halt)
 
 
 @pytest.fixture
-def url(whole_store_url: str) -> str:
+def url(store_url: str) -> str:
     """Return the address of the ledger's store, of each kind in turn."""
-    return whole_store_url
+    return store_url
 
 
 @pytest.fixture

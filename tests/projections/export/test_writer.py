@@ -20,7 +20,7 @@ import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from openpyxl.cell.cell import TYPE_NUMERIC, TYPE_STRING
 from pyarrow import parquet
@@ -35,6 +35,7 @@ from projections.export.writer import Format, NotWritten, write_export
 from projections.queries.selection import Selection, SelectionError, build_selection
 from projections.schema.tables import READ_MODELS, ColumnKind, column_kind, exported_columns
 from tests.conftest import STORES
+from tests.support.effort import examples
 from tests.support.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, operate, put, record_sample
 from tests.support.postgres_server import Postgres
 
@@ -293,7 +294,7 @@ class TestSheets:
         # XML readers read every line break as "\n"; what Excel restores is in the escape.
         assert [unescaped(cell.value) for cell in cells] == texts
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(texts=st.lists(TEXTS, min_size=1, max_size=10))
     def test_hold_any_text(self, case: Case, texts: list[str]) -> None:
         _replace(case, "channels", [a_row("channels", n, tag=text) for n, text in enumerate(texts)])
@@ -353,7 +354,7 @@ class TestSheets:
 
 
 class TestExactness:
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(amounts=st.lists(AMOUNTS, min_size=1, max_size=12))
     @example(amounts=[10**18 - 1, -(10**18) + 1, 0, None, 1, -1, 10**6, -(10**6), 10**15, 1_999_999_999_999_998])
     def test_amounts_come_back_from_every_format(self, case: Case, amounts: list[int | None]) -> None:
@@ -362,7 +363,7 @@ class TestExactness:
         for file_format, read in READERS.items():
             assert read(export(case, "cdrs", file_format), "src_charge") == expected, file_format
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(sums=st.lists(INT64, min_size=1, max_size=12))
     @example(sums=[2**63 - 1, -(2**63), 0, -1])
     def test_sums_come_back_from_every_format(self, case: Case, sums: list[int]) -> None:
@@ -612,6 +613,7 @@ def small_and_large(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+@pytest.mark.thorough
 @pytest.mark.parametrize("file_format", Format)
 def test_ten_times_the_rows_need_no_more_memory(small_and_large: list[str], tmp_path: Path, file_format: str) -> None:
     small, large = (_peak_kib(url, file_format, tmp_path / "out") for url in small_and_large)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from beancount import loader
 from beancount.core import data
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.journal.account_names import account_component
@@ -20,6 +20,7 @@ from projections.journal.syntax import Language, journal_texts
 from projections.journal.transactions import journal_transactions
 from projections.rows.entry import Entry, level_totals, statement_roundings
 from tests.support import random_entries as made
+from tests.support.effort import examples
 
 logs = st.lists(made.entries(), max_size=8)
 closed = st.sampled_from(("", "2026-09", "2026-12"))
@@ -92,7 +93,7 @@ def test_names_of_accounts_tell_every_two_texts_apart() -> None:
 
 
 @given(logs, closed)
-@settings(max_examples=60)
+@examples(60)
 def test_beancount_takes_any_books_and_finds_them_balanced_to_the_last_digit(entries: list[Entry], until: str) -> None:
     found, errors, _ = loader.load_string(journal(Language.BEANCOUNT, entries, until))
     assert errors == []
@@ -108,7 +109,7 @@ def test_beancount_takes_any_books_and_finds_them_balanced_to_the_last_digit(ent
 
 
 @given(logs, closed)
-@settings(max_examples=60)
+@examples(60)
 def test_each_account_owes_what_its_statements_ask_for(entries: list[Entry], until: str) -> None:
     found, _, _ = loader.load_string(journal(Language.BEANCOUNT, entries, until))
     owed: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -126,14 +127,14 @@ def test_each_account_owes_what_its_statements_ask_for(entries: list[Entry], unt
 
 
 @given(logs, closed)
-@settings(max_examples=15)
+@examples(15)
 def test_hledger_takes_any_books_even_strictly(entries: list[Entry], until: str) -> None:
     said = hledger(journal(Language.HLEDGER, entries, until), "check", "--strict")
     assert (said.returncode, said.stderr) == (0, "")
 
 
 @given(logs, closed)
-@settings(max_examples=10)
+@examples(10)
 def test_hledger_and_beancount_agree(entries: list[Entry], until: str) -> None:
     text = journal(Language.HLEDGER, entries, until)
     said = hledger(text, "print", "-O", "csv")

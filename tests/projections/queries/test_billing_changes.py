@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -16,6 +16,7 @@ from projections.queries import billing_changes as module
 from projections.queries.billing_changes import BillingChange, billing_changes
 from projections.schema.tables import BILLING, TOTALS
 from tests.conftest import STORES
+from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
 from tests.support.notices import opened
 from tests.support.postgres_server import Postgres
@@ -55,7 +56,7 @@ def summed(found: list[BillingChange]) -> Counter[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("kind", STORES)
 @given(life=lives(), data=st.data(), size=st.sampled_from((1, 2, 7, 4000)))
-@settings(max_examples=30)
+@examples(30)
 def test_all_changes_between_two_positions_add_up_to_the_difference_of_what_was_billed_then(
     kind: str, postgres: Postgres, life: list[Step], data: st.DataObject, size: int
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ledger import Ledger
@@ -14,6 +14,7 @@ from projections.building.catch_up import catch_up
 from projections.queries.metrics import Metrics, account_metrics, quotient
 from projections.schema.tables import CALLS, CDRS
 from projections.stores.generations import open_current
+from tests.support.effort import examples
 from tests.support.notices import GRACE, cdr, opened, record, status, tables
 from tests.support.operator_histories import World, ledger_in, named, run, steps_of
 
@@ -31,11 +32,11 @@ def metrics(ledger: Ledger, **wanted: str) -> list[dict[str, Any]]:
         store.close()
 
 
-def test_each_metric_follows_its_definition(whole_store_url: str) -> None:
+def test_each_metric_follows_its_definition(store_url: str) -> None:
     def numbers(src: int, dest: int) -> dict[str, str]:
         return {"srcduration": str(src), "destduration": str(dest), "srccharge": "1.5", "destcharge": "2"}
 
-    with opened(whole_store_url) as ledger:
+    with opened(store_url) as ledger:
         day = 10 * GRACE
         record(
             ledger,
@@ -80,7 +81,7 @@ def test_each_metric_follows_its_definition(whole_store_url: str) -> None:
     }
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30)
 @given(st.integers(0, 1 << 30).map(steps_of))
 def test_whatever_came_in_metrics_are_what_calls_and_cdrs_say(steps: list[Any]) -> None:
     world = World()

@@ -6,7 +6,7 @@ from fractions import Fraction
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from api.application.price_explanation import explanation_document, explanation_lines, format_cents
 from domain.amounts import ONE
@@ -23,6 +23,7 @@ from projections.queries.price_history import PriceHistory, price_history
 from projections.schema.tables import CDRS, POSTINGS
 from projections.stores.generations import open_current
 from tests.support import random_tariffs as tariffs
+from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
 from tests.support.notices import SRC, TAG, cdr, opened, record, tables
 
@@ -145,7 +146,7 @@ def test_what_was_passed_over_is_told_with_the_reason() -> None:
 
 
 @given(life=lives())
-@settings(max_examples=30)
+@examples(30)
 def test_all_that_was_ever_posted_for_a_call_is_what_the_books_have(life: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
         for step in life:

@@ -81,14 +81,14 @@ class LogAlone:
 
 
 @pytest.fixture
-def restored(whole_store_url: str, tmp_path: Path) -> Iterator[Ledger]:
+def restored(store_url: str, tmp_path: Path) -> Iterator[Ledger]:
     """Return a ledger whose log is older than its read models."""
-    hear(whole_store_url, FIRST)
-    log = LogAlone(whole_store_url, tmp_path / "aside.db")
+    hear(store_url, FIRST)
+    log = LogAlone(store_url, tmp_path / "aside.db")
     log.keep()
-    hear(whole_store_url, LOST)
+    hear(store_url, LOST)
     log.put_back()
-    with opened(whole_store_url) as ledger:
+    with opened(store_url) as ledger:
         yield ledger
 
 
@@ -141,19 +141,19 @@ class TestALogThatWasRestoredFromAnOlderCopy:
         assert check_read_models(restored).found == 0
         assert billed_calls(restored) == len(FIRST) + len(OTHERS)
 
-    def test_is_followed_again_once_the_newer_one_is_back(self, whole_store_url: str, tmp_path: Path) -> None:
-        older, newer = (LogAlone(whole_store_url, tmp_path / name) for name in ("older", "newer"))
-        hear(whole_store_url, FIRST)
+    def test_is_followed_again_once_the_newer_one_is_back(self, store_url: str, tmp_path: Path) -> None:
+        older, newer = (LogAlone(store_url, tmp_path / name) for name in ("older", "newer"))
+        hear(store_url, FIRST)
         older.keep()
-        hear(whole_store_url, LOST)
+        hear(store_url, LOST)
         newer.keep()
         older.put_back()
-        hear(whole_store_url, OTHERS, followed=False)
-        with opened(whole_store_url) as ledger, pytest.raises(ReadModelsUnusable):
+        hear(store_url, OTHERS, followed=False)
+        with opened(store_url) as ledger, pytest.raises(ReadModelsUnusable):
             billed_calls(ledger)
         newer.put_back()
-        hear(whole_store_url, OTHERS)
-        with opened(whole_store_url) as ledger:
+        hear(store_url, OTHERS)
+        with opened(store_url) as ledger:
             assert billed_calls(ledger) == len(FIRST) + len(LOST) + len(OTHERS)
 
     def test_shows_no_counts_that_belong_to_the_other_log(self, restored: Ledger) -> None:

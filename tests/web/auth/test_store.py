@@ -26,10 +26,10 @@ PROCESSES, TIMES = 4, 25
 
 
 @pytest.fixture
-def url(whole_store_url: str) -> str:
+def url(store_url: str) -> str:
     """Return the address of a ledger of each kind in turn."""
-    Ledger(whole_store_url, create=True).close()
-    return whole_store_url
+    Ledger(store_url, create=True).close()
+    return store_url
 
 
 @pytest.fixture

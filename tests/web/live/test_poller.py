@@ -41,8 +41,8 @@ def shown(window: LiveWindow) -> list[tuple[str, str, str]]:
     return [(row.tag, row.state, row.last) for row in window.rows]
 
 
-def test_calls_move_from_event_to_event(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+def test_calls_move_from_event_to_event(store_url: str) -> None:
+    with opened(store_url) as ledger, looked_at(ledger) as looker:
         assert shown(looker.poll()) == []
         record(ledger, status("SRCANSWERED"), status("USERDTMFINPUT", at=SECOND, p="1"))
         assert shown(looker.poll()) == [("sales", "in-progress", "USERDTMFINPUT")]
@@ -50,9 +50,9 @@ def test_calls_move_from_event_to_event(whole_store_url: str) -> None:
         assert shown(looker.poll()) == [("b", "in-progress", "SRCANSWERED"), ("sales", "ended", "CDR")]
 
 
-def test_who_looks_on_sees_what_a_new_look_sees(whole_store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_looks_on_sees_what_a_new_look_sees(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "EVENTS_MAX", 5)
-    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+    with opened(store_url) as ledger, looked_at(ledger) as looker:
         for number in range(6):
             at = number * SECOND
             record(ledger, status("SRCANSWERED", at=at, tag=f"tag {number}"), status("COMPLETED", at=at, tag="other"))
@@ -64,10 +64,10 @@ def test_who_looks_on_sees_what_a_new_look_sees(whole_store_url: str, monkeypatc
 
 
 def test_a_call_in_progress_is_shown_however_far_back_its_events_lie(
-    whole_store_url: str, monkeypatch: pytest.MonkeyPatch
+    store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "EVENTS_MAX", 3)
-    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+    with opened(store_url) as ledger, looked_at(ledger) as looker:
         record(ledger, status("SRCANSWERED", tag="long"))
         record(ledger, *(status("SRCFAILED", tag=f"{number}") for number in range(10)))
         window = looker.poll()
@@ -76,16 +76,16 @@ def test_a_call_in_progress_is_shown_however_far_back_its_events_lie(
         assert window.covers(window.position - 2)
 
 
-def test_stale_calls_are_counted_and_not_shown_as_in_progress(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger, looked_at(ledger, START + MAX_AGE + SECOND) as looker:
+def test_stale_calls_are_counted_and_not_shown_as_in_progress(store_url: str) -> None:
+    with opened(store_url) as ledger, looked_at(ledger, START + MAX_AGE + SECOND) as looker:
         record(ledger, status("SRCANSWERED"), status("SRCANSWERED", at=2 * SECOND, tag="b"))
         window = looker.poll()
         assert shown(window) == [("b", "in-progress", "SRCANSWERED")]
         assert (window.counts.live, window.counts.stale) == (1, 1)
 
 
-def test_what_is_no_call_moves_the_position_and_nothing_else(whole_store_url: str) -> None:
-    with opened(whole_store_url) as ledger, looked_at(ledger) as looker:
+def test_what_is_no_call_moves_the_position_and_nothing_else(store_url: str) -> None:
+    with opened(store_url) as ledger, looked_at(ledger) as looker:
         record(ledger, said(type="voicemail", email="a@example.com", voicemail="1.wav", r="1"))
         window = looker.poll()
         assert (window.position, shown(window)) == (1, [])

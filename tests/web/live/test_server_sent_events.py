@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.api_fixtures import named_store
 from tests.support.command import run, serving
-from tests.support.named_stores import named_store
 from tests.support.tringme import notice, signed
 
 SECONDS, STOP_SECONDS_MAX = 30, 8
