@@ -4,7 +4,6 @@ Every CDR of a rebuild comes through here. All terms of a price are whole multip
 before the one rounding at the end, and no fraction has to be kept.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -122,7 +121,7 @@ def versions_before(tariffs: Sequence[PublishedTariff], asked: Tariff, tag: str,
         if leaves:
             yield tariff
         if leaves or tariff.version == asked.version:
-            leaves = published.falls_back and any(_matched(rule, tag, src) for rule in tariff.rules)
+            leaves = published.falls_back and any(_fits(rule, tag, src) for rule in tariff.rules)
             if not leaves:
                 return
 
@@ -130,7 +129,12 @@ def versions_before(tariffs: Sequence[PublishedTariff], asked: Tariff, tag: str,
 def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, charges: Charges) -> RatedCdr | None:
     """Rate a CDR by the first rule that fits and is in effect, or return None where there is none."""
     for rule in tariff.rules:
-        if rule.since <= at and (match := _matched(rule, tag, src)):
+        # As in _fits, once more: every CDR of a rebuild goes by every rule before its own.
+        if (
+            rule.since <= at
+            and (match := rule.pattern.fullmatch(tag))
+            and (not rule.src_prefix or normalised_number(src).startswith(rule.src_prefix))
+        ):
             account = rule.account or (match[rule.group] if rule.group else tag) or tag
             price, rounding, level = _rounded_price(rule, at, charges)
             return RatedCdr(
@@ -146,10 +150,9 @@ def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, charges: Charges)
     return None
 
 
-def _matched(rule: Rule, tag: str, src: str) -> re.Match[str] | None:
-    """Return how a rule's pattern fits a tag, None where it or the number's prefix does not."""
-    match = rule.pattern.fullmatch(tag)
-    return match if match and (not rule.src_prefix or normalised_number(src).startswith(rule.src_prefix)) else None
+def _fits(rule: Rule, tag: str, src: str) -> bool:
+    """Return whether a rule is for a tag and number, at whatever time."""
+    return bool(rule.pattern.fullmatch(tag)) and normalised_number(src).startswith(rule.src_prefix)
 
 
 def _rate_at_cost(tariff: Tariff | None, tag: str, charges: Charges) -> RatedCdr:

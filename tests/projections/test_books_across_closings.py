@@ -154,34 +154,32 @@ def late_ledger() -> Iterator[Ledger]:
         yield ledger
 
 
-def rows(ledger: Ledger, table: Table) -> list[Any]:
+def rows(ledger: Ledger, *tables: Table) -> list[list[Any]]:
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)
-        with store.snapshot() as connection:
-            return list(connection.execute(select(table)))
+        with store.reading() as connection:
+            return [list(connection.execute(select(table))) for table in tables]
 
 
-def entries(ledger: Ledger) -> dict[Entry, Amounts]:
+def entries(found: list[Any]) -> dict[Entry, Amounts]:
     sums: dict[Entry, Amounts] = {}
-    for row in rows(ledger, ENTRIES):
+    for row in found:
         key = (row.kind, row.call_id, row.account, row.period, row.original_period)
         amounts = Amounts(*(getattr(row, name) for name in Amounts._fields))
         sums[key] = sums.get(key, Amounts()).plus(amounts)
     return {key: amounts for key, amounts in sums.items() if any(amounts)}
 
 
-def billing(ledger: Ledger) -> dict[tuple[str, str], Amounts]:
-    found = {
-        (row.account, row.period): Amounts(*(getattr(row, name) for name in Amounts._fields[:-1]))
-        for row in rows(ledger, BILLING)
-    }
-    return {key: amounts for key, amounts in found.items() if any(amounts)}
+def billing(found: list[Any]) -> dict[tuple[str, str], Amounts]:
+    sums = {(row.account, row.period): Amounts(*(getattr(row, name) for name in Amounts._fields[:-1])) for row in found}
+    return {key: amounts for key, amounts in sums.items() if any(amounts)}
 
 
 def check(ledger: Ledger) -> None:
     books = Books(facts(ledger))
-    assert entries(ledger) == books.entries()
-    assert billing(ledger) == without_rounding(books.billing())
+    found, summed = rows(ledger, ENTRIES, BILLING)
+    assert entries(found) == books.entries()
+    assert billing(summed) == without_rounding(books.billing())
     for month, accounts in books.frozen.items():
         closed = {account: sums for (account, period), sums in books.billing().items() if period == month}
         assert closed == accounts
