@@ -33,6 +33,7 @@ SUMMARIES = {
     "import": "Record the notifications of files (plain or gzip, names or quoted patterns), or of stdin for -.",
     "metrics": "Show how calls went, per account and month: attempts, answered, ASR, NER, ACD, short calls, and what a minute costs.",
     "migrate": "Create the ledger where there is none, or bring the schema of an older one up to date.",
+    "proof": "Prove that the log was not changed since it was signed.",
     "prove": "Keep the proof tree of a ledger and sign checkpoints of it, until Ctrl-C.",
     "quarantine": "Look at the notices that were refused and kept, and try them again.",
     "rebuild": "Build the read models anew from the log, beside the live ones, and swap.",
@@ -49,6 +50,7 @@ SUMMARIES = {
     "trigger": "Send one signed notification to a running service, to try an integration; its answer goes to stdout.",
     "undo": "Reverse a correction, named by its position in the log: a split, merge, release, void, rerating or adjustment.",
     "user": "Add and remove users of the pages and the API, and say what each may.",
+    "verify": "Verify FILE: a bundle of a bill or a call, the proof of an event, or a checkpoint.",
 }
 
 

@@ -38,12 +38,32 @@ class TariffPublished(OperatorEvent, frozen=True):
     text: str
 
 
+class MonthBooks(msgspec.Struct, frozen=True):
+    """What the books of a month had when it was closed, so that the month's total is itself an event that is proved.
+
+    ``columns`` names the list of columns (``entries/1``); ``rows`` counts the month's entries; ``digest`` is the SHA-256 of
+    lines of compact JSON: an array of the column names, then one of each entry's values in those columns, in the order of
+    position, number and call. ``money`` sums ``cost``, ``price`` and ``margin`` in millionths of a US cent, and
+    ``sip_credits`` in millionths of a credit.
+    """
+
+    month: str
+    columns: str
+    rows: int
+    digest: str
+    money: dict[str, int]
+
+
 class MonthClosed(OperatorEvent, frozen=True):
-    """A month ``YYYY-MM`` was closed; ``accepted`` is what was found open, and closed over. In the stream of closings."""
+    """A month ``YYYY-MM`` was closed; ``accepted`` is what was found open, and closed over. In the stream of closings.
+
+    ``books`` has each month that it closes, the earlier ones that were open among them; closings of shape 1 have none.
+    """
 
     TOPIC: ClassVar[str] = "tringledger:month-closed"
     period: str
     accepted: list[str] = []
+    books: list[MonthBooks] = []
 
 
 class CallRerated(OperatorEvent, frozen=True):
@@ -119,6 +139,20 @@ class QuarantineResolved(OperatorEvent, frozen=True):
     delivery_key: str
 
 
+class LogForked(OperatorEvent, frozen=True):
+    """The log lost events that were signed, and goes on as a log of its own: a new epoch of its proofs, with a new name.
+
+    ``epoch`` and ``origin`` are the new ones; ``checkpoint`` is the last signed note of the old one, empty where there was
+    none; ``kept`` is the last position that both have. In the stream of forks.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:log-forked"
+    epoch: int
+    origin: str
+    checkpoint: str
+    kept: int
+
+
 OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
     act.TOPIC: act
     for act in (
@@ -131,6 +165,7 @@ OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
         CorrectionReversed,
         AccountAdjusted,
         QuarantineResolved,
+        LogForked,
     )
 }
 CALL_CORRECTIONS = frozenset(

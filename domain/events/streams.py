@@ -39,6 +39,9 @@ CLOSINGS = stream_id("closings")
 RESOLUTIONS = stream_id("resolutions")
 
 
+FORKS = stream_id("forks")
+
+
 def account_stream(account: str) -> UUID:
     """Return the id of the stream of an account's adjustments."""
     return stream_id("account", account)

@@ -32,6 +32,8 @@ from domain.events.operator_events import (
     CallVoided,
     CorrectionReversed,
     ExceptionResolved,
+    LogForked,
+    MonthBooks,
     MonthClosed,
     NoticesMoved,
     OperatorEvent,
@@ -39,7 +41,7 @@ from domain.events.operator_events import (
     QuarantineResolved,
     TariffPublished,
 )
-from domain.events.streams import CLOSINGS, RESOLUTIONS, TARIFFS, account_stream, call_id, line_key
+from domain.events.streams import CLOSINGS, FORKS, RESOLUTIONS, TARIFFS, account_stream, call_id, line_key
 from domain.events.streams_of_calls import NOTICES_OF_CALLS
 from domain.log.contract import Log, LogTransaction
 from domain.months import Month
@@ -88,15 +90,25 @@ class OperatorSession:
         self._books = self._books.with_more(tariffs=[PublishedTariff(position, tariff, falls_back=True)])
         return position
 
-    def close_month(self, period: str, accepted: Sequence[str] = ()) -> int:
-        """Close a month, and with it all before it; ``accepted`` is what is open and closed over all the same."""
+    def close_month(self, period: str, accepted: Sequence[str] = (), books: Sequence[MonthBooks] = ()) -> int:
+        """Close a month, and with it all before it; ``accepted`` is what is open and closed over all the same.
+
+        ``books`` is what the books of each month have that it closes.
+        """
         closed = self._books.closed_through(POSITION_MAX)
         if period <= closed:
             msg = f"{period} is closed already: expected a month from {Month(closed).next} on"
             raise CommandRejected(msg)
-        position = self._append(CLOSINGS, MonthClosed(**self._common_fields, period=period, accepted=list(accepted)))
+        position = self._append(
+            CLOSINGS, MonthClosed(**self._common_fields, period=period, accepted=list(accepted), books=list(books))
+        )
         self._books = self._books.with_more(closings=[Closing(position, period)])
         return position
+
+    def fork_log(self, epoch: int, origin: str, checkpoint: str, kept: int) -> int:
+        """Note that the log lost events that were signed, and goes on as another epoch of its proofs."""
+        event = LogForked(**self._common_fields, epoch=epoch, origin=origin, checkpoint=checkpoint, kept=kept)
+        return self._append(FORKS, event)
 
     def adjust_account(self, account: str, amount: int, period: str | None = None, reversed_position: int = 0) -> int:
         """Charge an account an amount (millionths of a cent), or credit a negative one, in a month, by default the present."""

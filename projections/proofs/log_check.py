@@ -64,12 +64,15 @@ def check_log(
     rows: TreeRows,
     key: VerifierKey | None = None,
     anchors: Iterable[Checkpoint] = (),
+    *,
     tell: Callable[[int], object] = lambda _position: None,
+    look: Callable[[LogCheck, Sequence[LogRow]], object] = lambda _check, _events: None,
 ) -> LogCheck:
     """Check all events of a log against its tree, and the tree against its checkpoints.
 
     ``key`` verifies the kept checkpoints, by default the one that the store names; ``anchors`` are checkpoints from outside,
-    verified already, that must hold as well. ``tell`` is called with each position that was reached.
+    verified already, that must hold as well. ``tell`` is called with each position that was reached, and
+    ``look`` with the check and each page of stored events, to check them further.
     """
     state = rows.state()
     check = LogCheck(state.size, log.head())
@@ -80,6 +83,7 @@ def check_log(
         kept = _kept_leaves(check, rows, state, first)
         events = log.page(first, EVENTS_AT_ONCE, min(first + EVENTS_AT_ONCE, state.size))
         leaves = _compare(check, first, events, kept)
+        look(check, events)
         for end in due.sizes_until(first + len(leaves)):
             tree.append(leaves[tree.size - first : end - first])
             due.compare(end, tree.root())
@@ -103,7 +107,7 @@ def _kept_leaves(check: LogCheck, rows: TreeRows, state: ProofState, first: int)
 
 def _compare(check: LogCheck, first: int, events: Sequence[LogRow], kept: bytes) -> list[bytes]:
     """Name each event that is not the one in the tree; return the leaf hashes that the tree has."""
-    leaves = _hash_in_place(events, first, len(kept) // HASH_BYTES)
+    leaves = hash_in_place(events, first, len(kept) // HASH_BYTES)
     if b"".join(leaves) == kept:
         return leaves
     expected = [kept[start : start + HASH_BYTES] for start in range(0, len(kept), HASH_BYTES)]
@@ -115,7 +119,7 @@ def _compare(check: LogCheck, first: int, events: Sequence[LogRow], kept: bytes)
     return expected
 
 
-def _hash_in_place(events: Sequence[LogRow], first: int, count: int) -> list[bytes]:
+def hash_in_place(events: Sequence[LogRow], first: int, count: int) -> list[bytes]:
     """Return the leaf hash of each position from ``first + 1`` on; _NO_LEAF where no event can have one."""
     try:
         if len(events) == count and events[0].position == first + 1 and events[-1].position == first + count:

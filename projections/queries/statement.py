@@ -198,3 +198,9 @@ def _is_known(connection: Connection, account: str) -> bool:
     return (
         connection.execute(select(ENTRIES.c.account).where(ENTRIES.c.account == account).limit(1)).first() is not None
     )
+
+
+def billed_calls(connection: Connection, account: str, period: str) -> set[str]:
+    """Return the ids of the calls that have an entry in the month of an account."""
+    wanted = select(ENTRIES.c.call_id).where(ENTRIES.c.account == account, ENTRIES.c.period == period)
+    return {call_id for (call_id,) in connection.execute(wanted) if call_id}

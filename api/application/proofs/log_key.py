@@ -1,12 +1,14 @@
 """The key that signs a log's checkpoints, as the settings name it, and the name of the log."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from domain.errors import WrongUsage
 from domain.ledger import Ledger
-from domain.proofs.keys import SigningKey, read_key_file
+from domain.proofs.keys import SigningKey, VerifierKey, read_key_file
 from domain.proofs.refusals import KeyRefused
+from projections.proofs.proof_store import find_proofs
 
 DEFAULT_ORIGIN = "tringledger/"
 
@@ -50,3 +52,18 @@ def required_log_key(ledger: Ledger, settings: SigningSettings) -> SigningKey:
         msg = "TRINGLEDGER_LOG_KEY is not set; expected the file of the log's key: `tringledger proof key --generate FILE`"
         raise NoLogKey(msg)
     return key
+
+
+def public_key(ledger: Ledger, settings: SigningSettings) -> VerifierKey:
+    """Return the public half of a ledger's key, under the name that its log has now: a fork changes that.
+
+    Raises NoLogKey, KeyRefused.
+    """
+    key = required_log_key(ledger, settings)
+    store = find_proofs(ledger.url, ledger.id)
+    if store is None:
+        return key.verifier
+    with closing(store), store.reading() as rows:
+        state = rows.state()
+    named = key.named(state.origin) if state.origin else key
+    return named.verifier if named.verifier.text == state.vkey else key.verifier

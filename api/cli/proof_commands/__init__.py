@@ -1,0 +1,1 @@
+"""The commands of ``tringledger proof``, each in a module of its name."""
