@@ -41,7 +41,7 @@ def bundle_bill(ledger: Ledger, store: ReadStore, account: str, period: str) -> 
     The read models must be up to date. Raises NoProof where nothing was signed yet, or the account has no such bill.
     """
     with store.snapshot() as connection:
-        position = store.position(connection, ledger.head)
+        position = store.position(connection, ledger.store)
         calls = billed_calls(connection, account, period)
     description = _described(ledger, BILL, account=account, period=period)
     return _made(ledger, description, {UUID(call) for call in calls}, {account_stream(account)}, position)

@@ -5,7 +5,7 @@ from api.application.proofs.proof_files import opened_proofs
 from domain import times
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
-from domain.events.log_row import EVER
+from domain.events.log_row import POSITION_MAX
 from domain.events.operator_events import LogForked
 from domain.events.streams import FORKS
 from domain.ledger import Ledger
@@ -39,7 +39,7 @@ def fork_log(ledger: Ledger, by: str, reason: str) -> LogForked:
 def _noted(ledger: Ledger, epoch: Epoch, checkpoint: str, by: str, reason: str) -> LogForked:
     """Return the event of a fork, appended to the log unless a fork that was interrupted has done so."""
     origin = epoch.origin or default_origin(ledger)
-    for row in ledger.store.stream(FORKS, EVER):
+    for row in ledger.store.stream(FORKS, POSITION_MAX):
         event = decode_operator_event(row.topic, row.state)
         if isinstance(event, LogForked) and event.epoch == epoch.number:
             return event
@@ -80,7 +80,7 @@ def adopt_tree(ledger: Ledger, note: bytes, key: VerifierKey | None = None) -> C
 
 def _epoch_of(ledger: Ledger, origin: str) -> int:
     """Return the epoch that a fork named so in the log, or 0: a tree that was made anew does not know of it."""
-    for row in ledger.store.stream(FORKS, EVER):
+    for row in ledger.store.stream(FORKS, POSITION_MAX):
         event = decode_operator_event(row.topic, row.state)
         if isinstance(event, LogForked) and event.origin == origin:
             return event.epoch
