@@ -145,4 +145,4 @@ def shell(folder: Path) -> Iterator[Shell]:
         for service, _ in opened.services:
             if service.poll() is None:
                 service.kill()
-                service.wait()
+                service.communicate()
