@@ -157,7 +157,7 @@ def late_ledger() -> Iterator[Ledger]:
 def rows(ledger: Ledger, *tables: Table) -> list[list[Any]]:
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             return [list(connection.execute(select(table))) for table in tables]
 
 

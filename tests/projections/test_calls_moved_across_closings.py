@@ -49,7 +49,7 @@ def prices(ledger: Ledger) -> dict[str, int]:
     """The cents of each month; and a rebuild says the same."""
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             found = {row.period: row.price // CENT for row in connection.execute(select(BILLING))}
     assert check_read_models(ledger).differences == []
     return {month: price for month, price in found.items() if price}
@@ -59,7 +59,7 @@ def postings(ledger: Ledger) -> list[tuple[str, str, int]]:
     """The months and cents of all postings, in order."""
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)
-        with store.reading() as connection:
+        with store.snapshot() as connection:
             rows = connection.execute(select(POSTINGS).order_by(POSTINGS.c.position, POSTINGS.c.number))
             return [(row.period, row.original_period, row.price // CENT) for row in rows]
 
