@@ -1,6 +1,6 @@
-"""The log of events as the stores keep it: what a store must offer.
+"""The contract of a log: what every store offers.
 
-Beside the events, in the same transaction, a store keeps the delivery keys, the lines' calls and the quarantine.
+Apart from the events, and in the same transaction, a store keeps the delivery keys, the calls of lines and the quarantine.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +16,10 @@ from domain.log.tables import FillTransaction, LogSnapshot
 
 
 class QuarantineEntry(NamedTuple):
-    """A notice that was refused and kept (SPEC 2).
+    """A quarantined notice (SPEC 2).
 
-    ``authentic`` tells a broken value from a wrong signature; times are microseconds, UTC; ``times`` counts how often it
-    came; ``position`` is that of its event once it was reprocessed, else 0.
+    ``authentic`` is true for a broken value and false for a wrong signature. Times are microseconds, UTC. ``times`` is how
+    often the notice was received. ``position`` is that of its event once it was reprocessed, else 0.
     """
 
     id: int
@@ -35,11 +35,11 @@ class QuarantineEntry(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """What a decision about a delivery is going to ask the store.
+    """What the decision about one delivery will read from the store.
 
-    ``refused``: only the quarantine is asked. Otherwise the ``delivery_key``, and of a call's notice the calls of its
-    ``line`` that began no later than ``until`` and, where ``since`` is there, that were under way from then to ``until``
-    (microseconds, UTC); of other notices the last version of their ``stream``; and the ``nonce``, where it counts.
+    A ``refused`` delivery reads the quarantine alone. Any other reads its ``delivery_key`` and, where it counts, its
+    ``nonce``. A call's notice also reads the calls of its ``line`` that began at or before ``until`` and, if ``since`` is
+    set, those under way between the two (microseconds, UTC). Other notices read the last version of their ``stream``.
     """
 
     delivery_key: bytes
@@ -52,32 +52,35 @@ class Lookup(NamedTuple):
 
 
 class LineCalls(CallIndex, Protocol):
-    """The calls of a line within a transaction, which may add to them."""
+    """The calls of a line within a transaction, with what the transaction has changed."""
 
     def last_ordinal(self) -> int:
         """Return the highest ordinal of the line, or 0."""
 
     def put(self, head: CallHead) -> None:
-        """Keep what correlation knows of a call."""
+        """Store what correlation knows of a call, new or changed."""
 
 
 class LogTransaction(Protocol):
-    """One transaction on the log: nobody else writes until it ends, and all of it is kept or nothing."""
+    """One transaction on the log: it alone writes until it ends, and it is committed whole or not at all.
+
+    ``position`` and ``recorded_at`` (microseconds, UTC) are those of the last event; both are 0 in an empty log.
+    """
 
     position: int
     recorded_at: int
 
     def prefetch(self, lookups: Iterable[Lookup]) -> None:
-        """Be told what will be asked, so that a store across a network can fetch it for all deliveries at once.
+        """Fetch what decisions will read, for all deliveries at once, so that a remote store needs few round trips.
 
-        It changes no answer: what was not foreseen may be asked all the same.
+        This changes no result: anything that was not prefetched is read when it is needed.
         """
 
     def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:
-        """Take a delivery key for a position; return 0, or the position that took it before."""
+        """Claim a delivery key for a position; return 0, or the position that has it already."""
 
     def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:
-        """Note that ``r`` was used for a content; return 0, or the first position that used it for another."""
+        """Record that ``r`` was used for a content; return 0, or the first position that used it for another content."""
 
     def calls(self, line: str) -> LineCalls:
         """Return the calls of a line."""
@@ -86,71 +89,71 @@ class LogTransaction(Protocol):
         """Return how many events a stream has."""
 
     def append(self, stored: StoredEvent) -> None:
-        """Put an event at the next position."""
+        """Append an event at the next position."""
 
     def flush(self) -> None:
-        """Hand what was gathered to the store; done at the end of the transaction in any case."""
+        """Write what was gathered so far; the end of the transaction does so in any case."""
 
     def set_fact(self, name: str, value: str) -> None:
-        """Write one of the ledger's own facts."""
+        """Set one of the ledger's own facts."""
 
     def get_fact(self, name: str) -> str | None:
-        """Return one of the ledger's own facts."""
+        """Return one of the ledger's own facts, or None."""
 
     def count_repeat(self, entry: QuarantineEntry) -> int:
-        """Count a refused notice that is in quarantine already; return its number, or 0 where it is not there."""
+        """Count one more delivery of a quarantined notice; return its number, or 0 if it is not in quarantine."""
 
     def quarantine(self, entry: QuarantineEntry) -> int:
-        """Keep a refused notice; return its number."""
+        """Quarantine a notice; return its number."""
 
     def count_unauthentic(self) -> int:
-        """Return how many notices with a wrong signature wait in quarantine."""
+        """Return how many notices with a wrong signature are open in quarantine."""
 
     def drop_oldest_unauthentic(self, count: int) -> None:
-        """Make room by forgetting the oldest notices with a wrong signature."""
+        """Delete the oldest open notices with a wrong signature, to make room."""
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:
-        """Note that a quarantined notice is authentic after all, and what is wrong with it."""
+        """Mark a quarantined notice as authentic, with the reason why it is still refused."""
 
     def mark_settled(self, entry_id: int, position: int) -> None:
         """Mark a quarantined notice as recorded at a position."""
 
 
 class ExclusiveLock(Protocol):
-    """What one process at a time does for a ledger, on whichever host; the others stand by."""
+    """A lock on one kind of work for a ledger: one process holds it, on any host, and the others stand by."""
 
     def acquire(self) -> bool:
-        """Take it where nobody has it; whether it is ours, to be asked again before each step.
+        """Acquire the lock if it is free; return whether this process holds it. Ask again before each step.
 
-        Raises StoreUnavailable where that cannot be told; then it is not ours any more.
+        Raises StoreUnavailable if that cannot be found out; the lock then counts as lost.
         """
 
     def close(self) -> None:
-        """Give it up; it may be asked for again. It ends with the process as well, however that ends."""
+        """Release the lock; it can be acquired again. It is released as well when the process ends, in whatever way."""
 
 
 class Log(Protocol):
-    """What a store offers: one writer at a time, readers that never wait.
+    """What a store offers: one writer at a time, and readers that never wait.
 
-    ``is_remote``: a question to it may take long, so that nobody should wait for the answer on an event loop.
+    ``is_remote`` is true for a store across a network: its calls may take long and must not block an event loop.
     """
 
     is_remote: bool
 
     def transaction(self) -> AbstractContextManager[LogTransaction]:
-        """Begin a transaction that nobody else writes beside, and commit it durably at the end.
+        """Open a transaction that excludes all other writers; at the end it is committed durably.
 
-        Raises CopyIncomplete where a copy is filling the store.
+        Raises CopyIncomplete while a copy is filling the store.
         """
 
     def create(self) -> None:
-        """Make the tables where they are missing."""
+        """Create the tables that are missing."""
 
     def checkpoint(self) -> None:
-        """Do the store's housekeeping that would else fall to a commit; safe at any time, and for any process."""
+        """Do the store's housekeeping, which a commit would otherwise have to do; safe at any time, in any process."""
 
     def facts(self) -> dict[str, str]:
-        """Return the ledger's own facts; empty where the store has no ledger."""
+        """Return the ledger's own facts; none if the store has no ledger."""
 
     def head(self) -> int:
         """Return the position of the last event, or 0."""
@@ -162,43 +165,43 @@ class Log(Protocol):
         """Return a stream's events up to a position, in order."""
 
     def events_before_versions(self, pages: Sequence[tuple[str, int]]) -> list[LogRow]:
-        """Return, for each stream and version given, the stream's events before that version."""
+        """Return, for each stream and version, the stream's events before that version."""
 
     def read_by_stream(self, until: int, first: str, last: str, after: int = 0) -> Iterator[LogRow]:
-        """Return the events up to a position of the streams from ``first`` to before ``last``, stream by stream.
+        """Return the events up to a position, stream by stream, from the stream ``first`` to before the stream ``last``.
 
-        Of the stream ``first`` itself only those after a version, so that a reader can go on within a long stream.
+        Of the stream ``first`` only the events after the version ``after``, so that a reader can resume in a long stream.
         """
 
     def last_ordinal(self, line: str) -> int:
         """Return the highest ordinal of a line, or 0."""
 
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:
-        """Return the positions of those delivery keys that the log has."""
+        """Return the positions of those delivery keys that are in the log."""
 
     def quarantined_keys(self, delivery_keys: Sequence[bytes]) -> set[bytes]:
-        """Return those delivery keys under which the quarantine keeps a notice, settled or not."""
+        """Return those delivery keys that are in quarantine, settled or open."""
 
     def count_quarantined(self) -> tuple[int, int]:
-        """Return how many notices wait in quarantine: with a wrong signature, and with a broken value."""
+        """Return how many notices are open in quarantine: with a wrong signature, and with a broken value."""
 
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:
-        """Return the notices in quarantine, oldest first, those behind a number; the settled ones too if asked."""
+        """Return the quarantined notices after a number, oldest first; with ``settled`` also the settled ones."""
 
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:
-        """Return one notice of the quarantine."""
+        """Return a quarantined notice by its number, or None."""
 
     def quarantined_at(self, position: int) -> QuarantineEntry | None:
-        """Return the notice of the quarantine that became the event at a position (from 1 on)."""
+        """Return the quarantined notice that became the event at a position (from 1), or None."""
 
     def snapshot(self) -> AbstractContextManager[LogSnapshot]:
-        """Look at the whole store as it is at this moment."""
+        """Open a snapshot of the whole store."""
 
     def fill(self) -> AbstractContextManager[FillTransaction]:
-        """Begin a transaction of a copy, on a store that its mark keeps from being written otherwise."""
+        """Open a copy's transaction, on a store whose mark keeps all other writers out."""
 
     def lock(self, purpose: str) -> ExclusiveLock:
-        """Return what tells the one that does a thing for this ledger from all others; a purpose is a word."""
+        """Return the lock for one kind of work on this ledger; ``purpose`` names the work in one word."""
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store's connections."""

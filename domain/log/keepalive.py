@@ -1,8 +1,8 @@
-"""How soon whoever keeps a lock in PostgreSQL for as long as it lives is given up: read models follow by turns, forwarding too.
+"""The keepalive settings of connections that hold a lock in PostgreSQL for as long as their process lives.
 
-Where its host or its network dies without a word, another must have the lock after four seconds (the server's side,
-``HOLDER_SESSION``), and it must not take itself for the holder much longer (its own, ``HOLDER_NETWORK``). No driver is
-imported here, so that those who stay on SQLite need none.
+If the holder's host or network dies silently, another process must get the lock after four seconds (``HOLDER_SESSION``, on
+the server's side), and the holder must soon stop believing that it has the lock (``HOLDER_NETWORK``, on its own side). No
+driver is imported here: SQLite needs none.
 """
 
 HOLDER_SESSION = {

@@ -1,6 +1,6 @@
-"""A store's address: which kind of store it names, how it may be shown, and what makes the log that lies there.
+"""From a store's URL to its log.
 
-The driver of PostgreSQL is imported only for such an address: who stays on SQLite need not have it.
+The PostgreSQL driver is imported only for a PostgreSQL URL: SQLite works without it.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from domain.log.urls import is_postgres, sqlite_path
 
 
 def check_url(url: str) -> None:
-    """Raise UnknownStore for an address that names no store, MissingDriver where its driver is not installed."""
+    """Raise UnknownStore for a URL of no known store, MissingDriver if its driver is not installed."""
     if is_postgres(url):
         _postgres().check_url(url)
     else:
@@ -23,12 +23,12 @@ def check_url(url: str) -> None:
 
 
 def may_exist(url: str) -> bool:
-    """Whether it is worth asking for a ledger at an address: a SQLite file would be made by asking."""
+    """Whether a ledger may exist at a URL; to open a SQLite file that does not exist would create it."""
     return is_postgres(url) or Path(sqlite_path(url)).exists()
 
 
 def log_factory(url: str) -> InfrastructureFactory[Any]:
-    """Return what makes the log at an address; raises UnknownStore."""
+    """Return the factory for the log at a URL; raises UnknownStore."""
     if is_postgres(url):
         factory: InfrastructureFactory[Any] = _postgres().PostgresLogFactory(url)
         return factory
@@ -36,7 +36,7 @@ def log_factory(url: str) -> InfrastructureFactory[Any]:
 
 
 def open_log(url: str) -> Log:
-    """Return the log at an address, whether there is a ledger or not; raises UnknownStore."""
+    """Return the log at a URL, whether it has a ledger or not; raises UnknownStore."""
     return cast("Log", log_factory(url).application_recorder())
 
 

@@ -1,4 +1,4 @@
-"""A log's tables as a copy sees them: alike on every store, row for row, so that one store can be filled from another."""
+"""The log's tables as copies see them: alike on every store, row for row, so that one store can be filled from another."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -11,9 +11,9 @@ TableRow = tuple[Any, ...]
 
 
 class LogTable(NamedTuple):
-    """A table: how many columns it has, in the same order on every store, and its key.
+    """A table: its number of columns, in the same order on every store, and its key.
 
-    The key's columns are the first ones, named alike on every store. ``grows``: its rows are never changed or deleted.
+    The key's columns come first and have the same names on every store. ``grows`` is true if rows never change.
     """
 
     name: str
@@ -33,14 +33,14 @@ LINE_CALLS = LogTable("line_calls", 10, ("line", "ordinal"), grows=False)
 QUARANTINE = LogTable("quarantine", 10, ("id",), grows=False)
 TABLES = (EVENTS, DELIVERY_KEYS, NONCES, LINE_CALLS, QUARANTINE)
 
-# The fact that says that a store is being filled, so that nobody else may write it.
+# The fact that marks a store as being filled, so that nothing else may write it.
 COPYING = "copying"
-# The fact that says which number the quarantine gave last, even where that notice is gone. SQLite keeps it elsewhere.
+# The fact with the last number that the quarantine has used, even if that notice was deleted. SQLite keeps it elsewhere.
 LAST_NUMBER = "quarantine_last"
 
 
 def check_not_copying(mark: str | None) -> None:
-    """Raise CopyIncomplete where a store's mark says that it is being filled."""
+    """Raise CopyIncomplete if a store has the mark of a copy that is not complete."""
     if mark is not None:
         origin = msgspec.json.decode(mark)["origin"]
         msg = (
@@ -51,23 +51,23 @@ def check_not_copying(mark: str | None) -> None:
 
 
 class LogSnapshot(Protocol):
-    """A store as it was at one moment, however long that is looked at; nobody waits meanwhile."""
+    """A store as it was at one moment, however long it is read; nothing waits for the reader."""
 
     def facts(self) -> Mapping[str, str]:
-        """Return the ledger's own facts, LAST_NUMBER among them on every store."""
+        """Return the ledger's own facts, with LAST_NUMBER on every store."""
 
     def count(self, table: LogTable) -> int:
         """Return how many rows a table has."""
 
     def rows(self, table: LogTable) -> Iterator[TableRow]:
-        """Return a table's rows in the order of their keys: texts by code points, bytes by value."""
+        """Return a table's rows, sorted by key: texts by code points, bytes by value."""
 
 
 class FillTransaction(Protocol):
-    """One transaction of a copy on the store that it fills: all of it is kept durably, or nothing."""
+    """One transaction of a copy on the store that it fills, committed durably as a whole or not at all."""
 
     def set_fact(self, name: str, value: str) -> None:
-        """Write one of the ledger's own facts."""
+        """Set one of the ledger's own facts."""
 
     def delete_fact(self, name: str) -> None:
         """Delete one of the ledger's own facts."""

@@ -4,11 +4,14 @@ import sqlite3
 from datetime import timedelta
 from time import monotonic, sleep
 
+LOCK_TIMEOUT_SECONDS = 15
+RETRY_PAUSE = timedelta(milliseconds=10)
+
 
 def enter_wal_mode(connection: sqlite3.Connection, pragmas: str) -> None:
-    """Put a new connection's file into write-ahead mode, and set the rest.
+    """Put a new connection's file into write-ahead mode, and run the other pragmas.
 
-    Entering that mode needs the file for itself and, unlike all else, does not wait for the lock's timeout.
+    Entering that mode needs the file exclusively and, unlike all other statements, does not wait for the lock's timeout.
     """
     until = monotonic() + LOCK_TIMEOUT_SECONDS
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -19,9 +22,3 @@ def enter_wal_mode(connection: sqlite3.Connection, pragmas: str) -> None:
                 raise
             sleep(RETRY_PAUSE.total_seconds())
     connection.executescript(pragmas)
-
-
-LOCK_TIMEOUT_SECONDS = 15
-
-
-RETRY_PAUSE = timedelta(milliseconds=10)

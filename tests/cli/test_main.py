@@ -13,7 +13,7 @@ from api.cli.main import main
 from domain.calls.correlation import CorrelationWindow
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
-from domain.log.sqlite import log as sqlite
+from domain.log.sqlite import connections as sqlite
 from tests.support import tringme
 from tests.support.command import SECONDS_MAX, run, run_alone, spawn
 from tests.support.ledger_inspection import READERS, head

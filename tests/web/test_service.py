@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service import Service
-from domain.log.sqlite import log as sqlite
+from domain.log.sqlite import connections as sqlite
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import SIZE_MAX_BYTES, filled, get, is_problem, quarantined
 from tests.support.tringme import OTHER_KEY, notice, signed

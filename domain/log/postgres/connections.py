@@ -1,7 +1,7 @@
-"""Connections to one PostgreSQL database: lent to whoever needs one, given up when broken, and replaced without ado.
+"""Connections to one PostgreSQL database: a pool that drops broken connections and opens new ones.
 
-A connection that the server has closed meanwhile is noticed before it is lent, without asking the server. So a cut
-connection costs the transaction that it carried, and a restarted server costs those that met it down: nothing else.
+A connection that the server has closed is noticed before it is borrowed, without a round trip. So a cut connection fails
+only the transaction that it carried, and a restart of the server only those that were tried while it was down.
 """
 
 import re
@@ -24,7 +24,7 @@ STATEMENT_SECONDS_MAX = 25
 ANSWER_SECONDS_MAX = 30
 SILENT_SECONDS_MAX = 10
 
-# A network that is gone must be noticed within half a minute, on our side and, for the sake of the lock, on the server's.
+# A lost network must be noticed within half a minute: by this program and, because of the lock, by the server.
 _NETWORK = {
     "connect_timeout": CONNECT_SECONDS_MAX,
     "keepalives_idle": 10,
@@ -32,11 +32,11 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-# Whatever the tables' statistics say at the moment: every statement of ours is made for an index.
+# Every statement of ours is written for an index, whatever the tables' statistics say at the moment.
 _SESSION = {
     "statement_timeout": f"{STATEMENT_SECONDS_MAX}s",
     "lock_timeout": f"{LOCK_SECONDS_MAX}s",
-    # A host that falls silent in the middle of a transaction must not keep the lock from the others.
+    # A host that falls silent within a transaction must not keep the lock.
     "idle_in_transaction_session_timeout": f"{SILENT_SECONDS_MAX}s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -55,7 +55,7 @@ _NOT_FOR_US = (psycopg.errors.InsufficientPrivilege,)
 
 
 def check_url(url: str) -> None:
-    """Raise UnknownStore for an address that the driver cannot read, without its words: they may hold the password."""
+    """Raise UnknownStore for a URL that the driver cannot read; the driver's own message may hold the password."""
     try:
         named = conninfo_to_dict(url)
     except psycopg.Error:
@@ -69,12 +69,12 @@ def check_url(url: str) -> None:
 
 
 class _Connection(Connection[tuple[Any, ...]]):
-    """A connection that does not wait for ever, not even for a server that is frozen while its network answers."""
+    """A connection that waits only so long, even for a frozen server on a network that still answers."""
 
     answer_seconds_max: int | None = None
 
     def wait(self, gen: PQGen[_T], *given: Any, **named: Any) -> _T:
-        """Run one exchange with the server; hang up where it takes too long."""
+        """Run one exchange with the server; close the connection if it takes too long."""
         if given or named:
             return super().wait(gen, *given, **named)
         seconds_max = self.answer_seconds_max or ANSWER_SECONDS_MAX
@@ -87,18 +87,18 @@ class _Connection(Connection[tuple[Any, ...]]):
 
 
 class ConnectionPool:
-    """The connections of one process to one database; any thread may borrow."""
+    """The connections of one process to one database; any thread may borrow one."""
 
     def __init__(self, url: str) -> None:
-        """Take the address; nothing is connected before somebody asks."""
+        """Begin without a connection; the first one is opened when it is needed."""
         self._url = url
         self._idle: deque[_Connection] = deque()
 
     @contextmanager
     def borrow(self, answer_seconds_max: int | None = None) -> Iterator[Connection[Any]]:
-        """Lend a connection, in autocommit mode and in no transaction; raises StoreUnavailable.
+        """Borrow a connection in autocommit mode and outside a transaction; raises StoreUnavailable.
 
-        It comes back in that state, or is given up. ``answer_seconds_max`` is for what takes longer than usual.
+        A connection that is returned in another state is closed. ``answer_seconds_max`` allows a slower answer than usual.
         """
         with self.map_errors():
             connection = self._take()
@@ -106,7 +106,7 @@ class ConnectionPool:
             try:
                 yield connection
             finally:
-                self._take_back(connection)
+                self._return(connection)
 
     def _take(self) -> _Connection:
         with suppress(IndexError):
@@ -117,16 +117,16 @@ class ConnectionPool:
                 connection.close()
         return self.connect()
 
-    def _take_back(self, connection: _Connection) -> None:
+    def _return(self, connection: _Connection) -> None:
         if connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             self._idle.append(connection)
         else:
             connection.close()
 
     def connect(self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}) -> _Connection:
-        """Return a connection that is not shared, in autocommit mode; what goes wrong is for ``mapped``.
+        """Open a connection of the caller's own, in autocommit mode; its errors are for ``map_errors``.
 
-        ``network`` stands back behind what the address says, ``session`` goes before what is usual here.
+        Parameters of the URL override ``network``; ``session`` overrides the session's usual settings.
         """
         given = conninfo_to_dict(self._url)
         defaults: dict[str, Any] = {name: value for name, value in network.items() if name not in given}
@@ -138,7 +138,7 @@ class ConnectionPool:
 
     @contextmanager
     def map_errors(self) -> Iterator[None]:
-        """Turn what the driver says of a failing store into one error that names it."""
+        """Raise StoreUnavailable, naming the store, for the errors of the driver when a store fails."""
         try:
             yield
         except (*_BROKEN, *_NOT_FOR_US) as error:
@@ -147,15 +147,15 @@ class ConnectionPool:
             raise StoreUnavailable(msg) from error
 
     def close(self) -> None:
-        """Close the connections that nobody has borrowed."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
 
 def _is_alive(connection: Connection[Any]) -> bool:
-    """Whether the server has not hung up; looks only at what has arrived already."""
+    """Whether the server has not closed the connection, as far as what has arrived tells."""
     try:
-        # Twice: the first may get the server's last words, the second finds that it has hung up.
+        # Twice: the first read may get the server's last message, the second finds the connection closed.
         connection.pgconn.consume_input()
         connection.pgconn.consume_input()
     except psycopg.OperationalError:

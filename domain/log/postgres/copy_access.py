@@ -1,4 +1,4 @@
-"""How a log in PostgreSQL is copied: read as it was at one moment, or filled by COPY, which is its fastest way in."""
+"""Snapshots and fills of a log in PostgreSQL, for copies; fills use COPY, the fastest way to insert."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,10 +11,10 @@ from domain.log.tables import LogTable, TableRow
 ROWS_AT_ONCE = 2000
 BEGIN_SNAPSHOT = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
-    # Whoever reads a whole log may take his time: he holds no lock that anybody waits for.
+    # Reading a whole log may take long: it holds no lock that anything waits for.
     " SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
-# The lock that all writers take, so that none is in the middle of something.
+# The lock of all writers, so that none is within a transaction.
 BEGIN_FILLING = (
     "SET LOCAL synchronous_commit = on; SET LOCAL idle_in_transaction_session_timeout = '60s';"
     f" LOCK TABLE {SCHEMA}.stored_events IN EXCLUSIVE MODE"
@@ -22,10 +22,10 @@ BEGIN_FILLING = (
 
 
 class PostgresSnapshot:
-    """See Snapshot for what each method does."""
+    """See LogSnapshot for what each method does."""
 
     def __init__(self, connection: Connection[Any]) -> None:
-        """Take a connection in a transaction that has just begun."""
+        """Open on a connection whose transaction has just begun."""
         self._connection = connection
         connection.execute(BEGIN_SNAPSHOT)
 
@@ -46,10 +46,10 @@ class PostgresSnapshot:
 
 
 class PostgresFill:
-    """See Filling for what each method does."""
+    """See FillTransaction for what each method does."""
 
     def __init__(self, connection: Connection[Any]) -> None:
-        """Take a connection in a transaction that has just begun."""
+        """Open on a connection whose transaction has just begun."""
         self._connection = connection
         connection.execute(BEGIN_FILLING)
 

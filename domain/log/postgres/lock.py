@@ -1,4 +1,4 @@
-"""Who alone does a thing for a ledger in PostgreSQL: who holds an advisory lock, on a connection of its own, until that ends."""
+"""An exclusive lock on one kind of work for a ledger in PostgreSQL: an advisory lock on a connection of its own."""
 
 from contextlib import suppress
 from typing import Any
@@ -10,15 +10,15 @@ from psycopg import Connection
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
 from domain.log.postgres.connections import ConnectionPool
 
-# Two numbers name an advisory lock: this one, which nothing else in the database uses, and one for the purpose.
+# Two numbers name an advisory lock: this one, which nothing else in the database uses, and one of the purpose.
 LOCK_QUERY = 0x7472_696D
 
 
 class PostgresLock:
-    """See Alone for what each method does."""
+    """See ExclusiveLock for what each method does."""
 
     def __init__(self, connections: ConnectionPool, purpose: str) -> None:
-        """Take what connects to the database, and what is done alone; nothing is connected yet."""
+        """Begin unlocked and without a connection; ``purpose`` names the lock."""
         self._connections = connections
         self._purpose = crc32(purpose.encode()) >> 1
         self._connection: Connection[Any] | None = None
@@ -44,7 +44,7 @@ class PostgresLock:
 
     def close(self) -> None:  # noqa: D102
         if self._connection:
-            # Closing alone is over before the server has noticed, and gives the lock free.
+            # Without this, closing would return before the server has noticed it and released the lock.
             with suppress(psycopg.Error):
                 self._connection.execute("SELECT pg_advisory_unlock_all()")
             self._connection.close()

@@ -1,7 +1,7 @@
-"""The log in one PostgreSQL database, shared by any number of processes and hosts: one writes at a time, nobody waits to read.
+"""The log in one PostgreSQL database, shared by any number of processes and hosts: one writes at a time, readers never wait.
 
-The tables and the transaction are ours, as on SQLite: the library's recorder numbers events by a sequence, which leaves
-gaps, and touches a recorder's own rows before it takes the lock, which deadlocks.
+The tables and the transaction are ours, as on SQLite. The library's recorder numbers events by a sequence, which leaves
+gaps, and writes a recorder's own rows before it takes the lock, which deadlocks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
-from domain.events.log_row import LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.log.contract import QuarantineEntry
 from domain.log.postgres.connections import ConnectionPool, check_url
 from domain.log.postgres.copy_access import PostgresFill, PostgresSnapshot
@@ -35,7 +35,7 @@ __all__ = ["PostgresLog", "PostgresLogFactory", "check_url"]
 
 EVENT = "position, stream, version, topic, state"
 ROWS_AT_ONCE = 1000
-# A table with no index in the order wanted is sorted as a whole before its first row comes.
+# A table without an index in the wanted order is sorted as a whole before its first row arrives.
 SORTING_SECONDS_MAX = 3600
 
 
@@ -45,7 +45,7 @@ class PostgresLog(ApplicationRecorder):
     is_remote = True
 
     def __init__(self, connections: ConnectionPool) -> None:
-        """Take the connections to the database."""
+        """Use the connections of a pool."""
         self._connections = connections
 
     def create(self) -> None:  # noqa: D102
@@ -56,10 +56,10 @@ class PostgresLog(ApplicationRecorder):
     def transaction(self) -> Iterator[PostgresTransaction]:  # noqa: D102
         with self._connections.borrow() as connection:
             try:
-                writing = PostgresTransaction(connection)
-                check_not_copying(writing.get_fact(COPYING))
-                yield writing
-                writing.commit()
+                transaction = PostgresTransaction(connection)
+                check_not_copying(transaction.get_fact(COPYING))
+                yield transaction
+                transaction.commit()
             except BaseException:
                 with suppress(psycopg.Error):
                     connection.execute("ROLLBACK")
@@ -76,7 +76,7 @@ class PostgresLog(ApplicationRecorder):
             yield PostgresFill(connection)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
-        """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""
+        """Append events that were decided elsewhere; return their positions. A version that exists already is refused."""
         with self.transaction() as log:
             first = log.position + 1
             for stored in stored_events:
@@ -126,7 +126,7 @@ class PostgresLog(ApplicationRecorder):
             " AND position <= %s ORDER BY stream, version"
         )
         with self._connections.borrow() as connection, connection.transaction():
-            # Whoever reads may take his time with each event: he holds no lock that anybody waits for.
+            # A reader may take long over each event: it holds no lock that anything waits for.
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             with connection.cursor("by_stream", binary=True) as cursor:
                 cursor.itersize = ROWS_AT_ONCE
@@ -161,7 +161,7 @@ class PostgresLog(ApplicationRecorder):
         return QuarantineEntry._make(rows[0]) if rows else None
 
     def quarantined_at(self, position: int) -> QuarantineEntry | None:  # noqa: D102
-        # The second condition is the index's own: the planner knows no value when it plans.
+        # The second condition is that of the index: the planner does not know the value when it plans.
         rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE position = %s AND position > 0", (position,))
         return QuarantineEntry._make(rows[0]) if rows else None
 
@@ -180,11 +180,11 @@ class PostgresLog(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        """Return a stream's events as the library's repository asks for them."""
+        """Return a stream's events in the form that the library's repository needs."""
         stream = originator_id if isinstance(originator_id, UUID) else UUID(originator_id)
         rows = [
             StoredEvent(UUID(row.stream), row.version, row.topic, row.state)
-            for row in self.stream(stream, (1 << 63) - 1)
+            for row in self.stream(stream, POSITION_MAX)
             if (gt is None or row.version > gt) and (lte is None or row.version <= lte)
         ]
         return (rows[::-1] if desc else rows)[:limit]
@@ -198,7 +198,7 @@ class PostgresLog(ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        """Refuse: readers page by position."""
+        """Not supported: readers page by position."""
         raise NotImplementedError
 
     def max_notification_id(self) -> int | None:
@@ -206,15 +206,15 @@ class PostgresLog(ApplicationRecorder):
         return self.head() or None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
-        """Refuse: readers poll, and are woken by the channel."""
+        """Not supported: readers poll, and NOTIFY wakes them."""
         raise NotImplementedError
 
 
 class PostgresLogFactory(InfrastructureFactory[TrackingRecorder]):
-    """Makes the log of a PostgreSQL database for the library's Application."""
+    """Creates the log of a PostgreSQL database for the library's Application."""
 
     def __init__(self, url: str) -> None:
-        """Take the address, which must be one that the driver can read; nothing is connected yet."""
+        """Begin without a connection; raises UnknownStore for a URL that the driver cannot read."""
         check_url(url)
         super().__init__(Environment())
         self._connections = ConnectionPool(url)
@@ -224,17 +224,17 @@ class PostgresLogFactory(InfrastructureFactory[TrackingRecorder]):
         return PostgresLog(self._connections)
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
-        """Refuse: there are no snapshots."""
+        """Not supported: there are no snapshots."""
         raise NotImplementedError
 
     def tracking_recorder(self, tracking_recorder_class: type[TrackingRecorder] | None = None) -> TrackingRecorder:
-        """Refuse: read models track for themselves."""
+        """Not supported: read models keep their own positions."""
         raise NotImplementedError
 
     def process_recorder(self) -> ProcessRecorder:
-        """Refuse: read models track for themselves."""
+        """Not supported: read models keep their own positions."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections."""
         self._connections.close()

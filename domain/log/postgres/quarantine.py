@@ -1,7 +1,7 @@
-"""The quarantine during one transaction on PostgreSQL: a flood of refused notices must not hold the lock for a round trip each.
+"""The quarantine during one transaction on PostgreSQL: a flood of refused notices must not cost a round trip each.
 
-What is known beforehand is fetched for a whole batch, and what changes is queued; the statements run in their order
-at the end, or before a question that depends on them.
+Entries are prefetched for a whole batch, and changes are queued. The queued statements run in their order at the end, or
+before a query that depends on them.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from domain.log.tables import LAST_NUMBER
 _QUARANTINE = f"{SCHEMA}.quarantine"
 FIND_ENTRIES = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b::bytea[])"
 COUNT_UNAUTHENTIC = f"SELECT count(*) FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
-# A wrong signature never hides that the notice was once found authentic.
+# A notice that was found authentic once stays authentic, whatever signature comes later.
 COUNT_AGAIN = (
     f"UPDATE {_QUARANTINE} SET times = times + 1, last_received_at = greatest(last_received_at, %s),"
     " reason = CASE WHEN %s >= authentic THEN %s ELSE reason END, authentic = authentic OR %s WHERE id = %s"
@@ -27,7 +27,7 @@ DROP_OLDEST = (
 MARK_AUTHENTIC = f"UPDATE {_QUARANTINE} SET authentic = true, reason = %s WHERE id = %s"
 MARK_SETTLED = f"UPDATE {_QUARANTINE} SET position = %s WHERE id = %s"
 
-# A number is never given twice, even where its notice is gone; a sequence would leave gaps behind what fails.
+# A number is never used twice, even if its notice was deleted; a sequence would leave gaps after failures.
 LAST_ENTRY_ID = (
     f"SELECT greatest((SELECT max(id) FROM {_QUARANTINE}),"
     f" (SELECT value::bigint FROM {SCHEMA}.ledger WHERE name = '{LAST_NUMBER}'), 0)"
@@ -42,16 +42,16 @@ class QuarantineTable:
     """See LogTransaction for what each method does."""
 
     def __init__(self, ask: Query, queue: Queue) -> None:
-        """Take what runs a query once all that is queued has run, and what queues a statement."""
+        """Begin with no entry known; ``ask`` runs a query after all queued statements, ``queue`` queues a statement."""
         self._ask = ask
         self._queue = queue
         self._known: dict[bytes, KnownEntry | None] = {}
-        self._unauthentic: int | None = None  # Counted once: a flood of them must not count again for each.
+        self._unauthentic: int | None = None  # Counted once: a flood of notices must not cost a count each.
         self._dropped = False
         self._last: int | None = None
 
     def prefetch(self, lookups: Sequence[Lookup]) -> None:
-        """Fetch what the quarantine has of these."""
+        """Fetch the entries with the delivery keys of these."""
         keys = [each.delivery_key for each in lookups if each.delivery_key not in self._known]
         if keys:
             self._known.update(dict.fromkeys(keys))
@@ -65,7 +65,7 @@ class QuarantineTable:
         return known
 
     def count_repeat(self, entry: QuarantineEntry) -> int:
-        """Count a refused notice that is in quarantine already; return its number, or 0 where it is not there."""
+        """Count one more delivery of a quarantined notice; return its number, or 0 if it is not in quarantine."""
         known = self._find(entry.delivery_key)
         if known is None:
             return 0
@@ -78,7 +78,7 @@ class QuarantineTable:
         return number
 
     def keep(self, entry: QuarantineEntry) -> int:
-        """Keep a refused notice; return its number."""
+        """Quarantine a notice; return its number."""
         if self._last is None:
             self._last = int(self._ask(LAST_ENTRY_ID, ())[0][0])
         self._last += 1
@@ -89,19 +89,19 @@ class QuarantineTable:
         return self._last
 
     def count_unauthentic(self) -> int:
-        """Return how many notices with a wrong signature wait."""
+        """Return how many notices with a wrong signature are open."""
         if self._unauthentic is None:
             self._unauthentic = int(self._ask(COUNT_UNAUTHENTIC, ())[0][0])
         return self._unauthentic
 
     def drop_oldest_unauthentic(self, count: int) -> None:
-        """Make room by forgetting the oldest notices with a wrong signature."""
+        """Delete the oldest open notices with a wrong signature, to make room."""
         self._unauthentic = max(self.count_unauthentic() - count, 0)
         self._dropped = True
         self._queue(DROP_OLDEST, (count,))
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:
-        """Note that a notice is authentic after all, and what is wrong with it."""
+        """Mark a notice as authentic, with the reason why it is still refused."""
         self._queue(MARK_AUTHENTIC, (reason, entry_id))
 
     def mark_settled(self, entry_id: int, position: int) -> None:
@@ -110,5 +110,5 @@ class QuarantineTable:
 
     @property
     def last_number(self) -> int | None:
-        """The number that was given last, if one was given in this transaction."""
+        """The last number used, if this transaction has used one."""
         return self._last

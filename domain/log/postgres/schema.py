@@ -1,6 +1,6 @@
-"""The log's tables in PostgreSQL, in a schema of their own, and how they are made: by one process at a time.
+"""The log's tables in PostgreSQL, in a schema of their own, and their creation by one process at a time.
 
-Texts that are compared or ordered have the collation "C": code points, as on every other store and in Python.
+Texts that are compared or sorted have the collation "C": code points, as on every other store and in Python.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ from domain.errors import LedgerError
 SCHEMA = "tringledger"
 CHANNEL = "tringledger"
 
-# Of the advisory locks; any number will do that nothing else in the database uses.
+# The number of an advisory lock: any that nothing else in the database uses.
 MIGRATING = 0x7472_696E_676D
 
-# Each statement leaves alone what is there, so that they make a schema, or bring an older one up to date.
+# Each statement skips what exists, so that they create a schema or bring an older one up to date.
 STATEMENTS = (
     f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
     f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.ledger (name text COLLATE "C" PRIMARY KEY, value text NOT NULL)""",
@@ -24,7 +24,7 @@ STATEMENTS = (
         topic text NOT NULL, state bytea NOT NULL, UNIQUE (stream, version))""",
     f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.delivery_keys (
         delivery_key bytea PRIMARY KEY, position bigint NOT NULL)""",
-    # TringMe's r may be of any length, which an ordered index has no room for.
+    # TringMe's r may be longer than an ordered index can hold.
     f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.nonces (
         nonce text COLLATE "C" NOT NULL, content bytea NOT NULL, position bigint NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS nonces_by_nonce ON {SCHEMA}.nonces USING hash (nonce)",
@@ -45,14 +45,14 @@ STATEMENTS = (
 
 
 def create(connection: Connection[Any]) -> None:
-    """Make what is missing, in one transaction; raises LedgerError where the database cannot hold every text."""
+    """Create what is missing, in one transaction; raises LedgerError if the database cannot hold every text."""
     encoding = connection.execute("SHOW server_encoding").fetchone()
     if encoding != ("UTF8",):
-        msg = f"the database has the encoding {encoding and encoding[0]}: expected UTF8"
+        msg = f"the database has the encoding {encoding and encoding[0]}; expected UTF8"
         raise LedgerError(msg)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
-        # Also where the schema was made for us, and we may make tables in it but no schemas.
+        # The schema may exist already, and this role may be allowed to create tables in it, but no schemas.
         (there,) = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone() or (False,)
         for statement in STATEMENTS[1:] if there else STATEMENTS:
             connection.execute(statement)

@@ -1,7 +1,7 @@
-"""One transaction on a PostgreSQL log: what decisions ask is fetched for a whole batch, what follows is written as arrays.
+"""One transaction on a PostgreSQL log: reads are prefetched for a whole batch, and writes are sent as arrays.
 
-Every round trip is waited for by all other writers, since the transaction holds the one lock. So there are few: to
-begin, to foresee, and to write and commit.
+The transaction holds the one write lock, so all other writers wait for each of its round trips. There are few: to begin,
+to prefetch, and to write and commit.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,10 +48,10 @@ Rows = list[tuple[Any, ...]]
 
 
 class PostgresTransaction:
-    """See LogTransaction. Nothing is written before the end but what a later question depends on."""
+    """See LogTransaction. Before the end it writes only what a later query depends on."""
 
     def __init__(self, connection: Connection[Any]) -> None:
-        """Begin, once the lock is ours."""
+        """Begin the transaction on a connection, and wait for the write lock."""
         self._connection = connection
         self._queued: list[Statement] = []
         self._events: Rows = []
@@ -69,12 +69,12 @@ class PostgresTransaction:
 
     def _begin(self) -> Rows:
         cursor = self._connection.execute(BEGIN, prepare=False)
-        found = [cursor.fetchall() for _ in iter(cursor.nextset, None) if cursor.description]
-        self._facts.update(found[0])
-        return found[1]
+        facts, last_event = [cursor.fetchall() for _ in iter(cursor.nextset, None) if cursor.description]
+        self._facts.update(facts)
+        return last_event
 
-    # One by one, not in libpq's pipeline: after that the server no longer times how long the transaction is idle, so that
-    # a host that stops in the middle would keep the lock for good.
+    # One by one, not in libpq's pipeline: after a pipeline the server no longer limits how long the transaction is idle, and
+    # a host that stopped in the middle would keep the lock for good.
     def _ask(self, query: str, parameters: Sequence[Any]) -> Rows:
         return self._connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
 
@@ -133,7 +133,7 @@ class PostgresTransaction:
         return min((first for other, first in used.items() if other != content), default=0)
 
     def calls(self, line: str) -> PrefetchedLine:  # noqa: D102
-        return self._lines[line]
+        return self._lines.for_line(line)
 
     def _prefetch_versions(self, streams: Sequence[UUID]) -> None:
         new = {stream.hex: stream for stream in streams if stream not in self._versions}
@@ -154,10 +154,10 @@ class PostgresTransaction:
         )
 
     def flush(self) -> None:
-        """Do nothing: all is written with the commit, in one round trip."""
+        """Do nothing: the commit writes all, in one round trip."""
 
     def commit(self) -> None:
-        """Write all that was gathered, and make it durable; raises StoreUnavailable where the server did not."""
+        """Write all that was gathered and commit it durably; raises StoreUnavailable if the server did not."""
         self._queue_rows(INSERT_EVENTS, self._events)
         self._queue_rows(INSERT_KEYS, self._claimed)
         self._queue_rows(INSERT_NONCES, self._nonces_claimed)

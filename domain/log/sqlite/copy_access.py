@@ -1,4 +1,4 @@
-"""How a log in a SQLite file is copied: read as it was at one moment, or filled."""
+"""Snapshots and fills of a log in a SQLite file, for copies."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -9,10 +9,10 @@ ROWS_AT_ONCE = 1000
 
 
 class SQLiteSnapshot:
-    """See Snapshot for what each method does."""
+    """See LogSnapshot for what each method does."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take a connection in a transaction that has read already: what it sees does not change any more."""
+        """Open on a connection whose transaction has read already, so that its view no longer changes."""
         self._connection = connection
 
     def facts(self) -> dict[str, str]:  # noqa: D102
@@ -28,19 +28,19 @@ class SQLiteSnapshot:
     def rows(self, table: LogTable) -> Iterator[TableRow]:  # noqa: D102
         cursor = self._connection.execute(f"SELECT * FROM {table.name} ORDER BY {', '.join(table.key)}")
         cursor.arraysize = ROWS_AT_ONCE
-        return map(_with_truth, cursor) if table is QUARANTINE else cursor
+        return map(_with_boolean, cursor) if table is QUARANTINE else cursor
 
 
-def _with_truth(row: TableRow) -> TableRow:
-    """Return a row of the quarantine with its ``authentic`` as other stores have it: SQLite knows no booleans."""
+def _with_boolean(row: TableRow) -> TableRow:
+    """Return a row of the quarantine with ``authentic`` as a boolean, as other stores have it: SQLite has none."""
     return (*row[:2], bool(row[2]), *row[3:])
 
 
 class SQLiteFill:
-    """See Filling for what each method does."""
+    """See FillTransaction for what each method does."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
-        """Take a cursor in a transaction that holds the write lock."""
+        """Open on a cursor whose transaction holds the write lock."""
         self._cursor = cursor
 
     def set_fact(self, name: str, value: str) -> None:  # noqa: D102

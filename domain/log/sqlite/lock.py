@@ -1,4 +1,4 @@
-"""Who alone does a thing for a ledger in a SQLite file: who has locked a file beside it. The lock ends with its process."""
+"""An exclusive lock on one kind of work for a ledger in a SQLite file: flock on a file next to it."""
 
 import fcntl
 from contextlib import ExitStack
@@ -9,11 +9,11 @@ from domain.errors import StoreUnavailable
 
 
 class SQLiteLock:
-    """See Alone for what each method does."""
+    """See ExclusiveLock for what each method does."""
 
     def __init__(self, store: Path, purpose: str) -> None:
-        """Take the store's file and what is done alone; nothing is locked yet."""
-        # Whoever comes by a link must meet whoever does not.
+        """Begin unlocked; ``purpose`` is part of the lock file's name."""
+        # A process that opens the store by a link must meet one that does not.
         file = store.resolve()
         self._path = file.with_name(f"{file.name}.{purpose}.lock")
         self._locked: BinaryIO | None = None

@@ -1,106 +1,30 @@
-"""The log in one SQLite file: events, delivery keys, lines' calls, quarantine, in write-ahead mode, durable on commit.
+"""The log in one SQLite file: events, delivery keys, calls of lines and quarantine, in write-ahead mode, durable on commit.
 
-The library's recorder and connections carry it; ours is the schema, because a position must be a real column (an
-implicit row id may change when SQLite rewrites the file), and the transaction, which locks before it reads.
+It is the library's recorder on the library's connection pool. The schema is ours, and so is the transaction, which locks
+before it reads.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote
 from uuid import UUID
 
-from eventsourcing.persistence import PersistenceError, StoredEvent
-from eventsourcing.sqlite import (
-    SQLiteApplicationRecorder,
-    SQLiteConnection,
-    SQLiteConnectionPool,
-    SQLiteDatastore,
-    SQLiteFactory,
-)
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory
 
-from domain.errors import StoreUnavailable
 from domain.events.log_row import LogRow
 from domain.log.contract import QuarantineEntry
+from domain.log.sqlite.connections import SQLitePool, map_errors
 from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteLock
-from domain.log.sqlite.transaction import LAST_EVENT, SQLiteTransaction
+from domain.log.sqlite.schema import EVENT, LAST_EVENT, SCHEMA
+from domain.log.sqlite.transaction import SQLiteTransaction
 from domain.log.tables import COPYING, check_not_copying
-from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode
 
-SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS stored_events (
-        position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
-        topic TEXT NOT NULL, state BLOB NOT NULL, UNIQUE (originator_id, originator_version))""",
-    """CREATE TABLE IF NOT EXISTS delivery_keys (
-        delivery_key BLOB PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS nonces (
-        nonce TEXT NOT NULL, content BLOB NOT NULL, position INTEGER NOT NULL,
-        PRIMARY KEY (nonce, content)) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS line_calls (
-        line TEXT NOT NULL, ordinal INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
-        opening TEXT NOT NULL, outcomes TEXT NOT NULL, cdr TEXT, cdr_status TEXT NOT NULL, events INTEGER NOT NULL,
-        span INTEGER NOT NULL, PRIMARY KEY (line, ordinal)) WITHOUT ROWID""",
-    """CREATE INDEX IF NOT EXISTS line_calls_by_beginning ON line_calls (line, span, first_at)""",
-    """CREATE TABLE IF NOT EXISTS quarantine (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, delivery_key BLOB NOT NULL UNIQUE, authentic INTEGER NOT NULL,
-        reason TEXT NOT NULL, raw BLOB NOT NULL, received_at INTEGER NOT NULL, last_received_at INTEGER NOT NULL,
-        times INTEGER NOT NULL, source TEXT NOT NULL, position INTEGER NOT NULL)""",
-    """CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (position, authentic)""",
-)
-EVENT = "position, originator_id, originator_version, topic, state"
 STREAMS_AT_ONCE = 400
 KEYS_AT_ONCE = 1000
-
-# A commit that finds 8,000 pages waiting in the write-ahead log moves them into the file; `tidy` leaves it little to do.
-PRAGMAS = """
-    PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;
-    PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864
-"""
-
-
-class _Pool(SQLiteConnectionPool):
-    """Connections that sync every commit to disk: an answered callback must survive a power loss.
-
-    Not the library's own, which keep but one prepared statement (``cached_statements=True`` means 1) and a small page
-    cache: delivery keys and stream ids are random, so that both cost a recording two thirds of its time.
-
-    All are connections to one file, as it was with the first of them: one that was deleted or replaced can still be
-    written, but nobody would ever find it again.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Take the path of the file, which is made with the first connection if it is missing."""
-        super().__init__(db_name=f"file:{quote(str(path))}")
-        self.path = path
-        self._opened: os.stat_result | None = None
-
-    def check_in_place(self) -> None:
-        """Raise OSError where the file that was opened no longer stands where it did."""
-        try:
-            is_in_place = self._opened is None or os.path.samestat(self.path.stat(), self._opened)
-        except FileNotFoundError:
-            is_in_place = False
-        if not is_in_place:
-            raise OSError("its file was moved, deleted or replaced while it was open: bring it back, or start again")
-
-    def _create_connection(self) -> SQLiteConnection:
-        self.check_in_place()
-        connection = sqlite3.connect(
-            self.db_name,
-            uri=True,
-            check_same_thread=False,
-            isolation_level=None,
-            timeout=LOCK_TIMEOUT_SECONDS,
-            cached_statements=256,
-        )
-        enter_wal_mode(connection, PRAGMAS)
-        self._opened = self._opened or self.path.stat()
-        return SQLiteConnection(connection, self.max_age)
 
 
 class SQLiteLog(SQLiteApplicationRecorder):
@@ -109,11 +33,11 @@ class SQLiteLog(SQLiteApplicationRecorder):
     is_remote = False
 
     def construct_create_table_statements(self) -> list[str]:
-        """Return the statements that make the log's tables."""
+        """Return the statements that create the log's tables."""
         return list(SCHEMA)
 
     def create(self) -> None:  # noqa: D102
-        with _map_errors(self._path):
+        with map_errors(self._path):
             self.create_table()
 
     @property
@@ -121,20 +45,20 @@ class SQLiteLog(SQLiteApplicationRecorder):
         return self._pool.db_name
 
     @property
-    def _pool(self) -> _Pool:
-        return cast("_Pool", self.datastore.pool)
+    def _pool(self) -> SQLitePool:
+        return cast("SQLitePool", self.datastore.pool)
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteTransaction]:  # noqa: D102
         with self._begin_immediate() as cursor:
-            writing = SQLiteTransaction(cursor)
-            check_not_copying(writing.get_fact(COPYING))
-            yield writing
-            writing.flush()
+            transaction = SQLiteTransaction(cursor)
+            check_not_copying(transaction.get_fact(COPYING))
+            yield transaction
+            transaction.flush()
 
     @contextmanager
     def _begin_immediate(self) -> Iterator[sqlite3.Cursor]:
-        with _map_errors(self._path), self.datastore.get_connection(commit=True) as connection:
+        with map_errors(self._path), self.datastore.get_connection(commit=True) as connection:
             cursor = connection.cursor().sqlite_cursor
             try:
                 cursor.execute("BEGIN IMMEDIATE")
@@ -142,7 +66,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
                 self._pool.check_in_place()
                 cursor.execute("COMMIT")
             except BaseException:
-                # A full disk may have ended the transaction already; then there is nothing to roll back.
+                # A full disk may have ended the transaction already, with nothing left to roll back.
                 with suppress(sqlite3.Error):
                     connection.rollback()
                 raise
@@ -159,14 +83,14 @@ class SQLiteLog(SQLiteApplicationRecorder):
         with self._reading() as cursor:
             cursor.execute("BEGIN")
             try:
-                cursor.execute(LAST_EVENT)  # The moment is that of the first look.
+                cursor.execute(LAST_EVENT)  # The snapshot begins with the first read.
                 yield SQLiteSnapshot(cursor.connection)
             finally:
                 with suppress(sqlite3.Error):
                     cursor.connection.rollback()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
-        """Store events that were decided elsewhere, and return their positions; a version taken before is refused."""
+        """Append events that were decided elsewhere; return their positions. A version that exists already is refused."""
         with self.transaction() as log:
             first = log.position + 1
             for stored in stored_events:
@@ -175,7 +99,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:
-        with _map_errors(self._path), self.datastore.get_connection(commit=False) as connection:
+        with map_errors(self._path), self.datastore.get_connection(commit=False) as connection:
             cursor = connection.cursor().sqlite_cursor
             try:
                 yield cursor
@@ -281,25 +205,13 @@ def _entry(row: Sequence[Any]) -> QuarantineEntry:
 
 
 class SQLiteLogFactory(SQLiteFactory):
-    """Makes the log of a SQLite file for the library's Application."""
+    """Creates the log of a SQLite file for the library's Application."""
 
     application_recorder_class = SQLiteLog
 
     def __init__(self, path: str) -> None:
-        """Take the path of the file, which is made with the first connection if it is missing."""
-        pool = _Pool(Path(path).absolute())
+        """Begin without a connection; the first one creates the file if it is missing."""
+        pool = SQLitePool(Path(path).absolute())
         super().__init__({self.SQLITE_DBNAME: pool.db_name, self.CREATE_TABLE: "no"})
         self.datastore = SQLiteDatastore(pool.db_name)
         self.datastore.pool = pool
-
-
-@contextmanager
-def _map_errors(path: str) -> Iterator[None]:
-    """Turn what the driver or the library says of a failing store into one error that names it."""
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise
-    except (sqlite3.Error, PersistenceError, OSError) as error:
-        msg = f"the store {path} cannot be used now: {error}"
-        raise StoreUnavailable(msg) from error

@@ -20,8 +20,8 @@ from domain.events.codec import NoticeMapper, decode_notice
 from domain.events.notice_events import CdrRecorded, Notice
 from domain.events.streams import call_id
 from domain.ledger import Ledger
-from domain.log.sqlite import log as sqlite_log
-from domain.log.sqlite import transaction as sqlite_log_writing
+from domain.log.sqlite import connections as sqlite_connections
+from domain.log.sqlite import line_calls as sqlite_line_calls
 from domain.log.urls import sqlite_path
 from domain.outcomes import Duplicate, Quarantined, Recorded
 from tests.support.notices import GRACE, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
@@ -233,7 +233,7 @@ def test_what_was_promised_before_a_kill_is_there_after_it(store_url: str) -> No
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     """Return a ledger in a file, which does not wait long for a lock."""
-    monkeypatch.setattr(sqlite_log, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_connections, "LOCK_TIMEOUT_SECONDS", 0.05)
     with opened(f"sqlite:///{tmp_path}/ledger.db") as found:
         yield found
 
@@ -323,8 +323,8 @@ def test_every_commit_waits_for_the_disk(ledger: Ledger) -> None:
 
 def test_the_head_of_a_line_is_found_without_walking_the_line(ledger: Ledger) -> None:
     with closing(sqlite3.connect(ledger.path)) as connection:
-        for statement in (sqlite_log_writing._BEGAN_LAST, sqlite_log_writing._TOUCHING):
-            arguments = ("line", 1, 2)[: 2 if statement is sqlite_log_writing._BEGAN_LAST else 3]
+        for statement in (sqlite_line_calls._LATEST_BEGUN, sqlite_line_calls._OVERLAPPING):
+            arguments = ("line", 1, 2)[: 2 if statement is sqlite_line_calls._LATEST_BEGUN else 3]
             plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", arguments).fetchall()
             searches = [row[3] for row in plan if "line_calls" in row[3]]
             assert len(searches) == 4

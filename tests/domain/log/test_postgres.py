@@ -263,7 +263,7 @@ def test_an_older_schema_is_upgraded_where_asked_for_and_a_newer_one_refused(
 def test_a_database_that_cannot_hold_every_text_is_refused(postgres: Postgres) -> None:
     postgres.execute("CREATE DATABASE narrow ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     try:
-        with pytest.raises(LedgerError, match="the encoding LATIN1: expected UTF8"):
+        with pytest.raises(LedgerError, match="the encoding LATIN1; expected UTF8"):
             Ledger(postgres.url("narrow"), create=True)
     finally:
         postgres.execute("DROP DATABASE narrow WITH (FORCE)")
