@@ -1,16 +1,31 @@
 """Closing a month (SPEC 7): look for what is open in it, and close it if nothing is, or if what is open is accepted."""
 
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
 import msgspec
 
 from domain import times
 from domain.amounts import plain
+from domain.errors import CommandRejected
+from domain.events.log_row import POSITION_MAX
+from domain.events.operator_events import MonthBooks
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
-from projections.queries.closing_blockers import OPEN_MONTH, ClosingBlocker, check_closable, find_blockers
+from projections.queries.closing_blockers import (
+    OPEN_MONTH,
+    ClosingBlocker,
+    changes_closing,
+    check_closable,
+    find_blockers,
+    find_quarantine_blockers,
+)
+from projections.queries.month_books import load_month_books
 from projections.stores.base import ReadStore
 
+LOCK_SECONDS_MAX = 0.25
+EVENTS_SINCE_MAX = 1000
+ATTEMPTS_MAX = 5
 NOTHING_OPEN = "the month is over, and nothing in it is open"
 
 
@@ -46,16 +61,55 @@ def check_month(ledger: Ledger, store: ReadStore, period: str) -> ClosingResult:
 def close_month(ledger: Ledger, store: ReadStore, period: str, by: str, accept: str | None) -> ClosingResult:
     """Close a month; where something is open only with a reason to ``accept`` that, else nothing is done.
 
-    Looks and closes under the log's lock, so that nothing is recorded in between. Raises CommandRejected for a month that
-    is closed already or not over yet.
+    What takes long is done before the log's lock: catching up, looking for what is open, digesting the books. Under the
+    lock only the events that came since are looked at, for LOCK_SECONDS_MAX at most; where one of them touches the month,
+    all is done once more. Raises CommandRejected for a month that is closed already or not over yet, or that changes
+    still.
     """
-    with ledger.operator_session(by, accept or NOTHING_OPEN) as session:
+    for _ in range(ATTEMPTS_MAX):
         check_closable(ledger.billing_context(), period, times.now())
         catch_up(ledger, store)
-        found = _find(ledger, store, period)
-        if found and accept is None:
-            return ClosingResult(period, found)
-        return ClosingResult(period, found, session.close_month(period, [str(each) for each in found]))
+        seen = _look(ledger, store, period)
+        if seen.blockers and accept is None:
+            return ClosingResult(period, seen.blockers)
+        with ledger.operator_session(by, accept or NOTHING_OPEN) as session:
+            if _is_unchanged(ledger, store, period, seen, session.position):
+                accepted = [str(each) for each in seen.blockers]
+                return ClosingResult(period, seen.blockers, session.close_month(period, accepted, seen.books))
+    msg = f"{period} still changes: events of it came each of {ATTEMPTS_MAX} times; expected none while it is closed. Try again"
+    raise CommandRejected(msg)
+
+
+class _Seen(NamedTuple):
+    """What was seen of the months before the lock: as of which position, and up to which number of the quarantine."""
+
+    position: int
+    quarantined: int
+    blockers: list[ClosingBlocker]
+    books: list[MonthBooks]
+
+
+def _look(ledger: Ledger, store: ReadStore, period: str) -> _Seen:
+    quarantined = max((entry.id for entry in ledger.store.quarantined(settled=True)), default=0)
+    with store.snapshot() as connection:
+        position = store.position(connection, ledger.store)
+        blockers = find_blockers(ledger, connection, period)
+        books = load_month_books(connection, ledger.billing_context().closed_through(POSITION_MAX), period)
+    return _Seen(position, quarantined, blockers, books)
+
+
+def _is_unchanged(ledger: Ledger, store: ReadStore, period: str, seen: _Seen, head: int) -> bool:
+    """Whether nothing that came since touches the months: told in time, or it counts as changed."""
+    until = monotonic() + LOCK_SECONDS_MAX
+    since = head - seen.position
+    if since > EVENTS_SINCE_MAX:
+        return False
+    if find_quarantine_blockers(ledger, period, seen.quarantined):
+        return False
+    events = ledger.store.page(seen.position, since, head) if since else []
+    with store.snapshot() as connection:
+        changed = changes_closing(ledger.billing_context(), connection, events, period)
+    return not changed and monotonic() < until
 
 
 def _find(ledger: Ledger, store: ReadStore, period: str) -> list[ClosingBlocker]:

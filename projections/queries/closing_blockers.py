@@ -4,7 +4,7 @@ Notices that wait in quarantine, calls that ended without their CDR, exceptions 
 would be closed along with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from sqlalchemy import Connection, and_, func, or_, select
@@ -13,7 +13,9 @@ from domain import times
 from domain.billing.billing_context import BillingContext
 from domain.calls.call import CONTRADICTORY_OUTCOME, NONCE_REUSED, REPEATED_CDR
 from domain.errors import CommandRejected
-from domain.events.log_row import POSITION_MAX
+from domain.events.codec import decode_notice
+from domain.events.log_row import POSITION_MAX, LogRow
+from domain.events.operator_events import OPERATOR_EVENTS
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.months import Month
@@ -26,6 +28,7 @@ from projections.queries.exception_totals import IS_OPEN
 from projections.schema.tables import BILLING, CALLS, EXCEPTIONS
 
 QUARANTINED, MISSING_CDR, OPEN_MONTH = "quarantined", "missing-cdr", "open-month"
+CALLS_AT_ONCE = 400
 TOUCHING_MONEY = (REPEATED_CDR, CONTRADICTORY_OUTCOME, NONCE_REUSED)
 
 
@@ -70,6 +73,33 @@ def find_blockers(ledger: Ledger, connection: Connection, period: str) -> list[C
         *_missing_cdrs(connection, span),
         *_exceptions(connection, span),
     ]
+
+
+def find_quarantine_blockers(ledger: Ledger, period: str, after: int) -> list[ClosingBlocker]:
+    """Return those blockers of a month that came into quarantine behind a number."""
+    span = _ClosingSpan(ledger.billing_context(), period)
+    entries = ledger.store.quarantined(settled=False, after=after)
+    return [each for entry in entries for each in _quarantined(entry, span)]
+
+
+def changes_closing(books: BillingContext, connection: Connection, events: Sequence[LogRow], period: str) -> bool:
+    """Whether events may change what is open in the months that a closing closes, or what is billed in them.
+
+    ``connection`` reads the read models as they were before these events. It answers yes rather too often than not.
+    """
+    if any(event.topic in OPERATOR_EVENTS for event in events):
+        return True
+    zones = _zones(books)
+    for event in events:
+        received_at = decode_notice(event.state).received_at
+        if any(Month.of_day(times.day(received_at, zone)) <= period for zone in zones):
+            return True
+    touched = sorted({event.stream_id for event in events})
+    for start in range(0, len(touched), CALLS_AT_ONCE):
+        of_these = CALLS.c.call_id.in_(touched[start : start + CALLS_AT_ONCE])
+        if connection.execute(select(CALLS.c.call_id).where(of_these, CALLS.c.period <= period).limit(1)).first():
+            return True
+    return False
 
 
 class _ClosingSpan:

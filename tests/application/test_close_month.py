@@ -1,0 +1,157 @@
+"""A closing keeps the books of its months, and holds the log's lock only to see what has come since it looked."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from hashlib import sha256
+from time import sleep
+from typing import Any
+
+import pytest
+
+from api.application import close_month as closings
+from api.application.close_month import close_month
+from domain.errors import CommandRejected
+from domain.events.codec import decode_operator_event
+from domain.events.operator_events import MonthBooks, MonthClosed
+from domain.events.streams import CLOSINGS
+from domain.ledger import Ledger
+from projections.building.catch_up import catch_up
+from projections.queries.month_books import load_month_books
+from projections.rows.bill_rows import ENTRY_COLUMNS
+from projections.schema.tables import ENTRIES
+from projections.stores.base import ReadStore
+from projections.stores.generations import open_current
+from tests.support.command import run
+from tests.support.tringme import cdr, line, notice, signed
+
+OCTOBER, NOVEMBER = "2024-10", "2024-11"
+
+
+def record(month: str, *notices: list[tuple[str, str]]) -> None:
+    at = f"{month}-15T12:00:00.000000Z"
+    assert run("import", "-", stdin="".join(line(signed(pairs), at) for pairs in notices)).code == 0
+
+
+def record_call(number: int, month: str = OCTOBER) -> None:
+    r = number * 10
+    record(month, notice(r), notice(r + 1, status="COMPLETED"), cdr(r + 2, status="COMPLETED"))
+
+
+@pytest.fixture
+def ledger(store: str) -> Iterator[Ledger]:
+    run("migrate")
+    record_call(1)
+    record_call(2)
+    record_call(3, NOVEMBER)
+    with Ledger(store) as opened:
+        yield opened
+
+
+@pytest.fixture
+def read_store(ledger: Ledger) -> Iterator[ReadStore]:
+    with closing(open_current(ledger)) as opened:
+        yield opened
+
+
+def last_closing(ledger: Ledger) -> MonthClosed:
+    row = ledger.store.stream(CLOSINGS, ledger.head())[-1]
+    event = decode_operator_event(row.topic, row.state)
+    assert isinstance(event, MonthClosed)
+    return event
+
+
+def books_of(read_store: ReadStore, month: str) -> MonthBooks:
+    with read_store.snapshot() as connection:
+        return load_month_books(connection, "", month)[-1]
+
+
+def test_the_digest_is_that_of_lines_of_json_that_any_program_can_make(ledger: Ledger, read_store: ReadStore) -> None:
+    close_month(ledger, read_store, NOVEMBER, "kim", "also October")
+    october, november = last_closing(ledger).books
+    with read_store.snapshot() as connection:
+        rows: list[dict[str, Any]] = [dict(row) for row in connection.execute(ENTRIES.select()).mappings()]
+    rows = [row for row in rows if row["period"] == OCTOBER]
+    rows.sort(key=lambda row: (row["position"], row["number"], row["call_id"]))
+    lines = [list(ENTRY_COLUMNS), *([row[name] for name in ENTRY_COLUMNS] for row in rows)]
+    text = "".join(json.dumps(each, separators=(",", ":"), ensure_ascii=False) + "\n" for each in lines)
+    assert (october.month, october.columns, october.rows) == (OCTOBER, "entries/1", 2)
+    assert october.digest == sha256(text.encode()).hexdigest()
+    assert october.money["cost"] == sum(row["cost"] for row in rows)
+    assert (november.month, november.rows) == (NOVEMBER, 1)
+
+
+def test_the_columns_of_entries_1_are_these_for_ever() -> None:
+    assert " ".join(ENTRY_COLUMNS) == (
+        "position number kind account period original_period day call_id tag src disposition calls answered src_seconds"
+        " dest_seconds cost sip_credits billed_seconds price margin rounding level tariff rule posted_by reason"
+    )
+
+
+def test_what_is_corrected_later_leaves_the_books_of_the_closed_month_as_they_were(
+    ledger: Ledger, read_store: ReadStore
+) -> None:
+    close_month(ledger, read_store, OCTOBER, "kim", None)
+    (kept,) = last_closing(ledger).books
+    call = run("export", "calls", "--format", "csv").out.splitlines()[1].split(",")[0]
+    assert run("call", "void", call, "--by", "kim", "--reason", "wrong").code == 0
+    record_call(4)
+    catch_up(ledger, read_store)
+    assert books_of(read_store, OCTOBER) == kept
+
+
+def between(monkeypatch: pytest.MonkeyPatch, *does: Callable[[], object]) -> None:
+    """Have each of these done once, in turn, between the look and the lock."""
+    look, waiting = closings._look, list(does)
+
+    def slow(*arguments: Any) -> Any:
+        seen = look(*arguments)
+        if waiting:
+            waiting.pop(0)()
+        return seen
+
+    monkeypatch.setattr(closings, "_look", slow)
+
+
+def test_what_comes_for_the_month_between_look_and_lock_is_in_its_books(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between(monkeypatch, lambda: record_call(5), lambda: record_call(6))
+    result = close_month(ledger, read_store, OCTOBER, "kim", None)
+    assert result.position == 16
+    assert last_closing(ledger).books[0].rows == 4
+
+
+def test_what_comes_for_another_month_does_not_hold_it_up(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    between(monkeypatch, lambda: (looks.append(1), record_call(5, NOVEMBER)), lambda: looks.append(2))
+    assert close_month(ledger, read_store, OCTOBER, "kim", None).position == 13
+    assert looks == [1]
+
+
+def test_a_call_that_lacks_its_cdr_and_comes_in_between_is_found(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between(monkeypatch, lambda: record(OCTOBER, notice(900), notice(901, status="COMPLETED")))
+    result = close_month(ledger, read_store, OCTOBER, "kim", None)
+    assert (result.position, [each.kind for each in result.blockers]) == (0, ["missing-cdr"])
+
+
+def test_a_month_that_keeps_changing_is_not_closed(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between(monkeypatch, *(lambda number=number: record_call(number) for number in range(10, 16)))  # type: ignore[misc]
+    with pytest.raises(CommandRejected, match="2024-10 still changes"):
+        close_month(ledger, read_store, OCTOBER, "kim", None)
+
+
+def test_the_lock_is_given_up_where_looking_takes_too_long(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closings, "LOCK_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(closings, "changes_closing", lambda *_: sleep(0.02))
+    with pytest.raises(CommandRejected, match="Try again"):
+        close_month(ledger, read_store, OCTOBER, "kim", None)
+    assert ledger.head() == 9
