@@ -48,7 +48,7 @@ def rerate_calls(  # noqa: PLR0917  # What, who and why, in the order of the com
 
 def _append(ledger: Ledger, changes: Sequence[RerateChange], version: int, by: str, reason: str) -> set[str]:
     """Append the acts, and return the ids of the calls to which something happened meanwhile."""
-    with ledger.operator_session(by, reason) as acting:
+    with ledger.operator_session(by, reason) as session:
         return {
-            change.call_id for change in changes if not acting.rerate_call(UUID(change.call_id), version, change.seen)
+            change.call_id for change in changes if not session.rerate_call(UUID(change.call_id), version, change.seen)
         }

@@ -1,4 +1,4 @@
-"""Who acts, and why: nothing is corrected without both."""
+"""The author of an operator event: no correction is made without a name and a reason."""
 
 import msgspec
 
@@ -8,14 +8,14 @@ BY_MAX, REASON_MAX = 256, 2000
 
 
 class Author(msgspec.Struct, frozen=True):
-    """Who acts, and why: both are kept with the act for ever."""
+    """An operator's name and reason, kept permanently with the event."""
 
     by: str
     reason: str
 
     def check(self) -> None:
-        """Raise CommandRejected unless both are there and of a sensible length."""
+        """Raise CommandRejected if a text is empty, too long, or has a character U+0000."""
         for name, text, most in (("by", self.by, BY_MAX), ("reason", self.reason, REASON_MAX)):
             if not text.strip() or len(text) > most or "\0" in text:
-                msg = f"{name} is {text[:50]!r}: expected 1 to {most} characters that say who or why"
+                msg = f"{name} is {text[:50]!r}; expected 1 to {most} characters that say who or why"
                 raise CommandRejected(msg)

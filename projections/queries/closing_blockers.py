@@ -54,7 +54,7 @@ def check_closable(books: BillingContext, period: str, now: int) -> None:
     """Raise CommandRejected for a month that is closed already, or not over yet in any account's time zone."""
     closed = books.closed_through(POSITION_MAX)
     if period <= closed:
-        msg = f"{period} is closed already: expected a month from {Month(closed).next} on"
+        msg = f"{period} is closed already; expected a month from {Month(closed).next} on"
         raise CommandRejected(msg)
     after = moments.read_month(period).next.first_day
     for zone in sorted(_zones(books)):

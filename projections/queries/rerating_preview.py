@@ -59,7 +59,7 @@ class ReratingPreview:
         self._books = ledger.billing_context()
         self.passed_over = 0
         if self._books.tariff_version(version) is None:
-            msg = f"there is no tariff version {version}: `tringledger tariff list` shows those that are published"
+            msg = f"there is no tariff version {version}; `tringledger tariff list` shows the published versions"
             raise CommandRejected(msg)
 
     def refresh(self) -> None:

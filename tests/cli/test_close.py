@@ -50,7 +50,7 @@ class TestClosing:
         assert (said.code, said.out, said.err) == (DONE, "", "2024-10 is closed, at position 4\n")
         said = closed()
         assert (said.code, head(self.store)) == (FINDING, 4)
-        assert "2024-10 is closed already: expected a month from 2024-11 on" in said.err
+        assert "2024-10 is closed already; expected a month from 2024-11 on" in said.err
 
     def test_a_call_that_misses_its_cdr_hinders_it(self) -> None:
         heard((later(20), notice(4)), (later(21), notice(5, status="COMPLETED")))

@@ -24,13 +24,13 @@ def lived(store: str) -> None:
 
 
 def act(ledger: Ledger) -> None:
-    with ledger.operator_session("ann", "as agreed") as acting:
-        acting.publish_tariff(TARIFF)
-    with ledger.operator_session("ann", "the new price") as acting:
-        acting.rerate_call(CALL, 1)
-    with ledger.operator_session("bob", "a test call") as acting:
-        acting.void_call(CALL)
-        acting.adjust_account("acme", -2_000_000, "2026-10")
+    with ledger.operator_session("ann", "as agreed") as session:
+        session.publish_tariff(TARIFF)
+    with ledger.operator_session("ann", "the new price") as session:
+        session.rerate_call(CALL, 1)
+    with ledger.operator_session("bob", "a test call") as session:
+        session.void_call(CALL)
+        session.adjust_account("acme", -2_000_000, "2026-10")
 
 
 def diff(*words: str) -> Said:
@@ -79,8 +79,8 @@ def test_the_events_say_who_changed_what_by_how_much_and_why() -> None:
 
 
 def test_what_comes_to_nothing_in_the_end_has_not_changed_but_its_events_are_told(store: str) -> None:
-    with opened(store, clock=lambda: START) as ledger, ledger.operator_session("ann", "a mistake") as acting:
-        acting.undo(7)
+    with opened(store, clock=lambda: START) as ledger, ledger.operator_session("ann", "a mistake") as session:
+        session.undo(7)
     said = diff("--as-of", "6", "--events", "--format", "json")
     assert said.code == DONE
     assert (said.json()["changes"], len(said.json()["events"])) == ([], 2)

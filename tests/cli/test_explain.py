@@ -16,15 +16,15 @@ SECOND = '[[rules]]\ntag = "*"\naccount = "acme"\nmarkup_percent = 20\n'
 def lived(store: str) -> None:
     """A tariff at 1, a call with its CDR at 3, a new tariff at 4, its month closed at 5, and the call rated anew at 6."""
     with opened(store, clock=lambda: START) as ledger:
-        with ledger.operator_session("ann", "the first prices") as acting:
-            acting.publish_tariff(FIRST)
+        with ledger.operator_session("ann", "the first prices") as session:
+            session.publish_tariff(FIRST)
         record(ledger, status("SRCANSWERED"), cdr(1, srccharge="1.5", destduration="32"))
-        with ledger.operator_session("ann", "the new prices") as acting:
-            acting.publish_tariff(SECOND)
-        with ledger.operator_session("ann", "the month is over") as acting:
-            acting.close_month("2026-10")
-        with ledger.operator_session("bob", "as agreed") as acting:
-            acting.rerate_call(call_id((TAG, SRC), 1), 2)
+        with ledger.operator_session("ann", "the new prices") as session:
+            session.publish_tariff(SECOND)
+        with ledger.operator_session("ann", "the month is over") as session:
+            session.close_month("2026-10")
+        with ledger.operator_session("bob", "as agreed") as session:
+            session.rerate_call(call_id((TAG, SRC), 1), 2)
 
 
 def lines(said: Said) -> list[str]:

@@ -71,8 +71,8 @@ class TestOneCall:
 
     def test_that_moved_after_its_month_was_closed_is_still_one_record(self, store: str) -> None:
         run("import", "-", stdin=line(signed(notice()), AT))
-        with Ledger(store) as ledger, ledger.operator_session("kim", "over") as acting:
-            acting.close_month("2026-10")
+        with Ledger(store) as ledger, ledger.operator_session("kim", "over") as session:
+            session.close_month("2026-10")
         (row,) = run("export", "cdrs", "--format", "json").json()
         assert run("call", "split", row["call_id"], "1", "--by", "kim", "--reason", "two calls").code == DONE
         assert len(run("export", "cdrs", "--format", "json").json()) == 2

@@ -112,8 +112,8 @@ def lived(store: str) -> str:
 
 
 def publish(ledger: Ledger, text: str) -> None:
-    with ledger.operator_session("kim", "prices") as acting:
-        acting.publish_tariff(text)
+    with ledger.operator_session("kim", "prices") as session:
+        session.publish_tariff(text)
 
 
 def rerate(*more: str, account: str = TAG, period: str = "2026-10", tariff: str = "2") -> Said:
@@ -154,8 +154,8 @@ class TestTheCommand:
         ]
 
     def test_a_closed_month_stays_and_the_difference_goes_to_the_next(self, lived: str) -> None:
-        with opened(lived, clock=lambda: START) as ledger, ledger.operator_session("kim", "done") as acting:
-            acting.close_month("2026-10")
+        with opened(lived, clock=lambda: START) as ledger, ledger.operator_session("kim", "done") as session:
+            session.close_month("2026-10")
         assert rerate("--dry-run", "--format", "json").json()["accounts"] == [
             {"account": TAG, "period": "2026-11", "calls": 3, "billed_seconds": 0, "price": "18"}
         ]
@@ -211,8 +211,8 @@ class TestWhatHappensMeanwhile:
             def then_voided(self: Ledger, stream: UUID, *more: Any) -> list[LogRow]:
                 found = history(self, stream, *more)
                 if stream == first and len(found) == 1:
-                    with self.operator_session("bob", "a test call") as acting:
-                        acting.void_call(first)
+                    with self.operator_session("bob", "a test call") as session:
+                        session.void_call(first)
                 return found
 
             monkeypatch.setattr(Ledger, "history", then_voided)

@@ -32,8 +32,8 @@ FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
 def lived(store: str) -> str:
     """Two days of calls of two accounts, and a credit."""
     with opened(store, clock=lambda: START + 3 * DAY) as ledger:
-        with ledger.operator_session("kim", "first <prices>") as acting:
-            acting.publish_tariff(TARIFF)
+        with ledger.operator_session("kim", "first <prices>") as session:
+            session.publish_tariff(TARIFF)
         record(
             ledger,
             cdr(0, "COMPLETED", srcduration="70", destduration="61", srccharge="1", destcharge="0.5"),
@@ -42,14 +42,14 @@ def lived(store: str) -> str:
             cdr(DAY, "COMPLETED", destduration="600", srccharge="3", src="4"),
             cdr(3, "COMPLETED", destduration="60", destcharge="1.24", tag="Zürich Büro"),
         )
-        with ledger.operator_session("kim", "goodwill; sorry") as acting:
-            acting.adjust_account(TAG, -1_250_000)
+        with ledger.operator_session("kim", "goodwill; sorry") as session:
+            session.adjust_account(TAG, -1_250_000)
     return store
 
 
 def close(store: str) -> None:
-    with opened(store, clock=lambda: START + 4 * DAY) as ledger, ledger.operator_session("kim", "all there") as acting:
-        acting.close_month("2026-10")
+    with opened(store, clock=lambda: START + 4 * DAY) as ledger, ledger.operator_session("kim", "all there") as session:
+        session.close_month("2026-10")
 
 
 def statement(*more: str, account: str = TAG, period: str = "2026-10") -> Said:
@@ -136,8 +136,8 @@ def test_html_is_one_file_that_can_be_printed_and_shows_the_same_numbers() -> No
 
 def test_texts_that_are_markup_or_formulas_do_no_harm(lived: str) -> None:
     evil = '=1+1<script>alert("x")</script>'
-    with opened(lived, clock=lambda: START) as ledger, ledger.operator_session("kim", evil) as acting:
-        acting.adjust_account(evil, 5)
+    with opened(lived, clock=lambda: START) as ledger, ledger.operator_session("kim", evil) as session:
+        session.adjust_account(evil, 5)
     assert "<script>" not in statement(account=evil).out
     quoted = evil.replace('"', '""')
     assert f'"\'{quoted}"' in statement("--format", "csv", "--excel-safe", account=evil).out
@@ -151,8 +151,8 @@ def test_a_closed_month_says_so_and_is_the_same_for_ever(lived: str, tmp_path: P
     assert b"Closed on 2026-10-05T12:00:00.000000Z by kim." in before["html"]
     with opened(lived, clock=lambda: START + 40 * DAY) as ledger:
         record(ledger, cdr(4, "COMPLETED", destduration="90", src="9"))
-        with ledger.operator_session("kim", "more") as acting:
-            acting.adjust_account(TAG, 1, "2026-10")
+        with ledger.operator_session("kim", "more") as session:
+            session.adjust_account(TAG, 1, "2026-10")
     assert {form: written(tmp_path, form) for form in before} == before
     later = statement("--format", "csv", period="2026-11").out.splitlines()[1:]
     assert [line.split(",")[3:7] + line.split(",")[-1:] for line in later] == [
@@ -191,8 +191,8 @@ class TestPdf:
         assert "Zürich Büro" in self.text(tmp_path, account="Zürich Büro")
 
     def test_other_letters_need_one_and_the_refusal_says_so(self, lived: str, tmp_path: Path) -> None:
-        with opened(lived, clock=lambda: START) as ledger, ledger.operator_session("kim", "добро") as acting:
-            acting.adjust_account("Москва", 5)
+        with opened(lived, clock=lambda: START) as ledger, ledger.operator_session("kim", "добро") as session:
+            session.adjust_account("Москва", 5)
         said = statement("--format", "pdf", "-o", str(tmp_path / "x.pdf"), account="Москва")
         assert (said.code, "expected --font FILE.ttf" in said.err) == (FINDING, True)
         assert list(tmp_path.glob("x.pdf")) == []

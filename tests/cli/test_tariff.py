@@ -176,5 +176,5 @@ def test_a_version_that_is_not_there_is_a_finding(good: str) -> None:
     said = run("tariff", "show", "2")
     assert (said.code, said.err) == (
         FINDING,
-        "tringledger: there is no tariff version 2: `tringledger tariff list` shows those that are published\n",
+        "tringledger: there is no tariff version 2; `tringledger tariff list` shows the published versions\n",
     )

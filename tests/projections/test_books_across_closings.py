@@ -82,9 +82,9 @@ def happen(ledger: Ledger, number: int, step: Step, shape: int = 2) -> None:
     if isinstance(step, Called):
         call(ledger, number, step)
         return
-    with suppress(CommandRejected), ledger.operator_session("kim", "as agreed") as acting:
-        acting._common_fields["v"] = shape
-        do(ledger, acting, step)
+    with suppress(CommandRejected), ledger.operator_session("kim", "as agreed") as session:
+        session._common_fields["v"] = shape
+        do(ledger, session, step)
 
 
 def call(ledger: Ledger, number: int, called: Called) -> None:
@@ -107,32 +107,32 @@ def said(notice: Any, at: int) -> Any:
     )
 
 
-def do(ledger: Ledger, acting: OperatorSession, did: Did) -> None:
+def do(ledger: Ledger, session: OperatorSession, did: Did) -> None:
     if did.what == "publish":
-        acting.publish_tariff(TARIFFS[did.one])
+        session.publish_tariff(TARIFFS[did.one])
     elif did.what == "close":
-        acting.close_month(MONTHS[did.one])
+        session.close_month(MONTHS[did.one])
     elif did.what == "adjust":
-        acting.adjust_account(TAGS[did.one], 1_000_000 + did.other, MONTHS[did.other])
+        session.adjust_account(TAGS[did.one], 1_000_000 + did.other, MONTHS[did.other])
     elif did.what == "undo":
-        acting.undo(one_of([f.position for f in facts(ledger) if not isinstance(f, Recorded)], did.one))
+        session.undo(one_of([f.position for f in facts(ledger) if not isinstance(f, Recorded)], did.one))
     elif did.what == "release":
-        acting.release_cdr(one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.one))
+        session.release_cdr(one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.one))
     else:
-        correct(ledger, acting, did)
+        correct(ledger, session, did)
 
 
-def correct(ledger: Ledger, acting: OperatorSession, did: Did) -> None:
+def correct(ledger: Ledger, session: OperatorSession, did: Did) -> None:
     known = list(dict.fromkeys(call for fact in facts(ledger) for call in calls_in(fact)))
     call = UUID(one_of(known, did.one))
     if did.what == "rerate":
-        acting.rerate_call(call, 1 + did.other % len(TARIFFS))
+        session.rerate_call(call, 1 + did.other % len(TARIFFS))
     elif did.what == "void":
-        acting.void_call(call)
+        session.void_call(call)
     elif did.what == "merge":
-        acting.merge_calls(call, UUID(one_of(known, did.other)))
+        session.merge_calls(call, UUID(one_of(known, did.other)))
     else:
-        acting.split_call(call, [one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.other)])
+        session.split_call(call, [one_of([f.position for f in facts(ledger) if isinstance(f, Recorded)], did.other)])
 
 
 def calls_in(fact: Fact) -> list[str]:

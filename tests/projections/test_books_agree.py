@@ -121,9 +121,9 @@ def test_a_journal_of_one_month_and_account_has_its_entries_only(store_url: str)
 
 
 def adjust(ledger: Ledger, *months: tuple[str, str]) -> None:
-    with ledger.operator_session("kim", "goodwill") as acting:
+    with ledger.operator_session("kim", "goodwill") as session:
         for account, period in months:
-            acting.adjust_account(account, 1, period)
+            session.adjust_account(account, 1, period)
 
 
 def test_a_statement_and_a_rerating_are_the_same_on_both_stores(store_url: str) -> None:
@@ -132,8 +132,8 @@ def test_a_statement_and_a_rerating_are_the_same_on_both_stores(store_url: str) 
         publish(ledger, CENTS_A_MINUTE.format(6))
         record(ledger, *(cdr(at, "COMPLETED", destduration="61", srccharge="1.5", src=str(at)) for at in range(3)))
         publish(ledger, CENTS_A_MINUTE.format(7))
-        with ledger.operator_session("kim", "all there") as acting:
-            acting.close_month("2026-10")
+        with ledger.operator_session("kim", "all there") as session:
+            session.close_month("2026-10")
         now += 30 * 86_400 * SECOND
         catch_up(ledger, store)
         with store.snapshot() as connection:
@@ -170,5 +170,5 @@ rounding = {{ mode = "half-up", places = 0, level = "statement" }}
 
 
 def publish(ledger: Ledger, text: str) -> None:
-    with ledger.operator_session("kim", "prices") as acting:
-        acting.publish_tariff(text)
+    with ledger.operator_session("kim", "prices") as session:
+        session.publish_tariff(text)

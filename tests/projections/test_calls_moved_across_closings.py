@@ -31,18 +31,18 @@ def ledger(store_url: str) -> Iterator[Ledger]:
     """A ledger with a call of 10 cents in October and one of 70 in August, which is closed."""
     with opened(store_url) as found:
         record(found, of("2026-10-05", "1", "10"), of("2026-08-05", "2", "70"))
-        act(found, lambda acting: acting.close_month("2026-08"))
+        act(found, lambda session: session.close_month("2026-08"))
         yield found
 
 
 def act(ledger: Ledger, do: Callable[[OperatorSession], int], shape: int = 2) -> int:
-    with ledger.operator_session("kim", "as agreed") as acting:
-        acting._common_fields["v"] = shape
-        return do(acting)
+    with ledger.operator_session("kim", "as agreed") as session:
+        session._common_fields["v"] = shape
+        return do(session)
 
 
 def merge(ledger: Ledger, shape: int = 2) -> int:
-    return act(ledger, lambda acting: acting.merge_calls(OCTOBER, AUGUST), shape)
+    return act(ledger, lambda session: session.merge_calls(OCTOBER, AUGUST), shape)
 
 
 def prices(ledger: Ledger) -> dict[str, int]:
@@ -72,20 +72,20 @@ def test_a_merge_takes_the_closed_amount_from_the_first_open_month(ledger: Ledge
 
 def test_the_merge_undone_leaves_each_month_what_it_had(ledger: Ledger) -> None:
     merged = merge(ledger)
-    act(ledger, lambda acting: acting.undo(merged))
+    act(ledger, lambda session: session.undo(merged))
     assert prices(ledger) == {"2026-08": 70, "2026-10": 10}
 
 
 def test_the_merge_undone_after_a_further_closing_is_posted_to_the_month_that_is_open_then(ledger: Ledger) -> None:
     merged = merge(ledger)
-    act(ledger, lambda acting: acting.close_month("2026-09"))
-    act(ledger, lambda acting: acting.undo(merged))
+    act(ledger, lambda session: session.close_month("2026-09"))
+    act(ledger, lambda session: session.undo(merged))
     assert prices(ledger) == {"2026-08": 70, "2026-09": -70, "2026-10": 80}
     assert postings(ledger)[2:] == [("2026-10", "2026-10", -10), ("2026-10", "2026-08", 70)]
 
 
 def test_both_months_closed_both_differences_go_to_the_first_open_one_with_their_own_months(ledger: Ledger) -> None:
-    act(ledger, lambda acting: acting.close_month("2026-10"))
+    act(ledger, lambda session: session.close_month("2026-10"))
     merge(ledger)
     assert prices(ledger) == {"2026-08": 70, "2026-10": 10, "2026-11": -70}
     assert sorted(postings(ledger)) == [
@@ -97,10 +97,10 @@ def test_both_months_closed_both_differences_go_to_the_first_open_one_with_their
 
 def test_a_rerating_of_the_merged_call_is_of_its_month_by_then(ledger: Ledger) -> None:
     merge(ledger)
-    act(ledger, lambda acting: acting.publish_tariff(SEPTEMBER_RATES))
-    rerated = act(ledger, lambda acting: acting.rerate_call(AUGUST, 1))
+    act(ledger, lambda session: session.publish_tariff(SEPTEMBER_RATES))
+    rerated = act(ledger, lambda session: session.rerate_call(AUGUST, 1))
     assert prices(ledger) == {"2026-08": 70, "2026-09": -70, "2026-10": 15}
-    act(ledger, lambda acting: acting.undo(rerated))
+    act(ledger, lambda session: session.undo(rerated))
     assert prices(ledger) == {"2026-08": 70, "2026-09": -70, "2026-10": 10}
 
 
@@ -113,15 +113,15 @@ class TestGivenTheMergeIsOfAnEarlierVersion:
 
     def test_its_reversal_by_an_earlier_version_stays_as_well(self, ledger: Ledger) -> None:
         merged = merge(ledger, shape=1)
-        act(ledger, lambda acting: acting.undo(merged), shape=1)
+        act(ledger, lambda session: session.undo(merged), shape=1)
         assert prices(ledger) == {"2026-08": 70, "2026-09": 60, "2026-10": -50}
 
     def test_undone_from_now_on_each_month_has_what_it_had(self, ledger: Ledger) -> None:
         merged = merge(ledger, shape=1)
-        act(ledger, lambda acting: acting.undo(merged))
+        act(ledger, lambda session: session.undo(merged))
         assert prices(ledger) == {"2026-08": 70, "2026-10": 10}
 
     def test_other_corrections_change_only_what_they_are_about(self, ledger: Ledger) -> None:
         merge(ledger, shape=1)
-        act(ledger, lambda acting: acting.void_call(AUGUST))
+        act(ledger, lambda session: session.void_call(AUGUST))
         assert prices(ledger) == {"2026-08": 70, "2026-10": -70}

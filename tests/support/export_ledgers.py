@@ -56,10 +56,10 @@ def record_sample(case: Case, name: str) -> None:
 
 def operate(case: Case) -> None:
     """Have a tariff published, a month closed and an account adjusted."""
-    with case.ledger.operator_session("kim", "so that there is a row") as acting:
-        acting.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
-        acting.close_month("2026-01")
-        acting.adjust_account("acme", 5_000_000)
+    with case.ledger.operator_session("kim", "so that there is a row") as session:
+        session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
+        session.close_month("2026-01")
+        session.adjust_account("acme", 5_000_000)
     catch_up(case.ledger, case.store)
 
 

@@ -69,49 +69,49 @@ def lives(draw: st.DrawFn, max_size: int = 25) -> list[Step]:
 def live(ledger: Ledger, step: Step) -> None:
     """Take one step in the life of a ledger; what makes no sense by now changes nothing."""
     if isinstance(step, Did):
-        with suppress(CommandRejected), ledger.operator_session(BY, WHY) as acting:
-            _do(ledger, acting, step)
+        with suppress(CommandRejected), ledger.operator_session(BY, WHY) as session:
+            _do(ledger, session, step)
         return
     at, pairs = step
     ledger.record([ledger.verify_delivery(signed(pairs), at)])
 
 
-def _do(ledger: Ledger, acting: Any, did: Did) -> None:
+def _do(ledger: Ledger, session: Any, did: Did) -> None:
     one, other = did.numbers
     events = ledger.store.page(0, 10_000, ledger.head())
     if did.act == "publish":
-        acting.publish_tariff(TARIFFS[one % len(TARIFFS)])
+        session.publish_tariff(TARIFFS[one % len(TARIFFS)])
     elif did.act == "close":
-        acting.close_month(MONTHS[one % len(MONTHS)])
+        session.close_month(MONTHS[one % len(MONTHS)])
     elif did.act == "adjust":
-        acting.adjust_account(ACCOUNTS[one % 2], (other - 15) * 100_000, MONTHS[other % len(MONTHS)])
+        session.adjust_account(ACCOUNTS[one % 2], (other - 15) * 100_000, MONTHS[other % len(MONTHS)])
     elif did.act == "undo":
-        acting.undo(_one_of([row.position for row in events if row.topic in ACT_TOPICS], one))
+        session.undo(_one_of([row.position for row in events if row.topic in ACT_TOPICS], one))
     else:
         calls = sorted({row.stream for row in events if is_of_call(row)})
         streams = [CallStream(ledger.history(UUID(call)), ledger.events_at) for call in calls]
-        _do_to_call(ledger, acting, did, streams)
+        _do_to_call(ledger, session, did, streams)
 
 
-def _do_to_call(ledger: Ledger, acting: Any, did: Did, streams: list[CallStream]) -> None:
+def _do_to_call(ledger: Ledger, session: Any, did: Did, streams: list[CallStream]) -> None:
     one, other = did.numbers
     stream: CallStream = _one_of(streams, one)
     call = UUID(stream.id)
     if did.act == "rerate":
-        acting.rerate_call(call, 1 + other % max(len(ledger.billing_context().tariffs), 1))
+        session.rerate_call(call, 1 + other % max(len(ledger.billing_context().tariffs), 1))
     elif did.act == "void":
-        acting.void_call(call)
+        session.void_call(call)
     elif did.act == "merge":
-        acting.merge_calls(call, UUID(_one_of(streams, other).id))
+        session.merge_calls(call, UUID(_one_of(streams, other).id))
     elif did.act == "split":
-        acting.split_call(call, [position for position, _ in stream.notices_at(stream.last)][other % 3 :: 2])
+        session.split_call(call, [position for position, _ in stream.notices_at(stream.last)][other % 3 :: 2])
     else:
         findings = [finding for each in streams for finding in each.call_at(each.last).call_flags]
         finding = _one_of([found for found in findings if did.act == "resolve" or found.flag == REPEATED_CDR], one)
         if did.act == "resolve":
-            acting.resolve_exception(finding.flag, finding.position)
+            session.resolve_exception(finding.flag, finding.position)
         else:
-            acting.release_cdr(finding.position)
+            session.release_cdr(finding.position)
 
 
 def _one_of(those: Sequence[Any], number: int) -> Any:

@@ -21,22 +21,22 @@ def act_in_every_way(ledger: Ledger) -> None:
     billed = [UUID(stream.id) for stream in streams if stream.call_at(stream.last).cdr]
     long = next(stream for stream in streams if len(stream.notices) > 1 and UUID(stream.id) not in billed[:3])
     finding = next(finding for stream in streams for finding in stream.call_at(stream.last).call_flags)
-    with ledger.operator_session(BY, WHY) as acting:
-        acting.publish_tariff(TARIFF)
-        acting.close_month("2026-10", ["what was open"])
-    with ledger.operator_session(BY, WHY) as acting:
-        acting.rerate_call(billed[0], 1)
-        acting.void_call(billed[1])
-        acting.merge_calls(billed[2], billed[0])
-        acting.split_call(UUID(long.id), [long.positions[-1]])
-        acting.resolve_exception(finding.flag, finding.position)
-        taken_back = acting.adjust_account("acme", 2_500_000, "2026-10")
-        void = acting.void_call(billed[3])
-    with ledger.operator_session(BY, WHY) as acting:
-        acting.undo(taken_back)
-        acting.undo(void)
+    with ledger.operator_session(BY, WHY) as session:
+        session.publish_tariff(TARIFF)
+        session.close_month("2026-10", ["what was open"])
+    with ledger.operator_session(BY, WHY) as session:
+        session.rerate_call(billed[0], 1)
+        session.void_call(billed[1])
+        session.merge_calls(billed[2], billed[0])
+        session.split_call(UUID(long.id), [long.positions[-1]])
+        session.resolve_exception(finding.flag, finding.position)
+        taken_back = session.adjust_account("acme", 2_500_000, "2026-10")
+        void = session.void_call(billed[3])
+    with ledger.operator_session(BY, WHY) as session:
+        session.undo(taken_back)
+        session.undo(void)
     for entry in list(ledger.store.quarantined(settled=False))[:1]:
-        with ledger.operator_session(BY, WHY) as acting:
-            acting.resolve_quarantined(entry.id)
+        with ledger.operator_session(BY, WHY) as session:
+            session.resolve_quarantined(entry.id)
     done = {row.topic for row in ledger.store.page(0, 100_000, ledger.head())} & set(OPERATOR_EVENTS)
     assert done >= set(OPERATOR_EVENTS) - {"tringledger:quarantine-resolved"}

@@ -51,8 +51,8 @@ def ledger_in(world: World) -> Iterator[Ledger]:
 
 
 def act(ledger: Ledger, do: Callable[[OperatorSession], int]) -> int:
-    with ledger.operator_session(BY, WHY) as acting:
-        return do(acting)
+    with ledger.operator_session(BY, WHY) as session:
+        return do(session)
 
 
 def named(rows: list[tuple[object, ...]], table: Table) -> list[dict[str, object]]:
@@ -83,7 +83,7 @@ def wait(days: int) -> Step:
 
 
 def publish(which: int) -> Step:
-    return lambda ledger, _: void_of(act(ledger, lambda acting: acting.publish_tariff(TARIFFS[which])))
+    return lambda ledger, _: void_of(act(ledger, lambda session: session.publish_tariff(TARIFFS[which])))
 
 
 def void_of(_position: int) -> None:
@@ -101,13 +101,13 @@ def correct(what: str, one: int, other: int) -> Step:
     def step(ledger: Ledger, _world: World) -> None:
         position = other % (ledger.head() + 1)
         if what == "undo":
-            act(ledger, lambda acting: acting.undo(position))
+            act(ledger, lambda session: session.undo(position))
         elif what == "release":
-            act(ledger, lambda acting: acting.release_cdr(position))
+            act(ledger, lambda session: session.release_cdr(position))
         elif what == "adjust":
             act(
                 ledger,
-                lambda acting: acting.adjust_account(
+                lambda session: session.adjust_account(
                     ("acme", TAG)[one % 2], other * 1000 - 5000, f"2026-{9 + one % 4:02}"
                 ),
             )
@@ -120,21 +120,21 @@ def correct(what: str, one: int, other: int) -> Step:
 def correct_call(ledger: Ledger, what: str, one: int, other: int) -> None:
     call, another = some_call(ledger, one), some_call(ledger, other)
     if what == "void":
-        act(ledger, lambda acting: acting.void_call(call))
+        act(ledger, lambda session: session.void_call(call))
     elif what == "rerate":
-        act(ledger, lambda acting: acting.rerate_call(call, other % 3 + 1))
+        act(ledger, lambda session: session.rerate_call(call, other % 3 + 1))
     elif what == "merge":
-        act(ledger, lambda acting: acting.merge_calls(call, another))
+        act(ledger, lambda session: session.merge_calls(call, another))
     elif what == "split":
         stream = stream_of(ledger, call)
         members = [position for position, _ in stream.notices_at(stream.last)]
-        act(ledger, lambda acting: acting.split_call(call, members[other % len(members) :][:2] if members else []))
+        act(ledger, lambda session: session.split_call(call, members[other % len(members) :][:2] if members else []))
 
 
 def close(ledger: Ledger, world: World) -> None:
     """Close the month before the present one, and remember how it looks."""
     period = times.day(world.now - 15 * DAY, "UTC")[:7]
-    act(ledger, lambda acting: acting.close_month(period))
+    act(ledger, lambda session: session.close_month(period))
     followed(ledger)
     world.frozen |= {period: month_of(ledger, period)} | {
         earlier: month_of(ledger, earlier) for earlier in world.frozen if earlier < period

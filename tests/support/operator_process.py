@@ -26,31 +26,33 @@ REASON = "as agreed"
 def act(ledger: Ledger, name: str, do: Callable[[OperatorSession], int]) -> int:
     """Do one thing in a transaction of its own; return its position, or 0 where it was refused."""
     try:
-        with ledger.operator_session(name, REASON) as acting:
-            return do(acting)
+        with ledger.operator_session(name, REASON) as session:
+            return do(session)
     except CommandRejected:
         return 0
 
 
 def close(month: str) -> Callable[[OperatorSession], int]:
     """Return what closes a month."""
-    return lambda acting: acting.close_month(month)
+    return lambda session: session.close_month(month)
 
 
 def together(ledger: Ledger, name: str) -> dict[str, list[int]]:
     """Do what all do."""
     return {
-        "published": [act(ledger, name, lambda acting: acting.publish_tariff(TARIFF)) for _ in range(PUBLISHED_EACH)],
+        "published": [act(ledger, name, lambda session: session.publish_tariff(TARIFF)) for _ in range(PUBLISHED_EACH)],
         "closed": [act(ledger, name, close(month)) for month in MONTHS],
-        "voided": [act(ledger, name, lambda acting: acting.void_call(CALL))],
-        "split": [act(ledger, name, lambda acting: acting.split_call(CALL, [1]))],
+        "voided": [act(ledger, name, lambda session: session.void_call(CALL))],
+        "split": [act(ledger, name, lambda session: session.split_call(CALL, [1]))],
     }
 
 
-def three(acting: OperatorSession) -> int:
+def three(session: OperatorSession) -> int:
     """Publish a tariff, charge an account, and credit it."""
-    acting.publish_tariff(TARIFF)
-    return acting.adjust_account("acme", 1_000_000, "2026-10") and acting.adjust_account("acme", -1_000_000, "2026-10")
+    session.publish_tariff(TARIFF)
+    return session.adjust_account("acme", 1_000_000, "2026-10") and session.adjust_account(
+        "acme", -1_000_000, "2026-10"
+    )
 
 
 def endless(ledger: Ledger, name: str) -> None:
@@ -61,9 +63,9 @@ def endless(ledger: Ledger, name: str) -> None:
 
 def halting(ledger: Ledger, name: str) -> None:
     """Act, and stay within the transaction."""
-    with ledger.operator_session(name, REASON) as acting:
-        three(acting)
-        acting.close_month("2026-09")
+    with ledger.operator_session(name, REASON) as session:
+        three(session)
+        session.close_month("2026-09")
         print("acted", flush=True)
         sys.stdin.readline()
 

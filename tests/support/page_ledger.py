@@ -62,8 +62,8 @@ def fill(url: str) -> None:
         ledger.record([ledger.verify_delivery(signed(broken.pairs, key=ANOTHER_KEY), START)])
         late = cdr(20 * DAY, tag="late")
         ledger.record([ledger.verify_delivery(signed(late.pairs, key=ANOTHER_KEY), late.at)])
-        with ledger.operator_session("ann", f"because {HOSTILE}") as acting:
-            acting.adjust_account("sales", -1_500_001, "2026-10")
+        with ledger.operator_session("ann", f"because {HOSTILE}") as session:
+            session.adjust_account("sales", -1_500_001, "2026-10")
         catch_up_with(ledger)
 
 

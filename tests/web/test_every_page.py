@@ -85,10 +85,10 @@ def client(service: Service) -> Iterator[TestClient]:
             get(running, signed(notice(11, **line, email=f"{MAILBOX}@example.com", p=KEYED), OTHER_KEY)).status_code
             == 403
         )
-        with service.ledger.operator_session("ann", f"{NUMBER} {HOSTILE}") as acting:
-            acting.resolve_exception("repeated-cdr", 6)
-            acting.adjust_account(HOSTILE, 1_000_000, "2026-10")
-            acting.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 20')
+        with service.ledger.operator_session("ann", f"{NUMBER} {HOSTILE}") as session:
+            session.resolve_exception("repeated-cdr", 6)
+            session.adjust_account(HOSTILE, 1_000_000, "2026-10")
+            session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 20')
         with service.ledger.store.transaction() as log:
             log.set_fact(jobs.FACT, msgspec.json.encode([JOB]).decode())
         asgi.eventually(lambda: running.get("/health").json()["read_models"]["lag"] == 0)

@@ -43,4 +43,4 @@ def adjust(account: str, amount: int, period: str | None, by: str, reason: str, 
     Examples:
       tringledger adjust acme -1250 --by kim --reason "goodwill for the outage of 2026-10-14"
     """
-    run_operator_command(store, by, reason, lambda acting: acting.adjust_account(account, amount, period), output)
+    run_operator_command(store, by, reason, lambda session: session.adjust_account(account, amount, period), output)

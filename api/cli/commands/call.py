@@ -30,7 +30,7 @@ def split(call_id: UUID, positions: tuple[int, ...], by: str, reason: str, outpu
     Examples:
       tringledger call split 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 17 18 --by kim --reason "two calls, says the customer"
     """
-    run_operator_command(store, by, reason, lambda acting: acting.split_call(call_id, positions), output)
+    run_operator_command(store, by, reason, lambda session: session.split_call(call_id, positions), output)
 
 
 @call.command()
@@ -47,7 +47,7 @@ def merge(call_id: UUID, into: UUID, by: str, reason: str, output: str, store: s
       tringledger call merge 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 7d0a1f8e-0c0b-5d57-8a53-4a8b4d3a5a11 \\
         --by kim --reason "one call, its notices came an hour late"
     """
-    run_operator_command(store, by, reason, lambda acting: acting.merge_calls(call_id, into), output)
+    run_operator_command(store, by, reason, lambda session: session.merge_calls(call_id, into), output)
 
 
 @call.command()
@@ -62,7 +62,7 @@ def release(position: int, by: str, reason: str, output: str, store: str | None)
     Examples:
       tringledger call release 93 --by kim --reason "TringMe's statement has both"
     """
-    run_operator_command(store, by, reason, lambda acting: acting.release_cdr(position), output)
+    run_operator_command(store, by, reason, lambda session: session.release_cdr(position), output)
 
 
 @call.command()
@@ -77,4 +77,4 @@ def void(call_id: UUID, by: str, reason: str, output: str, store: str | None) ->
     Examples:
       tringledger call void 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 --by kim --reason "our own test"
     """
-    run_operator_command(store, by, reason, lambda acting: acting.void_call(call_id), output)
+    run_operator_command(store, by, reason, lambda session: session.void_call(call_id), output)

@@ -93,7 +93,7 @@ def resolve(flag: str, position: int, by: str, reason: str, output: str, store: 
     Examples:
       tringledger exception resolve repeated-cdr 93 --by kim --reason "TringMe confirms: sent twice"
     """
-    run_operator_command(store, by, reason, lambda acting: acting.resolve_exception(flag, position), output)
+    run_operator_command(store, by, reason, lambda session: session.resolve_exception(flag, position), output)
 
 
 @exception.command()
@@ -110,7 +110,7 @@ def reopen(flag: str, position: int, by: str, reason: str, output: str, store: s
       tringledger exception reopen repeated-cdr 93 --by kim --reason "TringMe's statement has it twice"
     """
     run_operator_command(
-        store, by, reason, lambda acting: acting.resolve_exception(flag, position, reopened=True), output
+        store, by, reason, lambda session: session.resolve_exception(flag, position, reopened=True), output
     )
 
 

@@ -106,7 +106,7 @@ def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store
       tringledger quarantine resolve 17 18 --by kim --reason "somebody guessed; not from TringMe's addresses"
     """
     run_operator_command(
-        store, by, reason, lambda acting: [acting.resolve_quarantined(entry_id) for entry_id in entry_ids], output
+        store, by, reason, lambda session: [session.resolve_quarantined(entry_id) for entry_id in entry_ids], output
     )
 
 

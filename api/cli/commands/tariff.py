@@ -81,8 +81,8 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
     with Ledger(read.store, options=read.ledger_options, create=read.creates) as ledger:
         text = _text(file)
         tariffs.parse_tariff(text, NO_VERSION, timezone=ledger.timezone, name=str(file))
-        with ledger.operator_session(by, reason) as acting:
-            position = acting.publish_tariff(text)
+        with ledger.operator_session(by, reason) as session:
+            position = session.publish_tariff(text)
         published = next(each.tariff for each in ledger.billing_context().tariffs if each.position == position)
     said = f"version {published.version} published at position {position}: {_sentence(published)}"
     note("\n".join([said, *_note_lines(file, tariff_notes(published, published.version - 1))]))
@@ -122,7 +122,7 @@ def show(version: int, output: str, store: str | None) -> None:
     with open_ledger(store) as (ledger, _):
         found = [each for each in _published(ledger) if each[1].version == version]
         if not found:
-            msg = f"there is no tariff version {version}: `tringledger tariff list` shows those that are published"
+            msg = f"there is no tariff version {version}; `tringledger tariff list` shows the published versions"
             raise CommandRejected(msg)
         [(position, act)] = found
         if output == "json":

@@ -23,4 +23,4 @@ def undo(position: int, by: str, reason: str, output: str, store: str | None) ->
     Examples:
       tringledger undo 217 --by kim --reason "the wrong call"
     """
-    run_operator_command(store, by, reason, lambda acting: acting.undo(position), output)
+    run_operator_command(store, by, reason, lambda session: session.undo(position), output)

@@ -17,8 +17,8 @@ def operations() -> list[ApiOperation]:
 
 def _operation(verb: str, meaning: str, *, reopened: bool) -> ApiOperation:
     def handler(asked: ApiRequest) -> ApiResponse:
-        with asked.operator_session() as acting:
-            position = acting.resolve_exception(asked.values["flag"], asked.values["position"], reopened=reopened)
+        with asked.operator_session() as session:
+            position = session.resolve_exception(asked.values["flag"], asked.values["position"], reopened=reopened)
         return ApiResponse({"position": position})
 
     return ApiOperation(

@@ -116,8 +116,8 @@ def _reprocess(asked: ApiRequest) -> ApiResponse:
 
 def _resolve(asked: ApiRequest) -> ApiResponse:
     entry = _one(asked)
-    with asked.operator_session() as acting:
-        position = acting.resolve_quarantined(entry.id)
+    with asked.operator_session() as session:
+        position = session.resolve_quarantined(entry.id)
     return ApiResponse({"position": position})
 
 

@@ -80,8 +80,8 @@ class ApiRequest(msgspec.Struct):
     def operator_session(self) -> Iterator[OperatorSession]:
         """Open an operator session for the user, with the given reason; raises ApiError if a command is rejected."""
         try:
-            with self.ledger.operator_session(self.identity.name, self.values["reason"]) as acting:
-                yield acting
+            with self.ledger.operator_session(self.identity.name, self.values["reason"]) as session:
+                yield session
         except CommandRejected as error:
             raise refusing.ApiError(409, str(error)) from error
 

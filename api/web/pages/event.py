@@ -26,7 +26,7 @@ def show_event(request: Request) -> Response:
     """Show an event; an event of a call is shown on its call's page."""
     position, ledger = request.path_params["position"], request.app.state.ledger
     if not 0 < position <= min(ledger.head(), POSITION_MAX):
-        return not_found(request, f"the log has no position {position}: its head is {ledger.head()}")
+        return not_found(request, f"the log has no position {position}; its head is {ledger.head()}")
     row: LogRow = ledger.store.page(position - 1, 1, position)[0]
     with request.app.state.read_models.session() as room:
         if room.connection.execute(CALLS.select().where(CALLS.c.call_id == row.stream_id)).first():

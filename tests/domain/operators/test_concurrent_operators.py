@@ -114,14 +114,14 @@ def test_who_is_killed_at_any_moment_has_done_all_or_nothing_of_each_transaction
     ledger: Ledger, seconds: float
 ) -> None:
     head = ledger.head()
-    with operator("endless", ledger, "ann") as acting:
-        begin(acting)
-        promised = [int(said(acting))]
+    with operator("endless", ledger, "ann") as session:
+        begin(session)
+        promised = [int(said(session))]
         time.sleep(seconds)
-        acting.send_signal(signal.SIGKILL)
-        assert acting.stdout
-        promised += [int(line) for line in acting.stdout.read().split()]
-        acting.wait(SECONDS_MAX)
+        session.send_signal(signal.SIGKILL)
+        assert session.stdout
+        promised += [int(line) for line in session.stdout.read().split()]
+        session.wait(SECONDS_MAX)
     assert ledger.head() >= promised[-1] >= head + ACTS_AT_ONCE
     assert (ledger.head() - head) % ACTS_AT_ONCE == 0
     assert len(acts(ledger)) == ledger.head() - head
@@ -131,17 +131,17 @@ def test_who_is_killed_at_any_moment_has_done_all_or_nothing_of_each_transaction
 
 
 def test_what_one_transaction_has_done_it_knows(ledger: Ledger) -> None:
-    with ledger.operator_session("ann", "as agreed") as acting:
-        acting.rerate_call(CALL, acting.publish_tariff(TARIFF) and 1)
-        acting.close_month("2026-09")
+    with ledger.operator_session("ann", "as agreed") as session:
+        session.rerate_call(CALL, session.publish_tariff(TARIFF) and 1)
+        session.close_month("2026-09")
         with pytest.raises(CommandRejected, match="2026-09 is closed already"):
-            acting.close_month("2026-09")
-        acting.void_call(CALL)
+            session.close_month("2026-09")
+        session.void_call(CALL)
         with pytest.raises(CommandRejected, match="is void already"):
-            acting.void_call(CALL)
-        acting.split_call(CALL, [1])
-        with pytest.raises(CommandRejected, match="position 1 is no notice of call"):
-            acting.split_call(CALL, [1])
-        acting.merge_calls(call_id((TAG, SRC), 2), CALL)
+            session.void_call(CALL)
+        session.split_call(CALL, [1])
+        with pytest.raises(CommandRejected, match="position 1 is not a notice of call"):
+            session.split_call(CALL, [1])
+        session.merge_calls(call_id((TAG, SRC), 2), CALL)
     follow(ledger)
     assert check_read_models(ledger).differences == []

@@ -45,22 +45,22 @@ class TestGivenACall:
     @pytest.mark.parametrize(
         ("refused", "why"),
         [
-            (lambda acting: acting.void_call(call_id((TAG, SRC), 2)), "there is no call"),
-            (lambda acting: acting.split_call(CALL, []), "expected some of 1, 2, 3"),
-            (lambda acting: acting.split_call(CALL, [4]), "position 4 is no notice of call"),
-            (lambda acting: acting.split_call(CALL, [1, 2, 3]), "expected some to be left"),
-            (lambda acting: acting.merge_calls(CALL, CALL), "expected two calls"),
-            (lambda acting: acting.release_cdr(3), "the event at position 3 is no repeated-cdr"),
-            (lambda acting: acting.release_cdr(9), "the log has no position 9: its head is 3"),
-            (lambda acting: acting.rerate_call(CALL, 1), "there is no tariff version 1"),
+            (lambda session: session.void_call(call_id((TAG, SRC), 2)), "there is no call"),
+            (lambda session: session.split_call(CALL, []), "expected some of 1, 2, 3"),
+            (lambda session: session.split_call(CALL, [4]), "position 4 is not a notice of call"),
+            (lambda session: session.split_call(CALL, [1, 2, 3]), "expected at least one to stay"),
+            (lambda session: session.merge_calls(CALL, CALL), "expected two calls"),
+            (lambda session: session.release_cdr(3), "the event at position 3 is not a repeated-cdr"),
+            (lambda session: session.release_cdr(9), "the log has no position 9; its head is 3"),
+            (lambda session: session.rerate_call(CALL, 1), "there is no tariff version 1"),
             (
-                lambda acting: acting.resolve_exception("repeated-cdr", 3),
+                lambda session: session.resolve_exception("repeated-cdr", 3),
                 "there is no exception repeated-cdr at position 3",
             ),
-            (lambda acting: acting.resolve_quarantined(1), "the notice 1 of the quarantine is not there"),
-            (lambda acting: acting.undo(1), "a notice of TringMe, which nothing can reverse"),
-            (lambda acting: acting.undo(0), "the log has no position 0"),
-            (lambda acting: acting.adjust_account("acme", 0), "expected a charge over 0"),
+            (lambda session: session.resolve_quarantined(1), "the notice 1 of the quarantine is not there"),
+            (lambda session: session.undo(1), "a notice from TringMe, which cannot be reversed"),
+            (lambda session: session.undo(0), "the log has no position 0"),
+            (lambda session: session.adjust_account("acme", 0), "expected a charge over 0"),
         ],
     )
     def test_what_makes_no_sense_is_refused_and_nothing_of_it_kept(
@@ -75,7 +75,7 @@ class TestGivenACall:
     def test_a_broken_tariff_is_refused_and_nothing_published(self, store_url: str) -> None:
         with opened(store_url) as ledger:
             with pytest.raises(InvalidTariff, match="per_minute"):
-                act(ledger, lambda acting: acting.publish_tariff('[[rules]]\ntag = "*"\nper_minute = -1'))
+                act(ledger, lambda session: session.publish_tariff('[[rules]]\ntag = "*"\nper_minute = -1'))
             assert ledger.head() == 0
             assert ledger.billing_context().tariffs == []
 
@@ -83,7 +83,7 @@ class TestGivenACall:
         with opened(store_url) as ledger:
             record(ledger, status("SRCANSWERED", 0), status("COMPLETED", MINUTE), status("SRCANSWERED", 2 * MINUTE))
             second = call_id((TAG, SRC), 2)
-            act(ledger, lambda acting: acting.split_call(CALL, [2]))
+            act(ledger, lambda session: session.split_call(CALL, [2]))
             third = call_id((TAG, SRC), 3)
             assert [row.position for row in ledger.history(third)] == [5]
             record(ledger, cdr(3 * MINUTE, "COMPLETED", r="late"))
@@ -93,58 +93,58 @@ class TestGivenACall:
         with opened(store_url) as ledger:
             record(ledger, status("SRCANSWERED", 0), status("SRCFAILED", MINUTE))
             second = call_id((TAG, SRC), 2)
-            act(ledger, lambda acting: acting.merge_calls(second, CALL))
+            act(ledger, lambda session: session.merge_calls(second, CALL))
             record(ledger, status("USERDTMFINPUT", 2 * MINUTE, p="1"))
             assert [row.position for row in ledger.history(CALL)] == [1, 4, 5]
 
     def test_the_ordinal_of_a_merged_call_is_never_used_again(self, store_url: str) -> None:
         with opened(store_url) as ledger:
             record(ledger, status("SRCFAILED", 0), status("SRCFAILED", MINUTE))
-            act(ledger, lambda acting: acting.merge_calls(call_id((TAG, SRC), 2), CALL))
+            act(ledger, lambda session: session.merge_calls(call_id((TAG, SRC), 2), CALL))
             record(ledger, status("SRCFAILED", LONG_AGO, r="new"))
             assert [row.position for row in ledger.history(call_id((TAG, SRC), 3))] == [5]
 
     def test_a_call_that_changed_meanwhile_is_not_rerated(self, store_url: str) -> None:
         with opened(store_url) as ledger:
             a_call(ledger)
-            act(ledger, lambda acting: acting.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10'))
-            assert act(ledger, lambda acting: acting.rerate_call(CALL, 1, seen=2)) == 0
-            assert act(ledger, lambda acting: acting.rerate_call(CALL, 1, seen=3)) == 5
+            act(ledger, lambda session: session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10'))
+            assert act(ledger, lambda session: session.rerate_call(CALL, 1, seen=2)) == 0
+            assert act(ledger, lambda session: session.rerate_call(CALL, 1, seen=3)) == 5
 
 
 def test_a_notice_that_was_settled_in_quarantine_waits_again_when_that_is_undone(store_url: str) -> None:
     with opened(store_url) as ledger:
         ledger.record([ledger.verify_delivery(b"f=tm&type=cdr&sig=00", START)])
-        settled = act(ledger, lambda acting: acting.resolve_quarantined(1))
+        settled = act(ledger, lambda session: session.resolve_quarantined(1))
         assert ledger.store.count_quarantined() == (0, 0)
-        act(ledger, lambda acting: acting.undo(settled))
+        act(ledger, lambda session: session.undo(settled))
         assert ledger.store.count_quarantined() == (1, 0)
-        with pytest.raises(CommandRejected, match="is not settled by the act at position 1 any more"):
-            act(ledger, lambda acting: acting.undo(settled))
+        with pytest.raises(CommandRejected, match="is no longer settled by the event at position 1"):
+            act(ledger, lambda session: session.undo(settled))
 
 
 def test_an_account_is_not_charged_in_a_month_that_has_not_begun(store_url: str) -> None:
     with opened(store_url, clock=lambda: START) as ledger:
-        with pytest.raises(CommandRejected, match="2027-05 has not begun yet: expected a month up to 2026-10"):
-            act(ledger, lambda acting: acting.adjust_account("acme", 1, "2027-05"))
-        assert act(ledger, lambda acting: acting.adjust_account("acme", 1)) == 1
+        with pytest.raises(CommandRejected, match="2027-05 has not begun yet; expected a month up to 2026-10"):
+            act(ledger, lambda session: session.adjust_account("acme", 1, "2027-05"))
+        assert act(ledger, lambda session: session.adjust_account("acme", 1)) == 1
 
 
 def test_a_move_that_was_reversed_is_not_reversed_again(store_url: str) -> None:
     with opened(store_url) as ledger:
         a_call(ledger)
-        moved = act(ledger, lambda acting: acting.split_call(CALL, [3]))
-        act(ledger, lambda acting: acting.undo(moved))
+        moved = act(ledger, lambda session: session.split_call(CALL, [3]))
+        act(ledger, lambda session: session.undo(moved))
         for position in (moved - 1, moved):
-            with pytest.raises(CommandRejected, match=f"the act at position {position} was reversed already"):
-                act(ledger, lambda acting, position=position: acting.undo(position))
+            with pytest.raises(CommandRejected, match=f"the event at position {position} was reversed already"):
+                act(ledger, lambda session, position=position: session.undo(position))
 
 
 def test_an_act_says_who_and_why_and_comes_after_all_that_was_recorded_before(store_url: str) -> None:
     moments = iter([START + 50, START + 50, START + 10, START + 10])
     with opened(store_url, clock=lambda: next(moments, START)) as ledger:
         a_call(ledger)
-        act(ledger, lambda acting: acting.void_call(CALL))
+        act(ledger, lambda session: session.void_call(CALL))
         before, kept = (ledger.recorded_at(position) for position in (3, 4))
         assert kept >= before
         assert UUID(ledger.store.page(3, 1, 4)[0].stream) == CALL
@@ -152,8 +152,8 @@ def test_an_act_says_who_and_why_and_comes_after_all_that_was_recorded_before(st
 
 def test_of_two_who_act_at_once_one_waits_for_the_other(store_url: str) -> None:
     with opened(store_url) as ledger, closing(Ledger(store_url)) as other:
-        first = act(ledger, lambda acting: acting.close_month("2026-09"))
-        with pytest.raises(CommandRejected, match="2026-09 is closed already: expected a month from 2026-10 on"):
-            act(other, lambda acting: acting.close_month("2026-09"))
+        first = act(ledger, lambda session: session.close_month("2026-09"))
+        with pytest.raises(CommandRejected, match="2026-09 is closed already; expected a month from 2026-10 on"):
+            act(other, lambda session: session.close_month("2026-09"))
         assert (first, other.head()) == (1, 1)
         assert (BY, WHY) == ("ann", "the customer asked")

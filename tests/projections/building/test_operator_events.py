@@ -121,11 +121,11 @@ def test_split_then_merge_restores_the_rows(steps: list[Step], which: int, cut: 
         members = [position for position, _ in stream.notices_at(stream.last)]
         if len(members) < 2:
             return
-        act(ledger, lambda acting: acting.split_call(call, members[cut % (len(members) - 1) + 1 :]))
+        act(ledger, lambda session: session.split_call(call, members[cut % (len(members) - 1) + 1 :]))
         new = UUID(stream_of(ledger, call).operator_events[-1].event.other)  # type: ignore[attr-defined]
         followed(ledger)
         assert tables(ledger) != before
-        act(ledger, lambda acting: acting.merge_calls(new, call))
+        act(ledger, lambda session: session.merge_calls(new, call))
         followed(ledger)
         assert tables(ledger) == before
 
@@ -155,13 +155,13 @@ def test_every_act_was_taken_by_the_random_steps_at_least_in_this_one_log() -> N
         )
         followed(ledger)
         found = named(tables(ledger)["exceptions"], EXCEPTIONS)[0]
-        act(ledger, lambda acting: acting.resolve_exception(str(found["flag"]), int(str(found["position"]))))
+        act(ledger, lambda session: session.resolve_exception(str(found["flag"]), int(str(found["position"]))))
         followed(ledger)
         resolved = named(tables(ledger)["exceptions"], EXCEPTIONS)[0]
         assert (resolved["resolved_by"], resolved["resolution"]) == (BY, WHY)
         ledger.record([ledger.verify_delivery(b"f=tm&type=cdr&sig=00", START)])
-        with ledger.operator_session(BY, WHY) as acting:
-            acting.resolve_quarantined(1)
+        with ledger.operator_session(BY, WHY) as session:
+            session.resolve_quarantined(1)
         topics = {row.topic for row in ledger.store.page(0, 1000, ledger.head())}
         assert {*OPERATOR_EVENTS} <= topics
         assert ledger.store.count_quarantined() == (0, 0)

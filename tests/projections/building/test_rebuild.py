@@ -205,10 +205,10 @@ def test_a_tampered_row_is_found_with_what_it_is_and_what_it_should_be(ledger: L
 
 @pytest.mark.parametrize("name", READ_MODELS)
 def test_a_missing_row_of_any_read_model_is_found(ledger: Ledger, name: str) -> None:
-    with ledger.operator_session("kim", "so that every table has a row") as acting:
-        acting.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
-        acting.close_month("2026-01")
-        acting.adjust_account("acme", 5)
+    with ledger.operator_session("kim", "so that every table has a row") as session:
+        session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
+        session.close_month("2026-01")
+        session.adjust_account("acme", 5)
     followed(ledger)
     table = READ_MODELS[name]
     keys = ", ".join(column.name for column in table.primary_key)

@@ -56,9 +56,9 @@ def test_an_amount_without_an_end_is_cut_and_says_so(amount: str, shown: str) ->
 def test_a_version_that_leaves_the_price_to_the_one_before_is_named() -> None:
     later = '[[rules]]\ntag = "acme"\n[[rules]]\ntag = "*"\neffective_from = 2026-11-01\nper_minute = 16\n'
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
-        with ledger.operator_session("ann", "prices") as acting:
-            acting.publish_tariff('[[rules]]\ntag = "*"\nper_minute = 15\n')
-            acting.publish_tariff(later)
+        with ledger.operator_session("ann", "prices") as session:
+            session.publish_tariff('[[rules]]\ntag = "*"\nper_minute = 15\n')
+            session.publish_tariff(later)
         record(ledger, cdr(0, destduration="60"))
         found = price_history(ledger, UUID(ledger.store.page(2, 1, 3)[0].stream), POSITION_MAX)
     assert found
@@ -75,8 +75,8 @@ def test_a_version_that_leaves_the_price_to_the_one_before_is_named() -> None:
 
 def explained(tariff: str, **numbers: str) -> PriceHistory:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
-        with ledger.operator_session("ann", "the first") as acting:
-            acting.publish_tariff(tariff)
+        with ledger.operator_session("ann", "the first") as session:
+            session.publish_tariff(tariff)
         record(ledger, cdr(0, **numbers))
         found = price_history(ledger, UUID(ledger.store.page(1, 1, 2)[0].stream), POSITION_MAX)
         assert found

@@ -1,0 +1,225 @@
+"""Corrections of calls by operators, and the reading and appending that all events of operators need."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import Mapper
+
+from domain.billing.billing_context import BillingContext
+from domain.calls.call import REPEATED_CDR, Call
+from domain.calls.call_stream import CallStream
+from domain.calls.correlation import CallHead
+from domain.errors import CommandRejected
+from domain.events.log_row import POSITION_MAX, LogRow
+from domain.events.operator_events import (
+    MERGE,
+    RELEASE,
+    SHAPE,
+    SPLIT,
+    CallRerated,
+    CallVoided,
+    CorrectionReversed,
+    NoticesMoved,
+    OperatorEvent,
+    OperatorEventRecorded,
+)
+from domain.events.streams import call_id, line_key
+from domain.events.streams_of_calls import NOTICES_OF_CALLS
+from domain.log.contract import Log, LogTransaction
+from domain.notices.call_notice import LineKey
+from domain.operators.author import Author
+
+BEFORE_ALL = -1
+
+
+class CallCorrections:
+    """Corrections of calls in one operator's transaction; each method returns the position of its last event.
+
+    Changes of this transaction to calls are seen at once; the rest of the log is read as it was when it began. Each change
+    of a call is also written for correlation, so that later notices find the call as it is now.
+    """
+
+    def __init__(  # noqa: PLR0917  # Only the ledger opens one.
+        self, log: LogTransaction, store: Log, mapper: Mapper[UUID], books: BillingContext, now: int, author: Author
+    ) -> None:
+        """Open in the transaction ``log``; reads go to ``store``. ``now`` is in microseconds, UTC; ``books`` are those of now.
+
+        Raises CommandRejected for an author without a name or a reason.
+        """
+        author.check()
+        self._log = log
+        self._store = store
+        self._mapper = mapper
+        self._books = books
+        self._streams: dict[UUID, CallStream] = {}
+        self._recorded_at = max(now, log.recorded_at)
+        self._common_fields: dict[str, Any] = {
+            "v": SHAPE,
+            "recorded_at": self._recorded_at,
+            "by": author.by,
+            "reason": author.reason,
+        }
+
+    @property
+    def position(self) -> int:
+        """The position of the log's last event, with those of this transaction."""
+        return self._log.position
+
+    def rerate_call(self, call: UUID, tariff: int, seen: int | None = None) -> int:
+        """Rate a call by a version of the tariff from now on.
+
+        ``seen`` is the position of the stream's last event that the caller has read. If there is a later one by now, this
+        does nothing and returns 0.
+        """
+        if self._books.tariff_version(tariff) is None:
+            msg = f"there is no tariff version {tariff}; `tringledger tariff list` shows the published versions"
+            raise CommandRejected(msg)
+        stream = self._stream(call)
+        if seen is not None and stream.last != seen:
+            return 0
+        return self._append_to_call(stream, CallRerated(**self._common_fields, tariff=tariff))
+
+    def void_call(self, call: UUID) -> int:
+        """Void a call: its cost stays, and its price becomes 0."""
+        stream = self._stream(call)
+        if stream.call_at(stream.last).voided:
+            msg = f"call {call} is void already"
+            raise CommandRejected(msg)
+        return self._append_to_call(stream, CallVoided(**self._common_fields))
+
+    def split_call(self, call: UUID, positions: Iterable[int], method: str = SPLIT) -> int:
+        """Move notices of a call, named by their positions, to a new call of the same line."""
+        stream = self._stream(call)
+        own, moved = {position for position, _ in stream.notices_at(stream.last)}, sorted(set(positions))
+        strange = [position for position in moved if position not in own]
+        if not moved:
+            msg = f"no positions given; expected some of {_listed(own)}, the notices of call {call}"
+            raise CommandRejected(msg)
+        if strange:
+            msg = f"position {strange[0]} is not a notice of call {call}; expected some of {_listed(own)}"
+            raise CommandRejected(msg)
+        if len(moved) == len(own):
+            msg = f"these are all notices of call {call}; expected at least one to stay"
+            raise CommandRejected(msg)
+        line, _ = stream.line_and_ordinal()
+        ordinal = self._log.calls(line_key(line)).last_ordinal() + 1
+        new = CallStream([], self._fetch, id=str(call_id(line, ordinal)))
+        return self._move(stream, new, (line, ordinal), moved, method)
+
+    def release_cdr(self, position: int) -> int:
+        """Make a repeated CDR, named by its position, a call of its own."""
+        stream = self._stream_owning(position)
+        call = stream.call_at(stream.last)
+        if not any(raised.flag == REPEATED_CDR and raised.position == position for raised in call.raised):
+            msg = (
+                f"the event at position {position} is not a {REPEATED_CDR}; `tringledger export exceptions` lists them"
+            )
+            raise CommandRejected(msg)
+        return self.split_call(UUID(stream.id), [position], RELEASE)
+
+    def merge_calls(self, call: UUID, into: UUID) -> int:
+        """Move all notices of a call to another call."""
+        if call == into:
+            msg = f"call {call} cannot be merged into itself; expected two calls"
+            raise CommandRejected(msg)
+        giving, taking = self._stream(call), self._stream(into)
+        for stream in (giving, taking):
+            if not stream.notices_at(stream.last):
+                msg = f"call {stream.id} has no notices; they were merged into another call"
+                raise CommandRejected(msg)
+        positions = [position for position, _ in giving.notices_at(giving.last)]
+        return self._move(giving, taking, taking.line_and_ordinal(), positions, MERGE)
+
+    def _move(
+        self, giving: CallStream, taking: CallStream, to: tuple[LineKey, int], positions: list[int], method: str
+    ) -> int:
+        fields = {**self._common_fields, "how": method, "positions": positions}
+        line, ordinal = giving.line_and_ordinal()
+        self._append_to_call(giving, NoticesMoved(**fields, gone=True, other=taking.id, line=line, ordinal=ordinal))
+        line, ordinal = to
+        return self._append_to_call(
+            taking, NoticesMoved(**fields, gone=False, other=giving.id, line=line, ordinal=ordinal)
+        )
+
+    def _reverse_move(self, row: LogRow, event: NoticesMoved) -> int:
+        """Reverse both events of a move, which are next to each other in the log."""
+        other = row.position + (1 if event.gone else -1)
+        one, two = self._stream(UUID(row.stream)), self._stream(UUID(event.other))
+        taking = two if event.gone else one
+        self._check_effective(one, row.position)
+        if not {*event.positions} <= {position for position, _ in taking.notices_at(taking.last)}:
+            msg = f"the notices moved at position {row.position} were moved again since; reverse the later move first"
+            raise CommandRejected(msg)
+        self._reverse(one, row.position)
+        return self._reverse(two, other)
+
+    def _check_effective(self, stream: CallStream, position: int) -> None:
+        if position not in {effective.position for effective in stream.effective_events(stream.last)}:
+            msg = f"the event at position {position} was reversed already"
+            raise CommandRejected(msg)
+
+    def _reverse(self, stream: CallStream, position: int) -> int:
+        self._check_effective(stream, position)
+        return self._append_to_call(stream, CorrectionReversed(**self._common_fields, reversed_position=position))
+
+    def _append_to_call(self, stream: CallStream, event: OperatorEvent) -> int:
+        """Append an event to a call's stream, and write the resulting call for correlation."""
+        position = self._append(UUID(stream.id), event)
+        stream.append(position, event)
+        self._streams[UUID(stream.id)] = stream
+        line, ordinal = stream.line_and_ordinal()
+        head = _head(stream.call_at(position), ordinal)
+        head.events = self._log.last_version(UUID(stream.id))
+        self._log.calls(line_key(line)).put(head)
+        return position
+
+    def _append(self, stream: UUID, event: OperatorEvent) -> int:
+        version = self._log.last_version(stream) + 1
+        self._log.append(self._mapper.to_stored_event(OperatorEventRecorded(stream, version, event)))
+        return self._log.position
+
+    def _row(self, position: int) -> LogRow:
+        rows = self._store.page(position - 1, 1, position) if position > 0 else []
+        if not rows:
+            msg = f"the log has no position {position}; its head is {self._store.head()}"
+            raise CommandRejected(msg)
+        return rows[0]
+
+    def _stream(self, call: UUID) -> CallStream:
+        if call in self._streams:
+            return self._streams[call]
+        rows = self._store.stream(call, POSITION_MAX)
+        if not rows or not (rows[0].topic in NOTICES_OF_CALLS or rows[0].topic == NoticesMoved.TOPIC):
+            msg = f"there is no call {call} in this ledger"
+            raise CommandRejected(msg)
+        return CallStream(rows, self._fetch)
+
+    def _stream_owning(self, position: int) -> CallStream:
+        """Return the stream of the call that a notice belongs to now."""
+        row = self._row(position)
+        if row.topic not in NOTICES_OF_CALLS:
+            msg = f"the event at position {position} is not a notice of a call"
+            raise CommandRejected(msg)
+        stream = self._stream(UUID(row.stream))
+        while position not in dict(stream.notices_at(stream.last)):
+            events = [effective.event for effective in stream.effective_events(stream.last)]
+            stream = self._stream(UUID(_last_taker(events, position)))
+        return stream
+
+    def _fetch(self, positions: list[int]) -> list[LogRow]:
+        return [self._row(position) for position in positions]
+
+
+def _last_taker(events: Iterable[OperatorEvent], position: int) -> str:
+    moves = [move for move in events if isinstance(move, NoticesMoved) and move.gone and position in move.positions]
+    return moves[-1].other
+
+
+def _head(call: Call, ordinal: int) -> CallHead:
+    """Return what correlation needs of a call; of a call without notices, only that its ordinal is used."""
+    return call.head if call.first else CallHead(ordinal, BEFORE_ALL, BEFORE_ALL)
+
+
+def _listed(positions: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(positions)))
