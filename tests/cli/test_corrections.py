@@ -115,7 +115,7 @@ def test_what_is_dismissed_from_quarantine_waits_no_more_and_status_is_content()
         (("call", "release", "99"), "the log has no position 99; its head is 4"),
         (("adjust", "acme", "0"), "the amount is 0"),
         (("exception", "resolve", "repeated-cdr", "3"), "there is no exception repeated-cdr at position 3"),
-        (("quarantine", "resolve", "7"), "is not there"),
+        (("quarantine", "resolve", "7"), "does not exist"),
         (("undo", "3"), "which cannot be reversed"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else None,

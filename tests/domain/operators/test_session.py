@@ -57,10 +57,10 @@ class TestGivenACall:
                 lambda session: session.resolve_exception("repeated-cdr", 3),
                 "there is no exception repeated-cdr at position 3",
             ),
-            (lambda session: session.resolve_quarantined(1), "the notice 1 of the quarantine is not there"),
+            (lambda session: session.resolve_quarantined(1), "the quarantined notice 1 does not exist"),
             (lambda session: session.undo(1), "a notice from TringMe, which cannot be reversed"),
             (lambda session: session.undo(0), "the log has no position 0"),
-            (lambda session: session.adjust_account("acme", 0), "expected a charge over 0"),
+            (lambda session: session.adjust_account("acme", 0), "expected a charge above 0"),
         ],
     )
     def test_what_makes_no_sense_is_refused_and_nothing_of_it_kept(
