@@ -22,7 +22,7 @@ from projections.queries.positions import resolve_point
 from projections.queries.row_stream import RowStream, open_row_stream
 from projections.queries.selection import build_selection
 from projections.queries.time_points import Moment
-from projections.schema.tables import ColumnKind, column_kind
+from projections.schema.kinds import ColumnKind, column_kind
 from projections.stores.generations import ReadStore, open_current
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from domain.months import Month
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
 from projections.rows.posted_amounts import BilledAmount
-from projections.schema.tables import CALLS, CDRS, ColumnKind, column_kind, exported_columns
+from projections.schema.kinds import ColumnKind, column_kind, exported_columns
+from projections.schema.tables import CALLS, CDRS
 
 
 class HistoryStep(msgspec.Struct, frozen=True):

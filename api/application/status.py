@@ -19,7 +19,7 @@ from projections.building.certificate import Certificate
 from projections.proofs.prover import CHECKPOINT_SECONDS
 from projections.queries import call_health as calls
 from projections.queries.call_health import OverdueCounts
-from projections.schema.tables import READ_MODELS
+from projections.schema.read_models import STORED_TABLES
 from projections.stores.generations import ReadModelsUnusable, ReadStore
 
 EVENTS_AT_ONCE = 1000
@@ -145,7 +145,7 @@ def _count_rows(connection: Connection) -> dict[str, int]:
     hint = " NOT INDEXED" if connection.dialect.name == "sqlite" else ""
     return {
         name: connection.exec_driver_sql(f"SELECT count(*) FROM {table.name}{hint}").scalar_one()
-        for name, table in READ_MODELS.items()
+        for name, table in STORED_TABLES.items()
     }
 
 

@@ -2,21 +2,22 @@
 
 from sqlalchemy import Column, Table
 
-from api.web.json_api.lists import MEANINGS
 from generated_reference.markdown import code, table
 from projections.schema.column_meanings import meaning_of
-from projections.schema.tables import EXPORTS, column_kind, exported_columns
+from projections.schema.kinds import column_kind, exported_columns
+from projections.schema.read_models import READ_MODELS, ReadModel
 
 
 def describe() -> str:
     """Return a section for each read model."""
-    return "\n".join(_section(name, model) for name, model in EXPORTS.items())
+    return "\n".join(map(_section, READ_MODELS))
 
 
-def _section(name: str, model: Table) -> str:
-    key = ", ".join(code(column.name) for column in model.primary_key)
-    columns = table(("column", "kind", "meaning"), [_row(model, column) for column in exported_columns(model)])
-    return f"## {name}\n\n{MEANINGS[name]} Its key is {key}.\n\n{columns}"
+def _section(model: ReadModel) -> str:
+    key = ", ".join(code(column.name) for column in model.table.primary_key)
+    rows = [_row(model.table, column) for column in exported_columns(model.table)]
+    columns = table(("column", "kind", "meaning"), rows)
+    return f"## {model.name}\n\n{model.description} Its key is {key}.\n\n{columns}"
 
 
 def _row(model: Table, column: Column[object]) -> tuple[str, str, str]:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Table, select
 
 from projections.building.digests import TableDigest
 from projections.rows.projector import Row
-from projections.schema.tables import READ_MODELS, ColumnKind, column_kind
+from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.read_models import STORED_TABLES
 
 ROWS_AT_ONCE = 1000
 DIFFERENCES_LISTED_MAX = 200
@@ -50,8 +51,8 @@ def compare_read_models(live: Connection, fresh: Connection) -> ComparisonResult
     """Compare all read models; both must be at the same position of the log."""
     shown: list[RowDifference] = []
     found = 0
-    seals = {model: TableDigest(table) for model, table in READ_MODELS.items()}
-    for model, table in READ_MODELS.items():
+    seals = {model: TableDigest(table) for model, table in STORED_TABLES.items()}
+    for model, table in STORED_TABLES.items():
         # Closed here, however this ends: a walk that outlives its connection complains.
         with closing(_chunks(table, live)) as ours, closing(_chunks(table, fresh)) as theirs:
             for difference in _differences(model, table, ours, seals[model].update_while(theirs)):
@@ -63,8 +64,8 @@ def compare_read_models(live: Connection, fresh: Connection) -> ComparisonResult
 
 def digest_all(fresh: Connection) -> dict[str, TableDigest]:
     """Seal all read models, where there is nothing to compare them with."""
-    seals = {model: TableDigest(table) for model, table in READ_MODELS.items()}
-    for model, table in READ_MODELS.items():
+    seals = {model: TableDigest(table) for model, table in STORED_TABLES.items()}
+    for model, table in STORED_TABLES.items():
         with closing(_chunks(table, fresh)) as rows:
             for _ in seals[model].update_while(rows):
                 pass

@@ -14,11 +14,14 @@ import msgspec
 from domain.amounts import plain
 from domain.times import iso
 from projections.queries.row_stream import Rows, RowStream
-from projections.queries.selection import DATES
-from projections.schema.tables import ColumnKind, column_kind
+from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.read_models import READ_MODELS
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # A Japanese Excel takes the wide ones too.
 _ANY_DIGIT = re.compile(r"\d")
+# Columns whose texts are dates by their making, so that no spreadsheet can take them for anything else.
+DATE_COLUMNS = {model.date_column for model in READ_MODELS}
+
 _NUMBER_OR_DATE = re.compile(r"[\d\s.,:/+\-()%$€£¥']+(?:e[+\-]?\d+)?\s*(?:[ap]m?)?\s*", re.IGNORECASE)
 _MONTH_NAME = re.compile(
     r"[\d\s.,/\-]*(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
@@ -75,7 +78,7 @@ def csv_parts(reading: RowStream, *, excel_safe: bool = False) -> Iterator[bytes
     changes = [_CSV_VALUES.get(column_kind(column)) for column in reading.columns]
     if excel_safe:
         changes = [
-            excel_safe_text if column_kind(column) is ColumnKind.TEXT and column.name not in DATES.values() else change
+            excel_safe_text if column_kind(column) is ColumnKind.TEXT and column.name not in DATE_COLUMNS else change
             for column, change in zip(reading.columns, changes, strict=True)
         ]
     yield _csv([reading.column_names])

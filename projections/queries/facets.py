@@ -5,29 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from projections.queries.selection import Selection, conditions, table_of
-from projections.schema.tables import exported_columns
-
-SUMMED = (
-    "src_duration", "dest_duration", "src_seconds", "dest_seconds", "billed_seconds", "calls", "answered", "events",
-    "cost", "sip_credits", "price", "margin", "rounding",
-)  # fmt: skip
-
-
-FACETS = {
-    "calls": ("tag", "state", "disposition", "flags"),
-    "cdrs": ("tag", "account", "disposition", "flags"),
-    "exceptions": ("flag", "tag"),
-    "voicemails": ("tag",),
-    "channels": ("tag",),
-    "entries": ("kind", "account", "tag", "disposition"),
-    "postings": ("kind", "account"),
-    "closings": (),
-    "tariffs": (),
-    "billing": ("account",),
-    "billing-days": ("account",),
-}
-
+from projections.queries.selection import Selection, conditions, read_model, table_of
 
 FACET_VALUES_MAX = 20
 
@@ -41,8 +19,7 @@ class FacetValue(NamedTuple):
 
 def sum_columns(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
     """Return how many rows a selection has (``rows``), and the sums of its amounts, durations and counts."""
-    table = table_of(model)
-    names = [column.name for column in exported_columns(table) if column.name in SUMMED]
+    table, names = table_of(model), read_model(model).summed
     totals = [func.coalesce(func.sum(table.c[name]), 0) for name in names]
     statement = select(func.count(), *totals).select_from(table).where(*conditions(model, selection, timezone))
     found = connection.execute(statement).one()
@@ -52,14 +29,14 @@ def sum_columns(connection: Connection, model: str, selection: Selection, timezo
 def count_facets(
     connection: Connection, model: str, selection: Selection, timezone: str, names: Sequence[str] = ()
 ) -> dict[str, list[FacetValue]]:
-    """Return the commonest values of some columns among the selected rows, by default of the read model's ``FACETS``.
+    """Return the commonest values of some columns among the selected rows, by default of the read model's facets.
 
     ``flags`` is counted flag by flag; a text that is empty counts as a value.
     """
     table = table_of(model)
     wanted = conditions(model, selection, timezone)
     found = {}
-    for name in names or FACETS[model]:
+    for name in names or read_model(model).facets:
         column = table.c[name]
         if name == "flags":
             found[name] = _flags(connection, table, wanted)

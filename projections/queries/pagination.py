@@ -11,27 +11,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, Row, Select, literal, select, tuple_
 
 from projections.queries import cursors
-from projections.queries.selection import MOMENTS, Selection, conditions, order, table_of
+from projections.queries.selection import Selection, conditions, order, read_model, table_of
 from projections.queries.time_points import SelectionError
-from projections.schema.tables import ColumnKind, column_kind
+from projections.schema.kinds import ColumnKind, column_kind
 
 LIMIT = 100
 LIMIT_MAX = 1000
 DESCENDING = "-"
-
-SORTS = {
-    "calls": ("opened_at", "position"),
-    "cdrs": ("cdr_at", "position", "price"),
-    "voicemails": ("received_at", "position"),
-    "channels": ("received_at", "position"),
-    "exceptions": ("position", "flag"),
-    "billing": ("account", "period"),
-    "billing-days": ("account", "day"),
-    "entries": ("position",),
-    "postings": ("position",),
-    "closings": ("period",),
-    "tariffs": ("version",),
-}
 
 
 class WrongSort(SelectionError):
@@ -48,7 +34,8 @@ class ResultPage(NamedTuple):
 
 def default_sort(model: str) -> str:
     """Return the order in which a read model is shown unless asked otherwise: the newest first, where there are times."""
-    return f"{DESCENDING}{SORTS[model][0]}" if model in MOMENTS else SORTS[model][0]
+    declared = read_model(model)
+    return f"{DESCENDING}{declared.sorts[0]}" if declared.time_column else declared.sorts[0]
 
 
 def fetch_page(  # noqa: PLR0917 - what, and where in it
@@ -62,7 +49,7 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
 ) -> ResultPage:
     """Return the rows of a selection that begin at a cursor, by default at its beginning.
 
-    ``sort`` is one of the read model's ``SORTS``, with ``-`` before it for the highest first. Rows have all the read
+    ``sort`` is one of the read model's ``sorts``, with ``-`` before it for the highest first. Rows have all the read
     model's columns. Raises SelectionError (WrongSort, WrongCursor).
     """
     sort = sort or default_sort(model)
@@ -97,10 +84,9 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
 def _keys(model: str, sort: str) -> list[Column[Any]]:
     """Return the columns of an order: the one asked for, and the key that tells equal rows apart."""
     name = sort.removeprefix(DESCENDING)
-    if name not in SORTS[model]:
-        msg = (
-            f"{model} cannot be sorted by {name!r}: expected one of {', '.join(SORTS[model])}, or one with - before it"
-        )
+    sorts = read_model(model).sorts
+    if name not in sorts:
+        msg = f"{model} cannot be sorted by {name!r}: expected one of {', '.join(sorts)}, or one with - before it"
         raise WrongSort(msg)
     first = table_of(model).c[name]
     return [first, *(column for column in order(model) if column is not first)]

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Result, Select, func, select
 
 from domain.ledger import Ledger
 from projections.queries.selection import Selection, conditions, order, table_of
-from projections.schema.tables import exported_columns
+from projections.schema.kinds import exported_columns
 from projections.stores.generations import ReadStore
 
 ROWS_AT_ONCE = 10_000

@@ -20,37 +20,16 @@ from projections.queries import call_health as calls
 from projections.queries import time_points as moments
 from projections.queries.call_health import STALE
 from projections.queries.time_points import Moment, SelectionError
-from projections.schema.tables import EXPORTS, ColumnKind, column_kind
+from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.read_models import BY_NAME, TABLES, ReadModel
 
 __all__ = ["OverdueFilter", "Selection", "SelectionError", "build_selection", "conditions", "order", "table_of"]
-
-MOMENTS = {
-    "calls": "opened_at",
-    "cdrs": "cdr_at",
-    "voicemails": "received_at",
-    "channels": "received_at",
-    "exceptions": "received_at",
-    "closings": "closed_at",
-    "tariffs": "published_at",
-}
-DATES = {"billing": "period", "billing-days": "day", "postings": "day", "entries": "day"}
-ORDERS = {
-    "billing": ("account", "period"),
-    "billing-days": ("account", "day"),
-    "cdrs": ("position", "call_id"),
-    "exceptions": ("position", "flag"),
-    "postings": ("position", "number"),
-    "entries": ("position", "number", "call_id"),
-}
-BY_POSITION = ("position",)
 
 DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")
 STATES = (call.IN_PROGRESS, call.ENDED)
 # Filters that ask whether a column of that name has just this text.
 PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
-# The read models whose numbers are the line's, without what people write between digits.
-_OF_LINES = ("calls", "cdrs")
 _WRITTEN_BETWEEN = " -.()"
 
 
@@ -111,17 +90,22 @@ def build_selection(
     return selection
 
 
+def read_model(name: str) -> ReadModel:
+    """Return a read model; raises SelectionError where there is none of that name."""
+    if name not in BY_NAME:
+        msg = f"{name!r} is not a read model: expected one of {', '.join(BY_NAME)}"
+        raise SelectionError(msg)
+    return BY_NAME[name]
+
+
 def table_of(model: str) -> Table:
     """Return the table of a read model; raises SelectionError where there is none of that name."""
-    if model not in EXPORTS:
-        msg = f"{model!r} is not a read model: expected one of {', '.join(EXPORTS)}"
-        raise SelectionError(msg)
-    return EXPORTS[model]
+    return read_model(model).table
 
 
 def order(model: str) -> list[Column[object]]:
     """Return the columns by which a read model's rows are ordered on their way out."""
-    return [table_of(model).c[name] for name in ORDERS.get(model, BY_POSITION)]
+    return [table_of(model).c[name] for name in read_model(model).order]
 
 
 def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
@@ -158,7 +142,7 @@ def _numbered(model: str, number: str) -> ColumnElement[bool]:
     """Compare phone numbers as lines do (SPEC 6), where a read model has them as delivered too."""
     column = _column(model, "src", "number")
     normalised = call_notice.normalised_number(number)
-    if model in _OF_LINES:
+    if read_model(model).has_line_numbers:
         return column.in_(sorted({normalised, number}))
     bare: Any = column
     for character in _WRITTEN_BETWEEN:
@@ -216,7 +200,7 @@ def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
     table = table_of(model)
     if name in table.c:
         return table.c[name]
-    having = ", ".join(other for other in EXPORTS if name in EXPORTS[other].c) or "none"
+    having = ", ".join(other for other in TABLES if name in TABLES[other].c) or "none"
     msg = f"{model} cannot be filtered by {called or name}, which it does not have: expected one of {having}"
     raise SelectionError(msg)
 
@@ -234,11 +218,12 @@ def _between(
     model: str, table: Table, since: int | None, until: int | None, timezone: str
 ) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
-    column = table.c[MOMENTS.get(model) or DATES[model]]
+    declared = read_model(model)
+    column = table.c[declared.time_column or declared.date_column]
     if since is not None:
-        wanted.append(column >= (since if model in MOMENTS else _date(model, since, timezone)))
+        wanted.append(column >= (since if declared.time_column else _date(model, since, timezone)))
     if until is not None:
-        wanted.append(column < (until if model in MOMENTS else _date(model, until, timezone)))
+        wanted.append(column < (until if declared.time_column else _date(model, until, timezone)))
     return wanted
 
 

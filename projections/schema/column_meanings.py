@@ -1,7 +1,9 @@
 """What the columns of read models mean, for the JSON API's documents and the reference (SPEC 7).
 
-A name means the same in every table; where it means something else, or more, the table is named too.
+A name means the same in every table; a read model whose column means something else, or more, declares its meaning.
 """
+
+from projections.schema.read_models import READ_MODELS
 
 _ANYWHERE = {
     "accepted": "What was found open and accepted when the month was closed, joined with `; `.",
@@ -62,19 +64,9 @@ _ANYWHERE = {
     "version": "The version's number.",
     "voicemail": "The name of the voicemail's file.",
 }
-_IN_TABLE = {
-    ("calls", "position"): "The position of the call's first event in the log.",
-    ("calls", "src"): "The phone number of the call's line, without separators.",
-    ("cdrs", "position"): "The position of the CDR's event in the log.",
-    ("cdrs", "period"): "The month `YYYY-MM` of `cdr_at` in the billing time zone of the account.",
-    ("cdrs", "src"): "The phone number of the call's line, without separators; the CDR's own under correlation by tag.",
-    ("closings", "period"): "The month `YYYY-MM` that was closed.",
-    ("exceptions", "cost"): "The money at stake, in US cents; empty if none is.",
-    ("exceptions", "position"): "The position of the notice that raised the flag.",
-    ("exceptions", "sip_credits"): "The SIP credits at stake; empty if none are.",
-}
+_MEANINGS = {model.table.name: model.meanings for model in READ_MODELS}
 
 
 def meaning_of(table: str, column: str) -> str:
-    """Return what a column of a read model means; raises KeyError for one that nobody has described."""
-    return _IN_TABLE.get((table, column)) or _ANYWHERE[column]
+    """Return what a column of a read model means; raises KeyError for a column without a description."""
+    return _MEANINGS[table].get(column) or _ANYWHERE[column]

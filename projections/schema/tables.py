@@ -1,117 +1,76 @@
 """The read models' tables, defined once, for SQLite and PostgreSQL alike (SPEC 7).
 
-Amounts are millionths of a cent or of a SIP credit and times are microseconds since the epoch, UTC, both as whole numbers:
-exact in every database. Each column says of which kind it is, and exports turn it into what a reader expects.
+What each read model offers to its readers is declared in ``read_models.py``.
 """
 
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, Table, Text
+
+from projections.schema.kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
 SCHEMA = 3
 
 METADATA = MetaData()
 VIEWS = MetaData()
 
-
-class ColumnKind(StrEnum):
-    """What a column's values are, and so how they leave the house."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    AMOUNT = "amount"
-    TOTAL = "total"
-    TIME = "time"
-    TRUTH = "truth"
-    INTERNAL = "internal"
-
-
-# In the order of code points, whatever language a database is set up for (SPEC 7); SQLite has no other.
-_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, _TEXT, nullable=False, info={"kind": ColumnKind.TEXT}, **options)
-
-
-def _whole(name: str, kind: ColumnKind, *, nullable: bool = False, **options: Any) -> Column[int]:
-    return Column(name, BigInteger, nullable=nullable, info={"kind": kind}, autoincrement=False, **options)
-
-
-def _internal(name: str) -> Column[str]:
-    return Column(name, _TEXT, nullable=False, info={"kind": ColumnKind.INTERNAL})
-
-
-def _position(name: str = "position") -> Column[int]:
-    # On SQLite a BigInteger key would be an index beside the table, an INTEGER one is the table's own order.
-    column: Column[int] = Column(
-        name,
-        BigInteger().with_variant(Integer(), "sqlite"),
-        primary_key=True,
-        autoincrement=False,
-        info={"kind": ColumnKind.NUMBER},
-    )
-    return column
-
-
 CALLS = Table(
     "calls",
     METADATA,
-    _text("call_id", unique=True),
-    _text("tag"),
-    _text("src"),
-    _whole("ordinal", ColumnKind.NUMBER),
-    _text("state"),
-    _text("disposition"),
-    _text("status"),
-    _text("statuses"),
-    _whole("opened_at", ColumnKind.TIME),
-    _whole("answered_at", ColumnKind.TIME, nullable=True),
-    _whole("ended_at", ColumnKind.TIME, nullable=True),
-    _whole("last_at", ColumnKind.TIME),
-    _whole("events", ColumnKind.NUMBER),
-    _text("digits"),
-    _text("flags"),
-    _whole("has_cdr", ColumnKind.TRUTH),
-    _position(),
-    _internal("account"),
-    _internal("period"),
+    text_column("call_id", unique=True),
+    text_column("tag"),
+    text_column("src"),
+    whole_column("ordinal", ColumnKind.NUMBER),
+    text_column("state"),
+    text_column("disposition"),
+    text_column("status"),
+    text_column("statuses"),
+    whole_column("opened_at", ColumnKind.TIME),
+    whole_column("answered_at", ColumnKind.TIME, nullable=True),
+    whole_column("ended_at", ColumnKind.TIME, nullable=True),
+    whole_column("last_at", ColumnKind.TIME),
+    whole_column("events", ColumnKind.NUMBER),
+    text_column("digits"),
+    text_column("flags"),
+    whole_column("has_cdr", ColumnKind.TRUTH),
+    position_column(),
+    internal_column("account"),
+    internal_column("period"),
 )
 
 CDRS = Table(
     "cdrs",
     METADATA,
-    _text("call_id", unique=True),
-    _text("tag"),
-    _text("src"),
-    _whole("ordinal", ColumnKind.NUMBER),
-    _text("disposition"),
-    _text("status"),
-    _whole("opened_at", ColumnKind.TIME),
-    _whole("answered_at", ColumnKind.TIME, nullable=True),
-    _whole("cdr_at", ColumnKind.TIME),
-    _whole("src_duration", ColumnKind.NUMBER, nullable=True),
-    _whole("dest_duration", ColumnKind.NUMBER, nullable=True),
-    _whole("src_charge", ColumnKind.AMOUNT, nullable=True),
-    _whole("dest_charge", ColumnKind.AMOUNT, nullable=True),
-    _whole("src_sip_charge", ColumnKind.AMOUNT, nullable=True),
-    _whole("dest_sip_charge", ColumnKind.AMOUNT, nullable=True),
-    _whole("cost", ColumnKind.AMOUNT),
-    _whole("sip_credits", ColumnKind.AMOUNT),
-    _text("account"),
-    _text("tariff"),
-    _whole("billed_seconds", ColumnKind.NUMBER, nullable=True),
-    _whole("price", ColumnKind.AMOUNT),
-    _whole("margin", ColumnKind.AMOUNT),
-    _text("period"),
-    _whole("position", ColumnKind.NUMBER),
-    _text("flags"),
-    _internal("day"),
-    _internal("original_period"),
+    text_column("call_id", unique=True),
+    text_column("tag"),
+    text_column("src"),
+    whole_column("ordinal", ColumnKind.NUMBER),
+    text_column("disposition"),
+    text_column("status"),
+    whole_column("opened_at", ColumnKind.TIME),
+    whole_column("answered_at", ColumnKind.TIME, nullable=True),
+    whole_column("cdr_at", ColumnKind.TIME),
+    whole_column("src_duration", ColumnKind.NUMBER, nullable=True),
+    whole_column("dest_duration", ColumnKind.NUMBER, nullable=True),
+    whole_column("src_charge", ColumnKind.AMOUNT, nullable=True),
+    whole_column("dest_charge", ColumnKind.AMOUNT, nullable=True),
+    whole_column("src_sip_charge", ColumnKind.AMOUNT, nullable=True),
+    whole_column("dest_sip_charge", ColumnKind.AMOUNT, nullable=True),
+    whole_column("cost", ColumnKind.AMOUNT),
+    whole_column("sip_credits", ColumnKind.AMOUNT),
+    text_column("account"),
+    text_column("tariff"),
+    whole_column("billed_seconds", ColumnKind.NUMBER, nullable=True),
+    whole_column("price", ColumnKind.AMOUNT),
+    whole_column("margin", ColumnKind.AMOUNT),
+    text_column("period"),
+    whole_column("position", ColumnKind.NUMBER),
+    text_column("flags"),
+    internal_column("day"),
+    internal_column("original_period"),
     Column("rounding", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL}),
     Column("rule", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL}),
-    _internal("level"),
+    internal_column("level"),
     # In the order of the log; a CDR that moved after its month was closed has a row in each of its two calls.
     PrimaryKeyConstraint("position", "call_id"),
     sqlite_with_rowid=False,
@@ -132,9 +91,16 @@ _AMOUNTS = ("cost", "sip_credits", "price", "margin")
 
 
 def _billing(name: str, period: str) -> Table:
-    totals = [_whole(total, ColumnKind.TOTAL if total in _AMOUNTS else ColumnKind.NUMBER) for total in TOTALS]
+    totals = [whole_column(total, ColumnKind.TOTAL if total in _AMOUNTS else ColumnKind.NUMBER) for total in TOTALS]
     entries = Column("entries", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL})
-    return Table(name, METADATA, _text("account", primary_key=True), _text(period, primary_key=True), *totals, entries)
+    return Table(
+        name,
+        METADATA,
+        text_column("account", primary_key=True),
+        text_column(period, primary_key=True),
+        *totals,
+        entries,
+    )
 
 
 BILLING = _billing("billing", "period")
@@ -144,22 +110,22 @@ BILLING_DAYS = _billing("billing_days", "day")
 def _entry_columns() -> list[Column[Any]]:
     """Return what an entry of the books says, whether it is a CDR's or was posted beside the CDRs."""
     return [
-        _text("kind"),
-        _text("account"),
-        _text("period"),
-        _text("original_period"),
-        _text("day"),
-        _text("call_id"),
-        _text("tag"),
-        _text("src"),
-        _text("disposition"),
-        *(_whole(total, ColumnKind.TOTAL if total in _AMOUNTS else ColumnKind.NUMBER) for total in TOTALS),
-        _whole("rounding", ColumnKind.TOTAL),
-        _text("level"),
-        _text("tariff"),
-        _whole("rule", ColumnKind.NUMBER),
-        _text("posted_by"),
-        _text("reason"),
+        text_column("kind"),
+        text_column("account"),
+        text_column("period"),
+        text_column("original_period"),
+        text_column("day"),
+        text_column("call_id"),
+        text_column("tag"),
+        text_column("src"),
+        text_column("disposition"),
+        *(whole_column(total, ColumnKind.TOTAL if total in _AMOUNTS else ColumnKind.NUMBER) for total in TOTALS),
+        whole_column("rounding", ColumnKind.TOTAL),
+        text_column("level"),
+        text_column("tariff"),
+        whole_column("rule", ColumnKind.NUMBER),
+        text_column("posted_by"),
+        text_column("reason"),
     ]
 
 
@@ -167,8 +133,8 @@ def _entry_columns() -> list[Column[Any]]:
 POSTINGS = Table(
     "postings",
     METADATA,
-    _whole("position", ColumnKind.NUMBER, primary_key=True),
-    _whole("number", ColumnKind.NUMBER, primary_key=True),
+    whole_column("position", ColumnKind.NUMBER, primary_key=True),
+    whole_column("number", ColumnKind.NUMBER, primary_key=True),
     *_entry_columns(),
 )
 
@@ -176,59 +142,66 @@ POSTINGS = Table(
 ENTRIES = Table(
     "entries",
     VIEWS,
-    _whole("position", ColumnKind.NUMBER, primary_key=True),
-    _whole("number", ColumnKind.NUMBER, primary_key=True),
+    whole_column("position", ColumnKind.NUMBER, primary_key=True),
+    whole_column("number", ColumnKind.NUMBER, primary_key=True),
     *_entry_columns(),
 )
 
 CLOSINGS = Table(
     "closings",
     METADATA,
-    _text("period", primary_key=True),
-    _whole("position", ColumnKind.NUMBER),
-    _whole("closed_at", ColumnKind.TIME),
-    _text("closed_by"),
-    _text("reason"),
-    _text("accepted"),
+    text_column("period", primary_key=True),
+    whole_column("position", ColumnKind.NUMBER),
+    whole_column("closed_at", ColumnKind.TIME),
+    text_column("closed_by"),
+    text_column("reason"),
+    text_column("accepted"),
 )
 
 TARIFFS = Table(
     "tariffs",
     METADATA,
-    _whole("version", ColumnKind.NUMBER, primary_key=True),
-    _whole("position", ColumnKind.NUMBER),
-    _whole("published_at", ColumnKind.TIME),
-    _text("published_by"),
-    _text("reason"),
+    whole_column("version", ColumnKind.NUMBER, primary_key=True),
+    whole_column("position", ColumnKind.NUMBER),
+    whole_column("published_at", ColumnKind.TIME),
+    text_column("published_by"),
+    text_column("reason"),
 )
 
 VOICEMAILS = Table(
     "voicemails",
     METADATA,
-    _position(),
-    _whole("received_at", ColumnKind.TIME),
-    _text("email"),
-    _text("voicemail"),
-    _text("tag"),
-    _text("src"),
+    position_column(),
+    whole_column("received_at", ColumnKind.TIME),
+    text_column("email"),
+    text_column("voicemail"),
+    text_column("tag"),
+    text_column("src"),
 )
 
-CHANNELS = Table("channels", METADATA, _position(), _whole("received_at", ColumnKind.TIME), _text("src"), _text("tag"))
+CHANNELS = Table(
+    "channels",
+    METADATA,
+    position_column(),
+    whole_column("received_at", ColumnKind.TIME),
+    text_column("src"),
+    text_column("tag"),
+)
 
 EXCEPTIONS = Table(
     "exceptions",
     METADATA,
-    _text("flag", primary_key=True),
-    _whole("position", ColumnKind.NUMBER, primary_key=True),
-    _whole("received_at", ColumnKind.TIME),
-    _text("call_id", index=True),
-    _text("tag"),
-    _text("src"),
-    _whole("ordinal", ColumnKind.NUMBER, nullable=True),
-    _whole("cost", ColumnKind.AMOUNT, nullable=True),
-    _whole("sip_credits", ColumnKind.AMOUNT, nullable=True),
-    _text("resolved_by"),
-    _text("resolution"),
+    text_column("flag", primary_key=True),
+    whole_column("position", ColumnKind.NUMBER, primary_key=True),
+    whole_column("received_at", ColumnKind.TIME),
+    text_column("call_id", index=True),
+    text_column("tag"),
+    text_column("src"),
+    whole_column("ordinal", ColumnKind.NUMBER, nullable=True),
+    whole_column("cost", ColumnKind.AMOUNT, nullable=True),
+    whole_column("sip_credits", ColumnKind.AMOUNT, nullable=True),
+    text_column("resolved_by"),
+    text_column("resolution"),
 )
 
 # How far the read models have come, of which ledger and shape they are, and which event they know at their position (the
@@ -241,28 +214,3 @@ PROGRESS = Table(
     Column("schema", BigInteger, nullable=False),
     Column("digest", Text, nullable=False),
 )
-
-READ_MODELS: dict[str, Table] = {
-    "calls": CALLS,
-    "cdrs": CDRS,
-    "billing": BILLING,
-    "billing-days": BILLING_DAYS,
-    "voicemails": VOICEMAILS,
-    "channels": CHANNELS,
-    "exceptions": EXCEPTIONS,
-    "postings": POSTINGS,
-    "closings": CLOSINGS,
-    "tariffs": TARIFFS,
-}
-EXPORTS = READ_MODELS | {"entries": ENTRIES}
-
-
-def column_kind(column: Column[Any]) -> ColumnKind:
-    """Return what a column's values are."""
-    found: ColumnKind = column.info["kind"]
-    return found
-
-
-def exported_columns(table: Table) -> list[Column[Any]]:
-    """Return the columns of a read model that a reader sees, in order."""
-    return [column for column in table.columns if column_kind(column) is not ColumnKind.INTERNAL]

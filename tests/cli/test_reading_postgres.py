@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from projections.export.writer import Format
-from projections.schema.tables import READ_MODELS
+from projections.schema.read_models import STORED_TABLES
 from tests.processes.test_crash import agrees_with_its_log, has_caught_up, traffic
 from tests.support import http_client as caller
 from tests.support.api_fixtures import named_store
@@ -30,7 +30,7 @@ COMMANDS = [
     ("rebuild",),
     ("rebuild", "--check"),
     ("rebuild", "--check", "--no-catch-up"),
-    *(("export", model, "--format", form) for model in READ_MODELS for form in FORMATS),
+    *(("export", model, "--format", form) for model in STORED_TABLES for form in FORMATS),
     ("export", "cdrs", "--period", "2026-10", "--excel-safe"),
     ("export", "calls", "--waiting", "stale"),
 ]

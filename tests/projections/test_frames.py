@@ -17,7 +17,9 @@ from domain.errors import NoLedger
 from projections import frames
 from projections.frames import FrameReader
 from projections.queries.selection import Selection, SelectionError, build_selection, conditions
-from projections.schema.tables import BILLING, READ_MODELS, exported_columns
+from projections.schema.kinds import exported_columns
+from projections.schema.read_models import STORED_TABLES
+from projections.schema.tables import BILLING
 from projections.stores.generations import ReadModelsUnusable
 from tests.support.effort import examples
 from tests.support.export_ledgers import Case, a_ledger, a_row, notify, put
@@ -60,7 +62,7 @@ class TestAFrame:
     @pytest.mark.parametrize("frame", FRAMES, ids=repr)
     def test_has_the_columns_of_its_export_even_without_rows(self, case: Case, frame: FrameReader) -> None:
         found = frame(case.url)
-        assert list(found.columns) == [column.name for column in exported_columns(READ_MODELS[frame.model])]
+        assert list(found.columns) == [column.name for column in exported_columns(STORED_TABLES[frame.model])]
         assert len(found) == 0
 
     def test_has_exact_types(self, case: Case) -> None:

@@ -15,7 +15,8 @@ from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.notices.signature import Keyring, digest
 from projections.building.catch_up import catch_up
-from projections.schema.tables import READ_MODELS, ColumnKind, column_kind
+from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.read_models import STORED_TABLES
 from projections.stores.generations import ReadStore, open_current
 
 KEY = "s3cr3t-private-key"
@@ -82,7 +83,7 @@ def a_row(model: str, number: int, **values: object) -> dict[str, object]:
         column.name: number
         if isinstance(column.type, BigInteger) and column_kind(column) is ColumnKind.INTERNAL
         else made_up.get(column_kind(column), number)
-        for column in READ_MODELS[model].columns
+        for column in STORED_TABLES[model].columns
     }
     return {**row, **values}
 
@@ -90,7 +91,7 @@ def a_row(model: str, number: int, **values: object) -> dict[str, object]:
 def put(case: Case, model: str, rows: list[dict[str, object]]) -> None:
     """Put rows straight into a read model."""
     with case.store.transaction() as connection:
-        connection.execute(insert(READ_MODELS[model]), rows)
+        connection.execute(insert(STORED_TABLES[model]), rows)
 
 
 def fill_channels(case: Case, count: int) -> None:

@@ -13,7 +13,7 @@ from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.notices.signature import UNCHECKED, Keyring
 from domain.outcomes import RecordOutcome
-from projections.schema.tables import READ_MODELS
+from projections.schema.read_models import STORED_TABLES
 from projections.stores.generations import open_current
 from tests.support.model.wire import Pairs, query, sign
 
@@ -80,7 +80,7 @@ def tables(ledger: Ledger) -> Rows:
         with store.snapshot() as connection:
             return {
                 name: [tuple(row) for row in connection.execute(table.select().order_by(*table.primary_key))]
-                for name, table in READ_MODELS.items()
+                for name, table in STORED_TABLES.items()
             }
     finally:
         store.close()

@@ -120,7 +120,8 @@ def _event(change: BillingChange) -> tuple[Any, ...]:
 
 def _shown(totals: Iterable[int]) -> Iterator[str | int]:
     """Return differences as what billing's columns are: amounts as exact decimals, the rest as numbers."""
-    from projections.schema.tables import BILLING, TOTALS, ColumnKind, column_kind
+    from projections.schema.kinds import ColumnKind, column_kind
+    from projections.schema.tables import BILLING, TOTALS
 
     for name, value in zip(TOTALS, totals, strict=True):
         yield amounts.plain(value) if column_kind(BILLING.c[name]) is ColumnKind.TOTAL else value

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from projections.building.dask_cluster import DaskFolding
     from projections.building.partitions import FoldStrategy
     from projections.building.rebuild import RebuildReport
-    from projections.schema.tables import ColumnKind
+    from projections.schema.kinds import ColumnKind
 
 JOBS_MAX = 256
 
@@ -133,7 +133,7 @@ def _print(report: RebuildReport) -> None:
 
 
 def _row(difference: RowDifference) -> tuple[object, ...]:
-    from projections.schema.tables import ColumnKind
+    from projections.schema.kinds import ColumnKind
 
     model, row, column, live, fresh, kind = difference
     is_money = kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL)
@@ -142,7 +142,7 @@ def _row(difference: RowDifference) -> tuple[object, ...]:
 
 
 def _shown(value: object, kind: ColumnKind | None) -> object:
-    from projections.schema.tables import ColumnKind
+    from projections.schema.kinds import ColumnKind
 
     if kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL) and isinstance(value, int):
         return amounts.plain(value)

@@ -15,7 +15,7 @@ from api.web.json_api.parameters import EXCEL_SAFE
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from projections.queries.row_stream import RowStream
-from projections.schema.tables import EXPORTS
+from projections.schema.read_models import TABLES
 
 MEDIA = {
     "csv": "text/csv; charset=utf-8",
@@ -35,7 +35,7 @@ class Downloads:
 
     def operations(self) -> list[ApiOperation]:
         """Return one operation for each read model."""
-        return [self._operation(model) for model in EXPORTS]
+        return [self._operation(model) for model in TABLES]
 
     def _operation(self, model: str) -> ApiOperation:
         return ApiOperation(

@@ -11,22 +11,8 @@ from domain import amounts
 from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.selection import table_of
-from projections.schema.tables import EXPORTS, ColumnKind, column_kind, exported_columns
-
-WITH_SUMS = ("calls", "cdrs", "entries", "postings", "billing", "billing-days")
-MEANINGS = {
-    "calls": "The calls, live and ended.",
-    "cdrs": "The ledger: the calls that have their final record.",
-    "billing": "What each account's calls cost, by month.",
-    "billing-days": "What each account's calls cost, by day.",
-    "voicemails": "The voicemails.",
-    "channels": "The channels that expired.",
-    "entries": "All entries of the books, CDRs and postings: billing is their sum.",
-    "postings": "What is posted beside CDRs: differences to months that are closed, and adjustments.",
-    "closings": "The months that are closed.",
-    "tariffs": "The tariffs that were published.",
-    "exceptions": "Every flag, with the notice that raised it and the money at stake.",
-}
+from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.read_models import READ_MODELS, ReadModel
 
 
 def page_schema(item: Schema) -> Schema:
@@ -44,16 +30,16 @@ def page_document(items: list[dict[str, Any]], following: str, previous: str = "
 def operations() -> list[ApiOperation]:
     """Return the operations on all read models."""
     found = []
-    for model in EXPORTS:
-        found.append(_pages(model))
-        if model in WITH_SUMS:
+    for model in READ_MODELS:
+        found.append(_pages(model.name, model.description))
+        if model.summed:
             found.append(_sums(model))
-        if facets.FACETS[model]:
+        if model.facets:
             found.append(_facets(model))
     return found
 
 
-def _pages(model: str) -> ApiOperation:
+def _pages(model: str, description: str) -> ApiOperation:
     def handler(asked: ApiRequest) -> ApiResponse:
         values = asked.values
         with asked.read_session() as room:
@@ -71,7 +57,7 @@ def _pages(model: str) -> ApiOperation:
     return ApiOperation(
         f"{BASE}/{model}",
         f"list-{model}",
-        MEANINGS[model],
+        description,
         handler,
         page_schema(row_schema(table_of(model))),
         (*parameters.filters_of(model), parameters.sort_of(model), CURSOR, LIMIT),
@@ -79,26 +65,27 @@ def _pages(model: str) -> ApiOperation:
     )
 
 
-def _sums(model: str) -> ApiOperation:
-    columns = {column.name: column for column in exported_columns(table_of(model)) if column.name in facets.SUMMED}
+def _sums(model: ReadModel) -> ApiOperation:
+    name = model.name
+    columns = {key: model.table.c[key] for key in model.summed}
 
     def handler(asked: ApiRequest) -> ApiResponse:
         with asked.read_session() as room:
-            found = facets.sum_columns(room.connection, model, asked.selection, room.ledger.timezone)
-        return ApiResponse({name: _sum(columns.get(name), total) for name, total in found.items()})
+            found = facets.sum_columns(room.connection, name, asked.selection, room.ledger.timezone)
+        return ApiResponse({key: _sum(columns.get(key), total) for key, total in found.items()})
 
     properties = {"rows": {"type": "integer"}} | {
-        name: {key: value for key, value in column_schema(column).items() if key != "type"} | {"type": _type(column)}
-        for name, column in columns.items()
+        key: {part: value for part, value in column_schema(column).items() if part != "type"} | {"type": _type(column)}
+        for key, column in columns.items()
     }
     return ApiOperation(
-        f"{BASE}/{model}/sums",
-        f"sum-{model}",
-        f"The sums of a whole selection of {model}.",
+        f"{BASE}/{name}/sums",
+        f"sum-{name}",
+        f"The sums of a whole selection of {name}.",
         handler,
         object_schema(properties),
-        parameters.filters_of(model),
-        model,
+        parameters.filters_of(name),
+        name,
     )
 
 
@@ -114,21 +101,23 @@ def _type(column: Any) -> str:
     return "string" if _is_amount(column) else "integer"
 
 
-def _facets(model: str) -> ApiOperation:
+def _facets(model: ReadModel) -> ApiOperation:
+    name = model.name
+
     def handler(asked: ApiRequest) -> ApiResponse:
         names = asked.values.get("columns", ())
         with asked.read_session() as room:
-            found = facets.count_facets(room.connection, model, asked.selection, room.ledger.timezone, names)
-        return ApiResponse({name: [each._asdict() for each in counted] for name, counted in found.items()})
+            found = facets.count_facets(room.connection, name, asked.selection, room.ledger.timezone, names)
+        return ApiResponse({column: [each._asdict() for each in counted] for column, counted in found.items()})
 
     counted = object_schema({"value": {"type": "string"}, "rows": {"type": "integer"}})
-    properties: dict[str, Schema] = {name: {"type": "array", "items": counted} for name in facets.FACETS[model]}
+    properties: dict[str, Schema] = {column: {"type": "array", "items": counted} for column in model.facets}
     return ApiOperation(
-        f"{BASE}/{model}/facets",
-        f"facets-of-{model}",
-        f"The commonest values of some columns in a selection of {model}, and how many rows have each.",
+        f"{BASE}/{name}/facets",
+        f"facets-of-{name}",
+        f"The commonest values of some columns in a selection of {name}, and how many rows have each.",
         handler,
         {"type": "object", "properties": properties, "additionalProperties": False},
-        (*parameters.filters_of(model), parameters.facet_columns_of(model)),
-        model,
+        (*parameters.filters_of(name), parameters.facet_columns_of(name)),
+        name,
     )

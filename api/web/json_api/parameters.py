@@ -14,9 +14,9 @@ from domain.calls import call
 from domain.months import PATTERN as MONTH_PATTERN
 from domain.operators import author
 from domain.text import WHOLE_DIGITS_MAX
-from projections.queries import facets, selection
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
+from projections.queries import selection
 
 TEXT_LENGTH_MAX = 256
 CURSOR_LENGTH_MAX = 2048
@@ -227,7 +227,7 @@ def filters_of(model: str) -> tuple[ApiParameter, ...]:
 
 def sort_of(model: str) -> ApiParameter:
     """Return the parameter for the order of a read model."""
-    choices = [sign + name for name in browsing.SORTS[model] for sign in ("", browsing.DESCENDING)]
+    choices = [sign + name for name in selection.read_model(model).sorts for sign in ("", browsing.DESCENDING)]
     schema = _choice(choices) | {"default": browsing.default_sort(model)}
     return ApiParameter(
         "sort", "By which column, the highest first with `-` before it.", schema, choice_reader(choices)
@@ -236,7 +236,7 @@ def sort_of(model: str) -> ApiParameter:
 
 def facet_columns_of(model: str) -> ApiParameter:
     """Return the parameter that names the columns to count."""
-    names = facets.FACETS[model]
+    names = selection.read_model(model).facets
 
     def read(value: str) -> list[str]:
         return [choice_reader(names)(each) for each in value.split(",")]

@@ -9,7 +9,7 @@ from api.web.json_api.parameters import Schema
 from domain import amounts, times
 from projections.queries.row_stream import Masks
 from projections.schema.column_meanings import meaning_of
-from projections.schema.tables import ColumnKind, column_kind, exported_columns
+from projections.schema.kinds import ColumnKind, column_kind, exported_columns
 
 DECIMAL = r"^-?[0-9]+(\.[0-9]{1,6})?$"
 

@@ -15,6 +15,7 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
 from projections.queries import facets
 from projections.queries import pagination as browsing
+from projections.queries.selection import read_model
 from projections.queries.time_points import SelectionError
 
 ROWS = 100
@@ -124,7 +125,7 @@ class ListPage:
         listed, read = self.listed, read_filters(request, self.listed.model)
         sort = request.query_params.get("sort") or browsing.default_sort(listed.model)
         context: dict[str, Any] = {"listed": listed, "filters": read.filters, "sort": sort, "problem": read.problem}
-        context |= {"sorts": browsing.SORTS[listed.model], "rows": None, "summed": None, "whole": False}
+        context |= {"sorts": read_model(listed.model).sorts, "rows": None, "summed": None, "whole": False}
         if read.selection is None:
             return render(request, "list.html", status=400, **context)
         with request.app.state.read_models.session() as room:

@@ -24,7 +24,7 @@ from domain import times
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.building import certificate
-from projections.schema.tables import READ_MODELS
+from projections.schema.read_models import STORED_TABLES
 from projections.stores.generations import ReadModelsUnusable
 
 PATH = "/operations"
@@ -105,7 +105,7 @@ def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
     lag, seconds = ledger.lag(position, clock)
     minute_ago = ledger.position_at(clock - MINUTE_SECONDS * times.SECOND)
     return {
-        "models": list(READ_MODELS),
+        "models": list(STORED_TABLES),
         "head": head,
         "position": position,
         "lag": max(lag, 0),

@@ -12,7 +12,8 @@ from api.web.problems import TITLES
 from domain.calls import call
 from domain.events import notice_events, operator_events
 from generated_reference import PAGES, commands
-from projections.schema.tables import EXPORTS, exported_columns
+from projections.schema.kinds import exported_columns
+from projections.schema.read_models import TABLES
 from tests.e2e.docs.documents import DOCS
 
 
@@ -69,7 +70,7 @@ def test_every_column_is_listed(described: dict[str, str]) -> None:
     sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", described["reference/tables"], re.MULTILINE | re.DOTALL))
     missing = [
         (model, column.name)
-        for model, table in EXPORTS.items()
+        for model, table in TABLES.items()
         for column in exported_columns(table)
         if f"| `{column.name}` |" not in sections[model]
     ]

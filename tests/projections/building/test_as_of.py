@@ -27,7 +27,7 @@ from projections.building.process_pool import ProcessFolding
 from projections.export.writer import write_export
 from projections.queries.positions import LogPoint, resolve_point
 from projections.queries.selection import Selection, SelectionError
-from projections.schema.tables import READ_MODELS
+from projections.schema.read_models import STORED_TABLES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current
 from tests.conftest import STORES
@@ -66,7 +66,7 @@ def ledger(store_url: str) -> Iterator[Ledger]:
 def exports(ledger: Ledger, store: ReadStore) -> dict[str, bytes]:
     """Return every read model as a CSV file."""
     found = {}
-    for model in READ_MODELS:
+    for model in STORED_TABLES:
         out = io.BytesIO()
         write_export(ledger, store, model, Selection(), "csv", out)
         found[model] = out.getvalue()
@@ -131,7 +131,7 @@ def test_the_live_read_models_are_left_alone(ledger: Ledger) -> None:
 
 
 def test_there_is_nothing_at_position_0(ledger: Ledger) -> None:
-    assert [content.count(b"\r\n") for content in as_of(ledger, 0).values()] == [1] * len(READ_MODELS)
+    assert [content.count(b"\r\n") for content in as_of(ledger, 0).values()] == [1] * len(STORED_TABLES)
 
 
 def test_no_file_of_it_has_a_name_and_none_is_left_even_when_the_process_is_killed(

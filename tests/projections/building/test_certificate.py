@@ -11,7 +11,8 @@ from domain.ledger import Ledger
 from projections.building import certificate
 from projections.building.certificate import Certificate, certificate_differences, load_certificate
 from projections.building.rebuild import check_read_models, rebuild
-from projections.schema.tables import READ_MODELS, SCHEMA
+from projections.schema.read_models import STORED_TABLES
+from projections.schema.tables import SCHEMA
 from projections.stores.generations import generation_of, generations
 from tests.support.notices import GRACE, cdr, opened, record, said, status, tables
 
@@ -48,7 +49,7 @@ def test_it_says_of_which_events_by_whom_and_what_came_out(ledger: Ledger) -> No
 def test_a_digest_can_be_made_anew_by_any_program(ledger: Ledger) -> None:
     found = certified(ledger)
     for name, rows in tables(ledger).items():
-        lines = [[column.name for column in READ_MODELS[name].columns], *rows]
+        lines = [[column.name for column in STORED_TABLES[name].columns], *rows]
         text = "".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n" for line in lines)
         assert found.read_models[name].digest == hashlib.sha256(text.encode()).hexdigest()
 
@@ -82,7 +83,7 @@ def test_one_amount_that_differs_by_a_millionth_shows(store_url: str, tmp_path: 
         with opened(url) as ledger:
             record(ledger, status("SRCANSWERED"), cdr(2, srccharge=charge))
             found.append(certified(ledger).read_models)
-    assert [name for name in READ_MODELS if found[0][name] != found[1][name]] == ["cdrs", "billing", "billing-days"]
+    assert [name for name in STORED_TABLES if found[0][name] != found[1][name]] == ["cdrs", "billing", "billing-days"]
 
 
 def test_it_outlives_the_read_models_and_a_check_leaves_none(ledger: Ledger) -> None:

@@ -17,7 +17,8 @@ from projections.building.catch_up import catch_up
 from projections.building.partitions import SEQUENTIAL
 from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import check_read_models, rebuild
-from projections.schema.tables import EXPORTS, READ_MODELS, TOTALS
+from projections.schema.read_models import STORED_TABLES, TABLES
+from projections.schema.tables import TOTALS
 from projections.stores.generations import open_current
 from tests.conftest import STORES
 from tests.support.effort import examples
@@ -47,7 +48,7 @@ def as_of(ledger: Ledger, position: int) -> Rows:
     with open_as_of(ledger, position) as store, store.snapshot() as connection:
         return {
             name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
-            for name, table in READ_MODELS.items()
+            for name, table in STORED_TABLES.items()
         }
 
 
@@ -112,7 +113,7 @@ def closed_entries(ledger: Ledger, through: str) -> list[tuple[Any, ...]]:
     with closing(open_current(ledger)) as store, store.snapshot() as connection:
         found = []
         for name in ("cdrs", "entries", "billing"):
-            table = EXPORTS[name]
+            table = TABLES[name]
             query = (
                 select(table.c.period.label("month"), table)
                 .where(table.c.period <= through)
@@ -131,12 +132,12 @@ def test_billing_is_the_sum_of_all_entries_and_every_call_is_charged_once(life: 
         follow(ledger)
         with closing(open_current(ledger)) as store, store.snapshot() as connection:
             summed: dict[tuple[str, str], list[int]] = {}
-            for row in connection.execute(select(EXPORTS["entries"])):
+            for row in connection.execute(select(TABLES["entries"])):
                 totals = summed.setdefault((row.account, row.period), [0] * len(TOTALS))
                 totals[:] = [total + getattr(row, name) for total, name in zip(totals, TOTALS, strict=True)]
                 assert row.price - row.cost == row.margin
             billed = {
                 (row.account, row.period): [getattr(row, name) for name in TOTALS]
-                for row in connection.execute(select(EXPORTS["billing"]))
+                for row in connection.execute(select(TABLES["billing"]))
             }
             assert summed == billed

@@ -22,7 +22,9 @@ from domain.ledger import Ledger
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.comparison import RowDifference
 from projections.building.rebuild import check_read_models, rebuild
-from projections.schema.tables import CALLS, CHANNELS, READ_MODELS, ColumnKind
+from projections.schema.kinds import ColumnKind
+from projections.schema.read_models import STORED_TABLES
+from projections.schema.tables import CALLS, CHANNELS
 from projections.stores.generations import ReadModelsUnusable, RebuildRunning, generation_of, generations, open_current
 from projections.stores.sqlite import SQLiteGenerations
 from projections.stores.upsert import put_rows
@@ -203,14 +205,14 @@ def test_a_tampered_row_is_found_with_what_it_is_and_what_it_should_be(ledger: L
     ]
 
 
-@pytest.mark.parametrize("name", READ_MODELS)
+@pytest.mark.parametrize("name", STORED_TABLES)
 def test_a_missing_row_of_any_read_model_is_found(ledger: Ledger, name: str) -> None:
     with ledger.operator_session("kim", "so that every table has a row") as session:
         session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
         session.close_month("2026-01")
         session.adjust_account("acme", 5)
     followed(ledger)
-    table = READ_MODELS[name]
+    table = STORED_TABLES[name]
     keys = ", ".join(column.name for column in table.primary_key)
     tamper(
         ledger, f"DELETE FROM {table.name} WHERE ({keys}) IN (SELECT {keys} FROM {table.name} ORDER BY {keys} LIMIT 1)"

@@ -33,7 +33,8 @@ from projections.export.excel import SheetTooSmall
 from projections.export.text_formats import excel_safe_text
 from projections.export.writer import Format, NotWritten, write_export
 from projections.queries.selection import Selection, SelectionError, build_selection
-from projections.schema.tables import READ_MODELS, ColumnKind, column_kind, exported_columns
+from projections.schema.kinds import ColumnKind, column_kind, exported_columns
+from projections.schema.read_models import STORED_TABLES
 from tests.conftest import STORES
 from tests.support.effort import examples
 from tests.support.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, operate, put, record_sample
@@ -130,7 +131,7 @@ class TestSamples:
         found = csv_rows(export(case, model, "csv"))
         assert [{column: row[column] for column in expected[0]} for row in found] == expected
 
-    @pytest.mark.parametrize("model", READ_MODELS)
+    @pytest.mark.parametrize("model", STORED_TABLES)
     def test_say_the_same_in_every_format(self, case: Case, model: str) -> None:
         record_sample(case, "adverse")
         operate(case)
@@ -151,7 +152,7 @@ class TestSamples:
         assert [[_as_json(value) for value in row] for row in frame.itertuples(index=False)] == [
             [
                 _as_json(value, column)
-                for column, value in zip(exported_columns(READ_MODELS[model]), row.values(), strict=True)
+                for column, value in zip(exported_columns(STORED_TABLES[model]), row.values(), strict=True)
             ]
             for row in expected
         ]
@@ -282,7 +283,7 @@ class TestParquet:
         assert types.field("billed_seconds").type == pa.int64()
         sums = parquet.read_schema(io.BytesIO(export(case, "billing", "parquet")))
         assert sums.field("sip_credits").type == pa.decimal128(38, 6)
-        assert sums.names == [column.name for column in exported_columns(READ_MODELS["billing"])]
+        assert sums.names == [column.name for column in exported_columns(STORED_TABLES["billing"])]
 
 
 class TestSheets:
@@ -326,7 +327,7 @@ class TestSheets:
         sheet = openpyxl.load_workbook(io.BytesIO(export(case, "calls", "xlsx"))).active
         header, row = sheet.iter_rows(values_only=True)
         values = dict(zip(header, row, strict=True))
-        assert list(header) == [column.name for column in exported_columns(READ_MODELS["calls"])]
+        assert list(header) == [column.name for column in exported_columns(STORED_TABLES["calls"])]
         assert values["opened_at"] == "2026-10-01T00:00:00.000001Z"
         assert values["answered_at"] is None
         assert values["has_cdr"] is True
@@ -382,7 +383,7 @@ class TestExactness:
 
 def _replace(case: Case, model: str, rows: list[dict[str, object]]) -> None:
     with case.store.transaction() as connection:
-        connection.execute(delete(READ_MODELS[model]))
+        connection.execute(delete(STORED_TABLES[model]))
     put(case, model, rows)
 
 

@@ -12,10 +12,10 @@ from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.cursors import WrongCursor
 from projections.queries.filter_texts import FilterContext, WrongFilters
-from projections.queries.pagination import SORTS, WrongSort
+from projections.queries.pagination import WrongSort
 from projections.queries.row_stream import RowStream
 from projections.queries.selection import Selection, build_selection
-from projections.schema.tables import EXPORTS
+from projections.schema.read_models import READ_MODELS, TABLES
 from tests.support.export_ledgers import a_ledger, record_sample
 
 TERMS = FilterContext("UTC", CorrelationWindow(), 1_790_856_000_000_000)
@@ -63,13 +63,13 @@ def walked(
 
 
 def sorts() -> list[tuple[str, str]]:
-    return [(model, sign + name) for model, names in SORTS.items() for name in names for sign in ("", "-")]
+    return [(model.name, sign + name) for model in READ_MODELS for name in model.sorts for sign in ("", "-")]
 
 
 @pytest.mark.parametrize(("model", "sort"), sorts())
 def test_the_pages_of_every_order_hold_each_row_once_and_sorted(connection: Connection, model: str, sort: str) -> None:
     rows, _ = walked(connection, model, Selection(), sort, 7)
-    column = [each.name for each in EXPORTS[model].columns].index(sort.removeprefix("-"))
+    column = [each.name for each in TABLES[model].columns].index(sort.removeprefix("-"))
     shown = [row[column] for row in rows]
     assert shown == sorted(shown, reverse=sort.startswith("-"))
     width = len(whole(connection, model, Selection())[0]) if rows else 0
@@ -117,7 +117,7 @@ def test_sums_are_those_of_the_rows(connection: Connection) -> None:
     for wanted in ({}, {"disposition": "ANSWERED"}, {"tag": "nobody"}):
         selection = build_selection("cdrs", timezone="UTC", **wanted)
         rows = whole(connection, "cdrs", selection)
-        names = [column.name for column in EXPORTS["cdrs"].columns]
+        names = [column.name for column in TABLES["cdrs"].columns]
         found = facets.sum_columns(connection, "cdrs", selection, "UTC")
         assert found.pop("rows") == len(rows)
         assert found == {name: sum(row[names.index(name)] or 0 for row in rows) for name in found}

@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from domain.errors import StoreUnavailable
 from domain.log.open import open_log
-from projections.schema.tables import CHANNELS, READ_MODELS
+from projections.schema.read_models import STORED_TABLES
+from projections.schema.tables import CHANNELS
 from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
@@ -279,4 +280,4 @@ def test_every_read_model_is_made_in_its_own_schema(
 ) -> None:
     kept.open(7).close()
     found = execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tringledger_read_7'")
-    assert {name for (name,) in found} == {table.name for table in READ_MODELS.values()} | {"progress"}  # type: ignore[misc]
+    assert {name for (name,) in found} == {table.name for table in STORED_TABLES.values()} | {"progress"}  # type: ignore[misc]

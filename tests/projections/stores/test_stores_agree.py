@@ -19,7 +19,7 @@ from projections.building.rebuild import check_read_models, rebuild
 from projections.export.writer import Format, write_export
 from projections.queries import call_health as calls
 from projections.queries.selection import Selection
-from projections.schema.tables import READ_MODELS
+from projections.schema.read_models import STORED_TABLES
 from projections.stores.generations import open_current
 from tests.projections.building.test_read_models import (
     NAMES,
@@ -64,7 +64,7 @@ def exported(case: Case, model: str, form: str) -> bytes | dict[str, bytes]:
 
 
 @pytest.mark.parametrize("form", Format)
-@pytest.mark.parametrize("model", READ_MODELS)
+@pytest.mark.parametrize("model", STORED_TABLES)
 def test_a_sample_is_exported_to_the_same_bytes(both: tuple[Case, Case], model: str, form: str) -> None:
     ours, theirs = both
     assert exported(theirs, model, form) == exported(ours, model, form)
@@ -82,7 +82,7 @@ def test_an_export_that_fails_half_way_spoils_nothing_for_the_next(both: tuple[C
             assert case.store.position(connection, case.ledger.store) == case.ledger.head()
 
 
-@pytest.mark.parametrize("model", READ_MODELS)
+@pytest.mark.parametrize("model", STORED_TABLES)
 def test_a_sample_makes_the_same_frames(both: tuple[Case, Case], model: str) -> None:
     ours, theirs = (getattr(frames, model.replace("-", "_"))(case.url) for case in both)
     pd.testing.assert_frame_equal(theirs, ours)

@@ -8,12 +8,12 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from api.web.json_api.downloads import AT_ONCE_MAX, MEDIA
-from projections.schema.tables import READ_MODELS
+from projections.schema.read_models import STORED_TABLES
 from tests.support.command import run
 from tests.web.json_api.conftest import Asking
 
 
-@pytest.mark.parametrize("model", READ_MODELS)
+@pytest.mark.parametrize("model", STORED_TABLES)
 @pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
 def test_they_are_what_the_command_writes(service: Service, client: TestClient, model: str, form: str) -> None:
     written = run("export", model, "--format", form, "--store", service.ledger.url).out

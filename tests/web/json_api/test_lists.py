@@ -11,8 +11,7 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from api.web.json_api import endpoint as serving
-from projections.queries.pagination import SORTS
-from projections.schema.tables import EXPORTS
+from projections.schema.read_models import BY_NAME, TABLES
 from tests.web.json_api.conftest import Asking
 
 EMPTY = {"voicemails", "channels", "postings", "closings", "tariffs"}
@@ -30,9 +29,9 @@ def walked(client: TestClient, path: str) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.parametrize("model", EXPORTS)
+@pytest.mark.parametrize("model", TABLES)
 def test_the_pages_of_a_read_model_have_what_its_export_has(client: TestClient, model: str) -> None:
-    rows = walked(client, f"/api/v1/{model}?limit=7&sort={SORTS[model][-1]}")
+    rows = walked(client, f"/api/v1/{model}?limit=7&sort={BY_NAME[model].sorts[-1]}")
     exported = client.get(f"/api/v1/{model}.json").json()
     assert sorted(map(str, rows)) == sorted(map(str, exported))
     assert model in EMPTY or len(rows) > 7

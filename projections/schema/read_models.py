@@ -1,0 +1,221 @@
+"""The read models: what each is called, where it is kept, and how it is filtered, sorted, counted and summed (SPEC 7).
+
+This is the one list of them. To add a read model, declare its table and its ReadModel in a file of its own, add it to
+READ_MODELS, and make its rows in ``projections/rows``; exports, frames, pages, the JSON API, rebuilds and the reference
+follow from the declaration.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sqlalchemy import Table
+
+from projections.schema import tables
+from projections.schema.tables import METADATA, TOTALS
+
+IN_PROGRESS_ONLY, FLAGGED_ONLY, NO_CDR_ONLY = "state = 'in-progress'", "flags <> ''", "has_cdr = 0"
+
+
+class Index(NamedTuple):
+    """An index by which a read model is browsed: its name, its columns, and the condition of the rows that it holds."""
+
+    name: str
+    columns: str
+    where: str = ""
+
+
+class ReadModel(NamedTuple):
+    """A read model, declared.
+
+    ``time_column`` holds the time by which rows are filtered (microseconds, UTC); ``date_column`` holds it for models that
+    have days or months instead. ``order`` is the order of exports, unique for each row; ``sorts`` are the columns by which
+    pages may be sorted, the usual one first; ``facets`` the columns whose values are counted; ``summed`` the columns that
+    are summed up. ``meanings`` describes columns that mean something else here than in the other tables.
+    """
+
+    name: str
+    table: Table
+    description: str
+    sorts: tuple[str, ...]
+    time_column: str = ""
+    date_column: str = ""
+    order: tuple[str, ...] = ("position",)
+    facets: tuple[str, ...] = ()
+    summed: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    meanings: Mapping[str, str] = MappingProxyType({})
+    has_line_numbers: bool = False
+    """Whether ``src`` is the number of a line, without what people write between digits."""
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it has a table of its own; a view does not."""
+        return self.table.metadata is METADATA
+
+
+CALLS = ReadModel(
+    "calls",
+    tables.CALLS,
+    "The calls, live and ended.",
+    time_column="opened_at",
+    sorts=("opened_at", "position"),
+    facets=("tag", "state", "disposition", "flags"),
+    summed=("events",),
+    has_line_numbers=True,
+    indexes=(
+        Index("calls_by_time", "opened_at"),
+        Index("calls_by_tag", "tag, opened_at"),
+        Index("calls_by_account", "account, opened_at"),
+        Index("calls_by_src", "src, opened_at"),
+        Index("calls_by_disposition", "disposition, opened_at"),
+        Index("calls_by_period", "period, opened_at"),
+        Index("calls_flagged", "opened_at, flags", FLAGGED_ONLY),
+        Index("calls_in_progress", "opened_at", IN_PROGRESS_ONLY),
+        # Has all that counting overdue calls reads, so that it never looks at the table.
+        Index("calls_waiting", "last_at, state, status, answered_at, has_cdr", NO_CDR_ONLY),
+    ),
+    meanings={
+        "position": "The position of the call's first event in the log.",
+        "src": "The phone number of the call's line, without separators.",
+    },
+)
+
+CDRS = ReadModel(
+    "cdrs",
+    tables.CDRS,
+    "The ledger: the calls that have their final record.",
+    time_column="cdr_at",
+    order=("position", "call_id"),
+    sorts=("cdr_at", "position", "price"),
+    facets=("tag", "account", "disposition", "flags"),
+    summed=("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin"),
+    has_line_numbers=True,
+    indexes=(
+        Index("cdrs_by_time", "cdr_at, position, call_id"),
+        Index("cdrs_by_tag", "tag, cdr_at, position, call_id"),
+        Index("cdrs_by_account", "account, cdr_at, position, call_id"),
+        Index("cdrs_by_account_and_period", "account, period, cdr_at, position, call_id"),
+        Index("cdrs_by_src", "src, cdr_at, position, call_id"),
+        Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id"),
+        Index("cdrs_by_period", "period, cdr_at, position, call_id"),
+        Index("cdrs_by_price", "price, position, call_id"),
+        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY),
+    ),
+    meanings={
+        "position": "The position of the CDR's event in the log.",
+        "period": "The month `YYYY-MM` of `cdr_at` in the billing time zone of the account.",
+        "src": "The phone number of the call's line, without separators; the CDR's own under correlation by tag.",
+    },
+)
+
+BILLING = ReadModel(
+    "billing",
+    tables.BILLING,
+    "What each account's calls cost, by month.",
+    date_column="period",
+    order=("account", "period"),
+    sorts=("account", "period"),
+    facets=("account",),
+    summed=TOTALS,
+)
+
+BILLING_DAYS = ReadModel(
+    "billing-days",
+    tables.BILLING_DAYS,
+    "What each account's calls cost, by day.",
+    date_column="day",
+    order=("account", "day"),
+    sorts=("account", "day"),
+    facets=("account",),
+    summed=TOTALS,
+)
+
+VOICEMAILS = ReadModel(
+    "voicemails",
+    tables.VOICEMAILS,
+    "The voicemails.",
+    time_column="received_at",
+    sorts=("received_at", "position"),
+    facets=("tag",),
+)
+
+CHANNELS = ReadModel(
+    "channels",
+    tables.CHANNELS,
+    "The channels that expired.",
+    time_column="received_at",
+    sorts=("received_at", "position"),
+    facets=("tag",),
+)
+
+EXCEPTIONS = ReadModel(
+    "exceptions",
+    tables.EXCEPTIONS,
+    "Every flag, with the notice that raised it and the money at stake.",
+    time_column="received_at",
+    order=("position", "flag"),
+    sorts=("position", "flag"),
+    facets=("flag", "tag"),
+    meanings={
+        "cost": "The money at stake, in US cents; empty if none is.",
+        "position": "The position of the notice that raised the flag.",
+        "sip_credits": "The SIP credits at stake; empty if none are.",
+    },
+)
+
+POSTINGS = ReadModel(
+    "postings",
+    tables.POSTINGS,
+    "What is posted beside CDRs: differences to months that are closed, and adjustments.",
+    date_column="day",
+    order=("position", "number"),
+    sorts=("position",),
+    facets=("kind", "account"),
+    summed=(*TOTALS, "rounding"),
+)
+
+CLOSINGS = ReadModel(
+    "closings",
+    tables.CLOSINGS,
+    "The months that are closed.",
+    time_column="closed_at",
+    sorts=("period",),
+    meanings={"period": "The month `YYYY-MM` that was closed."},
+)
+
+TARIFFS = ReadModel(
+    "tariffs",
+    tables.TARIFFS,
+    "The tariffs that were published.",
+    time_column="published_at",
+    sorts=("version",),
+)
+
+ENTRIES = ReadModel(
+    "entries",
+    tables.ENTRIES,
+    "All entries of the books, CDRs and postings: billing is their sum.",
+    date_column="day",
+    order=("position", "number", "call_id"),
+    sorts=("position",),
+    facets=("kind", "account", "tag", "disposition"),
+    summed=(*TOTALS, "rounding"),
+)
+
+READ_MODELS = (
+    CALLS,
+    CDRS,
+    BILLING,
+    BILLING_DAYS,
+    VOICEMAILS,
+    CHANNELS,
+    EXCEPTIONS,
+    POSTINGS,
+    CLOSINGS,
+    TARIFFS,
+    ENTRIES,
+)
+BY_NAME = {model.name: model for model in READ_MODELS}
+TABLES = {model.name: model.table for model in READ_MODELS}
+STORED_TABLES = {model.name: model.table for model in READ_MODELS if model.is_stored}
