@@ -4,34 +4,28 @@ They change by the difference between a call's old and new CDR row, and by what 
 made in Python, whose whole numbers do not overflow into floats as SQLite's do.
 """
 
-from collections.abc import Iterable, Sequence
-from operator import add, itemgetter
-from typing import Any
+from collections.abc import Iterable
+from operator import add
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
 from domain.months import Month
-from projections.schema.tables import BILLING, BILLING_DAYS, CDRS, ENTRIES, POSTINGS, TOTALS
+from projections.rows.cdrs import CdrRow
+from projections.rows.entry import Entry
+from projections.schema.tables import BILLING, BILLING_DAYS, ENTRIES, TOTALS
 from projections.stores.upsert import delete_rows, put_rows
 
-_COLUMN = {column.name: number for number, column in enumerate(CDRS.columns)}
-_ACCOUNT, _DAY, _DISPOSITION = (_COLUMN[name] for name in ("account", "day", "disposition"))
-_SUMMED = ("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin")
-_POSTING = {column.name: number for number, column in enumerate(POSTINGS.columns)}
-_POSTED_TO, _POSTED_ON = _POSTING["account"], _POSTING["day"]
-_POSTED = slice(_POSTING[TOTALS[0]], _POSTING[TOTALS[-1]] + 1)
-WIDTH = len(TOTALS) + 1  # And how many entries they sum up: a row of which none is left goes.
-_summed = itemgetter(*(_COLUMN[name] for name in _SUMMED))
+ENTRIES_COUNT = -1  # The last of a table's totals: how many entries it sums up. A row of which none is left goes.
+WIDTH = len(TOTALS) + 1
 
 KEYS_AT_ONCE = 300
 
-BillingRow = Sequence[Any]
 Key = tuple[str, str]
 Totals = list[int]
 
 
 def apply_difference(
-    connection: Connection, old: Iterable[BillingRow], new: Iterable[BillingRow], postings: Iterable[BillingRow]
+    connection: Connection, old: Iterable[CdrRow], new: Iterable[CdrRow], postings: Iterable[Entry]
 ) -> None:
     """Take old CDR rows out of the totals and new ones in, and new postings."""
     days, months = total_differences(old, new, postings)
@@ -40,7 +34,7 @@ def apply_difference(
 
 
 def total_differences(
-    old: Iterable[BillingRow], new: Iterable[BillingRow], postings: Iterable[BillingRow]
+    old: Iterable[CdrRow], new: Iterable[CdrRow], postings: Iterable[Entry]
 ) -> tuple[dict[Key, Totals], dict[Key, Totals]]:
     """Return by how much the totals of each account's days and months change where CDR rows go, and others and postings come."""
     days: dict[Key, Totals] = {}
@@ -54,37 +48,55 @@ def total_differences(
     return days, months
 
 
-def add_cdrs(days: dict[Key, Totals], rows: Iterable[BillingRow], sign: int) -> None:
+def add_cdrs(days: dict[Key, Totals], rows: Iterable[CdrRow], sign: int) -> None:
     """Add CDR rows to the totals of their accounts and days, or with -1 take them out."""
     for row in rows:
-        totals = days.setdefault((row[_ACCOUNT], row[_DAY]), [0] * WIDTH)
-        totals[0] += sign
-        totals[-1] += sign
-        if row[_DISPOSITION] == "ANSWERED":
-            totals[1] += sign
-        for number, value in enumerate(_summed(row), start=2):
-            if value:
-                totals[number] += sign * value
+        amounts = (
+            1,
+            row.disposition == "ANSWERED",
+            row.src_duration or 0,
+            row.dest_duration or 0,
+            row.cost,
+            row.sip_credits,
+            row.billed_seconds or 0,
+            row.price,
+            row.margin,
+            1,
+        )
+        totals = days.setdefault((row.account, row.day), [0] * WIDTH)
+        totals[:] = [total + sign * amount for total, amount in zip(totals, amounts, strict=True)]
 
 
-def add_postings(days: dict[Key, Totals], postings: Iterable[BillingRow]) -> None:
+def add_postings(days: dict[Key, Totals], postings: Iterable[Entry]) -> None:
     """Add postings to the totals of their accounts and days."""
     for row in postings:
-        totals = days.setdefault((row[_POSTED_TO], row[_POSTED_ON]), [0] * WIDTH)
-        totals[:] = map(add, totals, (*row[_POSTED], 1))
+        amounts = (
+            row.calls,
+            row.answered,
+            row.src_seconds,
+            row.dest_seconds,
+            row.cost,
+            row.sip_credits,
+            row.billed_seconds,
+            row.price,
+            row.margin,
+            1,
+        )
+        totals = days.setdefault((row.account, row.day), [0] * WIDTH)
+        totals[:] = map(add, totals, amounts)
 
 
 def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> None:
-    """Read the touched rows, add, and write them back; a row whose last call left it goes."""
+    """Add changes to the rows of their keys; a row whose last entry is gone is deleted."""
     key_columns = list(table.primary_key)
     for start in range(0, len(changes), KEYS_AT_ONCE):
         keys = list(changes)[start : start + KEYS_AT_ONCE]
         for account, period, *before in connection.execute(select(table).where(tuple_(*key_columns).in_(keys))):
             after = changes[account, period]
             after[:] = map(add, before, after)
-    empty = [key for key, totals in changes.items() if not totals[-1]]
+    empty = [key for key, totals in changes.items() if not totals[ENTRIES_COUNT]]
     delete_rows(connection, table, key_columns, empty)
-    put_rows(connection, table, [(*key, *totals) for key, totals in changes.items() if totals[-1]])
+    put_rows(connection, table, [(*key, *totals) for key, totals in changes.items() if totals[ENTRIES_COUNT]])
 
 
 def fill_billing(connection: Connection) -> None:

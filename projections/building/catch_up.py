@@ -6,7 +6,7 @@ loop with its position; it is never skipped.
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Column, Connection, select
 
@@ -15,12 +15,15 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
+from projections.rows.cdrs import CdrRow
+from projections.rows.entry import Entry
 from projections.rows.projector import ProjectionStopped, Projector, RowBatch
 from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
-from projections.schema.tables import CALLS, CDRS, CHANNELS, CLOSINGS, EXCEPTIONS, POSTINGS, TARIFFS, VOICEMAILS
+from projections.schema.read_models import READ_MODELS
+from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 from projections.stores.generations import ReadStore
 from projections.stores.log_binding import event_digest
-from projections.stores.upsert import TableRow, delete_rows, put_rows
+from projections.stores.upsert import delete_rows, put_rows
 
 __all__ = ["ProjectionStopped", "catch_up", "write_batch"]
 
@@ -65,11 +68,12 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     start = events[0].position
     acted = set(page.acted)
     replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start and call.id not in acted]
-    page.postings = [posting for posting in page.postings if cast("int", posting[0]) >= start]
+    # A closing may fold a call anew whose earlier events have posted already: those stay as they are.
+    postings = page.rows[Entry] = [posting for posting in page.of(Entry) if posting.position >= start]
     old = chain(
         _current_cdrs(connection, CDRS.c.position, replaced), _current_cdrs(connection, CDRS.c.call_id, page.acted)
     )
-    billing.apply_difference(connection, list(old), page.cdrs, page.postings)
+    billing.apply_difference(connection, old, page.of(CdrRow), postings)
     known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
     for table in (CALLS, CDRS, EXCEPTIONS):
@@ -78,19 +82,15 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     resolutions.apply_resolutions(connection, page.resolutions)
 
 
-def write_batch(connection: Connection, page: RowBatch) -> None:
-    """Write a page's rows, in place of those that have their keys."""
-    put_rows(connection, CALLS, page.calls)
-    put_rows(connection, CDRS, page.cdrs)
-    put_rows(connection, POSTINGS, page.postings)
-    put_rows(connection, EXCEPTIONS, page.exceptions)
-    put_rows(connection, VOICEMAILS, page.voicemails)
-    put_rows(connection, CHANNELS, page.channels)
-    put_rows(connection, CLOSINGS, page.closings)
-    put_rows(connection, TARIFFS, page.tariffs)
+def write_batch(connection: Connection, batch: RowBatch) -> None:
+    """Write a batch's rows, in place of those that have their keys."""
+    for model in READ_MODELS:
+        if model.row and model.is_stored:
+            put_rows(connection, model.table, batch.rows.get(model.row, ()))
 
 
-def _current_cdrs(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[TableRow]:
+def _current_cdrs(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[CdrRow]:
     """Return the CDR rows with one of these values as the last page left them."""
     for start in range(0, len(values), ROWS_AT_ONCE):
-        yield from connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))
+        found = connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))
+        yield from map(CdrRow._make, found)

@@ -37,7 +37,7 @@ class TableDigest:
             self.rows += len(rows)
             self._digest.update(_lines(rows))
             for name, place in self._places.items():
-                self.sums[name] += sum([row[place] or 0 for row in rows])  # type: ignore[misc]
+                self.sums[name] += sum([row[place] or 0 for row in rows])
             yield rows
 
     @property

@@ -16,7 +16,8 @@ from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.rows import billed_amounts as bills
 from projections.rows import operator_events as act_rows
-from projections.rows.projector import Row, read_stream
+from projections.rows.cdrs import CdrRow
+from projections.rows.projector import read_stream
 from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
 from projections.schema.tables import TOTALS
 
@@ -75,7 +76,7 @@ def _of_adjustment(row: LogRow, books: BillingContext) -> Iterator[BillingChange
 def _of_stream(ledger: Ledger, rows: list[LogRow], books: BillingContext, start: int) -> Iterator[BillingChange]:
     """Yield what each event of a call's stream from a position on changed."""
     stream = read_stream(rows, ledger.events_at)
-    before: list[Row] = []
+    before: list[CdrRow] = []
     for row, standing in zip(rows, bills.billing_states(stream, books), strict=True):
         now = [standing.row] if standing.row else []
         if row.position >= start and (now != before or standing.postings):

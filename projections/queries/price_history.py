@@ -22,7 +22,6 @@ from domain.ledger import Ledger
 from domain.notices.call_notice import LineKey, normalised_number
 from projections.rows import billed_amounts as bills
 from projections.rows.billed_amounts import BillingState
-from projections.rows.cdrs import ORIGINAL_PERIOD, PERIOD
 from projections.rows.entry import Entry
 from projections.rows.projector import read_stream
 
@@ -104,7 +103,7 @@ def _pricings(rows: list[LogRow], standings: Iterator[BillingState], books: Bill
     due, row = None, None
     for event, standing in zip(rows, standings, strict=True):
         if standing.due != due or standing.row != row or standing.postings:
-            months = (str(standing.row[PERIOD]), str(standing.row[ORIGINAL_PERIOD])) if standing.row else None
+            months = (standing.row.period, standing.row.original_period) if standing.row else None
             yield _pricing(event, standing, books, months if standing.row != row else None)
         due, row = standing.due, standing.row
 
@@ -116,7 +115,7 @@ def _pricing(event: LogRow, standing: BillingState, books: BillingContext, enter
         choice = _choice(call, due.rated, books)
         tariff = choice.published.tariff if choice.published else None
         found = price_steps(tariff, due.rated.rule, call.cdr.received_at, call.cdr.charges)
-    postings = [Entry(*posting) for posting in standing.postings]  # type: ignore[arg-type]
+    postings = standing.postings
     months = [entered] if entered else [(posting.period, posting.original_period) for posting in postings]
     return PriceVersion(
         event.position,

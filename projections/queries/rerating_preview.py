@@ -18,6 +18,8 @@ from domain.events.operator_events import SHAPE, CallRerated
 from domain.ledger import Ledger
 from projections.building.billing_totals import WIDTH, Totals, total_differences
 from projections.rows import billed_amounts as bills
+from projections.rows.cdrs import CdrRow
+from projections.rows.entry import Entry
 from projections.rows.projector import Projector, RowBatch
 from projections.schema.tables import CALLS, TOTALS
 
@@ -106,7 +108,7 @@ def _posted(before: RowBatch, after: RowBatch) -> list[PostedPrice]:
 
 
 def _months(page: RowBatch) -> dict[tuple[str, str], Totals]:
-    _, months = total_differences((), page.cdrs, page.postings)
+    _, months = total_differences((), page.of(CdrRow), page.of(Entry))
     return months
 
 

@@ -6,7 +6,6 @@ its account's time zone, while that is open, else to the first open one (SPEC 9.
 """
 
 from collections.abc import Iterator
-from operator import itemgetter
 from typing import NamedTuple
 
 from domain import times
@@ -17,22 +16,18 @@ from domain.events.operator_events import CorrectionReversed, OperatorEvent
 from domain.months import Month
 from domain.notices.call_notice import NO_CHARGES
 from projections.rows import cdrs
+from projections.rows.cdrs import CdrRow
+from projections.rows.entry import DIFFERENCE, Entry, EntryAmounts
 from projections.rows.posted_amounts import AmountChange, BilledAmount, PostedAmounts
 
-Row = tuple[object, ...]
-
-DIFFERENCE = "difference"
 RECORDED_LATER = "recorded after the month was closed"
-
-_period = itemgetter(cdrs.PERIOD)
-_original_period = itemgetter(cdrs.ORIGINAL_PERIOD)
 
 
 class CallMoney(NamedTuple):
     """A call's money: its row of ``cdrs``, if it has one, and its rows of ``postings``."""
 
-    cdr: Row | None
-    postings: list[Row]
+    cdr: CdrRow | None
+    postings: list[Entry]
 
 
 def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
@@ -47,7 +42,7 @@ def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
     if call.voided:
         rated = rated._replace(price=0, rounding=0, billed_seconds=0)
     cost, disposition = charges.cost, call.disposition
-    totals = (
+    totals = EntryAmounts(
         1,
         int(disposition == "ANSWERED"),
         charges.src_seconds or 0,
@@ -78,24 +73,24 @@ class BillingState(NamedTuple):
     act: OperatorEvent | None
     call: Call
     due: BilledAmount | None
-    row: Row | None
-    postings: list[Row]
+    row: CdrRow | None
+    postings: list[Entry]
 
 
 def billing_states(stream: CallStream, books: BillingContext) -> Iterator[BillingState]:
     """Go through a call's stream, and yield how its money stands after each event."""
-    row: Row | None = None
+    row: CdrRow | None = None
     amounts = PostedAmounts()
     acts = dict(stream.operator_events)
     for position, act, call in stream.states():
         due = billed_amount(call, books)
-        postings: list[Row] = []
-        if row is None or _period(row) > books.closed_through(position):
+        postings: list[Entry] = []
+        if row is None or row.period > books.closed_through(position):
             row = _cdr_row(call, due, books, position) if due else None
             amounts.replace(due)
         else:
             undone = acts.get(act.reversed_position) if isinstance(act, CorrectionReversed) else None
-            changes = amounts.change(due, act, undone, str(_original_period(row)))
+            changes = amounts.change(due, act, undone, row.original_period)
             postings = [
                 _difference(call, change, (position, number), books.open_period(change.month, position), act)
                 for number, change in enumerate(changes, start=1)
@@ -105,43 +100,47 @@ def billing_states(stream: CallStream, books: BillingContext) -> Iterator[Billin
 
 def money_with_closings(stream: CallStream, books: BillingContext) -> CallMoney:
     """Return the money of a call in whose life a month was closed, by going through it event by event."""
-    row: Row | None = None
-    postings: list[Row] = []
+    row: CdrRow | None = None
+    postings: list[Entry] = []
     for standing in billing_states(stream, books):
         row = standing.row
         postings += standing.postings
     return CallMoney(row, postings)
 
 
-def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int) -> Row:
+def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int) -> CdrRow:
     native = str(Month.of_day(due.day))
     period = books.open_period(native, position)
     day = due.day if period == native else Month(period).first_day.isoformat()
     return cdrs.cdr_row(call, due.rated, period, day, native)
 
 
-def _difference(call: Call, change: AmountChange, key: tuple[int, int], period: str, act: OperatorEvent | None) -> Row:
+def _difference(
+    call: Call, change: AmountChange, key: tuple[int, int], period: str, act: OperatorEvent | None
+) -> Entry:
     """Return a row of ``postings``: a change of an account's own month, on the first day of the month to which it is posted."""
     tag, src = call.line
     due = change.due
     rated = due.rated if due else None
-    return (
-        *key,
-        DIFFERENCE,
-        change.account,
-        period,
-        change.month,
-        Month(period).first_day.isoformat(),
-        call.id,
-        tag,
-        src or "",
-        due.disposition if due else "",
-        *change.totals,
-        rated.level if rated else "",
-        rated.tariff if rated else "",
-        rated.rule if rated else 0,
-        act.by if act else "",
-        act.reason if act else RECORDED_LATER,
+    position, number = key
+    return Entry(
+        position=position,
+        number=number,
+        kind=DIFFERENCE,
+        account=change.account,
+        period=period,
+        original_period=change.month,
+        day=Month(period).first_day.isoformat(),
+        call_id=call.id,
+        tag=tag,
+        src=src or "",
+        disposition=due.disposition if due else "",
+        **change.totals._asdict(),
+        level=rated.level if rated else "",
+        tariff=rated.tariff if rated else "",
+        rule=rated.rule if rated else 0,
+        posted_by=act.by if act else "",
+        reason=act.reason if act else RECORDED_LATER,
     )
 
 

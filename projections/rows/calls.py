@@ -1,13 +1,40 @@
 """The rows of the read model ``calls``: one per call, live or ended (SPEC 7)."""
 
+from typing import NamedTuple
+
 from domain.calls.call import Call
 
 
-def call_row(call: Call, account: str, period: str) -> tuple[object, ...]:
-    """Return a call as a row of the table; ``position`` is that of its first event, the account and month those it is billed to."""
+class CallRow(NamedTuple):
+    """A call as it stands; times are microseconds, UTC, and ``position`` is that of the call's first event."""
+
+    call_id: str
+    tag: str
+    src: str
+    ordinal: int
+    state: str
+    disposition: str
+    status: str
+    statuses: str
+    opened_at: int
+    answered_at: int | None
+    ended_at: int | None
+    last_at: int
+    events: int
+    digits: str
+    flags: str
+    has_cdr: int
+    position: int
+    account: str
+    period: str
+
+
+def call_row(call: Call, account: str, period: str) -> CallRow:
+    """Return the row of a call, given the account and the month that it is billed to."""
     tag, src = call.line
     assert call.first is not None
-    return (
+    # By position, in the order of the columns: names would cost a rebuild several percent of its time.
+    return CallRow(
         call.id,
         tag,
         src or "",

@@ -1,11 +1,40 @@
-"""Entry: one line of the books, a CDR or what was posted beside the CDRs, as the view ``entries`` gives it."""
+"""Entry: one line of the books, a CDR or a posting, as the table ``postings`` and the view ``entries`` have it."""
 
-from collections.abc import Iterable
+from operator import add, sub
 from typing import NamedTuple
 
 from domain.billing.rounding import round_total
 
 CDR, DIFFERENCE, ADJUSTMENT = "cdr", "difference", "adjustment"
+
+
+class EntryAmounts(NamedTuple):
+    """What an entry adds to billing: counts, seconds, and amounts in millionths of a US cent or of a SIP credit.
+
+    ``rounding`` is the part of the price that rounding per call has added.
+    """
+
+    calls: int
+    answered: int
+    src_seconds: int
+    dest_seconds: int
+    cost: int
+    sip_credits: int
+    billed_seconds: int
+    price: int
+    margin: int
+    rounding: int
+
+    def plus(self, other: "EntryAmounts") -> "EntryAmounts":
+        """Return the sum of both."""
+        return EntryAmounts(*map(add, self, other))
+
+    def minus(self, other: "EntryAmounts") -> "EntryAmounts":
+        """Return by how much this is more than another."""
+        return EntryAmounts(*map(sub, self, other))
+
+
+NO_AMOUNTS = EntryAmounts(*[0] * len(EntryAmounts._fields))
 
 
 class Entry(NamedTuple):
@@ -41,14 +70,6 @@ class Entry(NamedTuple):
     rule: int
     posted_by: str
     reason: str
-
-
-def level_totals(entries: Iterable[Entry]) -> dict[str, int]:
-    """Return the sum of prices for each way in which a statement's total is to be rounded; empty is not at all."""
-    totals: dict[str, int] = {}
-    for entry in entries:
-        totals[entry.level] = totals.get(entry.level, 0) + entry.price
-    return totals
 
 
 def statement_roundings(totals: dict[str, int]) -> dict[str, int]:

@@ -1,10 +1,28 @@
-"""The read model ``exceptions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
+"""The rows of the read model ``exceptions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
+
+from typing import NamedTuple
 
 from domain.calls.call import Call, CallFlag, Resolution, flags_without_call
 from domain.events.notice_events import Notice
 
 
-def exception_rows(call: Call) -> list[tuple[object, ...]]:
+class ExceptionRow(NamedTuple):
+    """A flag, and the position of the notice that raised it; amounts are millionths, None where no money is at stake."""
+
+    flag: str
+    position: int
+    received_at: int
+    call_id: str
+    tag: str
+    src: str
+    ordinal: int | None
+    cost: int | None
+    sip_credits: int | None
+    resolved_by: str
+    resolution: str
+
+
+def exception_rows(call: Call) -> list[ExceptionRow]:
     """Return the rows of a call's flags.
 
     The amounts are those of the CDR that raised the flag; else, where the whole call is in doubt, of the call's CDR.
@@ -13,23 +31,34 @@ def exception_rows(call: Call) -> list[tuple[object, ...]]:
         return []
     tag, src = call.line
     return [
-        _row(finding, call.id, tag, src or "", call.ordinal, call.resolved.get((finding.flag, finding.position)))
-        for finding in call.call_flags
+        _row(each, call.id, (tag, src or "", call.ordinal), call.resolved.get((each.flag, each.position)))
+        for each in call.call_flags
     ]
 
 
-def exception_rows_of_notice(position: int, notice: Notice, *, recognised: bool) -> list[tuple[object, ...]]:
-    """Return the rows of a notice that is no call's."""
+def exception_rows_of_notice(position: int, notice: Notice, *, recognised: bool) -> list[ExceptionRow]:
+    """Return the rows of the flags of a notice that belongs to no call."""
     values = dict(notice.params)
+    line = (values.get("tag", ""), values.get("src", ""), None)
     flags = flags_without_call(notice, recognised=recognised)
-    found = [CallFlag(flag, position, notice.received_at, None) for flag in flags]
-    return [_row(finding, "", values.get("tag", ""), values.get("src", ""), None) for finding in found]
+    return [_row(CallFlag(flag, position, notice.received_at, None), "", line, None) for flag in flags]
 
 
-def _row(  # noqa: PLR0917  # The columns, in their order.
-    finding: CallFlag, call_id: str, tag: str, src: str, ordinal: int | None, resolution: Resolution | None = None
-) -> tuple[object, ...]:
-    flag, position, at, charges = finding
-    amounts = (None, None) if charges is None else (charges.cost, charges.sip_credits)
-    resolved = (resolution.by, resolution.reason) if resolution else ("", "")
-    return (flag, position, at, call_id, tag, src, ordinal, *amounts, *resolved)
+def _row(
+    raised: CallFlag, call_id: str, line: tuple[str, str, int | None], resolution: Resolution | None
+) -> ExceptionRow:
+    flag, position, received_at, charges = raised
+    tag, src, ordinal = line
+    return ExceptionRow(
+        flag=flag,
+        position=position,
+        received_at=received_at,
+        call_id=call_id,
+        tag=tag,
+        src=src,
+        ordinal=ordinal,
+        cost=None if charges is None else charges.cost,
+        sip_credits=None if charges is None else charges.sip_credits,
+        resolved_by=resolution.by if resolution else "",
+        resolution=resolution.reason if resolution else "",
+    )

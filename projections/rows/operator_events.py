@@ -1,51 +1,69 @@
-"""The rows that acts make by themselves: closings, tariffs, and adjustments of accounts (SPEC 4)."""
+"""The rows that operator events make by themselves: closings, tariffs, and adjustments of accounts (SPEC 4)."""
+
+from typing import NamedTuple
 
 from domain import times
 from domain.billing.billing_context import BillingContext
 from domain.events.operator_events import AccountAdjusted, MonthClosed, TariffPublished
 from domain.months import Month
-
-ADJUSTMENT = "adjustment"
-
-
-def closing_row(position: int, act: MonthClosed) -> tuple[object, ...]:
-    """Return a closing as a row of the table; what was accepted open is joined with ``; ``."""
-    return (act.period, position, act.recorded_at, act.by, act.reason, "; ".join(act.accepted))
+from projections.rows.entry import ADJUSTMENT, NO_AMOUNTS, Entry
 
 
-def tariff_row(position: int, act: TariffPublished) -> tuple[object, ...]:
-    """Return a publication as a row of the table."""
-    return (act.version, position, act.recorded_at, act.by, act.reason)
+class ClosingRow(NamedTuple):
+    """A month that was closed; ``accepted`` is what was open then, joined with ``; ``."""
+
+    period: str
+    position: int
+    closed_at: int
+    closed_by: str
+    reason: str
+    accepted: str
 
 
-def adjustment_row(position: int, act: AccountAdjusted, books: BillingContext) -> tuple[object, ...]:
-    """Return an adjustment as a row of ``postings``: it adds to an account's price and margin, and to nothing else.
+class TariffRow(NamedTuple):
+    """A version of the tariff that was published."""
 
-    It is posted on the day when it was recorded, if that lies in its month, else on the month's first.
+    version: int
+    position: int
+    published_at: int
+    published_by: str
+    reason: str
+
+
+def closing_row(position: int, event: MonthClosed) -> ClosingRow:
+    """Return the row of a closing."""
+    return ClosingRow(event.period, position, event.recorded_at, event.by, event.reason, "; ".join(event.accepted))
+
+
+def tariff_row(position: int, event: TariffPublished) -> TariffRow:
+    """Return the row of a published tariff."""
+    return TariffRow(event.version, position, event.recorded_at, event.by, event.reason)
+
+
+def adjustment_row(position: int, event: AccountAdjusted, books: BillingContext) -> Entry:
+    """Return the row of ``postings`` of an adjustment: it adds to an account's price and margin alone.
+
+    It is posted on the day when it was recorded, if that lies in its month, else on the month's first day.
     """
-    period = books.open_period(act.period, position)
-    recorded = times.day(act.recorded_at, books.timezone)
-    day = recorded if Month.of_day(recorded) == period else Month(period).first_day.isoformat()
-    nothing = (0,) * 7
-    return (
-        position,
-        1,
-        ADJUSTMENT,
-        act.account,
-        period,
-        act.period,
-        day,
-        "",
-        "",
-        "",
-        "",
-        *nothing,
-        act.amount,
-        act.amount,
-        0,
-        "",
-        "",
-        0,
-        act.by,
-        act.reason,
+    period = books.open_period(event.period, position)
+    recorded = times.day(event.recorded_at, books.timezone)
+    amounts = NO_AMOUNTS._replace(price=event.amount, margin=event.amount)
+    return Entry(
+        position=position,
+        number=1,
+        kind=ADJUSTMENT,
+        account=event.account,
+        period=period,
+        original_period=event.period,
+        day=recorded if Month.of_day(recorded) == period else Month(period).first_day.isoformat(),
+        call_id="",
+        tag="",
+        src="",
+        disposition="",
+        **amounts._asdict(),
+        level="",
+        tariff="",
+        rule=0,
+        posted_by=event.by,
+        reason=event.reason,
     )

@@ -6,30 +6,24 @@ keep amounts by account and own month.
 """
 
 from collections.abc import Hashable, Mapping
-from operator import add, sub
 from typing import NamedTuple, TypeVar
 
 from domain.billing.rating import RatedCdr
 from domain.events.operator_events import BY_MONTH, OperatorEvent
 from domain.months import Month
+from projections.rows.entry import NO_AMOUNTS, EntryAmounts
 
-Totals = tuple[int, ...]
 Key = tuple[str, str]  # An account, and a call's own month.
 K = TypeVar("K", bound=Hashable)
 
-NOTHING: Totals = (0,) * 10
-
 
 class BilledAmount(NamedTuple):
-    """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and the sums it adds to.
-
-    ``totals`` are those of billing, in the same order, and then the rounding; amounts in millionths.
-    """
+    """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and the amounts of its entry."""
 
     rated: RatedCdr
     day: str
     disposition: str
-    totals: Totals
+    totals: EntryAmounts
 
     @property
     def key(self) -> Key:
@@ -42,7 +36,7 @@ class AmountChange(NamedTuple):
 
     account: str
     month: str
-    totals: Totals
+    totals: EntryAmounts
     due: BilledAmount | None
 
 
@@ -51,7 +45,7 @@ class PostedAmounts:
 
     def __init__(self) -> None:
         """Begin with nothing posted."""
-        self._posted: dict[Key, Totals] = {}
+        self._posted: dict[Key, EntryAmounts] = {}
         self._due: BilledAmount | None = None
 
     def replace(self, due: BilledAmount | None) -> None:
@@ -73,8 +67,7 @@ class PostedAmounts:
         else:
             changes = self._by_month({self._due.key: self._due.totals} if self._due else {}, due)
         for account, month, totals, _ in changes:
-            before = self._posted.get((account, month), NOTHING)
-            self._posted[account, month] = tuple(map(add, before, totals))
+            self._posted[account, month] = self._posted.get((account, month), NO_AMOUNTS).plus(totals)
         self._due = due
         return changes
 
@@ -83,14 +76,14 @@ class PostedAmounts:
         changes = _differences(before, {due.rated.account: due.totals} if due else {})
         return [AmountChange(account, month, totals, due) for account, totals in changes.items()]
 
-    def _by_month(self, before: Mapping[Key, Totals], due: BilledAmount | None) -> list[AmountChange]:
+    def _by_month(self, before: Mapping[Key, EntryAmounts], due: BilledAmount | None) -> list[AmountChange]:
         changes = _differences(before, {due.key: due.totals} if due else {})
         return [
             AmountChange(*key, totals, due if due and due.key == key else self._due) for key, totals in changes.items()
         ]
 
 
-def _differences(before: Mapping[K, Totals], now: Mapping[K, Totals]) -> dict[K, Totals]:
+def _differences(before: Mapping[K, EntryAmounts], now: Mapping[K, EntryAmounts]) -> dict[K, EntryAmounts]:
     """Return by how much the totals of each key differ, where they do."""
-    found = {key: tuple(map(sub, now.get(key, NOTHING), before.get(key, NOTHING))) for key in {**before, **now}}
+    found = {key: now.get(key, NO_AMOUNTS).minus(before.get(key, NO_AMOUNTS)) for key in {**before, **now}}
     return {key: totals for key, totals in found.items() if any(totals)}

@@ -4,6 +4,7 @@ Nothing here knows how rows are written, so that the workers of a rebuild start 
 """
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from domain.billing.billing_context import BillingContext
 from domain.calls import call as calls_fold
@@ -29,11 +30,14 @@ from projections.rows import exceptions
 from projections.rows import operator_events as act_rows
 from projections.rows import voicemails_and_channels as notices
 from projections.rows.billed_amounts import CallMoney
+from projections.rows.entry import Entry
+from projections.rows.exceptions import ExceptionRow
 from projections.rows.posted_amounts import BilledAmount
 
 NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
+R = TypeVar("R", bound=Row)
 
 
 class ProjectionStopped(LedgerError):
@@ -41,24 +45,29 @@ class ProjectionStopped(LedgerError):
 
 
 class RowBatch:
-    """The rows that a stretch of events yields, of all read models.
+    """The rows that a range of events yields, by their class: each read model has one.
 
     ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now.
-    ``resolutions`` are exceptions that are no call's and were resolved.
+    ``resolutions`` are exceptions that belong to no call and were resolved.
     """
 
     def __init__(self) -> None:
-        """Begin an empty page."""
-        self.calls: list[Row] = []
-        self.cdrs: list[Row] = []
-        self.postings: list[Row] = []
-        self.exceptions: list[Row] = []
-        self.voicemails: list[Row] = []
-        self.channels: list[Row] = []
-        self.closings: list[Row] = []
-        self.tariffs: list[Row] = []
+        """Begin without rows."""
+        self.rows: dict[type[Row], list[Any]] = {}
         self.resolutions: list[tuple[int, ExceptionResolved]] = []
         self.acted: list[str] = []
+
+    def of(self, kind: type[R]) -> list[R]:
+        """Return the rows of a class, to be read and added to."""
+        return self.rows.setdefault(kind, [])
+
+    def add(self, row: Row) -> None:
+        """Add a row to those of its class."""
+        self.of(type(row)).append(row)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Between processes, rows travel as plain tuples, at a fifth of the cost; they are only written there."""
+        return self.__dict__ | {"rows": {kind: [*map(tuple, rows)] for kind, rows in self.rows.items()}}
 
 
 class Projector:
@@ -92,11 +101,11 @@ class Projector:
             account, period = (
                 (due.rated.account, str(Month.of_day(due.day))) if due else bills.account_of_call(call, self._books)
             )
-            self.page.calls.append(call_rows.call_row(call, account, period))
-            self.page.exceptions += exceptions.exception_rows(call)
+            self.page.add(call_rows.call_row(call, account, period))
+            self.page.of(ExceptionRow).extend(exceptions.exception_rows(call))
         if money.cdr:
-            self.page.cdrs.append(money.cdr)
-        self.page.postings += money.postings
+            self.page.add(money.cdr)
+        self.page.of(Entry).extend(money.postings)
 
     def add(self, row: LogRow) -> None:
         """Add the rows of an event that is no call's; one that no read model shows adds none. Raises ProjectionStopped."""
@@ -112,19 +121,20 @@ class Projector:
         if row.topic not in NO_CALL_TOPICS:
             raise _stopped(row, f"its topic {row.topic!r} is not known")
         if row.topic == VoicemailRecorded.TOPIC:
-            self.page.voicemails.append(notices.voicemail_row(row.position, notice))
+            self.page.add(notices.voicemail_row(row.position, notice))
         elif row.topic == ChannelDeletionRecorded.TOPIC:
-            self.page.channels.append(notices.channel_row(row.position, notice))
+            self.page.add(notices.channel_row(row.position, notice))
         recognised = row.topic != UnrecognisedRecorded.TOPIC
-        self.page.exceptions += exceptions.exception_rows_of_notice(row.position, notice, recognised=recognised)
+        found = exceptions.exception_rows_of_notice(row.position, notice, recognised=recognised)
+        self.page.of(ExceptionRow).extend(found)
 
     def _add_operator_event(self, row: LogRow, act: OperatorEvent) -> None:
         if isinstance(act, MonthClosed):
-            self.page.closings.append(act_rows.closing_row(row.position, act))
+            self.page.add(act_rows.closing_row(row.position, act))
         elif isinstance(act, TariffPublished):
-            self.page.tariffs.append(act_rows.tariff_row(row.position, act))
+            self.page.add(act_rows.tariff_row(row.position, act))
         elif isinstance(act, AccountAdjusted):
-            self.page.postings.append(act_rows.adjustment_row(row.position, act, self._books))
+            self.page.add(act_rows.adjustment_row(row.position, act, self._books))
         elif isinstance(act, ExceptionResolved):
             self.page.resolutions.append((row.position, act))
 

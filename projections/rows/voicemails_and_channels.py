@@ -1,15 +1,44 @@
-"""The read models ``voicemails`` and ``channels``: one row per notice that is no call's (SPEC 4, 7)."""
+"""The rows of the read models ``voicemails`` and ``channels``: one per notice that belongs to no call (SPEC 4, 7)."""
+
+from typing import NamedTuple
 
 from domain.events.notice_events import Notice
 
 
-def voicemail_row(position: int, notice: Notice) -> tuple[object, ...]:
-    """Return a voicemail notice as a row of the table."""
-    values = dict(notice.params)
-    return (position, notice.received_at, *(values.get(name, "") for name in ("email", "voicemail", "tag", "src")))
+class VoicemailRow(NamedTuple):
+    """A voicemail; ``received_at`` is microseconds, UTC."""
+
+    position: int
+    received_at: int
+    email: str
+    voicemail: str
+    tag: str
+    src: str
 
 
-def channel_row(position: int, notice: Notice) -> tuple[object, ...]:
-    """Return the notice of an expired channel as a row of the table."""
+class ChannelRow(NamedTuple):
+    """A channel that expired; ``received_at`` is microseconds, UTC."""
+
+    position: int
+    received_at: int
+    src: str
+    tag: str
+
+
+def voicemail_row(position: int, notice: Notice) -> VoicemailRow:
+    """Return the row of a voicemail's notice."""
     values = dict(notice.params)
-    return (position, notice.received_at, values.get("src", ""), values.get("tag", ""))
+    return VoicemailRow(
+        position=position,
+        received_at=notice.received_at,
+        email=values.get("email", ""),
+        voicemail=values.get("voicemail", ""),
+        tag=values.get("tag", ""),
+        src=values.get("src", ""),
+    )
+
+
+def channel_row(position: int, notice: Notice) -> ChannelRow:
+    """Return the row of an expired channel's notice."""
+    values = dict(notice.params)
+    return ChannelRow(position, notice.received_at, src=values.get("src", ""), tag=values.get("tag", ""))

@@ -11,6 +11,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Table
 
+from projections.rows.calls import CallRow
+from projections.rows.cdrs import CdrRow
+from projections.rows.entry import Entry
+from projections.rows.exceptions import ExceptionRow
+from projections.rows.operator_events import ClosingRow, TariffRow
+from projections.rows.voicemails_and_channels import ChannelRow, VoicemailRow
 from projections.schema import tables
 from projections.schema.tables import METADATA, TOTALS
 
@@ -28,6 +34,7 @@ class Index(NamedTuple):
 class ReadModel(NamedTuple):
     """A read model, declared.
 
+    ``row`` is the class of its rows, where ``projections/rows`` makes them; other read models are sums or views of those.
     ``time_column`` holds the time by which rows are filtered (microseconds, UTC); ``date_column`` holds it for models that
     have days or months instead. ``order`` is the order of exports, unique for each row; ``sorts`` are the columns by which
     pages may be sorted, the usual one first; ``facets`` the columns whose values are counted; ``summed`` the columns that
@@ -38,6 +45,7 @@ class ReadModel(NamedTuple):
     table: Table
     description: str
     sorts: tuple[str, ...]
+    row: type[tuple[object, ...]] | None = None
     time_column: str = ""
     date_column: str = ""
     order: tuple[str, ...] = ("position",)
@@ -58,6 +66,7 @@ CALLS = ReadModel(
     "calls",
     tables.CALLS,
     "The calls, live and ended.",
+    row=CallRow,
     time_column="opened_at",
     sorts=("opened_at", "position"),
     facets=("tag", "state", "disposition", "flags"),
@@ -85,6 +94,7 @@ CDRS = ReadModel(
     "cdrs",
     tables.CDRS,
     "The ledger: the calls that have their final record.",
+    row=CdrRow,
     time_column="cdr_at",
     order=("position", "call_id"),
     sorts=("cdr_at", "position", "price"),
@@ -135,6 +145,7 @@ VOICEMAILS = ReadModel(
     "voicemails",
     tables.VOICEMAILS,
     "The voicemails.",
+    row=VoicemailRow,
     time_column="received_at",
     sorts=("received_at", "position"),
     facets=("tag",),
@@ -144,6 +155,7 @@ CHANNELS = ReadModel(
     "channels",
     tables.CHANNELS,
     "The channels that expired.",
+    row=ChannelRow,
     time_column="received_at",
     sorts=("received_at", "position"),
     facets=("tag",),
@@ -153,6 +165,7 @@ EXCEPTIONS = ReadModel(
     "exceptions",
     tables.EXCEPTIONS,
     "Every flag, with the notice that raised it and the money at stake.",
+    row=ExceptionRow,
     time_column="received_at",
     order=("position", "flag"),
     sorts=("position", "flag"),
@@ -168,6 +181,7 @@ POSTINGS = ReadModel(
     "postings",
     tables.POSTINGS,
     "What is posted beside CDRs: differences to months that are closed, and adjustments.",
+    row=Entry,
     date_column="day",
     order=("position", "number"),
     sorts=("position",),
@@ -179,6 +193,7 @@ CLOSINGS = ReadModel(
     "closings",
     tables.CLOSINGS,
     "The months that are closed.",
+    row=ClosingRow,
     time_column="closed_at",
     sorts=("period",),
     meanings={"period": "The month `YYYY-MM` that was closed."},
@@ -188,6 +203,7 @@ TARIFFS = ReadModel(
     "tariffs",
     tables.TARIFFS,
     "The tariffs that were published.",
+    row=TariffRow,
     time_column="published_at",
     sorts=("version",),
 )
@@ -196,6 +212,7 @@ ENTRIES = ReadModel(
     "entries",
     tables.ENTRIES,
     "All entries of the books, CDRs and postings: billing is their sum.",
+    row=Entry,
     date_column="day",
     order=("position", "number", "call_id"),
     sorts=("position",),

@@ -15,8 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolBusy
 
 from domain.errors import LedgerError, StoreUnavailable, Unavailable
 from domain.log.contract import Log
-from projections.schema import entries_view as entries
-from projections.schema import indexes
+from projections.schema import creation
 from projections.schema.tables import METADATA, PROGRESS, SCHEMA
 from projections.stores.log_binding import NO_EVENT, name_mismatch
 
@@ -106,9 +105,9 @@ class ReadStore(ABC):
         """Make the tables where they are missing, empty and at position 0, and the indexes unless they come later."""
         METADATA.create_all(connection)
         if connection.execute(select(PROGRESS.c.ledger)).first() is None:
-            entries.create_entries_view(connection)
+            creation.create_entries_view(connection)
             if indexed:
-                indexes.create_indexes(connection)
+                creation.create_indexes(connection)
             connection.execute(
                 insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA, digest=NO_EVENT)
             )

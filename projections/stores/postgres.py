@@ -12,7 +12,7 @@ from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from domain.errors import StoreUnavailable
-from projections.schema import indexes
+from projections.schema.creation import create_indexes
 from projections.schema.tables import METADATA
 from projections.stores.base import LOCK_TIMEOUT_SECONDS, FollowerLock, ReadStore, RebuildRunning, driver_message
 from projections.stores.postgres_engine import (
@@ -93,7 +93,7 @@ class PostgresReadStore(ReadStore):
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:
-            indexes.create_indexes(connection)
+            create_indexes(connection)
             connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 
 from domain.log.wal_mode import enter_wal_mode
 from projections.atomic_file import sync_to_disk
-from projections.schema import indexes
+from projections.schema.creation import create_indexes
 from projections.stores.base import LOCK_TIMEOUT_SECONDS, FollowerLock, ReadStore, RebuildRunning
 
 LOOK_AGAIN = timedelta(milliseconds=300)
@@ -48,7 +48,7 @@ class SQLiteReadStore(ReadStore):
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:
-            indexes.create_indexes(connection)
+            create_indexes(connection)
             connection.exec_driver_sql("PRAGMA analysis_limit=1000")
             connection.exec_driver_sql("ANALYZE")
         sync_to_disk(self._path)

@@ -33,7 +33,7 @@ DOMAIN = {
     "domain/proofs": {"foundation"},
 }
 PROJECTIONS = {
-    "projections/schema": {"foundation"},
+    "projections/schema": {"foundation", "projections/rows"},
     "projections/rows": set[str](),
     "projections/stores": {"foundation", "projections/schema", "projections/rows"},
     "projections/proofs": {"foundation", "projections/stores"},

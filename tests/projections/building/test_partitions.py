@@ -146,7 +146,7 @@ def test_a_part_ends_where_it_is_full_even_within_a_long_stream_and_the_rest_giv
 
 def test_a_range_of_no_streams_gives_no_rows(ledger: Ledger) -> None:
     part = fold_range(ledger, ledger.head(), StreamRange("g", "g"))
-    assert (part.events, part.rest, part.batch.calls) == (0, None, [])
+    assert (part.events, part.rest, part.batch.rows) == (0, None, {})
 
 
 # Processes

@@ -1,11 +1,14 @@
-"""The view ``entries``: every entry of the books, CDRs and what is posted beside them, in one shape; billing is their sum."""
+"""What is created besides the tables: the indexes, and the view ``entries``.
+
+The view has every entry of the books, CDRs and postings, in one shape; billing is their sum.
+"""
 
 from sqlalchemy import Connection, Select, case, func, literal, select, union_all
 from sqlalchemy.sql.expression import ColumnElement
 
+from projections.rows.entry import CDR
+from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CDRS, ENTRIES, POSTINGS
-
-CDR = "cdr"
 
 _c = CDRS.c
 _OF_A_CDR: dict[str, ColumnElement[object]] = {
@@ -22,7 +25,7 @@ _OF_A_CDR: dict[str, ColumnElement[object]] = {
 
 
 def create_entries_view(connection: Connection) -> None:
-    """Make the view; the tables are there, and the view is not."""
+    """Create the view in a database that has the tables and not the view."""
     name, columns = ENTRIES.name, ", ".join(ENTRIES.columns.keys())
     both = union_all(_of_cdrs(), select(*(POSTINGS.c[column.name] for column in ENTRIES.columns)))
     text = both.compile(connection, compile_kwargs={"literal_binds": True})
@@ -35,3 +38,16 @@ def _of_cdrs() -> Select[tuple[object, ...]]:
         for column in ENTRIES.columns
     ]
     return select(*wanted)
+
+
+def create_indexes(connection: Connection) -> None:
+    """Create the indexes that are missing.
+
+    Builds create them after the rows, which is faster than maintaining them row by row. Each one slows every page of events
+    down a little. So frequent filters have one, and combinations of filters have none: the most selective filter's is used.
+    """
+    for model in READ_MODELS:
+        for name, columns, where in model.indexes:
+            condition = f" WHERE {where}" if where else ""
+            statement = f"CREATE INDEX IF NOT EXISTS {name} ON {model.table.name} ({columns}){condition}"
+            connection.exec_driver_sql(statement)
