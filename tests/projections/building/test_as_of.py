@@ -42,13 +42,13 @@ CALL = [status("SRCANSWERED"), status("COMPLETED", 1), cdr(2, srccharge="1.5", d
 HALTING = """
 import sys
 from domain.ledger import Ledger
-from projections.building.as_of import built_as_of
+from projections.building.as_of import open_as_of
 
 def halt(done, total):
     print("half-way", flush=True)
     sys.stdin.read()
 
-with built_as_of(Ledger(sys.argv[1]), 3, halt):
+with open_as_of(Ledger(sys.argv[1]), 3, halt):
     pass
 """
 
