@@ -27,7 +27,6 @@ SMALL_ALLOWED = {
     "projections/building/exception_resolutions.py",
     "projections/journal/account_names.py",
     "projections/rows/streams.py",
-    "projections/rows/voicemails_and_channels.py",
 }
 LARGE_ALLOWED: set[str] = set()
 
