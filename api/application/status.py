@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 
 from api import urls as addresses
 from api.application import forwarding_position as forwarder
@@ -19,7 +18,7 @@ from projections.building.certificate import Certificate
 from projections.proofs.prover import CHECKPOINT_SECONDS
 from projections.queries import call_health as calls
 from projections.queries.call_health import OverdueCounts
-from projections.schema.read_models import STORED_TABLES
+from projections.queries.facets import count_rows
 from projections.stores.generations import ReadModelsUnusable, ReadStore
 
 EVENTS_AT_ONCE = 1000
@@ -97,7 +96,7 @@ def ledger_status(
         if caught_up:
             models.position, models.failure = _caught_up(ledger, store, head, models.position)
         with store.snapshot() as connection:
-            models.rows = _count_rows(connection) if counted else {}
+            models.rows = count_rows(connection) if counted else {}
             waiting = calls.count_overdue(connection, ledger.options.window, now)
             tags = calls.tags_without_openings(connection, head)
     except ReadModelsUnusable as error:
@@ -138,15 +137,6 @@ def _caught_up(ledger: Ledger, store: ReadStore, head: int, position: int) -> tu
         raise
     except LedgerError as error:
         return position, str(error)
-
-
-def _count_rows(connection: Connection) -> dict[str, int]:
-    """Count the rows of each read model in the table itself, not in an index: so a damaged page is met."""
-    hint = " NOT INDEXED" if connection.dialect.name == "sqlite" else ""
-    return {
-        name: connection.exec_driver_sql(f"SELECT count(*) FROM {table.name}{hint}").scalar_one()
-        for name, table in STORED_TABLES.items()
-    }
 
 
 def _forwarding(ledger: Ledger, url: str | None, now: int) -> ForwardingStatus | None:

@@ -92,10 +92,3 @@ def latest_month(connection: Connection, account: str | None = None) -> str | No
         statement = statement.where(BILLING.c.account == account)
     latest: str | None = connection.execute(statement).scalar_one()
     return latest
-
-
-def has_account(connection: Connection, account: str) -> bool:
-    """Whether anything was ever billed to an account."""
-    return (
-        connection.execute(select(BILLING.c.account).where(BILLING.c.account == account).limit(1)).first() is not None
-    )

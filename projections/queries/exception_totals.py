@@ -1,9 +1,11 @@
 """What waits for somebody among the exceptions, flag by flag, with the money of the CDRs that are in doubt."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
+from projections.queries.selection import Selection, conditions
 from projections.schema.tables import EXCEPTIONS
 
 IS_OPEN = EXCEPTIONS.c.resolved_by == ""
@@ -35,3 +37,13 @@ def totals_by_flag(connection: Connection, wanted: list[ColumnElement[bool]]) ->
         .order_by(flag)
     )
     return [ExceptionTotal(row[0], *(int(value) for value in row[1:])) for row in connection.execute(statement)]
+
+
+def selected_exceptions(
+    connection: Connection, selection: Selection, timezone: str, *, resolved_too: bool
+) -> Sequence[Row[Any]]:
+    """Return the open exceptions of a selection, in the order of the log; with ``resolved_too``, the resolved ones as well."""
+    statement = select(EXCEPTIONS).where(*conditions("exceptions", selection, timezone))
+    if not resolved_too:
+        statement = statement.where(IS_OPEN)
+    return connection.execute(statement.order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag)).all()

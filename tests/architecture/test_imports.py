@@ -83,20 +83,6 @@ OUTER_LIBRARIES = {"starlette", "uvicorn", "click", "rich"}
 OUTER_ALLOWED = {"api/application/rehearsal/fake_tringme_api.py"}  # A web server: it moves to api/web.
 
 SQL_IN_API = ("api/application/read_model_pool.py", "api/web/auth")
-SQL_IN_API_ALLOWED = {
-    "api/application/status.py",
-    "api/cli/commands/exception.py",
-    "api/web/json_api/accounts.py",
-    "api/web/json_api/calls.py",
-    "api/web/json_api/request.py",
-    "api/web/json_api/row_schema.py",
-    "api/web/live/poller.py",
-    "api/web/pages/account.py",
-    "api/web/pages/billing.py",
-    "api/web/pages/call.py",
-    "api/web/pages/live.py",
-    "api/web/pages/search.py",
-}
 
 
 def breaches(files: Iterable[Source], is_breach: Callable[[Source, Source], bool]) -> list[str]:
@@ -217,7 +203,7 @@ def test_the_outside_asks_for_read_models_by_queries_and_writes_no_sql() -> None
     offenders = [
         source.path for source in sources("api") if "sqlalchemy" in libraries(source) and not source.is_in(*SQL_IN_API)
     ]
-    assert_only(offenders, SQL_IN_API_ALLOWED)
+    assert_only(offenders)
 
 
 def test_the_inner_folders_import_few_libraries() -> None:

@@ -57,21 +57,14 @@ def list_(
     Examples:
       tringledger exception list --flag repeated-cdr --period 2026-10
     """
-    from sqlalchemy import select
-
-    from projections.queries import selection
-    from projections.queries.exception_totals import IS_OPEN
-    from projections.schema.tables import EXCEPTIONS
+    from projections.queries.exception_totals import selected_exceptions
+    from projections.queries.selection import build_selection
 
     with open_ledger(store) as (ledger, _):
-        wanted = selection.build_selection("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)
-        conditions = selection.conditions("exceptions", wanted, ledger.timezone)
-        if not every:
-            conditions.append(IS_OPEN)
-        query = select(*[EXCEPTIONS.c[name] for name in COLUMNS]).where(*conditions)
+        wanted = build_selection("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)
         with read_models(ledger, caught_up=not no_catch_up) as read_store, read_store.snapshot() as connection:
             read_store.position(connection, ledger.store)
-            rows = connection.execute(query.order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag))
+            rows = selected_exceptions(connection, wanted, ledger.timezone, resolved_too=every)
             found = [_document(row) for row in rows]
     if output == "json":
         print_json(found)
@@ -115,7 +108,7 @@ def reopen(flag: str, position: int, by: str, reason: str, output: str, store: s
 
 
 def _document(row: Any) -> dict[str, Any]:
-    said: dict[str, Any] = row._asdict()
+    said: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS}
     for name in ("cost", "sip_credits"):
         said[name] = None if said[name] is None else amounts.plain(said[name])
     return said | {"received_at": times.iso(row.received_at)}

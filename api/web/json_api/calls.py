@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import select
-
 from api.application import call_history as history
 from api.application.masking import masked_parameters, masked_row, masked_text
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
@@ -15,7 +13,8 @@ from api.web.json_api.row_schema import object_schema, row_documents, row_schema
 from domain import times
 from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
-from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
+from projections.queries.call_lookup import rows_of_call
+from projections.schema.read_models import CALLS, CDRS, EXCEPTIONS
 
 _ANY: Schema = {"type": "object"}
 _EVENT = object_schema(
@@ -61,16 +60,14 @@ def operations() -> list[ApiOperation]:
 
 
 def _show(asked: ApiRequest) -> ApiResponse:
-    call_id = str(asked.values["call_id"])
-    with asked.connected() as connection:
-        found = [
-            row_documents(table, connection.execute(select(table).where(table.c.call_id == call_id)), asked.masks)
-            for table in (CALLS, CDRS, EXCEPTIONS)
-        ]
-    calls, cdrs, exceptions = found
-    if not calls:
+    with asked.read_session() as session:
+        found = rows_of_call(session.connection, str(asked.values["call_id"]))
+    if found is None:
         raise _missing(asked)
-    return ApiResponse({"call": calls[0], "cdr": cdrs[0] if cdrs else None, "exceptions": exceptions})
+    (call,) = row_documents(CALLS, [found.call], asked.masks)
+    cdr = row_documents(CDRS, [found.cdr], asked.masks)[0] if found.cdr else None
+    exceptions = row_documents(EXCEPTIONS, found.exceptions, asked.masks)
+    return ApiResponse({"call": call, "cdr": cdr, "exceptions": exceptions})
 
 
 def _events(asked: ApiRequest) -> ApiResponse:

@@ -10,7 +10,7 @@ from api.web.json_api.row_schema import column_schema, object_schema, row_docume
 from domain import amounts
 from projections.queries import facets
 from projections.queries import pagination as browsing
-from projections.queries.selection import table_of
+from projections.queries.selection import read_model
 from projections.schema.kinds import ColumnKind, column_kind
 from projections.schema.read_models import READ_MODELS, ReadModel
 
@@ -52,14 +52,14 @@ def _pages(model: str, description: str) -> ApiOperation:
                 values.get("cursor", ""),
                 values.get("limit", browsing.LIMIT),
             )
-        return page_document(row_documents(table_of(model), found.rows, asked.masks), found.next, found.previous)
+        return page_document(row_documents(read_model(model), found.rows, asked.masks), found.next, found.previous)
 
     return ApiOperation(
         f"{BASE}/{model}",
         f"list-{model}",
         description,
         handler,
-        page_schema(row_schema(table_of(model))),
+        page_schema(row_schema(read_model(model))),
         (*parameters.filters_of(model), parameters.sort_of(model), CURSOR, LIMIT),
         model,
     )
@@ -75,7 +75,8 @@ def _sums(model: ReadModel) -> ApiOperation:
         return ApiResponse({key: _sum(columns.get(key), total) for key, total in found.items()})
 
     properties = {"rows": {"type": "integer"}} | {
-        key: {part: value for part, value in column_schema(column).items() if part != "type"} | {"type": _type(column)}
+        key: {part: value for part, value in column_schema(model, key).items() if part != "type"}
+        | {"type": _type(column)}
         for key, column in columns.items()
     }
     return ApiOperation(

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 from starlette.requests import Request
 
 from api.application.masking import MASKS
@@ -84,12 +83,6 @@ class ApiRequest(msgspec.Struct):
                 yield session
         except CommandRejected as error:
             raise refusing.ApiError(409, str(error)) from error
-
-    @contextmanager
-    def connected(self) -> Iterator[Connection]:
-        """Open a read session for handlers that need only its connection."""
-        with self.read_session() as room:
-            yield room.connection
 
 
 def read_api_request(request: Request, parameters: Sequence[ApiParameter], model: str | None) -> ApiRequest:

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Row, Table
-
 from api.web.json_api.parameters import Schema
 from domain import amounts, times
 from projections.queries.row_stream import Masks
 from projections.schema.column_meanings import meaning_of
 from projections.schema.kinds import ColumnKind, column_kind, exported_columns
+from projections.schema.read_models import ReadModel
 
 DECIMAL = r"^-?[0-9]+(\.[0-9]{1,6})?$"
 
@@ -29,18 +28,19 @@ _CHANGES: dict[ColumnKind, Callable[[Any], Any]] = {
 }
 
 
-def column_schema(column: Column[Any]) -> Schema:
+def column_schema(model: ReadModel, name: str) -> Schema:
     """Return the JSON schema of a column's values."""
+    column = model.table.c[name]
     found = dict(_SCHEMAS[column_kind(column)])
     if column.nullable:
         found["type"] = [found["type"], "null"]
-    found["description"] = meaning_of(column.table.name, column.name)
+    found["description"] = meaning_of(model.table.name, name)
     return found
 
 
-def row_schema(table: Table) -> Schema:
+def row_schema(model: ReadModel) -> Schema:
     """Return the JSON schema of a read model's rows."""
-    return object_schema({column.name: column_schema(column) for column in exported_columns(table)})
+    return object_schema({column.name: column_schema(model, column.name) for column in exported_columns(model.table)})
 
 
 def object_schema(properties: dict[str, Schema]) -> Schema:
@@ -50,18 +50,16 @@ def object_schema(properties: dict[str, Schema]) -> Schema:
     return {"type": "object", "properties": named, "required": list(named), "additionalProperties": False}
 
 
-def json_value(column: Column[Any], found: Any, masks: Masks) -> Any:
-    """Return a column's value as JSON shows it."""
-    if found is None:
-        return None
-    change = masks.get(column.name) or _CHANGES.get(column_kind(column))
-    return change(found) if change else found
+def json_value(model: ReadModel, name: str, value: Any) -> Any:
+    """Return the JSON value of a column that is not masked."""
+    change = _CHANGES.get(column_kind(model.table.c[name]))
+    return value if value is None or change is None else change(value)
 
 
-def row_documents(table: Table, rows: Iterable[Row[Any]], masks: Masks) -> list[dict[str, Any]]:
+def row_documents(model: ReadModel, rows: Iterable[Sequence[Any]], masks: Masks) -> list[dict[str, Any]]:
     """Return rows as JSON objects; works column by column, since most columns need no change."""
-    columns = exported_columns(table)
-    places = [table.columns.keys().index(column.name) for column in columns]
+    columns = exported_columns(model.table)
+    places = [model.table.columns.keys().index(column.name) for column in columns]
     changes = [
         (column.name, place, masks.get(column.name) or _CHANGES.get(column_kind(column)))
         for column, place in zip(columns, places, strict=True)

@@ -9,17 +9,14 @@ from threading import Lock
 from time import monotonic
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
-
 from api.application.read_model_pool import ReadModelPool, ReadSession
 from api.web.live.window import ROWS_MAX, LiveCall, LiveCounts, LiveWindow, trim
 from domain import times
-from domain.calls.call import IN_PROGRESS
 from domain.events.codec import UnknownEventShape, decode_notice
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
 from projections.queries import call_health as calls
-from projections.schema.tables import CALLS, CDRS
+from projections.queries.call_lookup import calls_with_ids, count_cdrs_after, latest_in_progress
 
 EVENTS_MAX = 400
 COUNT_SECONDS = 2.0
@@ -60,7 +57,7 @@ class LivePoller:
             kept, floor = self._in_progress(room), after
         events = self._ledger.store.page(after, EVENTS_MAX, room.position)
         moved = {row.stream_id: row for row in events}
-        found = {row.id: row for row in _read(room.connection, moved)}
+        found = {row.id: row for row in _read(room, moved)}
         fresh = self._clock() - self._ledger.options.window.max_age
         everything = [*found.values(), *(row for row in kept if row.id not in moved)]
         everything = [row for row in everything if not row.is_live or row.last_at >= fresh]
@@ -71,11 +68,9 @@ class LivePoller:
     def _in_progress(self, room: ReadSession) -> tuple[LiveCall, ...]:
         """Return the calls in progress that changed last, however far back in the log their events are."""
         fresh = self._clock() - self._ledger.options.window.max_age
-        waiting = (CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at >= fresh)
-        statement = select(CALLS.c.call_id).where(*waiting).order_by(CALLS.c.last_at.desc()).limit(ROWS_MAX)
-        ids = room.connection.execute(statement).scalars()
+        ids = latest_in_progress(room.connection, fresh, ROWS_MAX)
         last = {call_id: self._ledger.history(UUID(call_id), room.position)[-1] for call_id in ids}
-        return tuple(_read(room.connection, last))
+        return tuple(_read(room, last))
 
     def _counted(self, room: ReadSession) -> LiveCounts:
         """Count again unless the counts are recent; a count that takes long is repeated less often."""
@@ -83,11 +78,9 @@ class LivePoller:
             now = self._clock()
             waiting = calls.count_overdue(room.connection, self._ledger.options.window, now)
             hour_ago = self._ledger.position_at(now - HOUR)
-            latest = select(CDRS.c.position).where(CDRS.c.position > hour_ago).limit(COUNTED_MAX).subquery()
-            ended = select(func.count()).select_from(latest)
             self._counts = LiveCounts(
                 waiting.in_progress - waiting.stale,
-                room.connection.execute(ended).scalar_one(),
+                count_cdrs_after(room.connection, hour_ago, COUNTED_MAX),
                 waiting.stale,
                 waiting.missing_cdr,
             )
@@ -96,9 +89,9 @@ class LivePoller:
         return self._counts
 
 
-def _read(connection: Connection, last: dict[str, LogRow]) -> Iterable[LiveCall]:
+def _read(room: ReadSession, last: dict[str, LogRow]) -> Iterable[LiveCall]:
     """Return the rows of those streams that are calls, each with its last event."""
-    for found in connection.execute(select(CALLS).where(CALLS.c.call_id.in_(list(last)))) if last else ():
+    for found in calls_with_ids(room.connection, last):
         event = last[found.call_id]
         yield LiveCall(
             found.call_id,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +12,7 @@ from api.web.pages import billing
 from api.web.pages import date_range as spans
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import filter_context, not_found, read_filters, with_error_pages
+from projections.queries import accounts
 from projections.queries import billing_overview as overview
 from projections.queries import filter_texts as filters
 from projections.queries import metrics as counting
@@ -21,7 +21,6 @@ from projections.queries.billing_overview import MONTH, NOTHING
 from projections.queries.metrics import Metrics
 from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError
-from projections.schema.tables import POSTINGS
 
 LARGEST = 10
 POSTINGS_SHOWN = 20
@@ -41,15 +40,15 @@ def show_account(request: Request) -> Response:
     """Show an account for some days: by default its latest billed month, and the year that ends with it."""
     account, query, state = request.path_params["account"], request.query_params, request.app.state
     with state.read_models.session() as room:
-        if not overview.has_account(room.connection, account):
+        if not accounts.has_account(room.connection, account):
             return not_found(request, f"nothing was ever billed to {account!r}")
         latest = overview.latest_month(room.connection, account)
         span = spans.read_date_range({**query, "by": "day"}, room.ledger.timezone, state.clock(), latest)
-        found = billing.compare_spans(room.connection, span, account)
+        found = billing.compare_spans(room, span, account)
         about = found[0] if found else billing.AccountTotals(account, NOTHING, None)
         year = spans.year_to(span)
-        billed = billing.compare_spans(room.connection, year, account)
-        chart = billing.billing_chart(room.connection, year, billing.read_measure(query), billed, account)
+        billed = billing.compare_spans(room, year, account)
+        chart = billing.billing_chart(room, year, billing.read_measure(query), billed, account)
         months = [step for step, _ in span._replace(by=MONTH).steps()] if span.is_of_months else []
         whole = bool(query.get("whole"))
         context: dict[str, Any] = {"months": months, "whole": whole}
@@ -57,7 +56,7 @@ def show_account(request: Request) -> Response:
             context["measured"] = account_metrics(room, account, months)
             chosen = filters.read_filters("cdrs", span.entries | billing.of_account(account), filter_context(request))
             context["largest"] = with_highest_price(room, chosen)
-        context["postings"] = _postings(room, account)
+        context["postings"] = accounts.latest_postings(room.connection, account, POSTINGS_SHOWN)
     return render(
         request,
         "account.html",
@@ -97,10 +96,3 @@ def largest(request: Request) -> Response:
 def with_highest_price(room: ReadSession, selection: Selection) -> Sequence[Any]:
     """Return a few CDRs of a selection."""
     return browsing.fetch_page(room.connection, "cdrs", selection, room.ledger.timezone, "-price", limit=LARGEST).rows
-
-
-def _postings(room: ReadSession, account: str) -> list[Any]:
-    """Return the account's latest postings other than CDRs."""
-    statement = select(POSTINGS).where(POSTINGS.c.account == account)
-    latest = statement.order_by(POSTINGS.c.position.desc(), POSTINGS.c.number).limit(POSTINGS_SHOWN)
-    return list(room.connection.execute(latest))

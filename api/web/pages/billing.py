@@ -7,10 +7,10 @@ digit.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import date_range as spans
 from api.web.pages.date_range import DateRange
@@ -80,8 +80,8 @@ def billing(request: Request) -> Response:
             span = spans.read_date_range(query, room.ledger.timezone, state.clock(), latest)
         except SelectionError as error:
             return render(request, "billing.html", status=400, filters=filters, problem=str(error), span=None)
-        accounts = compare_spans(room.connection, span, account)
-        chart = billing_chart(room.connection, span, measure, accounts, account)
+        accounts = compare_spans(room, span, account)
+        chart = billing_chart(room, span, measure, accounts, account)
     return render(
         request,
         "billing.html",
@@ -113,11 +113,11 @@ def together(totals: Iterable[BillingTotals]) -> BillingTotals:
     return result
 
 
-def compare_spans(connection: Connection, span: DateRange, account: str | None) -> list[AccountTotals]:
+def compare_spans(room: ReadSession, span: DateRange, account: str | None) -> list[AccountTotals]:
     """Return the accounts of a span, highest price first, each with the span before."""
     before = span.beside(-1)
-    now = overview.totals_by_account(connection, str(span.first), str(span.last), account)
-    earlier = overview.totals_by_account(connection, str(before.first), str(before.last), account)
+    now = overview.totals_by_account(room.connection, str(span.first), str(span.last), account)
+    earlier = overview.totals_by_account(room.connection, str(before.first), str(before.last), account)
     accounts = [AccountTotals(name, now.get(name, NOTHING), earlier.get(name)) for name in now.keys() | earlier.keys()]
     return sorted(accounts, key=lambda each: (-each.now.price, -each.now.cost, each.name))
 
@@ -129,12 +129,12 @@ def _before(accounts: list[AccountTotals]) -> BillingTotals | None:
 
 
 def billing_chart(
-    connection: Connection, span: DateRange, measure: str, accounts: list[AccountTotals], account: str | None
+    room: ReadSession, span: DateRange, measure: str, accounts: list[AccountTotals], account: str | None
 ) -> BillingChart:
     """Return the chart of a measure: the accounts with most of it, and all others together."""
     largest = sorted(accounts, key=lambda each: (-abs(getattr(each.now, measure)), each.name))
     named = [each.name for each in largest[:SERIES_MAX] if each.now != NOTHING]
-    where = (connection, span.by, str(span.first), str(span.last))
+    where = (room.connection, span.by, str(span.first), str(span.last))
     found, everything = overview.totals_of_accounts(*where, named), overview.totals_by_period(*where, account)
     lines = []
     for step, query in span.steps():

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application.masking import mask_text, masked_parameters, masked_text
+from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import call_life as lives
 from api.web.pages.call_life import CallLife
@@ -19,8 +19,8 @@ from domain import times
 from domain.calls.correlation import BY_TAG
 from domain.events import streams
 from domain.ledger import Ledger
+from projections.queries.call_lookup import calls_with_ids, exceptions_of_call
 from projections.queries.time_points import SelectionError
-from projections.schema.tables import CALLS, EXCEPTIONS
 
 NEIGHBOURS = 2
 
@@ -29,8 +29,8 @@ class CallSurroundings(NamedTuple):
     """The neighbours of a call on its line, and its exceptions, as of a position of the read models."""
 
     position: int
-    neighbours: Sequence[Row[Any]]
-    exceptions: Sequence[Row[Any]]
+    neighbours: Sequence[Any]
+    exceptions: Sequence[Any]
 
 
 def routes() -> list[GuardedRoute]:
@@ -75,21 +75,18 @@ def _at(ledger: Ledger, text: str) -> int | None:
 
 
 def _around(request: Request, life: CallLife) -> CallSurroundings:
-    call_id = life.call_id
     with request.app.state.read_models.session() as room:
-        found = room.connection.execute(
-            select(EXCEPTIONS).where(EXCEPTIONS.c.call_id == call_id).order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag)
-        ).all()
-        return CallSurroundings(room.position, _neighbours(room.connection, room.ledger, life), found)
+        found = exceptions_of_call(room.connection, life.call_id)
+        return CallSurroundings(room.position, _neighbours(room, life), found)
 
 
-def _neighbours(connection: Connection, ledger: Ledger, life: CallLife) -> Sequence[Row[Any]]:
+def _neighbours(room: ReadSession, life: CallLife) -> Sequence[Any]:
     """Return the calls of the line with the next lower and higher ordinals; their ids follow from these."""
     known = next((event.step.after for event in life.events if event.step.after), None)
     if known is None:
         return []
-    line = (known["tag"], None if ledger.correlation == BY_TAG else known["src"])
+    line = (known["tag"], None if room.ledger.correlation == BY_TAG else known["src"])
     ordinal = known["ordinal"]
     near = [other for other in range(max(ordinal - NEIGHBOURS, 1), ordinal + NEIGHBOURS + 1) if other != ordinal]
     ids = [str(streams.call_id(line, other)) for other in near]
-    return connection.execute(select(CALLS).where(CALLS.c.call_id.in_(ids)).order_by(CALLS.c.ordinal)).all()
+    return calls_with_ids(room.connection, ids)

@@ -14,7 +14,7 @@ from api.web.pages.request_filters import not_found, with_error_pages
 from domain.events.codec import decode_notice, decode_operator_event
 from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.operator_events import OPERATOR_EVENTS
-from projections.schema.tables import CALLS
+from projections.queries.call_lookup import is_call
 
 
 def routes() -> list[GuardedRoute]:
@@ -29,7 +29,7 @@ def show_event(request: Request) -> Response:
         return not_found(request, f"the log has no position {position}; its head is {ledger.head()}")
     row: LogRow = ledger.store.page(position - 1, 1, position)[0]
     with request.app.state.read_models.session() as room:
-        if room.connection.execute(CALLS.select().where(CALLS.c.call_id == row.stream_id)).first():
+        if is_call(room.connection, row.stream_id):
             return RedirectResponse(f"/calls/{row.stream_id}?at={position}", 303)
     what = row.topic.rpartition(":")[2].replace("-", " ")
     whole = request.state.identity.sees_pii

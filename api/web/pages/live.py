@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -60,9 +59,7 @@ def live(request: Request) -> Response:
     )
 
 
-def _longest_overdue(
-    shelf: ReadModelPool, reach: CorrelationWindow, state: str, tag: str, now: int
-) -> Sequence[Row[Any]]:
+def _longest_overdue(shelf: ReadModelPool, reach: CorrelationWindow, state: str, tag: str, now: int) -> Sequence[Any]:
     with shelf.session() as room:
         return longest_overdue(room.connection, reach, state, tag, now)
 

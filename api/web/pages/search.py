@@ -1,10 +1,9 @@
 """Search: one box for ids, positions, accounts, tags and numbers; a unique hit is opened at once."""
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -16,12 +15,13 @@ from api.web.pages.request_filters import with_error_pages
 from domain.events.log_row import LogRow
 from domain.notices import call_notice
 from domain.text import is_whole_number
-from projections.schema.tables import BILLING, CALLS
+from projections.queries import call_lookup
+from projections.queries.accounts import has_account
 
 QUERY_MAX = 300
 COUNTED_MAX = 1000
 _BEGINNING_OF_AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
-AFTER_ANY_DIGIT = "g"
+CALLS_MAX = 10
 
 
 class SearchHit(NamedTuple):
@@ -56,9 +56,8 @@ def _calls(room: ReadSession, query: str) -> list[SearchHit]:
     beginning = query.lower()
     if not _BEGINNING_OF_AN_ID.fullmatch(beginning):
         return []
-    fits = (CALLS.c.call_id >= beginning, CALLS.c.call_id < beginning + AFTER_ANY_DIGIT)
-    rows = room.connection.execute(select(CALLS.c.call_id, CALLS.c.tag).where(*fits).limit(10))
-    return [SearchHit("call", row.call_id, f"of tag {row.tag}", f"/calls/{row.call_id}") for row in rows]
+    rows = call_lookup.calls_beginning_with(room.connection, beginning, CALLS_MAX)
+    return [SearchHit("call", call_id, f"of tag {tag}", f"/calls/{call_id}") for call_id, tag in rows]
 
 
 def _event(room: ReadSession, query: str) -> list[SearchHit]:
@@ -70,19 +69,19 @@ def _event(room: ReadSession, query: str) -> list[SearchHit]:
         return []
     row: LogRow = room.ledger.store.page(position - 1, 1, position)[0]
     stream = str(UUID(row.stream))
-    is_a_calls = room.connection.execute(select(CALLS.c.call_id).where(CALLS.c.call_id == stream)).first()
+    is_a_calls = call_lookup.is_call(room.connection, stream)
     what = row.topic.rpartition(":")[2].replace("-", " ")
     to = address(f"/calls/{stream}", at=position) if is_a_calls else address("/events/" + str(position))
     return [SearchHit("position", query, what, to)]
 
 
 def _accounts(room: ReadSession, query: str) -> list[SearchHit]:
-    found = room.connection.execute(select(BILLING.c.account).where(BILLING.c.account == query).limit(1)).first()
+    found = has_account(room.connection, query)
     return [SearchHit("account", query, "what it was billed", account_path(query))] if found else []
 
 
 def _tags(room: ReadSession, query: str) -> list[SearchHit]:
-    calls = _count(room.connection, CALLS.c.tag == query)
+    calls = call_lookup.count_calls_with_tag(room.connection, query, COUNTED_MAX)
     return [SearchHit("tag", query, f"{_many(calls)} calls", address("/calls", tag=query))] if calls else []
 
 
@@ -90,15 +89,8 @@ def _numbers(room: ReadSession, query: str) -> list[SearchHit]:
     number = call_notice.normalised_number(query)
     if not number or not number.isdigit():
         return []
-    calls = _count(room.connection, CALLS.c.src == number)
+    calls = call_lookup.count_calls_with_number(room.connection, number, COUNTED_MAX)
     return [SearchHit("number", number, f"{_many(calls)} calls", address("/calls", number=number))] if calls else []
-
-
-def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
-    """Count calls up to a limit."""
-    some = select(CALLS.c.call_id).where(condition).limit(COUNTED_MAX).subquery()
-    found: Any = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    return int(found)
 
 
 def _many(calls: int) -> str:

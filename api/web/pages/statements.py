@@ -1,19 +1,23 @@
 """The page of a statement, line by line; and the page of tariffs and closings."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application.masking import masked_value
+from api.application.read_model_pool import ReadSession
 from api.application.statements import text_formats as texts
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from projections.queries import statement
 from projections.queries import time_points as moments
+from projections.queries.pagination import fetch_page
+from projections.queries.selection import Selection
 from projections.queries.statement import CALLS, NoStatement, Statement
-from projections.schema.tables import CLOSINGS, TARIFFS
 
 FORMS = {"csv": ("text/csv; charset=utf-8", texts.as_csv), "json": ("application/json", texts.as_json)}
 LISTED_MAX = 500
@@ -78,6 +82,10 @@ def _masked(statement: Statement) -> Statement:
 def tariffs_and_closings(request: Request) -> Response:
     """Show the published tariffs and the closed months, latest first."""
     with request.app.state.read_models.session() as room:
-        published = room.connection.execute(TARIFFS.select().order_by(TARIFFS.c.version.desc()).limit(LISTED_MAX)).all()
-        closed = room.connection.execute(CLOSINGS.select().order_by(CLOSINGS.c.period.desc()).limit(LISTED_MAX)).all()
+        published = _latest(room, "tariffs", "-version")
+        closed = _latest(room, "closings", "-period")
     return render(request, "tariffs.html", tariffs=published, closings=closed)
+
+
+def _latest(room: ReadSession, model: str, sort: str) -> Sequence[Any]:
+    return fetch_page(room.connection, model, Selection(), room.ledger.timezone, sort, limit=LISTED_MAX).rows

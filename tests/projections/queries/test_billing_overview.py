@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, select
 
+from projections.queries import accounts
 from projections.queries import billing_overview as overview
 from projections.queries import exception_totals as at_stake
 from projections.queries.billing_overview import DAY, MONTH, NOTHING, BillingTotals
@@ -68,8 +69,8 @@ def test_months_are_those_of_their_days(connection: Connection) -> None:
 
 def test_what_is_not_billed_is_not_known(connection: Connection) -> None:
     account = days(connection, "2026-10-01", "2026-10-31")[0][0]
-    assert overview.has_account(connection, account)
-    assert not overview.has_account(connection, "nobody")
+    assert accounts.has_account(connection, account)
+    assert not accounts.has_account(connection, "nobody")
     assert overview.latest_month(connection, "nobody") is None
     assert overview.totals_of_accounts(connection, MONTH, "2026-10-01", "2026-10-31", []) == {}
 
