@@ -25,7 +25,9 @@ def rows_of_call(connection: Connection, call_id: str) -> CallRows | None:
     call, cdr = (
         connection.execute(select(table).where(table.c.call_id == call_id)).one_or_none() for table in (CALLS, CDRS)
     )
-    return CallRows(call, cdr, exceptions_of_call(connection, call_id)) if call else None
+    # As the database has them: that is the order in which they were raised, with a missing opening last.
+    exceptions = connection.execute(select(EXCEPTIONS).where(EXCEPTIONS.c.call_id == call_id)).all()
+    return CallRows(call, cdr, exceptions) if call else None
 
 
 def exceptions_of_call(connection: Connection, call_id: str) -> Sequence[Row[Any]]:
