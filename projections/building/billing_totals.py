@@ -5,18 +5,19 @@ made in Python, whose whole numbers do not overflow into floats as SQLite's do.
 """
 
 from collections.abc import Iterable
-from operator import add
+from operator import add, attrgetter
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
 from domain.months import Month
-from projections.rows.cdrs import CdrRow
+from projections.rows.cdrs import CdrRow, amounts_of_cdr
 from projections.rows.entry import Entry
 from projections.schema.tables import BILLING, BILLING_DAYS, ENTRIES, TOTALS
 from projections.stores.upsert import delete_rows, put_rows
 
 ENTRIES_COUNT = -1  # The last of a table's totals: how many entries it sums up. A row of which none is left goes.
 WIDTH = len(TOTALS) + 1
+_amounts = attrgetter(*TOTALS)
 
 KEYS_AT_ONCE = 300
 
@@ -51,39 +52,16 @@ def total_differences(
 def add_cdrs(days: dict[Key, Totals], rows: Iterable[CdrRow], sign: int) -> None:
     """Add CDR rows to the totals of their accounts and days, or with -1 take them out."""
     for row in rows:
-        amounts = (
-            1,
-            row.disposition == "ANSWERED",
-            row.src_duration or 0,
-            row.dest_duration or 0,
-            row.cost,
-            row.sip_credits,
-            row.billed_seconds or 0,
-            row.price,
-            row.margin,
-            1,
-        )
         totals = days.setdefault((row.account, row.day), [0] * WIDTH)
+        amounts = (*amounts_of_cdr(row)[: len(TOTALS)], 1)
         totals[:] = [total + sign * amount for total, amount in zip(totals, amounts, strict=True)]
 
 
 def add_postings(days: dict[Key, Totals], postings: Iterable[Entry]) -> None:
     """Add postings to the totals of their accounts and days."""
     for row in postings:
-        amounts = (
-            row.calls,
-            row.answered,
-            row.src_seconds,
-            row.dest_seconds,
-            row.cost,
-            row.sip_credits,
-            row.billed_seconds,
-            row.price,
-            row.margin,
-            1,
-        )
         totals = days.setdefault((row.account, row.day), [0] * WIDTH)
-        totals[:] = map(add, totals, amounts)
+        totals[:] = map(add, totals, (*_amounts(row), 1))
 
 
 def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> None:

@@ -6,7 +6,6 @@ It is what a bundle carries and what its verifier makes again: the same fold as 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 
@@ -15,20 +14,11 @@ from domain.billing.billing_context import BillingContext
 from domain.events.log_row import LogRow
 from domain.events.streams import CLOSINGS, TARIFFS
 from domain.events.streams_of_calls import is_of_call
-from projections.rows.entry import CDR, Entry
+from projections.rows.cdrs import CdrRow, amounts_of_cdr
+from projections.rows.entry import CDR, Entry, EntryAmounts
 from projections.rows.projector import Projector
 
-SUMMED = (
-    "calls",
-    "answered",
-    "src_seconds",
-    "dest_seconds",
-    "cost",
-    "sip_credits",
-    "billed_seconds",
-    "price",
-    "margin",
-)
+SUMMED = EntryAmounts._fields[:-1]  # All but the rounding.
 BILLING_COLUMNS = ("account", "period", *SUMMED, "entries")
 # For ever: digests in closed months are made of these columns in this order.
 ENTRIES_1 = "entries/1"
@@ -37,34 +27,24 @@ ENTRY_COLUMNS = Entry._fields
 _lines = msgspec.json.Encoder().encode_lines
 
 
-def entry_of_cdr(row: Sequence[Any]) -> Entry:
+def entry_of_cdr(row: CdrRow) -> Entry:
     """Return the entry that a row of ``cdrs`` is."""
-    call_id, tag, src, _, disposition, *_ = row
     return Entry(
-        position=row[23],
+        position=row.position,
         number=0,
         kind=CDR,
-        account=row[17],
-        period=row[22],
-        original_period=row[26],
-        day=row[25],
-        call_id=call_id,
-        tag=tag,
-        src=src,
-        disposition=disposition,
-        calls=1,
-        answered=int(disposition == "ANSWERED"),
-        src_seconds=row[9] or 0,
-        dest_seconds=row[10] or 0,
-        cost=row[15],
-        sip_credits=row[16],
-        billed_seconds=row[19] or 0,
-        price=row[20],
-        margin=row[21],
-        rounding=row[27],
-        level=row[29],
-        tariff=row[18],
-        rule=row[28],
+        account=row.account,
+        period=row.period,
+        original_period=row.original_period,
+        day=row.day,
+        call_id=row.call_id,
+        tag=row.tag,
+        src=row.src,
+        disposition=row.disposition,
+        **amounts_of_cdr(row)._asdict(),
+        level=row.level,
+        tariff=row.tariff,
+        rule=row.rule,
         posted_by="",
         reason="",
     )
@@ -86,7 +66,7 @@ def fold_entries(events: Iterable[LogRow], timezone: str, is_wanted: Callable[[E
         else:
             for row in stream:
                 projector.add(row)
-    entries = [*map(entry_of_cdr, projector.page.cdrs), *(Entry(*row) for row in projector.page.postings)]  # type: ignore[arg-type]
+    entries = [*map(entry_of_cdr, projector.page.of(CdrRow)), *projector.page.of(Entry)]
     return sorted((each for each in entries if is_wanted(each)), key=attrgetter("position", "number", "call_id"))
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from domain.billing.rating import RatedCdr
 from domain.calls.call import Call
+from projections.rows.entry import EntryAmounts
 
 
 class CdrRow(NamedTuple):
@@ -78,4 +79,20 @@ def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period:
         rated.rounding,
         rated.rule,
         rated.level,
+    )
+
+
+def amounts_of_cdr(row: CdrRow) -> EntryAmounts:
+    """Return what a row adds to billing."""
+    return EntryAmounts(
+        1,
+        int(row.disposition == "ANSWERED"),
+        row.src_duration or 0,
+        row.dest_duration or 0,
+        row.cost,
+        row.sip_credits,
+        row.billed_seconds or 0,
+        row.price,
+        row.margin,
+        row.rounding,
     )

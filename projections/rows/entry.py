@@ -1,5 +1,6 @@
 """Entry: one line of the books, a CDR or a posting, as the table ``postings`` and the view ``entries`` have it."""
 
+from collections.abc import Iterable
 from operator import add, sub
 from typing import NamedTuple
 
@@ -70,6 +71,14 @@ class Entry(NamedTuple):
     rule: int
     posted_by: str
     reason: str
+
+
+def level_totals(entries: Iterable[Entry]) -> dict[str, int]:
+    """Return the sum of prices for each way in which a statement's total is rounded; empty for prices that are not."""
+    totals: dict[str, int] = {}
+    for entry in entries:
+        totals[entry.level] = totals.get(entry.level, 0) + entry.price
+    return totals
 
 
 def statement_roundings(totals: dict[str, int]) -> dict[str, int]:

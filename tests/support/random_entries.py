@@ -1,7 +1,5 @@
 """Entries of the books for tests: made up at random, but each consistent in itself."""
 
-from collections.abc import Iterable
-
 from hypothesis import strategies as st
 
 from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, Entry
@@ -69,11 +67,3 @@ def entries(draw: st.DrawFn, account: str | None = None, period: str | None = No
         posted_by="" if kind == CDR else draw(texts),
         reason="" if kind == CDR else draw(texts),
     )
-
-
-def level_totals(entries: Iterable[Entry]) -> dict[str, int]:
-    """Return the sum of prices for each way in which a statement's total is rounded."""
-    totals: dict[str, int] = {}
-    for entry in entries:
-        totals[entry.level] = totals.get(entry.level, 0) + entry.price
-    return totals

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from projections.journal.account_names import account_component
 from projections.journal.syntax import Language, journal_texts
 from projections.journal.transactions import journal_transactions
-from projections.rows.entry import Entry, statement_roundings
+from projections.rows.entry import Entry, level_totals, statement_roundings
 from tests.support import random_entries as made
 from tests.support.effort import examples
-from tests.support.random_entries import level_totals
 
 logs = st.lists(made.entries(), max_size=8)
 closed = st.sampled_from(("", "2026-09", "2026-12"))

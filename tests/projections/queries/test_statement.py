@@ -16,9 +16,8 @@ from projections.queries.statement import (
     TariffVersionUsed,
     build_statement,
 )
-from projections.rows.entry import Entry
+from projections.rows.entry import Entry, level_totals
 from tests.support import random_entries as made
-from tests.support.random_entries import level_totals
 
 PUBLISHED = [TariffVersionUsed("1", 5, "first prices"), TariffVersionUsed("2", 9, "dearer")]
 FIELDS = attrgetter(*StatementSums._fields)
