@@ -14,7 +14,8 @@ from sqlalchemy import Connection, StaticPool, create_engine
 from domain.ledger import Ledger
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
-from projections.stores.base import ReadStore
+from projections.stores.base import ReadStore, refuse_read_models
+from projections.stores.database import Database
 from projections.stores.log_binding import digest_at
 
 UNNAMED = ""  # SQLite's name for a temporary file of its own.
@@ -39,14 +40,24 @@ def open_as_of(
 
 
 class TemporaryReadStore(ReadStore):
-    """Read models that only this process knows, over one connection: the file is that connection's own."""
+    """Read models that only this process knows."""
 
     def __init__(self, ledger_id: str, position: int) -> None:
-        """Make an empty, unnamed store for the read models of a ledger as of a position."""
-        engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool)
-        super().__init__(engine, f"a temporary file, as of position {position},", 0, ledger_id)
+        """Create an empty store for the read models of a ledger as of a position."""
+        super().__init__(_TemporaryFile(f"a temporary file, as of position {position},"), 0, ledger_id)
         with self.transaction() as connection:
             self._create(connection, indexed=False)
+
+    def finish_build(self) -> None:
+        """Do nothing: the file goes with the connection."""
+
+
+class _TemporaryFile(Database):
+    """A file without a name, over one connection: it is that connection's own."""
+
+    def __init__(self, name: str) -> None:
+        engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool)
+        super().__init__(engine, name, refuse_read_models)
 
     def _begin_writing(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
@@ -55,11 +66,7 @@ class TemporaryReadStore(ReadStore):
         connection.exec_driver_sql("BEGIN")
 
     def still_exists(self) -> bool:
-        """Return True: the file lives as long as the connection."""
         return True
-
-    def finish_build(self) -> None:
-        """Do nothing: the file goes with the connection."""
 
 
 def _connect() -> sqlite3.Connection:

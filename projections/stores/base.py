@@ -4,22 +4,18 @@ What is the same everywhere stands here; what differs stands in one file per dat
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from threading import Event
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolBusy
+from sqlalchemy import Connection, insert, select, update
 
-from domain.errors import LedgerError, StoreUnavailable, Unavailable
+from domain.errors import LedgerError, Unavailable
 from domain.log.contract import Log
 from projections.schema import creation
 from projections.schema.tables import METADATA, PROGRESS, SCHEMA
+from projections.stores.database import Database, driver_message, is_damage, unavailable
 from projections.stores.log_binding import NO_EVENT, name_mismatch
-
-LOCK_TIMEOUT_SECONDS = 30
 
 
 class ReadModelsUnusable(LedgerError):
@@ -34,68 +30,36 @@ class RebuildRunning(Unavailable):
     """Another rebuild of the same ledger is under way."""
 
 
-# What SQLite (SQLITE_CORRUPT, SQLITE_NOTADB) and PostgreSQL call a damaged file, page or index.
-_SQLITE_DAMAGE = (11, 26)
-_POSTGRES_DAMAGE = ("XX001", "XX002")
-
-
-def is_damage(error: BaseException) -> bool:
-    """Whether the database said that what it keeps is damaged, and not that it cannot be used just now."""
-    cause = getattr(error, "orig", error)
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # An extended code has the plain one in its last byte.
-    return code in _SQLITE_DAMAGE or getattr(cause, "sqlstate", "") in _POSTGRES_DAMAGE
-
-
-def driver_message(error: BaseException) -> str:
-    """Return in one line what the database said of itself."""
-    return " ".join(str(getattr(error, "orig", error)).split())
+def refuse_read_models(name: str, error: BaseException) -> LedgerError:
+    """Return what is raised where the database of read models fails: ReadModelsCorrupt or StoreUnavailable."""
+    if is_damage(error):
+        return ReadModelsCorrupt(
+            f"the read models in {name} are damaged: {driver_message(error)}; run `tringledger rebuild`"
+        )
+    return unavailable("the read models")(name, error)
 
 
 class ReadStore(ABC):
-    """One generation of a ledger's read models; ``name`` is what messages call it."""
+    """One generation of a ledger's read models; ``name`` is its name in messages."""
 
-    def __init__(self, engine: Engine, name: str, generation: int, ledger_id: str) -> None:
-        """Take the engine that reaches this generation and no other."""
-        self.name = name
+    def __init__(self, database: Database, generation: int, ledger_id: str) -> None:
+        """Use a database that holds this generation and no other."""
+        self.name = database.name
         self.generation = generation
         self.ledger_id = ledger_id
-        self._engine = engine
+        self._database = database
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Begin a transaction that nobody else writes beside, and commit it at the end."""
-        with self._connected(self._begin_writing) as connection:
-            yield connection
-            connection.commit()
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that excludes other writers, and commit it at the end; raises StoreUnavailable."""
+        return self._database.writing()
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        """Begin a transaction that sees the read models as they are at one position, whoever writes meanwhile."""
-        with self._connected(self._begin_reading) as connection:
-            yield connection
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that sees the read models as they are at one position; raises StoreUnavailable."""
+        return self._database.reading()
 
-    @contextmanager
-    def _connected(self, begin: Callable[[Connection], object]) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                begin(connection)
-                yield connection
-        except (DBAPIError, PoolBusy, self._engine.dialect.loaded_dbapi.Error) as error:
-            if is_damage(error):
-                msg = f"the read models in {self.name} are damaged: {driver_message(error)}; run `tringledger rebuild`"
-                raise ReadModelsCorrupt(msg) from error
-            msg = f"the read models in {self.name} cannot be used now: {driver_message(error)}"
-            raise StoreUnavailable(msg) from error
-
-    @abstractmethod
-    def _begin_writing(self, connection: Connection) -> None: ...
-
-    @abstractmethod
-    def _begin_reading(self, connection: Connection) -> None: ...
-
-    @abstractmethod
     def still_exists(self) -> bool:
-        """Whether what was opened still stands where it did: read models may be deleted at any time."""
+        """Whether the opened generation still exists at its place: read models may be deleted at any time."""
+        return self._database.still_exists()
 
     @abstractmethod
     def finish_build(self) -> None:
@@ -139,8 +103,8 @@ class ReadStore(ABC):
         connection.execute(update(PROGRESS).values(position=position, digest=digest))
 
     def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
+        """Close the database."""
+        self._database.close()
 
 
 class FollowerLock(Protocol):

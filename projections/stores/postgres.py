@@ -13,8 +13,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from domain.errors import StoreUnavailable
 from projections.schema.creation import create_indexes
-from projections.schema.tables import METADATA
-from projections.stores.base import LOCK_TIMEOUT_SECONDS, FollowerLock, ReadStore, RebuildRunning, driver_message
+from projections.schema.tables import METADATA, PROGRESS
+from projections.stores.base import FollowerLock, ReadStore, RebuildRunning, refuse_read_models
+from projections.stores.database import driver_message
 from projections.stores.postgres_engine import (
     CREATING,
     ONLY_ONE,
@@ -26,6 +27,7 @@ from projections.stores.postgres_engine import (
     postgres_engine,
 )
 from projections.stores.postgres_follower_lock import PostgresFollowerLock
+from projections.stores.postgres_schema import PostgresSchema
 
 SCHEMA_PREFIX = "tringledger_read_"
 REMOVAL_TIMEOUT_SECONDS = 5
@@ -35,37 +37,32 @@ class PostgresReadStore(ReadStore):
     """A generation in a schema of its own."""
 
     def __init__(self, url: str, generation: int, ledger_id: str, *, building: bool = False) -> None:
-        """Open the schema, or make it."""
-        self._schema = f"{SCHEMA_PREFIX}{generation}"
-        self._building = building
-        connecting = postgres_engine(
+        """Open the schema, or create it; ``building`` is for one that nobody reads yet."""
+        schema = PostgresSchema(
             url,
-            f"SET search_path TO {self._schema}",
-            f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
+            f"{SCHEMA_PREFIX}{generation}",
+            PROGRESS.name,
+            refuse_read_models,
             # A read model that loses its last second in a crash catches it up again: its commits need not wait.
             "SET synchronous_commit = off",
             f"SELECT pg_advisory_lock_shared({OPEN}, {generation})",
-            pool_pre_ping=True,
+            # Only its builders know of a generation that is being built, and they do not write the same rows.
+            lock=None if building else (WRITING, generation),
         )
-        super().__init__(connecting, f"schema {self._schema}", generation, ledger_id)
+        super().__init__(schema, generation, ledger_id)
         try:
-            self._number = self._find() or self._make()
+            if not schema.remember():
+                self._make(schema, indexed=not building)
+                schema.remember()
         except BaseException:
             self.close()
             raise
 
-    def _find(self) -> int | None:
-        """Return the number that the database gave a table of ours, if it is there."""
-        with self.snapshot() as connection:
-            statement = f"SELECT to_regclass('{self._schema}.progress')::oid"
-            found: int | None = connection.exec_driver_sql(statement).scalar_one()
-            return found
-
-    def _make(self) -> int | None:
+    def _make(self, schema: PostgresSchema, *, indexed: bool) -> None:
         try:
-            with self._connected(self._begin_creating) as connection:
-                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
-                self._create(connection, indexed=not self._building)
+            with schema.connected(_begin_creating) as connection:
+                schema.create(connection)
+                self._create(connection, indexed=indexed)
                 connection.commit()
         except StoreUnavailable as error:
             if not isinstance(error.__cause__, ProgrammingError):
@@ -75,26 +72,15 @@ class PostgresReadStore(ReadStore):
                 " make schemas (GRANT CREATE ON DATABASE)"
             )
             raise StoreUnavailable(msg) from error
-        return self._find()
-
-    def _begin_creating(self, connection: Connection) -> None:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONLY_ONE}, {CREATING})")
-
-    def _begin_writing(self, connection: Connection) -> None:
-        # Of a generation in the making nobody but its builders knows, and they do not write the same rows.
-        if not self._building:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING}, {self.generation})")
-
-    def _begin_reading(self, connection: Connection) -> None:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-
-    def still_exists(self) -> bool:  # noqa: D102
-        return self._find() == self._number
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:
             create_indexes(connection)
             connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
+
+
+def _begin_creating(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONLY_ONE}, {CREATING})")
 
 
 class PostgresGenerations:

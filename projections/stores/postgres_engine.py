@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailable
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
-from projections.stores.base import driver_message
+from projections.stores.database import driver_message
 
 # Two numbers name a lock within its database: one of these, and a generation, or which of the last it is.
 OPEN, WRITING, ONLY_ONE = 1_953_655_301, 1_953_655_302, 1_953_655_303

@@ -1,6 +1,7 @@
-"""Whose turn it is to follow, on PostgreSQL: who holds the lock, on a connection of its own, until that connection ends.
+"""Which process follows the log, on PostgreSQL: the one that holds the lock, on a connection of its own.
 
-The same connection listens for what the log's writers say. That only wakes: a word that is lost delays, and stalls nothing.
+The same connection listens for the notifications of the log's writers. They only wake the follower: one that is lost delays
+it, and stops nothing.
 """
 
 from datetime import timedelta
@@ -11,58 +12,65 @@ from typing import Any
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError
 
+from domain.log.advisory_lock import AdvisoryLockHolder
 from projections.stores.postgres_engine import FOLLOWING, ONLY_ONE, hold_lock, map_errors, postgres_engine
 
 CHANNEL = "tringledger"
 LOOK_AGAIN = timedelta(seconds=1)
-# Words come in crowds: a moment later one page holds what many came for.
+# Notifications come in bursts: a moment later, one page holds the events of many.
 GATHERING = timedelta(milliseconds=100)
 LISTENING = timedelta(milliseconds=200)
 
 
 class PostgresFollowerLock:
-    """A turn that a lock keeps; see FollowerLock for what each method does."""
+    """The follower's lock; see FollowerLock for what each method does."""
 
     def __init__(self, url: str) -> None:
-        """Take the database's address."""
-        self._engine = postgres_engine(url, poolclass=NullPool)
-        self._connection: Connection | None = None
-        self._is_ours = False
+        """Use the database at a URL; nothing is connected before the first ``acquire``."""
+        engine = postgres_engine(url, poolclass=NullPool)
+        self._holder = AdvisoryLockHolder(
+            lambda: _ListeningConnection(engine.connect()), lambda: map_errors("the database of the read models")
+        )
 
     def acquire(self) -> bool:  # noqa: D102
-        try:
-            with map_errors("the database of the read models"):
-                self._ask()
-        except BaseException:
-            self.close()
-            raise
-        return self._is_ours
-
-    def _ask(self) -> None:
-        if self._connection is None:
-            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if self._is_ours:
-            self._connection.exec_driver_sql("SELECT 1")
-        elif hold_lock(self._connection, f"lock({ONLY_ONE}, {FOLLOWING})"):
-            self._connection.exec_driver_sql(f"LISTEN {CHANNEL}")
-            self._is_ours = True
+        return self._holder.acquire()
 
     def wait(self, stopping: Event) -> None:  # noqa: D102
         until = monotonic() + LOOK_AGAIN.total_seconds()
-        stopping.wait((GATHERING if self._is_ours else LOOK_AGAIN).total_seconds())
+        stopping.wait((GATHERING if self._holder.is_held else LOOK_AGAIN).total_seconds())
         while not stopping.is_set() and monotonic() < until and not self._has_heard():
             pass
 
     def _has_heard(self) -> bool:
-        assert self._connection
+        connection = self._holder.connection
+        assert connection
+        return connection.has_heard()
+
+    def close(self) -> None:  # noqa: D102
+        self._holder.close()
+
+
+class _ListeningConnection:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def try_lock(self) -> bool:
+        if not hold_lock(self._connection, f"lock({ONLY_ONE}, {FOLLOWING})"):
+            return False
+        self._connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+        return True
+
+    def check(self) -> None:
+        self._connection.exec_driver_sql("SELECT 1")
+
+    def has_heard(self) -> bool:
+        """Wait a moment for a notification; a broken connection counts as one, and is dealt with by ``acquire``."""
         try:
             driver: Any = self._connection.connection.driver_connection
             return bool(list(driver.notifies(timeout=LISTENING.total_seconds(), stop_after=1)))
-        except (DBAPIError, self._engine.dialect.loaded_dbapi.Error):
-            return True  # What is wrong is said, and mended, when the turn is asked for.
+        except (DBAPIError, self._connection.dialect.loaded_dbapi.Error):
+            return True
 
-    def close(self) -> None:  # noqa: D102
-        if self._connection:
-            self._connection.invalidate()
-            self._connection.close()
-        self._connection, self._is_ours = None, False
+    def close(self) -> None:
+        self._connection.invalidate()
+        self._connection.close()

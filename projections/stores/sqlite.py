@@ -6,45 +6,27 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
-
-from domain.log.wal_mode import enter_wal_mode
 from projections.atomic_file import sync_to_disk
 from projections.schema.creation import create_indexes
-from projections.stores.base import LOCK_TIMEOUT_SECONDS, FollowerLock, ReadStore, RebuildRunning
+from projections.stores.base import FollowerLock, ReadStore, RebuildRunning, refuse_read_models
+from projections.stores.sqlite_file import BUILDING, SQLiteFile
 
 LOOK_AGAIN = timedelta(milliseconds=300)
 
 # A read model that loses its last second in a power cut catches it up again: its commits need not wait for the disk.
 LIVE = "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"
-BUILDING = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
 
 
 class SQLiteReadStore(ReadStore):
     """A generation in a file of its own."""
 
     def __init__(self, path: Path, generation: int, ledger_id: str, *, building: bool = False) -> None:
-        """Open the file, or make it."""
-        super().__init__(sqlite_engine(path, BUILDING if building else LIVE), str(path), generation, ledger_id)
+        """Open the file, or create it; ``building`` is for one that nobody reads yet."""
+        super().__init__(SQLiteFile(path, BUILDING if building else LIVE, refuse_read_models), generation, ledger_id)
         self._path = path
         with self.transaction() as connection:
             self._create(connection, indexed=not building)
-        self._inode = path.stat().st_ino
-
-    def _begin_writing(self, connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    def _begin_reading(self, connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    def still_exists(self) -> bool:  # noqa: D102
-        try:
-            return self._path.stat().st_ino == self._inode
-        except FileNotFoundError:
-            return False
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:
@@ -52,22 +34,6 @@ class SQLiteReadStore(ReadStore):
             connection.exec_driver_sql("PRAGMA analysis_limit=1000")
             connection.exec_driver_sql("ANALYZE")
         sync_to_disk(self._path)
-
-
-def sqlite_engine(path: Path, pragmas: str) -> Engine:
-    """Return an engine for a file in write-ahead mode (but one that is being built); its users begin each transaction."""
-    made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
-
-    @event.listens_for(made, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        # Transactions are begun by hand: a writer must lock before it reads.
-        connection.isolation_level = None
-        if pragmas == BUILDING:
-            connection.executescript(pragmas)
-        else:
-            enter_wal_mode(connection, pragmas)
-
-    return made
 
 
 class SQLiteFollowerLock:

@@ -66,7 +66,7 @@ class ProofReader:
         return self._status(now, *found, failure)
 
     def _look(self) -> tuple[ProofState, KeptCheckpoint | None] | None:
-        if self._store and not self._store.is_in_place():
+        if self._store and not self._store.still_exists():
             self._store.close()
             self._store = None
         self._store = self._store or find_proofs(self._ledger.url, self._ledger.id)

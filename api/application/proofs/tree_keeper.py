@@ -64,7 +64,7 @@ class TreeKeeper:
         return ProcessState(done.size, self._key_failure)
 
     def _opened(self) -> Prover:
-        if self._store and not self._store.is_in_place():
+        if self._store and not self._store.still_exists():
             self._close_store()
         if self._prover is None or self._store is None:
             self._store = open_proofs(self._ledger.url, self._ledger.id)

@@ -7,6 +7,7 @@ from zlib import crc32
 import psycopg
 from psycopg import Connection
 
+from domain.log.advisory_lock import AdvisoryLockHolder
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
 from domain.log.postgres.connections import ConnectionPool
 
@@ -14,38 +15,34 @@ from domain.log.postgres.connections import ConnectionPool
 LOCK_QUERY = 0x7472_696D
 
 
-class PostgresLock:
-    """See ExclusiveLock for what each method does."""
+class PostgresLock(AdvisoryLockHolder["_LockConnection"]):
+    """An exclusive lock; see ExclusiveLock for what each method does."""
 
     def __init__(self, connections: ConnectionPool, purpose: str) -> None:
-        """Begin unlocked and without a connection; ``purpose`` names the lock."""
-        self._connections = connections
-        self._purpose = crc32(purpose.encode()) >> 1
-        self._connection: Connection[Any] | None = None
-        self._is_ours = False
+        """Use a pool's database; nothing is connected before the first ``acquire``."""
 
-    def acquire(self) -> bool:  # noqa: D102
-        try:
-            with self._connections.map_errors():
-                self._ask()
-        except BaseException:
-            self.close()
-            raise
-        return self._is_ours
+        def connect() -> _LockConnection:
+            number = crc32(purpose.encode()) >> 1
+            return _LockConnection(connections.connect(HOLDER_NETWORK, HOLDER_SESSION), number)
 
-    def _ask(self) -> None:
-        if self._connection is None:
-            self._connection = self._connections.connect(HOLDER_NETWORK, HOLDER_SESSION)
-        if self._is_ours:
-            self._connection.execute("SELECT 1")
-            return
+        super().__init__(connect, connections.map_errors)
+
+
+class _LockConnection:
+    def __init__(self, connection: Connection[Any], purpose: int) -> None:
+        self._connection = connection
+        self._purpose = purpose
+
+    def try_lock(self) -> bool:
         query = "SELECT pg_try_advisory_lock(%s::int, %s::int)"
-        (self._is_ours,) = self._connection.execute(query, (LOCK_QUERY, self._purpose)).fetchone() or (False,)
+        (taken,) = self._connection.execute(query, (LOCK_QUERY, self._purpose)).fetchone() or (False,)
+        return bool(taken)
 
-    def close(self) -> None:  # noqa: D102
-        if self._connection:
-            # Without this, closing would return before the server has noticed it and released the lock.
-            with suppress(psycopg.Error):
-                self._connection.execute("SELECT pg_advisory_unlock_all()")
-            self._connection.close()
-        self._connection, self._is_ours = None, False
+    def check(self) -> None:
+        self._connection.execute("SELECT 1")
+
+    def close(self) -> None:
+        # Without this, closing would return before the server has noticed it and released the lock.
+        with suppress(psycopg.Error):
+            self._connection.execute("SELECT pg_advisory_unlock_all()")
+        self._connection.close()
