@@ -11,8 +11,9 @@ from domain.ledger import Ledger
 from projections.atomic_file import map_write_errors
 from projections.journal.syntax import journal_texts
 from projections.journal.transactions import journal_transactions
+from projections.queries.conditions import conditions
 from projections.queries.row_stream import ROWS_AT_ONCE
-from projections.queries.selection import Selection, SelectionError, conditions, order
+from projections.queries.selection import Selection, SelectionError, order
 from projections.rows.entry import Entry
 from projections.schema.tables import CLOSINGS, ENTRIES
 from projections.stores.generations import ReadStore

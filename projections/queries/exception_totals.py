@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from projections.queries.selection import Selection, conditions
+from projections.queries.conditions import conditions
+from projections.queries.selection import Selection
 from projections.schema.tables import EXCEPTIONS
 
 IS_OPEN = EXCEPTIONS.c.resolved_by == ""

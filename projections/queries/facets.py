@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from projections.queries.selection import Selection, conditions, read_model, table_of
+from projections.queries.conditions import conditions
+from projections.queries.selection import Selection, read_model, table_of
 from projections.schema.read_models import STORED_TABLES
 
 FACET_VALUES_MAX = 20

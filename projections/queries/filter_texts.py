@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from domain.calls.correlation import CorrelationWindow
 from projections.queries.call_health import MISSING_CDR, STALE
-from projections.queries.selection import OverdueFilter, Selection, build_selection, table_of
+from projections.queries.conditions import build_selection
+from projections.queries.selection import OverdueFilter, Selection, table_of
 from projections.queries.time_points import SelectionError
 
 # The parameters that are filters, and the fields of a Selection that they fill.

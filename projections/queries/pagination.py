@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, Row, Select, literal, select, tuple_
 
 from projections.queries import cursors
-from projections.queries.selection import Selection, conditions, order, read_model, table_of
+from projections.queries.conditions import conditions
+from projections.queries.selection import Selection, order, read_model, table_of
 from projections.queries.time_points import SelectionError
 from projections.schema.kinds import ColumnKind, column_kind
 

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Result, Select, func, select
 
 from domain.ledger import Ledger
-from projections.queries.selection import Selection, conditions, order, table_of
+from projections.queries.conditions import conditions
+from projections.queries.selection import Selection, order, table_of
 from projections.schema.kinds import exported_columns
 from projections.stores.generations import ReadStore
 

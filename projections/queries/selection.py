@@ -1,40 +1,18 @@
-"""Which rows of a read model are wanted: the filters that exports, frames and pages share.
+"""A selection of a read model's rows: the filters that exports, frames, pages and the JSON API share.
 
-A filter that a read model cannot obey is refused, never passed over: who asks for one account and gets all of them would
-bill the wrong customer.
+What SQL a selection becomes is in ``conditions.py``.
 """
 
-from datetime import date
-from typing import Any
-
 import msgspec
-from sqlalchemy import Column, ColumnElement, Table, false, func, literal, or_
+from sqlalchemy import Column, Table
 
-from domain import times
-from domain.calls import call
-from domain.calls.call import FLAGS
 from domain.calls.correlation import CorrelationWindow
-from domain.months import Month
-from domain.notices import call_notice, statuses
-from projections.queries import call_health as calls
-from projections.queries import time_points as moments
-from projections.queries.call_health import STALE
-from projections.queries.time_points import Moment, SelectionError
-from projections.schema.kinds import ColumnKind, column_kind
-from projections.schema.read_models import BY_NAME, TABLES, ReadModel
-
-__all__ = ["OverdueFilter", "Selection", "SelectionError", "build_selection", "conditions", "order", "table_of"]
-
-DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")
-STATES = (call.IN_PROGRESS, call.ENDED)
-# Filters that ask whether a column of that name has just this text.
-PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
-CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
-_WRITTEN_BETWEEN = " -.()"
+from projections.queries.time_points import SelectionError
+from projections.schema.read_models import BY_NAME, ReadModel
 
 
 class OverdueFilter(msgspec.Struct, frozen=True):
-    """Calls that wait in vain at a moment (``now``, microseconds, UTC): ``stale`` ones, or those ``missing-cdr``."""
+    """Overdue calls at a time (``now``, microseconds, UTC): ``stale`` ones, or those ``missing-cdr``."""
 
     kind: str
     window: CorrelationWindow
@@ -45,8 +23,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Filters on a read model, all of which a row must pass; None lets every row pass.
 
     ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
-    rows without one. ``number`` is a phone number, however it is written, ``flag`` one of a row's flags, ``day``
-    the day on which something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects the calls that wait for something.
+    rows without one. ``number`` is a phone number in any notation, ``flag`` one of a row's flags, ``day`` the day on which
+    something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls.
     """
 
     tag: str | None = None
@@ -64,32 +42,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     waiting: OverdueFilter | None = None
 
 
-def build_selection(
-    model: str,
-    *,
-    since: Moment = None,
-    until: Moment = None,
-    timezone: str,
-    now: int | None = None,
-    **filters: Any,
-) -> Selection:
-    """Read filters as people write them; days and months begin in the billing time zone.
-
-    ``now`` (microseconds, UTC) is what times such as ``24h`` are counted back from; ``filters`` are a Selection's other
-    fields. Raises SelectionError for a value that cannot be read, or a filter that the read model does not have.
-    """
-    selection = Selection(
-        since=moments.read_time_point(since, timezone, now),
-        until=moments.read_time_point(until, timezone, now),
-        **filters,
-    )
-    if selection.since is not None and selection.until is not None and selection.until < selection.since:
-        msg = f"the end {until} lies before the beginning {since}: expected a later one, which is itself left out"
-        raise SelectionError(msg)
-    conditions(model, selection, timezone)
-    return selection
-
-
 def read_model(name: str) -> ReadModel:
     """Return a read model; raises SelectionError where there is none of that name."""
     if name not in BY_NAME:
@@ -104,144 +56,5 @@ def table_of(model: str) -> Table:
 
 
 def order(model: str) -> list[Column[object]]:
-    """Return the columns by which a read model's rows are ordered on their way out."""
+    """Return the columns by which a read model's rows are ordered in exports."""
     return [table_of(model).c[name] for name in read_model(model).order]
-
-
-def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
-    """Return what must hold for a row to be selected; raises SelectionError for a filter that the model does not have."""
-    table = table_of(model)
-    wanted = [_is(model, name, value) for name in PLAIN if (value := getattr(selection, name)) is not None]
-    if selection.number is not None:
-        wanted.append(_numbered(model, selection.number))
-    if selection.flag is not None:
-        wanted.append(_flagged(model, selection.flag))
-    if selection.period is not None:
-        wanted += _in_period(model, table, selection.period, timezone)
-    if selection.day is not None:
-        wanted += _on_days(model, selection.day)
-    if selection.waiting is not None:
-        wanted.append(_waits(model, selection.waiting))
-    return wanted + _between(model, table, selection.since, selection.until, timezone)
-
-
-def _is(model: str, name: str, value: str) -> ColumnElement[bool]:
-    column = _column(model, name)
-    _check_choice(name, value)
-    return column == value
-
-
-def _check_choice(name: str, value: str) -> None:
-    choices = CHOICES.get(name)
-    if choices and value not in choices:
-        msg = f"{value!r} is no {name}: expected one of {', '.join(filter(None, choices))}"
-        raise SelectionError(msg)
-
-
-def _numbered(model: str, number: str) -> ColumnElement[bool]:
-    """Compare phone numbers as lines do (SPEC 6), where a read model has them as delivered too."""
-    column = _column(model, "src", "number")
-    normalised = call_notice.normalised_number(number)
-    if read_model(model).has_line_numbers:
-        return column.in_(sorted({normalised, number}))
-    bare: Any = column
-    for character in _WRITTEN_BETWEEN:
-        bare = func.replace(bare, character, "")
-    return or_(bare == normalised, bare == f"+{normalised}")
-
-
-def _flagged(model: str, flag: str) -> ColumnElement[bool]:
-    _check_choice("flag", flag)
-    table = table_of(model)
-    if "flag" in table.c:
-        return table.c.flag == flag if flag else false()
-    flags = _column(model, "flags", "flag")
-    if not flag:
-        return flags == ""
-    # The first of the two is what an index of the flagged rows alone can be found by.
-    return (flags != "") & (literal(";") + flags + ";").contains(f";{flag};")
-
-
-def _on_days(model: str, days: str) -> list[ColumnElement[bool]]:
-    first, _, last = days.partition("..")
-    try:
-        first, last = (moments.read_day(each).isoformat() for each in (first, last or first))
-    except ValueError:
-        msg = f"{days!r} is no day: expected one such as 2026-10-01, or two such as 2026-10-01..2026-10-31"
-        raise SelectionError(msg) from None
-    column = _column(model, "day")
-    wanted = [column == first] if first == last else [column >= first, column <= last]
-    return wanted + (_around(first, last) if model == "cdrs" else [])
-
-
-def _around(first: str, last: str) -> list[ColumnElement[bool]]:
-    """Return what follows from the days on which CDRs are billed, and finds them: an index has times, and no days.
-
-    A CDR is billed on its day, whatever the time zone, or later, on the first day of a month (its own was closed).
-    """
-    begin, end = (moments.start_of_day(moments.read_day(each), "UTC") for each in (first, last))
-    cdr_at = table_of("cdrs").c.cdr_at
-    wanted = [cdr_at < end + 2 * times.DAY]
-    month = Month.of_day(first)
-    if Month.of_day(last) == month and not month.begins_on(first):
-        wanted.append(cdr_at >= begin - times.DAY)
-    return wanted
-
-
-def _waits(model: str, waiting: OverdueFilter) -> ColumnElement[bool]:
-    if model != "calls":
-        msg = f"{model} cannot be filtered by {waiting.kind}: expected calls"
-        raise SelectionError(msg)
-    waits = calls.is_stale if waiting.kind == STALE else calls.is_missing_cdr
-    return waits(waiting.window, waiting.now)
-
-
-def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
-    table = table_of(model)
-    if name in table.c:
-        return table.c[name]
-    having = ", ".join(other for other in TABLES if name in TABLES[other].c) or "none"
-    msg = f"{model} cannot be filtered by {called or name}, which it does not have: expected one of {having}"
-    raise SelectionError(msg)
-
-
-def _in_period(model: str, table: Table, period: str, timezone: str) -> list[ColumnElement[bool]]:
-    month = moments.read_month(period)
-    # A call is of the month in which it began, as it may have no CDR; to which one it is billed is its CDR's to say.
-    if "period" in table.c and column_kind(table.c.period) is not ColumnKind.INTERNAL:
-        return [table.c.period == period]
-    first, after = (moments.start_of_day(each.first_day, timezone) for each in (month, month.next))
-    return _between(model, table, first, after, timezone)
-
-
-def _between(
-    model: str, table: Table, since: int | None, until: int | None, timezone: str
-) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
-    declared = read_model(model)
-    column = table.c[declared.time_column or declared.date_column]
-    if since is not None:
-        wanted.append(column >= (since if declared.time_column else _date(model, since, timezone)))
-    if until is not None:
-        wanted.append(column < (until if declared.time_column else _date(model, until, timezone)))
-    return wanted
-
-
-def _date(model: str, at: int, timezone: str) -> str:
-    """Return the month or day that begins at a moment: sums cannot be cut elsewhere."""
-    day = times.day(at, timezone)
-    month = Month.of_day(day)
-    starts = moments.start_of_day(date.fromisoformat(day), timezone) == at
-    if model == "billing" and not (starts and month.begins_on(day)):
-        msg = (
-            f"billing is summed up by month, and no month begins at {times.iso(at)} in {timezone}: expected a month such"
-            f" as {month}; billing-days is summed up by day"
-        )
-        raise SelectionError(msg)
-    if not starts:
-        msg = (
-            f"{model} is summed up by day, and no day begins at {times.iso(at)} in {timezone}: expected a day such as"
-            f" {day}"
-        )
-        raise SelectionError(msg)
-    return str(month) if model == "billing" else day

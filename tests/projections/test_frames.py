@@ -16,7 +16,8 @@ from domain import times
 from domain.errors import NoLedger
 from projections import frames
 from projections.frames import FrameReader
-from projections.queries.selection import Selection, SelectionError, build_selection, conditions
+from projections.queries.conditions import build_selection, conditions
+from projections.queries.selection import Selection, SelectionError
 from projections.schema.kinds import exported_columns
 from projections.schema.read_models import STORED_TABLES
 from projections.schema.tables import BILLING

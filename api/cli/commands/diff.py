@@ -88,8 +88,9 @@ def diff(
 
 
 def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, period: str | None) -> LogSpan:
+    from projections.queries.conditions import build_selection
     from projections.queries.positions import resolve_point
-    from projections.queries.selection import SelectionError, build_selection
+    from projections.queries.time_points import SelectionError
 
     build_selection("billing", account=account, period=period, timezone=ledger.timezone)
     first = resolve_point(ledger, moments[0])

@@ -57,8 +57,8 @@ def list_(
     Examples:
       tringledger exception list --flag repeated-cdr --period 2026-10
     """
+    from projections.queries.conditions import build_selection
     from projections.queries.exception_totals import selected_exceptions
-    from projections.queries.selection import build_selection
 
     with open_ledger(store) as (ledger, _):
         wanted = build_selection("exceptions", flag=flag, tag=tag, period=period, timezone=ledger.timezone)

@@ -111,8 +111,8 @@ def _explain_account(
 ) -> bool:
     from api.application.price_explanation import entry_document
     from projections.queries.account_breakdown import account_breakdown, cdrs_of_account
+    from projections.queries.conditions import build_selection
     from projections.queries.positions import resolve_point
-    from projections.queries.selection import build_selection
 
     account, period = whose
     build_selection("billing", account=account, period=period, timezone=ledger.timezone)

@@ -13,6 +13,7 @@ from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
 from api.cli.options import as_of_option, catch_up_option, span_options, store_option
 from domain import times
 from projections.journal.syntax import Language
+from projections.queries import conditions
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
@@ -109,7 +110,6 @@ def export(
       tringledger export journal --format beancount -o books.beancount
     """
     from projections.journal import export as journal_export
-    from projections.queries import selection
     from projections.queries.positions import resolve_point
     from projections.queries.selection import OverdueFilter
 
@@ -118,7 +118,7 @@ def export(
         raise click.UsageError(msg)
     with open_ledger(store) as (ledger, _):
         past = None if as_of is None else resolve_point(ledger, as_of)
-        wanted = selection.build_selection(
+        wanted = conditions.build_selection(
             journal_export.MODEL if model == JOURNAL else model,
             tag=tag,
             account=account,

@@ -22,6 +22,7 @@ from api.cli.options import (
     time_zone,
 )
 from domain import times
+from projections.queries import conditions
 
 if TYPE_CHECKING:
     from api.application.reconciliation.record_spool import RecordSpool
@@ -138,17 +139,16 @@ def reconcile(
 
 
 def _limits(tag: str | None, since: str | None, until: str | None, period: str | None, timezone: str) -> Selection:
-    from projections.queries import selection
     from projections.queries import time_points as moments
 
-    limits = selection.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
+    limits = conditions.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
     if period is None:
         return limits
     if since or until:
         raise click.UsageError("expected either --period, or --from and --to")
     month = moments.read_month(period)
     since, until = str(month), str(month.next)
-    return selection.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
+    return conditions.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
 
 
 @contextmanager

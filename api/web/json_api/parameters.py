@@ -14,9 +14,9 @@ from domain.calls import call
 from domain.months import PATTERN as MONTH_PATTERN
 from domain.operators import author
 from domain.text import WHOLE_DIGITS_MAX
+from projections.queries import conditions, selection
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
-from projections.queries import selection
 
 TEXT_LENGTH_MAX = 256
 CURSOR_LENGTH_MAX = 2048
@@ -150,9 +150,9 @@ FILTERS = {
         _filter("tag", "Only rows with this tag.", _TEXT),
         _filter("account", "Only rows of this account.", _TEXT),
         _filter("number", "Only rows of this phone number, however it is written.", _TEXT),
-        _filter("disposition", "Only calls that ended like this.", _choice([each for each in selection.DISPOSITIONS if each])),
+        _filter("disposition", "Only calls that ended like this.", _choice([each for each in conditions.DISPOSITIONS if each])),
         _filter("flag", "Only rows with this flag.", _choice(call.FLAGS)),
-        _filter("state", "Only calls in this state.", _choice(selection.STATES)),
+        _filter("state", "Only calls in this state.", _choice(conditions.STATES)),
         _filter("kind", "Only rows of this kind.", _TEXT),
         _filter("reason", "Only rows with this reason.", _TEXT),
         _filter("waiting", "Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.", _choice(filters.WAITING)),

@@ -13,9 +13,9 @@ from api.web.pages.request_filters import filter_context, read_filters, with_err
 from domain.errors import LedgerError
 from domain.operators.session import OperatorSession
 from projections.queries import call_health as calls
+from projections.queries import conditions, selection
 from projections.queries import exception_totals as at_stake
 from projections.queries import pagination as browsing
-from projections.queries import selection
 
 ROWS = 100
 PATH = "/exceptions"
@@ -46,7 +46,7 @@ def exceptions(request: Request) -> Response:
     if read.selection is None:
         return render(request, "exceptions.html", status=400, rows=None, **context)
     timezone = request.app.state.ledger.timezone
-    without_flag = selection.conditions("exceptions", _without_flag(read.selection), timezone)
+    without_flag = conditions.conditions("exceptions", _without_flag(read.selection), timezone)
     with request.app.state.read_models.session() as room:
         found = browsing.fetch_page(
             room.connection, "exceptions", read.selection, timezone, "-position", query.get("cursor", ""), ROWS

@@ -9,7 +9,7 @@ from domain.ledger import Ledger
 from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import rebuild
 from projections.export import writer as export
-from projections.queries import selection
+from projections.queries import conditions
 from projections.stores.generations import open_current
 from tests.support.effort import examples
 from tests.support.notices import tables
@@ -25,7 +25,7 @@ def files(ledger: Ledger, period: str) -> list[bytes]:
     found = []
     try:
         for model, form in FILES:
-            wanted = selection.build_selection(model, period=period, timezone=ledger.timezone)
+            wanted = conditions.build_selection(model, period=period, timezone=ledger.timezone)
             out = io.BytesIO()
             export.write_export(ledger, store, model, wanted, form, out)
             found.append(out.getvalue())

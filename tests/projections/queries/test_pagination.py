@@ -10,11 +10,12 @@ from domain.calls.correlation import CorrelationWindow
 from projections.queries import facets
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
+from projections.queries.conditions import build_selection
 from projections.queries.cursors import WrongCursor
 from projections.queries.filter_texts import FilterContext, WrongFilters
 from projections.queries.pagination import WrongSort
 from projections.queries.row_stream import RowStream
-from projections.queries.selection import Selection, build_selection
+from projections.queries.selection import Selection
 from projections.schema.read_models import READ_MODELS, TABLES
 from tests.support.export_ledgers import a_ledger, record_sample
 
