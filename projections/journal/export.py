@@ -13,7 +13,8 @@ from projections.journal.syntax import journal_texts
 from projections.journal.transactions import journal_transactions
 from projections.queries.conditions import conditions
 from projections.queries.row_stream import ROWS_AT_ONCE
-from projections.queries.selection import Selection, SelectionError, order
+from projections.queries.selection import Selection, order
+from projections.queries.time_points import SelectionError
 from projections.rows.entry import Entry
 from projections.schema.tables import CLOSINGS, ENTRIES
 from projections.stores.generations import ReadStore
