@@ -1,6 +1,6 @@
-"""Write a file as a whole or not at all: under a temporary name beside it, on disk, and then renamed.
+"""Write a file as a whole or not at all: under a temporary name in the same directory, then renamed.
 
-Who reads the file meanwhile, and whatever goes wrong, finds the old file or the new one, never half of either.
+Readers see the old file or the new one, never half of either, whatever goes wrong.
 """
 
 import errno
@@ -17,12 +17,12 @@ PREFIX = ".tringledger-export-"
 
 
 class NotWritten(Unavailable):
-    """A file could not be written where it was to go; what was there before is untouched."""
+    """A file could not be written; a file that existed before is unchanged."""
 
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the path's name when all is written; on any failure nothing has changed."""
+    """Open a file that replaces the one at a path once all is written; on any failure nothing changes. Raises OSError."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -42,7 +42,7 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def map_write_errors(path: Path, what: str) -> Iterator[BinaryIO]:
-    """Open a file as ``whole_file`` does; raises NotWritten, saying what could not be written, where the system refuses."""
+    """Open a file as ``write_whole`` does; raises NotWritten, naming ``what`` could not be written."""
     try:
         with write_whole(path) as file:
             yield file
@@ -52,7 +52,7 @@ def map_write_errors(path: Path, what: str) -> Iterator[BinaryIO]:
 
 
 def sync_to_disk(path: Path) -> None:
-    """Put a file's content, or a directory's names, safely on disk."""
+    """Flush a file's content, or a directory's names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,6 +1,6 @@
 """Rows as an Excel workbook: texts stay texts, and an amount is a number only where Excel can hold all its digits.
 
-Excel calculates with binary floats, which keep 15 significant digits: what has more is written as text.
+Excel calculates with binary floats, which keep 15 significant digits: numbers with more digits are written as text.
 """
 
 import tempfile
@@ -38,11 +38,11 @@ Write = Callable[[int, int, Any], object]
 
 
 class SheetTooSmall(LedgerError):
-    """There is more than an Excel sheet can hold; the message names the format that holds it."""
+    """The rows or texts do not fit into an Excel sheet; the message names a format that can hold them."""
 
 
 def check_sheet_size(reading: RowStream, rows_max: int = ROWS_MAX) -> None:
-    """Raise SheetTooSmall where the rows, or one of the texts, do not fit into a sheet."""
+    """Raise SheetTooSmall if the rows, or one of the texts, do not fit into a sheet."""
     count = reading.count()
     if count > rows_max:
         msg = f"an xlsx sheet holds {rows_max} rows below its header, and there are {count}: use CSV, or select fewer"
@@ -82,9 +82,9 @@ def write_xlsx(reading: RowStream, out: BinaryIO, scratch: Path | None = None) -
 
 
 class _StreamTarget:
-    """The stream that a workbook is written to, as a zip file needs it.
+    """The output stream of a workbook, with the methods that a zip file needs.
 
-    After a failure the library leaves its zip file to the destructor, which would write the rest to a closed stream.
+    After a failure the library leaves its zip file to the destructor, which would write to a closed stream.
     """
 
     def __init__(self, out: BinaryIO) -> None:
@@ -124,7 +124,7 @@ def _fill(reading: RowStream, book: Any, sheet: Any) -> None:
 
 
 def _writes(reading: RowStream, book: Any, sheet: Any) -> list[Write]:
-    """Return for each column what writes one of its values."""
+    """Return a function for each column that writes one of its values."""
     # A cell of the format "text" stays text when it is edited.
     text = partial(_write_text, sheet, [book.add_format(), book.add_format({"num_format": "@"})])
     by_kind: dict[ColumnKind, Write] = {

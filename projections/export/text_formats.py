@@ -1,6 +1,6 @@
 """Rows as text: CSV for spreadsheets and databases, JSON and NDJSON for programs (SPEC 8).
 
-Amounts are written as plain decimals, in JSON as strings, since most readers of JSON turn its numbers into floats.
+Amounts are plain decimals, in JSON as strings, because most JSON readers turn numbers into floats.
 """
 
 import csv
@@ -19,7 +19,7 @@ from projections.schema.read_models import READ_MODELS
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # A Japanese Excel takes the wide ones too.
 _ANY_DIGIT = re.compile(r"\d")
-# Columns whose texts are dates by their making, so that no spreadsheet can take them for anything else.
+# Columns of days and months: a spreadsheet may take these for dates.
 DATE_COLUMNS = {model.date_column for model in READ_MODELS}
 
 _NUMBER_OR_DATE = re.compile(r"[\d\s.,:/+\-()%$€£¥']+(?:e[+\-]?\d+)?\s*(?:[ap]m?)?\s*", re.IGNORECASE)
@@ -46,7 +46,7 @@ _CSV_VALUES = {**_VALUES, ColumnKind.TRUTH: lambda truth: "true" if truth else "
 
 
 def excel_safe_text(text: str) -> str:
-    """Return a text such that no spreadsheet takes it for a formula, a number or a date.
+    """Return a text that no spreadsheet takes for a formula, a number or a date.
 
     The well-known way (OWASP's on CSV injection) is an apostrophe before it. It is put before a text that begins, after
     any white space, with ``=``, ``+``, ``-``, ``@``, their wide forms, a tab or a line break, and before one that looks
@@ -72,8 +72,8 @@ def write_csv(reading: RowStream, out: BinaryIO, *, excel_safe: bool = False) ->
 def csv_parts(reading: RowStream, *, excel_safe: bool = False) -> Iterator[bytes]:
     """Yield CSV as in RFC 4180, in UTF-8 without a mark: quotes only where needed, absent values empty.
 
-    Texts are written as they are; with ``excel_safe`` they pass through ``excel_safe_text``. Amounts, times, and the
-    periods and days of billing do not: those are ours, and a spreadsheet may well take a day for a day.
+    Texts are written unchanged, or with ``excel_safe`` as ``excel_safe_text`` returns them; amounts, times, periods and days
+    are always written unchanged.
     """
     changes = [_CSV_VALUES.get(column_kind(column)) for column in reading.columns]
     if excel_safe:
@@ -126,7 +126,7 @@ def _objects(reading: RowStream) -> Iterator[list[bytes]]:
 
 
 def _changed(rows: Rows, changes: Sequence[TextChange | None]) -> Iterator[tuple[object, ...]]:
-    """Change each column as it wants to be; by column, since most columns want nothing."""
+    """Change the values column by column: most columns need no change."""
     columns = zip(*rows, strict=True)
     return zip(
         *(map(change, column) if change else column for change, column in zip(changes, columns, strict=True)),

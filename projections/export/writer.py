@@ -1,6 +1,6 @@
 """Read models as files: CSV, Parquet, JSON, NDJSON and Excel, exact in each, and in constant memory.
 
-A file appears as a whole or not at all, and all of it shows the ledger at one position.
+A file is written as a whole or not at all, and shows the ledger at one position.
 """
 
 import io
@@ -31,7 +31,7 @@ BATCHES_IN_A_ROW_GROUP = 5
 
 
 class Format(StrEnum):
-    """What an export may be."""
+    """The formats of exports."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -54,10 +54,10 @@ def write_export(  # noqa: PLR0917  # What, how and where to, in the order of th
 ) -> int:
     """Write the selected rows of a read model to a file or a binary stream, and return how many there were.
 
-    ``excel_safe`` (for CSV; see ``texts.excel_safe_text``) makes texts harmless that a spreadsheet would take for
-    formulas or numbers. ``progress`` is told the number of rows after each chunk. The read models are taken as they are:
-    catching up comes before. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnusable, and
-    BrokenPipeError where nobody reads the stream any more.
+    ``excel_safe`` (for CSV; see ``text_formats.excel_safe_text``) makes texts harmless that a spreadsheet would take for
+    formulas or numbers. ``progress`` is called with the number of rows after each chunk. The read models are read as they
+    are: catch up before. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnusable, and
+    BrokenPipeError if the reader of the stream is gone.
     """
     form = _format(file_format)
     with open_row_stream(ledger, store, model, selection, progress) as rows:
@@ -110,18 +110,18 @@ def _opened(out: Path | BinaryIO, form: Format) -> Iterator[BinaryIO]:
 
 
 def _scratch(out: Path | BinaryIO) -> Path | None:
-    """Return the directory of a file: where it has room, what it is made from has too."""
+    """Return the directory of a file: where the file fits, its temporary files fit too."""
     return out.resolve().parent if isinstance(out, Path) and not _is_stream(out) else None
 
 
 def _is_stream(path: Path) -> bool:
-    """Tell whether a path is a pipe or a device, such as /dev/stdout, which no file may replace."""
+    """Whether a path is a pipe or a device, such as /dev/stdout, which must not be replaced by a file."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager
 def _streamed(out: BinaryIO, form: Format) -> Iterator[BinaryIO]:
-    """Write text as it comes; a Parquet or Excel file, which is not made from front to back, goes out when it is whole."""
+    """Stream text formats; Parquet and Excel files are built in a temporary file and copied when they are complete."""
     if form in (Format.PARQUET, Format.XLSX):
         with tempfile.TemporaryFile() as file:
             yield file
@@ -138,7 +138,7 @@ def write_parquet(rows: RowStream, out: BinaryIO) -> None:
 
 
 def parquet_parts(rows: RowStream) -> Iterator[bytes]:
-    """Yield a Parquet file from front to back, as its row groups come about."""
+    """Yield a Parquet file from front to back, row group by row group."""
     batches = frames.arrow_batches(rows)
     types = frames.arrow_schema(rows)
     written = _ByteCollector()
@@ -150,7 +150,7 @@ def parquet_parts(rows: RowStream) -> Iterator[bytes]:
 
 
 class _ByteCollector(io.RawIOBase):
-    """Takes what is written to a file that goes on elsewhere, and counts it as a file does."""
+    """A file object that collects what is written, and reports positions as a file does."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -168,13 +168,13 @@ class _ByteCollector(io.RawIOBase):
         return self._length
 
     def taken(self) -> bytes:
-        """Return what was written since the last time."""
+        """Return what was written since the last call."""
         parts, self._parts = self._parts, []
         return b"".join(parts)
 
 
 def export_parts(rows: RowStream, form: Format, *, excel_safe: bool = False) -> Iterator[bytes]:
-    """Yield a file as it comes about, in constant memory; an Excel file is only there when it is whole."""
+    """Yield a file in parts, in constant memory; raises LedgerError for Excel, which cannot be streamed."""
     if form is Format.CSV:
         return csv_parts(rows, excel_safe=excel_safe)
     if form is Format.XLSX:

@@ -1,7 +1,7 @@
-"""Names of accounts in a journal, from whatever text an account's is: valid in every program, and different for different texts.
+"""Names of accounts in a journal: valid in every program, and different for different accounts.
 
-The strictest of them takes ASCII letters, digits and hyphens, after a capital. Most tags are made of just those and stay
-readable; of any other, what is left of it stands before a digest of the whole.
+The strictest program accepts ASCII letters, digits and hyphens, after a capital. Most tags consist of these and stay
+readable. For all others, the valid part is followed by a digest of the whole text.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The journal of a ledger's books as a file: every entry of a selection, in the order of the log, in constant memory."""
+"""The journal as a file: every entry of a selection, in the order of the log, in constant memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -30,7 +30,8 @@ def write_journal(  # noqa: PLR0917  # What, how and where to, in the order of t
 ) -> int:
     """Write a journal in ``hledger``'s or ``beancount``'s language, and return how many entries it has.
 
-    A statement's rounding is that of an account's whole month, so a selection is by account and month, or SelectionError.
+    ``moved`` is called with the number of entries written so far. A statement's rounding belongs to an account's whole month,
+    so a selection may be by account and month alone: raises SelectionError for others; NotWritten, StoreUnavailable.
     """
     strange = [
         name for name in selection.__struct_fields__ if getattr(selection, name) is not None and name not in FILTERS
@@ -51,7 +52,7 @@ def write_journal(  # noqa: PLR0917  # What, how and where to, in the order of t
 
 
 class _CountedEntries:
-    """The entries, counted as they pass."""
+    """Reads the entries, and counts them."""
 
     def __init__(self, connection: Connection, wanted: list[ColumnElement[bool]], moved: Moved) -> None:
         self.count = 0
@@ -70,12 +71,12 @@ class _CountedEntries:
                 self._moved(self.count)
 
     def close(self) -> None:
-        """Give up what was not read to its end, while the connection is there."""
+        """Close results that were not read to their end; the connection must still be open."""
         self._results.close()
 
 
 def _accounts(connection: Connection, wanted: list[ColumnElement[bool]]) -> dict[str, str]:
-    """Return the accounts that have entries, each with the day of its first one."""
+    """Map the accounts that have entries to the day of their first one."""
     first = select(ENTRIES.c.account, func.min(ENTRIES.c.day)).where(*wanted).group_by(ENTRIES.c.account)
     return {row[0]: row[1] for row in connection.execute(first.order_by(ENTRIES.c.account))}
 

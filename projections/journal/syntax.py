@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 
+from domain.text import printable
 from projections.journal.account_names import account_component
 from projections.journal.transactions import (
     CREDIT,
@@ -20,23 +21,18 @@ NUMBER_WIDTH = 18
 
 
 class Language(StrEnum):
-    """What a journal may be written in."""
+    """The languages in which a journal can be written."""
 
     HLEDGER = "hledger"
     BEANCOUNT = "beancount"
 
 
 def journal_texts(language: str, accounts: Mapping[str, str], transactions: Iterable[Transaction]) -> Iterator[str]:
-    """Yield a journal piece by piece; ``accounts`` are those billed, each with the first day on which it has an entry."""
+    """Yield a journal piece by piece; ``accounts`` maps each billed account to the day of its first entry."""
     head, one = _LANGUAGES[Language(language)]
     yield head(accounts)
     for transaction in transactions:
         yield one(transaction)
-
-
-def one_line(text: str) -> str:
-    """Return a text, some of which came over the wire, such that it ends no line and hides nothing."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _postings(postings: Iterable[Posting]) -> str:
@@ -50,11 +46,11 @@ def _postings(postings: Iterable[Posting]) -> str:
 
 def _hledger_head(accounts: Mapping[str, str]) -> str:
     lines = ["; The books of tringledger, in US dollars and SIP credits."]
-    # hledger balances, and shows, with as many places as these have.
+    # hledger balances and shows amounts with as many places as these have.
     lines += [f"commodity 1000.00000000 {DOLLAR}", f"commodity 1000.000000 {CREDIT}"]
     lines += [f"account {name}" for name in (PAYABLE, MARGIN, ROUNDING)]
     for account in accounts:
-        named = f"  ; {one_line(account)}"
+        named = f"  ; {printable(account)}"
         lines += [f"account {parent}:{account_component(account)}{named}" for parent in (RECEIVABLE, CREDITS)]
     return "\n".join([*lines, ""])
 
@@ -62,8 +58,8 @@ def _hledger_head(accounts: Mapping[str, str]) -> str:
 def _hledger(transaction: Transaction) -> str:
     what = f"{transaction.payee} | {transaction.narration}"
     # A semicolon would begin a comment.
-    heading = f"{transaction.day} * ({transaction.code}) {one_line(what).replace(';', ',')}".rstrip()
-    told = "".join(f"    ; {name}: {one_line(text)}\n" for name, text in transaction.told.items())
+    heading = f"{transaction.day} * ({transaction.code}) {printable(what).replace(';', ',')}".rstrip()
+    told = "".join(f"    ; {name}: {printable(text)}\n" for name, text in transaction.told.items())
     return f"\n{heading}\n{told}{_postings(transaction.postings)}"
 
 
@@ -87,7 +83,7 @@ def _beancount(transaction: Transaction) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"')
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 

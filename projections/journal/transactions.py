@@ -1,7 +1,7 @@
 """The books as a journal in double entry: one transaction for each CDR and each posting, balanced to the last digit.
 
-Whoever is billed owes the price, TringMe is owed the cost, and the margin is what is between them. SIP credits are a
-commodity of their own and never turn into money here. A closed month's statement-level rounding is a transaction of its own.
+The account owes the price, TringMe is owed the cost, and the margin is the difference. SIP credits are a commodity of their
+own and never become money here. A closed month's statement-level rounding is a transaction of its own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,6 @@ ROUNDING = "Income:Rounding"
 CREDITS = "Expenses:SIP-Credits"
 
 DOLLAR, CREDIT = "USD", "SIPCREDIT"
-CENTS_IN_A_DOLLAR = 100
 DOLLAR_PLACES = 8
 
 Levels = dict[tuple[str, str], dict[str, int]]
@@ -34,7 +33,7 @@ class Posting(NamedTuple):
 
     @property
     def number(self) -> str:
-        """The amount as a plain decimal: dollars, which is what books are kept in, or credits."""
+        """The amount as a plain decimal: in dollars, as accounting programs expect, or in credits."""
         if self.commodity == CREDIT:
             return plain(self.amount)
         whole, fraction = divmod(abs(self.amount), 10**DOLLAR_PLACES)
@@ -43,7 +42,7 @@ class Posting(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """A transaction: its day, a code that names it within the journal, whom and what it is about, and its postings."""
+    """A transaction: its day, its code (unique in the journal), payee and narration, metadata (``told``), and its postings."""
 
     day: str
     code: str
@@ -54,7 +53,7 @@ class Transaction(NamedTuple):
 
 
 def journal_transactions(entries: Iterable[Entry], closed_through: str) -> Iterator[Transaction]:
-    """Yield a transaction for each entry, and one for each statement-level rounding of a month up to that one."""
+    """Yield a transaction for each entry, and one for each statement-level rounding of the months that are closed."""
     levels: Levels = {}
     for entry in entries:
         totals = levels.setdefault((entry.account, entry.period), {})
@@ -99,7 +98,7 @@ def _postings(entry: Entry) -> list[Posting]:
         Posting(f"{CREDITS}:{owed}", entry.sip_credits, CREDIT),
         Posting(PAYABLE, -entry.sip_credits, CREDIT),
     ]
-    # A call that cost nothing is a transaction all the same.
+    # A call that cost nothing is a transaction, too.
     return [posting for posting in found if posting.amount] or found[:2]
 
 

@@ -1,8 +1,8 @@
-"""Bills: what a call comes to as it stands, and what of that is posted where, once months are closed (SPEC 7).
+"""The money of a call: its billed amount, and what is posted where once months are closed (SPEC 7).
 
-While the month of a call's CDR is open, its row is simply made anew. A row that stands in a closed month stays as it was at
-the closing, for ever; what changes later is posted as a difference in money: to the call's own month, the month of its CDR in
-its account's time zone, while that is open, else to the first open one (SPEC 9.9).
+While the month of a call's CDR is open, its row is made anew. A row in a closed month stays as it was at the closing,
+permanently; later changes are posted as differences: to the call's own month (that of its CDR in the time zone of its
+account) while that is open, else to the first open one (SPEC 9.9).
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class CallMoney(NamedTuple):
 
 
 def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
-    """Return what a call comes to as it stands, or None where it has no CDR."""
+    """Return the billed amount of a call, or None if it has no CDR."""
     cdr = call.cdr
     if cdr is None:
         return None
@@ -58,15 +58,16 @@ def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
 
 
 def current_money(call: Call, due: BilledAmount | None, books: BillingContext, position: int) -> CallMoney:
-    """Return the money of a call in whose life no month was closed, as it stands at its last event's position."""
+    """Return the money of a call during whose life no month was closed, at the position of its last event."""
     return CallMoney(_cdr_row(call, due, books, position) if due else None, [])
 
 
 class BillingState(NamedTuple):
-    """How a call's money stands after an event of its stream.
+    """A call's money after an event of its stream.
 
-    ``act`` is the act, if the event was one; ``call`` is the call, the same object each time; ``due`` is what the call comes to, ``row`` its row of ``cdrs``, which stays as it is
-    once its month is closed, and ``postings`` what this event posted instead.
+    ``act`` is the operator event, if it was one; ``call`` is the call, the same object each time. ``due`` is its billed
+    amount; ``row`` its row of ``cdrs``, which does not change once its month is closed; ``postings`` what the event posted
+    instead.
     """
 
     position: int
@@ -78,7 +79,7 @@ class BillingState(NamedTuple):
 
 
 def billing_states(stream: CallStream, books: BillingContext) -> Iterator[BillingState]:
-    """Go through a call's stream, and yield how its money stands after each event."""
+    """Yield the state of a call's money after each event of its stream."""
     row: CdrRow | None = None
     amounts = PostedAmounts()
     acts = dict(stream.operator_events)
@@ -99,7 +100,7 @@ def billing_states(stream: CallStream, books: BillingContext) -> Iterator[Billin
 
 
 def money_with_closings(stream: CallStream, books: BillingContext) -> CallMoney:
-    """Return the money of a call in whose life a month was closed, by going through it event by event."""
+    """Return the money of a call during whose life a month was closed, by folding it event by event."""
     row: CdrRow | None = None
     postings: list[Entry] = []
     for standing in billing_states(stream, books):
@@ -118,7 +119,7 @@ def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int
 def _difference(
     call: Call, change: AmountChange, key: tuple[int, int], period: str, act: OperatorEvent | None
 ) -> Entry:
-    """Return a row of ``postings``: a change of an account's own month, on the first day of the month to which it is posted."""
+    """Return the posting of a change: it is dated on the first day of the month to which it is posted."""
     tag, src = call.line
     due = change.due
     rated = due.rated if due else None
@@ -145,7 +146,7 @@ def _difference(
 
 
 def account_of_call(call: Call, books: BillingContext) -> tuple[str, str]:
-    """Return the account and the month of a call that has no CDR: as the tariff says that was known when it began."""
+    """Return the account and the month of a call that has no CDR, by the tariff that was known when it began."""
     tag, src = call.line
     first = call.first
     assert first

@@ -82,9 +82,9 @@ def level_totals(entries: Iterable[Entry]) -> dict[str, int]:
 
 
 def statement_roundings(totals: dict[str, int]) -> dict[str, int]:
-    """Return what rounding a statement's totals adds, for each way in which it does so, in code-point order.
+    """Return what rounding a statement's totals adds, by the way of rounding, in code-point order.
 
-    The prices of calls whose rules say so are summed up and rounded as one; what comes of other rules, and adjustments, stays
-    as it is.
+    The prices of calls whose rules round the statement's total are summed and rounded as one; all other prices, and
+    adjustments, stay as they are.
     """
     return {level: round_total(total, level) - total for level, total in sorted(totals.items()) if level}

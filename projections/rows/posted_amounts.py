@@ -1,8 +1,8 @@
-"""What was posted of a call so far, and by how much that differs from what the call comes to by now (SPEC 9.9).
+"""What was posted of a call so far, and the difference to its present billed amount (SPEC 9.9).
 
-Operator events of shape 1 keep a call's amounts by account alone, and post the difference with the month that the call has by
-then: so a call that moves from a closed month to an open one takes its old amounts from the wrong month. What they posted stays. Those of shape 2
-keep amounts by account and own month.
+Operator events of shape 1 keep a call's amounts by account alone, and post differences to the month that the call has at that
+time: so a call that moves from a closed month to an open one takes its old amounts from the wrong month. What they posted
+stays. Operator events of shape 2 keep amounts by account and own month.
 """
 
 from collections.abc import Hashable, Mapping
@@ -41,24 +41,25 @@ class AmountChange(NamedTuple):
 
 
 class PostedAmounts:
-    """What was posted of one call, by account and own month, and what it came to after its last event."""
+    """What was posted of one call, by account and own month, and its billed amount after its last event."""
 
     def __init__(self) -> None:
-        """Begin with nothing posted."""
+        """Start without postings."""
         self._posted: dict[Key, EntryAmounts] = {}
         self._due: BilledAmount | None = None
 
     def replace(self, due: BilledAmount | None) -> None:
-        """Let what was posted be just what the call comes to by now: its row was made anew."""
+        """Replace what was posted by the present billed amount, because the call's row was made anew."""
         self._posted = {due.key: due.totals} if due else {}
         self._due = due
 
     def change(
         self, due: BilledAmount | None, act: OperatorEvent | None, undone: OperatorEvent | None, as_closed: str
     ) -> list[AmountChange]:
-        """Return what an event changes, given what the call comes to by now, and take it in.
+        """Return what an event changes, given the billed amount after it, and note the changes as posted.
 
-        ``act`` is the event if an operator's, ``undone`` the one that it reverses; ``as_closed`` the own month of the call's row.
+        ``act`` is the operator event, if it is one, ``undone`` the one that it reverses, and ``as_closed`` the own month of
+        the call's row.
         """
         if act is None or act.v < BY_MONTH:
             changes = self._by_account(due, due.key[1] if due else as_closed)

@@ -1,6 +1,6 @@
-"""What a stretch of the log yields: the rows of all read models, gathered from calls folded whole and from single notices.
+"""From events to the rows of all read models: calls are folded as a whole, all other events one by one.
 
-Nothing here knows how rows are written, so that the workers of a rebuild start without the database library.
+This module does not write rows and imports no database library: so the workers of a rebuild start quickly.
 """
 
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ R = TypeVar("R", bound=Row)
 
 
 class ProjectionStopped(LedgerError):
-    """An event could not be projected, so the read models stand still before it."""
+    """An event could not be projected; the read models stop at the position before it."""
 
 
 class RowBatch:
@@ -71,16 +71,16 @@ class RowBatch:
 
 
 class Projector:
-    """Makes the rows of a page, from calls folded whole and from single events."""
+    """Makes the rows of a batch, from whole streams of calls and from single events."""
 
     def __init__(self, books: BillingContext, fetch: Fetch) -> None:
-        """Take the tariffs and closings; ``fetch`` finds events at positions, for calls to which notices were moved."""
+        """Use these tariffs and closings; ``fetch`` returns the events at positions, for calls to which notices were moved."""
         self.page = RowBatch()
         self._books = books
         self._fetch = fetch
 
     def add_stream(self, rows: list[LogRow]) -> Call:
-        """Add the rows of a call, given all its stream's events; raises ProjectionStopped at the one that cannot be folded."""
+        """Add the rows of a call, given all events of its stream; raises ProjectionStopped at one that cannot be folded."""
         books, last = self._books, rows[-1].position
         closes = books.closed_through(rows[0].position) != books.closed_through(last)
         if closes or any(row.topic in CALL_CORRECTIONS for row in rows):
@@ -108,7 +108,7 @@ class Projector:
         self.page.of(Entry).extend(money.postings)
 
     def add(self, row: LogRow) -> None:
-        """Add the rows of an event that is no call's; one that no read model shows adds none. Raises ProjectionStopped."""
+        """Add the rows of an event that belongs to no call, if it has any. Raises ProjectionStopped."""
         try:
             if row.topic in OPERATOR_EVENTS:
                 self._add_operator_event(row, decode_operator_event(row.topic, row.state))
@@ -140,7 +140,7 @@ class Projector:
 
 
 def read_stream(rows: list[LogRow], fetch: Fetch) -> CallStream:
-    """Read all events of a call's stream; raises ProjectionStopped at the one that cannot be read."""
+    """Read all events of a call's stream; raises ProjectionStopped at one that cannot be read."""
     try:
         return CallStream(rows, fetch)
     except FoldError as error:
@@ -148,7 +148,7 @@ def read_stream(rows: list[LogRow], fetch: Fetch) -> CallStream:
 
 
 def fold_notices(rows: Iterable[LogRow]) -> Call:
-    """Fold the notices of one call, in order; raises ProjectionStopped at the one that cannot be folded."""
+    """Fold the notices of one call, in order; raises ProjectionStopped at one that cannot be folded."""
     call: Call | None = None
     for row in rows:
         try:

@@ -1,4 +1,4 @@
-"""Pages of events, completed by the earlier events of their streams."""
+"""Pages of events, completed with the earlier events of their streams."""
 
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
@@ -7,7 +7,7 @@ PAGE_SIZE = 4000
 
 
 def prepend_earlier_events(ledger: Ledger, streams: dict[str, list[LogRow]]) -> None:
-    """Put before each call's events those of earlier pages."""
+    """Complete each call's stream: put the events of earlier pages before those given."""
     cut = [(stream, rows[0].version) for stream, rows in streams.items() if rows[0].version > 1]
     earlier: dict[str, list[LogRow]] = {}
     for row in ledger.store.events_before_versions(cut):
