@@ -1,7 +1,7 @@
 """Read models as pandas DataFrames, for notebooks: ``frames.cdrs("sqlite:///tringledger.db", period="2026-10")``.
 
-Their types are Arrow's, exact and compact: amounts are decimals (never floats), times are UTC, phone numbers are text.
-Parquet files hold the same types.
+Their types are Arrow's, exact and compact: amounts are decimals (never floats), times are UTC, phone numbers are texts.
+Parquet files have the same types.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from projections.stores.generations import ReadStore, open_current
 if TYPE_CHECKING:
     import pandas as pd
 
-# Sums are not bounded as single amounts are, so they get all the digits that there are.
+# Sums have no bound as single amounts have, so they get all digits that decimals may have.
 _MILLIONTHS = pa.decimal128(38, PLACES)
 _WHOLE = pa.decimal128(38, 0)
 
@@ -46,7 +46,7 @@ class FrameReader:
     """Reads one read model of a ledger into a DataFrame."""
 
     def __init__(self, model: str) -> None:
-        """Take the read model's name."""
+        """Read the read model of this name."""
         self.model = model
 
     def __repr__(self) -> str:
@@ -64,13 +64,13 @@ class FrameReader:
         catch_up: bool = True,
         as_of: int | str | date | None = None,
     ) -> pd.DataFrame:
-        """Return the rows of the read model in the ledger at an address such as ``sqlite:///tringledger.db``.
+        """Return the rows of the read model in the ledger at a store URL such as ``sqlite:///tringledger.db``.
 
-        ``since`` and ``until`` (itself left out) are days, months, or times with their offset, as text or as Python's
-        own; days and months begin in the ledger's billing time zone. ``period`` is a month. The read models first
-        catch up with the log, unless ``catch_up`` is False. ``as_of`` is a position of the log, or a day, month or time:
-        the rows are then those that the ledger had, made from the log anew and beside the read models. Raises NoLedger,
-        SelectionError, StoreUnavailable.
+        ``since`` and ``until`` (excluded) are days, months, or times with their offset, as texts or as Python's own
+        types; days and months begin in the ledger's billing time zone. ``period`` is a month ``YYYY-MM``. The read
+        models first catch up with the log, unless ``catch_up`` is False. With ``as_of`` (a position of the log, or a day,
+        month or time) you get the rows that the ledger had then: they are built anew from the log, in a temporary file.
+        Raises NoLedger, SelectionError, StoreUnavailable.
         """
         with closing(Ledger(store_url)) as ledger:
             selection = build_selection(
@@ -115,7 +115,7 @@ def _store(ledger: Ledger, as_of: int | str | date | None, *, catch_up: bool) ->
 
 
 def _frame(rows: RowStream) -> pd.DataFrame:
-    # Files are made from the same batches and need no pandas, which takes half a second to load.
+    # Parquet files are written from the same batches without pandas, which takes half a second to load.
     import pandas as pd  # noqa: PLC0415
 
     table = pa.Table.from_batches(arrow_batches(rows), arrow_schema(rows))
@@ -124,14 +124,14 @@ def _frame(rows: RowStream) -> pd.DataFrame:
 
 
 def arrow_schema(rows: RowStream) -> pa.Schema:
-    """Return the Arrow types of a reading's columns."""
+    """Return the Arrow types of the columns of rows."""
     return pa.schema(
         [pa.field(column.name, TYPES[column_kind(column)], nullable=bool(column.nullable)) for column in rows.columns]
     )
 
 
 def arrow_batches(rows: RowStream) -> Iterator[pa.RecordBatch]:
-    """Yield a reading's rows as Arrow's batches, one a chunk."""
+    """Yield rows as Arrow batches, one for each chunk."""
     types = arrow_schema(rows)
     for chunk in rows.chunks():
         arrays = [_array(column, values) for column, values in zip(rows.columns, zip(*chunk, strict=True), strict=True)]
@@ -149,6 +149,6 @@ def _array(column: Column[Any], values: Sequence[Any]) -> pa.Array:
 
 
 def _decimals(millionths: pa.Array, decimal: pa.DataType) -> pa.Array:
-    """Read whole millionths as decimals: the same bits, with the point moved by the type alone, so nothing is rounded."""
+    """Turn whole millionths into decimals: the bits stay the same and only the type changes, so nothing is rounded."""
     whole = millionths.cast(_WHOLE)
     return pa.Array.from_buffers(_MILLIONTHS, len(whole), whole.buffers(), whole.null_count).cast(decimal)

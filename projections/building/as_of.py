@@ -1,8 +1,8 @@
-"""The read models as they stood at an earlier position of the log, built aside and gone with whoever looked.
+"""The read models as they were at an earlier position of the log, built in a temporary file.
 
-They are folded from the log up to that position, by the same code as a rebuild, into SQLite's own kind of temporary database,
-wherever the log is: a file without a name, which is the system's to remove however the process ends. The live read models
-are neither read nor written.
+They are folded from the log up to that position by the same code as a rebuild, into a SQLite file without a name, whichever
+database the log is in: the system deletes it when the process ends, however it ends. The live read models are neither read
+nor written.
 """
 
 import sqlite3
@@ -18,8 +18,8 @@ from projections.stores.base import ReadStore, refuse_read_models
 from projections.stores.database import Database
 from projections.stores.log_binding import digest_at
 
-UNNAMED = ""  # SQLite's name for a temporary file of its own.
-# What a build need not be safe from: it is lost with its process in any case. Beyond the cache it goes to the file.
+UNNAMED = ""  # SQLite's name for a temporary file.
+# The build need not survive its process. What exceeds the cache is written to the file.
 PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
 
 
@@ -27,10 +27,10 @@ PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-1
 def open_as_of(
     ledger: Ledger, position: int, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL
 ) -> Iterator[ReadStore]:
-    """Build the read models as they were at a position that the log has, and let go of them at the end.
+    """Build the read models as they were at a position of the log, and drop them at the end.
 
-    ``progress`` is told how many of how many events are done. Raises ProjectionStopped, StoreUnavailable (where there is no
-    room for the temporary file, for instance), and what the way of folding raises.
+    ``progress`` is called with the number of events done and of all. Raises ProjectionStopped, StoreUnavailable (if there is
+    no room for the temporary file, for instance), and what ``folding`` raises.
     """
     with closing(TemporaryReadStore(ledger.id, position)) as store:
         with store.transaction() as connection:
@@ -49,7 +49,7 @@ class TemporaryReadStore(ReadStore):
             self._create(connection, indexed=False)
 
     def finish_build(self) -> None:
-        """Do nothing: the file goes with the connection."""
+        """Do nothing: the file ends with its connection."""
 
 
 class _TemporaryFile(Database):

@@ -1,7 +1,7 @@
 """The read models ``billing`` and ``billing_days``: what each account's calls cost, by month and by day (SPEC 7).
 
-They change by the difference between a call's old and new CDR row, and by what is posted beside the CDRs, in the transaction that writes those rows. The sums are
-made in Python, whose whole numbers do not overflow into floats as SQLite's do.
+They change by the difference between a call's old and new CDR row, and by postings, in the transaction that writes those
+rows. Python adds up the sums: its whole numbers do not overflow into floats as SQLite's do.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from projections.rows.entry import Entry
 from projections.schema.tables import BILLING, BILLING_DAYS, ENTRIES, TOTALS
 from projections.stores.upsert import delete_rows, put_rows
 
-ENTRIES_COUNT = -1  # The last of a table's totals: how many entries it sums up. A row of which none is left goes.
+ENTRIES_COUNT = -1  # The last of a table's totals: how many entries it sums. A row of no entries is deleted.
 WIDTH = len(TOTALS) + 1
 _amounts = attrgetter(*TOTALS)
 
@@ -28,7 +28,7 @@ Totals = list[int]
 def apply_difference(
     connection: Connection, old: Iterable[CdrRow], new: Iterable[CdrRow], postings: Iterable[Entry]
 ) -> None:
-    """Take old CDR rows out of the totals and new ones in, and new postings."""
+    """Subtract old CDR rows from the totals, and add new ones and postings."""
     days, months = total_differences(old, new, postings)
     for table, changes in ((BILLING, months), (BILLING_DAYS, days)):
         _apply(connection, table, {key: totals for key, totals in changes.items() if any(totals)})
@@ -37,7 +37,7 @@ def apply_difference(
 def total_differences(
     old: Iterable[CdrRow], new: Iterable[CdrRow], postings: Iterable[Entry]
 ) -> tuple[dict[Key, Totals], dict[Key, Totals]]:
-    """Return by how much the totals of each account's days and months change where CDR rows go, and others and postings come."""
+    """Return the changes to the totals of each account's days and months by old and new CDR rows and new postings."""
     days: dict[Key, Totals] = {}
     add_cdrs(days, old, -1)
     add_cdrs(days, new, 1)
@@ -50,7 +50,7 @@ def total_differences(
 
 
 def add_cdrs(days: dict[Key, Totals], rows: Iterable[CdrRow], sign: int) -> None:
-    """Add CDR rows to the totals of their accounts and days, or with -1 take them out."""
+    """Add CDR rows to the totals of their accounts and days; with ``sign`` -1, subtract them."""
     for row in rows:
         totals = days.setdefault((row.account, row.day), [0] * WIDTH)
         amounts = (*amounts_of_cdr(row)[: len(TOTALS)], 1)
@@ -78,7 +78,7 @@ def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> 
 
 
 def fill_billing(connection: Connection) -> None:
-    """Fill both tables, empty so far, from all entries: a rebuild's way, which also checks the differences' way."""
+    """Fill both empty tables from all entries, as a rebuild does: its comparison checks the sums made by differences."""
     summed = [func.sum(ENTRIES.c[name]) for name in TOTALS]
     by = ENTRIES.c.account, ENTRIES.c.day
     days = select(*by, *summed, func.count()).group_by(*by)

@@ -1,7 +1,7 @@
-"""The one way by which read models follow the log: a page of events, folded, written, and tracked in one transaction.
+"""Following the log: each page of events is folded, written, and noted as done in one transaction.
 
-A page collects the calls that it touches and folds each whole, so applying it is idempotent. A failing event stops the
-loop with its position; it is never skipped.
+All calls that a page touches are folded as a whole, so applying a page is idempotent. An event that cannot be projected stops
+the read models at its position; it is never skipped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,14 +33,14 @@ ROWS_AT_ONCE = 400
 def catch_up(
     ledger: Ledger, store: ReadStore, until: int | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Bring the read models up to a position, by default the log's head as of now, and return where they are then.
+    """Bring the read models up to a position, by default the present head of the log, and return their position.
 
     Any number of processes may do so at once: each page is applied by one of them, under the store's write lock.
-    ``progress`` is told the position after each page. Raises ProjectionStopped, ReadModelsUnusable, StoreUnavailable.
+    ``progress`` is called with the position after each page. Raises ProjectionStopped, ReadModelsUnusable, StoreUnavailable.
     """
     target = ledger.head() if until is None else until
     while True:
-        # Looked at without the lock first: mostly there is nothing to do.
+        # Checked without the lock first: usually there is nothing to do.
         with store.snapshot() as connection:
             position = store.position(connection, ledger.store)
         progress(position)
@@ -83,14 +83,14 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
 
 
 def write_batch(connection: Connection, batch: RowBatch) -> None:
-    """Write a batch's rows, in place of those that have their keys."""
+    """Write a batch's rows; they replace rows with the same keys."""
     for model in READ_MODELS:
         if model.row and model.is_stored:
             put_rows(connection, model.table, batch.rows.get(model.row, ()))
 
 
 def _current_cdrs(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[CdrRow]:
-    """Return the CDR rows with one of these values as the last page left them."""
+    """Yield the stored CDR rows that have one of these values in a column."""
     for start in range(0, len(values), ROWS_AT_ONCE):
         found = connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))
         yield from map(CdrRow._make, found)

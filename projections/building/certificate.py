@@ -1,7 +1,7 @@
-"""The certificate of a rebuild: of which events it was made, by which program, and what exactly came out.
+"""The certificate of a rebuild: the events it was made of, the program that made it, and the result.
 
-The last one is kept among the ledger's own facts, written in the transaction that makes the rebuilt read models current:
-read models are disposable, and what was said of them should outlive them.
+The latest one is kept among the ledger's own facts, written in the transaction that activates the rebuilt read models: read
+models are disposable, their certificate is not.
 """
 
 from importlib.metadata import version
@@ -19,18 +19,18 @@ MONEY = ("cost", "sip_credits", "price", "margin")
 
 
 class TableSummary(msgspec.Struct, frozen=True):
-    """One read model: how many rows it has, and the SHA-256 of them (see seals.py)."""
+    """One read model: how many rows it has, and the SHA-256 of them (see digests.py)."""
 
     rows: int
     digest: str
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rebuild made of which events.
+    """The result of a rebuild.
 
-    ``first`` and ``last`` are positions of the log; ``events`` is how many events there were between them; ``version`` is
-    tringledger's, ``schema`` that of the read models; ``made_at`` is ISO 8601, UTC; ``seconds`` is how long it took, and
-    ``jobs`` how many worked at it; ``money`` sums the CDRs: ``cost``, ``price`` and ``margin`` in US cents, ``sip_credits``
+    ``first`` and ``last`` are positions of the log; ``events`` is the number of events between them; ``version`` is
+    tringledger's, ``schema`` that of the read models; ``made_at`` is ISO 8601, UTC; ``seconds`` is the duration, and
+    ``jobs`` the number of workers; ``money`` sums the CDRs: ``cost``, ``price`` and ``margin`` in US cents, ``sip_credits``
     in SIP credits, all exact decimals.
     """
 
@@ -50,7 +50,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 def certify(
     ledger: Ledger, seals: dict[str, TableDigest], *, last: int, events: int, microseconds: int, jobs: int
 ) -> Certificate:
-    """Return the certificate of read models that were built up to a position and sealed."""
+    """Return the certificate of read models that were built up to a position, given their digests."""
     sums = seals["cdrs"].sums
     return Certificate(
         ledger=ledger.id,
@@ -73,20 +73,20 @@ def encode_certificate(certificate: Certificate) -> str:
 
 
 def decode_certificate(text: str | bytes) -> Certificate:
-    """Read a certificate; raises msgspec.DecodeError where it is none."""
+    """Read a certificate; raises msgspec.DecodeError if the text is not one."""
     return msgspec.json.decode(text, type=Certificate)
 
 
 def load_certificate(ledger: Ledger) -> Certificate | None:
-    """Return the certificate of a ledger's last rebuild, or None where there was none."""
+    """Return the certificate of a ledger's last rebuild, or None if there was none."""
     kept = ledger.store.facts().get(FACT)
     return decode_certificate(kept) if kept else None
 
 
 def certificate_differences(one: Certificate, other: Certificate) -> list[tuple[str, Any, Any]]:
-    """Return in what two certificates disagree: what it is, and what each of them says.
+    """Return the differences of two certificates: a name, and the value that each of them has.
 
-    Who made them, when, how, and with which version is left aside: the same events must give the same read models.
+    When, how, and with which version they were made does not matter: the same events must give the same read models.
     """
     said = [
         {"ledger": each.ledger, "last": each.last, "events": each.events, "schema": each.schema}

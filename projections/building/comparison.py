@@ -1,7 +1,7 @@
-"""Where the live read models and a fresh build disagree, walked side by side in the order of their keys.
+"""The differences between the live read models and a fresh build, walked in parallel in the order of their keys.
 
-They are compared many rows at a time, as they mostly agree, and one by one from the first chunk that differs. The fresh rows
-are sealed on the way: a certificate costs no walk of its own.
+They are compared in chunks, since they usually agree, and row by row from the first chunk that differs. The fresh rows are
+digested on the way: a certificate costs no walk of its own.
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -25,7 +25,7 @@ RowChunks = list[Row]
 
 
 class RowDifference(NamedTuple):
-    """Where the live read models and a fresh build disagree: a column of a row, or a whole row that one of them lacks.
+    """A difference between the live read models and a fresh build: a column of a row, or a row that one of them lacks.
 
     ``live`` and ``fresh`` are as the tables keep them (millionths, microseconds), None where absent; ``kind`` is the
     column's, None for a whole row.
@@ -40,7 +40,7 @@ class RowDifference(NamedTuple):
 
 
 class ComparisonResult(NamedTuple):
-    """The first differences, how many there are, and each read model's seal as the fresh build has it."""
+    """The first differences, the number of all, and the digest of each read model of the fresh build."""
 
     differences: list[RowDifference]
     found: int
@@ -48,12 +48,12 @@ class ComparisonResult(NamedTuple):
 
 
 def compare_read_models(live: Connection, fresh: Connection) -> ComparisonResult:
-    """Compare all read models; both must be at the same position of the log."""
+    """Compare all read models; both stores must be at the same position of the log."""
     shown: list[RowDifference] = []
     found = 0
     seals = {model: TableDigest(table) for model, table in STORED_TABLES.items()}
     for model, table in STORED_TABLES.items():
-        # Closed here, however this ends: a walk that outlives its connection complains.
+        # Closed here, however this ends: results must not outlive their connection.
         with closing(_chunks(table, live)) as ours, closing(_chunks(table, fresh)) as theirs:
             for difference in _differences(model, table, ours, seals[model].update_while(theirs)):
                 found += 1
@@ -63,7 +63,7 @@ def compare_read_models(live: Connection, fresh: Connection) -> ComparisonResult
 
 
 def digest_all(fresh: Connection) -> dict[str, TableDigest]:
-    """Seal all read models, where there is nothing to compare them with."""
+    """Digest all read models, if there is nothing to compare them with."""
     seals = {model: TableDigest(table) for model, table in STORED_TABLES.items()}
     for model, table in STORED_TABLES.items():
         with closing(_chunks(table, fresh)) as rows:

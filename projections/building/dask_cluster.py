@@ -1,7 +1,7 @@
-"""Fold on a Dask cluster that runs already: its workers read the log for themselves, and only ranges and rows go between.
+"""Fold on a running Dask cluster: its workers read the log themselves, and only ranges and rows are sent.
 
-Dask folds a range again where its worker is lost. No cluster is ever started from here. ``distributed`` is an extra
-(``tringledger[dask]``) and takes half a second to load, so this module is for whoever has a scheduler's address.
+Dask folds a range again if its worker is lost. No cluster is started from here. ``distributed`` is an extra
+(``tringledger[dask]``) and takes half a second to load: import this module only for a given scheduler.
 """
 
 from collections import deque
@@ -27,13 +27,13 @@ IN_FLIGHT_PER_THREAD = 2
 
 
 class DaskFolding:
-    """Folds with all workers that a Dask scheduler has."""
+    """Folds with all workers of a Dask scheduler."""
 
     def __init__(self, address: str) -> None:
-        """Connect; raises WorkersUnavailable where there is no scheduler, or none that has workers."""
+        """Connect; raises WorkersUnavailable if there is no scheduler at the address, or it has no workers."""
         self.address = address
         try:
-            resolve_address(address)  # A client that is given what is no address takes half a minute to end.
+            resolve_address(address)  # A client with an invalid address would take half a minute to fail.
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             msg = f"there is no Dask scheduler at {address}: {error}"
@@ -47,7 +47,7 @@ class DaskFolding:
         self.jobs = sum(self._client.nthreads().values())
 
     def close(self) -> None:
-        """Leave the cluster as it was."""
+        """Disconnect; the cluster stays as it was."""
         self._client.close()
 
     def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
@@ -74,7 +74,7 @@ class DaskFolding:
         """Ask every worker for its version, and let it open the store; raises WorkersIncompatible."""
         ours = version("tringledger")
 
-        # Within a function, so that it is sent as it is and a worker without our modules can answer.
+        # A function within a function is sent by value: so a worker without our modules can answer.
         def look() -> str:
             from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ class DaskFolding:
                 raise WorkersIncompatible(msg)
 
     def _ask(self, function: Any, *arguments: object) -> dict[str, str]:
-        """Return what each worker answers; one that is lost meanwhile is left to Dask, unless it was the last."""
+        """Return the answer of each worker; Dask replaces workers that are lost meanwhile, unless all are."""
         try:
             said = self._client.run(function, *arguments, on_error="return")
         except OSError as error:
@@ -121,7 +121,7 @@ class DaskFolding:
 
 
 def _try(job: FoldJob) -> str:
-    """On a worker: open the store, and return what is wrong with it, or nothing."""
+    """On a worker: open the store, and return the problem with it, or an empty text."""
     try:
         open_ledger(job).close()
     except LedgerError as error:
@@ -130,7 +130,7 @@ def _try(job: FoldJob) -> str:
 
 
 def _fold(job: FoldJob, expected: str, wanted: StreamRange) -> FoldedPart:
-    """On a worker, which may have joined after all were asked: fold a range."""
+    """On a worker: fold a range; checks the version again, since workers may join after the check."""
     if version("tringledger") != expected:
         msg = f"a Dask worker has tringledger {version('tringledger')}: expected {expected}"
         raise WorkersIncompatible(msg)

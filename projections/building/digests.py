@@ -1,7 +1,7 @@
-"""A read model's seal: how many rows it has, their digest, and the sums of its money, the same on every store.
+"""The digest of a read model: its number of rows, their SHA-256, and the sums of its money, the same on every store.
 
-The digest is the SHA-256 of lines of JSON without spaces, in UTF-8: an array of the column names, then an array for each row,
-in the order of the key. Amounts are whole millionths and times whole microseconds, so that any program can make it anew.
+It is made of lines of JSON without spaces, in UTF-8: an array of the column names, then an array for each row, in the order
+of the key. Amounts are whole millionths and times whole microseconds, so that any program can compute it.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ _lines = msgspec.json.Encoder().encode_lines
 
 
 class TableDigest:
-    """What is known of a read model's rows once all of them have passed; ``sums`` has its columns of money, in millionths."""
+    """Digests the rows of a read model; ``sums`` has the sums of its columns of money, in millionths."""
 
     def __init__(self, table: Table) -> None:
-        """Begin with the columns' names."""
+        """Start with the line of the column names."""
         names = [str(column.name) for column in table.columns]
         self.rows = 0
         self.sums = {
@@ -32,7 +32,7 @@ class TableDigest:
         self._digest = hashlib.sha256(_lines([names]))
 
     def update_while(self, chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
-        """Pass chunks of rows on, in the order of their key, and take note of them."""
+        """Yield chunks of rows, in the order of their key, and digest them on the way."""
         for rows in chunks:
             self.rows += len(rows)
             self._digest.update(_lines(rows))

@@ -1,6 +1,6 @@
-"""That exceptions of notices that are no call's were resolved: noted in their rows once those are there.
+"""Resolutions of exceptions that belong to no call, written to their rows.
 
-A call's exceptions are made with their resolutions, from the call's own stream; these come from another one.
+A call's exceptions get their resolutions from the call's own stream; these come from another stream.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from projections.schema.tables import EXCEPTIONS
 
 
 def apply_resolutions(connection: Connection, resolutions: Iterable[tuple[int, ExceptionResolved]]) -> None:
-    """Note what operators said of exceptions, given with the acts' positions, in whatever order."""
+    """Apply resolutions, given with their positions in any order; the latest one of an exception wins."""
     for _, act in sorted(resolutions):
         by, reason = ("", "") if act.reopened else (act.by, act.reason)
         connection.execute(

@@ -1,7 +1,7 @@
-"""Fill empty tables with the rows of all streams as they are at a position of the log: what a rebuild and a look back share.
+"""Fill empty tables with the rows of all streams as they are at a position of the log: for rebuilds and for ``as_of``.
 
-The log is read by stream: each call is folded to its end and forgotten, so that memory does not grow with the log, and any
-number of processes may fold at once.
+The log is read by stream: each call is folded to its end and forgotten, so memory does not grow with the log, and any number
+of processes may fold at once.
 """
 
 from collections.abc import Callable
@@ -17,21 +17,21 @@ from projections.building import exception_resolutions as resolutions
 from projections.building.catch_up import write_batch
 from projections.building.partitions import FoldStrategy, stream_ranges
 
-RANGES_PER_JOB = 4  # So that all are busy nearly to the end, and one that is lost costs little.
+RANGES_PER_JOB = 4  # Keeps all workers busy nearly to the end; a lost one costs little.
 
 Progress = Callable[[int, int], None]
 
 
 def silent(_done: int, _total: int) -> None:
-    """Report progress to nobody."""
+    """Ignore progress."""
 
 
 def fill_read_models(
     connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: FoldStrategy
 ) -> int:
-    """Write the rows of all streams as they are at a position into empty tables, and return of how many events.
+    """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
-    ``progress`` is told how many of how many events are done. Raises ProjectionStopped, and what the way of folding raises.
+    ``progress`` is called with the number of events done and of all. Raises ProjectionStopped, and what ``folding`` raises.
     """
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []

@@ -1,7 +1,7 @@
-"""Fold ranges of streams into rows: the work of a rebuild, cut into parts that any process on any host may do.
+"""Fold ranges of streams into rows: the work of a rebuild, cut into parts that any process on any host can do.
 
-A stream's id is a hash, so equal ranges of ids hold about equally many calls. Only the streams of notices that are no call's
-can be long: a part ends within one where it is full, and says what is left. So no part grows with the log.
+A stream's id is a hash, so equal ranges of ids hold about equally many calls. Only streams of notices without a call can be
+long: a part that is full ends within such a stream, and says what is left. So no part grows with the log.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ class StreamRange(NamedTuple):
 
 
 class FoldedPart(NamedTuple):
-    """What a range yields: rows, of how many events they are made, and what of the range is left to do, if anything."""
+    """A folded range: its rows, the number of its events, and the rest of the range, if it was cut."""
 
     batch: RowBatch
     events: int
@@ -38,19 +38,19 @@ class FoldedPart(NamedTuple):
 
 
 class FoldStrategy(Protocol):
-    """A way to fold ranges: here, in other processes, or on other hosts; the parts come in any order.
+    """A way to fold ranges: in this process, in others, or on other hosts; the parts may be in any order.
 
-    ``jobs`` is how many work at it at once.
+    ``jobs`` is the number of workers.
     """
 
     jobs: int
 
     def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:
-        """Fold the log up to a position, and yield each range's parts; closed early, it stops whatever still works."""
+        """Fold the log up to a position, and yield the parts of each range; closing it early stops all workers."""
 
 
 def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
-    """Divide all streams into ranges of about ``RANGE_EVENTS`` events, and so many ranges at least."""
+    """Divide all streams into ranges of about ``RANGE_EVENTS`` events, but into ``at_least`` ranges."""
     count = max(-(-events // RANGE_EVENTS), at_least)
     prefixes = [f"{(number << PREFIX_BITS) // count:0{PREFIX_BITS // 4}x}" for number in range(1, count)]
     bounds = [FIRST, *prefixes, LAST]
@@ -58,7 +58,7 @@ def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
 
 
 def fold_range(ledger: Ledger, cut: int, wanted: StreamRange) -> FoldedPart:
-    """Fold the streams of a range as they are at a position, or the first of them, until the part is full.
+    """Fold the streams of a range as they are at a position, until the part is full.
 
     Raises ProjectionStopped, StoreUnavailable.
     """
@@ -73,7 +73,7 @@ def fold_range(ledger: Ledger, cut: int, wanted: StreamRange) -> FoldedPart:
 
 
 def _pieces(gathering: Projector, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
-    """Add the rows of each call and each notice, and yield the last event of each and how many it had."""
+    """Add the rows of each call and each other event; yield the last event of each, and its number of events."""
     for _, stream in groupby(rows, key=attrgetter("stream")):
         yield from _of_stream(gathering, stream)
 

@@ -1,8 +1,8 @@
-"""Fold with processes of this machine: each reads the log for itself, and only ranges and rows go between.
+"""Fold with processes of this machine: each reads the log itself, and only ranges and rows are sent.
 
-Programs of their own rather than ``concurrent.futures``: a pool there breaks as a whole when one of its processes is killed,
-and cannot be stopped before its work is done. Here it is known which range the lost one had, the others go on, and on any
-error, Ctrl-C among them, all are stopped at once.
+These are programs of their own instead of ``concurrent.futures``: such a pool breaks as a whole when one of its processes is
+killed, and cannot be stopped before its work is done. Here a lost process costs its range alone, and on any error, Ctrl-C
+included, all processes are stopped at once.
 """
 
 import os
@@ -22,24 +22,24 @@ LOSSES_MAX = 3
 
 
 class WorkersCrashed(Unavailable):
-    """Workers ended again and again over the same range, so that the rebuild cannot be finished."""
+    """Workers crashed repeatedly over the same range, so the rebuild cannot be finished."""
 
 
 class WorkersUnavailable(Unavailable):
-    """Those who were to fold cannot be reached: the scheduler of a Dask cluster, or any of its workers."""
+    """The workers cannot be reached: the scheduler of a Dask cluster, or any of its workers."""
 
 
 class WorkersIncompatible(Unavailable):
-    """A worker elsewhere cannot do this rebuild: it has another version of tringledger, or cannot open the store."""
+    """A worker on another host has another version of tringledger, or cannot open the store."""
 
 
 class _Worker:
-    """One process, and the range that it folds now; ``lost`` is how many workers that range has cost already."""
+    """A process, and the range that it folds; ``lost`` counts the workers that this range has crashed so far."""
 
     def __init__(self, job: FoldJob) -> None:
         self.connection, theirs = Pipe()
-        # -P: whatever lies in the working directory must not be taken for our modules. In a session of its own, so that
-        # Ctrl-C is for the command, which then ends it.
+        # -P: modules in the working directory must not replace ours. A session of its own: Ctrl-C ends the command, and the
+        # command ends its workers.
         command = [sys.executable, "-P", "-m", "projections.building.worker_process", str(theirs.fileno())]
         self._process = subprocess.Popen(  # noqa: S603 - it is us
             command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[theirs.fileno()], start_new_session=True
@@ -53,14 +53,14 @@ class _Worker:
         try:
             self.connection.send(what)
         except OSError:
-            return  # It is gone, which whoever waits for its answer will see.
+            return  # It has ended, which ``answer`` reports.
 
     def take(self, wanted: StreamRange, lost: int) -> None:
         self.range, self.lost = wanted, lost
         self._send(wanted)
 
     def answer(self) -> FoldedPart | None:
-        """Return the part that it has folded, or None where it is gone; raises the error that it met."""
+        """Return the folded part, or None if the process has ended; raises the error that it sent."""
         try:
             found = self.connection.recv()
         except (EOFError, OSError):
@@ -71,21 +71,21 @@ class _Worker:
         return found
 
     def exit_code(self) -> int:
-        """Return how it ended, once it is known to be at its end."""
+        """Return its exit code; call this when it is known to have ended."""
         return self._process.wait()
 
     def stop(self) -> None:
-        """End it at once: it only reads, so nothing can be left half done."""
+        """Kill it: it only reads, so nothing is left half done."""
         self._process.kill()
         self._process.wait()
         self.connection.close()
 
 
 class ProcessFolding:
-    """Folds with so many processes."""
+    """Folds with a number of processes."""
 
     def __init__(self, jobs: int) -> None:
-        """Take how many."""
+        """Use ``jobs`` processes."""
         self.jobs = jobs
 
     def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
@@ -106,7 +106,7 @@ class ProcessFolding:
                     continue
                 if part.rest:
                     waiting.appendleft((part.rest, 0))
-                # Before the part is taken care of, so that its worker goes on meanwhile.
+                # Before the part is written, so that its worker continues meanwhile.
                 _hand_out(waiting, idle, busy)
                 yield part
         finally:
@@ -122,7 +122,7 @@ def _hand_out(waiting: deque[tuple[StreamRange, int]], idle: list[_Worker], busy
 
 
 def _after_loss(worker: _Worker) -> tuple[StreamRange, int]:
-    """Return what a worker that ended by itself was at, to be folded again; raises WorkersCrashed where that is hopeless."""
+    """Return the range of a worker that crashed, to be folded again; raises WorkersCrashed after LOSSES_MAX of them."""
     worker.connection.close()
     code = worker.exit_code()
     assert worker.range
@@ -140,11 +140,11 @@ EVENTS_WORTH_PROCESSES = 20_000
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use (in a container, fewer than the machine has)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_folding(events: int, jobs: int | None = None) -> FoldStrategy:
-    """Choose who folds so many events on this machine: starting processes costs more than a small log does."""
+    """Choose the way of folding on this machine: below EVENTS_WORTH_PROCESSES, starting processes costs more than it saves."""
     wanted = jobs or (usable_cores() if events >= EVENTS_WORTH_PROCESSES else 1)
     return ProcessFolding(wanted) if wanted > 1 else SEQUENTIAL

@@ -1,6 +1,6 @@
-"""Build the read models anew beside the live ones, compare the two, swap, and leave a certificate.
+"""Build the read models anew alongside the live ones, compare the two, swap, and leave a certificate.
 
-A rebuild ends at a cut position; from there the ordinary catch-up takes over.
+A rebuild ends at the position at which it began; from there the ordinary catch-up continues.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ from projections.stores.log_binding import digest_at
 
 
 class RebuildReport(NamedTuple):
-    """What a comparison found: the first differences, how many there are, and the position at which it was made.
+    """The result of a comparison: the first differences, the number of all, and the position of the comparison.
 
-    The position is None where the live read models were unfit to be compared with. The certificate is the fresh build's.
+    The position is None if the live read models could not be compared. The certificate is that of the fresh build.
     """
 
     differences: list[RowDifference]
@@ -40,7 +40,7 @@ class RebuildReport(NamedTuple):
 
 
 class _FreshBuild(NamedTuple):
-    """A build: its read models, how many events it was made of, when it was begun, and how many worked at it."""
+    """A build: its read models and position, its number of events, its start (nanoseconds), and its number of workers."""
 
     store: ReadStore
     cut: int
@@ -50,10 +50,10 @@ class _FreshBuild(NamedTuple):
 
 
 def rebuild(ledger: Ledger, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL) -> RebuildReport:
-    """Build anew, swap, and return in what the read models until now differed from the log.
+    """Build anew, swap, and return how the old read models differed from the log.
 
-    ``progress`` is told how many of how many events are done. Raises RebuildRunning, ProjectionStopped, and what the way of
-    folding raises.
+    ``progress`` is called with the number of events done and of all. Raises RebuildRunning, ProjectionStopped, and what
+    ``folding`` raises.
     """
     kept = generations(ledger)
     with kept.rebuild_lock():
@@ -68,10 +68,10 @@ def rebuild(ledger: Ledger, progress: Progress = silent, folding: FoldStrategy =
 def check_read_models(
     ledger: Ledger, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL, *, catch_up_first: bool = True
 ) -> RebuildReport:
-    """Build anew, compare with the live read models, and throw the build away.
+    """Build anew, compare with the live read models, and drop the build.
 
-    Raises RebuildRunning, ProjectionStopped, ReadModelsUnusable where there is nothing to compare with, and what the way of
-    folding raises.
+    Raises RebuildRunning, ProjectionStopped, ReadModelsUnusable if there is nothing to compare with, and what ``folding``
+    raises.
     """
     kept = generations(ledger)
     with kept.rebuild_lock(), closing(open_current(ledger)) as live:
@@ -86,7 +86,7 @@ def check_read_models(
 
 
 def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
-    """Compare, where there is something fit to be compared with: a rebuild mends what is not."""
+    """Compare, if the live read models can be used: a rebuild repairs those that cannot."""
     try:
         with closing(open_current(ledger)) as live:
             catch_up(ledger, live)
@@ -100,7 +100,7 @@ def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
 
 
 def _compare(ledger: Ledger, live: ReadStore, fresh: _FreshBuild) -> RebuildReport:
-    """Compare, at the position where the live read models are when it begins."""
+    """Compare at the present position of the live read models."""
     with live.snapshot() as live_connection:
         position = live.position(live_connection, ledger.store)
         catch_up(ledger, fresh.store, position)
@@ -124,10 +124,10 @@ def _report(ledger: Ledger, fresh: _FreshBuild, findings: ComparisonResult, posi
 def _build(
     ledger: Ledger, generation: int, cut: int, progress: Progress, folding: FoldStrategy
 ) -> Iterator[_FreshBuild]:
-    """Build a generation up to a position; on any failure nothing of it is left."""
+    """Build a generation up to a position; on any failure it is removed."""
     begun = perf_counter_ns()
     kept = generations(ledger)
-    kept.remove(generation)  # What a rebuild that was killed has left.
+    kept.remove(generation)  # Left by a rebuild that was killed.
     try:
         with closing(kept.open(generation, building=True)) as store, store.transaction() as connection:
             events = fill_read_models(connection, ledger, cut, progress, folding)

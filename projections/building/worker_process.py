@@ -1,7 +1,7 @@
-"""A worker of a rebuild: a process that reads the log for itself, folds the ranges that it is given, and sends the rows back.
+"""A worker of a rebuild: a process that reads the log itself, folds the ranges that it receives, and sends the rows back.
 
-It is started by ``workers.py`` and ends with the process that started it, however that ends: then nobody holds the other end
-of its connection.
+It is started by ``process_pool.py``, and ends with the process that started it, however that ends: the other end of its
+connection is closed then.
 """
 
 import gc
@@ -17,7 +17,7 @@ from projections.building.partitions import fold_range
 
 
 class FoldJob(NamedTuple):
-    """What all ranges of a rebuild have in common: whose log it is, and up to which position it is read."""
+    """What all ranges of a rebuild have in common: the log, the ledger's id, and the position up to which it is read."""
 
     url: str
     ledger_id: str
@@ -25,11 +25,11 @@ class FoldJob(NamedTuple):
 
 
 class WrongLedger(LedgerError):
-    """A worker finds another ledger at the address than the one that is being rebuilt."""
+    """A worker found another ledger at the store's URL than the one that is rebuilt."""
 
 
 def open_ledger(job: FoldJob) -> Ledger:
-    """Open the ledger of a job; raises WrongLedger where its address leads to another one from here."""
+    """Open the ledger of a job; raises WrongLedger if its URL leads to another one on this host."""
     ledger = Ledger(job.url)
     if ledger.id != job.ledger_id:
         ledger.close()
@@ -39,7 +39,7 @@ def open_ledger(job: FoldJob) -> Ledger:
 
 
 def serve_ranges(connection: Connection) -> None:
-    """Take a job, then ranges, and send for each its part; an error that is met is sent, and ends it."""
+    """Receive a job, then ranges, and send the part of each; an error is sent, too, and ends the worker."""
     job: FoldJob = connection.recv()
     try:
         with open_ledger(job) as ledger:
@@ -50,8 +50,8 @@ def serve_ranges(connection: Connection) -> None:
 
 
 def main(descriptor: int) -> None:
-    """Work until the other end of the connection is gone."""
-    gc.disable()  # Rows and calls refer to nothing that refers to them: searching for cycles is a tenth of the time.
+    """Work until the other end of the connection is closed."""
+    gc.disable()  # Rows and calls are in no reference cycles, and looking for some costs a tenth of the time.
     with Connection(descriptor) as connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         serve_ranges(connection)
 

@@ -1,6 +1,6 @@
-"""What an account's bill of a month is made of: which version and rule of the tariff priced how much, and what was posted besides.
+"""The parts of an account's bill of a month: how much each version and rule of the tariff priced, and what was posted.
 
-All of it comes from the entries of the books, of which the billing table is the sum.
+All of it comes from the entries of the books, whose sum is the billing table.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ENTRIES_AT_ONCE = 1000
 
 
 class RuleGroup(NamedTuple):
-    """The CDRs that one rule of one version priced, or none did; amounts in millionths, as in ``entries``."""
+    """The CDRs that one rule of one version priced (rule 0: none); amounts in millionths, as in ``entries``."""
 
     tariff: str
     rule: int
@@ -31,7 +31,7 @@ class RuleGroup(NamedTuple):
 
 
 class AccountMonth(NamedTuple):
-    """An account's month: its CDRs by rule, everything else one by one, and the position of the month's closing, or 0."""
+    """An account's month: its CDRs by rule, its postings one by one, and the position of its closing (0: open)."""
 
     account: str
     period: str
@@ -41,12 +41,12 @@ class AccountMonth(NamedTuple):
 
     @property
     def total(self) -> dict[str, int]:
-        """The sums of all, which are those of the billing table."""
+        """The sums of all entries, equal to the billing table's."""
         return {name: sum(getattr(each, name) for each in (*self.groups, *self.postings)) for name in SUMMED}
 
 
 def account_breakdown(connection: Connection, account: str, period: str) -> AccountMonth | None:
-    """Explain an account's month, or return None where nothing is posted to it."""
+    """Return the parts of an account's month ``YYYY-MM``, or None if it has no entries."""
     c = ENTRIES.c
     here = (c.account == account, c.period == period)
     by = c.tariff, c.rule

@@ -1,4 +1,4 @@
-"""Accounts: which there are, what all months of each come to, and what was posted to one."""
+"""Accounts: which exist, the totals of all their months, and their latest postings."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,7 @@
 """What the events between two positions of the log changed in each account's months, event by event.
 
-Nothing is built for it: a row changes only by an event of its own stream, so the streams that have events between the two are
-folded, and each event is asked what it changed. The sum of all is the difference of the two billing tables, exactly.
+Nothing is built for it: a row changes only by events of its own stream. So the streams that have events between the two
+positions are folded, event by event. The sum of all changes is exactly the difference of the two billing tables.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,8 +25,8 @@ from projections.schema.tables import TOTALS
 class BillingChange(NamedTuple):
     """What one event changed in one month of an account.
 
-    ``event`` is the event's topic without its prefix, and ``call_id`` empty where it is no call's; ``by`` and ``reason`` are those
-    of an operator's act, else empty. ``totals`` are the differences of billing's, in its order, amounts in millionths.
+    ``event`` is the event's topic without its prefix; ``call_id`` is empty if it belongs to no call; ``by`` and ``reason``
+    are those of an operator event, else empty. ``totals`` are the differences of billing's totals, amounts in millionths.
     """
 
     position: int
@@ -42,9 +42,9 @@ class BillingChange(NamedTuple):
 def billing_changes(
     ledger: Ledger, after: int, until: int, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[list[BillingChange]]:
-    """Yield what the events after a position and up to another changed, many events at a time, in the order of the log.
+    """Yield the changes by the events after a position, up to another one, page by page in the order of the log.
 
-    ``progress`` is told how many events are done. Raises ProjectionStopped, StoreUnavailable.
+    ``progress`` is called with the number of events done. Raises ProjectionStopped, StoreUnavailable.
     """
     position = after
     while rows := ledger.store.page(position, PAGE_SIZE, until):
@@ -74,7 +74,7 @@ def _of_adjustment(row: LogRow, books: BillingContext) -> Iterator[BillingChange
 
 
 def _of_stream(ledger: Ledger, rows: list[LogRow], books: BillingContext, start: int) -> Iterator[BillingChange]:
-    """Yield what each event of a call's stream from a position on changed."""
+    """Yield the changes by each event of a call's stream, from a position on."""
     stream = read_stream(rows, ledger.events_at)
     before: list[CdrRow] = []
     for row, standing in zip(rows, bills.billing_states(stream, books), strict=True):

@@ -1,6 +1,6 @@
-"""Billing at a glance: what each account came to on each day or in each month of a span, from the totals that are kept.
+"""Billing at a glance: the totals of each account on each day or in each month of a span, from the billing tables.
 
-Nothing is summed up from calls here, so it takes as long as there are accounts and days, however many calls there were.
+Nothing is summed from calls, so the time depends on the number of accounts and days, not of calls.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ DAY, MONTH = "day", "month"
 
 
 class BillingTotals(NamedTuple):
-    """What billing sums up (see tables.TOTALS): counts, seconds, and amounts in millionths."""
+    """The totals of billing (see tables.TOTALS): counts, seconds, and amounts in millionths."""
 
     calls: int = 0
     answered: int = 0
@@ -28,7 +28,7 @@ class BillingTotals(NamedTuple):
     margin: int = 0
 
     def plus(self, other: "BillingTotals") -> "BillingTotals":
-        """Return both together."""
+        """Return the sum of both."""
         return BillingTotals(*(one + another for one, another in zip(self, other, strict=True)))
 
 
@@ -38,7 +38,7 @@ NOTHING = BillingTotals()
 def totals_by_account(
     connection: Connection, first: str, last: str, account: str | None = None
 ) -> dict[str, BillingTotals]:
-    """Return the totals by account of a span of days ``first`` to ``last``, both included; of one account alone, if given."""
+    """Return the totals by account of the days ``first`` to ``last``, both included; of one account only, if given."""
     of_months = Month.of_day(first).begins_on(first) and last == Month.of_day(last).last_day.isoformat()
     table, column, first, last = _cut(MONTH if of_months else DAY, first, last)
     wanted = [column >= first, column <= last]
@@ -51,7 +51,7 @@ def totals_by_account(
 def totals_by_period(
     connection: Connection, by: str, first: str, last: str, account: str | None = None
 ) -> dict[str, BillingTotals]:
-    """Return the totals by day (``by`` ``day``) or month of a span of days, of all accounts or of one."""
+    """Return the totals by day or month (``by``) of a span of days, of all accounts or of one."""
     table, column, first, last = _cut(by, first, last)
     wanted = [column >= first, column <= last]
     if account is not None:
@@ -71,7 +71,7 @@ def totals_of_accounts(
 
 
 def _cut(by: str, first: str, last: str) -> tuple[Table, Column[str], str, str]:
-    """Return the table and column of steps, and a span of days as such steps."""
+    """Return the table and its column of days or months, and the first and last of a span in it."""
     if by == MONTH:
         return BILLING, BILLING.c.period, str(Month.of_day(first)), str(Month.of_day(last))
     return BILLING_DAYS, BILLING_DAYS.c.day, first, last
@@ -86,7 +86,7 @@ def _totals(values: Sequence[int]) -> BillingTotals:
 
 
 def latest_month(connection: Connection, account: str | None = None) -> str | None:
-    """Return the last month in which anything is billed, to an account or at all."""
+    """Return the last month in which anything is billed, to one account or to any; None if there is none."""
     statement = select(func.max(BILLING.c.period))
     if account is not None:
         statement = statement.where(BILLING.c.account == account)

@@ -1,7 +1,4 @@
-"""The read model ``calls``, one row per call, live or ended (SPEC 7): which of its calls wait for something.
-
-How a row is made is in ``call_rows.py``: the workers of a rebuild make rows and ask nothing.
-"""
+"""The health of calls (SPEC 7): overdue ones, which are stale or miss their CDR, and tags without opening notices."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -27,34 +24,34 @@ class OverdueCounts(NamedTuple):
 
 
 def is_stale(reach: CorrelationWindow, now: int) -> ColumnElement[bool]:
-    """Select the calls in progress that are silent for over ``max_age`` at a moment (microseconds, UTC)."""
+    """Select the calls in progress that had no event for over ``max_age`` at a time (microseconds, UTC)."""
     return and_(CALLS.c.has_cdr == 0, CALLS.c.state == IN_PROGRESS, CALLS.c.last_at < now - reach.max_age)
 
 
 def is_missing_cdr(reach: CorrelationWindow, now: int) -> ColumnElement[bool]:
-    """Select the answered calls that ended and have had no CDR for over ``grace`` at a moment (microseconds, UTC)."""
+    """Select the answered calls that ended over ``grace`` before a time (microseconds, UTC) and have no CDR."""
     return and_(lacks_its_cdr(), CALLS.c.last_at < now - reach.grace)
 
 
 def lacks_its_cdr() -> ColumnElement[bool]:
-    """Select the answered calls that ended and have no CDR, be it that it is on its way still."""
+    """Select the answered calls that ended and have no CDR, even if it may still arrive."""
     ended = and_(CALLS.c.answered_at.is_not(None), CALLS.c.status.in_(list(OUTCOMES)))
     return and_(CALLS.c.has_cdr == 0, ended)
 
 
 def count_overdue(connection: Connection, reach: CorrelationWindow, now: int) -> OverdueCounts:
-    """Count the calls that still wait for something at a moment (microseconds, UTC)."""
+    """Count the calls in progress and the overdue calls at a time (microseconds, UTC)."""
     in_progress = CALLS.c.state == IN_PROGRESS
     counts = [func.count().filter(where) for where in (in_progress, is_stale(reach, now), is_missing_cdr(reach, now))]
-    # One way through the calls that have no CDR, of which there is an index.
+    # One scan of the calls without a CDR, by their index.
     row = connection.execute(select(*counts).select_from(CALLS).where(CALLS.c.has_cdr == 0)).one()
     return OverdueCounts(in_progress=row[0], stale=row[1], missing_cdr=row[2])
 
 
 def tags_without_openings(connection: Connection, head: int) -> list[tuple[str, int, int]]:
-    """Return the tags of which half the calls or more lack their opening, with how many do, of how many (SPEC 6).
+    """Return the tags of which at least half the calls lack their opening, with the numbers of those and of all (SPEC 6).
 
-    Looks only at calls that began in the latest events before the log's head.
+    Only calls that began in the latest events before the log's head count.
     """
     lacking = func.sum(case((CALLS.c.flags.contains(MISSING_OPENING), 1), else_=0))
     query = (

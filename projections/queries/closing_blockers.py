@@ -1,7 +1,7 @@
-"""What hinders the closing of a month: what is open in it and may yet change what is billed, and the money at risk.
+"""What blocks the closing of a month: open items that may still change what is billed, with the money at risk.
 
-Notices that wait in quarantine, calls that ended without their CDR, exceptions that touch money, and earlier months that
-would be closed along with it.
+These are notices in quarantine, ended calls without their CDR, exceptions that touch money, and earlier open months that
+would be closed as well.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,10 +33,10 @@ TOUCHING_MONEY = (REPEATED_CDR, CONTRADICTORY_OUTCOME, NONCE_REUSED)
 
 
 class ClosingBlocker(msgspec.Struct, frozen=True):
-    """One thing that is open: of which kind, where to find it, and the money at risk where it is known.
+    """An open item: its kind, where to find it, and the money at risk, if known.
 
     ``where`` is the number in the quarantine, the call's id, the exception's position, or the month. The amounts are in
-    millionths of a US cent and of a SIP credit, None where nobody can know them.
+    millionths of a US cent and of a SIP credit, None if unknown.
     """
 
     kind: str
@@ -46,12 +46,12 @@ class ClosingBlocker(msgspec.Struct, frozen=True):
     sip_credits: int | None
 
     def __str__(self) -> str:
-        """Return it as the closing keeps it, where it is accepted."""
+        """Return the text that a closing stores for an accepted item."""
         return f"{self.kind} {self.where}"
 
 
 def check_closable(books: BillingContext, period: str, now: int) -> None:
-    """Raise CommandRejected for a month that is closed already, or not over yet in any account's time zone."""
+    """Raise CommandRejected for a month that is closed already, or not over yet in the time zone of some account."""
     closed = books.closed_through(POSITION_MAX)
     if period <= closed:
         msg = f"{period} is closed already; expected a month from {Month(closed).next} on"
@@ -64,7 +64,7 @@ def check_closable(books: BillingContext, period: str, now: int) -> None:
 
 
 def find_blockers(ledger: Ledger, connection: Connection, period: str) -> list[ClosingBlocker]:
-    """Return what hinders closing a month, and with it those before it that are open still; see ``refuse`` first."""
+    """Return the blockers of a month and of the open months before it; call ``check_closable`` first."""
     books = ledger.billing_context()
     span = _ClosingSpan(books, period)
     return [
@@ -103,17 +103,17 @@ def changes_closing(books: BillingContext, connection: Connection, events: Seque
 
 
 class _ClosingSpan:
-    """The months that a closing would close, each account's in its own time zone."""
+    """The months that a closing would close, for each account in its own time zone."""
 
     def __init__(self, books: BillingContext, period: str) -> None:
         self.period = period
         self.closed = books.closed_through(POSITION_MAX)
-        # No account's day is further than a day from the ledger's.
+        # The day of no account is further than a day from the ledger's.
         self.end = moments.start_of_day(moments.read_month(period).next.first_day, books.timezone) + times.DAY
         self._books = books
 
     def has(self, at: int, account: str | None = None) -> bool:
-        """Whether a moment lies in one of the months."""
+        """Whether a time (microseconds, UTC) is in one of the months."""
         zone = self._books.timezone
         if account is not None and self._books.tariffs:
             zone = self._books.tariffs[-1].tariff.timezone_of(account)
@@ -141,7 +141,7 @@ def _open_months(connection: Connection, span: _ClosingSpan) -> Iterator[Closing
 
 
 def _quarantined(entry: QuarantineEntry, span: _ClosingSpan) -> Iterator[ClosingBlocker]:
-    """Yield a CDR of the months that is not an event yet; its charges count where they can be read."""
+    """Yield a quarantined CDR of the months; its charges count if they can be read."""
     pairs = notification.parse_pairs(entry.raw)
     values = dict(pairs)
     if values.get("type") != "cdr" or not span.has(entry.received_at):
@@ -165,7 +165,7 @@ def _missing_cdrs(connection: Connection, span: _ClosingSpan) -> Iterator[Closin
 
 
 def _exceptions(connection: Connection, span: _ClosingSpan) -> Iterator[ClosingBlocker]:
-    """Yield the exceptions raised in the months, or on what is billed in them; a raised one has no money where it has no CDR."""
+    """Yield the exceptions raised in the months, or on calls billed in them; those without a CDR have no money."""
     wanted = and_(
         EXCEPTIONS.c.flag.in_(TOUCHING_MONEY),
         IS_OPEN,

@@ -42,8 +42,8 @@ def build_selection(
 ) -> Selection:
     """Read filters as people write them; days and months begin in the billing time zone.
 
-    ``now`` (microseconds, UTC) is what times such as ``24h`` are counted back from; ``filters`` are a Selection's other
-    fields. Raises SelectionError for a value that cannot be read, or a filter that the read model does not have.
+    Times such as ``24h`` are counted back from ``now`` (microseconds, UTC); ``filters`` are a Selection's other fields.
+    Raises SelectionError for a value that cannot be read, or a filter that the read model does not have.
     """
     selection = Selection(
         since=moments.read_time_point(since, timezone, now),
@@ -51,14 +51,14 @@ def build_selection(
         **filters,
     )
     if selection.since is not None and selection.until is not None and selection.until < selection.since:
-        msg = f"the end {until} lies before the beginning {since}: expected a later one, which is itself left out"
+        msg = f"the end {until} is before the beginning {since}: expected a later one (the end itself is excluded)"
         raise SelectionError(msg)
     conditions(model, selection, timezone)
     return selection
 
 
 def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
-    """Return what must hold for a row to be selected; raises SelectionError for a filter that the model does not have."""
+    """Return the conditions of a selected row; raises SelectionError for a filter that the read model does not have."""
     table = table_of(model)
     wanted = [_is(model, name, value) for name in PLAIN if (value := getattr(selection, name)) is not None]
     if selection.number is not None:
@@ -83,12 +83,12 @@ def _is(model: str, name: str, value: str) -> ColumnElement[bool]:
 def _check_choice(name: str, value: str) -> None:
     choices = CHOICES.get(name)
     if choices and value not in choices:
-        msg = f"{value!r} is no {name}: expected one of {', '.join(filter(None, choices))}"
+        msg = f"unknown {name} {value!r}: expected one of {', '.join(filter(None, choices))}"
         raise SelectionError(msg)
 
 
 def _numbered(model: str, number: str) -> ColumnElement[bool]:
-    """Compare phone numbers as lines do (SPEC 6), where a read model has them as delivered too."""
+    """Compare phone numbers as lines do (SPEC 6), also in read models that have them as delivered."""
     column = _column(model, "src", "number")
     normalised = call_notice.normalised_number(number)
     if read_model(model).has_line_numbers:
@@ -107,7 +107,7 @@ def _flagged(model: str, flag: str) -> ColumnElement[bool]:
     flags = _column(model, "flags", "flag")
     if not flag:
         return flags == ""
-    # The first of the two is what an index of the flagged rows alone can be found by.
+    # The first condition lets the database use the index of flagged rows.
     return (flags != "") & (literal(";") + flags + ";").contains(f";{flag};")
 
 
@@ -116,7 +116,7 @@ def _on_days(model: str, days: str) -> list[ColumnElement[bool]]:
     try:
         first, last = (moments.read_day(each).isoformat() for each in (first, last or first))
     except ValueError:
-        msg = f"{days!r} is no day: expected one such as 2026-10-01, or two such as 2026-10-01..2026-10-31"
+        msg = f"{days!r} is not a day: expected one such as 2026-10-01, or two such as 2026-10-01..2026-10-31"
         raise SelectionError(msg) from None
     column = _column(model, "day")
     wanted = [column == first] if first == last else [column >= first, column <= last]
@@ -124,9 +124,9 @@ def _on_days(model: str, days: str) -> list[ColumnElement[bool]]:
 
 
 def _around(first: str, last: str) -> list[ColumnElement[bool]]:
-    """Return what follows from the days on which CDRs are billed, and finds them: an index has times, and no days.
+    """Return conditions on the times of CDRs that follow from their days: the indexes have times and no days.
 
-    A CDR is billed on its day, whatever the time zone, or later, on the first day of a month (its own was closed).
+    A CDR is billed on its day in some time zone, or later, on the first day of a month (if its own was closed).
     """
     begin, end = (moments.start_of_day(moments.read_day(each), "UTC") for each in (first, last))
     cdr_at = table_of("cdrs").c.cdr_at
@@ -156,7 +156,7 @@ def _column(model: str, name: str, called: str | None = None) -> Column[Any]:
 
 def _in_period(model: str, table: Table, period: str, timezone: str) -> list[ColumnElement[bool]]:
     month = moments.read_month(period)
-    # A call is of the month in which it began, as it may have no CDR; to which one it is billed is its CDR's to say.
+    # A call belongs to the month in which it began, because it may have no CDR; its CDR decides in which it is billed.
     if "period" in table.c and column_kind(table.c.period) is not ColumnKind.INTERNAL:
         return [table.c.period == period]
     first, after = (moments.start_of_day(each.first_day, timezone) for each in (month, month.next))
@@ -177,7 +177,7 @@ def _between(
 
 
 def _date(model: str, at: int, timezone: str) -> str:
-    """Return the month or day that begins at a moment: sums cannot be cut elsewhere."""
+    """Return the month or day that begins at a time (microseconds, UTC): sums cannot be cut elsewhere."""
     day = times.day(at, timezone)
     month = Month.of_day(day)
     starts = moments.start_of_day(date.fromisoformat(day), timezone) == at

@@ -1,4 +1,4 @@
-"""What waits for somebody among the exceptions, flag by flag, with the money of the CDRs that are in doubt."""
+"""Exceptions: the selected ones, and their totals by flag with the money of the CDRs in doubt."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ IS_OPEN = EXCEPTIONS.c.resolved_by == ""
 
 
 class ExceptionTotal(NamedTuple):
-    """A flag, how many exceptions have it, how many of them are open, and what the open ones cost (millionths)."""
+    """A flag, the numbers of its exceptions and of its open ones, and the money of the open ones (millionths)."""
 
     flag: str
     rows: int
@@ -23,7 +23,7 @@ class ExceptionTotal(NamedTuple):
 
 
 def totals_by_flag(connection: Connection, wanted: list[ColumnElement[bool]]) -> list[ExceptionTotal]:
-    """Return each flag among some exceptions, in order of the alphabet."""
+    """Return the totals of each flag among the exceptions that meet some conditions, in alphabetical order."""
     flag, cost, sip_credits = EXCEPTIONS.c.flag, EXCEPTIONS.c.cost, EXCEPTIONS.c.sip_credits
     statement = (
         select(

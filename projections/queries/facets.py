@@ -1,4 +1,4 @@
-"""How often each value occurs in a selection of rows, and the sums of its columns."""
+"""The commonest values of columns in a selection of rows, the sums of its columns, and the number of rows."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,14 +13,14 @@ FACET_VALUES_MAX = 20
 
 
 class FacetValue(NamedTuple):
-    """One value of a column, and how many selected rows have it."""
+    """A value of a column, and the number of selected rows that have it."""
 
     value: str
     rows: int
 
 
 def sum_columns(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
-    """Return how many rows a selection has (``rows``), and the sums of its amounts, durations and counts."""
+    """Return the number of rows of a selection (``rows``), and the sums of its amounts, durations and counts."""
     table, names = table_of(model), read_model(model).summed
     totals = [func.coalesce(func.sum(table.c[name]), 0) for name in names]
     statement = select(func.count(), *totals).select_from(table).where(*conditions(model, selection, timezone))
@@ -50,7 +50,7 @@ def count_facets(
 
 
 def _flags(connection: Connection, table: Table, wanted: Sequence[ColumnElement[bool]]) -> list[FacetValue]:
-    """Count flags by looking at the flagged rows alone: they are few, and an index has them."""
+    """Count flags in the flagged rows alone: they are few, and have an index."""
     flags = table.c.flags
     flagged = connection.execute(select(flags, func.count()).where(*wanted, flags != "").group_by(flags)).all()
     rows: int = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()

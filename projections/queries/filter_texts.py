@@ -1,6 +1,6 @@
-"""Filters as a mapping of texts, such as an address's query: one way of reading them for pages, API and command alike.
+"""Filters as a mapping of texts, such as a URL's query: read in one way for pages, API and commands.
 
-Every bad one is named, not only the first: who corrects a request should have to do so once.
+All bad filters are named, not only the first, so that a request can be corrected at once.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from projections.queries.conditions import build_selection
 from projections.queries.selection import OverdueFilter, Selection, table_of
 from projections.queries.time_points import SelectionError
 
-# The parameters that are filters, and the fields of a Selection that they fill.
+# The filters by the names of their parameters, and the fields of a Selection that they fill.
 FIELDS = {
     "from": "since",
     "to": "until",
@@ -36,7 +36,7 @@ WAITING = (STALE, MISSING_CDR)
 
 
 class BadFilter(NamedTuple):
-    """A filter that cannot be obeyed: the parameter, its value, and what is wrong with it."""
+    """An invalid filter: the parameter, its value, and the problem."""
 
     name: str
     value: str
@@ -44,16 +44,16 @@ class BadFilter(NamedTuple):
 
 
 class WrongFilters(SelectionError):
-    """Some filters cannot be obeyed; ``bad`` has one entry for each."""
+    """Some filters are invalid; ``bad`` has an entry for each."""
 
     def __init__(self, bad: list[BadFilter]) -> None:
-        """Take what is wrong."""
+        """List the invalid filters."""
         super().__init__("; ".join(f"{each.name}: {each.problem}" for each in bad))
         self.bad = bad
 
 
 class FilterContext(NamedTuple):
-    """What filters are read with: the billing time zone, the reach of calls, and the moment (microseconds, UTC)."""
+    """The context of reading filters: the billing time zone, the correlation window, and the time (microseconds, UTC)."""
 
     timezone: str
     window: CorrelationWindow
@@ -61,9 +61,9 @@ class FilterContext(NamedTuple):
 
 
 def read_filters(model: str, given: Mapping[str, str], terms: FilterContext) -> Selection:
-    """Read the filters among the parameters given; others are passed over, empty ones (as forms send them) too.
+    """Read the filters among some parameters; others are ignored, and so are empty ones, which forms send.
 
-    ``without`` names, separated by commas, the columns that must be empty. Raises WrongFilters.
+    ``without`` lists, separated by commas, columns that must be empty. Raises WrongFilters.
     """
     fields: dict[str, Any] = {}
     bad: list[BadFilter] = []
@@ -88,19 +88,19 @@ def _fields(name: str, value: str, terms: FilterContext) -> dict[str, Any]:
     if name == "without":
         names = value.split(",")
         if unknown := [each for each in names if each not in WITHOUT]:
-            msg = f"{unknown[0]!r} cannot be asked to be empty: expected some of {', '.join(WITHOUT)}"
+            msg = f"unknown column {unknown[0]!r}: expected some of {', '.join(WITHOUT)}"
             raise SelectionError(msg)
         return dict.fromkeys(names, "")
     if name == "waiting":
         if value not in WAITING:
-            msg = f"{value!r} is nothing that calls wait for: expected one of {', '.join(WAITING)}"
+            msg = f"unknown kind of overdue calls {value!r}: expected one of {', '.join(WAITING)}"
             raise SelectionError(msg)
         return {name: OverdueFilter(value, terms.window, terms.now)}
     return {FIELDS[name]: value}
 
 
 def filter_names(model: str) -> tuple[str, ...]:
-    """Return the filters that a read model has."""
+    """Return the filters of a read model."""
     columns = table_of(model).c
     having = {"number": "src" in columns, "flag": "flag" in columns or "flags" in columns, "waiting": model == "calls"}
     return tuple(name for name in NAMES if having.get(name, name in columns or name in ALWAYS))

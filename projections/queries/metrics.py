@@ -1,6 +1,7 @@
-"""How calls went, per account and month: attempts, answered, ASR, NER, ACD, and what a minute costs; docs/reference/metrics.md defines them.
+"""Metrics of an account's month: attempts, answered calls, ASR, NER, ACD, and the cost of a minute.
 
-Sums are made by the database in whole numbers, and ratios of them by whole numbers too: rounded once, half to even.
+docs/reference/metrics.md defines them. The database sums whole numbers, and ratios are computed in whole numbers, too: rounded
+once, half to even.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ SECONDS_A_MINUTE = 60
 
 
 class MetricSums(NamedTuple):
-    """What is counted and summed up for an account and month; seconds, and millionths of a US cent."""
+    """The counts and sums of an account's month: seconds, and millionths of a US cent."""
 
     account: str
     period: str
@@ -36,7 +37,7 @@ class MetricSums(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """An account's month as it is shown: ratios and amounts are plain decimals, None where there is nothing to divide by."""
+    """The metrics of an account's month: ratios and amounts are plain decimals, None if their divisor is 0."""
 
     account: str
     period: str
@@ -59,7 +60,7 @@ class Metrics(NamedTuple):
 
 
 def account_metrics(connection: Connection, *, account: str | None = None, period: str | None = None) -> list[Metrics]:
-    """Return the metrics of each account and month, in code-point order; an account or a month alone where one is given."""
+    """Return the metrics of each account and month, in code-point order; of one account or month, if given."""
     wanted = [
         column == value for column, value in ((CALLS.c.account, account), (CALLS.c.period, period)) if value is not None
     ]
@@ -123,7 +124,7 @@ def _per_minute(amount: int, seconds: int) -> str | None:
 
 
 def quotient(dividend: int, divisor: int, places: int) -> str | None:
-    """Return a quotient as a plain decimal of so many places at most, half rounded to even; None for a divisor of 0."""
+    """Return a quotient as a plain decimal of at most ``places``, half rounded to even; None for a divisor of 0."""
     if divisor == 0:
         return None
     scale = 10 ** (PLACES - places)

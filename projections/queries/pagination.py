@@ -1,8 +1,7 @@
-"""A read model a page at a time, in either direction, as fast at its end as at its beginning.
+"""A read model page by page, in either direction, as fast at its end as at its beginning.
 
-Pages are cut by key, not by number: the next one begins behind the last row that was shown, so that nothing comes twice
-or is missed while rows are added. Every order ends with the row's key, which makes it total. Only such columns can be
-sorted by whose order an index holds.
+Pages are cut by key, not by number: the next one begins after the last row of this one, so no row is repeated or missed while
+rows are added. Every order ends with the row's key, which makes it total. Rows can be sorted by indexed columns only.
 """
 
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ class WrongSort(SelectionError):
 
 
 class ResultPage(NamedTuple):
-    """Some rows, and the cursors of the pages behind and before them, empty where there are none."""
+    """Some rows, and the cursors of the next and the previous page, empty if there are none."""
 
     rows: Sequence[Row[Any]]
     next: str
@@ -34,7 +33,7 @@ class ResultPage(NamedTuple):
 
 
 def default_sort(model: str) -> str:
-    """Return the order in which a read model is shown unless asked otherwise: the newest first, where there are times."""
+    """Return the default order of a read model: the newest first, if it has times."""
     declared = read_model(model)
     return f"{DESCENDING}{declared.sorts[0]}" if declared.time_column else declared.sorts[0]
 
@@ -48,10 +47,10 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
     cursor: str = "",
     limit: int = LIMIT,
 ) -> ResultPage:
-    """Return the rows of a selection that begin at a cursor, by default at its beginning.
+    """Return a page of the rows of a selection, from a cursor on or from the beginning.
 
-    ``sort`` is one of the read model's ``sorts``, with ``-`` before it for the highest first. Rows have all the read
-    model's columns. Raises SelectionError (WrongSort, WrongCursor).
+    ``sort`` is one of the read model's ``sorts``, with ``-`` before it for descending order. Rows have all columns
+    of the read model. Raises SelectionError (WrongSort, WrongCursor).
     """
     sort = sort or default_sort(model)
     columns = _keys(model, sort)
@@ -83,7 +82,7 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
 
 
 def _keys(model: str, sort: str) -> list[Column[Any]]:
-    """Return the columns of an order: the one asked for, and the key that tells equal rows apart."""
+    """Return the columns of an order: the given one, and the key, which distinguishes equal rows."""
     name = sort.removeprefix(DESCENDING)
     sorts = read_model(model).sorts
     if name not in sorts:

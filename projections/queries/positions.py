@@ -1,4 +1,4 @@
-"""From a point in time, as people write it, to a position of the log."""
+"""From a point in time to a position of the log."""
 
 from datetime import date
 from typing import NamedTuple
@@ -9,17 +9,17 @@ from projections.queries.time_points import SelectionError
 
 
 class LogPoint(NamedTuple):
-    """A position of the log, and the moment (microseconds, UTC) at which the ledger stood there."""
+    """A position of the log, and the time (microseconds, UTC) of it."""
 
     position: int
     at: int
 
 
 def resolve_point(ledger: Ledger, as_of: int | str | date) -> LogPoint:
-    """Read a position, or a day, month or time, as which the ledger's state is asked for (SPEC 4).
+    """Read the value of ``as_of``: a position, or a day, month or time (SPEC 4).
 
-    A time means the last event that was recorded until then, so one before the first event means position 0, where there was
-    nothing. Raises SelectionError for what is neither, and for a position that the log does not have yet.
+    A time means the last event recorded until then; one before the first event means position 0, where there is nothing.
+    Raises SelectionError for any other value, and for a position that the log does not have yet.
     """
     if isinstance(as_of, str) and as_of.isascii() and as_of.isdigit():
         as_of = int(as_of)

@@ -1,7 +1,6 @@
-"""Why a call costs what it costs: every price that it ever had, the event that made it so, and the steps to it.
+"""Why a call costs what it costs: all prices that it had, the event that caused each, and the steps of its calculation.
 
-The steps are those of the code that rates, asked to tell them; what is posted where is told by the code that posts. Nothing is
-reckoned here a second time.
+The steps are reported by the code that rates, and the postings by the code that posts: nothing is calculated twice.
 """
 
 import re
@@ -35,7 +34,7 @@ Months = tuple[str, str]
 
 
 class RejectedRule(NamedTuple):
-    """A version of the tariff, or (where ``rule`` is not 0) a rule, that was passed over, and why."""
+    """A version of the tariff, or (if ``rule`` is not 0) a rule, that did not apply, and why."""
 
     version: int
     rule: int
@@ -43,7 +42,7 @@ class RejectedRule(NamedTuple):
 
 
 class TariffChoice(NamedTuple):
-    """Which version and rule decided, if any did, what was passed over before, and whether a rerating chose the version."""
+    """The version and rule that decided, if any, those that did not apply, and whether a rerating chose the version."""
 
     published: PublishedTariff | None
     rule: Rule | None
@@ -52,12 +51,12 @@ class TariffChoice(NamedTuple):
 
 
 class PriceVersion(NamedTuple):
-    """What a call came to after an event of its stream.
+    """The price of a call after an event of its stream.
 
-    ``event`` is its topic without the prefix, ``act`` the act if it was one. ``rated`` and ``choice`` are None where the call
-    has no CDR by then. ``entered`` are the month to which the call's row of ``cdrs`` is posted and its own month, where the
-    event has made the row anew; ``postings`` are what it posted besides. ``closing`` is the closing because of which money
-    went to a later month than its own.
+    ``event`` is its topic without the prefix, ``act`` the operator event, if it was one. ``rated`` and ``choice`` are None if
+    the call had no CDR then. ``entered`` are the month to which the call's row of ``cdrs`` is posted and its own month, if
+    the event changed the row; ``postings`` are what it posted instead. ``closing`` is the closing that moved money to a
+    later month than its own.
     """
 
     position: int
@@ -73,7 +72,7 @@ class PriceVersion(NamedTuple):
 
 
 class PriceHistory(NamedTuple):
-    """A call, every price that it had, in the order of the log, and the text of each rule (version, number) that decided."""
+    """A call, its prices in the order of the log, and the text of each rule (version, number) that decided."""
 
     call_id: str
     line: LineKey
@@ -83,7 +82,7 @@ class PriceHistory(NamedTuple):
 
 
 def price_history(ledger: Ledger, call_id: UUID, until: int) -> PriceHistory | None:
-    """Explain a call as it stood at a position, or return None where the log has no such call by then.
+    """Return the prices of a call up to a position, or None if the log has no such call there.
 
     Raises ProjectionStopped, StoreUnavailable.
     """
@@ -99,7 +98,7 @@ def price_history(ledger: Ledger, call_id: UUID, until: int) -> PriceHistory | N
 
 
 def _pricings(rows: list[LogRow], standings: Iterator[BillingState], books: BillingContext) -> Iterator[PriceVersion]:
-    """Yield how the call is priced after each event that changed anything about that."""
+    """Yield the price after each event that changed it or its postings."""
     due, row = None, None
     for event, standing in zip(rows, standings, strict=True):
         if standing.due != due or standing.row != row or standing.postings:
@@ -171,7 +170,7 @@ def _misfit(rule: Rule, tag: str, src: str, at: int) -> str:
 
 
 def rule_texts(ledger: Ledger, choices: list[TariffChoice]) -> dict[tuple[int, int], str]:
-    """Return the rules that decided as they stand in the published files."""
+    """Return the texts of the rules that decided, from the published files."""
     wanted = {
         (each.published.position, each.rule.line): (each.published.tariff.version, each.rule.number)
         for each in choices
@@ -187,7 +186,7 @@ def rule_texts(ledger: Ledger, choices: list[TariffChoice]) -> dict[tuple[int, i
 
 
 def _table(text: str, first: int) -> str:
-    """Return a table of a TOML text, from its header at a line (from 1) to the next one."""
+    """Return a table of a TOML text: from its header, at a line counted from 1, to the next header."""
     lines = text.split("\n")[first - 1 :]
     end = next((number for number, line in enumerate(lines) if number and _HEADER.fullmatch(line)), len(lines))
     return "\n".join(lines[:end]).strip()

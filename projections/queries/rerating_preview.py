@@ -1,7 +1,6 @@
-"""What rating calls by another version of the tariff would change, call by call: foretold by the folds that will then do it.
+"""What rating calls by another version of the tariff would change, call by call, previewed by the code that will do it.
 
-A call's events are folded as they are, and again with the act that would rerate it at their end; what differs in the books is
-what the act would change.
+A call's events are folded as they are, and again with the rerating at their end: the difference is what it would change.
 """
 
 from typing import NamedTuple
@@ -29,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class PostedPrice(NamedTuple):
-    """By how much an account's month would change: the price in millionths of a cent."""
+    """The change of an account's month: billed seconds, and the price in millionths of a cent."""
 
     account: str
     period: str
@@ -38,7 +37,7 @@ class PostedPrice(NamedTuple):
 
 
 class RerateChange(NamedTuple):
-    """What would change of a call whose stream's last event is at ``seen``; ``at`` is when its CDR was received."""
+    """The change of a call whose last event is at position ``seen``; ``at`` is when its CDR was received."""
 
     call_id: str
     seen: int
@@ -49,13 +48,13 @@ class RerateChange(NamedTuple):
 
 
 class ReratingPreview:
-    """Rates calls by a version of the tariff, for show.
+    """Rates calls by a version of the tariff without writing.
 
-    ``passed_over`` counts the calls that are left alone, because the version was not in effect at their time.
+    ``passed_over`` counts the calls that stay as they are because the version was not in effect at their time.
     """
 
     def __init__(self, ledger: Ledger, version: int) -> None:
-        """Take the version; raises CommandRejected where it is not published."""
+        """Use a version; raises CommandRejected if it is not published."""
         self._ledger = ledger
         self._version = version
         self._books = ledger.billing_context()
@@ -65,11 +64,11 @@ class ReratingPreview:
             raise CommandRejected(msg)
 
     def refresh(self) -> None:
-        """Look at the tariffs and closings again."""
+        """Read the tariffs and closings again."""
         self._books = self._ledger.billing_context()
 
     def change(self, call_id: str) -> RerateChange | None:
-        """Return what would change of a call, or None where nothing would."""
+        """Return the change of a call, or None if nothing would change."""
         rows = self._ledger.history(UUID(call_id))
         before, was, at = _standing(rows, self._books, self._ledger)
         tariff = self._books.tariff_version(self._version)
@@ -93,7 +92,7 @@ def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tupl
 
 
 def _act(last: LogRow, version: int) -> LogRow:
-    """Return the event that would rerate the call, as if it were the log's next one."""
+    """Return the event that would rerate the call, as the next one of the log."""
     act = CallRerated(v=SHAPE, recorded_at=0, by="", reason="", tariff=version)
     return LogRow(POSITION_MAX, last.stream, last.version + 1, CallRerated.TOPIC, _encode(act))
 
@@ -113,6 +112,6 @@ def _months(page: RowBatch) -> dict[tuple[str, str], Totals]:
 
 
 def calls_of_account(connection: Connection, account: str, period: str) -> list[str]:
-    """Return the ids of the calls of an account and month that have a CDR, whichever month that is posted to."""
+    """Return the ids of an account's calls of a month that have a CDR, whatever month it is posted to."""
     wanted = (CALLS.c.account == account, CALLS.c.period == period, CALLS.c.has_cdr == 1)
     return list(connection.execute(select(CALLS.c.call_id).where(*wanted).order_by(CALLS.c.position)).scalars())

@@ -1,7 +1,7 @@
-"""The rows of a selection, as they are at one position, in their order: what every file and frame is made from.
+"""The rows of a selection at one position, in their order: the source of every file and frame.
 
-They come in chunks from a streaming read, so that no reader needs the memory of a million rows; all chunks see the same
-moment, whoever writes meanwhile.
+They are read in chunks from a streaming query, so memory does not grow with the number of rows; all chunks see the same
+position, whatever is written meanwhile.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,11 +24,11 @@ Rows = Sequence[Sequence[Any]]
 
 
 def no_progress(_rows: int) -> None:
-    """Report progress to nobody."""
+    """Ignore progress."""
 
 
 class RowStream:
-    """One selection of one read model within one transaction; ``done`` counts the rows that have passed."""
+    """A selection of a read model within one transaction; ``done`` counts the rows read so far."""
 
     def __init__(  # noqa: PLR0917 - what, whom to tell, and what to hide
         self,
@@ -39,9 +39,9 @@ class RowStream:
         progress: Progress = no_progress,
         masks: Masks | None = None,
     ) -> None:
-        """Take what to read, and whom to tell after each chunk how many rows have passed.
+        """Prepare to read a selection; ``progress`` is called with the number of rows after each chunk.
 
-        ``masks`` names columns whose texts not everybody may see, each with what to show in their place.
+        ``masks`` maps columns to the functions that mask their texts for users who must not see them.
         """
         self.model = model
         self.columns: list[Column[Any]] = exported_columns(table_of(model))
@@ -60,7 +60,7 @@ class RowStream:
         return [column.name for column in self.columns]
 
     def chunks(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
-        """Yield the rows, many at a time."""
+        """Yield the rows in chunks."""
         statement = select(*self.columns).where(*self._conditions).order_by(*order(self.model))
         for rows in self._executed(statement, rows_at_once).partitions():
             yield self._hidden(rows) if self._masked else rows
@@ -77,12 +77,12 @@ class RowStream:
         return hidden
 
     def count(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         statement = select(func.count()).select_from(table_of(self.model)).where(*self._conditions)
         return self._connection.execute(statement).scalar_one()
 
     def longer_than(self, column: Column[Any], length: int) -> Iterator[str]:
-        """Yield the texts of a column that have more than so many code points."""
+        """Yield the texts of a column that are longer than ``length`` code points."""
         statement = select(column).where(*self._conditions, func.length(column) > length)
         yield from self._executed(statement, 100).scalars()
 
@@ -91,7 +91,7 @@ class RowStream:
         return self._results.enter_context(result)
 
     def close(self) -> None:
-        """Give up what was not read to its end: a server may keep it for us."""
+        """Close results that were not read to their end: a server may be keeping them."""
         self._results.close()
 
 
@@ -99,9 +99,9 @@ class RowStream:
 def open_row_stream(
     ledger: Ledger, store: ReadStore, model: str, selection: Selection, progress: Progress = no_progress
 ) -> Iterator[RowStream]:
-    """Begin to read a selection at the position that the read models have now.
+    """Open a selection at the present position of the read models.
 
-    Raises ReadModelsUnusable where they are not this ledger's, SelectionError, StoreUnavailable.
+    Raises ReadModelsUnusable if they belong to another ledger or log, SelectionError, StoreUnavailable.
     """
     with store.snapshot() as connection:
         store.position(connection, ledger.store)

@@ -1,7 +1,7 @@
 """A statement: what an account owes for a month, line by line, from the entries of the books.
 
-Lines show prices before rounding; what rounding each call has added or taken is a line of its own. The total is what the
-billing table says; rounding of the statement, where a rule asks for it, comes after it and makes the amount due.
+Lines show prices before rounding; the rounding of calls is a line of its own. The total equals the billing table's. Rounding
+of the statement, if a rule requires it, is added to the total and gives the amount due.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,11 +20,11 @@ ORDER = (CALLS, DIFFERENCE, ADJUSTMENT, ROUNDING)
 
 
 class NoStatement(LedgerError):
-    """There is no such account in the books."""
+    """The account has no entries in the books."""
 
 
 class StatementSums(NamedTuple):
-    """What a line adds up: numbers of calls, seconds, and amounts in millionths of a cent (SIP credits: of a credit)."""
+    """The sums of a line: numbers of calls, seconds, and amounts in millionths of a cent (SIP credits: of a credit)."""
 
     calls: int = 0
     answered: int = 0
@@ -36,15 +36,15 @@ class StatementSums(NamedTuple):
     price: int = 0
 
     def plus(self, other: "StatementSums") -> "StatementSums":
-        """Return both together."""
+        """Return the sum of both."""
         return StatementSums(*map(add, self, other))
 
 
 class StatementLine(NamedTuple):
-    """A line: its kind, one of ``ORDER``; a day where it is of one; what it is about; and its sums.
+    """A line: its kind (one of ``ORDER``), its day or an empty text, what it is about, and its sums.
 
-    ``text`` is the disposition of calls, and the reason of a difference or an adjustment. ``original_period`` is another month
-    than the statement's where that is what it is about.
+    ``text`` is the disposition of calls, or the reason of a difference or an adjustment. ``original_period`` is the month that
+    the line is about, if that is not the statement's.
     """
 
     kind: str
@@ -55,7 +55,7 @@ class StatementLine(NamedTuple):
 
 
 class TariffVersionUsed(NamedTuple):
-    """A version of the tariff by which calls of the statement are priced: when it was published (microseconds, UTC), and why."""
+    """A version of the tariff that priced calls of the statement, when it was published (microseconds, UTC), and why."""
 
     version: str
     published_at: int
@@ -63,16 +63,16 @@ class TariffVersionUsed(NamedTuple):
 
 
 class MonthClosing(NamedTuple):
-    """When the statement's month was closed (microseconds, UTC), and by whom."""
+    """When the statement's month was closed (microseconds, UTC), and by which operator."""
 
     at: int
     by: str
 
 
 class Heading(NamedTuple):
-    """Whose statement it is, of which month; where that is not ``closed``, a draft.
+    """The account and month of a statement, which is a draft until the month is ``closed``.
 
-    ``position`` is that of the log as of which it is: once it is closed, for ever that of the closing.
+    ``position`` is the position of the log that it shows: once the month is closed, permanently that of the closing.
     """
 
     account: str
@@ -82,7 +82,7 @@ class Heading(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A statement; ``roundings`` are the amounts that rounding it adds, each with its way, such as ``half-up:2``."""
+    """A statement; ``roundings`` maps ways of rounding, such as ``half-up:2``, to the amounts that they add."""
 
     heading: Heading
     lines: list[StatementLine]
@@ -92,22 +92,22 @@ class Statement(NamedTuple):
 
     @property
     def due(self) -> int:
-        """What is to be paid, in millionths of a cent."""
+        """The amount due, in millionths of a cent."""
         return self.total.price + sum(self.roundings.values())
 
 
 class StatementBuilder:
-    """Sums up the entries of one account and month as they come."""
+    """Sums up the entries of one account and month, one by one."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without entries."""
         self._lines: dict[tuple[int, str, str, str, int], StatementSums] = {}
         self._levels: dict[str, int] = {}
         self.tariffs: set[str] = set()
         self.total = StatementSums()
 
     def add(self, entry: Entry) -> None:
-        """Take in an entry."""
+        """Add an entry."""
         sums = _sums(entry)
         self.total = self.total.plus(sums)
         self._add_line(entry, sums._replace(price=entry.price - entry.rounding))
@@ -135,7 +135,7 @@ class StatementBuilder:
             yield StatementLine(ROUNDING, "", "", "rounding of each call", StatementSums(price=rounded))
 
     def roundings(self) -> dict[str, int]:
-        """Return what rounding the statement adds, each way of it that changes something."""
+        """Return the amounts that rounding the statement adds, by the way of rounding, if they are not 0."""
         return {level: added for level, added in statement_roundings(self._levels).items() if added}
 
 
@@ -162,9 +162,9 @@ def build_statement(heading: Heading, entries: Iterable[Entry], published: Itera
 
 
 def load_statement(connection: Connection, account: str, period: str, position: int) -> Statement:
-    """Return the statement of an account for a month ``YYYY-MM``, at the position that the read models have.
+    """Return the statement of an account for a month ``YYYY-MM``, at the position of the read models.
 
-    Raises NoStatement where the account has no entry in any month.
+    Raises NoStatement if the account has no entry in any month.
     """
     heading = Heading(account, period, *(_closing(connection, period) or (position, None)))
     found = build_statement(heading, _entries(connection, account, period), _published(connection))
@@ -177,7 +177,7 @@ def load_statement(connection: Connection, account: str, period: str, position: 
 
 
 def _closing(connection: Connection, period: str) -> tuple[int, MonthClosing] | None:
-    """Return at which position, when and by whom a month was closed, with itself or a later one; None while it is open."""
+    """Return the position and the closing of a month, which may be a later month's; None while the month is open."""
     wanted = select(CLOSINGS.c.position, CLOSINGS.c.closed_at, CLOSINGS.c.closed_by).where(CLOSINGS.c.period >= period)
     row = connection.execute(wanted.order_by(CLOSINGS.c.position).limit(1)).first()
     return (row.position, MonthClosing(row.closed_at, row.closed_by)) if row else None

@@ -1,6 +1,6 @@
-"""Moments as people write them: a time, a day, a month, or how long ago; all become microseconds, UTC.
+"""Points in time as people write them: a time, a day, a month, or how long ago; all become microseconds, UTC.
 
-Days and months begin in the billing time zone, and a time must name its offset: without one it could mean any of 24 hours.
+Days and months begin in the billing time zone. A time must have its offset: without one it could mean any of 24 hours.
 """
 
 import re
@@ -23,11 +23,11 @@ _UNITS = {"m": 60 * times.SECOND, "h": 3600 * times.SECOND, "d": 86_400 * times.
 
 
 class SelectionError(WrongUsage):
-    """A filter makes no sense, or not for this read model; the message names the value and what was expected."""
+    """A filter is invalid, or invalid for this read model; the message names the value and what was expected."""
 
 
 def read_time_point(value: Moment, timezone: str, now: int | None = None) -> int | None:
-    """Return a moment in microseconds, UTC, or None for none; ``now`` is what "ago" is counted from, else the clock.
+    """Return a point in time in microseconds, UTC, or None for None; "ago" counts from ``now``, by default the clock.
 
     Raises SelectionError.
     """
@@ -57,7 +57,7 @@ def _read(text: str, timezone: str, now: int | None) -> int:
 
 
 def start_of_day(day: date, timezone: str) -> int:
-    """Return the moment at which a day begins; where midnight is skipped or comes twice, its first moment."""
+    """Return the first moment of a day, also if clocks are changed at midnight."""
     return times.to_micros(datetime.combine(day, time.min, times.zone(timezone)))
 
 
@@ -70,7 +70,7 @@ def read_month(period: str) -> Month:
 
 
 def read_day(text: str) -> date:
-    """Return the day that a text such as ``2026-10-01`` names; raises ValueError for any other."""
+    """Read a day such as ``2026-10-01``; raises ValueError for any other text."""
     if not _DAY.fullmatch(text):
         msg = f"{text!r} is not a day: expected one such as 2026-10-01"
         raise ValueError(msg)

@@ -93,7 +93,7 @@ CALLS = ReadModel(
 CDRS = ReadModel(
     "cdrs",
     tables.CDRS,
-    "The ledger: the calls that have their final record.",
+    "The ledger: the calls that have their CDR.",
     row=CdrRow,
     time_column="cdr_at",
     order=("position", "call_id"),
@@ -180,7 +180,7 @@ EXCEPTIONS = ReadModel(
 POSTINGS = ReadModel(
     "postings",
     tables.POSTINGS,
-    "What is posted beside CDRs: differences to months that are closed, and adjustments.",
+    "Postings besides CDRs: differences to closed months, and adjustments.",
     row=Entry,
     date_column="day",
     order=("position", "number"),

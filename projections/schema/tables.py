@@ -71,7 +71,7 @@ CDRS = Table(
     Column("rounding", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL}),
     Column("rule", BigInteger, nullable=False, info={"kind": ColumnKind.INTERNAL}),
     internal_column("level"),
-    # In the order of the log; a CDR that moved after its month was closed has a row in each of its two calls.
+    # In the order of the log; a CDR that was moved after its month was closed has a row in each of its two calls.
     PrimaryKeyConstraint("position", "call_id"),
     sqlite_with_rowid=False,
 )
@@ -108,7 +108,7 @@ BILLING_DAYS = _billing("billing_days", "day")
 
 
 def _entry_columns() -> list[Column[Any]]:
-    """Return what an entry of the books says, whether it is a CDR's or was posted beside the CDRs."""
+    """Return the columns of an entry of the books, whether it is a CDR or a posting."""
     return [
         text_column("kind"),
         text_column("account"),
@@ -129,7 +129,7 @@ def _entry_columns() -> list[Column[Any]]:
     ]
 
 
-# What is posted to a month beside its CDRs: differences to what was billed in a month that is closed, and adjustments.
+# Postings to a month besides its CDRs: differences to what was billed in a closed month, and adjustments.
 POSTINGS = Table(
     "postings",
     METADATA,
@@ -138,7 +138,7 @@ POSTINGS = Table(
     *_entry_columns(),
 )
 
-# All entries of the books, CDRs and postings: billing is their sum. A view, so that nothing is kept twice.
+# All entries of the books, CDRs and postings: billing is their sum. A view, so that nothing is stored twice.
 ENTRIES = Table(
     "entries",
     VIEWS,

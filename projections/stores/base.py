@@ -1,6 +1,6 @@
-"""Where the read models live, in whatever database: one generation of them, and what a database must offer.
+"""The store of one generation of read models, and what each kind of database must offer for generations.
 
-What is the same everywhere stands here; what differs stands in one file per database.
+What all databases have in common is here; each database has a file of its own.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ from projections.stores.log_binding import NO_EVENT, name_mismatch
 
 
 class ReadModelsUnusable(LedgerError):
-    """The read models at hand are another ledger's, another log's or another version's: they must not be used."""
+    """The read models belong to another ledger, log or version: they must not be used."""
 
 
 class ReadModelsCorrupt(ReadModelsUnusable):
@@ -27,11 +27,11 @@ class ReadModelsCorrupt(ReadModelsUnusable):
 
 
 class RebuildRunning(Unavailable):
-    """Another rebuild of the same ledger is under way."""
+    """Another rebuild of the same ledger is running."""
 
 
 def refuse_read_models(name: str, error: BaseException) -> LedgerError:
-    """Return what is raised where the database of read models fails: ReadModelsCorrupt or StoreUnavailable."""
+    """Return the error for a failing database of read models: ReadModelsCorrupt or StoreUnavailable."""
     if is_damage(error):
         return ReadModelsCorrupt(
             f"the read models in {name} are damaged: {driver_message(error)}; run `tringledger rebuild`"
@@ -63,10 +63,10 @@ class ReadStore(ABC):
 
     @abstractmethod
     def finish_build(self) -> None:
-        """Make what was built in haste safe to rely on and quick to read."""
+        """Make a finished build durable and quick to read: sync it, and create its indexes."""
 
     def _create(self, connection: Connection, *, indexed: bool) -> None:
-        """Make the tables where they are missing, empty and at position 0, and the indexes unless they come later."""
+        """Create missing tables, empty and at position 0; ``indexed`` creates the indexes as well."""
         METADATA.create_all(connection)
         if connection.execute(select(PROGRESS.c.ledger)).first() is None:
             creation.create_entries_view(connection)
@@ -79,11 +79,10 @@ class ReadStore(ABC):
     def position(self, connection: Connection, log: Log) -> int:
         """Return the position of the last event that the read models know.
 
-        The log is asked afterwards, since others may record and catch up meanwhile. Raises ReadModelsUnusable where the
-        read models are another ledger's or version's, or the log has another event, or none, at their position: for as
-        long as that is so, however far the log has grown.
+        The log is read afterwards, since others may record and catch up meanwhile. Raises ReadModelsUnusable if the read
+        models belong to another ledger or version, or as long as the log has another event, or none, at their position.
         """
-        # All columns that there are: the read models of earlier versions have fewer.
+        # All columns: the read models of earlier versions have fewer.
         found = connection.exec_driver_sql(f"SELECT * FROM {PROGRESS.name}").mappings().one()
         position: int = found["position"]
         cure = "; run `tringledger rebuild`"
@@ -99,7 +98,7 @@ class ReadStore(ABC):
         return position
 
     def set_position(self, connection: Connection, position: int, digest: str) -> None:
-        """Note how far the read models have come, and the digest of the event there (see log_binding)."""
+        """Write the position of the read models, and the digest of the event there (see log_binding)."""
         connection.execute(update(PROGRESS).values(position=position, digest=digest))
 
     def close(self) -> None:
@@ -108,32 +107,32 @@ class ReadStore(ABC):
 
 
 class FollowerLock(Protocol):
-    """Whose turn it is to keep the read models: of all that would follow a log, one does, and the others stand by."""
+    """The lock of the process that follows the log; the other processes are its standbys."""
 
     def acquire(self) -> bool:
-        """Take the turn where nobody has it; whether it is ours, asked of the database each time."""
+        """Take the lock if it is free; whether it is held, as the database says each time. Raises StoreUnavailable."""
 
     def wait(self, stopping: Event) -> None:
-        """Wait a moment, at most until told to stop, after which it is worth while to look at the log again."""
+        """Wait until it is worthwhile to read the log again, or ``stopping`` is set."""
 
     def close(self) -> None:
-        """Give the turn up."""
+        """Release the lock."""
 
 
 class Generations(Protocol):
-    """What a database offers: generations of one ledger's read models, side by side."""
+    """The generations of one ledger's read models in a database, alongside each other."""
 
     def open(self, generation: int, *, building: bool = False) -> ReadStore:
-        """Open a generation, or make it, empty and at position 0; ``building`` is for one that nobody reads yet."""
+        """Open a generation, or create it, empty and at position 0; ``building`` is for one that is not read yet."""
 
     def remove(self, generation: int) -> None:
-        """Delete a generation, if it is there."""
+        """Delete a generation, if it exists."""
 
     def remove_before(self, generation: int) -> None:
-        """Delete all earlier generations, but never under who still reads them."""
+        """Delete all earlier generations, except those that are still being read."""
 
     def follower_lock(self) -> FollowerLock:
-        """Return what tells followers apart."""
+        """Return the lock that lets one process follow the log."""
 
     def rebuild_lock(self) -> AbstractContextManager[None]:
-        """Keep other rebuilds of this ledger out; raises RebuildRunning. The lock goes with the process, however it ends."""
+        """Exclude other rebuilds of this ledger; raises RebuildRunning. The lock ends with the process, however it ends."""

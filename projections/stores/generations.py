@@ -1,7 +1,7 @@
-"""The door to a ledger's read models: which generation of them is current, and where it lives.
+"""The entry to a ledger's read models: which generation is current, and where it is.
 
-A rebuild makes the next generation beside the current one and then changes one fact in the log, so that readers never
-wait and never see half of it.
+A rebuild makes the next generation alongside the current one, and then changes one fact in the log. So readers never wait,
+and never see half of it.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ GENERATION = "read_models"
 
 
 def generations(ledger: Ledger) -> Generations:
-    """Return where the generations of a ledger's read models live: in the same database as its log, or beside it."""
+    """Return the generations of a ledger's read models: in the database of its log, or in files beside it."""
     if urls.is_postgres(ledger.url):
         return PostgresGenerations(ledger.url, ledger.id)
     return SQLiteGenerations(Path(ledger.path), ledger.id)
@@ -42,26 +42,26 @@ def generation_of(ledger: Ledger) -> int:
 
 
 def is_current(ledger: Ledger, store: ReadStore) -> bool:
-    """Whether read models that were opened are still the ones to read: no rebuild has swapped, and nobody deleted them."""
+    """Whether opened read models are still the current ones: neither swapped by a rebuild nor deleted."""
     return store.generation == generation_of(ledger) and store.still_exists()
 
 
 def open_current(ledger: Ledger) -> ReadStore:
-    """Open a ledger's current read models; where there are none yet, they begin at position 0."""
+    """Open a ledger's current read models, or create them at position 0."""
     kept = generations(ledger)
     while True:
         generation = generation_of(ledger)
         store = kept.open(generation)
         if generation == generation_of(ledger):
             return store
-        # A rebuild swapped between the two looks; what we may have made anew is nobody's.
+        # A rebuild has swapped in between; a generation that was just created is not needed.
         store.close()
         kept.remove(generation)
 
 
-def activate(ledger: Ledger, generation: int, said_of_it: Mapping[str, str]) -> None:
-    """Make a generation the current one, for everybody and at once, and note what is said of it in the same moment."""
+def activate(ledger: Ledger, generation: int, facts: Mapping[str, str]) -> None:
+    """Make a generation the current one, and set the facts about it, in one transaction."""
     with ledger.store.transaction() as log:
         log.set_fact(GENERATION, str(generation))
-        for name, value in said_of_it.items():
+        for name, value in facts.items():
             log.set_fact(name, value)

@@ -1,7 +1,6 @@
 """Read models on PostgreSQL: a schema for each generation, in the ledger's own database.
 
-Who opens a generation shares a lock on it for as long as it is open, as a process holds a file: no schema is dropped
-under its readers.
+An open generation holds a shared lock, as a process holds an open file: so no schema is dropped while it is read.
 """
 
 import re
@@ -37,7 +36,7 @@ class PostgresReadStore(ReadStore):
     """A generation in a schema of its own."""
 
     def __init__(self, url: str, generation: int, ledger_id: str, *, building: bool = False) -> None:
-        """Open the schema, or create it; ``building`` is for one that nobody reads yet."""
+        """Open the schema, or create it; ``building`` is for one that is not read yet."""
         schema = PostgresSchema(
             url,
             f"{SCHEMA_PREFIX}{generation}",
@@ -87,7 +86,7 @@ class PostgresGenerations:
     """The schemas of a database, each with its generation in its name; see Generations for what each method does."""
 
     def __init__(self, url: str, ledger_id: str) -> None:
-        """Take the database's address, and the id of its ledger."""
+        """Use the database at a URL, and the id of its ledger."""
         self._url = url
         self._ledger_id = ledger_id
         self._engine = postgres_engine(url, poolclass=NullPool)
@@ -104,8 +103,8 @@ class PostgresGenerations:
     def remove_before(self, generation: int) -> None:  # noqa: D102
         with map_errors("the database of the read models"), self._engine.connect() as connection:
             for earlier in _generations(connection):
-                # Whoever has it open, or looks into it by hand, is not waited for: it is left for another time. But who
-                # has just closed it may hold his lock a moment longer.
+                # A generation that is open, or queried by hand, is left for another time. One that was just closed may be
+                # locked a moment longer.
                 with suppress(OperationalError), connection.begin():
                     if earlier < generation:
                         connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
@@ -125,7 +124,7 @@ class PostgresGenerations:
             try:
                 yield
             finally:
-                # The next one may come before the server has noticed that this connection is gone.
+                # Otherwise the lock is held until the server notices the closed connection.
                 with suppress(DBAPIError):
                     connection.exec_driver_sql(f"SELECT pg_advisory_unlock({ONLY_ONE}, {REBUILDING})")
 

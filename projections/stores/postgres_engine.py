@@ -1,6 +1,6 @@
-"""What the read models' part of PostgreSQL shares: connections to the ledger's database, and the locks on them.
+"""Connections of the read models to the ledger's PostgreSQL database, and the advisory locks on them.
 
-The locks are advisory and the session's own, so that they end with their holder, however that ends.
+The locks belong to the session, so they end with their holder, however it ends.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from domain.errors import StoreUnavailable
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
 from projections.stores.database import driver_message
 
-# Two numbers name a lock within its database: one of these, and a generation, or which of the last it is.
+# Two numbers name a lock in a database: one of these, and the generation or, for ONLY_ONE, the kind of work.
 OPEN, WRITING, ONLY_ONE = 1_953_655_301, 1_953_655_302, 1_953_655_303
 CREATING, REBUILDING, FOLLOWING = 1, 2, 3
 
@@ -23,10 +23,10 @@ _OURS = {"fallback_application_name": "tringledger", "client_encoding": "utf8"}
 
 
 def postgres_engine(url: str, *statements: str, **options: Any) -> Engine:
-    """Return an engine for a database, each of whose connections begins with these statements."""
+    """Return an engine for the database at a URL; each connection begins with these statements."""
     made = create_engine("postgresql+psycopg://", use_native_hstore=False, **options)
 
-    # The driver reads the address, not SQLAlchemy, which does not know all that may stand in one.
+    # The driver reads the URL, because SQLAlchemy does not know all that a URL may contain.
     @event.listens_for(made, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
         arguments[:] = [url]
@@ -43,7 +43,7 @@ def postgres_engine(url: str, *statements: str, **options: Any) -> Engine:
 
 @contextmanager
 def map_errors(what: str) -> Iterator[None]:
-    """Turn what the database says of itself into one error that names what cannot be used."""
+    """Turn the driver's errors into StoreUnavailable, which names ``what`` cannot be used."""
     try:
         yield
     except DBAPIError as error:

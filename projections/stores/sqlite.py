@@ -1,4 +1,4 @@
-"""Read models on SQLite: a file beside the log for each generation, so that no reader shares a lock with intake."""
+"""Read models on SQLite: a file for each generation beside the log's, so that readers and intake share no lock."""
 
 import fcntl
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class SQLiteReadStore(ReadStore):
     """A generation in a file of its own."""
 
     def __init__(self, path: Path, generation: int, ledger_id: str, *, building: bool = False) -> None:
-        """Open the file, or create it; ``building`` is for one that nobody reads yet."""
+        """Open the file, or create it; ``building`` is for one that is not read yet."""
         super().__init__(SQLiteFile(path, BUILDING if building else LIVE, refuse_read_models), generation, ledger_id)
         self._path = path
         with self.transaction() as connection:
@@ -37,7 +37,7 @@ class SQLiteReadStore(ReadStore):
 
 
 class SQLiteFollowerLock:
-    """It is everybody's turn, since nobody is far away: pages are applied by one follower at a time in any case."""
+    """Every process may follow: all are on this machine, and the write lock lets one at a time apply a page."""
 
     def acquire(self) -> bool:  # noqa: D102
         return True
@@ -53,7 +53,7 @@ class SQLiteGenerations:
     """The files beside a log, each with its generation in its name; see Generations for what each method does."""
 
     def __init__(self, log: Path, ledger_id: str) -> None:
-        """Take the log's file, and the id of its ledger."""
+        """Use the log's file, and the id of its ledger."""
         self._log = log
         self._ledger_id = ledger_id
 
@@ -64,7 +64,7 @@ class SQLiteGenerations:
     def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
         return SQLiteReadStore(self.path(generation), generation, self._ledger_id, building=building)
 
-    def remove(self, generation: int) -> None:  # noqa: D102 - who still reads the files may go on
+    def remove(self, generation: int) -> None:  # noqa: D102 - readers of the files may go on
         path = self.path(generation)
         for suffix in ("", "-wal", "-shm", "-journal"):
             with suppress(FileNotFoundError):

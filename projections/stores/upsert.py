@@ -1,6 +1,6 @@
 """Rows in and out of a read model's tables, many at a time.
 
-Both databases take the same statements, but for their placeholders; PostgreSQL takes many rows faster by its COPY.
+Both databases accept the same statements, except for placeholders; PostgreSQL takes many rows faster by COPY.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[TableRow]) -> 
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
-    """Put rows by way of a table that is the session's own, since COPY knows no rows that replace others."""
+    """Copy rows to a temporary table and upsert them from there: COPY itself cannot replace rows."""
     passing = f"passing_{table.name}"
     connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {passing} (LIKE {table.name}) ON COMMIT DELETE ROWS")
     driver: Any = connection.connection.driver_connection
@@ -48,7 +48,7 @@ def delete_rows(
 
 @lru_cache(maxsize=64)
 def _put_statement(table: Table, placeholder: str) -> str:
-    # Handed to the driver as it is: SQLAlchemy's own way through dictionaries takes twice as long.
+    # Passed to the driver directly: SQLAlchemy's way through dictionaries takes twice as long.
     return _upsert(table, f"VALUES ({', '.join([placeholder] * len(table.columns))})")
 
 

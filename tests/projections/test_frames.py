@@ -237,7 +237,7 @@ class TestRefusals:
             build_selection("cdrs", until=datetime(2026, 10, 1), timezone="UTC")  # noqa: DTZ001
 
     def test_of_an_end_before_the_beginning(self) -> None:
-        with pytest.raises(SelectionError, match="the end 2026-10-01 lies before the beginning 2026-10-02"):
+        with pytest.raises(SelectionError, match="the end 2026-10-01 is before the beginning 2026-10-02"):
             build_selection("cdrs", since="2026-10-02", until="2026-10-01", timezone="UTC")
 
     @pytest.mark.parametrize("model", ["billing", "billing-days"])
