@@ -38,7 +38,7 @@ TYPES: dict[ColumnKind, Any] = {
     ColumnKind.AMOUNT: pa.decimal128(18, PLACES),
     ColumnKind.TOTAL: _MILLIONTHS,
     ColumnKind.TIME: pa.timestamp("us", tz="UTC"),
-    ColumnKind.TRUTH: pa.bool_(),
+    ColumnKind.BOOLEAN: pa.bool_(),
 }
 
 

@@ -135,4 +135,4 @@ def _value(value: Any, of_kind: ColumnKind) -> Any:
         return amounts.plain(value)
     if of_kind is ColumnKind.TIME:
         return times.iso(value)
-    return bool(value) if of_kind is ColumnKind.TRUTH else value
+    return bool(value) if of_kind is ColumnKind.BOOLEAN else value

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
 
+# Writers of the log notify the sessions that listen to this channel, among them the holder of the followers' lock.
+CHANNEL = "tringledger"
+
 
 class LockConnection(Protocol):
     """A connection that is there for one lock alone. Methods raise the driver's errors where it has ended."""

@@ -133,7 +133,7 @@ def _writes(reading: RowStream, book: Any, sheet: Any) -> list[Write]:
         ColumnKind.AMOUNT: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
         ColumnKind.TOTAL: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
         ColumnKind.TIME: lambda row, number, value: text(row, number, iso(value)),
-        ColumnKind.TRUTH: lambda row, number, value: sheet.write_boolean(row, number, bool(value)),
+        ColumnKind.BOOLEAN: lambda row, number, value: sheet.write_boolean(row, number, bool(value)),
     }
     return [by_kind[column_kind(column)] for column in reading.columns]
 

@@ -40,9 +40,9 @@ _VALUES: dict[ColumnKind, TextChange] = {
     ColumnKind.AMOUNT: _optional(plain),
     ColumnKind.TOTAL: _optional(plain),
     ColumnKind.TIME: _optional(iso),
-    ColumnKind.TRUTH: bool,
+    ColumnKind.BOOLEAN: bool,
 }
-_CSV_VALUES = {**_VALUES, ColumnKind.TRUTH: lambda truth: "true" if truth else "false"}
+_CSV_VALUES = {**_VALUES, ColumnKind.BOOLEAN: lambda value: "true" if value else "false"}
 
 
 def excel_safe_text(text: str) -> str:

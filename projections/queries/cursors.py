@@ -8,7 +8,7 @@ import msgspec
 
 from projections.queries.time_points import SelectionError
 
-WHOLE_MAX = (1 << 63) - 1
+INT64_MAX = (1 << 63) - 1
 
 Key = Sequence[str | int]
 
@@ -49,4 +49,4 @@ def _fits(key: Key, kinds: Sequence[type]) -> bool:
     """Whether a key could be a row's: made-up cursors must get no further."""
     if [*map(type, key)] != list(kinds):
         return False
-    return all("\0" not in part if isinstance(part, str) else abs(part) <= WHOLE_MAX for part in key)
+    return all("\0" not in part if isinstance(part, str) else abs(part) <= INT64_MAX for part in key)

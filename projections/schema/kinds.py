@@ -18,7 +18,7 @@ class ColumnKind(StrEnum):
     AMOUNT = "amount"
     TOTAL = "total"
     TIME = "time"
-    TRUTH = "truth"
+    BOOLEAN = "boolean"
     INTERNAL = "internal"
 
 

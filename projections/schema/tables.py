@@ -32,7 +32,7 @@ CALLS = Table(
     whole_column("events", ColumnKind.NUMBER),
     text_column("digits"),
     text_column("flags"),
-    whole_column("has_cdr", ColumnKind.TRUTH),
+    whole_column("has_cdr", ColumnKind.BOOLEAN),
     position_column(),
     internal_column("account"),
     internal_column("period"),

@@ -12,10 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError
 
-from domain.log.advisory_lock import AdvisoryLockHolder
+from domain.log.advisory_lock import CHANNEL, AdvisoryLockHolder
 from projections.stores.postgres_engine import FOLLOWING, ONLY_ONE, hold_lock, map_errors, postgres_engine
 
-CHANNEL = "tringledger"
 LOOK_AGAIN = timedelta(seconds=1)
 # Notifications come in bursts: a moment later, one page holds the events of many.
 GATHERING = timedelta(milliseconds=100)

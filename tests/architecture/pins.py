@@ -31,13 +31,14 @@ from api.web.auth import store as access_store
 from api.web.auth import tables as access_tables
 from domain.copying import copy as copying
 from domain.events import streams
+from domain.log import advisory_lock
 from domain.log import tables as log_tables
 from domain.log.postgres import lock as postgres_lock
 from domain.log.postgres import schema as postgres_schema
 from projections import frames
 from projections.schema import tables as read_model_tables
 from projections.stores import postgres as postgres_store
-from projections.stores import postgres_engine, postgres_follower_lock
+from projections.stores import postgres_engine
 from tests.architecture.pinned_ledger import exports, fill
 from tests.support.command import run
 
@@ -161,7 +162,7 @@ def _locks() -> dict[str, Any]:
         "read models": [engine.OPEN, engine.WRITING, engine.ONLY_ONE],
         "only one": [engine.CREATING, engine.REBUILDING, engine.FOLLOWING, access_store.ACCESS],
         "purposes": [forwarder.PURPOSE, copying.PURPOSE],
-        "channels": [postgres_schema.CHANNEL, postgres_follower_lock.CHANNEL],
+        "channels": [advisory_lock.CHANNEL],
     }
 
 

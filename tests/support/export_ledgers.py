@@ -77,7 +77,7 @@ def a_row(model: str, number: int, **values: object) -> dict[str, object]:
         ColumnKind.TEXT: f"text {number}",
         ColumnKind.INTERNAL: "2026-10-01",
         ColumnKind.TIME: START + number,
-        ColumnKind.TRUTH: number % 2,
+        ColumnKind.BOOLEAN: number % 2,
     }
     row = {
         column.name: number

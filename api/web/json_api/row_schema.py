@@ -18,13 +18,13 @@ _SCHEMAS: dict[ColumnKind, Schema] = {
     ColumnKind.AMOUNT: {"type": "string", "pattern": DECIMAL},
     ColumnKind.TOTAL: {"type": "string", "pattern": DECIMAL},
     ColumnKind.TIME: {"type": "string", "format": "date-time"},
-    ColumnKind.TRUTH: {"type": "boolean"},
+    ColumnKind.BOOLEAN: {"type": "boolean"},
 }
 _CHANGES: dict[ColumnKind, Callable[[Any], Any]] = {
     ColumnKind.AMOUNT: amounts.plain,
     ColumnKind.TOTAL: amounts.plain,
     ColumnKind.TIME: times.iso,
-    ColumnKind.TRUTH: bool,
+    ColumnKind.BOOLEAN: bool,
 }
 
 

@@ -10,7 +10,6 @@ from psycopg import Connection
 from domain.errors import LedgerError
 
 SCHEMA = "tringledger"
-CHANNEL = "tringledger"
 
 # The number of an advisory lock: any that nothing else in the database uses.
 MIGRATING = 0x7472_696E_676D

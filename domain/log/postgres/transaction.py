@@ -13,10 +13,11 @@ from psycopg import Connection
 
 from domain.errors import StoreUnavailable
 from domain.events.codec import decode_recorded_at
+from domain.log.advisory_lock import CHANNEL
 from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.postgres.line_calls import PUT_CALLS, PrefetchedLine, PrefetchedLines
 from domain.log.postgres.quarantine import QuarantineTable
-from domain.log.postgres.schema import CHANNEL, SCHEMA
+from domain.log.postgres.schema import SCHEMA
 from domain.log.tables import COPYING, LAST_NUMBER
 
 # The lock comes first: what is read after it is what all others have left. Readers do not mind it.

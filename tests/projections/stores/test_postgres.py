@@ -12,13 +12,14 @@ from psycopg import conninfo
 from sqlalchemy import select
 
 from domain.errors import StoreUnavailable
+from domain.log.advisory_lock import CHANNEL
 from domain.log.open import open_log
 from projections.schema.read_models import STORED_TABLES
 from projections.schema.tables import CHANNELS
 from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
-from projections.stores.postgres_follower_lock import CHANNEL, PostgresFollowerLock
+from projections.stores.postgres_follower_lock import PostgresFollowerLock
 from projections.stores.upsert import COPIED_FROM, put_rows
 from tests.support.postgres_server import Postgres
 
