@@ -63,10 +63,10 @@ LANGUAGES = tuple(language.value for language in Language)
 @click.option(
     "--waiting",
     type=click.Choice(OVERDUE),
-    help="Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.",
+    help="Only overdue calls: stale (in progress but silent for too long), or ended and missing their CDR.",
 )
 @click.option(
-    "--excel-safe", is_flag=True, help="CSV: make texts harmless that a spreadsheet would take for formulas or numbers."
+    "--excel-safe", is_flag=True, help="CSV: defuse texts that a spreadsheet would take for formulas or numbers."
 )
 @as_of_option
 @catch_up_option

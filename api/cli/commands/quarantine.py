@@ -26,7 +26,7 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
-@click.option("--settled", is_flag=True, help="Also those that have become events since.")
+@click.option("--settled", is_flag=True, help="Include settled entries.")
 @format_option
 @store_option
 def list_(settled: bool, output: str, store: str | None) -> None:

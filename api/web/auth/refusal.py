@@ -16,7 +16,7 @@ TITLES = {
     408: "Body incomplete",
     413: "Body too large",
     429: "Too many attempts",
-    503: "Cannot be answered now",
+    503: "Unavailable now",
 }
 
 

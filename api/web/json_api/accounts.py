@@ -28,7 +28,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/accounts",
             "list-accounts",
-            "The accounts, and what all of their months come to.",
+            "The accounts, with the totals of all their months.",
             _list,
             page_schema(_SHOWN),
             (CURSOR, LIMIT),
@@ -36,7 +36,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/accounts/{{account}}",
             "show-account",
-            "One account, and what all of its months come to.",
+            "One account, with the totals of all its months.",
             _show,
             _SHOWN,
             (ACCOUNT,),

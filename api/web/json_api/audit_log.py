@@ -32,8 +32,8 @@ _ENTRY = object_schema(
         "status": {"type": "integer"},
     }
 )
-WHO = ApiParameter("who", "Only what this user did.", {"type": "string", "maxLength": 256}, read_text())
-DID = ApiParameter("did", "Only entries of this kind.", {"type": "string", "enum": _KINDS}, choice_reader(_KINDS))
+WHO = ApiParameter("who", "Only entries of this user.", {"type": "string", "maxLength": 256}, read_text())
+DID = ApiParameter("did", "Only entries with this action.", {"type": "string", "enum": _KINDS}, choice_reader(_KINDS))
 
 
 def operations() -> list[ApiOperation]:
@@ -42,7 +42,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/access-log",
             "list-access-log",
-            "Who looked at, unmasked, exported or changed what, and who signed in; the latest first.",
+            "The audit log, latest first: who viewed, exported or changed what, and who signed in.",
             _list,
             page_schema(_ENTRY),
             (WHO, DID, CURSOR, LIMIT),

@@ -50,7 +50,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/calls/{{call_id}}/events",
             "list-events-of-call",
-            "A call's events as they came in, the call after each of them, and its CDR by then.",
+            "A call's events as they were received, with the call and its CDR after each.",
             _events,
             lived,
             (CALL_ID, AT),

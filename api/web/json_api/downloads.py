@@ -41,7 +41,7 @@ class Downloads:
         return ApiOperation(
             f"{BASE}/{model}.{{format}}",
             f"download-{model}",
-            f"All rows of a selection of {model}, as a file.",
+            f"All selected rows of {model}, as a file.",
             lambda asked: self._file(asked, model),
             None,
             (parameters.format_of(list(MEDIA)), *parameters.filters_of(model), EXCEL_SAFE),

@@ -43,7 +43,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/jobs",
             "list-jobs",
-            "The last jobs, the latest first.",
+            "The latest jobs, newest first.",
             _list,
             object_schema({"items": {"type": "array", "items": _JOB}}),
             required_role=Role.OPERATE,
@@ -51,7 +51,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/jobs",
             "start-job",
-            "Start a job: `rebuild` makes the read models anew and swaps, `check` compares and changes nothing.",
+            "Start a job: `rebuild` builds new read models and activates them, `check` compares them and changes nothing.",
             _start,
             _JOB,
             (JOB_KIND,),
@@ -62,7 +62,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/jobs/{{job_id}}",
             "show-job",
-            "One job: how far it is, and what came of it.",
+            "One job: its progress and its result.",
             _show,
             _JOB,
             (JOB_ID,),

@@ -82,7 +82,7 @@ def _sums(model: ReadModel) -> ApiOperation:
     return ApiOperation(
         f"{BASE}/{name}/sums",
         f"sum-{name}",
-        f"The sums of a whole selection of {name}.",
+        f"The sums of all selected rows of {name}.",
         handler,
         object_schema(properties),
         parameters.filters_of(name),
@@ -116,7 +116,7 @@ def _facets(model: ReadModel) -> ApiOperation:
     return ApiOperation(
         f"{BASE}/{name}/facets",
         f"facets-of-{name}",
-        f"The commonest values of some columns in a selection of {name}, and how many rows have each.",
+        f"The most frequent values of some columns of the selected {name}, with their counts.",
         handler,
         {"type": "object", "properties": properties, "additionalProperties": False},
         (*parameters.filters_of(name), parameters.facet_columns_of(name)),

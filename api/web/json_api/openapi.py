@@ -19,16 +19,16 @@ from api.web.problems import MEDIA_TYPE
 NOT_MODIFIED = 304
 WITH_RETRY = (429, 503)
 MEANINGS = {
-    304: "What `If-None-Match` names is what there is.",
-    400: "Parameters are wrong; each is named.",
-    401: "No session, and no token that is known.",
-    403: "Whoever asks lacks the role.",
-    404: "There is no such thing.",
-    408: "The body did not come in time.",
-    409: "It cannot be done as things are.",
+    304: "The data is still what `If-None-Match` names.",
+    400: "Parameters are invalid; each is named.",
+    401: "No session and no valid token.",
+    403: "The user lacks the role.",
+    404: "Not found.",
+    408: "The body did not arrive in time.",
+    409: "Not possible in the current state.",
     413: "The body is too large.",
     429: "Too many attempts with wrong tokens.",
-    503: "Not now; `Retry-After` says when to come again.",
+    503: "Unavailable now; `Retry-After` says when to retry.",
 }
 _PROBLEM: Schema = {
     "type": "object",
@@ -47,10 +47,10 @@ _PROBLEM: Schema = {
     },
     "required": ["title", "status", "detail"],
 }
-_POSITION = {"description": "The position of the log up to which this was known.", "schema": {"type": "integer"}}
+_POSITION = {"description": "The log position that this answer reflects.", "schema": {"type": "integer"}}
 _HEADERS = {
     POSITION_HEADER: _POSITION,
-    "ETag": {"description": "What `If-None-Match` may name.", "schema": {"type": "string"}},
+    "ETag": {"description": "The value for `If-None-Match`.", "schema": {"type": "string"}},
     "Link": {"description": "The neighbouring pages (RFC 8288): rel=next, rel=prev.", "schema": {"type": "string"}},
 }
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}

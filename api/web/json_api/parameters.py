@@ -143,19 +143,19 @@ def _filter(name: str, meaning: str, schema: Schema) -> ApiParameter:
 FILTERS = {
     each.name: each
     for each in (
-        _filter("from", "Only rows from this day, month or time on, or of so long ago. Days and months begin in the billing time zone.", _MOMENT),
+        _filter("from", "Only rows from this day, month or time on; `24h ago` works too. Days and months begin in the billing time zone.", _MOMENT),
         _filter("to", "Only rows before this day, month or time.", _MOMENT),
         _filter("period", "Only rows of this month, in the billing time zone.", _MONTH),
-        _filter("day", "Only rows that are billed on this day, or from the first to the last of two.", _DAYS),
+        _filter("day", "Only rows billed on this day, or on the days `FIRST..LAST`.", _DAYS),
         _filter("tag", "Only rows with this tag.", _TEXT),
         _filter("account", "Only rows of this account.", _TEXT),
         _filter("number", "Only rows of this phone number, however it is written.", _TEXT),
-        _filter("disposition", "Only calls that ended like this.", _choice([each for each in conditions.DISPOSITIONS if each])),
+        _filter("disposition", "Only calls with this disposition.", _choice([each for each in conditions.DISPOSITIONS if each])),
         _filter("flag", "Only rows with this flag.", _choice(call.FLAGS)),
         _filter("state", "Only calls in this state.", _choice(conditions.STATES)),
         _filter("kind", "Only rows of this kind.", _TEXT),
         _filter("reason", "Only rows with this reason.", _TEXT),
-        _filter("waiting", "Only calls that wait in vain: in progress but silent for too long, or ended without their CDR.", _choice(filters.WAITING)),
+        _filter("waiting", "Only overdue calls: stale (in progress but silent for too long), or ended and missing their CDR.", _choice(filters.WAITING)),
         _filter("without", "Only rows in which these columns are empty; several, separated by commas.", {
             "type": "string", "pattern": f"^({'|'.join(filters.WITHOUT)})(,({'|'.join(filters.WITHOUT)}))*$"}),
     )
@@ -163,19 +163,19 @@ FILTERS = {
 
 MIN_POSITION = ApiParameter(
     "min_position",
-    "Wait, for some seconds, until what is shown has come as far as this position of the log; else 503.",
+    "Wait some seconds until the read models reach this log position; otherwise 503.",
     {"type": "integer", "minimum": 0, "maximum": POSITION_MAX},
     whole_number_reader(0, POSITION_MAX),
 )
 LIMIT = ApiParameter(
     "limit",
-    "How many rows a page has at most.",
+    "Maximum number of rows of a page.",
     {"type": "integer", "minimum": 1, "maximum": browsing.LIMIT_MAX, "default": browsing.LIMIT},
     whole_number_reader(1, browsing.LIMIT_MAX),
 )
 CURSOR = ApiParameter(
     "cursor",
-    "Where the page begins: what a page's `next` or `previous` said.",
+    "The page to show: the `next` or `previous` cursor of another page.",
     {"type": "string", "maxLength": CURSOR_LENGTH_MAX},
     read_text(CURSOR_LENGTH_MAX),
 )
@@ -185,20 +185,20 @@ JOB_KIND = ApiParameter("kind", "What to do.", _choice(list(jobs.KINDS)), choice
 ACCOUNT = ApiParameter("account", "The account.", _TEXT | {"minLength": 1}, read_text(), "path")
 AT = ApiParameter(
     "at",
-    "Up to this position, or to what was recorded by this time.",
+    "As of this log position, or of this time.",
     {"type": "string", "pattern": r"^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+))$"},
     _point,
 )
-SETTLED = ApiParameter("settled", "Also those that have become events since.", {"type": "boolean"}, _truth)
+SETTLED = ApiParameter("settled", "Include settled entries.", {"type": "boolean"}, _truth)
 EXCEL_SAFE = ApiParameter(
     "excel_safe",
-    "CSV: make texts harmless that a spreadsheet would take for formulas or numbers.",
+    "CSV: defuse texts that a spreadsheet would take for formulas or numbers.",
     {"type": "boolean"},
     _truth,
 )
 REASON = ApiParameter(
     "reason",
-    "Why; it is kept for ever, with who did it.",
+    "The reason; it is kept permanently, with the user's name.",
     {"type": "string", "minLength": 1, "maxLength": author.REASON_MAX, "pattern": r"\S"},
     _reason,
     "body",
@@ -230,7 +230,7 @@ def sort_of(model: str) -> ApiParameter:
     choices = [sign + name for name in selection.read_model(model).sorts for sign in ("", browsing.DESCENDING)]
     schema = _choice(choices) | {"default": browsing.default_sort(model)}
     return ApiParameter(
-        "sort", "By which column, the highest first with `-` before it.", schema, choice_reader(choices)
+        "sort", "The column to sort by; `-` in front sorts descending.", schema, choice_reader(choices)
     )
 
 
@@ -243,7 +243,7 @@ def facet_columns_of(model: str) -> ApiParameter:
 
     either = "|".join(names)
     schema: Schema = {"type": "string", "pattern": f"^({either})(,({either}))*$"}
-    return ApiParameter("columns", "Which columns' values to count; several, separated by commas.", schema, read)
+    return ApiParameter("columns", "The columns whose values are counted; several, separated by commas.", schema, read)
 
 
 def format_of(formats: Sequence[str]) -> ApiParameter:

@@ -51,7 +51,7 @@ def _read_operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/quarantine/{{entry}}",
             "show-quarantined",
-            "One notice whole: its raw bytes, its parameters, and why it was refused.",
+            "One notice in full: its raw bytes, its parameters, and why it was refused.",
             _show,
             _WHOLE_ENTRY,
             (ENTRY,),
@@ -65,7 +65,7 @@ def _write_operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/quarantine/{{entry}}/reprocess",
             "reprocess-quarantined",
-            "Try a notice again, now that the cause may be mended; it keeps its original received_at.",
+            "Reprocess a notice once its cause is fixed; it keeps its original received_at.",
             _reprocess,
             object_schema(
                 {"id": _WHOLE, "outcome": {"type": "string", "enum": ["recorded", "duplicate"]}, "position": _WHOLE}
@@ -78,7 +78,7 @@ def _write_operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/quarantine/{{entry}}/resolve",
             "resolve-quarantined",
-            "Settle a notice that is not to be recorded.",
+            "Resolve a notice that is not to be recorded.",
             _resolve,
             object_schema({"position": _WHOLE}),
             (ENTRY, REASON),

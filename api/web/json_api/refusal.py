@@ -12,8 +12,8 @@ from projections.queries.filter_texts import BadFilter
 TITLES = {
     400: "Wrong parameters",
     404: "Nothing there",
-    409: "Not possible as things are",
-    503: "Cannot be answered now",
+    409: "Not possible in the current state",
+    503: "Unavailable now",
 }
 RETRY_AFTER_SECONDS = "1"
 

@@ -11,7 +11,7 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/status",
             "show-status",
-            "How the ledger is: its head, how far its read models are behind, and what waits for somebody.",
+            "The ledger's status: its head, the lag of its read models, and what needs attention.",
             _show,
             {"type": "object", "required": ["ledger", "head", "read_models", "waiting"]},
         )

@@ -40,7 +40,7 @@ class ListedModel(NamedTuple):
 CALLS = ListedModel(
     "calls",
     "Calls",
-    "Every call of which anything is known, whether it is over or not.",
+    "Every call, ended or in progress.",
     ("from", "tag", "number", "state", "disposition", "flag", "waiting"),
     (
         ("opened_at", "Opened"),
@@ -83,7 +83,7 @@ CDRS = ListedModel(
 VOICEMAILS = ListedModel(
     "voicemails",
     "Voicemails",
-    "Messages that callers left.",
+    "Voicemail messages of callers.",
     ("from", "tag", "number"),
     (
         ("received_at", "Received"),

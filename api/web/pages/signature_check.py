@@ -26,11 +26,11 @@ def check_signature(notice: Notice, settings: Settings) -> SignatureCheck:
 
 def _then(notice: Notice) -> str:
     if notice.formula == UNCHECKED:
-        return "Nobody looked: signatures were not checked."
+        return "Signatures were not checked."
     if notice.formula == UNSIGNED:
         voucher = notice.voucher
         vouched = f" {voucher.by} vouches for it: {voucher.reason} ({voucher.row})." if voucher else ""
-        return f"It came without one.{vouched}"
+        return f"It had no signature.{vouched}"
     return f"It fitted: {notice.formula}, key {notice.key}."
 
 

@@ -117,7 +117,7 @@ def test_an_exception_is_resolved_with_a_reason(opened: Opened, script: bool) ->
     chosen = page.locator("tbody tr", has_text="open").first
     position = chosen.get_by_role("link").first.inner_text()
     chosen.get_by_role("checkbox").check()
-    page.get_by_label("Reason, for those chosen").fill("agreed with TringMe")
+    page.get_by_label("Reason for the chosen ones").fill("agreed with TringMe")
     page.get_by_role("button", name="Resolve").click()
     expect(page.get_by_role("heading", name="Exceptions")).to_be_visible()
     for _ in range(20):  # The act is recorded at once; the read models follow within a moment.

@@ -65,7 +65,7 @@ class TestTheQuarantine:
         entry = client.get("/api/v1/quarantine").json()["items"][0]
         path = f"/api/v1/quarantine/{entry['id']}/reprocess"
         answer = client.post(path)
-        assert (answer.status_code, answer.json()["title"]) == (409, "Not possible as things are")
+        assert (answer.status_code, answer.json()["title"]) == (409, "Not possible in the current state")
         assert asking("read", "export", "pii").post(path).status_code == 403
         assert client.post("/api/v1/quarantine/999999/reprocess").status_code == 404
 

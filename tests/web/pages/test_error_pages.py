@@ -33,7 +33,7 @@ def test_read_models_of_another_version_are_told_and_mended_from_the_page(tmp_pa
             assert "have schema 0" in answer.text
         page = client.get("/operations")
         assert page.status_code == 200
-        assert "The read models stand still" in page.text
+        assert "The read models have stopped" in page.text
         client.post("/operations/jobs", data={"csrf_token": users.csrf_token(client), "kind": "rebuild"})
         eventually(lambda: service.jobs.known()[0].state != RUNNING, JOB_SECONDS_MAX)
         assert client.get("/cdrs").status_code == 200
