@@ -26,7 +26,7 @@ class Scripted:
         self.looks = 0
         self.error: Exception | None = None
 
-    def look(self) -> LiveWindow:
+    def poll(self) -> LiveWindow:
         self.looks += 1
         if self.error:
             raise self.error

@@ -37,7 +37,7 @@ def test_read_models_of_another_version_are_told_and_mended_from_the_page(tmp_pa
         client.post("/operations/jobs", data={"csrf_token": users.csrf_token(client), "kind": "rebuild"})
         eventually(lambda: service.jobs.known()[0].state != RUNNING, JOB_SECONDS_MAX)
         assert client.get("/cdrs").status_code == 200
-        assert "there was nothing fit to be compared with" in client.get("/operations").text
+        assert "there was nothing to compare with" in client.get("/operations").text
 
 
 def test_what_stops_the_read_models_is_told_everywhere_with_the_event_that_caused_it(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_notice_is_resolved_with_a_reason_and_waits_no_more(shop: tuple[TestCl
     assert "2000 characters" in post(client, "/quarantine/do", entry=["1", "2", "3"], do="resolve", reason="")["failed"]
     assert post(client, "/quarantine/do", entry=["1", "2", "3"], do="resolve", reason="ours")["done"] == "3 resolved"
     assert list(service.ledger.store.quarantined(settled=False)) == []
-    assert "Nothing waits" in client.get("/quarantine").text
+    assert "The quarantine is empty" in client.get("/quarantine").text
     assert 'href="/quarantine/1"' in client.get("/quarantine?settled=1").text
 
 
