@@ -7,14 +7,17 @@ replay gives what the first reading gave.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from domain.amounts import is_rounded
 from domain.calls.correlation import CallHead
 from domain.events.notice_events import Notice
 from domain.notices import call_notice
 from domain.notices.call_notice import CallNotice, Charges, LineKey
+from domain.notices.notification import CHARGES
 from domain.notices.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, KNOWN, OPENINGS, OUTCOMES
 
 REPEATED_CDR = "repeated-cdr"
 REPEATED_STATUS = "repeated-status"
+ROUNDED_CHARGE = "rounded-charge"
 UNRECOGNISED_STATUS = "unrecognised-status"
 MISSING_OPENING = "missing-opening"
 CONTRADICTORY_OUTCOME = "contradictory-outcome"
@@ -28,6 +31,7 @@ FLAGS = (
     NONCE_REUSED,
     REPEATED_CDR,
     REPEATED_STATUS,
+    ROUNDED_CHARGE,
     UNRECOGNISED_STATUS,
     UNRECOGNISED_TYPE,
 )
@@ -98,6 +102,8 @@ class Call:
         said = call_notice.read_call_notice(values, notice.received_at)
         self.first = self.first or (position, said.received_at)
         self._flag(position, notice, said)
+        if said.is_cdr and any(is_rounded(values.get(name, "")) for name in CHARGES):
+            self.raised.append(CallFlag(ROUNDED_CHARGE, position, said.received_at, None))
         self._note_times(said)
         if said.status:
             self.statuses.add(said.status)

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
+from domain.amounts import ONE, millionths
 from domain.errors import NotANotification
 from domain.text import escape_undecodable
 
@@ -22,9 +23,26 @@ SIZE_MAX_BYTES = 16 * 1024
 DURATIONS = ("srcduration", "destduration")
 CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")
 
-_SECONDS = (re.compile(r"([0-9]{1,9})?"), "a whole number of seconds, 0 to 999999999")
-_AMOUNT = (re.compile(r"([0-9]{1,9}(\.[0-9]{1,6})?)?"), "a decimal, at most 9 digits before and 6 after the point")
-_FORMS = dict.fromkeys(DURATIONS, _SECONDS) | dict.fromkeys(CHARGES, _AMOUNT)
+_SECONDS = "a whole number of seconds, 0 to 999999999"
+_WHOLE_SECONDS = re.compile(r"([0-9]{1,9})?")
+_PLAIN_AMOUNT = re.compile(r"([0-9]{1,9}(\.[0-9]{1,6})?)?")
+# As programs print floats (SPEC 9.1).
+_LONG_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
+_AMOUNT_MAX = 10**9 * ONE
+_AMOUNT = "a decimal below 1000000000, with at most 9 digits before and 30 after the point"
+
+
+def _is_duration(value: str) -> bool:
+    return _WHOLE_SECONDS.fullmatch(value) is not None
+
+
+def _is_charge(value: str) -> bool:
+    if _PLAIN_AMOUNT.fullmatch(value):
+        return True
+    return _LONG_AMOUNT.fullmatch(value) is not None and millionths(value) < _AMOUNT_MAX
+
+
+_FORMS = dict.fromkeys(DURATIONS, (_is_duration, _SECONDS)) | dict.fromkeys(CHARGES, (_is_charge, _AMOUNT))
 _TEXTS = ("tag", "src")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~=&-]*")
@@ -161,7 +179,7 @@ def _problems(pairs: list[tuple[str, str]], *, is_plain: bool) -> Iterator[Param
         yield from _broken(pairs)
     for name, value in pairs:
         form = _FORMS.get(name)
-        if form and not form[0].fullmatch(value):
+        if form and not form[0](value):
             yield ParameterProblem(shorten(name), shorten(value), form[1])
         elif name in _TEXTS and len(value) > TEXT_LENGTH_MAX:
             yield ParameterProblem(shorten(name), shorten(value), f"at most {TEXT_LENGTH_MAX} characters")

@@ -101,7 +101,7 @@ class TestImportOfATable:
         said = vouched(table(ROW, broken))
         assert said.code == FINDING
         assert said.err == (
-            "stdin, line 3 is unreadable: srccharge='1,5': expected a decimal, at most 9 digits before and 6 after the point\n"
+            "stdin, line 3 is unreadable: srccharge='1,5': expected a decimal below 1000000000, with at most 9 digits before and 30 after the point\n"
             "1 recorded, 0 duplicate, 0 quarantined (0 new), 1 unreadable\n"
         )
         said = vouched(table(ROW, (*broken[:-1], "1.5")))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain import times
-from domain.amounts import millionths, plain
+from domain.amounts import is_rounded, millionths, plain
 from tests.support.model import money as model_money
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe")
@@ -65,6 +66,29 @@ def test_any_amount_is_written_as_the_exact_decimal_without_needless_zeros(amoun
 @given(st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,6})?", fullmatch=True))
 def test_any_amount_of_the_wire_is_read_exactly(text: str) -> None:
     assert millionths(text) == Decimal(text).scaleb(6)
+    assert not is_rounded(text)
+
+
+@given(st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_any_float_of_the_wire_is_read_to_the_nearest_millionth_half_even(text: str) -> None:
+    exact = Fraction(text) * 1_000_000
+    assert millionths(text) == round(exact)
+    assert is_rounded(text) == (exact.denominator != 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("0.0000005", 0),
+        ("0.0000015", 2),
+        ("0.00015000", 150),
+        ("1.8333333333333", 1_833_333),
+        ("1.0E-5", 10),
+        ("2E3", 2_000_000_000),
+    ],
+)
+def test_a_float_is_rounded_half_even(text: str, amount: int) -> None:
+    assert millionths(text) == amount
 
 
 # Moments

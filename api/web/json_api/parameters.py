@@ -229,9 +229,7 @@ def sort_of(model: str) -> ApiParameter:
     """Return the parameter for the order of a read model."""
     choices = [sign + name for name in selection.read_model(model).sorts for sign in ("", browsing.DESCENDING)]
     schema = _choice(choices) | {"default": browsing.default_sort(model)}
-    return ApiParameter(
-        "sort", "The column to sort by; `-` in front sorts descending.", schema, choice_reader(choices)
-    )
+    return ApiParameter("sort", "The column to sort by; `-` in front sorts descending.", schema, choice_reader(choices))
 
 
 def facet_columns_of(model: str) -> ApiParameter:

@@ -22,6 +22,7 @@ PATH = "/exceptions"
 MEANINGS = {
     "contradictory-outcome": "outcomes that differ, or a failed CDR status beside an answer or an outcome",
     "missing-opening": "no opening notice came",
+    "rounded-charge": "a charge has more than six digits after the point, and was rounded half-even to a millionth",
     "nonce-reused": "the same r with other content, where the signature covers only r",
     "repeated-cdr": "a CDR that equals a near call's; it is not billed",
     "repeated-status": "an opening or outcome that the call had already",

@@ -110,9 +110,23 @@ def test_a_charge_of_up_to_nine_digits_and_six_places_is_accepted(name: str, val
 
 
 @pytest.mark.parametrize("name", CHARGES)
-@pytest.mark.parametrize("value", ["1000000000", "0.0000001", " 1", "1 ", *strategies.BAD_DECIMALS])
+@pytest.mark.parametrize(
+    "value", ["0.00015000", "1.8333333333333", "1.0E-5", "1e+8", "1E8", "0." + "1" * 30, "999999999.9999994", "0E99"]
+)
+def test_a_charge_as_programs_print_floats_is_accepted(name: str, value: str) -> None:
+    assert problem_of((name, value)) is None
+
+
+@pytest.mark.parametrize("name", CHARGES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("1000000000", "1E9", "999999999.9999995", "1E-100", "1E", "E5", "1.E5", "0." + "1" * 31, "NaN", "+1", "٣"),
+        *(" 1", "1 ", "5.", "1 000", *strategies.BAD_DECIMALS),
+    ],
+)
 def test_any_other_charge_is_refused_with_name_value_and_what_was_expected(name: str, value: str) -> None:
-    expected = "a decimal, at most 9 digits before and 6 after the point"
+    expected = "a decimal below 1000000000, with at most 9 digits before and 30 after the point"
     assert problem_of((name, value)) == ParameterProblem(name, value, expected)
 
 

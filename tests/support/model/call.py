@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypedDict
 
-from tests.support.model.wire import CHARGES, DURATIONS
+from tests.support.model.wire import CHARGES, DURATIONS, charge
 
 ANSWERED = "SRCANSWERED"
 FAILED_OPENINGS = ("SRCFAILED", "SRCNOTANSWERED")
@@ -68,8 +68,16 @@ class Notice:
         return dict(self.pairs).get(name, "")
 
     def amount(self, name: str) -> Decimal | None:
-        """Section 1: a number, None where it is absent or empty."""
-        return Decimal(self.get(name)) if self.get(name) else None
+        """Sections 1 and 9.1: a number, None where it is absent or empty."""
+        text = self.get(name)
+        if not text:
+            return None
+        return charge(text) if name in CHARGES else Decimal(text)
+
+    def has_rounded_charge(self) -> bool:
+        """Section 9.1: a CDR with a charge that is not what was delivered, to the last digit."""
+        given = [self.get(name) for name in CHARGES if self.get(name)]
+        return self.get("type") == "cdr" and any(charge(text) != Decimal(text) for text in given)
 
     def amounts(self) -> list[Decimal | None]:
         """The six durations and charges, comparable as numbers."""

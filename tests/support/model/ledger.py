@@ -149,6 +149,7 @@ class Model:
             "repeated-status": call is not None and repeats_status(event, call),
             "unrecognised-status": notice.is_unrecognised(),
             "unrecognised-type": notice.get("type") not in TYPES,
+            "rounded-charge": notice.has_rounded_charge(),
             "nonce-reused": self._reuses_nonce(event),
         }
         return {flag for flag, holds in held.items() if holds}

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from urllib.parse import quote, urlencode
 
 Pairs = Sequence[tuple[str, str]]
@@ -20,7 +21,15 @@ TEXT_MAX_CODE_POINTS = 256
 DURATIONS = ("srcduration", "destduration")
 CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")
 INTEGER = re.compile(r"[0-9]{1,9}")
-DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+# Section 9.1: up to thirty places, and an exponent as programs print small floats.
+DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
+CHARGE_BELOW = Decimal(10) ** 9
+EXACTLY = Context(prec=200, rounding=ROUND_HALF_EVEN)
+
+
+def charge(text: str) -> Decimal:
+    """Section 9.1: a charge's typed value, rounded half-even to a millionth."""
+    return Decimal(text).quantize(Decimal("0.000001"), context=EXACTLY)
 
 
 # From the wire and back
@@ -86,7 +95,7 @@ def problem_of_value(name: str, value: str) -> str | None:
         return f"too long: {name}"
     if name in DURATIONS and value and not INTEGER.fullmatch(value):
         return f"not a number: {name}"
-    if name in CHARGES and value and not DECIMAL.fullmatch(value):
+    if name in CHARGES and value and not (DECIMAL.fullmatch(value) and charge(value) < CHARGE_BELOW):
         return f"not a number: {name}"
     return None
 
