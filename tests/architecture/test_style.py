@@ -15,7 +15,6 @@ SMALL_ALLOWED = {
     "api/application/statements/html.py",
     "api/cli/exit_codes.py",
     "api/web/problems.py",
-    "domain/amounts.py",
     "domain/events/log_row.py",
     "domain/events/streams_of_calls.py",
     "domain/log/keepalive.py",
