@@ -1,5 +1,6 @@
 """Every route behind the guard, in one list: every page and every operation of the JSON API is here, and nothing else."""
 
+from api.web import proofs
 from api.web.auth.guard import GuardedRoute
 from api.web.json_api import routes as json_api
 from api.web.pages import (
@@ -39,5 +40,6 @@ def guarded() -> list[GuardedRoute]:
         *search.routes(),
         *statements.routes(),
         *event.routes(),
+        *proofs.routes(),
         *json_api.routes(),
     ]

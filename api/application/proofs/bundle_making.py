@@ -38,7 +38,7 @@ class MadeBundle(NamedTuple):
 def bundle_bill(ledger: Ledger, store: ReadStore, account: str, period: str) -> MadeBundle:
     """Return the bill of an account for a month ``YYYY-MM`` as of the last checkpoint, as a bundle.
 
-    The read models must be up to date. Raises NoProof where nothing was signed yet, or the account has no such bill.
+    ``store`` is near the log's head: each call between it and the checkpoint is looked at. Raises NoProof where nothing was signed yet, or the account has no such bill.
     """
     with store.snapshot() as connection:
         position = store.position(connection, ledger.store)
@@ -66,8 +66,8 @@ def _made(
         checkpoint = last_checkpoint(rows)
         size = checkpoint.size
         if described.kind == BILL:
-            # What came after the checkpoint may have moved a call to another account or month.
-            calls = calls | set(_touched(ledger, size, position))
+            # What came between the two may have moved a call to another account or month.
+            calls = calls | set(_touched(ledger, min(size, position), max(size, position)))
         origin = parse_checkpoint(parse_note(checkpoint.note).text).origin
         described = structs.replace(described, origin=origin)
         streams = _streams(ledger, calls, size)

@@ -30,6 +30,7 @@ def user() -> None:
       export   download them as files
       operate  reprocess, rebuild, correct, publish, close, and read the access log
       pii      see phone numbers, e-mails and keyed digits whole; others see them masked, in files too
+      auditor  fetch checkpoints and tiles of the log's proofs
     """
 
 

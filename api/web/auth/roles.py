@@ -11,6 +11,7 @@ class Role(StrEnum):
     EXPORT = "export"
     OPERATE = "operate"
     PII = "pii"
+    AUDITOR = "auditor"
 
 
 class Identity(NamedTuple):

@@ -119,6 +119,7 @@ def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
         "forwarding": _forwarding(request, ledger, clock),
         "jobs": state.jobs.known(),
         "certificate": certificate.load_certificate(ledger),
+        "proofs": state.proofs.status(clock, state.service.prover.state.failure),
     }
 
 

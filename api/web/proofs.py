@@ -1,0 +1,78 @@
+"""The log's proofs over HTTP: checkpoint and tiles for auditors, and bundles of bills and calls as downloads."""
+
+import re
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from api.application.proofs.bundle_making import MadeBundle, bundle_bill, bundle_call
+from api.application.proofs.proof_files import NoProof
+from api.application.proofs.publication import CHECKPOINT, read_published
+from api.web.auth.guard import GuardedRoute, Role, require_role
+from api.web.problems import problem
+from domain.proofs.refusals import ProofRefused
+
+# Full tiles never change; a checkpoint is asked for again each time.
+TILE_CACHING = "private, max-age=31536000, immutable"
+_UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def routes() -> list[GuardedRoute]:
+    """Return the routes of proofs."""
+    return [
+        GuardedRoute("/proofs/checkpoint", show_checkpoint, Role.AUDITOR, name="proof_checkpoint"),
+        GuardedRoute("/proofs/tile/{path:path}", show_tile, Role.AUDITOR, name="proof_tile", records=None),
+        GuardedRoute("/proofs/calls/{call_id}", prove_call, Role.EXPORT, name="proof_of_call"),
+        GuardedRoute("/proofs/bills/{period}/{account:path}", prove_bill, Role.EXPORT, name="proof_of_bill"),
+    ]
+
+
+def show_checkpoint(request: Request) -> Response:
+    """Return the last checkpoint with its cosignatures."""
+    try:
+        content = read_published(request.app.state.ledger, CHECKPOINT)
+    except NoProof as error:
+        return problem(404, str(error))
+    return PlainTextResponse(content, headers={"Cache-Control": "no-cache"})
+
+
+def show_tile(request: Request) -> Response:
+    """Return a tile, or a bundle of entries, of the tree of the last checkpoint."""
+    path = f"tile/{request.path_params['path']}"
+    try:
+        content = read_published(request.app.state.ledger, path)
+    except (NoProof, ProofRefused) as error:
+        return problem(404, str(error))
+    return Response(content, media_type="application/octet-stream", headers={"Cache-Control": TILE_CACHING})
+
+
+def prove_call(request: Request) -> Response:
+    """Return the bundle of a call."""
+    require_role(request, Role.PII)
+    try:
+        call = UUID(request.path_params["call_id"])
+        made = bundle_call(request.app.state.ledger, call)
+    except ValueError:
+        return problem(404, f"{request.path_params['call_id']!r} is not a call's id: expected a UUID")
+    except NoProof as error:
+        return problem(404, str(error))
+    return _download(made, f"call-{call}")
+
+
+def prove_bill(request: Request) -> Response:
+    """Return the bundle of an account's bill of a month."""
+    require_role(request, Role.PII)
+    account, period = request.path_params["account"], request.path_params["period"]
+    try:
+        with request.app.state.read_models.session() as room:
+            made = bundle_bill(request.app.state.ledger, room.store, account, period)
+    except NoProof as error:
+        return problem(404, str(error))
+    return _download(made, f"{account}-{period}")
+
+
+def _download(made: MadeBundle, name: str) -> Response:
+    name = _UNSAFE_IN_A_NAME.sub("-", f"{name}.zip")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(made.content, media_type="application/zip", headers=headers)
