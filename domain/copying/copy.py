@@ -41,8 +41,21 @@ class CopyReport(NamedTuple):
     is_behind: bool
 
 
-def copy_ledger(source: Ledger, url: str, clock: Callable[[], int], progress: Progress) -> CopyReport:
+def _nothing_more(_target: Log) -> None:
+    pass
+
+
+def copy_ledger(
+    source: Ledger,
+    url: str,
+    clock: Callable[[], int],
+    progress: Progress,
+    *,
+    finish: Callable[[Log], None] = _nothing_more,
+) -> CopyReport:
     """Fill the store at an address from a ledger, and compare.
+
+    ``finish`` is called with the target once it is known to be equal, before anybody else may use it.
 
     Raises NotCopyTarget where that store has something else, CopyRunning where another copy fills it, CopyDiffers where the
     comparison found a difference, UnknownStore, StoreUnavailable.
@@ -52,7 +65,7 @@ def copy_ledger(source: Ledger, url: str, clock: Callable[[], int], progress: Pr
         if not alone.acquire():
             msg = f"another copy into {urls.redacted(url)} is running"
             raise CopyRunning(msg)
-        return _CopyRun(source, target, urls.redacted(url), progress).run(clock)
+        return _CopyRun(source, target, urls.redacted(url), progress).run(clock, finish)
 
 
 class _CopyRun:
@@ -64,11 +77,12 @@ class _CopyRun:
         self._shown = shown
         self._progress = progress
 
-    def run(self, clock: Callable[[], int]) -> CopyReport:
+    def run(self, clock: Callable[[], int], finish: Callable[[Log], None]) -> CopyReport:
         self._begin(clock())
         with self._source.store.snapshot() as then:
             self._fill(then)
             found = self._compare(then)
+        finish(self._target)
         head, quarantine = found[EVENTS.name].rows, found[QUARANTINE.name].digest
         with self._target.fill() as filling:
             filling.set_fact(COPIED, copy_marks.mark_complete(self._source, clock(), head, quarantine))

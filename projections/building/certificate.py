@@ -12,6 +12,7 @@ import msgspec
 from domain import amounts, times
 from domain.ledger import Ledger
 from projections.building.digests import TableDigest
+from projections.proofs.holding import CheckedTree
 from projections.schema.tables import SCHEMA
 
 FACT = "certificate"
@@ -31,7 +32,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     ``first`` and ``last`` are positions of the log; ``events`` is the number of events between them; ``version`` is
     tringledger's, ``schema`` that of the read models; ``made_at`` is ISO 8601, UTC; ``seconds`` is the duration, and
     ``jobs`` the number of workers; ``money`` sums the CDRs: ``cost``, ``price`` and ``margin`` in US cents, ``sip_credits``
-    in SIP credits, all exact decimals.
+    in SIP credits, all exact decimals. ``tree`` is the proof tree against which the log was checked, if there is one.
     """
 
     ledger: str
@@ -45,10 +46,17 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int
     read_models: dict[str, TableSummary]
     money: dict[str, str]
+    tree: CheckedTree | None = None
 
 
 def certify(
-    ledger: Ledger, seals: dict[str, TableDigest], *, last: int, events: int, microseconds: int, jobs: int
+    ledger: Ledger,
+    seals: dict[str, TableDigest],
+    *,
+    last: int,
+    events: int,
+    microseconds: int,
+    jobs: int,
 ) -> Certificate:
     """Return the certificate of read models that were built up to a position, given their digests."""
     sums = seals["cdrs"].sums

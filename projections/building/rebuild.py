@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from time import perf_counter_ns
 from typing import NamedTuple
 
+from msgspec import structs
+
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from projections.building import certificate, comparison
@@ -16,6 +18,7 @@ from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.proofs.holding import check_against_tree
 from projections.stores.generations import (
     ReadModelsUnusable,
     ReadStore,
@@ -49,17 +52,22 @@ class _FreshBuild(NamedTuple):
     jobs: int
 
 
-def rebuild(ledger: Ledger, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL) -> RebuildReport:
+def rebuild(
+    ledger: Ledger, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL, *, unproven: bool = False
+) -> RebuildReport:
     """Build anew, swap, and return how the old read models differed from the log.
 
-    ``progress`` is called with the number of events done and of all. Raises RebuildRunning, ProjectionStopped, and what
-    ``folding`` raises.
+    The log is first checked against its proof tree, where it has one; ``unproven`` goes on with a log that does not hold, and
+    the certificate says so. ``progress`` is called with the number of events done and of all. Raises LogUnproven,
+    RebuildRunning, ProjectionStopped, and what ``folding`` raises.
     """
     kept = generations(ledger)
     with kept.rebuild_lock():
+        tree = check_against_tree(ledger, unproven=unproven)
         generation = generation_of(ledger) + 1
         with _build(ledger, generation, ledger.head(), progress, folding) as fresh:
             report = _compare_with_live(ledger, fresh)
+            report = report._replace(certificate=structs.replace(report.certificate, tree=tree))
             activate(ledger, generation, {certificate.FACT: certificate.encode_certificate(report.certificate)})
         kept.remove_before(generation)
     return report

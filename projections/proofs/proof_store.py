@@ -49,6 +49,13 @@ class ProofStore:
                 rows.note(facts)
             self._check(facts)
 
+    def remake(self) -> None:
+        """Make the tree's tables anew, empty, whatever they held."""
+        with self.writing() as rows:
+            METADATA.drop_all(rows.connection)
+            self._make(rows.connection)
+            rows.note({"schema": SCHEMA, "ledger": self.ledger_id, "epoch": _FIRST_EPOCH, "size": "0"})
+
     def find(self) -> bool:
         """Whether there is a tree; nothing is made. Raises ForeignProofs where it is another ledger's."""
         with self.reading() as rows:
@@ -136,6 +143,16 @@ def open_proofs(url: str, ledger_id: str) -> ProofStore:
     with ExitStack() as stack:
         stack.callback(store.close)
         store.make()
+        stack.pop_all()
+    return store
+
+
+def remake_proofs(url: str, ledger_id: str) -> ProofStore:
+    """Open the proofs at a store's URL and empty them, for a copy or a restore to fill; raises StoreUnavailable."""
+    store = _store(url, ledger_id)
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        store.remake()
         stack.pop_all()
     return store
 

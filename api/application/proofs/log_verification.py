@@ -4,21 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from api.application.proofs.proof_files import opened_proofs
-from domain.errors import LedgerError
 from domain.ledger import Ledger
 from domain.proofs.checkpoint import Checkpoint, verify_checkpoint
 from domain.proofs.keys import VerifierKey
 from domain.proofs.refusals import ProofRefused
 from projections.proofs.log_check import LogCheck, check_log
 from projections.proofs.notice_check import NoticeCheck
-from projections.proofs.proof_store import find_proofs
 from projections.proofs.tree_rows import TreeRows
-
-FINDINGS_TOLD = 3
-
-
-class LogUnproven(LedgerError):
-    """The log does not hold against its proofs: something in it was changed or lost."""
 
 
 class LogVerification(NamedTuple):
@@ -27,13 +19,6 @@ class LogVerification(NamedTuple):
     check: LogCheck
     signed: int
     unchecked: int
-
-
-class ProvenTree(NamedTuple):
-    """The tree against which a log was checked: its size and root, in hexadecimal digits."""
-
-    size: int
-    root: str
 
 
 def verify_log(
@@ -60,24 +45,3 @@ def _anchor(rows: TreeRows, key: VerifierKey | None, note: bytes) -> Checkpoint:
     if key is None and not state.vkey:
         raise ProofRefused("nothing was signed here, so no key is known; expected --key VKEY to verify the checkpoint")
     return verify_checkpoint(note, key or VerifierKey.parse(state.vkey)).checkpoint
-
-
-def require_holding(ledger: Ledger, tell: Callable[[int], object] = lambda _position: None) -> ProvenTree | None:
-    """Check the events of a ledger against its tree, where it has one; return the tree, or None.
-
-    Raises LogUnproven where the log does not hold.
-    """
-    store = find_proofs(ledger.url, ledger.id)
-    if store is None:
-        return None
-    try:
-        with store.reading() as rows:
-            check = check_log(ledger.store, rows, tell=tell)
-    finally:
-        store.close()
-    if not check.holds:
-        told = "; ".join(finding.what for finding in check.findings[:FINDINGS_TOLD])
-        more = f" (and {check.found - FINDINGS_TOLD} more)" if check.found > FINDINGS_TOLD else ""
-        msg = f"the log does not hold against its proofs: {told}{more}. `tringledger proof verify` names each position"
-        raise LogUnproven(msg)
-    return ProvenTree(check.size, check.root.hex())

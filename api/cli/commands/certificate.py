@@ -13,6 +13,7 @@ from api.cli.options import format_option, store_option
 
 if TYPE_CHECKING:
     from projections.building.certificate import Certificate
+    from projections.proofs.holding import CheckedTree
 
 
 @click.command()
@@ -83,8 +84,15 @@ def print_certificate(found: Certificate) -> None:
         ("in", f"{found.seconds} s, by {found.jobs} job(s)"),
         ("US cents", f"cost {money['cost']}, price {money['price']}, margin {money['margin']}"),
         ("SIP credits", money["sip_credits"]),
+        ("proof tree", _told_of_tree(found.tree)),
     ]
     print_table(["certificate", ""], rows)
     click.echo()
     sealed = [(name, each.rows, each.digest) for name, each in found.read_models.items()]
     print_table(["read model", "rows", "SHA-256"], sealed)
+
+
+def _told_of_tree(tree: CheckedTree | None) -> str:
+    if tree is None:
+        return "none: the log was not checked"
+    return f"{tree.size} events, root {tree.root}" + ("" if tree.holds else ": THE LOG DOES NOT HOLD against it")

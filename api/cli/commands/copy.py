@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from api.cli.console import note, progress
-from domain import times
 
 if TYPE_CHECKING:
     from domain.copying.copy import CopyReport
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 @click.command("copy")
 @click.argument("origin", metavar="FROM")
 @click.argument("to", metavar="TO")
-def copy(origin: str, to: str) -> None:
+@click.option("--unproven", is_flag=True, help="Copy a log that does not hold against its proofs, too.")
+def copy(origin: str, to: str, unproven: bool) -> None:
     """Copy a ledger, as it is at this moment, from one store into another, and compare the two.
 
     FROM and TO are addresses: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Every event keeps its
@@ -29,18 +29,26 @@ def copy(origin: str, to: str) -> None:
     can use it. After an interruption run it again: it goes on where it was. A service may go on writing FROM; to move for
     good, stop it, and run the copy once more, which writes only what is new.
 
+    The proofs are copied with it, and a log that does not hold against them is refused. The copy signs no checkpoints until
+    `tringledger proof adopt` there, so that two stores of one ledger never both sign.
+
     \b
     Examples:
       tringledger copy sqlite:///tringledger.db postgresql://ledger@db.example.com/tringledger
       tringledger copy postgresql://ledger@db.example.com/tringledger sqlite:///backup.db
     """
-    from domain.copying import copy as copying
+    from api.application.proofs.copied_ledger import copy_with_proofs
     from domain.ledger import Ledger
 
     begun_at = monotonic()
     with Ledger(origin) as source:
-        report = copying.copy_ledger(source, to, times.now, lambda what, total: progress(what, total, "rows"))
+        report, tree = copy_with_proofs(
+            source, to, lambda what, total: progress(what, total, "rows"), unproven=unproven
+        )
     _print(report, monotonic() - begun_at)
+    if tree:
+        held = "it holds against" if tree.holds else "IT DOES NOT HOLD against"
+        note(f"{held} its proofs of {tree.size} events; it signs none until `tringledger proof adopt CHECKPOINT` there")
 
 
 def _print(report: CopyReport, seconds: float) -> None:

@@ -33,6 +33,11 @@ JOBS_MAX = 256
     help="How many processes fold the log (default: one a core, for a log that is worth it).",
 )
 @click.option("--dask", metavar="ADDRESS", help="Fold on the Dask cluster of this scheduler, such as tcp://host:8786.")
+@click.option(
+    "--unproven",
+    is_flag=True,
+    help="Go on with a log that does not hold against its proofs; the certificate says so.",
+)
 @format_option
 @catch_up_option
 @store_option
@@ -42,6 +47,7 @@ def rebuild(
     check: bool,
     jobs: int | None,
     dask: str | None,
+    unproven: bool,
     output: str,
     no_catch_up: bool,
     store: str | None,
@@ -52,7 +58,8 @@ def rebuild(
     exit code is 1 where rows differ. What comes out is the same whoever folds: this process, --jobs of them, or the
     workers of a Dask cluster, which need the same version of tringledger and the store at the same address.
 
-    A rebuild leaves a certificate, which `tringledger certificate` shows.
+    A log that does not hold against its proofs is refused: nothing wrong is to be certified. A rebuild leaves a certificate, which names the size and root of the proof tree; `tringledger certificate`
+    shows it.
 
     \b
     Examples:
@@ -75,7 +82,7 @@ def rebuild(
                 ledger, lambda done, _: moved(done), who, catch_up_first=not no_catch_up
             )
         else:
-            report = rebuilding.rebuild(ledger, lambda done, _: moved(done), who)
+            report = rebuilding.rebuild(ledger, lambda done, _: moved(done), who, unproven=unproven)
     if output == "json":
         print_json(_document(report))
     else:

@@ -23,7 +23,7 @@ from tests.support import asgi_service as asgi
 # What anybody may see: how to get in, and what a page of refusal is drawn with.
 OPEN = {"/sign-in", "/static/{digest}/{name:path}", "/display"}
 # What tells nothing of calls, so that nobody needs to know who looked at it.
-UNRECORDED = {"/fragments/operations", "/openapi.json", "/reference"}
+UNRECORDED = {"/fragments/operations", "/openapi.json", "/reference", "/proofs/tile/{path:path}"}
 CHANGING, LOOKING = {AuditAction.CHANGED, AuditAction.SIGNED_OUT}, {AuditAction.VIEWED, AuditAction.EXPORTED}
 VALUES = {"string": "x", "path": "x/y", "integer": "1", "float": "1.5", "uuid": "317c4008-664b-5b39-a554-0d2515e0247a"}
 TABLE = table.guarded()
