@@ -9,7 +9,7 @@ from api.cli.ledger_access import open_ledger
 
 if TYPE_CHECKING:
     from api.application.event_feed import FeedEvent
-    from api.application.operator_commands import Command
+    from api.application.operator_commands import Command, CommandResult
 
 # Whoever gave the command knows it.
 UNTOLD = ("reason",)
@@ -17,12 +17,17 @@ UNTOLD = ("reason",)
 
 def run_operator_command(store: str | None, by: str, reason: str, command: Command, output: str) -> None:
     """Run a command, and print the events that came of it; raises CommandRejected, and then nothing was done."""
-    import msgspec
-
     from api.application.operator_commands import run_command
 
     with open_ledger(store) as (ledger, _):
         result = run_command(ledger, by, reason, command)
+    print_result(result, output)
+
+
+def print_result(result: CommandResult, output: str) -> None:
+    """Print the events of a command, as a table or as JSON, and how it is reversed."""
+    import msgspec
+
     if output == "json":
         print_json([msgspec.to_builtins(each) for each in result.events])
         return

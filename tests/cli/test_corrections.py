@@ -106,6 +106,14 @@ def test_what_is_dismissed_from_quarantine_waits_no_more_and_status_is_content()
     assert run("quarantine", "resolve", "1", *SAID).code == FINDING
 
 
+def test_an_account_that_the_books_do_not_know_is_refused_unless_it_is_new(store: str) -> None:
+    said = run("adjust", "amce", "-1.25", *SAID)
+    assert (said.code, said.out, head(store)) == (FINDING, "", 4)
+    assert "the books have no account 'amce'" in said.err
+    assert run("adjust", "amce", "-1.25", "--new-account", *SAID).code == DONE
+    assert run("adjust", "amce", "1", *SAID).code == DONE  # It was adjusted before.
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

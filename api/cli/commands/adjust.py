@@ -6,7 +6,8 @@ import re
 
 import click
 
-from api.cli.operator_command import run_operator_command
+from api.cli.ledger_access import open_ledger
+from api.cli.operator_command import print_result
 from api.cli.options import author_options, format_option, optional_period, store_option
 from domain.amounts import millionths
 
@@ -31,16 +32,31 @@ def _amount(_context: click.Context, _argument: click.Parameter, text: str) -> i
     callback=optional_period,
     help="The month to which it belongs (default: the present one).",
 )
+@click.option("--new-account", is_flag=True, help="Adjust an account that the books do not know yet.")
 @author_options
 @format_option
 @store_option
-def adjust(account: str, amount: int, period: str | None, by: str, reason: str, output: str, store: str | None) -> None:
+def adjust(
+    account: str,
+    amount: int,
+    period: str | None,
+    new_account: bool,
+    by: str,
+    reason: str,
+    output: str,
+    store: str | None,
+) -> None:
     """Charge an account AMOUNT US cents, or credit it with a negative one; it is on the statement, with the reason.
 
-    Where the month is closed, it is posted to the first open one.
+    If the month is closed, it is posted to the first open one. An account that the books do not know is refused: it is
+    usually a typing error.
 
     \b
     Examples:
       tringledger adjust acme -1250 --by kim --reason "goodwill for the outage of 2026-10-14"
     """
-    run_operator_command(store, by, reason, lambda session: session.adjust_account(account, amount, period), output)
+    from api.application.account_adjustment import adjust_account
+
+    with open_ledger(store) as (ledger, _):
+        result = adjust_account(ledger, by, reason, account, amount, period=period, new_account=new_account)
+    print_result(result, output)
