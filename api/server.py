@@ -1,8 +1,8 @@
-"""The web server: in one process, or in several that share one listening socket, as a Python process fills one core only.
+"""The web server: one process, or several that share a listening socket, because a Python process uses one core only.
 
-Of several, the first process opens the socket, starts the others, starts one again that has died, and ends all when it is told to.
-Should it be killed itself, they end too: they would keep the port, and nobody would be left to end them. Not uvicorn's own
-supervisor: while it waits for a sign of life from a worker that starts slowly, it hears no signal.
+With several, the first process opens the socket, starts the workers, restarts workers that die, and stops all of them on
+SIGTERM. If it is killed itself, the workers end too; otherwise they would keep the port. uvicorn's own supervisor is not
+used: it ignores signals while it waits for a worker that starts slowly.
 """
 
 import logging

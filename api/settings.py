@@ -1,4 +1,4 @@
-"""The settings: the one place that reads the environment, once, and refuses what it cannot use (names it, and why)."""
+"""The settings. Only this module reads the environment; it refuses values that cannot be used, and says why."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -47,9 +47,9 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    Setting("TRINGLEDGER_STORE", "store", "sqlite:///tringledger.db", "Where the ledger is: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", read_store),
+    Setting("TRINGLEDGER_STORE", "store", "sqlite:///tringledger.db", "The store of the ledger: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", read_store),
     Setting(
-        "TRINGME_PRIVATE_KEY", "private_keys", "", "TringMe's private key; several, separated by commas, while one replaces another.", read_keys
+        "TRINGME_PRIVATE_KEY", "private_keys", "", "TringMe's private key; several, separated by commas, while you replace one.", read_keys
     ),
     Setting(
         "TRINGLEDGER_SIGNATURE", "signature",
@@ -60,41 +60,41 @@ SETTINGS = (
     Setting(
         "TRINGLEDGER_CORRELATION", "correlation",
         "",
-        "What tells one line from another: `tag-src`, or `tag` where tags are unique per call. Written into the ledger"
-        " when it is created (then `tag-src` by default); a value that differs later is refused.",
+        "What identifies a line: `tag-src`, or `tag` if tags are unique per call. Written into the ledger"
+        " when it is created (default `tag-src`); a different value is refused later.",
         choice_reader(*correlation.CORRELATIONS),
     ),
     Setting(
         "TRINGLEDGER_TIMEZONE", "timezone",
         "",
-        "The billing time zone, an IANA name. Written into the ledger when it is created (then `UTC` by default); a value"
-        " that differs later is refused.",
+        "The billing time zone, an IANA name. Written into the ledger when it is created (default `UTC`); a different value"
+        " is refused later.",
         read_timezone,
     ),
-    Setting("TRINGLEDGER_GRACE_SECONDS", "grace_seconds", "300", "How near a notice must be to a call to join it as a matter of course.", whole_number_reader(0)),
+    Setting("TRINGLEDGER_GRACE_SECONDS", "grace_seconds", "300", "Within how many seconds of a call a notice always belongs to it.", whole_number_reader(0)),
     Setting(
         "TRINGLEDGER_MAX_AGE_SECONDS", "max_age_seconds",
         "86400",
-        "How long a call may be silent and still be joined; one in progress that is silent for longer shows as stale.",
+        "For how many seconds a silent call can still get notices; calls in progress that are silent for longer are stale.",
         whole_number_reader(0),
     ),
     Setting(
         "TRINGLEDGER_QUARANTINE_MAX", "quarantine_max",
         str(QUARANTINE_MAX),
-        "How many notices with a wrong signature are kept; the oldest go first.",
+        "Maximum number of quarantined notices with a wrong signature; the oldest are dropped first.",
         whole_number_reader(1),
     ),
     Setting("TRINGLEDGER_NOTIFY_PATH", "notify_path", "/notify", "The path that TringMe calls.", read_path),
     Setting(
         "TRINGLEDGER_TRUSTED_PROXIES", "trusted_proxies",
         "127.0.0.1,::1",
-        "The proxies, as addresses or networks, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        "The proxies, as addresses or networks, whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.",
         read_proxies,
     ),
     Setting(
         "TRINGLEDGER_FORWARD_URL", "forward_url",
         "",
-        "The handler that you had before: every accepted notification is handed on to it.",
+        "The URL of your own handler: every accepted notification is forwarded to it.",
         read_forward_url,
     ),
     Setting(
@@ -123,13 +123,13 @@ SETTINGS = (
         "The witnesses that cosign checkpoints: for each its URL, a space and its key, separated by commas.",
         read_witnesses,
     ),
-    Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "How many callbacks may wait to be written; beyond, they get 503.", whole_number_reader(1)),
-    Setting("TRINGME_API_URL", "api_url", "http://api.tringme.com/api.php", "Where TringMe's API is, for `register`.", read_api_url),
+    Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "Maximum number of callbacks that wait to be recorded; further ones get 503.", whole_number_reader(1)),
+    Setting("TRINGME_API_URL", "api_url", "http://api.tringme.com/api.php", "The URL of TringMe's API, for `register`.", read_api_url),
     Setting("TRINGME_API_KEY", "api_key", "", "TringMe's public API key, for `register`.", str),
     Setting(
         "TRINGME_API_SIGNATURE", "api_signature",
         "md5-params",
-        "The formula by which `register` signs: one of those of `TRINGLEDGER_SIGNATURE`, except `off`.",
+        "The formula that `register` signs with: one of those of `TRINGLEDGER_SIGNATURE`, except `off`.",
         choice_reader(*FORMULAS),
     ),
 )  # fmt: skip
@@ -160,27 +160,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def creates(self) -> bool:
-        """Whether a command that records creates a ledger that is missing; in PostgreSQL somebody migrates first."""
+        """Whether recording commands create a missing ledger; in PostgreSQL only ``migrate`` does."""
         return not urls.is_postgres(self.store)
 
     @property
     def ledger_options(self) -> LedgerOptions:
-        """On what terms the ledger is to be opened."""
+        """The options to open the ledger with."""
         reach = CorrelationWindow(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
         return LedgerOptions(self.correlation, self.timezone, reach, self.quarantine_max)
 
     def keyring(self) -> Keyring:
-        """Return the active keys; raises InvalidSetting where the formula needs a private key and there is none."""
+        """Return the active keys; raises InvalidSetting if the formula needs a private key and none is set."""
         if self.signature != UNCHECKED and not self.private_keys:
             msg = (
-                "TRINGME_PRIVATE_KEY is not set: expected TringMe's private key (or TRINGLEDGER_SIGNATURE=off, to take"
-                " notifications from anybody)"
+                "TRINGME_PRIVATE_KEY is not set: expected TringMe's private key (or TRINGLEDGER_SIGNATURE=off, to accept"
+                " notifications from anyone)"
             )
             raise InvalidSetting(msg)
         return Keyring(self.signature, () if self.signature == UNCHECKED else self.private_keys)
 
     def needed_keys(self) -> tuple[str, ...]:
-        """Return the private keys, of which the first signs what we send; raises InvalidSetting where there is none."""
+        """Return the private keys, of which the first signs our requests; raises InvalidSetting if none is set."""
         if not self.private_keys:
             raise InvalidSetting("TRINGME_PRIVATE_KEY is not set: expected TringMe's private key, which signs")
         return self.private_keys
@@ -216,10 +216,10 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
 
 
 def _check_known(environment: Mapping[str, str]) -> None:
-    """Refuse a misspelt setting: it would else be silently without effect."""
+    """Refuse misspelt settings, which would have no effect otherwise."""
     known = {setting.name for setting in SETTINGS}
     for name in environment:
-        # Kubernetes puts two families of such names into the environment of whatever runs beside a service "tringledger".
+        # Kubernetes sets these variables for every pod in the namespace of a service called "tringledger".
         if name.startswith("TRINGLEDGER_") and name not in known and not name.startswith(INJECTED):
-            msg = f"{name} is no setting: expected one of {', '.join(sorted(known))}"
+            msg = f"unknown setting {name}; expected one of {', '.join(sorted(known))}"
             raise InvalidSetting(msg)

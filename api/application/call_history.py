@@ -1,4 +1,4 @@
-"""A call's history: each of its events as it came in, what operators did to it, and what was known of the call after each."""
+"""A call's history: its notices and operator events in the order of the log, and the call's state after each."""
 
 from typing import Any
 from uuid import UUID
@@ -22,10 +22,10 @@ from projections.schema.tables import CALLS, CDRS
 
 
 class HistoryStep(msgspec.Struct, frozen=True):
-    """One event of a call's stream, a notice or an act, and the call after it.
+    """One event of a call's stream, a notice or an operator event, and the call after it.
 
-    ``after`` is the call as the read model ``calls`` shows it, None where all its notices belong to another call by then;
-    ``price`` is what the call comes to by then, None while it has no CDR.
+    ``after`` is the call as the read model ``calls`` shows it, None if all its notices belong to another call then;
+    ``price`` is the call's price then, None while it has no CDR.
     """
 
     position: int
@@ -39,7 +39,7 @@ class HistoryStep(msgspec.Struct, frozen=True):
 
 
 class CallHistory(msgspec.Struct, frozen=True):
-    """A call's steps, in the order of the log, and its CDR row, if it has one by then."""
+    """A call's steps in the order of the log, and its row of ``cdrs``, None if it has no CDR."""
 
     call_id: str
     steps: list[HistoryStep]
@@ -47,7 +47,7 @@ class CallHistory(msgspec.Struct, frozen=True):
 
 
 def call_history(ledger: Ledger, call_id: UUID, until: int) -> CallHistory | None:
-    """Return the history of a call up to a position, or None where the log has no such call by then."""
+    """Return the history of a call up to a position, or None if the call did not exist then."""
     rows = ledger.history(call_id, until)
     if not rows or not is_of_call(rows[0]):
         return None
@@ -85,7 +85,7 @@ def _price(due: BilledAmount) -> dict[str, Any]:
 
 
 def history_document(history: CallHistory) -> dict[str, Any]:
-    """Return a history as what its JSON says: amounts and times as text (SPEC 8)."""
+    """Return a history as JSON has it: amounts and times as text (SPEC 8)."""
     return {"call_id": history.call_id, "events": [_event(step) for step in history.steps], "cdr": history.cdr}
 
 

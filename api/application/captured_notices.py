@@ -1,4 +1,4 @@
-"""Captured notifications as people have them: query strings, whole URLs, or lines of a notification log."""
+"""Captured notifications in the forms in which people have them: query strings, URLs, or lines of a notification log."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -13,13 +13,13 @@ LINE_MAX_BYTES = 64 * 1024
 
 
 class CapturedLine(msgspec.Struct):
-    """A line of a notification log, as ``import`` takes them; only the raw query string counts here."""
+    """A line of a notification log, as ``import`` reads them; only the raw query string is used here."""
 
     query: str
 
 
 class Capture(msgspec.Struct, frozen=True):
-    """One captured text: its line, and the notification, or what is wrong with it."""
+    """One captured text: its line, and the notification or the problem with it."""
 
     line: int
     notice: CapturedNotice | None
@@ -27,14 +27,14 @@ class Capture(msgspec.Struct, frozen=True):
 
 
 def read_captures(file: BinaryIO) -> Iterator[Capture]:
-    """Read one notification a line; empty lines count for nothing."""
+    """Read one notification per line; empty lines are ignored."""
     for number, line in enumerate(iter(lambda: file.readline(LINE_MAX_BYTES), b""), start=1):
         if line.strip():
             yield read_capture(line.strip(), number)
 
 
 def read_capture(text: bytes, line: int = 1) -> Capture:
-    """Read one notification, however it was captured."""
+    """Read one notification in any of these forms."""
     try:
         return Capture(line, parse_captured(_query(text)))
     except (LedgerError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""The log's events as they come in: page after page, from any position on, and each as a line.
+"""The events of the log as they come in, page by page from any position on, and each as a line of text.
 
-The log is polled, so that no lost wake-up can stall a reader; positions have no gaps and no event appears behind one that
-was read, so that the last position read is all that is needed to continue.
+The log is polled, so a lost wake-up cannot stall a reader. Positions have no gaps, and no event appears before one that was
+already read, so the last position read is all you need to continue.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 
 PAGE_SIZE = 1000
-# What an event is called by already, or what serves its authenticity alone, is left out of its line.
+# Left out of an event's line: what its beginning says already, and what only proves its authenticity.
 _UNSHOWN = {"f", "type", "status", "r", "sig"}
 _WHAT_WIDTH = len("callstatus DESTNETWORKERROR")
 
 
 class FeedEvent(msgspec.Struct, frozen=True):
-    """An event for a program to read; times are UTC, ISO 8601, and the call's id and rule are null where it has no call."""
+    """An event for programs; times are UTC in ISO 8601, ``call_id`` and ``rule`` are null if it belongs to no call."""
 
     position: int
     call_id: str | None
@@ -41,14 +41,14 @@ class FeedEvent(msgspec.Struct, frozen=True):
 
     @property
     def line(self) -> str:
-        """The event for a person to read."""
+        """The event as a line for people."""
         what = f"{self.type} {self.status}".strip() or "(no type)"
         shown = " ".join([f"{name}={value}" for name, value in self.parameters if name not in _UNSHOWN])
         return f"{self.position}  {self.received_at}  {what:{_WHAT_WIDTH}}  {shown}".rstrip()
 
 
 def read_event(row: LogRow) -> FeedEvent:
-    """Return what a stored event says, an operator's act too; raises UnknownEventShape."""
+    """Return a stored event, a notice or an operator event; raises UnknownEventShape."""
     if row.topic in OPERATOR_EVENTS:
         return _of_operator_event(row)
     notice: Notice = decode_notice(row.state)
@@ -88,7 +88,7 @@ def _of_operator_event(row: LogRow) -> FeedEvent:
 
 
 def event_pages(ledger: Ledger, after: int) -> Iterator[list[LogRow]]:
-    """Yield the events after a position, up to the head as of now; raises StoreUnavailable."""
+    """Yield the events after a position, up to the current head; raises StoreUnavailable."""
     until = ledger.head()
     while rows := ledger.store.page(after, PAGE_SIZE, until):
         after = rows[-1].position
@@ -98,9 +98,9 @@ def event_pages(ledger: Ledger, after: int) -> Iterator[list[LogRow]]:
 def follow_events(
     ledger: Ledger, after: int, wait: Callable[[], bool], tell: Callable[[str], None]
 ) -> Iterator[list[LogRow]]:
-    """Yield the events after a position for as long as ``wait`` says to go on.
+    """Yield the events after a position for as long as ``wait`` returns True.
 
-    A store that is unavailable is told of, once, and asked again: the log may only be out of reach for a moment.
+    If the store is unavailable, ``tell`` is called once, and reading is retried.
     """
     failing = False
     while True:
@@ -109,11 +109,11 @@ def follow_events(
             rows = ledger.store.page(after, PAGE_SIZE, POSITION_MAX)
         except StoreUnavailable as error:
             if not failing:
-                tell(f"{error}; trying again")
+                tell(f"{error}; retrying")
             failing = True
         else:
             if failing:
-                tell("the store is there again; nothing was missed")
+                tell("the store is available again; no event was missed")
             failing = False
         if rows:
             after = rows[-1].position
@@ -129,12 +129,12 @@ COMMON = ("v", "recorded_at", "by", "reason")
 
 
 def event_fields(act: OperatorEvent) -> dict[str, str]:
-    """Return an act's own fields and what they say."""
+    """Return the own fields of an operator event, as text."""
     return {name: field_text(name, value) for name, value in msgspec.to_builtins(act).items() if name not in COMMON}
 
 
 def field_text(name: str, value: object) -> str:
-    """Return what one field of an act says."""
+    """Return one field of an operator event as text."""
     if name in AMOUNTS:
         assert isinstance(value, int)
         return plain(value)

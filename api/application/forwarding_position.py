@@ -1,8 +1,7 @@
-"""The forwarder as the service and the commands know it: the process, and how far it has come in the log.
+"""The position up to which the log was forwarded, and the ranges that operators skipped.
 
-That is kept among the ledger's own facts, so that it goes wherever the ledger goes.
-The position never goes back, and only moves on: past what the handler took, past what is not forwarded, and past what an
-operator passes over, which leaves a trace that stays.
+Both are kept in the ledger's facts, so they move with the ledger. The position only moves forward: past notifications that
+the handler accepted, past events that are not forwarded, and past ranges that an operator skipped, which are kept.
 """
 
 import msgspec
@@ -17,11 +16,11 @@ SKIPPED = "forwarding_skipped:"
 
 
 class CannotSkip(WrongUsage):
-    """The position is one that forwarding has passed already, or that the log does not have."""
+    """The position is already forwarded, or the log does not have it."""
 
 
 class SkippedRange(msgspec.Struct, frozen=True):
-    """What an operator passed over: positions from ``first`` to ``last``, when (ISO 8601, UTC), and why."""
+    """Positions from ``first`` to ``last`` that an operator skipped, when (ISO 8601, UTC), and why."""
 
     first: int
     last: int
@@ -30,7 +29,7 @@ class SkippedRange(msgspec.Struct, frozen=True):
 
 
 def load_or_start(ledger: Ledger) -> ProcessState:
-    """Return how far the log was forwarded; when that is switched on first, what came before counts as forwarded."""
+    """Return how far the log was forwarded; at the first start, all earlier events count as forwarded."""
     kept = load_position(ledger)
     if kept is None:
         with ledger.store.transaction() as log:
@@ -40,12 +39,12 @@ def load_or_start(ledger: Ledger) -> ProcessState:
 
 
 def load_position(ledger: Ledger) -> ProcessState | None:
-    """Return how far the log was forwarded and what then stopped that, or None where it never was."""
+    """Return how far the log was forwarded and what stopped that, or None if it was never forwarded."""
     return _decoded(ledger.store.facts().get(FORWARDED))
 
 
 def save_position(ledger: Ledger, state: ProcessState) -> ProcessState:
-    """Keep how far forwarding has come, durably; return what is kept, which is further where an operator skipped."""
+    """Commit the position of forwarding; return the saved state, which is further if an operator skipped a range."""
     with ledger.store.transaction() as log:
         kept = _decoded(log.get_fact(FORWARDED))
         if kept and kept.position > state.position:
@@ -55,13 +54,13 @@ def save_position(ledger: Ledger, state: ProcessState) -> ProcessState:
 
 
 def skip_through(ledger: Ledger, last: int, reason: str, now: int) -> SkippedRange:
-    """Pass over everything up to and including a position, and leave a trace of that; raises CannotSkip."""
+    """Skip everything up to and including a position, and keep a record of that; raises CannotSkip."""
     with ledger.store.transaction() as log:
         kept = _decoded(log.get_fact(FORWARDED)) or ProcessState(log.position)
         if not kept.position < last <= log.position:
             msg = (
-                f"position {last} cannot be passed over: expected one after {kept.position}, which is forwarded, up to"
-                f" {log.position}, the log's head"
+                f"cannot skip position {last}; expected one after {kept.position}, which is already forwarded, and up to"
+                f" {log.position}, the head of the log"
             )
             raise CannotSkip(msg)
         skipped = SkippedRange(kept.position + 1, last, times.iso(now), reason)
@@ -71,7 +70,7 @@ def skip_through(ledger: Ledger, last: int, reason: str, now: int) -> SkippedRan
 
 
 def skipped_ranges(ledger: Ledger) -> list[SkippedRange]:
-    """Return what operators have passed over, in order of position."""
+    """Return the ranges that operators skipped, in order of position."""
     facts = ledger.store.facts().items()
     found = [msgspec.json.decode(value, type=SkippedRange) for name, value in facts if name.startswith(SKIPPED)]
     return sorted(found, key=lambda skipped: skipped.first)

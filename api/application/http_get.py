@@ -1,7 +1,7 @@
-"""Calling another service: one GET, and what came of it, told so that a person can act on it.
+"""One GET request to another service, and its answer or the reason for the failure.
 
-Bounded in time and in size, whatever the other side does: one deadline for all of it, since a body (or a head) that drips
-would pass every timeout of a single read. Redirects are told, not followed: a signed query is for one address alone.
+It is limited in time and size: one deadline covers everything, because a slow body or head would pass every timeout of a
+single read. Redirects are reported, not followed, because a signed query is meant for one URL only.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ ANSWER_MAX_BYTES = 64 * 1024
 
 
 class Unanswered(Unavailable):
-    """The other side gave no answer, or not the one that was needed; the message names it and says what happened."""
+    """There was no answer, or not the expected one; the message has the URL and the reason."""
 
 
 class HttpAnswer(msgspec.Struct):
-    """What came back: ``status`` is 0 where nothing did, ``body`` are the bytes as they came, at most 64 KiB.
+    """An answer: ``status`` is 0 if there was none, ``body`` are the bytes as they came, at most 64 KiB.
 
-    ``location`` is where a redirect leads, without its query, which may repeat ours; ``flaw`` says why this is not the
-    whole answer (empty: it is).
+    ``location`` is the target of a redirect, without its query, which may repeat ours; ``flaw`` says why the answer is
+    incomplete, empty if it is complete.
     """
 
     status: int = 0
@@ -35,23 +35,23 @@ class HttpAnswer(msgspec.Struct):
 
     @property
     def line(self) -> str:
-        """The status as the other side put it, and where a redirect leads, so that it moves no cursor."""
+        """The status line of the answer and the target of a redirect, safe to print."""
         redirect = f", a redirect to {self.location}, which is not followed" if self.location else ""
         return printable(f"{self.status} {self.reason}".strip() + redirect)
 
 
 def http_get(url: str, *, timeout_seconds: float) -> HttpAnswer:
-    """Call an address, and return what came of it, however it went."""
-    # Only here: the service, which calls nobody, starts without the client.
+    """Request a URL, and return the answer; failures are in ``flaw``."""
+    # Imported here, so that the service starts without it.
     import httpx2  # noqa: PLC0415
 
     answer = HttpAnswer()
     try:
         asyncio.run(_receive(url, answer, timeout_seconds))
     except TimeoutError:
-        answer.flaw = f"no whole answer within {timeout_seconds:g} s"
+        answer.flaw = f"no complete answer within {timeout_seconds:g} s"
     except httpx2.ProtocolError:
-        # Without the client's words: they repeat what came, and an echo is full of what was signed.
+        # Without the client's message: it repeats the answer, which may echo what was signed.
         answer.flaw = "the answer broke off" if answer.status else "no HTTP answer came"
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         answer.flaw = _reason(error)
@@ -61,7 +61,7 @@ def http_get(url: str, *, timeout_seconds: float) -> HttpAnswer:
 async def _receive(url: str, answer: HttpAnswer, timeout_seconds: float) -> None:
     import httpx2  # noqa: PLC0415
 
-    # The body is wanted as it comes. A proxy of the environment's leads into the world, not to a neighbour.
+    # The body as it comes, without compression. Proxies of the environment are for the internet, not for local services.
     client = httpx2.AsyncClient(
         timeout=None, headers={"Accept-Encoding": "identity"}, trust_env=addresses.is_public(url)
     )
@@ -72,12 +72,12 @@ async def _receive(url: str, answer: HttpAnswer, timeout_seconds: float) -> None
             answer.body += chunk
             if len(answer.body) > ANSWER_MAX_BYTES:
                 answer.body = answer.body[:ANSWER_MAX_BYTES]
-                answer.flaw = f"the body goes on beyond {ANSWER_MAX_BYTES} bytes"
+                answer.flaw = f"the body is larger than {ANSWER_MAX_BYTES} bytes"
                 return
 
 
 def _reason(error: BaseException) -> str:
-    """Return what lies at the bottom of an error: "Connection refused" rather than "All attempts failed"."""
+    """Return the root cause of an error: "Connection refused" rather than "All attempts failed"."""
     inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
     if inner:
         return _reason(inner)

@@ -1,10 +1,10 @@
-"""Group commit: the callbacks of a moment share one transaction, and each waits for that commit, not for its own.
+"""Group commit: callbacks that arrive together share one transaction, and are answered after its commit.
 
-Syncing to disk is what a callback costs; nobody is answered before the disk has it. A thread waits for the store's lock
-and for the disk. What lies between, the decisions, runs on the event loop where the store is a file: in the thread each of
-its many short queries would give up the interpreter's lock and then wait for the loop to yield it. A store across a
-network is asked few questions, but each may take long: there the thread decides too. The queue is bounded: what does not
-fit is refused at once, so that the sender keeps the notification.
+Syncing to disk is the cost of a callback, and no callback is answered before the commit. A thread waits for the store's
+lock and for the disk. Between the two, with a SQLite store, the decisions run on the event loop: in the thread, each of
+their many short queries would release the interpreter's lock and wait to get it back. With a store across a network there
+are few queries, but each may take long, so the thread decides too. The queue is bounded: further callbacks are refused at
+once, so that TringMe retries them.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ Waiting = tuple[Delivery, "asyncio.Future[RecordOutcome]"]
 
 
 class IntakeBusy(LedgerError):
-    """The queue is full, or the service is stopping: the sender must come again."""
+    """The queue is full or the service is stopping: the sender must retry."""
 
 
 class Intake:
-    """Takes deliveries from the event loop, records them in batches, and hands back what became of each."""
+    """Takes deliveries from the event loop, records them in batches, and returns the outcome of each."""
 
     def __init__(self, begin: Begin, queue_max: int, *, is_remote: bool = False) -> None:
-        """Take what begins a durable transaction, how many deliveries may wait for one, and where the store is."""
+        """Record in transactions that ``begin`` opens, with at most ``queue_max`` deliveries waiting."""
         self._begin = begin
         self._is_remote = is_remote
         self._queue_max = queue_max
@@ -48,24 +48,24 @@ class Intake:
         self._failure, self._failed_at = "", 0.0
 
     def start(self) -> None:
-        """Begin to write; call it from the event loop's thread."""
+        """Start the thread; call it from the event loop's thread."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     async def stop(self) -> None:
-        """Write what is waiting, refuse what still comes, and end the thread."""
+        """Record waiting deliveries, refuse further ones, and end the thread."""
         self._stopping = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     async def record(self, delivery: Delivery) -> RecordOutcome:
-        """Record a delivery and return what became of it, once that is on disk.
+        """Record a delivery, and return its outcome after the commit.
 
-        Raises Busy, or StoreUnavailable; then nothing was kept.
+        Raises IntakeBusy or StoreUnavailable; then nothing was recorded.
         """
         if self._stopping or self._waiting >= self._queue_max:
             raise IntakeBusy(
-                "the service is stopping" if self._stopping else f"{self._waiting} callbacks are waiting already"
+                "the service is stopping" if self._stopping else f"{self._waiting} callbacks are already waiting"
             )
         future: asyncio.Future[RecordOutcome] = self._loop.create_future()
         self._waiting += 1
@@ -81,7 +81,7 @@ class Intake:
             self._loop.call_soon_threadsafe(self._resolve_futures, batch, outcomes)
 
     def _next_batch(self) -> list[Waiting]:
-        """Wait for a delivery and take what else is there by now; nothing once the service stops."""
+        """Wait for a delivery, and return it with all others in the queue; empty when the service stops."""
         batch: list[Waiting] = []
         item = self._queue.get()
         while item is not None:
@@ -93,7 +93,7 @@ class Intake:
             except Empty:
                 return batch
         if batch:
-            # The end was reached together with the last deliveries: it must be seen again after them.
+            # The end came together with the last deliveries: put it back for the next round.
             self._queue.put(None)
         return batch
 
@@ -103,9 +103,9 @@ class Intake:
         except StoreUnavailable as error:
             self._log_failure(str(error))
             return [error] * len(deliveries)
-        except Exception:  # noqa: BLE001 - whatever it is, every callback of the batch needs its answer
-            # One of them cannot be written, and must not take the others with it.
-            _log.exception("a batch of %d could not be recorded; recording each alone", len(deliveries))
+        except Exception:  # noqa: BLE001 - every callback of the batch needs an answer
+            # One delivery that cannot be recorded must not fail the others.
+            _log.exception("cannot record a batch of %d; recording each by itself", len(deliveries))
             return [self._record_one(delivery) for delivery in deliveries]
         self._log_failure("")
         return list(answers)
@@ -117,13 +117,13 @@ class Intake:
             return self._on_loop(lambda: recording.record_all(deliveries))
 
     def _on_loop(self, decide: Callable[[], list[RecordOutcome]]) -> list[RecordOutcome]:
-        """Run something on the event loop's thread, and wait for it."""
+        """Run a function on the event loop's thread, and wait for its result."""
         decided: Future[list[RecordOutcome]] = Future()
 
         def run() -> None:
             try:
                 decided.set_result(decide())
-            except BaseException as error:  # noqa: BLE001 - belongs to the thread that waits, and ends its transaction
+            except BaseException as error:  # noqa: BLE001 - raised in the waiting thread, where it ends the transaction
                 decided.set_exception(error)
 
         self._loop.call_soon_threadsafe(run)
@@ -132,8 +132,8 @@ class Intake:
     def _record_one(self, delivery: Delivery) -> RecordOutcome | Exception:
         try:
             return self._record([delivery])[0]
-        except Exception as error:  # noqa: BLE001 - goes to the one callback that it concerns
-            _log.exception("a notification could not be recorded")
+        except Exception as error:  # noqa: BLE001 - passed to its callback
+            _log.exception("cannot record a notification")
             return error
 
     def recent_failure(self) -> str:
@@ -154,7 +154,7 @@ class Intake:
         self._waiting -= len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():
-                continue  # The sender hung up meanwhile; what was recorded stays so.
+                continue  # The sender hung up; the delivery is recorded all the same.
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)
             else:

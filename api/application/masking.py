@@ -1,8 +1,7 @@
-"""What somebody without the role ``pii`` sees in place of phone numbers, e-mails, keyed digits and raw notices.
+"""What users without the role ``pii`` see instead of phone numbers, e-mail addresses, keyed digits and raw notices.
 
-At least half of a number is hidden, so that it can be told from its neighbours and not be dialled. What callers keyed may
-be a PIN: nothing of it is shown. A text is masked by where it stands (its column, its parameter's name); only where
-anything may stand in it, as in a reason, by what it looks like.
+At least half of a number is hidden: you can tell it from others, but not dial it. Keyed digits may be a PIN, so none of
+them is shown. Values are masked by their column or parameter; only free text, such as a reason, is masked by its looks.
 """
 
 import re
@@ -20,12 +19,12 @@ ALL_HIDDEN = HIDDEN * HIDDEN_MIN
 Value = TypeVar("Value")
 
 _EMAIL = re.compile(r"[^\s@=&;,'\"<>]+@[^\s@=&;,'\"<>]+")
-# Nine digits or more, as people write them; a date, an amount or a position is none of them.
+# Nine digits or more, as people write phone numbers; dates, amounts and positions do not match.
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[ ()-]{0,2}\d){8,}(?!\w|\.\d)")
 
 
 def masked_number(number: str) -> str:
-    """Return a number with at least half of its characters, and four, hidden: ``185••••••01``; an address as masked_email."""
+    """Hide at least half of a number, and at least four characters: ``185••••••01``; an e-mail address as masked_email."""
     if "@" in number:
         return masked_email(number)
     hidden = min(max(HIDDEN_MIN, -(-len(number) // 2)), len(number))
@@ -35,18 +34,18 @@ def masked_number(number: str) -> str:
 
 
 def masked_email(email: str) -> str:
-    """Return an address of which the first letter and the domain can be seen: ``a••••@example.com``."""
+    """Hide all of an e-mail address except the first letter and the domain: ``a••••@example.com``."""
     name, at, domain = email.rpartition("@")
     return f"{name[:1]}{ALL_HIDDEN}@{domain}" if at else masked_number(email)
 
 
 def mask_text(text: str) -> str:
-    """Return nothing of a text but that there is one."""
+    """Hide a text completely; an empty text stays empty."""
     return ALL_HIDDEN if text else ""
 
 
 def masked_text(text: str) -> str:
-    """Return a text, such as a reason, with what looks like an e-mail or a phone number masked."""
+    """Mask everything in a text that looks like an e-mail address or a phone number."""
     text = _EMAIL.sub(lambda found: masked_email(found[0]), text)
     return _NUMBER.sub(lambda found: masked_number(found[0]), text)
 
@@ -59,7 +58,7 @@ MASKS: Mapping[str, Callable[[str], str]] = {
     "reason": masked_text,
     "resolution": masked_text,
 }
-"""The columns of read models and exports that are masked, each with how."""
+"""The masked columns of read models and exports, and the function that masks each."""
 
 PARAMETERS: Mapping[str, Callable[[str], str]] = {
     "src": masked_number,
@@ -67,9 +66,9 @@ PARAMETERS: Mapping[str, Callable[[str], str]] = {
     "p": mask_text,
     "voicemail": mask_text,
 }
-# Of nobody they say anything; every other parameter may hold whatever somebody put there.
+# These are about no person; any parameter not listed here may contain anything.
 HARMLESS = frozenset({"f", "tag", "sig", "r"})
-# Nor do these, as long as there is in them what belongs there.
+# Nor are these, if their values are well-formed.
 MEASURES = frozenset(
     {"type", "status", "srcduration", "destduration", "srccharge", "destcharge", "srcsipcharge", "destsipcharge"}
 )
@@ -77,18 +76,18 @@ _MEASURE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
 def masked_value(column: str, value: Value) -> Value | str:
-    """Return a column's value as it may be shown without ``pii``."""
+    """Return a column's value as users without ``pii`` see it."""
     mask = MASKS.get(column)
     return mask(value) if mask and isinstance(value, str) else value
 
 
 def masked_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of a read model or an export as it may be shown without ``pii``."""
+    """Return a row of a read model or an export as users without ``pii`` see it."""
     return {column: masked_value(column, value) for column, value in row.items()}
 
 
 def masked_parameters(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return a notification's parameters as they may be shown without ``pii``: those that nobody knows are hidden."""
+    """Return a notification's parameters as users without ``pii`` see them; unknown parameters are hidden."""
     return [_masked_pair(name, value) for name, value in pairs]
 
 
@@ -102,9 +101,9 @@ def _masked_pair(name: str, value: str) -> tuple[str, str]:
 
 
 def masked_operator_event(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an operator's act says as it may be shown without ``pii``.
+    """Return the fields of an operator event as users without ``pii`` see them.
 
-    A delivery key is left out: whoever knows all of a notice but its number could try out what gives just that key.
+    The delivery key is left out: with all else of a notice known, its number could be found by trying until the key fits.
     """
     shown = {name: masked_value(name, value) for name, value in said.items() if name != "delivery_key"}
     if "line" in shown:
@@ -114,6 +113,6 @@ def masked_operator_event(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def masked_raw(raw: bytes) -> bytes:
-    """Return a refused notice's raw bytes as they may be shown without ``pii``: its parameters, those masked."""
+    """Return the raw bytes of a quarantined notice as users without ``pii`` see them: its masked parameters."""
     masked = notification.encode_query(masked_parameters(notification.parse_pairs(raw)))
     return masked.replace(quote(HIDDEN).encode(), HIDDEN.encode())

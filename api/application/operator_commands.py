@@ -1,4 +1,4 @@
-"""What an operator does to the books: one transaction of the log, and the events that came of it.
+"""Runs an operator's command in one transaction of the log, and returns the events that it appended.
 
 Commands, pages and the JSON API offer the same corrections; what each of them does stands in ``domain/operators``.
 """
@@ -20,7 +20,7 @@ Command = Callable[[OperatorSession], object]
 
 
 class CommandResult(msgspec.Struct, frozen=True):
-    """The events that a command appended, in order, and the log's head after it; no events where nothing was to do."""
+    """The events that a command appended, in order, and the head of the log after it; no events if there was nothing to do."""
 
     events: list[FeedEvent]
     position: int

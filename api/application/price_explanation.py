@@ -1,4 +1,4 @@
-"""An explanation in words and as a document: each step to a price such that a person can check it with pencil and paper."""
+"""Explains a price in words and as a document: each step, so that you can check it with pencil and paper."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -19,7 +19,7 @@ LEGS = ("source", "destination")
 
 
 class ExplanationLine(NamedTuple):
-    """One line of an explanation: the step, how it was done, and the cents that it led to, where it is about money."""
+    """One line of an explanation: the step, how it was calculated, and the resulting cents, empty if it has none."""
 
     step: str
     how: str
@@ -27,7 +27,7 @@ class ExplanationLine(NamedTuple):
 
 
 def format_cents(amount: Fraction) -> str:
-    """Return an exact amount as a decimal; one that has no end is cut after twelve digits, which ``…`` says."""
+    """Return an exact amount as a decimal; an infinite one is cut after twelve digits and ends in ``…``."""
     scaled = amount * 10**DIGITS
     whole, rest = divmod(abs(scaled.numerator), scaled.denominator)
     digits = f"{whole:0{DIGITS + 1}d}"
@@ -37,21 +37,21 @@ def format_cents(amount: Fraction) -> str:
 
 
 def explanation_lines(pricing: PriceVersion) -> Iterator[ExplanationLine]:
-    """Yield the lines of one price, in the order in which it was reckoned."""
+    """Yield the lines of one price, in the order of calculation."""
     if pricing.rated and pricing.choice:
         yield from _chosen(pricing.choice)
         for step in pricing.steps:
             yield ExplanationLine(step.kind, _said(step), format_cents(step.price))
         yield from _ended(pricing)
     else:
-        yield ExplanationLine("price", "the call has no CDR any more", "0")
+        yield ExplanationLine("price", "the call no longer has a CDR", "0")
     yield from _posted(pricing)
 
 
 def _chosen(choice: TariffChoice) -> Iterator[ExplanationLine]:
     for passed in choice.passed:
         what = f"rule {passed.rule} of version {passed.version}" if passed.rule else f"version {passed.version}"
-        yield ExplanationLine("passed over", f"{what}: {passed.why}")
+        yield ExplanationLine("skipped", f"{what}: {passed.why}")
     if choice.published is None:
         yield ExplanationLine("tariff", "none was in effect: the account is the tag, the price is the cost")
         return
@@ -89,7 +89,7 @@ def _leg(leg: int, seconds: int, initial: int, subsequent: int, billed: int) -> 
 
 
 def _ended(pricing: PriceVersion) -> Iterator[ExplanationLine]:
-    """Yield what became of the exact price: it is rounded, or void, and billed to an account."""
+    """Yield how the exact price is rounded or voided, and which account is billed."""
     rated, choice = pricing.rated, pricing.choice
     assert rated
     assert choice
@@ -133,7 +133,7 @@ def format_signed(amount: int) -> str:
 
 
 def explanation_document(explanation: PriceHistory) -> dict[str, Any]:
-    """Return an explanation as what its JSON says; an exact price that no decimal holds is a fraction such as ``1/600``."""
+    """Return an explanation as JSON has it; an exact price without a finite decimal is a fraction such as ``1/600``."""
     tag, src = explanation.line
     return {
         "call_id": explanation.call_id,
@@ -168,7 +168,7 @@ def _pricing(pricing: PriceVersion) -> dict[str, Any]:
 
 
 def operator_event_document(said: OperatorEvent | None) -> dict[str, str | None]:
-    """Return who did an act, and why; of no act, nobody and nothing."""
+    """Return who made an operator event, and why; both are empty if there is none."""
     return {"by": said.by if said else None, "reason": said.reason if said else None}
 
 

@@ -1,10 +1,10 @@
-"""How far a helper process has come, and what stopped it."""
+"""The state of a helper process."""
 
 import msgspec
 
 
 class ProcessState(msgspec.Struct, frozen=True):
-    """How far a process has come in the log, what stops it (empty: nothing), and whether another does its work."""
+    """How far a process is in the log, what stopped it (empty: nothing), and whether it is on standby."""
 
     position: int = 0
     failure: str = ""

@@ -14,7 +14,7 @@ from domain.outcomes import Duplicate, Recorded
 from domain.text import escape_undecodable
 
 WRONG_SIGNATURE = "wrong signature"
-RECORDED, DUPLICATE, UNFIT = "recorded", "duplicate", "unfit"
+RECORDED, DUPLICATE, INVALID = "recorded", "duplicate", "invalid"
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _CHARGES = ("srccharge", "destcharge")
@@ -30,7 +30,7 @@ class QuarantineReason(NamedTuple):
 
 
 class Reprocessed(NamedTuple):
-    """What came of trying a notice again: ``recorded`` or ``duplicate`` at a position, or ``unfit`` for a reason."""
+    """What came of trying a notice again: ``recorded`` or ``duplicate`` at a position, or ``invalid`` for a reason."""
 
     entry_id: int
     outcome: str
@@ -51,7 +51,7 @@ def reprocess(ledger: Ledger, entries: Iterable[QuarantineEntry]) -> Iterator[Re
             name = RECORDED if isinstance(outcome, Recorded) else DUPLICATE
             yield Reprocessed(entry.id, name, outcome.position, "")
         else:
-            yield Reprocessed(entry.id, UNFIT, 0, outcome.reason)
+            yield Reprocessed(entry.id, INVALID, 0, outcome.reason)
 
 
 def entry_document(entry: QuarantineEntry, *, whole: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where web pages and the API read from: the current read models, kept open, and changed when a rebuild swaps them."""
+"""Keeps the current read models open for pages and the API, and changes to new ones after a rebuild."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +13,7 @@ from projections.stores.generations import ReadModelsCorrupt, ReadStore, generat
 
 
 class ReadSession(NamedTuple):
-    """A transaction that reads the read models as they are at one position."""
+    """A read transaction on the read models, at one position."""
 
     connection: Connection
     position: int
@@ -22,7 +22,7 @@ class ReadSession(NamedTuple):
 
 
 class _Lease:
-    """Read models that are open, and how many read them now."""
+    """Open read models, and the number of their readers."""
 
     def __init__(self, store: ReadStore) -> None:
         self.store = store
@@ -34,7 +34,7 @@ class ReadModelPool:
     """Keeps a ledger's current read models open for any number of threads."""
 
     def __init__(self, ledger: Ledger) -> None:
-        """Take the ledger; nothing is opened before it is asked for."""
+        """Read from the read models of ``ledger``; they are opened with the first session."""
         self.ledger = ledger
         self._held: _Lease | None = None
         self._damage: tuple[int, str] | None = None
@@ -42,7 +42,7 @@ class ReadModelPool:
 
     @contextmanager
     def session(self) -> Iterator[ReadSession]:
-        """Begin to read; raises ReadModelsUnusable where the read models must be rebuilt, and StoreUnavailable."""
+        """Begin a read transaction; raises ReadModelsUnusable if they must be rebuilt, and StoreUnavailable."""
         try:
             held = self._taken()
         except ReadModelsCorrupt as error:
@@ -87,7 +87,7 @@ class ReadModelPool:
                 held.store.close()
 
     def _retire(self) -> None:
-        """Let go of what is open: at once, or when its last reader has left."""
+        """Close what is open: at once, or after its last reader."""
         if self._held:
             self._held.is_over = True
             if not self._held.readers:
@@ -95,6 +95,6 @@ class ReadModelPool:
             self._held = None
 
     def close(self) -> None:
-        """Let go of the read models; who still reads may go on."""
+        """Close the read models; running sessions can finish."""
         with self._lock:
             self._retire()

@@ -1,7 +1,6 @@
-"""Rerating calls in small transactions, so that callbacks wait for none of it long, and one that was interrupted can go on.
+"""Rerates calls in small transactions, so that callbacks do not wait long, and an interrupted rerating can continue.
 
-What becomes of a batch is found out before its transaction begins. A call to which something happened in between is taken
-again later, as it is then.
+The changes of a batch are calculated before its transaction begins. A call that changed in between is rated again later.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ CALLS_AT_ONCE = 50
 def preview_rerating(
     rerating: ReratingPreview, call_ids: Sequence[str], moved: Callable[[int], None]
 ) -> Iterator[RerateChange]:
-    """Yield what would change of each call, if anything; ``moved`` is told how many have been looked at."""
+    """Yield the change of each call that would change; ``moved`` gets the number of calls rated so far."""
     for number, call_id in enumerate(call_ids, 1):
         change = rerating.change(call_id)
         moved(number)
@@ -33,7 +32,7 @@ def rerate_calls(  # noqa: PLR0917  # What, who and why, in the order of the com
     reason: str,
     moved: Callable[[int], None],
 ) -> Iterator[RerateChange]:
-    """Rerate calls durably, and yield what has changed of each; raises CommandRejected, StoreUnavailable."""
+    """Rerate calls, and yield the committed change of each; raises CommandRejected, StoreUnavailable."""
     waiting, done = list(call_ids), 0
     while waiting:
         batch, waiting = waiting[:CALLS_AT_ONCE], waiting[CALLS_AT_ONCE:]
@@ -47,7 +46,7 @@ def rerate_calls(  # noqa: PLR0917  # What, who and why, in the order of the com
 
 
 def _append(ledger: Ledger, changes: Sequence[RerateChange], version: int, by: str, reason: str) -> set[str]:
-    """Append the acts, and return the ids of the calls to which something happened meanwhile."""
+    """Append the operator events, and return the ids of the calls that have changed meanwhile."""
     with ledger.operator_session(by, reason) as session:
         return {
             change.call_id for change in changes if not session.rerate_call(UUID(change.call_id), version, change.seen)

@@ -1,4 +1,4 @@
-"""A notification made up to try an integration: what TringMe would send, with everything filled in that was not given."""
+"""A sample notification, to try an integration: what TringMe would send, with defaults for everything not given."""
 
 import secrets
 
@@ -10,7 +10,7 @@ from domain.notices.signature import UNCHECKED, sign
 CALL_STATUS = "callstatus"
 TAG, SYSTEM_TAG, SRC = "trigger", "TRINGME", "12025550123"
 NONCE_BELOW = 2**31
-# What TringMe's page says of each type; a number from the range that is kept for made-up ones.
+# As TringMe's page documents each type; the phone number is from the range reserved for fiction.
 DEFAULTS: dict[str, dict[str, str]] = {
     "cdr": {"srcduration": "65", "destduration": "60", "srccharge": "1.3", "destcharge": "2.4"},
     "voicemail": {"email": "user@example.com", "voicemail": "message.wav"},
@@ -26,7 +26,7 @@ def sample_parameters(status: str, kind: str | None, given: Pairs) -> Pairs:
     """Return a notification's parameters without ``sig``.
 
     ``status`` is one of SPEC 5's, or a type that needs none; ``kind`` is the type where it does not follow from that;
-    what is given goes before what is usual, and beside it.
+    given values replace defaults, or are added.
     """
     is_type = status in OTHER_TYPES
     kind = kind if kind is not None else status if is_type else CALL_STATUS
@@ -45,7 +45,7 @@ def new_nonce() -> str:
 
 
 def sign_parameters(settings: Settings, pairs: Pairs) -> Pairs:
-    """Return the parameters with ``sig``, unless they bring one or none is checked; raises InvalidSetting without a key."""
+    """Return the parameters with ``sig``, unless they have one or signatures are not checked; raises InvalidSetting without a key."""
     if settings.signature == UNCHECKED or "sig" in dict(pairs):
         return pairs
     return sign(settings.signature, pairs, settings.needed_keys()[0])

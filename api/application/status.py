@@ -1,4 +1,4 @@
-"""How a ledger is: what it holds, how far its read models are behind, and what waits for somebody to look at it."""
+"""The state of a ledger: its contents, how far its read models are behind, and what needs attention."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ EVENTS_AT_ONCE = 1000
 
 
 class ReadModelStatus(msgspec.Struct):
-    """How far the read models are behind the log's head, in events, and what stops them (``failure``).
+    """How far the read models are behind the head of the log, in events, and what stopped them (``failure``).
 
-    ``found_lag`` and ``found_lag_seconds`` are what was found before catching up: how many events they lacked, and how
-    long the first of those had been in the log. That tells whether something follows the log by itself.
+    ``found_lag`` and ``found_lag_seconds`` are the lag before catching up: how many events were missing, and how long the
+    first of them had been in the log. They show whether a follower is running.
     """
 
     position: int
@@ -40,10 +40,10 @@ class ReadModelStatus(msgspec.Struct):
 
 
 class ForwardingStatus(msgspec.Struct):
-    """How far the log was forwarded to the handler at ``to``, and what then stopped that (``failure``).
+    """How far the log was forwarded to the handler at ``to``, and what stopped that (``failure``).
 
-    ``to`` is None where the setting is not there for whoever asks. ``position`` is None as long as no service has begun; ``lag`` is in events; ``skipped`` tells how often an operator
-    passed something over.
+    ``to`` is None if TRINGLEDGER_FORWARD_URL is not set for this command. ``position`` is None until a service has started
+    forwarding; ``lag`` is in events; ``skipped`` is the number of ranges that operators skipped.
     """
 
     to: str | None
@@ -55,9 +55,9 @@ class ForwardingStatus(msgspec.Struct):
 
 
 class LedgerStatus(msgspec.Struct):
-    """What ``tringledger status`` says; times are microseconds, UTC, or None.
+    """What ``tringledger status`` shows; times are microseconds, UTC, or None.
 
-    ``waiting`` is None where the read models must not be used.
+    ``waiting`` is None if the read models must not be used.
     """
 
     store: str
@@ -87,7 +87,7 @@ def ledger_status(
     forward_url: str | None = None,
     checkpoint_seconds: int = CHECKPOINT_SECONDS,
 ) -> LedgerStatus:
-    """Look at a ledger; the lag is what was found before catching up. Rows are ``counted``, or not: that takes long."""
+    """Return the state of a ledger, with the lag from before catching up; counting rows takes long, so you can leave it out."""
     head = ledger.head()
     models = ReadModelStatus(0, head, head, 0)
     waiting, tags = None, []
@@ -149,7 +149,7 @@ def _forwarding(ledger: Ledger, url: str | None, now: int) -> ForwardingStatus |
 
 
 class StatusLimits(msgspec.Struct, frozen=True):
-    """What ``status --check`` lets pass; ``silent_hours`` None does not look at silence."""
+    """The limits of ``status --check``; ``silent_hours`` None does not check for silence."""
 
     lag_seconds: int
     silent_hours: int | None
@@ -158,33 +158,33 @@ class StatusLimits(msgspec.Struct, frozen=True):
 
 
 def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, now: int) -> list[str]:
-    """Return, as sentences, what passes its limit."""
+    """Return a sentence for each limit that is passed."""
     models = status.read_models
     found = []
     if models.failure:
-        found.append(f"the read models stand still: {models.failure}")
+        found.append(f"read models stopped at position {models.position}: {models.failure}")
     if models.found_lag_seconds > limits.lag_seconds:
         behind = f"{models.found_lag} events and {models.found_lag_seconds} s"
-        found.append(f"the read models were {behind} behind: the limit is {limits.lag_seconds} s")
+        found.append(f"read models were {behind} behind; the limit is {limits.lag_seconds} s")
     forwarding = status.forwarding
-    # Without the setting nobody may forward any more, on purpose; but what failed last waits for somebody.
+    # Without the setting, forwarding may have been switched off on purpose; but a last failure needs attention.
     if forwarding and (forwarding.to or forwarding.failure) and forwarding.lag_seconds > limits.lag_seconds:
-        behind = f"{forwarding.lag} events and {forwarding.lag_seconds} s behind: the limit is {limits.lag_seconds} s"
+        behind = f"{forwarding.lag} events and {forwarding.lag_seconds} s behind; the limit is {limits.lag_seconds} s"
         found.append(f"forwarding is {behind}" + (f" ({forwarding.failure})" if forwarding.failure else ""))
     if limits.silent_hours is not None and not _called_since(ledger, now - limits.silent_hours * 3600 * times.SECOND):
-        found.append(f"no callback was recorded for {limits.silent_hours} h")
+        found.append(f"no callback recorded for {limits.silent_hours} h")
     if status.proofs.problem:
         found.append(status.proofs.problem)
     waiting = status.wrong_signatures + status.broken_values
     if waiting > limits.quarantine:
-        found.append(f"{waiting} notices wait in quarantine: the limit is {limits.quarantine}")
+        found.append(f"{waiting} notices in quarantine; the limit is {limits.quarantine}")
     if status.waiting and status.waiting.missing_cdr > limits.missing_cdrs:
-        found.append(f"{status.waiting.missing_cdr} calls miss their CDR: the limit is {limits.missing_cdrs}")
+        found.append(f"{status.waiting.missing_cdr} calls miss their CDR; the limit is {limits.missing_cdrs}")
     return found
 
 
 def _called_since(ledger: Ledger, moment: int) -> bool:
-    """Whether a callback, not an import, was recorded after a moment: looked for from the newest event backwards."""
+    """Whether a callback, not an import, was recorded after a time; searches backwards from the newest event."""
     oldest, newest = ledger.position_at(moment), ledger.head()
     while newest > oldest:
         start = max(oldest, newest - EVENTS_AT_ONCE)
@@ -198,7 +198,7 @@ def _called_since(ledger: Ledger, moment: int) -> bool:
 
 
 def status_document(status: LedgerStatus) -> dict[str, Any]:
-    """Return a status as what its JSON says."""
+    """Return a status as JSON has it."""
     document: dict[str, Any] = msgspec.to_builtins(status)
     document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
     document["proofs"] = proof_status_document(status.proofs)

@@ -1,7 +1,7 @@
 """TringMe's API operation ``setnotifyurl``: the signed request that tells TringMe where to send its notifications.
 
-TringMe's page shows neither how a request is signed nor an answer. So the request is signed as a notification is, by a
-formula that is a setting, and the answer is shown as it came.
+TringMe's page documents neither the signature of a request nor the answer. So the request is signed like a notification, by
+the formula in a setting, and the answer is printed unchanged.
 """
 
 from api import urls as addresses
@@ -10,12 +10,12 @@ from api.settings import InvalidSetting, Settings
 from domain.notices.signature import COVERS_ONLY_R, sign
 
 OPERATION = "setnotifyurl"
-# The parameters of the request that may not be shown.
+# Parameters of the request that must not be shown.
 SECRET = frozenset({"apikey", "sig"})
 
 
 def set_notify_url_request(settings: Settings, url: str, flag: str | None) -> list[tuple[str, str]]:
-    """Return the signed parameters of the request; raises InvalidSetting where a key is missing."""
+    """Return the signed parameters of the request; raises InvalidSetting if a key is missing."""
     if not settings.api_key:
         raise InvalidSetting("TRINGME_API_KEY is not set: expected the public key of your TringMe account's API")
     pairs = [("apikey", settings.api_key), ("op", OPERATION), ("url", url)]
@@ -27,12 +27,12 @@ def set_notify_url_request(settings: Settings, url: str, flag: str | None) -> li
 
 
 def warnings(settings: Settings, url: str) -> list[str]:
-    """Return what a person should know before TringMe is told this address."""
+    """Return warnings about a URL that TringMe is going to call."""
     found = []
     if not addresses.is_public(url):
-        found.append(f"{url} is no public address: TringMe cannot reach it")
+        found.append(f"{url} is not a public URL: TringMe cannot reach it")
     if not addresses.is_encrypted(url):
-        found.append(f"{url} is not https: phone numbers, charges and signatures will travel openly")
+        found.append(f"{url} is not https: phone numbers, charges and signatures will be sent unencrypted")
     if not addresses.is_encrypted(settings.api_url):
-        found.append(f"{settings.api_url} is not https: the API key and the signature travel openly")
+        found.append(f"{settings.api_url} is not https: the API key and the signature are sent unencrypted")
     return found

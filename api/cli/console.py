@@ -1,4 +1,4 @@
-"""How the command speaks: data on stdout, everything else on stderr; tables for people, JSON for programs."""
+"""What commands print: data on stdout, everything else on stderr; tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ TABLE_ROWS_MAX = 50
 
 
 def note(text: str) -> None:
-    """Tell a person something beside the data."""
+    """Print a message on stderr."""
     click.echo(printable(text), err=True)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """Print a table on stdout: as wide as the terminal, or as wide as it needs where the output is piped."""
+    """Print a table on stdout: as wide as the terminal, or as wide as needed if the output is piped."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -49,7 +49,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
 
 
 def print_more(count: int, form: str) -> None:
-    """Say below a table that it was cut, and which format has the ``count`` rows that are left; nothing for none."""
+    """Print below a table that ``count`` rows are left out, and which format has them; nothing if ``count`` is 0."""
     if count > 0:
         click.echo(f"... and {count} more: --format {form} has them all")
 
@@ -62,7 +62,7 @@ def print_json(content: object) -> None:
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print CSV on stdout, row by row, as exports write it: RFC 4180, in UTF-8 whatever the terminal speaks."""
+    """Print CSV on stdout, row by row, as exports write it: RFC 4180 in UTF-8, whatever the terminal's encoding."""
     for row in chain((columns,), rows):
         line = io.StringIO(newline="")
         csv.writer(line, lineterminator="\r\n").writerow(row)
@@ -70,7 +70,7 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def show_answer(answer: HttpAnswer) -> None:
-    """Show what another service answered: its status on stderr, its body on stdout, byte for byte.
+    """Print the answer of another service: its status on stderr, its body on stdout, byte for byte.
 
     On a terminal a line that is not ended is ended, or else the prompt would stick to it.
     """
@@ -84,7 +84,7 @@ Moved = Callable[[int], None]
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str = "") -> Iterator[Moved]:
-    """Show a progress bar on stderr while something long runs; none where stderr is not a terminal."""
+    """Show a progress bar on stderr while something long runs; none if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done: None
         return

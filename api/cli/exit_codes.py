@@ -1,4 +1,4 @@
-"""How a command ends, for cron and scripts: docs/reference/commands.md lists the codes."""
+"""The exit codes of commands, for cron and scripts; docs/reference/commands.md lists them."""
 
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 # The codes of what a signal ended, as shells have them.

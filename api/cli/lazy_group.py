@@ -20,21 +20,32 @@ if TYPE_CHECKING:
 class LazyGroup(click.Group):
     """Commands by name, each in a module of ``package`` that is named like it and holds it under that name.
 
-    ``summaries`` maps the names to the first sentences of the commands' helps.
+    ``summaries`` maps the names to the first sentences of the commands' helps, ``aliases`` maps other names, which are not
+    listed, to these.
     """
 
-    def __init__(self, name: str | None, *, package: str, summaries: Mapping[str, str], **options: Any) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        package: str,
+        summaries: Mapping[str, str],
+        aliases: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
         """Make the group ``name``; ``options`` are click's."""
         # These commands have names and summaries alone: what lists, completion and suggestions show.
         listed = {each: click.Command(each, help=summary) for each, summary in summaries.items()}
-        super().__init__(name, commands=listed, **options)
+        hidden = {alias: click.Command(alias, hidden=True) for alias in aliases or {}}
+        super().__init__(name, commands=listed | hidden, **options)
         self._package = package
+        self._aliases = aliases or {}
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a command; return None for a name that the group does not have."""
         if cmd_name not in self.commands:
             return None
-        symbol = cmd_name.replace("-", "_")
+        symbol = self._aliases.get(cmd_name, cmd_name).replace("-", "_")
         if iskeyword(symbol):
             symbol += "_"
         command: click.Command = getattr(import_module(f"{self._package}.{symbol}"), symbol)

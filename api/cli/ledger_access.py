@@ -1,4 +1,4 @@
-"""Opening a ledger and its read models for a command. What that needs is imported when it is opened, not with a help."""
+"""Opens a ledger and its read models for a command. Imports are inside the functions, so that a help does not load them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_ledger(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
 
 @contextmanager
 def read_models_as_of(ledger: Ledger, position: int) -> Iterator[ReadStore]:
-    """Build a ledger's read models as they were at a position, aside, for as long as they are looked at."""
+    """Build the read models up to a position in a temporary store, and yield it."""
     from projections.building.as_of import open_as_of
     from projections.building.process_pool import choose_folding
 
@@ -41,7 +41,7 @@ def read_models_as_of(ledger: Ledger, position: int) -> Iterator[ReadStore]:
 
 @contextmanager
 def read_models(ledger: Ledger, *, caught_up: bool) -> Iterator[ReadStore]:
-    """Open a ledger's read models, caught up to the log's head as of now unless told otherwise."""
+    """Open the read models of a ledger; with ``caught_up`` they are first brought up to the current head of the log."""
     from projections.building.catch_up import catch_up
     from projections.stores.generations import open_current
 

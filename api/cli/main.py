@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 a finding, 2 usage, 3 the store (or the output, or another service) is unavailable.
 
-Nothing is imported here that the help of the whole program does not need: a command imports what it uses when it is called.
+Only what the help of the whole program needs is imported here: a command imports what it uses when it is called.
 """
 
 import errno
@@ -18,44 +18,46 @@ from domain.errors import LedgerError, Unavailable, WrongUsage
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 SUMMARIES = {
-    "access-log": "Show who looked at, unmasked, exported or changed what, and who signed in: the latest entries, newest first.",
-    "adjust": "Charge an account AMOUNT US cents, or credit it with a negative one; it is on the statement, with the reason.",
-    "call": "Correct which notices are a call's, and which calls are billed.",
-    "certificate": "Show the certificate that the last rebuild has left.",
-    "close": "Close a month (YYYY-MM), and with it those before it: from then on it stays the same, byte for byte.",
-    "copy": "Copy a ledger, as it is at this moment, from one store into another, and compare the two.",
-    "diff": "Show what changed between two states of the ledger: calls, cost, SIP credits, price and margin, per account and month.",
-    "exception": "See what looks odd and touches money, and say that it is settled.",
-    "explain": "Explain what a call costs, or what an account's bill of a month is made of.",
+    "adjust": "Charge an account AMOUNT US cents, or credit it below 0.",
+    "audit-log": "List who viewed, exported or changed what, newest first.",
+    "call": "Correct which notices belong to a call, and which are billed.",
+    "certificate": "Show the certificate of the last rebuild.",
+    "close": "Close a month (YYYY-MM), and all months before it.",
+    "copy": "Copy a ledger into another store, and compare the two.",
+    "diff": "Show how billing changed between two states of the ledger.",
+    "exception": "List exceptions that concern money, and resolve them.",
+    "explain": "Explain the price of a call, or an account's bill of a month.",
     "export": "Write a read model to a file, or to stdout.",
-    "forward": "Pass over what the handler at TRINGLEDGER_FORWARD_URL refuses for ever, and see what was.",
-    "history": "Show every event of a call: where it stands in the log, what it said, and the call's state after it.",
-    "import": "Record the notifications of files (plain or gzip, names or quoted patterns), or of stdin for -.",
-    "metrics": "Show how calls went, per account and month: attempts, answered, ASR, NER, ACD, short calls, and what a minute costs.",
-    "migrate": "Create the ledger where there is none, or bring the schema of an older one up to date.",
+    "forward": "Skip notifications that your handler keeps refusing.",
+    "history": "Show every event of a call, and the call's state after it.",
+    "import": "Record notifications from files, or from stdin for -.",
+    "metrics": "Show figures per account and month, such as ASR and ACD.",
+    "migrate": "Create a ledger, or update the schema of an older one.",
     "proof": "Prove that the log was not changed since it was signed.",
-    "prove": "Keep the proof tree of a ledger and sign checkpoints of it, until Ctrl-C.",
-    "quarantine": "Look at the notices that were refused and kept, and try them again.",
-    "rebuild": "Build the read models anew from the log, beside the live ones, and swap.",
-    "reconcile": "Compare the CDRs with a statement of TringMe: what agrees, what differs, what is missing on either side.",
-    "register": "Tell TringMe to send its notifications to URL (its API's operation setnotifyurl).",
-    "rehearse": "Play TringMe: place made-up calls, send their notifications to a service, and keep books of what must be charged.",
+    "prove": "Keep the proof tree of a ledger, and sign its checkpoints.",
+    "quarantine": "List quarantined notices, reprocess them, or resolve them.",
+    "rebuild": "Build the read models again from the log, and swap them in.",
+    "reconcile": "Compare CDRs with a statement of TringMe, record by record.",
+    "register": "Tell TringMe to send its notifications to URL.",
+    "rehearse": "Simulate TringMe, and keep books of what must be charged.",
     "rerate": "Price an account's month by another version of the tariff.",
-    "serve": "Take TringMe's callbacks, keep the read models up to date, and serve the pages and the API, until Ctrl-C.",
-    "signature": "Find out how TringMe signs its notifications.",
+    "serve": "Record TringMe's callbacks, and serve the pages and the API.",
+    "signature": "Find the formula that TringMe signs notifications with.",
     "statement": "Write the statement of an account for a month.",
-    "status": "Show what the ledger holds, how far the read models are behind, and what waits for somebody.",
+    "status": "Show the state of the ledger, and what needs attention.",
     "tail": "Show events as they come in, until Ctrl-C (exit code 130).",
-    "tariff": "Check a tariff's file, publish it, and see what was published.",
-    "trigger": "Send one signed notification to a running service, to try an integration; its answer goes to stdout.",
-    "undo": "Reverse a correction, named by its position in the log: a split, merge, release, void, rerating or adjustment.",
-    "user": "Add and remove users of the pages and the API, and say what each may.",
-    "verify": "Verify FILE: a bundle of a bill or a call, the proof of an event, or a checkpoint.",
+    "tariff": "Check a tariff file, publish it, and list published versions.",
+    "trigger": "Send one signed sample notification to a running service.",
+    "undo": "Reverse a correction, named by its position in the log.",
+    "user": "Add and remove users of pages and API, and set their roles.",
+    "verify": "Verify a bundle, the proof of an event, or a checkpoint.",
 }
+# Earlier names, which go on working.
+ALIASES = {"access-log": "audit-log"}
 
 
 class _Program(LazyGroup):
-    """Maps the ledger's refusals to a line on stderr and an exit code, for every subcommand alike."""
+    """Prints errors of the ledger as one line on stderr, and ends with their exit code, for all commands."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         try:
@@ -63,14 +65,14 @@ class _Program(LazyGroup):
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            click.echo(f"tringledger: the output cannot be written: {error.strerror}", err=True)
+            click.echo(f"tringledger: cannot write the output: {error.strerror}", err=True)
             sys.exit(UNAVAILABLE)
 
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            click.echo("tringledger: interrupted; what was recorded is kept", err=True)
+            click.echo("tringledger: interrupted; everything recorded until now is kept", err=True)
             context.exit(INTERRUPTED)
         except LedgerError as error:
             click.echo(f"tringledger: {error}", err=True)
@@ -78,7 +80,7 @@ class _Program(LazyGroup):
 
 
 def exit_code(error: LedgerError) -> int:
-    """Return the exit code of a refusal: 2 for wrong usage, 3 for what is unavailable, 1 for any other."""
+    """Return the exit code for an error: 2 for wrong usage, 3 if something is unavailable, else 1."""
     if isinstance(error, Unavailable):
         return UNAVAILABLE
     return USAGE if isinstance(error, WrongUsage) else FINDING
@@ -88,15 +90,16 @@ def exit_code(error: LedgerError) -> int:
     cls=_Program,
     package="api.cli.commands",
     summaries=SUMMARIES,
+    aliases=ALIASES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="tringledger", message="%(prog)s %(version)s")
 def main() -> None:
-    """Take TringMe's call notifications, never lose or double one, and tell what calls cost.
+    """Record TringMe's call notifications without losing or doubling one, and bill the calls.
 
     The settings come from the environment; the documentation lists them. Data goes to stdout, everything else to stderr.
     Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 the store (or the output, or another service) is unavailable,
-    130 ended by Ctrl-C.
+    130 interrupted with Ctrl-C.
     """
-    # A command that is told to end cleans up behind it, as on Ctrl-C. The service has its own way.
+    # A command that gets SIGTERM cleans up as it does after Ctrl-C. The service has its own handler.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(SIGNALLED + number))

@@ -1,4 +1,4 @@
-"""What the commands share by which operators correct: run one, and print what it has appended to the log."""
+"""Runs an operator's command, and prints the events that it appended to the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from api.application.event_feed import FeedEvent
     from api.application.operator_commands import Command, CommandResult
 
-# Whoever gave the command knows it.
+# You have just typed it.
 UNTOLD = ("reason",)
 
 

@@ -16,14 +16,16 @@ TAB = "tab"
 def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--store``."""
     return click.option(
-        "--store", metavar="URL", help="Where the ledger is (default: TRINGLEDGER_STORE, or sqlite:///tringledger.db)."
+        "--store",
+        metavar="URL",
+        help="The store of the ledger (default: TRINGLEDGER_STORE, or sqlite:///tringledger.db).",
     )(command)
 
 
 def catch_up_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--no-catch-up``."""
     return click.option(
-        "--no-catch-up", is_flag=True, help="Read what is there, without catching up to the log's head first."
+        "--no-catch-up", is_flag=True, help="Read the read models as they are, without catching up first."
     )(command)
 
 
@@ -54,7 +56,7 @@ def report_format_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def as_of_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--as-of``."""
     return click.option(
-        "--as-of", metavar="POSITION|TIME", help="As it stood at that position of the log, or at that time."
+        "--as-of", metavar="POSITION|TIME", help="The state at that position of the log, or at that time."
     )(command)
 
 
@@ -62,12 +64,12 @@ def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options ``--from``, ``--to`` and ``--period``, which select rows by their time."""
     for option in (
         click.option("--period", metavar="YYYY-MM", help="Only this month, in the billing time zone."),
-        click.option("--to", "until", metavar="TIME", help="Only what is before this day, month or time."),
+        click.option("--to", "until", metavar="TIME", help="Only rows before this day, month or time."),
         click.option(
             "--from",
             "since",
             metavar="TIME",
-            help="Only what is from this day, month or time on, or from 24h or 7d ago.",
+            help="Only rows from this day, month or time on; 24h or 7d: since then.",
         ),
     ):
         command = option(command)
@@ -82,17 +84,17 @@ def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default=HTTP_TIMEOUT_SECONDS,
         show_default=True,
         type=click.FloatRange(0, 3600, min_open=True),
-        help="How long the whole answer may take.",
+        help="Maximum time for the whole answer.",
     )(command)
 
 
 class Address(click.ParamType[str]):
-    """The address of a web service, as an argument."""
+    """The URL of a web service, as an argument."""
 
     name = "url"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the address, or end with wrong usage."""
+        """Return the URL, or end with wrong usage."""
         try:
             return addresses.check_url(value)
         except ValueError as error:
@@ -100,9 +102,9 @@ class Address(click.ParamType[str]):
 
 
 def author_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options ``--by`` and ``--reason``, which the log keeps with the act for ever."""
-    command = click.option("--reason", required=True, metavar="TEXT", help="Why it is done.")(command)
-    return click.option("--by", required=True, metavar="NAME", help="Who does it.")(command)
+    """Give a command the options ``--by`` and ``--reason``, which the log keeps permanently with the operator event."""
+    command = click.option("--reason", required=True, metavar="TEXT", help="The reason; kept permanently.")(command)
+    return click.option("--by", required=True, metavar="NAME", help="Your name; kept permanently.")(command)
 
 
 def period_argument(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -114,12 +116,12 @@ def period_argument(_context: click.Context, _parameter: click.Parameter, value:
 
 
 def optional_period(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return a month, if one is given, or end with wrong usage."""
+    """Return a month or None, or end with wrong usage."""
     return value and period_argument(context, parameter, value)
 
 
 def assignments(*names: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], dict[str, str]]:
-    """Return what reads a repeatable option of the form NAME=VALUE, of these names."""
+    """Return the callback of a repeatable option NAME=VALUE that takes these names."""
 
     def read(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
         for value in values:
@@ -133,7 +135,7 @@ def assignments(*names: str) -> Callable[[click.Context, click.Parameter, Sequen
 
 
 def printable_text(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    """Return a text without the blanks around it, or end with wrong usage."""
+    """Return a text without surrounding blanks, or end with wrong usage."""
     if text is not None and not (text.strip() and text.isprintable()):
         msg = f"{text!r}: expected a text of printable characters"
         raise click.BadParameter(msg)

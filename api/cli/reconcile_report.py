@@ -1,4 +1,4 @@
-"""What a reconciliation tells: totals and differing records, as a table for people, as JSON or CSV for programs."""
+"""A reconciliation's totals and differing records: as tables for people, as JSON or CSV for programs."""
 
 import csv
 import sys
@@ -17,13 +17,13 @@ from domain.times import iso
 
 
 def report_columns(outcome: ReconciliationResult) -> list[str]:
-    """Return the names of what is told of a record."""
+    """Return the names of a record's columns."""
     sides = [f"{name}_{side}" for name in outcome.compared for side in ("here", "there")]
     return ["class", "tag", "src", "call_id", "cdr_at", "line", "time", *sides]
 
 
 def report_row(found: ClassifiedPair, outcome: ReconciliationResult) -> list[str | None]:
-    """Return what is told of a record; what one side does not have is None."""
+    """Return a record as a row; values that one side does not have are None."""
     here, there = found.pair
     record = here or there
     assert record is not None
@@ -95,7 +95,7 @@ def _totals(outcome: ReconciliationResult) -> Iterator[dict[str, object]]:
 
 
 def _amounts(total: ClassTotal, outcome: ReconciliationResult) -> dict[str, object]:
-    """Return a total's money here, there, and there less here, in the units that the statement has."""
+    """Return a total's money here, there, and the difference (there minus here), in the units of the statement."""
     told: dict[str, object] = {"records": total.records}
     for unit, names, here, there in (
         ("cost", CENTS, total.here.cents, total.there.cents),

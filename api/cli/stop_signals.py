@@ -1,4 +1,4 @@
-"""How a command that runs on and on ends in order: told by a signal, or because nobody reads its output any more."""
+"""Ends a command that runs until it is stopped: by a signal, or because its output is no longer read."""
 
 import errno
 import os
@@ -13,21 +13,21 @@ _SLICE_SECONDS = 0.1
 
 
 class StopSignal:
-    """Takes the first Ctrl-C (or SIGTERM) as a wish, so that what is being written is written; a second one ends at once."""
+    """Notes the first Ctrl-C (or SIGTERM), so that a line is written to its end; a second one ends the command at once."""
 
     def __init__(self) -> None:
-        """Know of no wish yet."""
+        """Start without a signal."""
         self.signal = 0
         self._before: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Install the handlers."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave signals to whom they were left before."""
+        """Restore the handlers from before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -48,33 +48,33 @@ class StopSignal:
 
 
 def write_stdout(data: bytes) -> None:
-    """Put data on stdout, all of it, at once; raises BrokenPipeError where nobody reads it.
+    """Write data to stdout, unbuffered; raises BrokenPipeError if the reader is gone.
 
-    Past Python's buffer: what a second Ctrl-C left in there would hold up the end until somebody reads it.
+    Without Python's buffer: data that a second Ctrl-C left there would block the exit until it is read.
     """
     stdout = _descriptor()
     if stdout is None:
         sys.stdout.buffer.write(data)
         return
     left = memoryview(data)
-    while left:  # A signal may end a write that has to wait for its reader.
+    while left:  # A signal can interrupt a write that waits for its reader.
         left = left[os.write(stdout, left) :]
 
 
 def sleep_while_read(seconds: float) -> None:
-    """Wait; raises BrokenPipeError as soon as nobody reads stdout any more, rather than at the next write."""
+    """Wait; raises BrokenPipeError as soon as the reader of stdout is gone, not only at the next write."""
     stdout = _descriptor()
     if stdout is None:
         time.sleep(seconds)
         return
     polling = select.poll()
-    polling.register(stdout, 0)  # A reader that has gone is told of without being asked for.
+    polling.register(stdout, 0)  # The end of the reader is always reported.
     if polling.poll(seconds * 1000):
-        raise BrokenPipeError(errno.EPIPE, "nobody reads the output any more")
+        raise BrokenPipeError(errno.EPIPE, "the output is no longer read")
 
 
 def _descriptor() -> int | None:
-    """Return stdout's file descriptor, or None where it is no file."""
+    """Return stdout's file descriptor, or None if it is not a file."""
     try:
         return sys.stdout.fileno()
     except OSError:

@@ -1,1 +1,1 @@
-"""Helper processes beside the service, and what starts and watches them."""
+"""The helper processes of the service, and their supervision."""

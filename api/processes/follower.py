@@ -1,8 +1,8 @@
-"""The follower: a process of its own that keeps the read models within a second of the log while the service runs.
+"""The follower: a process that keeps the read models within a second of the log while the service runs.
 
-Of several on one PostgreSQL one follows and the others stand by, each ready to take over. A notification may wake it, but
-it looks without one too, so a lost wake-up cannot stall it. What stops it is said loudly, in the service's log and on
-``/health``; it then tries again, since a rebuild elsewhere, a freed disk or a restarted server may have mended the cause.
+If several services share a PostgreSQL store, one follows and the others are on standby. A notification wakes the follower,
+but it also polls, so a lost wake-up cannot stall it. Failures appear in the service's log and on ``/health``. The follower
+then retries, because a rebuild elsewhere, a freed disk or a restarted server may have removed the cause.
 """
 
 from threading import Event
@@ -21,10 +21,10 @@ REMOVAL_SECONDS = 60
 
 
 class Follower:
-    """What the process does: look at the log again and again, and apply what is new."""
+    """Polls the log, and applies new events to the read models."""
 
     def __init__(self, ledger: Ledger) -> None:
-        """Take the ledger."""
+        """Follow the log of ``ledger``; nothing is opened yet."""
         self._ledger = ledger
         self._generations = generations(ledger)
         self._turn = self._generations.follower_lock()
@@ -34,7 +34,7 @@ class Follower:
         self._remove_at = 0.0
 
     def run_once(self) -> ProcessState:
-        """Catch up with the log, at least some way, or see how far another has come; return how that went."""
+        """Apply the next events, or on standby read how far the active follower is; return the state."""
         try:
             is_ours = self._turn.acquire()
             store = self._opened()
@@ -45,20 +45,20 @@ class Follower:
                 self._watch(store)
         except LedgerError as error:
             return self._failed(str(error))
-        except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
+        except Exception as error:  # noqa: BLE001 - any failure is reported and retried
             return self._failed(repr(error))
         return ProcessState(self._position, stands_by=not is_ours)
 
     def _opened(self) -> ReadStore:
         if self._store and not is_current(self._ledger, self._store):
-            self._close_store()  # A rebuild has swapped, or somebody has deleted them.
+            self._close_store()  # A rebuild has swapped them, or they were deleted.
         if self._store is None:
             self._store = open_current(self._ledger)
             self._remove_at = 0.0
         return self._store
 
     def _catch_up(self, store: ReadStore) -> None:
-        """Go on by so many events at most: between rounds the turn is looked at, and the service told."""
+        """Apply at most 20,000 events: between rounds the lock is checked and the state reported."""
         head = self._ledger.head()
         position = catch_up(self._ledger, store, min(head, self._position + EVENTS_A_ROUND))
         if position != self._position:
@@ -70,7 +70,7 @@ class Follower:
             self._position, self._is_behind = store.position(connection, self._ledger.store), False
 
     def _remove_old(self, store: ReadStore) -> None:
-        """Remove what a rebuild could not, since somebody was still reading it."""
+        """Remove old generations that a rebuild had to leave to their readers."""
         if monotonic() >= self._remove_at:
             self._generations.remove_before(store.generation)
             self._remove_at = monotonic() + REMOVAL_SECONDS
@@ -85,20 +85,20 @@ class Follower:
             self._store = None
 
     def wait(self, state: ProcessState, stopping: Event) -> None:
-        """Wait until it is worth while to look again, or until told to stop."""
+        """Wait until the next round, or until ``stopping`` is set."""
         if state.failure:
             stopping.wait(RETRY_SECONDS)
         elif not self._is_behind:
             self._turn.wait(stopping)
 
     def close(self) -> None:
-        """Let go of the read models, and let another follow."""
+        """Close the read models, and release the lock to a standby."""
         self._close_store()
         self._turn.close()
 
 
 def main() -> None:
-    """Follow until the service ends, and tell it each new state."""
+    """Follow until the service ends, and report each new state to it."""
     (url,) = children.read_arguments()
     stopping, state = Event(), ProcessState()
     children.on_parent_exit(stopping.set)

@@ -1,8 +1,9 @@
-"""The forwarder: a process of its own that hands every accepted notification on to the handler that the user had before.
+"""The forwarder: a process that sends every accepted notification to the handler at TRINGLEDGER_FORWARD_URL.
 
-From the log, so that no callback waits for it and nothing is lost while the handler is down: in order, one after the
-other, each until it is taken. So each comes at least once: the position is kept once a second, and what was taken since
-comes again after a crash. Of several services on one ledger one forwards; the others stand by.
+It reads the log, so no callback waits for the handler, and nothing is lost while the handler is down. Notifications are
+sent in order, one at a time, and retried until the handler accepts them. Delivery is at least once: the position is saved
+once a second, and after a crash everything since then is sent again. If several services share a ledger, one forwards and
+the others are on standby.
 """
 
 import asyncio
@@ -32,10 +33,10 @@ PAUSE_SECONDS, PAUSE_SECONDS_MAX = 1.0, 60.0
 
 
 class Forwarder:
-    """What the process does: go through the log, and not on until the handler took what is to be forwarded."""
+    """Sends the notifications of the log to the handler, each until it is accepted."""
 
     def __init__(self, ledger: Ledger, handler: HandlerClient) -> None:
-        """Take the ledger and the handler."""
+        """Forward from ``ledger`` to ``handler``."""
         self._ledger = ledger
         self._handler = handler
         self._alone = ledger.store.lock(PURPOSE)
@@ -44,7 +45,7 @@ class Forwarder:
         self._kept_at = 0.0
 
     async def run(self) -> None:
-        """Forward until cancelled; what else stops it is told, and tried again."""
+        """Forward until cancelled; any failure is reported and retried."""
         with closing(self._alone):
             while True:
                 await self._run()
@@ -52,8 +53,8 @@ class Forwarder:
     async def _run(self) -> None:
         try:
             await (self._forward() if self._alone.acquire() else self._stand_by())
-        except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
-            self._alone.close()  # Another may have more luck meanwhile.
+        except Exception as error:  # noqa: BLE001 - any failure is reported and retried
+            self._alone.close()  # A standby may succeed meanwhile.
             failure = str(error) if isinstance(error, LedgerError) else repr(error)
             children.report_state(ProcessState(self._state.position, failure))
             await asyncio.sleep(RETRY_SECONDS)
@@ -63,15 +64,15 @@ class Forwarder:
         await asyncio.sleep(STAND_BY_SECONDS)
 
     async def _forward(self) -> None:
-        # What was taken but could not be kept is not sent again, and nothing more is until it can.
+        # A position that was reached but not saved is not sent again; it is saved before anything else is sent.
         self._state = ProcessState(max(self._state.position, forwarder.load_or_start(self._ledger).position))
         self._kept = None
         self._keep()
         try:
-            while self._alone.acquire():  # noqa: ASYNC110 - it looks again and again, so that a lost wake-up cannot stall it.
+            while self._alone.acquire():  # noqa: ASYNC110 - it polls, so that a lost wake-up cannot stall it.
                 await asyncio.sleep(0 if await self._forward_page() else POLL_SECONDS)
         except asyncio.CancelledError:
-            with suppress(StoreUnavailable):  # It would hide that this is the end.
+            with suppress(StoreUnavailable):  # It would hide the cancellation.
                 self._keep()
             raise
 
@@ -84,17 +85,17 @@ class Forwarder:
         return bool(page)
 
     async def _forward_one(self, row: LogRow) -> None:
-        """Send a notification until it is taken, or an operator passes it over."""
+        """Send a notification until the handler accepts it or an operator skips it."""
         pause = PAUSE_SECONDS
         while row.position > self._state.position and (refusal := await self._refusal(row)):
-            failure = f"the notification at position {row.position} is not taken: {refusal}"
+            failure = f"the handler refuses the notification at position {row.position}: {refusal}"
             self._note(ProcessState(self._state.position, failure))
-            await self._wait(row.position, pause * (1 + random()) / 2)  # noqa: S311 - nobody is to guess it
+            await self._wait(row.position, pause * (1 + random()) / 2)  # noqa: S311 - not a secret
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
         self._note(ProcessState(max(row.position, self._state.position)))
 
     async def _refusal(self, row: LogRow) -> str:
-        """Send what is to be forwarded, while that is ours to do; return why it was not taken, or nothing."""
+        """Send a row if it is to be forwarded; return why it was not accepted, empty if it was or need not be sent."""
         if row.topic in OPERATOR_EVENTS:
             return ""
         try:
@@ -104,18 +105,18 @@ class Forwarder:
         if not self._came_as_callback(row.position, notice):
             return ""
         if not self._alone.acquire():
-            return "another service forwards by now"
+            return "another service forwards now"
         return await self._handler.refusal(notification.encode_query(notice.params))
 
     def _came_as_callback(self, position: int, notice: Notice) -> bool:
-        """Whether TringMe itself sent it here, if only into quarantine at first: imports are not forwarded."""
+        """Whether TringMe sent it here, possibly into quarantine first; imported notifications are not forwarded."""
         if notice.source != REPROCESS:
             return notice.source == CALLBACK
         entry = self._ledger.store.quarantined_at(position)
         return entry is None or entry.source == CALLBACK
 
     async def _wait(self, position: int, seconds: float) -> None:
-        """Wait, but no longer than until an operator passes over a position."""
+        """Wait, but stop as soon as an operator skips the position."""
         until = monotonic() + seconds
         while self._state.position < position and (left := until - monotonic()) > 0:
             await asyncio.sleep(min(left, KEEP_SECONDS))
@@ -124,7 +125,7 @@ class Forwarder:
                 self._note(kept)
 
     def _note(self, state: ProcessState) -> None:
-        """Go on from a state; it is kept and told at once where something fails or no longer does, else once a second."""
+        """Set the state; save and report it at once when a failure begins or ends, else once a second."""
         is_news = state.failure != self._state.failure
         self._state = state
         if is_news or monotonic() >= self._kept_at + KEEP_SECONDS:
@@ -148,7 +149,7 @@ async def _forward_until_end(store: str, url: str) -> None:
 
 
 def main() -> None:
-    """Forward until the service ends, and tell it how that goes."""
+    """Forward until the service ends, and report the state to it."""
     store, url = children.read_arguments()
     asyncio.run(_forward_until_end(store, url))
 

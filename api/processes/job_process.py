@@ -1,4 +1,4 @@
-"""The process of a job: it rebuilds, or checks, and notes how far it is and what came of it."""
+"""The process of a job: runs a rebuild or a check, and records its progress and its result."""
 
 import os
 from threading import Event, Lock, Thread
@@ -23,10 +23,10 @@ NICENESS = 5
 
 
 class JobProgress:
-    """Keeps what is known of the job, every second and at its end."""
+    """Saves the state of the job, every second and at its end."""
 
     def __init__(self, ledger: Ledger, job: BackgroundJob) -> None:
-        """Take the job as it was begun."""
+        """Start to save the state of ``job``, which has just begun."""
         self._ledger = ledger
         self._job = job
         self._lock = Lock()
@@ -35,11 +35,11 @@ class JobProgress:
         self._thread.start()
 
     def moved(self, done: int, total: int) -> None:
-        """Take in how many of how many events are done."""
+        """Note that ``done`` of ``total`` events are processed."""
         self._job = msgspec.structs.replace(self._job, done=done, total=total)
 
     def end(self, **said: object) -> None:
-        """Note what came of it."""
+        """Save the result, and stop."""
         self._over.set()
         self._thread.join()
         jobs.save_job(self._ledger, msgspec.structs.replace(self._job, seen_at=times.now(), **said))
@@ -50,10 +50,10 @@ class JobProgress:
 
 
 def main() -> int:
-    """Do the job that the service names; return the exit code."""
+    """Run the job that the service names; return the exit code."""
     url, described = children.read_arguments()
     job = msgspec.json.decode(described, type=BackgroundJob)
-    # Callbacks come first, and the service that goes takes its jobs along: nothing of a build is left that was cut off.
+    # Callbacks have priority, and a job ends with its service: an interrupted build leaves nothing behind.
     os.nice(NICENESS)
     children.on_parent_exit(lambda: os._exit(1))
     with Ledger(url) as ledger:
@@ -63,7 +63,7 @@ def main() -> int:
         except LedgerError as error:
             noting.end(state=FAILED, failure=str(error))
             return 1
-        except Exception as error:  # noqa: BLE001 - whatever stopped it must be told
+        except Exception as error:  # noqa: BLE001 - any failure is reported
             noting.end(state=FAILED, failure=repr(error))
             return 1
         noting.end(
@@ -84,7 +84,7 @@ def _done(ledger: Ledger, kind: str, noting: JobProgress) -> RebuildReport:
 
 def _said(difference: RowDifference) -> str:
     model, row, column, live, fresh, kind = difference
-    # Whoever may look at jobs reads it, also who may see no numbers; the command `rebuild --check` shows all.
+    # Jobs are visible to users without the pii role too; `rebuild --check` shows everything.
     had, says = (masked_value(column, _shown(value, kind)) for value in (live, fresh))
     return f"{model} {row} {column}: had {had}, the log says {says}"
 
@@ -94,5 +94,5 @@ def _shown(value: object, kind: ColumnKind | None) -> object:
 
 
 if __name__ == "__main__":
-    # At once: a thread that waits for the service's end would stand in the way of an orderly exit.
+    # At once: the thread that waits for the end of the service would block a normal exit.
     os._exit(main())

@@ -1,7 +1,7 @@
-"""Jobs: long work that somebody starts from a page or the API and that runs outside any request, in a process of its own.
+"""Jobs: long work that an operator starts from a page or the API, and that runs in a process of its own.
 
-What becomes of the last few is kept among the ledger's own facts, so that every process of the service can tell, also after
-a restart. The process notes a sign of life every second, and ends with the service that started it.
+The state of the last jobs is kept in the ledger's facts, so every process of the service knows it, also after a restart.
+The process of a job saves its state every second, and ends with the service that started it.
 """
 
 import logging
@@ -24,8 +24,8 @@ KEPT = 10
 DIFFERENCES_KEPT = 20
 REBUILD, CHECK = "rebuild", "check"
 KINDS = {
-    REBUILD: "make the read models anew, beside the present ones, and swap",
-    CHECK: "make them anew and compare, and change nothing",
+    REBUILD: "build the read models again, alongside the live ones, and swap",
+    CHECK: "build the read models again and compare; change nothing",
 }
 RUNNING, DONE, FAILED = "running", "done", "failed"
 SILENT_MAX = 15 * times.SECOND
@@ -36,14 +36,14 @@ _log = logging.getLogger(__name__)
 
 
 class JobRefused(LedgerError):
-    """There is no such job, or one runs already."""
+    """The job is unknown, or another one is running."""
 
 
 class BackgroundJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job: what, who started it, how far it is (``done`` of ``total`` events), and what came of it.
+    """A job: its kind, who started it, its progress (``done`` of ``total`` events), and its result.
 
-    Times are microseconds, UTC; ``seen_at`` is its last sign of life. ``found`` is how many differences there were to the
-    read models until then, at ``position``, and ``differences`` the first of them; None where nothing could be compared.
+    Times are microseconds, UTC; ``seen_at`` is when it last saved its state. ``found`` is the number of differences to the
+    live read models at ``position``, None if they could not be compared; ``differences`` are the first of them.
     """
 
     id: str
@@ -60,10 +60,10 @@ class BackgroundJob(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
 
     def as_of(self, now: int) -> "BackgroundJob":
-        """Return the job as it must be judged at a moment: one that is silent for long has ended, in whatever way."""
+        """Return the job as of ``now``: a running job that has been silent for 15 seconds counts as failed."""
         if self.state == RUNNING and self.seen_at < now - SILENT_MAX:
             return msgspec.structs.replace(
-                self, state=FAILED, failure="it ended without a word: was the service stopped?"
+                self, state=FAILED, failure="the job ended without a result; was the service stopped?"
             )
         return self
 
@@ -74,7 +74,7 @@ def known_jobs(ledger: Ledger, now: int) -> list[BackgroundJob]:
 
 
 def save_job(ledger: Ledger, job: BackgroundJob) -> None:
-    """Keep what has become of a job; raises StoreUnavailable."""
+    """Save the state of a job; raises StoreUnavailable."""
     with ledger.store.transaction() as log:
         _keep(log, [job if job.id == other.id else other for other in _decoded(log.get_fact(FACT))])
 
@@ -88,37 +88,37 @@ def _keep(log: LogTransaction, jobs: list[BackgroundJob]) -> None:
 
 
 class Jobs:
-    """Starts jobs for a service, and ends with it."""
+    """Starts the jobs of a service, and stops them with it."""
 
     def __init__(self, ledger: Ledger, clock: Callable[[], int] = times.now) -> None:
-        """Take the ledger, and the clock (microseconds, UTC)."""
+        """Run jobs on ``ledger``; ``clock`` returns microseconds, UTC."""
         self._ledger = ledger
         self._clock = clock
         self._lock = Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def known(self) -> list[BackgroundJob]:
-        """Return the last jobs, whichever process started them, the latest first."""
+        """Return the last jobs of all processes, the latest first."""
         return known_jobs(self._ledger, self._clock())
 
     def start(self, kind: str, by: str) -> BackgroundJob:
-        """Start a job for somebody; raises JobRefused, StoreUnavailable."""
+        """Start a job in the name of ``by``; raises JobRefused, StoreUnavailable."""
         if kind not in KINDS:
-            msg = f"{kind!r} is no job: expected {' or '.join(KINDS)}"
+            msg = f"unknown job {kind!r}; expected {' or '.join(KINDS)}"
             raise JobRefused(msg)
         now = self._clock()
         job = BackgroundJob(id=str(uuid4()), kind=kind, by=by, state=RUNNING, started_at=now, seen_at=now)
         with self._ledger.store.transaction() as log:
             before = [other.as_of(now) for other in _decoded(log.get_fact(FACT))]
             if running := next((other for other in before if other.state == RUNNING), None):
-                msg = f"{running.kind} runs already, started by {running.by}: expected it to end first"
+                msg = f"a {running.kind} is running, started by {running.by}; wait until it ends"
                 raise JobRefused(msg)
             _keep(log, [job, *before])
         self._run(job)
         return job
 
     def _run(self, job: BackgroundJob) -> None:
-        # -P: whatever lies in the directory from which the service was started must not be taken for our modules.
+        # -P: files in the current directory must not be imported instead of our modules.
         process = subprocess.Popen(  # noqa: S603 - it is us
             [sys.executable, "-P", "-m", MODULE],
             stdin=subprocess.PIPE,
@@ -126,7 +126,7 @@ class Jobs:
             start_new_session=True,
         )
         assert process.stdin
-        with suppress(BrokenPipeError):  # It has ended already, and is waited for.
+        with suppress(BrokenPipeError):  # It has already ended; the thread below sees that.
             process.stdin.write(msgspec.json.encode([self._ledger.url, msgspec.json.encode(job).decode()]) + b"\n")
             process.stdin.flush()
         with self._lock:
@@ -142,7 +142,7 @@ class Jobs:
             _log.error("the job %s, started by %s, ended with exit code %d", job.kind, job.by, code)
 
     def close(self) -> None:
-        """End the jobs that this service started: what they were building is thrown away."""
+        """Stop the jobs that this service started; what they were building is discarded."""
         with self._lock:
             running = list(self._processes.values())
             for process in running:
@@ -155,7 +155,7 @@ class Jobs:
 
 
 def _close(process: "subprocess.Popen[bytes]") -> None:
-    """Close the pipe that ties a process to the service."""
+    """Close the pipe whose end tells the process to stop."""
     if process.stdin:
         with suppress(OSError):
             process.stdin.close()

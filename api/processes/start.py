@@ -1,4 +1,4 @@
-"""What starts the helper processes: they are named, not imported, so that a service starts fast."""
+"""Makes the supervised helper processes; their modules are named, not imported, so that the service starts fast."""
 
 from typing import TYPE_CHECKING
 
@@ -12,25 +12,24 @@ if TYPE_CHECKING:
 
 
 def forwarder_process(ledger: Ledger, url: str) -> SupervisedProcess:
-    """Return the forwarder of a ledger to a handler's address, not started; what comes from now on is forwarded."""
-    stopped, going_on = "forwarding stands still", "forwarding goes on"
-    # Named, not imported: it needs a library that callbacks should not wait for.
-    child = SupervisedProcess("api.processes.forwarder", [ledger.url, url], stopped=stopped, going_on=going_on)
+    """Return the forwarder to a handler's URL, not started yet; it forwards notifications that come in from now on."""
+    stopped, resumed = "forwarding stopped", "forwarding continues"
+    child = SupervisedProcess("api.processes.forwarder", [ledger.url, url], stopped=stopped, resumed=resumed)
     child.state = ProcessState(load_or_start(ledger).position)
     return child
 
 
 def follower_process(url: str) -> SupervisedProcess:
-    """Return the follower of a ledger that exists, not started."""
+    """Return the follower of an existing ledger, not started yet."""
     return SupervisedProcess(
-        "api.processes.follower", [url], stopped="the read models stand still", going_on="the read models follow again"
+        "api.processes.follower", [url], stopped="read models stopped", resumed="read models continue"
     )
 
 
 def prover_process(url: str, settings: "Settings") -> SupervisedProcess:
-    """Return the prover of a ledger that exists, not started."""
+    """Return the prover of an existing ledger, not started yet."""
     key_file = str(settings.log_key or "")
     arguments = [url, key_file, settings.origin or "", str(settings.checkpoint_seconds), *settings.witnesses]
     return SupervisedProcess(
-        "api.processes.prover", arguments, stopped="the proof tree stopped", going_on="the proof tree grows again"
+        "api.processes.prover", arguments, stopped="the proof tree stopped", resumed="the proof tree continues"
     )

@@ -1,7 +1,7 @@
-"""The service's helpers are processes of their own, started again should they end, and tied to the service by a pipe.
+"""Helper processes of the service: restarted when they end, and tied to the service by a pipe.
 
-Processes, because a thread would fight the callbacks over the interpreter's lock: a third of them were lost to that. What
-a process needs to know comes through that pipe as well: on its command line every user of the machine could read it.
+They are processes because threads would compete with the callbacks for the interpreter's lock, which cost a third of the
+callbacks. Arguments go through the pipe too, since every user of the machine can read a command line.
 """
 
 import logging
@@ -24,14 +24,14 @@ _log = logging.getLogger(__name__)
 
 
 class SupervisedProcess:
-    """Starts a module as a process, starts it again should it end, and knows what it last said."""
+    """Runs a module as a process, restarts it when it ends, and knows the state that it last reported."""
 
-    def __init__(self, module: str, arguments: Sequence[str], *, stopped: str, going_on: str) -> None:
-        """Take what to run, what to tell it, and how the service's log says that it stands still and goes on."""
+    def __init__(self, module: str, arguments: Sequence[str], *, stopped: str, resumed: str) -> None:
+        """Run ``module`` with ``arguments``; the service's log says ``stopped`` when a failure begins, ``resumed`` when it ends."""
         self._module = module
         self._arguments = arguments
         self._stopped = stopped
-        self._going_on = going_on
+        self._resumed = resumed
         self._stopping = Event()
         self._starting = Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,11 +39,11 @@ class SupervisedProcess:
         self.state = ProcessState()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the process."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the process, after what it has at hand; one that does not come to an end is killed."""
+        """Let the process finish what it is doing and end; after five seconds it is killed."""
         self._stopping.set()
         with self._starting:
             if self._process and self._process.stdin:
@@ -55,24 +55,24 @@ class SupervisedProcess:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            failure = f"the process {self._module} has ended; it is started again"
+            failure = f"the process {self._module} ended; restarting it"
             try:
                 for said in self._said():
                     self._note(msgspec.json.decode(said, type=ProcessState))
-            except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
-                failure = f"the process {self._module} cannot be used: {error!r}"
+            except Exception as error:  # noqa: BLE001 - any failure is reported and retried
+                failure = f"the process {self._module} failed: {error!r}"
             if not self._stopping.is_set():
                 self._note(ProcessState(self.state.position, failure))
                 self._stopping.wait(RETRY_SECONDS)
 
     def _said(self) -> Iterator[bytes]:
-        """Start the process and yield the lines that it writes, until it ends."""
+        """Start the process, and yield the lines that it writes until it ends."""
         with self._starting:
             if self._stopping.is_set():
                 return
             self._process = _started(self._module)
             assert self._process.stdin
-            with suppress(BrokenPipeError):  # It has ended already; it is waited for below.
+            with suppress(BrokenPipeError):  # It has already ended; that shows below.
                 self._process.stdin.write(msgspec.json.encode(self._arguments) + b"\n")
                 self._process.stdin.flush()
         with self._process as process:
@@ -81,29 +81,29 @@ class SupervisedProcess:
 
     def _note(self, state: ProcessState) -> None:
         if state.failure and state.failure != self.state.failure:
-            _log.error("%s: %s", self._stopped, state.failure)
+            _log.error("%s at position %d: %s", self._stopped, state.position, state.failure)
         elif self.state.failure and not state.failure:
-            _log.info("%s, at position %d", self._going_on, state.position)
+            _log.info("%s at position %d", self._resumed, state.position)
         self.state = state
 
 
 def _started(module: str) -> subprocess.Popen[bytes]:
-    # -P: whatever lies in the directory from which the service was started must not be taken for our modules.
+    # -P: files in the current directory must not be imported instead of our modules.
     command = [sys.executable, "-P", "-m", module]
-    # In a session of its own: Ctrl-C is for the service, which then ends it.
+    # In a session of its own: Ctrl-C goes to the service, which then stops the process.
     return subprocess.Popen(  # noqa: S603 - it is us
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
 
 
 def read_arguments() -> list[str]:
-    """In the process: return what the service tells it at its start."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us.
+    """In the process: return the arguments that the service passes at the start."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the service, which then stops this process.
     return msgspec.json.decode(sys.stdin.buffer.readline(), type=list[str])
 
 
 def on_parent_exit(end: Callable[[], object]) -> None:
-    """In the process: have something called once the service ends it, or ends itself, in whatever way."""
+    """In the process: call ``end`` when the service stops this process or ends itself."""
 
     def wait() -> None:
         sys.stdin.buffer.read()
@@ -113,6 +113,6 @@ def on_parent_exit(end: Callable[[], object]) -> None:
 
 
 def report_state(state: ProcessState) -> None:
-    """In the process: let the service know."""
-    with suppress(BrokenPipeError):  # The service is gone, and we are about to end.
+    """In the process: report the state to the service."""
+    with suppress(BrokenPipeError):  # The service is gone, and this process is about to end.
         os.write(sys.stdout.fileno(), msgspec.json.encode(state) + b"\n")

@@ -143,7 +143,7 @@ class TestWhileTheDiskIsBusy:
         async def scenario(intake: Intake, disk: Disk) -> None:
             first = await hold_up(intake, disk)
             others = await submitted(intake, 1, 2)
-            with pytest.raises(IntakeBusy, match="3 callbacks are waiting already"):
+            with pytest.raises(IntakeBusy, match="3 callbacks are already waiting"):
                 await intake.record(delivery(3))
             disk.free.set()
             await asyncio.gather(first, *others)

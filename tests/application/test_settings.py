@@ -94,7 +94,7 @@ class TestWithAWrongValue:
 
     def test_a_misspelt_name_is_refused_naming_those_there_are(self) -> None:
         said = refusal({"TRINGLEDGER_GRACE": "30"})
-        assert said.startswith("TRINGLEDGER_GRACE is no setting: expected one of ")
+        assert said.startswith("unknown setting TRINGLEDGER_GRACE; expected one of ")
         assert "TRINGLEDGER_GRACE_SECONDS" in said
 
     def test_a_max_age_below_the_grace_is_refused_naming_both(self) -> None:

@@ -45,7 +45,7 @@ def test_nothing_changed_between_a_state_and_itself_or_where_no_event_touched_mo
     for words in (("7",), ("1", "2"), ("3", "4")):
         said = diff(*(word for moment in words for word in ("--as-of", moment)))
         assert (said.code, said.out) == (DONE, "")
-        assert "nothing changed in money between" in said.err
+        assert "no billing changes between" in said.err
 
 
 def test_a_rerating_takes_the_call_from_one_account_to_another() -> None:

@@ -37,7 +37,7 @@ def test_a_call_is_explained_step_by_step_with_every_price_that_it_had() -> None
     found = lines(said)
     assert found[0] == f"call {CALL}: tag '{TAG}', src '{SRC}', ordinal 1"
     expected = [
-        "3 cdr-recorded passed over version 2: published after the CDR",
+        "3 cdr-recorded skipped version 2: published after the CDR",
         "tariff version 1, published at position 1: the last one before the CDR",
         "rule rule 1, at line 1: the first that fits",
         "leg destination leg: 32 s, counted 30/6, make 36 s 0",

@@ -63,15 +63,13 @@ class TestImportOfAnAccessLog:
             logged(b""),
         )
         assert (said.code, head(store)) == (DONE, 1)
-        assert said.err == (
-            "other requests, passed over: 6\n1 recorded, 0 duplicate, 0 quarantined (0 new), 0 unreadable\n"
-        )
+        assert said.err == ("6 other requests skipped\n1 recorded, 0 duplicate, 0 quarantined (0 new), 0 unreadable\n")
 
     def test_posts_to_the_notify_path_are_counted_as_unreadable_and_said_once(self) -> None:
         said = imported(*[logged(b"POST /notify HTTP/1.1")] * 3, logged(b"POST /login HTTP/1.1"), got(QUERY))
         assert said.code == FINDING
         assert said.err == (
-            "POST requests, unreadable because an access log does not hold their bodies: 3\nother requests, passed over: 1\n"
+            "3 POST requests are unreadable, because an access log does not have their bodies\n1 other requests skipped\n"
             "1 recorded, 0 duplicate, 0 quarantined (0 new), 3 unreadable\n"
         )
 
@@ -81,7 +79,7 @@ class TestImportOfAnAccessLog:
 
     def test_the_path_is_the_services_or_the_one_given(self, store: str) -> None:
         old = got(QUERY, path="/tringme/handler.php")
-        assert imported(old).err.startswith("other requests, passed over: 1\n0 recorded")
+        assert imported(old).err.startswith("1 other requests skipped\n0 recorded")
         assert run(
             "import", "--format", "access-log", "-", stdin=old, TRINGLEDGER_NOTIFY_PATH="/tringme/handler.php"
         ).err.startswith("1 recorded")
@@ -93,7 +91,7 @@ class TestImportOfAnAccessLog:
         self, arguments: tuple[str, ...]
     ) -> None:
         elsewhere = got(QUERY, path="/handler.php") + logged(b"POST /login HTTP/1.1")
-        hint = "no notification to '/notify' was found: if TringMe called another path, name it with --path\n"
+        hint = "no notification to '/notify' found; if TringMe called another path, set --path\n"
         said = imported(elsewhere, arguments=arguments)
         assert (said.code, said.err.endswith(f" 0 unreadable\n{hint}")) == (DONE, True)
         for there in (got(QUERY), got(signed(notice(), "other")), logged(b"POST /notify HTTP/1.1")):

@@ -407,7 +407,7 @@ def test_two_equal_calls_stay_two_and_twice_imported_changes_nothing(
         vouched(table(*whole[:interrupted], header=header), "--store", store)
         foretold = vouched(table(*whole, header=header), "--store", store, "--dry-run")
         done = vouched(table(*whole, header=header), "--store", store)
-        assert foretold.err.replace("dry run, nothing was written: ", "") == done.err
+        assert foretold.err.replace("dry run, nothing written: ", "") == done.err
         first = _everything(store)
         again = vouched(table(*whole, header=header), "--store", store)
         assert again.err.splitlines()[-1].startswith(f"0 recorded, {len(model.log)} duplicate")

@@ -10,7 +10,8 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from api.cli import commands
-from api.cli.commands import access_log, export
+from api.cli.commands import audit_log as audit_log_command
+from api.cli.commands import export
 from api.cli.main import SUMMARIES, main
 from api.web.auth import audit_log
 from projections.queries import call_health
@@ -64,6 +65,10 @@ class TestTheHelpOfTheWholeProgram:
     def test_says_of_a_command_what_its_own_help_says_first(self, name: str) -> None:
         assert load(name).get_short_help_str(1000) == SUMMARIES[name]
 
+    def test_cuts_no_summary_on_a_terminal_of_80_columns(self) -> None:
+        said = CliRunner().invoke(main, ["--help"], terminal_width=80)
+        assert "..." not in said.output.partition("Commands:")[2]
+
     def test_lists_every_command(self) -> None:
         modules = Path(commands.__path__[0]).glob("[a-z]*.py")
         assert {load(name).name for name in SUMMARIES} == set(SUMMARIES)
@@ -102,6 +107,11 @@ def test_completion_offers_commands_without_loading_them() -> None:
     ]
 
 
+def test_an_earlier_name_of_a_command_goes_on_working_and_is_not_listed() -> None:
+    assert load("access-log") is load("audit-log")
+    assert "access-log" not in CliRunner().invoke(main, ["--help"]).output
+
+
 def test_a_misspelt_command_is_met_with_a_suggestion() -> None:
     said = CliRunner().invoke(main, ["statuss"])
     assert said.exit_code == 2
@@ -118,4 +128,4 @@ class TestWordsThatAHelpShowsWithoutTheirModules:
         assert {call_health.STALE, call_health.MISSING_CDR} == set(export.OVERDUE)
 
     def test_how_many_entries_the_log_keeps(self) -> None:
-        assert access_log.ENTRIES_MAX == audit_log.RECORDS_MAX
+        assert audit_log_command.ENTRIES_MAX == audit_log.RECORDS_MAX

@@ -52,12 +52,12 @@ class TestQuarantine:
     @pytest.mark.parametrize("number", ["3", "0", "9" * 30])
     def test_one_that_is_not_there_is_a_finding(self, number: str) -> None:
         said = run("quarantine", "show", number)
-        assert (said.code, said.out, said.err) == (FINDING, "", f"no notice {number} in quarantine\n")
+        assert (said.code, said.out, said.err) == (FINDING, "", f"notice {number} is not in quarantine\n")
 
     def test_reprocessed_without_a_cure_it_stays(self) -> None:
         said = run("quarantine", "reprocess", "--all")
         assert (said.code, len(self.waiting())) == (FINDING, 2)
-        assert said.out.startswith("1: still unfit: the signature is wrong or missing\n2: still unfit: ")
+        assert said.out.startswith("1: still invalid: the signature is wrong or missing\n2: still invalid: ")
 
     def test_with_the_key_corrected_it_becomes_an_event_with_its_own_time(self, store: str) -> None:
         said = run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=f"{KEY},{OTHER_KEY}")

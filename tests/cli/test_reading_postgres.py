@@ -115,5 +115,5 @@ def test_a_service_says_that_the_database_is_gone_and_heals_with_it(tmp_path: Pa
         asyncio.run(deliver(server.port, traffic(range(5, 9)), replies))
         eventually(lambda: has_caught_up(server))
         assert caller.health(server.port)["head"] == len(traffic(range(9)))
-        eventually(lambda: "the read models follow again" in server.said)
+        eventually(lambda: "read models continue at position" in server.said)
     assert agrees_with_its_log()

@@ -94,23 +94,23 @@ class TestWithAnAnswerThatIsNone:
 
     def test_silence(self) -> None:
         with remote(b"", drip=b"") as api:
-            assert failed(register(URL, "--timeout", "0.3", api=api.url), api.url, "no whole answer within 0.3 s")
+            assert failed(register(URL, "--timeout", "0.3", api=api.url), api.url, "no complete answer within 0.3 s")
 
     def test_a_head_that_drips_without_end(self) -> None:
         with remote(b"HTTP/1.1 200 OK\r\n", drip=b"X: y\r\n") as api:
-            assert failed(register(URL, "--timeout", "0.3", api=api.url), api.url, "no whole answer within 0.3 s")
+            assert failed(register(URL, "--timeout", "0.3", api=api.url), api.url, "no complete answer within 0.3 s")
 
     def test_a_body_that_drips_without_end_shows_what_came(self) -> None:
         with remote(b"HTTP/1.1 200 OK\r\n\r\n", drip=b"x") as api:
             said = register(URL, "--timeout", "0.3", api=api.url)
-        assert failed(said, api.url, "no whole answer within 0.3 s")
+        assert failed(said, api.url, "no complete answer within 0.3 s")
         assert "200 OK\n" in said.err
         assert set(said.out) == {"x"}
 
     def test_a_body_that_pours_without_end_shows_its_beginning(self) -> None:
         with remote(b"HTTP/1.1 200 OK\r\n\r\n", drip=b"x" * 50_000) as api:
             said = register(URL, api=api.url)
-        assert failed(said, api.url, f"the body goes on beyond {ANSWER_MAX_BYTES} bytes")
+        assert failed(said, api.url, f"the body is larger than {ANSWER_MAX_BYTES} bytes")
         assert len(said.out) == ANSWER_MAX_BYTES
 
     def test_a_body_that_breaks_off(self) -> None:
@@ -180,13 +180,13 @@ class TestBeforeAnythingIsSent:
     def test_an_address_that_tringme_cannot_reach_is_warned_of(self, host: str) -> None:
         said = register(f"https://{host}/notify", "--dry-run")
         assert said.code == DONE
-        assert f"WARNING: https://{host}/notify is no public address: TringMe cannot reach it\n" in said.err
+        assert f"WARNING: https://{host}/notify is not a public URL: TringMe cannot reach it\n" in said.err
 
     def test_openness_is_warned_of_on_both_sides(self) -> None:
         said = register("http://calls.example.com/notify", "--dry-run", TRINGME_API_URL="")
         assert said.err.splitlines() == [
-            "WARNING: http://calls.example.com/notify is not https: phone numbers, charges and signatures will travel openly",
-            "WARNING: http://api.tringme.com/api.php is not https: the API key and the signature travel openly",
+            "WARNING: http://calls.example.com/notify is not https: phone numbers, charges and signatures will be sent unencrypted",
+            "WARNING: http://api.tringme.com/api.php is not https: the API key and the signature are sent unencrypted",
         ]
 
     @pytest.mark.parametrize("url", [URL, "https://93.184.216.34/notify", "https://[2606:2800::1]/n?a=b"])

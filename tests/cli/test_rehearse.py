@@ -43,7 +43,7 @@ class TestARehearsal:
             said = run("rehearse", "--to", notify_url(server), *QUICK, "--chaos", "--verify", store)
         assert (said.code, said.out) == (DONE, ""), said.out + said.err
         assert re.search(r"^30 calls, \d+ requests, seed \d+$", said.err, re.MULTILINE)
-        assert "the ledger agrees with the platform's books" in said.err
+        assert "the ledger agrees with the expected books" in said.err
 
     def test_is_the_same_again_with_its_seed(self, service: Server, store: str) -> None:
         first, again = (
@@ -57,7 +57,7 @@ class TestARehearsal:
         said = run("rehearse", "--to", notify_url(service), *QUICK, "--verify", store, TRINGME_PRIVATE_KEY="another")
         assert said.code == FINDING
         assert "times 403 to what was genuine" in said.err
-        assert "differences from the platform's books" in said.err
+        assert "differences between the ledger and the expected books" in said.err
 
     def test_is_sent_to_whom_a_user_registers(self, service: Server, store: str, tmp_path: Path) -> None:
         with rehearsing(*QUICK, "--verify", store, "--books", str(tmp_path / "books.json")) as platform:
@@ -101,7 +101,7 @@ class TestAMistake:
             (("--to", "http://127.0.0.1:1/", "--verify", "cdrs.csv"), "cannot tell of calls to come"),
             (
                 ("--to", "http://127.0.0.1:1/", "--books", "nowhere/books.json"),
-                "expected a file in a folder that is there",
+                "expected a file in an existing folder",
             ),
             (("--to", "http://127.0.0.1:1/", "--calls", "0"), "--calls"),
             (("--to", "http://127.0.0.1:1/", "--rate", "0"), "--rate"),
@@ -127,4 +127,4 @@ class TestAMistake:
         assert store
         monkeypatch.setattr(sending, "START_SECONDS_MAX", 0.1)
         said = run("rehearse", "--to", f"http://127.0.0.1:{free_port()}/notify")
-        assert (said.code, "nothing takes callbacks at 127.0.0.1" in said.err) == (UNAVAILABLE, True)
+        assert (said.code, "no service at 127.0.0.1" in said.err) == (UNAVAILABLE, True)

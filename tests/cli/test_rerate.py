@@ -168,7 +168,7 @@ class TestTheCommand:
         said = rerate(tariff="3")
         assert said.err == (
             "0 of 3 calls were rerated by version 3\n"
-            "3 calls are from before version 3 is in effect, and were left alone\n"
+            "3 calls unchanged, because they are from before version 3 takes effect\n"
         )
 
     @pytest.mark.usefixtures("lived")

@@ -32,14 +32,14 @@ class TestSignatureIdentify:
 
     def test_what_one_notification_does_not_tell_is_said(self) -> None:
         said = identified(signed(notice()))
-        assert "what was captured does not tell: decoded or percent-encoded as delivered\n" in said.err
+        assert "these notifications do not decide between decoded and percent-encoded as delivered\n" in said.err
         assert "decoded" not in identified(signed(notice(tag="a b", p=""))).err
 
     def test_where_none_fits_it_is_a_finding_that_says_what_was_tried(self) -> None:
         said = identified(signed(notice(), "yet another"), f"{KEY},{OTHER_KEY}")
         assert (said.code, said.out) == (FINDING, "")
         assert said.err.startswith(
-            "none fits, neither md5-params, md5-r-key, md5-key-r, hmac-sha256-params nor any other of "
+            "no formula fits, neither md5-params, md5-r-key, md5-key-r, hmac-sha256-params nor any other of "
         )
         assert "combinations, with 2 key(s):\n  digest: MD5; SHA-1; SHA-256\n" in said.err
 
@@ -48,7 +48,7 @@ class TestSignatureIdentify:
         assert (said.code, said.out) == (FINDING, "")
         assert said.err == (
             "they are signed with SHA-1 (in hexadecimal digits) of the values of all parameters but sig, decoded,"
-            " in the order of delivery, joined with |, then the private key; no setting covers that yet\n"
+            " in the order of delivery, joined with |, then the private key, for which there is no setting yet\n"
         )
 
     @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ class TestSignatureIdentify:
     def test_what_carries_no_signature_is_a_finding(self, problem: str) -> None:
         said = identified(problem)
         assert (said.code, said.out) == (FINDING, "")
-        assert said.err.startswith("line 1 is no signed notification: ")
+        assert said.err.startswith("line 1 is not a signed notification: ")
         assert said.err.count("\n") == 1
 
     @pytest.mark.parametrize("words", [(), ("--file", "/no/such/file"), ("--query", "x", "--file", "-")])
@@ -91,10 +91,10 @@ class TestWithSeveralCaptured:
         ]
         said = identified("\n".join(queries), stdin=True)
         assert (said.code, said.out) == (FINDING, "")
-        assert said.err.splitlines()[0].startswith("line 5 is no signed notification: it has 0 sig")
+        assert said.err.splitlines()[0].startswith("line 5 is not a signed notification: it has 0 sig")
         assert "TRINGLEDGER_SIGNATURE=md5-params: fits 2 of 5: line 1, 2\n" in said.err
         assert "joined with |, then the private key: fits 1 of 5: line 3\n" in said.err
-        assert said.err.endswith("none fits 1 of 5: line 4\n")
+        assert said.err.endswith("no formula fits 1 of 5: line 4\n")
 
     def test_a_single_one_without_signature_keeps_it_from_being_done(self) -> None:
         said = identified(signed(notice(1)) + "\nf=tm", stdin=True)
@@ -102,8 +102,8 @@ class TestWithSeveralCaptured:
 
     def test_what_is_too_much_is_left_out_saying_so(self) -> None:
         said = identified("f=tm\n" * 1001, stdin=True)
-        assert said.err.startswith("only the first 1000 are taken\n")
-        assert said.err.count("is no signed notification") == 1000
+        assert said.err.startswith("only the first 1000 notifications are read\n")
+        assert said.err.count("is not a signed notification") == 1000
 
     def test_many_lines_are_counted_not_listed(self) -> None:
         said = identified("\n".join([signed(notice(r)) for r in range(15)] + [signed(notice(), "forged")]), stdin=True)

@@ -202,7 +202,7 @@ class TestPdf:
     def test_a_file_that_is_no_font_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "no.ttf").write_text("no font")
         said = statement("--format", "pdf", "--font", str(tmp_path / "no.ttf"))
-        assert (said.code, "no.ttf is no font that could be used" in said.err) == (FINDING, True)
+        assert (said.code, "no.ttf cannot be used as a font" in said.err) == (FINDING, True)
 
 
 def test_a_month_without_anything_is_a_statement_over_nothing() -> None:

@@ -159,7 +159,7 @@ class TestWithoutFollowing:
     def test_beyond_the_head_there_is_nothing_yet(self) -> None:
         said = run("tail", "--from", "100", "--no-follow")
         assert (said.code, said.out) == (DONE, "")
-        assert said.err == "the log ends at position 6: what comes before 100 is not shown\ncontinue with --from 100\n"
+        assert said.err == "the log ends at position 6; showing events from position 100 on\ncontinue with --from 100\n"
 
     @pytest.mark.parametrize("words", [("--no-follow",), ("--from", "0"), ("--from", "now"), ("--from", "9" * 30)])
     def test_wrong_usage(self, words: tuple[str, ...]) -> None:
@@ -180,7 +180,7 @@ class TestWhileAnotherProcessRecords:
 
     def test_by_default_it_shows_what_comes_in_from_now_on(self, store: str) -> None:
         with tailing() as tail:
-            assert tail.started() == "events from position 3 on, stop with Ctrl-C\n"
+            assert tail.started() == "events from position 3 on; stop with Ctrl-C\n"
             record(store, notice(3))
             assert tail.positions(1) == [3]
             record(store, notice(4), notice(5))
@@ -268,10 +268,10 @@ class TestWhileAnotherProcessRecords:
             tail.started()
             with closing(sqlite3.connect(path)) as connection:
                 connection.execute("ALTER TABLE stored_events RENAME TO gone")
-                assert re.fullmatch(r"the store .* cannot be used now: .*; trying again\n", tail.started())
+                assert re.fullmatch(r"the store .* cannot be used now: .*; retrying\n", tail.started())
                 time.sleep(0.6)
                 connection.execute("ALTER TABLE gone RENAME TO stored_events")
-            assert tail.started() == "the store is there again; nothing was missed\n"
+            assert tail.started() == "the store is available again; no event was missed\n"
             record(store, notice(3))
             assert tail.positions(1) == [3]
 

@@ -85,7 +85,7 @@ class TestWhatItSends:
         said = trigger("completed", "--dry-run")
         assert (said.code, "status=completed&" in said.out) == (DONE, True)
         assert said.err.startswith(
-            "WARNING: 'completed' is no status that TringMe names; the ledger keeps and flags it"
+            "WARNING: TringMe does not document the status 'completed'; the ledger keeps and flags it"
         )
         assert "COMPLETED" in said.err
         assert trigger("COMPLETED", "--dry-run").err == ""
@@ -150,4 +150,4 @@ class TestWithNoneThatTakesIt:
     def test_an_answer_that_does_not_come_is_unavailable(self) -> None:
         with remote(b"", drip=b"") as service:
             said = trigger("cdr", "--timeout", "0.2", to=service.url)
-        assert (said.code, said.err) == (UNAVAILABLE, f"tringledger: {service.url}: no whole answer within 0.2 s\n")
+        assert (said.code, said.err) == (UNAVAILABLE, f"tringledger: {service.url}: no complete answer within 0.2 s\n")

@@ -41,7 +41,7 @@ class TestUser:
     def test_add_prints_the_token_alone_and_once(self, service: Service) -> None:
         said = user("add", "ann", "--role", "operate", "--role", "pii")
         assert said.code == DONE
-        assert said.err == "ann is added, with the roles operate, pii, read; the token above is not shown again\n"
+        assert said.err == "added ann with the roles operate, pii, read; the token above is not shown again\n"
         token = said.out.strip()
         assert (token[:3], len(token)) == ("tl_", 46)
         assert token not in user("list").out + user("list", "--format", "json").out

@@ -180,8 +180,8 @@ class TestWhileTheHandlerFails:
         [
             (their_handler.failing, "the answer is 500"),
             (their_handler.redirecting, "the answer is 302"),
-            (their_handler.dropping, "no whole answer (RemoteProtocolError"),
-            (their_handler.answering_by_half, "no whole answer (RemoteProtocolError"),
+            (their_handler.dropping, "no complete answer (RemoteProtocolError"),
+            (their_handler.answering_by_half, "no complete answer (RemoteProtocolError"),
         ],
     )
     def test_it_is_said_everywhere_and_the_same_one_is_tried_until_it_is_taken(
@@ -192,12 +192,12 @@ class TestWhileTheHandlerFails:
         with serving(tmp_path) as server:
             send(server, *queries)
             eventually(lambda: told in failure(server))
-            expected = f"the notification at position 1 is not taken: {told}"
+            expected = f"the handler refuses the notification at position 1: {told}"
             assert failure(server).startswith(expected)
             health = caller.health(server.port)
             assert (health["status"], health["forwarding"]["lag"]) == ("degraded", 4)
-            assert f"forwarding stands still: {expected}" in server.said
-            assert f"forwarding stands still: {expected}" in run("status").err
+            assert f"forwarding stopped at position 0: {expected}" in server.said
+            assert f"forwarding stopped at position 0: {expected}" in run("status").err
             check = ("status", "--check", "--lag-seconds", "0", "--quarantine", "9")
             eventually(lambda: run(*check, TRINGLEDGER_FORWARD_URL="").code == FINDING)
             assert (
@@ -206,8 +206,8 @@ class TestWhileTheHandlerFails:
             handler.behaviour = their_handler.taking
             eventually(lambda: handler.taken == queries)
             eventually(lambda: caller.health(server.port)["status"] == "ok")
-            assert "forwarding goes on, at position" in server.said
-            assert "forwarding stands still" not in run("status").err
+            assert "forwarding continues at position" in server.said
+            assert "forwarding stopped" not in run("status").err
         assert set(handler.heard[: -len(queries)]) == {queries[0]}, "nothing went before the one that was refused"
 
     def test_killed_it_gets_all_in_order_once_it_is_back(self, tmp_path: Path, handler: TheirHandler) -> None:
@@ -217,7 +217,7 @@ class TestWhileTheHandlerFails:
             eventually(lambda: len(handler.taken) == 20)
             handler.stop()
             send(server, *queries[20:40])
-            eventually(lambda: "position 21 is not taken: no whole answer (ConnectError" in failure(server))
+            eventually(lambda: "position 21: no complete answer (ConnectError" in failure(server))
             handler.start()
             send(server, *queries[40:])
             eventually(lambda: len(handler.taken) == 60)
@@ -311,7 +311,7 @@ class TestWhenTheServiceIsKilled:
                 os.kill(pid, signal.SIGKILL)
             send(server, *notices([2]))
             eventually(lambda: handler.taken[-1] == notices([2])[0])
-            assert "the process api.processes.forwarder has ended; it is started again" in server.said
+            assert "the process api.processes.forwarder ended; restarting it" in server.said
             eventually(lambda: caller.health(server.port)["status"] == "ok")
 
 
@@ -394,12 +394,12 @@ class TestPassedOver:
         handler.behaviour = refusing_the_first
         with serving(tmp_path) as server:
             send(server, *queries)
-            eventually(lambda: "position 1 is not taken: the answer is 422" in failure(server))
+            eventually(lambda: "position 1: the answer is 422" in failure(server))
             said = run("forward", "skip", "1", "--reason", "it knows no such tag")
-            assert (said.code, said.err) == (0, "positions 1 to 1 are not forwarded\n")
+            assert (said.code, said.err) == (0, "skipped positions 1 to 1\n")
             eventually(lambda: handler.taken == queries[1:])
             eventually(lambda: forwarding(server)["lag"] == 0)
-        assert "at position 4, up to date, passed over by hand: 1" in run("status").out
+        assert "at position 4, up to date, skipped by operators: 1" in run("status").out
         (trace,) = run("forward", "skipped", "--format", "json").json()
         assert (trace["first"], trace["last"], trace["reason"]) == (1, 1, "it knows no such tag")
         assert "it knows no such tag" in run("forward", "skipped").out
@@ -424,7 +424,7 @@ class TestPassedOver:
             eventually(lambda: forwarding(server)["lag"] == 0)
         said = run("forward", "skip", position, "--reason", "a mistake")
         assert said.code == USAGE
-        assert f"position {position} cannot be passed over: expected one after 3" in said.err
+        assert f"cannot skip position {position}; expected one after 3" in said.err
         assert len(handler.taken) == 3
         assert run("forward", "skipped", "--format", "json").json() == []
 
@@ -443,7 +443,7 @@ class TestStatus:
         file = tmp_path / "calls.ndjson"
         file.write_text(line(signed(notice())))
         run("import", str(file))
-        assert f"to {handler.url}, not begun: the service begins it" in run("status").out
+        assert f"to {handler.url}, not started yet; the service starts it" in run("status").out
         assert run("status", "--check").code == 0
 
     def test_a_lag_beyond_the_limit_is_a_finding(self, tmp_path: Path, handler: TheirHandler) -> None:
@@ -456,7 +456,7 @@ class TestStatus:
             said = run("status", "--check", "--lag-seconds", "0")
         assert said.code == FINDING
         assert "forwarding is 3 events and" in said.err
-        assert "is not taken: the answer is 500)" in said.err
+        assert ": the answer is 500)" in said.err
         shown = run("status", "--format", "json").json()["forwarding"]
         assert (shown["to"], shown["position"], shown["lag"], shown["skipped"]) == (handler.url, 0, 3, 0)
 

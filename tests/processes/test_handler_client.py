@@ -47,7 +47,7 @@ def test_one_that_never_answers_is_given_up_and_asked_anew(monkeypatch: pytest.M
         def mend() -> None:
             theirs.behaviour = their_handler.taking
 
-        assert refusals(theirs, "r=1", "r=1", between=mend) == ["no whole answer within 0.3 s", ""]
+        assert refusals(theirs, "r=1", "r=1", between=mend) == ["no complete answer within 0.3 s", ""]
 
 
 def test_one_that_answers_a_byte_at_a_time_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def test_one_that_answers_a_byte_at_a_time_is_given_up_too(monkeypatch: pytest.M
 
     with their_handler.their_handler() as theirs:
         theirs.behaviour = dripping
-        assert refusals(theirs, "r=1") == ["no whole answer within 0.3 s"]
+        assert refusals(theirs, "r=1") == ["no complete answer within 0.3 s"]
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_no_refusal() -> None:
@@ -79,4 +79,4 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_no_refusal() -> None:
 def test_nobody_there_is_a_refusal_that_says_so() -> None:
     theirs = TheirHandler()
     (refusal,) = refusals(theirs, "r=1")
-    assert refusal.startswith("no whole answer (ConnectError: ")
+    assert refusal.startswith("no complete answer (ConnectError: ")

@@ -31,7 +31,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def helper(runs: Path, then: str) -> SupervisedProcess:
     (runs.parent / "helper_of_test.py").write_text(HELPER.format(runs=str(runs), then=then))
-    return SupervisedProcess("helper_of_test", ["a", "b"], stopped="it stands still", going_on="it goes on")
+    return SupervisedProcess("helper_of_test", ["a", "b"], stopped="it stopped", resumed="it continues")
 
 
 def test_one_that_ends_is_started_again_and_both_are_told(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -42,8 +42,8 @@ def test_one_that_ends_is_started_again_and_both_are_told(runs: Path, caplog: py
         child.stop()
     said = [record.getMessage() for record in caplog.records]
     assert said[:2] == [
-        "it stands still: the process helper_of_test has ended; it is started again",
-        "it goes on, at position 7",
+        "it stopped at position 7: the process helper_of_test ended; restarting it",
+        "it continues at position 7",
     ]
 
 
@@ -60,6 +60,6 @@ def test_one_that_does_not_end_is_killed(runs: Path) -> None:
 def test_one_that_talks_nonsense_is_told_of_and_started_again(runs: Path) -> None:
     child = helper(runs, "print('what?', flush=True)")
     child.start()
-    eventually(lambda: "cannot be used" in child.state.failure)
+    eventually(lambda: "failed" in child.state.failure)
     eventually(lambda: runs.read_text().count("\n") >= 2)
     child.stop()

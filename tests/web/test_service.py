@@ -70,7 +70,7 @@ class TestWithALockedStore:
                 with write_lock(service.ledger.url):
                     answers = await asyncio.gather(*(asgi.ask(service, signed(notice(r))) for r in range(8)))
                 assert all(answer.status == 503 and answer.headers["retry-after"] for answer in answers)
-                assert sum("waiting already" in answer.json()["detail"] for answer in answers) == 5
+                assert sum("already waiting" in answer.json()["detail"] for answer in answers) == 5
                 assert (await asgi.ask(service, signed(notice(0)))).status == 200
 
         asgi.on_a_loop(scenario)

@@ -1,1 +1,1 @@
-"""Import of the past: files of several formats become rows, rows become deliveries, and batches of these are recorded."""
+"""Imports: files of several formats become rows, rows become deliveries, and deliveries are recorded in batches."""

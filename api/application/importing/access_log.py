@@ -1,8 +1,8 @@
 """Access logs of nginx and Apache, "combined" or "common": the requests to the notify path, with times and query strings.
 
-A signature covers the bytes that TringMe sent, so what these servers escape in a log is undone here, and nothing else.
-Who logged in stands before the time and comes from outside, but no unescaped quotation mark can be in it: the time is
-what stands just before the first one.
+A signature covers the bytes that TringMe sent, so the escapes of these servers are undone here, and nothing else is changed.
+The user name stands before the time and comes from outside, but cannot contain an unescaped quotation mark: the time is
+right before the first quotation mark.
 """
 
 import re
@@ -22,7 +22,7 @@ _LETTERS = dict(zip(b'\\"abfnrtv', b'\\"\a\b\f\n\r\t\v', strict=True))
 
 
 def access_log_rows(lines: Iterable[bytes], path: str) -> Iterator[Item]:
-    """Return what each line holds: a notification where it is a GET of the notify path."""
+    """Return a row for each line: a notification if the line is a GET of the notify path."""
     wanted = path.encode()
     for number, line in enumerate(lines, start=1):
         try:
@@ -50,7 +50,7 @@ def _item(number: int, line: bytes, wanted: bytes) -> Item:
 
 
 def _target(rest: bytes) -> tuple[bytes, bytes]:
-    """Return path and query of what follows the method: a target, which a careless client left spaces in, and a protocol."""
+    """Return the path and query from the target and protocol; careless clients leave spaces in the target."""
     target = rest.rpartition(b" HTTP/")[0] or rest
     if not target.startswith(b"/"):
         target = _ABSOLUTE.sub(b"", target, count=1)

@@ -1,6 +1,6 @@
 """The loop of an import: rows become deliveries, and batches of these are recorded, with the same checks as callbacks.
 
-Importing is idempotent, and so it is resumable: run it again, and what is there already counts as duplicate.
+Importing is idempotent, so it can be resumed: run it again, and rows that are already recorded count as duplicates.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,11 +19,11 @@ Record = Callable[[Sequence[Delivery]], Sequence[RecordOutcome]]
 
 
 class ImportStopped(LedgerError):
-    """The quarantine is full and may drop nothing, so the import stops; what came before is kept."""
+    """The quarantine is full and must not drop anything, so the import stops; everything before is kept."""
 
 
 class ImportSummary(msgspec.Struct):
-    """What became of the lines.
+    """How many lines had which outcome.
 
     ``kept_aside`` counts those of the quarantined that the ledger did not hold before, ``wrongly_signed`` those of the
     quarantined whose signature is wrong or missing, ``bodiless`` those of the unreadable that are POSTs in an access log,
@@ -41,9 +41,9 @@ class ImportSummary(msgspec.Struct):
 
 
 class ImportPipeline(msgspec.Struct, frozen=True):
-    """What happens on the way: how a row becomes a delivery, what records a batch, who hears of lines and of progress.
+    """The functions of an import: row to delivery, record a batch, report unreadable lines, report progress.
 
-    ``unreadable`` is told the number of each line that cannot be read, and why.
+    ``unreadable`` gets the number of each line that cannot be read, and the reason.
     """
 
     delivery: Callable[[ImportedRow], Delivery]
@@ -53,9 +53,9 @@ class ImportPipeline(msgspec.Struct, frozen=True):
 
 
 def import_rows(items: Iterable[Item], way: ImportPipeline, summary: ImportSummary) -> None:
-    """Record a file's rows and add up what became of them.
+    """Record the rows of a file, and count their outcomes.
 
-    Raises StoreUnavailable and ImportStopped; what was recorded until then is kept.
+    Raises StoreUnavailable and ImportStopped; everything recorded until then is kept.
     """
     batch: list[Delivery] = []
     lines = 0

@@ -1,6 +1,6 @@
-"""CSV: a table of an old handler's database, whose columns are parameters under these or other names.
+"""CSV: a table of an earlier handler, whose columns are parameters under their own or other names.
 
-A table cannot tell an empty text from none, so an empty cell is a parameter that was not there.
+A table cannot distinguish an empty text from a missing one, so an empty cell means that the parameter is missing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,9 +20,9 @@ NAMES = (*PARAMETERS, RECEIVED_AT, ID, QUERY)
 
 
 class TableLayout(msgspec.Struct, frozen=True):
-    """How to read a table: which columns are which parameters, what all rows have in common, and what its texts mean.
+    """How to read a table: its columns, constants, delimiter and time zone.
 
-    ``columns`` are names of NAMES to column names ("" for none); a column that has such a name already needs no entry.
+    ``columns`` maps names of NAMES to column names ("" for none); columns that have such a name need no entry.
     """
 
     columns: Mapping[str, str]
@@ -33,7 +33,7 @@ class TableLayout(msgspec.Struct, frozen=True):
 
 
 class TablePlan(msgspec.Struct, frozen=True):
-    """A layout applied to a header: the number of the column for each name, and what goes before every row."""
+    """A layout applied to a header: the column number for each name, and the parameters common to all rows."""
 
     places: dict[str, int]
     common: list[tuple[str, str]]
@@ -62,7 +62,7 @@ class TablePlan(msgspec.Struct, frozen=True):
 
 
 def table_rows(lines: Iterable[bytes], layout: TableLayout) -> Iterator[Item]:
-    """Return what each row of a table holds; raises WrongTable before the first, where the header does not fit."""
+    """Return a row for each row of the table; raises InvalidTable first if the header does not fit."""
     return delimited.read_csv(lines, layout.delimiter, lambda header: _plan(header, layout).row)
 
 

@@ -1,7 +1,7 @@
-"""A dry run: the answers that a ledger would give, from what it has and what the input has brought so far.
+"""A dry run: the outcomes that an import would have, from the ledger and the input so far.
 
-Nothing is written, and a ledger that is not there is not made. Only where the quarantine runs over its cap, and notices
-that it dropped come again, the number of new ones in it may differ from what an import then says.
+Nothing is written, and a missing ledger is not created. The number of new notices in quarantine can differ from the import
+in one case: if the quarantine is full and notices that it dropped come again.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from domain.recording import SIGNATURE_FITTED, Delivery
 
 
 class DryRun:
-    """Answers as a ledger would; ``ledger`` is None where there is none yet."""
+    """Gives the outcomes that recording would have; ``ledger`` is None if it does not exist yet."""
 
     def __init__(self, ledger: Ledger | None, quarantine_max: int, events: KeyCounter, aside: KeyCounter) -> None:
-        """Take the ledger, the quarantine's cap, and where to note the keys of would-be events and of those set aside."""
+        """Count the keys of would-be events in ``events``, and of would-be quarantined notices in the last argument."""
         self._store = ledger.store if ledger else None
         self._fitted = SIGNATURE_FITTED in self._store.facts() if self._store else False
         self._unauthentic = self._store.count_quarantined()[0] if self._store else 0
@@ -25,7 +25,7 @@ class DryRun:
         self._aside = aside
 
     def record(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
-        """Return what would become of each, in the same order."""
+        """Return the outcome of each delivery, in the same order."""
         keys = [delivery.key for delivery in deliveries]
         positions = self._store.positions(keys) if self._store else {}
         aside = self._store.quarantined_keys(keys) if self._store else set()

@@ -1,4 +1,4 @@
-"""The files of an import: named, matched by patterns, or stdin; plain or compressed, told by their first bytes."""
+"""The files of an import: given by name or pattern, or stdin; gzip is recognised by the first bytes."""
 
 import gzip
 import io
@@ -25,15 +25,15 @@ LATEST = 1 << 63
 
 
 class NoSuchFile(WrongUsage):
-    """A name or pattern that was given names no file that could be opened."""
+    """A name or pattern matches no file that can be opened."""
 
 
 class CutOff(LedgerError):
-    """A file cannot be read any further; what stood before that was."""
+    """A file cannot be read to its end; everything before was read."""
 
 
 class OpenedFile(NamedTuple):
-    """A file's lines, a function that tells how many of its bytes (compressed, if it is) have been read, and the rest whole."""
+    """A file's lines, a function that returns how many (compressed) bytes have been read, and one that reads the rest."""
 
     lines: Iterator[bytes]
     bytes_read: Callable[[], int]
@@ -41,14 +41,14 @@ class OpenedFile(NamedTuple):
 
 
 class ImportFile(NamedTuple):
-    """A file to import; ``path`` is ``-`` for stdin, ``size`` in bytes is None where it has none to tell (a pipe)."""
+    """A file to import; ``path`` is ``-`` for stdin, ``size`` in bytes is None if it is not known (a pipe)."""
 
     path: str
     size: int | None
 
     @property
     def name(self) -> str:
-        """What the source is called after it: the same whether it is compressed or not."""
+        """The name of the source: the same whether the file is compressed or not."""
         if self.path == STDIN:
             return "stdin"
         name = Path(self.path).name.removesuffix(".gz")
@@ -56,7 +56,7 @@ class ImportFile(NamedTuple):
 
     @contextmanager
     def open(self) -> Iterator[OpenedFile]:
-        """Open it for reading, line by line; a WrongTable that comes of its lines then names it."""
+        """Open the file for reading line by line; errors in its table get its name."""
         with self._raw() as raw:
             counted = _Counted(raw)
             plain = io.BufferedReader(counted, BUFFER_BYTES)
@@ -74,12 +74,12 @@ class ImportFile(NamedTuple):
         try:
             return Path(self.path).open("rb")
         except OSError as error:
-            msg = f"{self.path!r} cannot be opened: {error.strerror}"
+            msg = f"cannot open {self.path!r}: {error.strerror}"
             raise NoSuchFile(msg) from None
 
 
 class _Counted(io.RawIOBase):
-    """Counts the bytes that are read from another file, and gives all that it gives before it fails."""
+    """Counts the bytes read from another file, and returns everything that can be read before it fails."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -95,7 +95,7 @@ class _Counted(io.RawIOBase):
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Read line by line; of one that is longer than any notification can be, only the beginning. Raises CutOff."""
+    """Read line by line; lines longer than any notification are cut. Raises CutOff."""
     try:
         while line := file.readline(LINE_MAX_BYTES):
             yield line
@@ -107,7 +107,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _whole(file: IO[bytes]) -> bytes:
-    """Read all that there is; raises CutOff."""
+    """Read everything; raises CutOff."""
     try:
         return file.read()
     except (OSError, EOFError, zlib.error) as error:
@@ -116,7 +116,7 @@ def _whole(file: IO[bytes]) -> bytes:
 
 
 def find_files(names: Sequence[str]) -> list[ImportFile]:
-    """Return the files of names and patterns, each file once; raises NoSuchFile where one names none."""
+    """Return the files for names and patterns, each file once; raises NoSuchFile for one that matches none."""
     paths = dict.fromkeys(path for name in names for path in _matching(name))
     if STDIN in paths and len(paths) > 1:
         raise NoSuchFile("- (stdin) stands for itself: expected no files beside it")
@@ -127,7 +127,7 @@ def _matching(name: str) -> list[str]:
     if name == STDIN or Path(name).exists():
         matching = [name]
     else:
-        # Not pathlib's, which knows no absolute patterns.
+        # Not pathlib's glob, which does not support absolute patterns.
         matching = sorted(glob(name, recursive=True)) if has_magic(name) else []  # noqa: PTH207
     files = [path for path in matching if not Path(path).is_dir()]
     if not files:
@@ -144,9 +144,9 @@ def _size(path: str) -> int | None:
 
 
 def sort_by_time(files: Sequence[ImportFile], rows: Format) -> list[ImportFile]:
-    """Return files in order of their first notifications' times, because calls are found in the order of recording.
+    """Return files in order of the time of their first notification, because calls are found in the order of recording.
 
-    Rotated logs, for one, stand in a folder newest first. Pipes can be read but once: with one among them all stay.
+    Rotated logs, for example, are listed newest first. Pipes can be read only once: if there is one, the order stays.
     """
     if len(files) == 1 or any(file.size is None for file in files):
         return list(files)

@@ -1,4 +1,4 @@
-"""A count of keys that is as long as the input and yet costs no memory: it is kept in a temporary file of SQLite's."""
+"""Counts keys in a temporary SQLite file, so that long inputs need no memory."""
 
 import sqlite3
 from types import TracebackType
@@ -10,18 +10,18 @@ COUNT = "INSERT INTO tally VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times
 
 
 class KeyCounter:
-    """How often each key has come; forgotten in the end."""
+    """How often each key has come; deleted at the end."""
 
     def __init__(self) -> None:
-        """Begin with none; the file has no name, and is gone with the connection."""
+        """Start empty; the file has no name, and is deleted with the connection."""
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(PRAGMAS)
         self._connection.execute(TABLE)
-        # One transaction for all: a commit would look at the whole cache each time.
+        # One transaction for all: each commit would go through the whole cache.
         self._connection.execute("BEGIN")
 
     def count(self, key: bytes) -> int:
-        """Count a key; return how often it has come by now."""
+        """Count a key; return how often it has come so far."""
         times: int = self._connection.execute(COUNT, (key,)).fetchone()[0]
         return times
 

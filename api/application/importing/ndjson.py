@@ -1,4 +1,4 @@
-"""NDJSON: one JSON object a line, with ``received_at`` (ISO 8601 with its offset) and ``query`` (the raw query string)."""
+"""NDJSON: one JSON object per line, with ``received_at`` (ISO 8601 with its offset) and ``query`` (the raw query string)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def ndjson_rows(lines: Iterable[bytes]) -> Iterator[Item]:
-    """Return what each line holds."""
+    """Return a row for each line."""
     for number, line in enumerate(lines, start=1):
         try:
             yield ImportedRow(number, _notification(line))

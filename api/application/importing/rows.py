@@ -1,6 +1,6 @@
-"""What a format makes of a file: rows to record, lines that cannot be read, and requests that are passed over.
+"""What a format reads from a file: rows to record, unreadable lines, and skipped requests.
 
-A format is a function from a file's lines to these; everything behind it is the same for all formats.
+A format is a function from a file's lines to these; everything after it is the same for all formats.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,11 +14,11 @@ from domain.notices.notification import SIZE_MAX_BYTES, Notification
 
 
 class WrongTable(WrongUsage):
-    """The table's header cannot be read, lacks what the import needs, or holds what it was told that there is not."""
+    """The header of a table cannot be read, lacks a needed column, or has a column that the options exclude."""
 
 
 class ImportedRow(msgspec.Struct, frozen=True):
-    """A notification, the number of the line on which it begins, and the row's id where the file has such."""
+    """A notification, the number of the line where it begins, and the id of the row, if the file has ids."""
 
     line: int
     notification: Notification
@@ -26,14 +26,14 @@ class ImportedRow(msgspec.Struct, frozen=True):
 
 
 class UnreadableRow(msgspec.Struct, frozen=True):
-    """A line that holds no notification, and why."""
+    """A line without a notification, and the reason."""
 
     line: int
     reason: str
 
 
 class SkippedLine(Enum):
-    """A line of an access log from which no notification could ever be read."""
+    """A line of an access log that is not a notification."""
 
     ELSEWHERE = "a request to another path, or by another method than GET and POST"
     BLANK = "nothing: people who put logs together leave such lines between them"
@@ -45,7 +45,7 @@ Format = Callable[[Iterable[bytes]], Iterator[Item]]
 
 
 def read_row(raw: bytes, received_at: int) -> Notification:
-    """Read a query string; raises NotANotification also for one that is longer than the service would take."""
+    """Read a query string; raises NotANotification also if it is longer than the service accepts."""
     if len(raw) > SIZE_MAX_BYTES:
         msg = f"the query has {len(raw)} bytes: expected at most {SIZE_MAX_BYTES}"
         raise NotANotification(msg)

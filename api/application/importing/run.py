@@ -1,4 +1,4 @@
-"""An import from its files to its summary: each file's rows are taken in turn, under the name of their source."""
+"""An import from its files to its summary: file after file, each under the name of its source."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ Progress = Callable[[int], None]
 
 
 class ImportRun(msgspec.Struct, frozen=True):
-    """How files are imported: their format, by whose word (a keyring's, or a person's), what records, and who hears of it.
+    """How files are imported: their format, what proves the rows (a keyring, or a person who vouches), and the callbacks.
 
     ``source`` names what they come from, else each file does. ``report`` is told each line that cannot be read, and
     ``progress`` how many bytes of all files have been.
@@ -37,9 +37,9 @@ class ImportRun(msgspec.Struct, frozen=True):
 
 
 def run_import(how: ImportRun, files: Sequence[ImportFile]) -> ImportSummary:
-    """Record what files hold and return what became of it.
+    """Record the rows of files, and return how many had which outcome.
 
-    Raises StoreUnavailable, ImportStopped and WrongTable; what was recorded until then is kept.
+    Raises StoreUnavailable, ImportStopped and InvalidTable; everything recorded until then is kept.
     """
     summary, done = ImportSummary(), 0
     with _rare_garbage_collection():
@@ -50,7 +50,7 @@ def run_import(how: ImportRun, files: Sequence[ImportFile]) -> ImportSummary:
 
 @contextmanager
 def _rare_garbage_collection() -> Iterator[None]:
-    """Let the interpreter look for cycles of garbage now and then only: rows and events are in none."""
+    """Let the garbage collector run less often: rows and events are not in cycles."""
     usual = gc.get_threshold()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:
@@ -60,7 +60,7 @@ def _rare_garbage_collection() -> Iterator[None]:
 
 
 def _take(how: ImportRun, file: ImportFile, done: int, summary: ImportSummary) -> int:
-    """Take one file, and return how many bytes have been read, ``done`` before it among them."""
+    """Import one file, and return the number of bytes read so far, including ``done`` before it."""
     with file.open() as opened, KeyCounter() as equals:
         way = ImportPipeline(
             partial(_delivery, how.proof, f"import:{how.source or file.name}", equals),

@@ -1,4 +1,4 @@
-"""CSV with a header (RFC 4180), read strictly: a stray quotation mark would else swallow rows without a word."""
+"""CSV with a header (RFC 4180), read strictly: otherwise a stray quotation mark would silently swallow rows."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -13,10 +13,10 @@ DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 UTF_16_MARKS = b"\xff\xfe", b"\xfe\xff"
 
 Made = TypeVar("Made")
-# What makes something of the cells of the row that begins on a line; raises ValueError and NotANotification.
+# Makes a row of the cells of the row that begins on a line; raises ValueError and NotANotification.
 Row = Callable[[int, list[str]], Made]
 
-# How the beginnings of what Python says about a table sound in our words; what else it says is as plain as can be.
+# Plainer words for some of Python's messages about tables, by their beginnings.
 _IN_OUR_WORDS = {
     "unexpected end of data": "a quotation mark in the row that begins here is never closed, so nothing behind it was read",
     "field larger than": f"it has a value of more than {csv.field_size_limit()} characters, or a quotation mark that is not closed",
@@ -27,9 +27,9 @@ _IN_OUR_WORDS = {
 def read_csv(
     lines: Iterable[bytes], delimiter: str, plan: Callable[[list[str]], Row[Made]]
 ) -> Iterator[Made | UnreadableRow]:
-    """Return what is made of each row, as planned from the header; raises WrongTable where that cannot be read.
+    """Return a row for each row of the table, as planned from the header; raises InvalidTable if the header cannot be read.
 
-    Bytes that are no UTF-8 come as lone surrogates, behind the header.
+    After the header, bytes that are not UTF-8 become lone surrogates.
     """
     rest = iter(lines)
     first = _first(next(rest, b""))
@@ -54,7 +54,7 @@ def read_csv(
 
 
 def header_shown(header: list[str]) -> str:
-    """Return the names of a header's columns as they can be shown."""
+    """Return the names of a header's columns, safe to print."""
     return ", ".join(notification.shorten(column) for column in header) or "no columns"
 
 
@@ -66,7 +66,7 @@ def _checked(cells: list[str], width: int) -> list[str]:
 
 
 def _first(line: bytes) -> str:
-    """Return the first line as text; raises WrongTable where the file is not UTF-8."""
+    """Return the first line as text; raises InvalidTable if it is not UTF-8."""
     if line.startswith(UTF_16_MARKS):
         raise WrongTable('the file is UTF-16, as "Unicode text" from Excel is: expected UTF-8')
     try:
@@ -85,12 +85,12 @@ def _said(error: Exception) -> str:
 
 
 def _reach(line: int, until: int) -> str:
-    """Return what to say of the lines that a row has, which may be others that a quotation mark drew in."""
+    """Return a note on the lines of a row, since a quotation mark may have drawn in other lines."""
     return f" (lines {line} to {until} are this one row)" if until > line else ""
 
 
 def _hint(first: str, delimiter: str) -> str:
-    """Return what to say of a header that the delimiter does not divide, but another might."""
+    """Return a hint if another delimiter would split the header."""
     other = max(DELIMITERS, key=first.count)
     if delimiter in first or other not in first:
         return ""

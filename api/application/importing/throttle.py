@@ -1,7 +1,7 @@
-"""The pace of an import: in large batches while it is alone, in small ones with pauses while others write to the store.
+"""Throttles an import: large batches while nothing else writes, small batches with pauses while others do.
 
-Whoever writes holds the store's one write lock for as long as its batch takes, and callbacks wait for it. The log itself
-tells whether somebody else writes: its head then moves by more than what we recorded.
+A batch holds the store's only write lock, and callbacks wait for it. Whether others write shows in the log: its head moves
+by more than the import recorded.
 """
 
 import time
@@ -18,10 +18,10 @@ QUIET_SECONDS = 2.0
 
 
 class ImportThrottle:
-    """Records at a pace that lets others write."""
+    """Records so that others can write in between."""
 
     def __init__(self, ledger: Ledger, quiet_seconds: float = QUIET_SECONDS) -> None:
-        """Take the ledger, and for how long its head must stand still but for us until we are alone again."""
+        """Record into ``ledger``; the throttle ends when only the import has moved the head for this many seconds."""
         self._ledger = ledger
         self._quiet_seconds = quiet_seconds
         self._ours = ledger.head()
@@ -29,9 +29,9 @@ class ImportThrottle:
         self.batch_size = BATCH_SIZE
 
     def record(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
-        """Record deliveries, in as many transactions as it takes; return, in the same order, what became of each.
+        """Record deliveries in one or more transactions; return their outcomes in the same order.
 
-        Raises StoreUnavailable; what was recorded until then is kept.
+        Raises StoreUnavailable; everything recorded until then is kept.
         """
         answers: list[RecordOutcome] = []
         while len(answers) < len(deliveries):
@@ -43,7 +43,7 @@ class ImportThrottle:
         return answers
 
     def _adapt(self, size: int, recorded: int, seconds: float) -> None:
-        """Set the next batch's size after one that took so many seconds, and wait as long if others write."""
+        """Set the size of the next batch from the duration of the last, and wait as long if others write."""
         head, now = self._ledger.head(), time.monotonic()
         if head > self._ours + recorded:
             self._heard_at = now

@@ -1,4 +1,4 @@
-"""Times as access logs and tables write them, read as whole microseconds, UTC."""
+"""Reads the times of access logs and tables as whole microseconds, UTC."""
 
 import re
 from datetime import UTC, datetime
@@ -27,8 +27,8 @@ def read_log_time(text: str) -> int:
 def read_table_time(text: str, zone: str, name: str = "received_at") -> int:
     """Read a time of a table: ISO 8601, ``YYYY-MM-DD HH:MM:SS`` with or without a fraction, or Unix seconds.
 
-    One without an offset is taken in a time zone; of an hour that comes twice there, when clocks are put back, it is the
-    first. Raises ValueError, with the column's ``name``, for anything else, and for a time that the zone never had.
+    A time without an offset is in the given time zone; in the hour that comes twice when clocks go back, it is the first.
+    Raises ValueError, with the column's ``name``, for anything else, and for a time that the zone skipped.
     """
     unix = _UNIX.fullmatch(text)
     if unix:
@@ -49,7 +49,7 @@ def _local(name: str, read: datetime, zone: str) -> datetime:
     try:
         back = local.astimezone(UTC).astimezone(local.tzinfo)
     except OverflowError:
-        return read.replace(tzinfo=UTC)  # At the calendar's ends, which are out of range in any zone.
+        return read.replace(tzinfo=UTC)  # At the ends of the calendar, out of range in every zone.
     if back.replace(tzinfo=None) != read:
         msg = f"{name}='{read}': expected a time that was on the clocks of {zone}, which were put forward then"
         raise ValueError(msg)

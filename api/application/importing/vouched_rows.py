@@ -1,6 +1,6 @@
-"""Rows without a signature: somebody vouches for them, and each is told from its equals by its id or its number.
+"""Rows without a signature: a person vouches for them, and an id or number distinguishes equal rows.
 
-Numbers count within one file and follow its rows, so that a second import of the file finds the same keys again.
+Numbers count within one file in the order of its rows, so a second import of the file gives the same keys.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ DIGEST_BYTES = 16
 
 
 class RowVoucher(msgspec.Struct, frozen=True):
-    """Who says that a table's rows are genuine, and why."""
+    """The person who vouches for the rows of a table, and the reason."""
 
     by: str
     reason: str
@@ -29,8 +29,8 @@ class RowVoucher(msgspec.Struct, frozen=True):
 def vouched_row_delivery(row: ImportedRow, source: str, vouch: RowVoucher, equals: KeyCounter) -> Delivery:
     """Return a row's delivery, counting it among its equals in the file.
 
-    Raises InvalidValue for a row that breaks SPEC 1, and for one whose id another row of the file has: of these two the
-    second would else pass for a duplicate.
+    Raises InvalidValue for a row that breaks SPEC 1, and for an id that another row of the file has: otherwise the second
+    row would count as a duplicate.
     """
     return vouched_delivery(row.notification, source, Voucher(vouch.by, vouch.reason, _row_identity(row, equals)))
 
@@ -46,6 +46,6 @@ def _row_identity(row: ImportedRow, equals: KeyCounter) -> str:
 
 
 def _equality(notification: Notification) -> bytes:
-    """Return what equal rows have in common, the time first: rows in order of time are then neighbours on disk."""
+    """Return the key of equal rows, with the time first, so that rows in order of time are close on disk."""
     at = notification.received_at.to_bytes(TIME_BYTES, "big")
     return at + hashlib.blake2b(delivery_key(notification.pairs), digest_size=DIGEST_BYTES).digest()

@@ -1,1 +1,1 @@
-"""Reconciling the ledger with what TringMe says that it charged: which records agree, which differ, which are missing."""
+"""Reconciles the ledger with TringMe's statement: records that agree, differ, or are missing on a side."""

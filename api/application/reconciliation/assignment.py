@@ -1,7 +1,7 @@
-"""The assignment problem: which row takes which column, one to one, at the least total cost, where few pairs may be made.
+"""The sparse assignment problem: rows to columns, one to one, at the least total cost.
 
-Successive shortest paths with potentials, over whole numbers of any size: a library's binary floats could not tell apart
-what a difference of a millionth of a cent must.
+Successive shortest paths with potentials, over whole numbers of any size: the binary floats of a library could not
+distinguish costs that differ by a millionth of a cent.
 """
 
 from collections import defaultdict
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 
 def assign(costs: Sequence[Mapping[int, int]], alone: int) -> list[int | None]:
-    """Return each row's column, or None where it stays alone.
+    """Return the column of each row, or None for rows without one.
 
-    ``costs`` has for each row what the columns cost that it may take, none of them below 0; staying alone costs ``alone``.
+    ``costs`` has for each row the costs of its possible columns, none below 0; a row without a column costs ``alone``.
     """
     search = _Search(costs, alone)
     for row in range(len(costs)):
@@ -22,7 +22,7 @@ def assign(costs: Sequence[Mapping[int, int]], alone: int) -> list[int | None]:
 
 
 class _Search:
-    """The rows placed so far, at the least cost: ``columns`` has the column of each row that is not alone."""
+    """The rows assigned so far, at the least cost: ``columns`` has the column of each assigned row."""
 
     def __init__(self, costs: Sequence[Mapping[int, int]], alone: int) -> None:
         self.columns: dict[int, int] = {}
@@ -33,7 +33,7 @@ class _Search:
         self._of_column: defaultdict[int, int] = defaultdict(int)
 
     def place(self, first: int) -> None:
-        """Place another row, and move those that must give way, along the cheapest path there is."""
+        """Assign another row, and move others as needed along the cheapest path."""
         path = _Path({first: 0}, {}, {}, [])
         shortest, lonely = self._alone - self._of_row[first], first
         row = first
@@ -55,7 +55,7 @@ class _Search:
         self._give(end, first, path)
 
     def _look(self, row: int, path: "_Path") -> None:
-        """Note how far the columns are by way of a row."""
+        """Update the distances of columns through a row."""
         base = path.rows[row] - self._of_row[row]
         for column, cost in self._costs[row].items():
             there = base + cost - self._of_column[column]
@@ -71,7 +71,7 @@ class _Search:
             self._of_column[column] -= max(0, shortest - distance)
 
     def _give(self, column: int | None, first: int, path: "_Path") -> None:
-        """Give each row on the way to a column the one by which the next row, or that column, was reached."""
+        """Reassign the rows on the path to a column."""
         while column is not None:
             row = path.before[column]
             left = self.columns.get(row)
@@ -80,7 +80,7 @@ class _Search:
 
 
 class _Path(NamedTuple):
-    """How far rows and columns are from the row that is placed, and by which row each column was reached."""
+    """Distances from the row that is being assigned, and the row by which each column was reached."""
 
     rows: dict[int, int]
     columns: dict[int, int]
@@ -88,7 +88,7 @@ class _Path(NamedTuple):
     heap: list[tuple[int, int]]
 
     def nearest(self) -> tuple[int, int] | None:
-        """Take out the nearest column not yet visited, with its distance."""
+        """Pop the nearest column not yet visited, with its distance."""
         while self.heap:
             distance, column = heappop(self.heap)
             if distance == self.columns[column]:

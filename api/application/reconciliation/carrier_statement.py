@@ -1,6 +1,6 @@
-"""A statement of TringMe: CSV with a header, a JSON array of objects, or one JSON object a line; told by how it begins.
+"""A statement of TringMe: CSV with a header, a JSON array of objects, or one JSON object per line; recognised by its beginning.
 
-Numbers are read from their text: JSON's numbers, too, never become binary floats.
+Numbers are read from their text, so numbers in JSON do not become binary floats either.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(float_hook=str).decode
 
 
 class CarrierLayout(NamedTuple):
-    """How to read a statement: the columns that the user named, what separates them, and the zone of its times."""
+    """How to read a statement: the columns that the user named, the delimiter, and the time zone."""
 
     given: Mapping[str, str]
     delimiter: str = ","
@@ -29,7 +29,7 @@ class CarrierLayout(NamedTuple):
 
 
 class CarrierRecord(NamedTuple):
-    """A record of the statement: its line (or number), its tag and number, its time (microseconds, UTC), and what it says.
+    """A record of the statement: its line (or number), tag, phone number, time (microseconds, UTC) and values.
 
     ``numbers`` are in the order of ``Columns.compared``.
     """
@@ -42,14 +42,14 @@ class CarrierRecord(NamedTuple):
 
 
 class CarrierStatement(NamedTuple):
-    """A statement's columns, and its records and what cannot be read as one, in its order."""
+    """The columns of a statement, and its records and unreadable lines in order."""
 
     columns: CarrierColumns
     entries: Iterator[CarrierRecord | UnreadableRow]
 
 
 def read_carrier_statement(opened: OpenedFile, layout: CarrierLayout) -> CarrierStatement:
-    """Begin to read a statement; raises WrongTable where it is none, or its columns cannot be told, and CutOff."""
+    """Open a statement; raises InvalidTable if it is not a statement or its columns are unclear, and CutOff."""
     first = next(opened.lines, b"")
     start = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start in (b"[", b"{"):
@@ -78,7 +78,7 @@ def _entry(found: CarrierColumns, layout: CarrierLayout, line: int, cells: list[
 
 
 def _objects(first: bytes, opened: OpenedFile) -> tuple[list[str], Iterator[tuple[int, Any]]]:
-    """Return the names that objects have, and the objects with their lines (in an array: their numbers)."""
+    """Return the names of objects, and the objects with their lines (in an array: with their numbers)."""
     one = _decoded(first)
     if isinstance(one, dict) and not _listed(one):
         rest = ((number, _decoded(line)) for number, line in enumerate(opened.lines, start=2) if line.strip())
@@ -95,7 +95,7 @@ def _objects(first: bytes, opened: OpenedFile) -> tuple[list[str], Iterator[tupl
 
 
 def _listed(whole: dict[str, Any]) -> list[Any] | None:
-    """Return the array of objects that an object wraps, as its only one."""
+    """Return the only array of objects in an object."""
     arrays = [value for value in whole.values() if isinstance(value, list) and isinstance([*value, 0][0], dict)]
     return arrays[0] if len(arrays) == 1 else None
 
@@ -125,7 +125,7 @@ def _cells(names: list[str], each: Any) -> list[str]:
     if isinstance(each, ValueError):
         raise each
     if not isinstance(each, dict):
-        raise ValueError("expected a JSON object")  # noqa: TRY004  # It is the statement's fault, not a caller's.
+        raise ValueError("expected a JSON object")  # noqa: TRY004  # An error in the statement, not in the call.
     other = next((name for name in each if name not in names), None)
     if other is not None:
         msg = f"it has {notification.shorten(other)}, which the first record has not: expected the same names in all"

@@ -1,4 +1,4 @@
-"""What became of a record: the class it is in, and the money of each class and tag."""
+"""The classes of matched records, and the money of each class and tag."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -24,9 +24,9 @@ AGREED = (MatchClass.EXACT, MatchClass.WITHIN_TOLERANCE)
 
 
 def classify(pair: MatchPair, compared: Sequence[str], tolerance: int) -> MatchClass:
-    """Return the class of a pair; durations may differ by ``tolerance`` seconds on each leg, charges by nothing.
+    """Return the class of a pair; durations may differ by ``tolerance`` seconds per leg, charges must be equal.
 
-    Where a duration differs by more, the charges differ because of it, if they do: that is one finding, not two.
+    If a duration differs by more, a difference of the charges follows from it: that is one finding, not two.
     """
     if pair.here is None:
         return MatchClass.MISSING_HERE
@@ -57,7 +57,7 @@ NOTHING = ChargedAmounts(0, 0)
 
 
 def charged_amounts(record: MatchRecord | None, compared: Sequence[str]) -> ChargedAmounts:
-    """Return what a record charges."""
+    """Return the charges of a record."""
     if record is None:
         return NOTHING
     named = list(zip(compared, record.numbers, strict=True))
@@ -67,12 +67,12 @@ def charged_amounts(record: MatchRecord | None, compared: Sequence[str]) -> Char
 
 
 class ClassTotal(NamedTuple):
-    """How many pairs (or lone records) are in a class, and what they charge here and there."""
+    """The number of pairs (or unmatched records) in a class, and their charges here and there."""
 
     records: int = 0
     here: ChargedAmounts = NOTHING
     there: ChargedAmounts = NOTHING
 
     def plus(self, here: ChargedAmounts, there: ChargedAmounts, records: int = 1) -> "ClassTotal":
-        """Return the total with some more."""
+        """Return the sum of two totals."""
         return ClassTotal(self.records + records, self.here + here, self.there + there)

@@ -1,4 +1,4 @@
-"""Which columns of a statement are compared with which of ours: named by the user, or found where only one can be meant."""
+"""Maps the columns of a statement to ours: named by the user, or found by their names if there is only one candidate."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ CREDITS = ("src_sip_charge", "dest_sip_charge", "sip_credits")
 COMPARED = (*DURATIONS, *CENTS[:2], *CREDITS[:2], CENTS[2], CREDITS[2])
 NAMES = (TAG, SRC, TIME, *COMPARED)
 
-# The sum of two columns is found by itself only where neither of these is there.
+# The column of a sum is found only if the statement has neither of its parts.
 SUMS = {"cost": CENTS[:2], "sip_credits": CREDITS[:2]}
-# What a column may be called, without regard to case, spaces and punctuation.
+# Possible names of columns; case, spaces and punctuation do not matter.
 ALIASES: dict[str, tuple[str, ...]] = {name: (name.replace("_", ""),) for name in NAMES} | {
     TAG: ("tag", "calltag"),
     SRC: ("src", "source", "srcnumber", "number", "phone", "phonenumber"),
@@ -42,14 +42,14 @@ class CarrierColumns(NamedTuple):
         return tuple(name for name in COMPARED if name in self.places)
 
     def numbers(self, cells: Sequence[str]) -> tuple[int, ...]:
-        """Return what is compared, in seconds and in millionths, absent ones as 0; raises ValueError."""
+        """Return the compared numbers, in seconds and in millionths, with 0 for missing ones; raises ValueError."""
         return tuple(read_number(name, cells[self.places[name]]) for name in self.compared)
 
 
 def find_columns(header: list[str], given: Mapping[str, str]) -> CarrierColumns:
     """Find the columns of a statement; ``given`` are those that the user named ("" for none).
 
-    Raises WrongTable where one is missing, or more than one could be meant.
+    Raises InvalidTable if one is missing, or if there are several candidates.
     """
     places = {name: _place(name, column, header) for name, column in given.items() if column}
     for name in NAMES:
@@ -99,10 +99,10 @@ def read_number(name: str, text: str) -> int:
 
 
 def weight(name: str) -> int:
-    """Return what one of a column's units weighs beside the others': a second as much as a cent, and as a SIP credit."""
+    """Return the weight of a column's unit: a second counts as much as a cent, and as a SIP credit."""
     return ONE if name in DURATIONS else 1
 
 
 def format_number(name: str, value: int) -> str:
-    """Return a compared number as it leaves the house."""
+    """Return a compared number as text."""
     return str(value) if name in DURATIONS else plain(value)

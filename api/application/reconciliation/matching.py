@@ -1,8 +1,8 @@
-"""Which of our records is which of theirs, inside one tag and number: one to one, within a window of time.
+"""Matches our records with theirs, for one tag and number: one to one, within a time window.
 
-As many exact pairs as there can be, then as many pairs as there can be; of these the least total difference, and then the
-times nearest to each other. A call and a moment are as far apart as the moment is from the call's span, since a statement
-may name a call's beginning as well as its end.
+The goals, in order: as many exact pairs as possible, as many pairs as possible, the least total difference, and the
+nearest times. The distance between a call and a time is measured from the call's span, since a statement may name the
+beginning or the end of a call.
 """
 
 from collections import deque
@@ -17,24 +17,24 @@ ASSIGNED_MAX = 200
 
 
 class MatchPair(NamedTuple):
-    """A record of ours and the one of theirs that it is, or None where one of them is missing."""
+    """A record of ours and the matching one of theirs; None if one is missing."""
 
     here: MatchRecord | None
     there: MatchRecord | None
 
 
 class DistanceMeasure(NamedTuple):
-    """How far apart two records may be in time (``window``, microseconds), and what the units of their numbers weigh."""
+    """The maximum distance in time (``window``, microseconds), and the weights of the units."""
 
     window: int
     weights: tuple[int, ...]
 
     def apart(self, here: MatchRecord, there: MatchRecord) -> int:
-        """Return how far a moment is from a call's span, in microseconds."""
+        """Return the distance between a time and a call's span, in microseconds."""
         return max(0, here.first_at - there.at, there.at - here.at)
 
     def difference(self, here: MatchRecord, there: MatchRecord) -> int:
-        """Return by how much two records differ, all units together."""
+        """Return the weighted difference of two records."""
         pairs = zip(here.numbers, there.numbers, self.weights, strict=True)
         return sum(abs(ours - theirs) * weight for ours, theirs, weight in pairs)
 
@@ -61,9 +61,9 @@ def _assigned(ours: list[MatchRecord], theirs: list[MatchRecord], measure: Dista
 def _costs(
     ours: list[MatchRecord], theirs: list[MatchRecord], measure: DistanceMeasure
 ) -> tuple[list[dict[int, int]], int]:
-    """Return what pairs cost, and what it costs a record of ours to have none.
+    """Return the costs of pairs, and the cost of a record of ours without one.
 
-    The goals are digits of one number: none of the lesser goals together outweighs one of the greater.
+    The goals are digits of one number, so that lesser goals never outweigh a greater one.
     """
     count = min(len(ours), len(theirs))
     times = (measure.window + 1) * count
@@ -84,7 +84,7 @@ def _costs(
 
 
 def _in_order_of_time(group: Iterable[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
-    """Match each record with the earliest of the other side that still waits and is near."""
+    """Match each record with the earliest unmatched record of the other side within the window."""
     waiting: deque[MatchRecord] = deque()
     for record in group:
         while waiting and waiting[0].side != record.side and not _near(waiting[0], record, measure):

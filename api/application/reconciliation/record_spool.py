@@ -1,6 +1,6 @@
-"""Both sides' records in a temporary file of SQLite's, so that comparing a year needs no more memory than a day.
+"""Keeps the records of both sides in a temporary SQLite file, so that a year needs no more memory than a day.
 
-They go in as they come and come out by tag and number, in order of time.
+Records are added in any order, and read by tag and number in order of time.
 """
 
 import sqlite3
@@ -19,8 +19,8 @@ class MatchRecord(NamedTuple):
     """A record of one side (HERE is ours, THERE theirs).
 
     ``first_at`` and ``at`` are its times (microseconds, UTC): ours is a call from its beginning to its CDR, theirs one moment.
-    ``wanted`` tells whether it is within the limits: one that is not may serve as counterpart, and is else left out. ``ref``
-    is our call id, or the number of their line.
+    ``wanted`` is whether it is within the limits; others are only used as matches. ``ref`` is our call id, or their line
+    number.
     """
 
     side: int
@@ -34,10 +34,10 @@ class MatchRecord(NamedTuple):
 
 
 class RecordSpool:
-    """Records of both sides, with so many compared numbers each; forgotten in the end."""
+    """The records of both sides, each with the compared numbers; deleted at the end."""
 
     def __init__(self, numbers: int) -> None:
-        """Begin with none; the file has no name, and is gone with the connection."""
+        """Start empty; the file has no name, and is deleted with the connection."""
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(PRAGMAS)
         names = ["side", "tag", "src", "first_at", "at", "wanted", "ref", *(f"n{each}" for each in range(numbers))]
@@ -46,7 +46,7 @@ class RecordSpool:
         self._connection.execute("BEGIN")
 
     def take(self, records: Iterable[MatchRecord]) -> None:
-        """Keep records."""
+        """Add records."""
         self._connection.executemany(self._insert, ((*record[:-1], *record.numbers) for record in records))
 
     def groups(self) -> Iterator[Iterator[MatchRecord]]:

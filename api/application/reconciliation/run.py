@@ -1,4 +1,4 @@
-"""A reconciliation from end to end: both sides into the spool, matched tag by tag and number by number, judged, added up."""
+"""A reconciliation from end to end: both sides are spooled, matched by tag and number, classified, and added up."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -24,9 +24,9 @@ Moved = Callable[[int], None]
 
 
 class ReconciliationOptions(NamedTuple):
-    """What is compared, and how: ``tolerance`` in seconds, ``window`` in microseconds.
+    """How to compare: ``tolerance`` in seconds, ``window`` in microseconds.
 
-    ``limits`` has a tag and times; records outside of the times serve as counterparts only.
+    ``limits`` has a tag and times; records outside these times are only used as matches.
     """
 
     layout: CarrierLayout
@@ -35,30 +35,30 @@ class ReconciliationOptions(NamedTuple):
     window: int
 
     def wants(self, at: int) -> bool:
-        """Whether a moment is within the limits."""
+        """Whether a time is within the limits."""
         since, until = self.limits.since, self.limits.until
         return (since is None or since <= at) and (until is None or at < until)
 
 
 class ClassifiedPair(NamedTuple):
-    """One record, or two that are the same call, and the class it is in."""
+    """A pair, or an unmatched record, and its class."""
 
     verdict: MatchClass
     pair: MatchPair
 
 
 class ReconciliationResult:
-    """What came of it so far: what is compared, totals by class and tag, and how many lines nobody could read."""
+    """The result so far: the compared columns, totals by class and tag, and the number of unreadable lines."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start empty."""
         self.compared: tuple[str, ...] = ()
         self.by_number = False
         self.totals: dict[tuple[MatchClass, str], ClassTotal] = {}
         self.unreadable = 0
 
     def add(self, found: ClassifiedPair) -> None:
-        """Add a record to its class's total."""
+        """Add a record to the total of its class."""
         here, there = found.pair
         record = here or there
         assert record is not None
@@ -67,7 +67,7 @@ class ReconciliationResult:
         self.totals[key] = before.plus(charged_amounts(here, self.compared), charged_amounts(there, self.compared))
 
     def by_class(self) -> dict[MatchClass, ClassTotal]:
-        """Return the totals of all tags together, of every class, in their order."""
+        """Return the total of each class over all tags, in the order of classes."""
         sums = dict.fromkeys(MatchClass, ClassTotal())
         for (verdict, _), total in self.totals.items():
             sums[verdict] = sums[verdict].plus(total.here, total.there, total.records)
@@ -81,7 +81,7 @@ def spool_statement(
     report: Callable[[int, str], None],
     moved: Moved,
 ) -> RecordSpool:
-    """Read the statement; raises WrongTable and CutOff. ``report`` is told of each line that cannot be read, and why."""
+    """Read the statement; ``report`` gets each unreadable line and the reason. Raises InvalidTable and CutOff."""
     with file.open() as opened:
         read = statement.read_carrier_statement(opened, terms.layout)
         outcome.compared, outcome.by_number = read.columns.compared, SRC in read.columns.places
@@ -110,7 +110,7 @@ def _theirs(entry: CarrierRecord, terms: ReconciliationOptions) -> MatchRecord:
 def spool_ledger(
     spool: RecordSpool, ledger: Ledger, store: ReadStore, terms: ReconciliationOptions, outcome: ReconciliationResult
 ) -> None:
-    """Bring in the ledger's CDRs; raises StoreUnavailable and ReadModelsUnusable."""
+    """Add the CDRs of the ledger; raises StoreUnavailable and ReadModelsUnusable."""
     limits = terms.limits
     wider = msgspec.structs.replace(
         limits,
@@ -121,7 +121,7 @@ def spool_ledger(
         places = {name: number for number, name in enumerate(rows.column_names)}
         last = 0
         for chunk in rows.chunks():
-            # A CDR that was moved after its month was closed has two rows, side by side: it is still one record.
+            # A CDR that was moved after its month was closed has two adjacent rows: they are one record.
             positions = [row[places["position"]] for row in chunk]
             once = [
                 row
@@ -152,7 +152,7 @@ def _ours(
 def classified_pairs(
     spool: RecordSpool, terms: ReconciliationOptions, outcome: ReconciliationResult
 ) -> Iterator[ClassifiedPair]:
-    """Yield every record within the limits, with its class, by tag and number; the outcome's totals grow meanwhile."""
+    """Yield every record within the limits with its class, by tag and number, and add it to the totals."""
     measure = DistanceMeasure(terms.window, tuple(weight(name) for name in outcome.compared))
     for group in spool.groups():
         for pair in match_records(group, measure):

@@ -1,1 +1,1 @@
-"""A made-up TringMe: it places calls, calls the notify URL as untidily as platforms and networks do, and keeps its own books."""
+"""Simulates TringMe: places calls, sends notifications with the faults of platforms and networks, and keeps its own books."""

@@ -1,9 +1,9 @@
-"""Chaos: what platforms and networks do to notices on their way, within what a ledger can be asked to see through.
+"""Chaos: what platforms and networks do to notices, within the limits that a ledger can resolve (SPEC 6).
 
-SPEC 6 says what that is. A line that carries one call, and was quiet before, may lose notices and get the others in any
-order. On a line that is called again soon after, notices come in order, each after the answer to the one before, and a CDR
-is re-signed only while no other call of the line awaits one: what cannot be told apart cannot be verified. The very same
-notice again is harmless anywhere once it has been answered.
+A line with a single call, and silence before it, may lose notices and get the others in any order. On a line that is
+called again soon, notices come in order, each after the answer to the one before, and a CDR is signed again only while no
+other call of the line lacks its CDR: ambiguous notices could not be verified. Repeating an answered notice is harmless
+everywhere.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -28,9 +28,9 @@ MANNERS: tuple[tuple[float, Manner], ...] = ((0.01, "slow"), (0.025, "half"), (0
 
 
 def drop_notices(chains: Iterable[Chain], kinds: Collection[Kind], seed: int) -> list[Chain]:
-    """Return the chains without some notices of these kinds, which the platform will never send.
+    """Return the chains without some notices of these kinds, which are lost.
 
-    Only on quiet lines: where calls follow each other, a notice that is missing makes others ambiguous.
+    Only on lines with a single call: where calls follow each other, a missing notice makes others ambiguous.
     """
     random = Random(f"loss {seed}")
     return [
@@ -44,16 +44,16 @@ def _is_lost(sending: PlannedRequest, kinds: Collection[Kind], random: Random) -
 
 
 class Chaos:
-    """Makes an orderly plan untidy."""
+    """Adds faults to an orderly plan."""
 
     def __init__(self, seed: int, signer: Signer) -> None:
-        """Take the seed of all chances, and who signs what is signed again."""
+        """Draw from ``seed``; ``signer`` signs what is signed again."""
         self._random = Random(f"chaos {seed}")
         self._signer = signer
         self._offset = self._random.random() * BURST_EVERY_SECONDS * SECOND
 
     def disturb(self, chains: Iterable[Chain]) -> list[Chain]:
-        """Return the plan with everything that may go wrong."""
+        """Return the plan with all faults."""
         disturbed: list[Chain] = []
         for chain in chains:
             disturbed += self._quiet(chain) if is_quiet(chain) else [list(self._busy(chain))]
@@ -71,7 +71,7 @@ class Chaos:
         return due + int(self._random.random() * LATE_SECONDS_MAX * SECOND)
 
     def _quiet(self, chain: Chain) -> Iterator[Chain]:
-        """Let the notices of a line's only call overtake each other, come twice, and be signed again at any time."""
+        """Let the notices of a line's only call overtake each other, repeat, and be signed again at any time."""
         if self._happens(SCATTERED):
             yield from ([replace(sending, due=self._late(sending.due))] for sending in chain)
         else:
@@ -83,7 +83,7 @@ class Chaos:
                 yield [self._signed_again(sending, self._late(sending.due))]
 
     def _busy(self, chain: Chain) -> Iterator[PlannedRequest]:
-        """Keep a line's calls in order; a copy comes after its first, a CDR is signed again before the next call begins."""
+        """Keep the calls of a line in order; a copy comes after its original, a CDR is signed again before the next call."""
         copies: list[PlannedRequest] = []
         for sending in chain:
             yield sending
@@ -104,7 +104,7 @@ class Chaos:
         return replace(sending, due=due, notified=again, query=encode_query(self._signer.sign(sending.unsigned)))
 
     def _copy(self, sending: PlannedRequest, due: int) -> PlannedRequest:
-        """Return the same notification, perhaps with its parameters in another order, or its digits in upper case."""
+        """Return the same notification, possibly with parameters in another order or hexadecimal digits in upper case."""
         pairs = sending.pairs
         if self._happens(0.3):
             self._random.shuffle(pairs)
@@ -120,7 +120,7 @@ class Chaos:
         return replace(sending, manner=manner, posted=sending.posted or self._happens(0.2))
 
     def _held(self, sending: PlannedRequest) -> PlannedRequest:
-        """Hold back what falls into a pause of the platform, which then sends it all at once."""
+        """Delay requests that fall into a pause of the platform, which then sends them all at once."""
         every, pause = int(BURST_EVERY_SECONDS * SECOND), int(BURST_SECONDS * SECOND)
         into = int(sending.due + self._offset) % every
         return replace(sending, due=sending.due + pause - into) if into < pause else sending

@@ -1,4 +1,4 @@
-"""What is compared: a charged call as the export shows it, and what a tag's calls come to.
+"""What is compared: charged calls as the export shows them, and the totals of tags.
 
 All values are texts as in the export of ``cdrs`` (SPEC 8), so that equal means equal to the last digit.
 """
@@ -34,7 +34,7 @@ COLUMNS = ChargedCall.__struct_fields__
 
 
 class TagTotal(msgspec.Struct, frozen=True):
-    """What the charged calls of a tag come to, whatever the month."""
+    """The total of a tag's charged calls, over all months."""
 
     tag: str
     calls: str
@@ -63,7 +63,7 @@ def charged_call(tag: str, src: str, disposition: str, numbers: Numbers, flags: 
 
 
 def tag_totals(rows: Iterable[ChargedCall]) -> list[TagTotal]:
-    """Return what each tag's rows come to, in order of the tag."""
+    """Return the total of each tag, in order of the tag."""
     by_tag: dict[str, list[ChargedCall]] = {}
     for row in rows:
         by_tag.setdefault(row.tag, []).append(row)

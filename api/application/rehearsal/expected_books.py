@@ -1,7 +1,7 @@
-"""The platform's own books: what it sent, what became of it, and so what must have been charged, call by call and per tag.
+"""The expected books: what was sent, how it was answered, and so what must be charged, per call and per tag.
 
-They follow from the calls and from which of their notices were answered, by the plain sentences of SPEC 5 and 7. Nothing of
-the ledger's own folding is used: two programs that share their mistakes check nothing.
+They follow from the calls and their answered notices, by SPEC 5 and 7. They do not use the ledger's own code: two programs
+that share a mistake cannot find it.
 """
 
 from collections import Counter
@@ -25,14 +25,14 @@ HUNG_UP = 0
 
 
 class InvalidBooksFile(WrongUsage):
-    """A file is no books of a rehearsal; the message says what is wrong with it."""
+    """A file is not the books of a rehearsal; the message says why."""
 
 
 class CallEntry(msgspec.Struct, frozen=True):
-    """A call in the books: which of its notices were sent, which were not, and the row that the ledger owes for it.
+    """A call in the books: its sent and unsent notices, and the row that the ledger must have for it.
 
-    ``events`` is how many notices the ledger must have of it. ``row`` is None where no CDR was sent: nothing can be charged. An ``unsure`` call had a notice sent that was never
-    answered, so nobody can tell what the ledger knows of its line.
+    ``events`` is the number of notices that the ledger must have. ``row`` is None if no CDR was sent: then nothing can be
+    charged. An ``unsure`` call has a sent notice without an answer, so it is not known what the ledger has of its line.
     """
 
     sort: str
@@ -53,7 +53,7 @@ class InvalidRequest(msgspec.Struct, frozen=True):
 
 
 class BooksFile(msgspec.Struct, frozen=True):
-    """The books as they are saved; ``answers`` counts HTTP statuses, ``totals`` are per tag."""
+    """The saved books; ``answers`` counts HTTP statuses, ``totals`` are per tag."""
 
     version: int
     seed: int
@@ -66,10 +66,10 @@ class BooksFile(msgspec.Struct, frozen=True):
 
 
 class ExpectedBooks:
-    """Follows a rehearsal as it runs."""
+    """The expected books of a running rehearsal."""
 
     def __init__(self, seed: int, calls: Sequence[SimulatedCall]) -> None:
-        """Take the calls of the scenario, in its order."""
+        """Expect the calls of the scenario, in its order."""
         self._seed = seed
         self._calls = calls
         self._begun: dict[int, set[NoticeRef]] = {}
@@ -79,7 +79,7 @@ class ExpectedBooks:
         self.unexpected: Counter[str] = Counter()
 
     def begin(self, sending: PlannedRequest) -> None:
-        """Note that a request is about to be made: from now on the ledger may know its notice."""
+        """Note that a request is about to be sent: from now on the ledger may have its notice."""
         if sending.notified:
             self._begun.setdefault(sending.notified.call, set()).add(sending.notified)
 
@@ -95,16 +95,16 @@ class ExpectedBooks:
 
     @property
     def calls(self) -> int:
-        """How many calls had something sent so far."""
+        """The number of calls with a sent notice so far."""
         return sum(self._calls[number].sort not in KINDS for number in self._begun)
 
     @property
     def unanswered(self) -> int:
-        """How many notices were sent and not answered, so far."""
+        """The number of sent notices without an answer so far."""
         return sum(len(begun - self._answered.get(number, set())) for number, begun in self._begun.items())
 
     def document(self) -> BooksFile:
-        """Return the books as of now; what was never sent is not in them."""
+        """Return the books so far; notices that were not sent are not in them."""
         entries = [self._entry(number) for number in sorted(self._begun)]
         calls = [entry for entry in entries if entry.sort not in KINDS]
         unsure = {(entry.tag, entry.src) for entry in calls if entry.unsure}
@@ -139,7 +139,7 @@ class ExpectedBooks:
 
 
 def _owed(call: SimulatedCall, sent: list[SimulatedNotice], cdrs: int) -> ChargedCall:
-    """Return the row that a ledger must have for a call of which these notices were sent, among them so many CDRs."""
+    """Return the row that a ledger must have for a call with these sent notices, including this number of CDRs."""
     said: dict[Kind, SimulatedNotice] = {notice.kind: notice for notice in sent if notice.kind != "input"}
     numbers = cdr.read_charges(said["cdr"].pairs)
     disposition = DISPOSITIONS.get(_deciding_status(said)) or ("ANSWERED" if numbers[1] else "UNKNOWN")
@@ -148,7 +148,7 @@ def _owed(call: SimulatedCall, sent: list[SimulatedNotice], cdrs: int) -> Charge
 
 
 def _deciding_status(said: Mapping[Kind, SimulatedNotice]) -> str:
-    """Return the deciding status (SPEC 5) of a call whose notices do not contradict each other."""
+    """Return the deciding status (SPEC 5) of a call without contradictory notices."""
     status = {kind: notice.value("status") for kind, notice in said.items()}
     if status["cdr"] in OUTCOMES:
         return status["cdr"]

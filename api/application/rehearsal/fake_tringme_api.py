@@ -1,7 +1,7 @@
-"""A stand-in of TringMe's ``api.php``: it takes the operation ``setnotifyurl`` and hands on the URL that was set.
+"""A simulated ``api.php`` of TringMe: it accepts the operation ``setnotifyurl``, and passes on the URL that was set.
 
-TringMe's page shows neither an error nor a success of this operation; these answers are plain text of our own. It gives
-no formula either: the signature is right if one of the named formulas fits it.
+TringMe's page documents no answers of this operation, so these are plain text of our own. It documents no formula either:
+the signature is right if one of the named formulas fits.
 """
 
 import socket
@@ -28,10 +28,10 @@ PATH = "/api.php"
 
 
 class FakeTringMeApi:
-    """Answers at ``/api.php`` until a URL was set, and from then on only to the same one."""
+    """Answers at ``/api.php`` until a URL is set, and after that only for the same URL."""
 
     def __init__(self, keys: Sequence[str], *, formula: str, anywhere: bool) -> None:
-        """Take the private keys, the formula (``off``: nothing is checked), and whether any host may be called."""
+        """Check signatures with ``keys`` and ``formula`` (``off``: not checked); ``anywhere`` allows other hosts."""
         self._keys = keys
         self._formula = formula
         self._anywhere = anywhere
@@ -40,7 +40,7 @@ class FakeTringMeApi:
         self.app = Starlette(routes=[Route(PATH, self._answer)])
 
     def wait(self) -> str:
-        """Return the URL that is set, once it is."""
+        """Wait for the URL, and return it."""
         return self._set.get()
 
     async def _answer(self, request: Request) -> Response:
@@ -76,11 +76,11 @@ def _refused(status: int, why: str) -> Response:
 
 @contextmanager
 def serve_fake_api(app: Starlette, port: int) -> Iterator[int]:
-    """Serve the stand-in on this machine beside what else runs, and give its port; raises Unreachable if that is taken."""
+    """Serve the API on this machine in a thread, and yield its port; raises TargetUnreachable if the port is taken."""
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
-        msg = f"port {port} cannot be listened on: {error.strerror}"
+        msg = f"cannot listen on port {port}: {error.strerror}"
         raise TargetUnreachable(msg) from error
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
     # In a thread of its own uvicorn leaves the signals alone: Ctrl-C is for the rehearsal.

@@ -1,6 +1,6 @@
-"""What must never count: notices with a wrong signature, authentic ones with a broken value, and garbage.
+"""Invalid requests: notices with a wrong signature, authentic notices with a broken value, and garbage.
 
-The first two are made of genuine notices with something changed, so that a ledger which took them would be wrong.
+The first two are changed copies of genuine notices, so that a ledger that accepts them has wrong books.
 """
 
 from random import Random
@@ -10,7 +10,7 @@ from api.application.rehearsal.simulated_call import Pairs
 from domain.notices.notification import FORM, PARAMETERS_MAX, SIZE_MAX_BYTES, TEXT_LENGTH_MAX, encode_query
 from domain.notices.signature import UNCHECKED
 
-# One thing each that the wire's rules refuse (SPEC 1): the parameter, and a value that it must not have.
+# One violation of SPEC 1 each: the parameter, and a value that it must not have.
 BROKEN = (
     ("srccharge", "1,50"),
     ("srccharge", "-1"),
@@ -41,7 +41,7 @@ GARBAGE = (
 
 
 def invalid_request(random: Random, signer: Signer, genuine: PlannedRequest, due: int) -> PlannedRequest:
-    """Return one unfit request made of a genuine one, of any kind that the formula leaves."""
+    """Return an invalid copy of a genuine request, of a kind that the formula allows."""
     chance = random.random()
     if chance < 0.25:
         return PlannedRequest(due=due, what="garbage", raw=GARBAGE[int(random.random() * len(GARBAGE))])
@@ -52,7 +52,7 @@ def invalid_request(random: Random, signer: Signer, genuine: PlannedRequest, due
 
 
 def _forged(random: Random, signer: Signer, genuine: PlannedRequest) -> Pairs:
-    """Return a notice as somebody without the key would send it; its ``r`` is its own, so it is like no other."""
+    """Return a notice as someone without the key would send it; its ``r`` is unique."""
     *pairs, (_, digits) = signer.sign(genuine.unsigned, key=f"not {signer.key}")
     forgeries: tuple[Pairs, ...] = (
         [*pairs, ("sig", digits)],

@@ -1,7 +1,7 @@
-"""What a ledger says, as far as a rehearsal can judge it: read from an exported file, or from a store's read models.
+"""The observed books of a ledger: read from an exported file, or from a store's read models.
 
-Both ways go through the text of an export, so that what is compared is what a user gets. Each place to read from is one
-function that returns a ``Found``; what it cannot tell it leaves as None.
+Both go through the text of an export, so that what is compared is what users get. Each source has a function that returns
+``ObservedBooks``, with None for what the source does not have.
 """
 
 import csv
@@ -26,14 +26,14 @@ EXCEL_SAFE = "'"
 
 
 class NotVerifiable(WrongUsage):
-    """There is nothing that a rehearsal's books can be compared with; the message says what was expected."""
+    """The source cannot be compared with the books of a rehearsal; the message says what was expected."""
 
 
 class ObservedBooks(msgspec.Struct, frozen=True):
-    """A ledger's word: its charged calls, and where the place tells them, its billing by tag and what else it took.
+    """A ledger's charged calls, and if the source has them, its billing by tag and its other notices.
 
-    ``events`` counts what the calls of each line (tag and number) are made of, ``quarantine`` has the reason for each raw
-    notice that waits there, ``voicemails`` and ``channels`` count file names and numbers.
+    ``events`` counts the notices of each line (tag and number), ``quarantine`` has the reason of each quarantined raw
+    notice, ``voicemails`` and ``channels`` count file names and numbers.
     """
 
     rows: list[ChargedCall]
@@ -45,7 +45,7 @@ class ObservedBooks(msgspec.Struct, frozen=True):
 
 
 def read_books_file(path: Path) -> ObservedBooks:
-    """Read what ``tringledger export cdrs`` wrote as CSV; raises NotVerifiable."""
+    """Read the CSV of ``tringledger export cdrs``; raises NotVerifiable."""
     try:
         content = path.read_bytes().decode()
     except (OSError, UnicodeError) as error:
@@ -55,7 +55,7 @@ def read_books_file(path: Path) -> ObservedBooks:
 
 
 def read_ledger_books(ledger: Ledger, store: ReadStore) -> ObservedBooks:
-    """Read a ledger's read models as they are, and its quarantine; raises what ``check`` raises."""
+    """Read the read models and the quarantine of a ledger; raises NotVerifiable."""
     check(ledger)
 
     def exported(model: str) -> Iterator[dict[str, str]]:
@@ -75,7 +75,7 @@ def read_ledger_books(ledger: Ledger, store: ReadStore) -> ObservedBooks:
 
 
 def check(ledger: Ledger) -> None:
-    """Raise NotVerifiable where the ledger cannot agree with any platform's books, whatever it is sent."""
+    """Raise NotVerifiable if the ledger's settings make any comparison impossible."""
     if ledger.correlation == BY_TAG:
         raise NotVerifiable(
             "this ledger's correlation is tag, and the platform calls many numbers under one tag: expected tag-src"
@@ -106,7 +106,7 @@ def _events(calls: Iterable[dict[str, str]]) -> Counter[tuple[str, str]]:
 
 
 def _by_tag(billing: Iterable[dict[str, str]]) -> dict[str, TagTotal]:
-    """Add up the months of each account, which is the tag where no tariff maps it."""
+    """Add up the months of each account, which is the tag unless a tariff maps it."""
     names = ("calls", "answered", *SUMMED)
     sums: dict[str, list[Decimal]] = {}
     for row in billing:

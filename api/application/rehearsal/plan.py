@@ -1,7 +1,6 @@
-"""The plan: every request that will be made and when, fixed before the first one, so that a seed gives the same bytes.
+"""The plan: every request and its time, fixed before the first one is sent, so that a seed always gives the same bytes.
 
-What is sent in order is a chain: each request of it waits for the answer to the one before. Chains know nothing of each
-other.
+Requests that are sent in order are a chain: each waits for the answer to the one before. Chains are independent.
 """
 
 from collections.abc import Iterable
@@ -15,16 +14,16 @@ from domain.notices import notification
 from domain.notices.notification import encode_query
 from domain.notices.signature import UNCHECKED, sign
 
-# Less than the ledger's grace: a notice that comes later may rightly be taken for another call's (SPEC 6).
+# Less than the ledger's grace: a later notice could rightly count for another call (SPEC 6).
 PATIENCE_SECONDS, PATIENCE_SECONDS_MAX = 60.0, 240.0
 
-# How a request is made the first time: plainly, in pieces, given up after half of it, or hung up on before the answer.
+# How a request is first sent: plainly, in pieces, only half of it, or without waiting for the answer.
 Manner = Literal["plain", "slow", "half", "impatient"]
 What = Literal["genuine", "wrong-signature", "broken", "garbage"]
 
 
 class NoticeRef(NamedTuple):
-    """Which notice a request carries: its call's and its own number, its kind, and how often it was signed before."""
+    """The notice in a request: the numbers of its call and of itself, its kind, and how often it was signed before."""
 
     call: int
     notice: int
@@ -35,7 +34,7 @@ class NoticeRef(NamedTuple):
 class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request; ``due`` is in microseconds since the rehearsal began, ``query`` the parameters as they are sent.
 
-    What is broken names the parameter ``at_fault``. Garbage is ``raw``, a request as its bytes go over the wire, with
+    A broken request names the parameter ``at_fault``. Garbage is in ``raw``, as bytes of a request with
     ``{path}`` where the notify URL's path belongs.
     """
 
@@ -63,30 +62,30 @@ Chain = list[PlannedRequest]
 
 
 def is_quiet(chain: Chain) -> bool:
-    """Whether the chain's line carries one call only."""
+    """Whether the chain's line has only one call."""
     return len({sending.notified.call for sending in chain if sending.notified}) == 1
 
 
 class Signer:
-    """Signs as TringMe does, with a random number that no other notice has."""
+    """Signs as TringMe does, with a unique random number."""
 
     def __init__(self, seed: int, formula: str, key: str) -> None:
-        """Take the seed of the random numbers, the formula (``off``: nothing is signed), and the private key."""
+        """Sign with ``formula`` (``off``: no signature) and the private key; random numbers come from ``seed``."""
         self.formula = formula
         self.key = key
         self._random = Random(f"r {seed}")
 
     def sign(self, pairs: Pairs, key: str = "") -> Pairs:
         """Return the parameters with ``r`` and ``sig``, signed with the private key, or with another one."""
-        # TringMe's are shorter; of these no two are ever the same, in this rehearsal or another one.
+        # TringMe's are shorter; these are unique in all rehearsals.
         named = [*pairs, ("r", str(self._random.getrandbits(50)))]
         return named if self.formula == UNCHECKED else sign(self.formula, named, key or self.key)
 
 
 def orderly_plan(happenings: Iterable[CallSequence], speed: float, signer: Signer) -> list[Chain]:
-    """Return a chain for each line, as a platform and a network without fault would send them.
+    """Return a chain for each line, as a platform and a network without faults would send them.
 
-    ``speed`` is how many times as fast as in real time calls go on once they have begun.
+    ``speed`` is how many times as fast as in real time calls run.
     """
     chains: list[Chain] = []
     call_number = 0

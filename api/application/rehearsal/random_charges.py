@@ -1,4 +1,4 @@
-"""What made-up calls last and cost: durations and charges as TringMe writes them, of either unit, absent or empty."""
+"""Random durations and charges as TringMe writes them: in either unit, absent or empty."""
 
 from decimal import Decimal
 from random import Random
@@ -26,9 +26,9 @@ Numbers = tuple[Decimal | None, ...]
 
 
 def draw_charges(random: Random, seconds: int) -> Pairs:
-    """Return the durations and charges of a call that was connected for so many seconds, as parameters.
+    """Return the durations and charges of a call with this connected time (seconds), as parameters.
 
-    A call that was not connected costs the source leg a fee of its own, or two of them would have the same numbers.
+    A call that was not connected has a random fee on the source leg, so that two of them do not have the same numbers.
     """
     ringing = 3 + int(random.random() * 12)
     never_rang = not seconds and random.random() < 0.3
@@ -39,12 +39,12 @@ def draw_charges(random: Random, seconds: int) -> Pairs:
             amount = int(random.random() * PER_MINUTE_MAX) * seconds // 60 or int(random.random() * FEE_MAX)
             pairs.append((name, _text(random, amount)))
         elif random.random() < 0.3:
-            pairs.append((name, ""))  # "Not applicable", as an empty value says it.
+            pairs.append((name, ""))  # An empty value means "not applicable".
     return pairs
 
 
 def _text(random: Random, amount: int) -> str:
-    """Return millionths as text, now and then with the zeros at its end."""
+    """Return millionths as text, sometimes with trailing zeros."""
     return f"{amount // ONE}.{amount % ONE:06d}" if random.random() < 0.1 else plain(amount)
 
 

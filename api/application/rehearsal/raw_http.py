@@ -1,6 +1,6 @@
-"""HTTP on raw streams: a platform that misbehaves sends half requests and slow ones, which no client library does.
+"""HTTP on raw streams, to send half and slow requests, which no client library does.
 
-Well-behaved requests share kept connections. Answers are read by the parser that the service itself uses.
+Normal requests share kept connections. Answers are read by the parser that the service itself uses.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ READ_BYTES = 65_536
 PIECES = 5
 PIECE_SECONDS = 0.05
 
-# What a request may fail with on its way; the platform then makes it again.
+# Errors after which a request is retried.
 FAILURES = (OSError, TimeoutError, httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
 class RawResponse(NamedTuple):
-    """An HTTP status, and how many seconds the service asked to be left alone for, if it did."""
+    """An HTTP status, and the seconds of Retry-After, if any."""
 
     status: int
     retry_after: int | None
@@ -36,25 +36,25 @@ class RawConnection(NamedTuple):
     writer: asyncio.StreamWriter
 
     def drop(self) -> None:
-        """End it as a broken network would."""
+        """Abort the connection, like a broken network."""
         self.writer.transport.abort()
 
 
 class RawHttpClient:
-    """Makes requests to one target."""
+    """Sends requests to one target."""
 
     def __init__(self, target: TargetUrl) -> None:
-        """Take where to; nothing is opened yet."""
+        """Send to ``target``; nothing is opened yet."""
         self._target = target
         self._tls = ssl.create_default_context() if target.tls else None
         self._kept: list[RawConnection] = []
 
     async def open(self) -> RawConnection:
-        """Open a connection of its own; raises OSError."""
+        """Open a new connection; raises OSError."""
         return RawConnection(*await asyncio.open_connection(self._target.host, self._target.port, ssl=self._tls))
 
     async def ask(self, sending: PlannedRequest, *, slowly: bool = False) -> RawResponse:
-        """Make a request and return its answer; raises one of FAILURES."""
+        """Send a request and return the answer; raises one of FAILURES."""
         connection = self._take() or await self.open()
         try:
             await _write(connection, self.request(sending), PIECES if slowly else 1)
@@ -69,7 +69,7 @@ class RawHttpClient:
         return answer
 
     async def send_partially(self, sending: PlannedRequest, share: float) -> None:
-        """Send so much of a request and hang up, whatever the answer would be; raises OSError."""
+        """Send part of a request and hang up without an answer; raises OSError."""
         connection = await self.open()
         request = self.request(sending)
         try:
@@ -78,7 +78,7 @@ class RawHttpClient:
             connection.drop()
 
     async def send_raw(self, raw: bytes) -> RawResponse:
-        """Send bytes that may be no request at all; status 0 stands for a service that hangs up. Raises one of FAILURES."""
+        """Send any bytes; status 0 means that the service hung up. Raises one of FAILURES."""
         connection = await self.open()
         try:
             await _write(connection, raw.replace(b"{path}", self._target.path.encode()), 1)
@@ -106,14 +106,14 @@ class RawHttpClient:
         return None
 
     def close(self) -> None:
-        """Let go of the kept connections."""
+        """Close the kept connections."""
         for connection in self._kept:
             connection.drop()
         self._kept.clear()
 
 
 class _ResponseParser:
-    """What the parser tells of an answer, as it comes in; without a length it ends where the connection does."""
+    """An answer as the parser reads it; without a length, it ends with the connection."""
 
     def __init__(self) -> None:
         self.retry_after: int | None = None
@@ -143,7 +143,7 @@ async def _write(connection: RawConnection, request: bytes, pieces: int) -> None
 
 
 async def _read(connection: RawConnection) -> tuple[RawResponse, bool]:
-    """Return an answer, and whether the connection may be used again."""
+    """Return an answer, and whether the connection can be used again."""
     response = _ResponseParser()
     parser = httptools.HttpResponseParser(response)
     while not response.is_complete:

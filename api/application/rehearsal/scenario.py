@@ -1,7 +1,7 @@
-"""The scenario: which calls are placed, when, and how each goes; the same for the same seed.
+"""The scenario: the calls, their times and how they end; the same for the same seed.
 
-Tags carry the seed, so that rehearsals with different seeds never share a line, nor a tag's total, in one ledger. Numbers are
-called once, except where a line is meant to carry several calls.
+Tags contain the seed, so that rehearsals with different seeds do not share lines or totals in a ledger. Each number is
+called once, except on lines that are meant to have several calls.
 """
 
 from collections.abc import Iterator
@@ -27,10 +27,10 @@ MEAN_SECONDS, SECONDS_MAX = 90, 600
 
 
 class Scenario:
-    """Draws calls one after another; ``rate`` is how many begin in a second of real time."""
+    """Draws random calls; ``rate`` is how many begin per second of real time."""
 
     def __init__(self, seed: int, rate: float) -> None:
-        """Take the seed of all chances, and the rate."""
+        """Draw from ``seed``."""
         self._seed = seed
         self._rate = rate
         self._random = Random(f"scenario {seed}")
@@ -38,7 +38,7 @@ class Scenario:
         self._numbers: set[str] = set()
 
     def happenings(self, calls: int) -> Iterator[CallSequence]:
-        """Yield the lines with their calls, so many calls in all, in the order in which they begin; a bulk call is first."""
+        """Yield lines with this number of calls in all, in the order in which they begin; a bulk call is first."""
         while self._placed < calls:
             begins = round(self._placed / self._rate * SECOND)
             left = calls - self._placed
@@ -58,7 +58,7 @@ class Scenario:
         elif chance < 0.12:
             yield CallSequence(begins, self._again(min(2 + int(self._random.random() * (AGAIN_MAX - 1)), left)))
         elif chance < 0.25:
-            # A browser has no number: each of these calls is a line by its tag alone.
+            # A browser has no number: each of these calls has a tag of its own.
             yield CallSequence(begins, [self._call("flash", self._tag(f"{FLASH_TAG} {self._placed + 1}"), "")])
         else:
             yield CallSequence(begins, [self._call("single", self._any_tag(), self._number())])
@@ -77,14 +77,14 @@ class Scenario:
                 return number
 
     def _again(self, count: int) -> list[SimulatedCall]:
-        """Return calls of one line, one after another; no two of them have a CDR of the same numbers."""
+        """Return consecutive calls of one line; no two have a CDR with the same numbers."""
         tag, src = self._any_tag(), self._number()
         calls: list[SimulatedCall] = []
         begins = 0
         while len(calls) < count:
             call = self._call("again", tag, src, begins)
             if any(_numbers(call) == _numbers(earlier) for earlier in calls):
-                continue  # The ledger would rightly take the second CDR for a repeat of the first.
+                continue  # The ledger would rightly treat the second CDR as a repetition of the first.
             calls.append(call)
             begins = call.notices[-1].after + self._seconds(2, PAUSE_SECONDS_MAX)
         return calls
@@ -113,7 +113,7 @@ class Scenario:
         yield from self._ended(leg, at + self._seconds(3, 15), self._outcome())
 
     def _flash(self, leg: "_SimulatedLeg", at: int) -> Iterator[SimulatedNotice]:
-        """Return a call from a browser: its source counts as answered only once it is connected to the destination."""
+        """Return a call from a browser: its source is answered only when it is connected to the destination."""
         outcome = self._outcome()
         at += self._seconds(3, 15)
         if outcome == "COMPLETED":
@@ -130,7 +130,7 @@ class Scenario:
         return OUTCOMES[int(self._random.random() * len(OUTCOMES))]
 
     def _seconds(self, least: float, most: float) -> int:
-        """Return some time between so many seconds, in microseconds."""
+        """Return a random time between two numbers of seconds, in microseconds."""
         return int((least + self._random.random() * (most - least)) * SECOND)
 
     def _cdr(self, leg: "_SimulatedLeg", at: int, status: str, seconds: int) -> SimulatedNotice:
@@ -152,7 +152,7 @@ class Scenario:
 
 
 class _SimulatedLeg:
-    """The leg that a call's notices are about: its tag, and its number, which some calls spell in another way each time."""
+    """The leg of a call: its tag, and its number, which some calls spell differently in each notice."""
 
     def __init__(self, random: Random, tag: str, number: str) -> None:
         self._random = random

@@ -1,4 +1,4 @@
-"""The script: what is asked of a rehearsal, and what follows from it before anything is sent."""
+"""The script: the options of a rehearsal, and the plan and books that follow from them."""
 
 import msgspec
 
@@ -8,12 +8,12 @@ from api.application.rehearsal.plan import Chain, Signer, orderly_plan
 from api.application.rehearsal.scenario import Scenario
 from api.application.rehearsal.simulated_call import Kind
 
-# What a platform in chaos never sends now and then, where nobody says which kinds: all that a call can lack.
+# The kinds of notices that chaos loses by default: all that a call can lack.
 LOSSES: tuple[Kind, ...] = ("opening", "input", "outcome", "cdr")
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """What to play: so many calls, of which ``rate`` begin in a second and go on ``speed`` times as fast as in real time."""
+    """The options: the number of calls, how many begin per second (``rate``), and how fast they run (``speed``)."""
 
     seed: int
     calls: int
@@ -23,7 +23,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     losing: tuple[Kind, ...] = ()
 
     def prepare(self, formula: str, key: str) -> tuple[list[Chain], ExpectedBooks]:
-        """Return every request that will be made, and the books, empty; the same script gives the same bytes."""
+        """Return all requests, and the empty books; the same script gives the same bytes."""
         happenings = list(Scenario(self.seed, self.rate).happenings(self.calls))
         signer = Signer(self.seed, formula, key)
         chains = orderly_plan(happenings, self.speed, signer)

@@ -1,6 +1,6 @@
-"""Sending: every request of the plan when it is due, again after a failure or a 5xx, until its final answer.
+"""Sends every request of the plan when it is due, and retries after a failure or a 5xx until its final answer.
 
-That is what TringMe does, or ought to: a notice that was not taken is not gone.
+TringMe is expected to do the same: a notice that was not accepted is sent again.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ HALF = 0.5
 
 
 class TargetUnreachable(StoreUnavailable):
-    """Nothing answers at the notify URL, or no longer."""
+    """Nothing answers at the notify URL."""
 
 
 class RequestSender:
-    """Works a plan off, and keeps the books of it."""
+    """Sends a plan, and keeps its books."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class RequestSender:
         *,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """Take where to send what, the books to keep, and for how long a notice is sent again before it is given up."""
+        """Send ``plan`` to ``target``; a notice is retried for ``patience_seconds``."""
         self._target = target
         self._plan = sorted((chain for chain in plan if chain), key=lambda chain: chain[0].due)
         self._books = books
@@ -48,10 +48,10 @@ class RequestSender:
         self.sent = self.again = self.given_up = 0
 
     async def run(self, moved: Callable[[int], None] = lambda _: None) -> None:
-        """Send everything; ``moved`` is told how many requests are done.
+        """Send everything; ``moved`` gets the number of finished requests.
 
-        Raises Unreachable where the service does not take a connection at the beginning. When it is cancelled it sends
-        nothing new, waits a moment for what is on its way, and ends.
+        Raises TargetUnreachable if the service cannot be reached at the beginning. When cancelled, it sends nothing new,
+        waits a moment for running requests, and ends.
         """
         self._moved = moved
         self._wire = RawHttpClient(self._target)
@@ -76,7 +76,7 @@ class RequestSender:
             self._wire.close()
 
     async def _check(self) -> None:
-        """Find out whether anybody is there before the day begins; a service may take a moment to start."""
+        """Check that the service can be reached; it may take a moment to start."""
         deadline = self._loop.time() + min(START_SECONDS_MAX, self._patience)
         while True:
             try:
@@ -84,7 +84,7 @@ class RequestSender:
                     connection = await self._wire.open()
             except FAILURES as error:
                 if self._loop.time() > deadline:
-                    msg = f"nothing takes callbacks at {self._target.host} port {self._target.port}: {error}"
+                    msg = f"no service at {self._target.host} port {self._target.port}: {error}"
                     raise TargetUnreachable(msg) from None
                 await asyncio.sleep(WAIT_SECONDS)
             else:
@@ -98,12 +98,12 @@ class RequestSender:
         for sending in chain:
             await self._until(sending.due)
             if self._stopping or not await self._deliver(sending):
-                return  # What follows on this line may only come after this one.
+                return  # The next requests of the chain may only follow this one.
             self.sent += 1
             self._moved(self.sent)
 
     async def _deliver(self, sending: PlannedRequest) -> bool:
-        """Make a request until it is answered; return whether it was."""
+        """Send a request until it is answered; return whether it was."""
         if sending.what == "garbage":
             await self._throw(sending)
             return True
@@ -125,21 +125,21 @@ class RequestSender:
             wait = min(wait * 2, WAIT_SECONDS_MAX)
 
     async def _attempt(self, sending: PlannedRequest) -> RawResponse | None:
-        """Make a request once; None where it failed on its way, or took too long."""
+        """Send a request once; return None if it failed or took too long."""
         with suppress(*FAILURES):
             async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
                 return await self._wire.ask(sending, slowly=sending.manner == "slow")
         return None
 
     async def _misbehave(self, sending: PlannedRequest) -> None:
-        """Begin as a bad network does: with half of the request, or with a platform that hangs up before the answer."""
+        """Start like a bad network: send half of the request, or hang up before the answer."""
         if sending.manner in ("half", "impatient"):
             with suppress(*FAILURES):
                 async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
                     await self._wire.send_partially(sending, HALF if sending.manner == "half" else 1)
 
     async def _throw(self, sending: PlannedRequest) -> None:
-        """Send garbage as soon as the service takes a connection; an answer to it is noted, and no answer is fine."""
+        """Send garbage as soon as the service accepts a connection; an answer is noted but not required."""
         deadline = self._loop.time() + self._patience
         with suppress(*FAILURES):
             while not await self._is_thrown(sending):
@@ -148,7 +148,7 @@ class RequestSender:
                 await asyncio.sleep(WAIT_SECONDS)
 
     async def _is_thrown(self, sending: PlannedRequest) -> bool:
-        """Send garbage; return whether there was a service to send it to. Raises one of FAILURES."""
+        """Send garbage; return whether the service was there. Raises one of FAILURES."""
         try:
             async with self._free, asyncio.timeout(ANSWER_SECONDS_MAX):
                 answer = await self._wire.send_raw(sending.raw)
@@ -159,7 +159,7 @@ class RequestSender:
 
 
 async def _finished(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for all tasks; raises what one of them raised, which would be a mistake of ours."""
+    """Wait for all tasks; raises the error of any, which would be a bug."""
     if tasks:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     for task in tasks:

@@ -1,6 +1,6 @@
-"""A made-up call: what the platform knows of it, and the notices that it sends about it.
+"""A simulated call: what the platform knows, and the notices that it sends.
 
-The platform knows which call is which; the ledger has to find out. That is why its books can judge the ledger's.
+The platform knows which notices belong to which call, and the ledger has to find out. So these books can verify the ledger.
 """
 
 from typing import Literal
@@ -37,7 +37,7 @@ class SimulatedCall(msgspec.Struct, frozen=True):
 
 
 class CallSequence(msgspec.Struct, frozen=True):
-    """The calls of one line, one after another; ``begins`` is in microseconds of real time since the rehearsal began."""
+    """Consecutive calls of one line; ``begins`` is in microseconds of real time since the rehearsal began."""
 
     begins: int
     calls: list[SimulatedCall]

@@ -1,4 +1,4 @@
-"""The notify URL that a rehearsal calls: read once, and refused where a load generator has no business."""
+"""The notify URL that a rehearsal calls; other machines are refused unless you allow them."""
 
 import socket
 from ipaddress import ip_address
@@ -12,11 +12,11 @@ PORTS = {"http": 80, "https": 443}
 
 
 class InvalidTarget(WrongUsage):
-    """A URL cannot be called, or must not be; the message names it and says what was expected."""
+    """A URL cannot or must not be called; the message has the URL and what was expected."""
 
 
 class TargetUrl(NamedTuple):
-    """Where requests go: a host's port, the path there, whether over TLS, and the name in the Host header."""
+    """The target of requests: host, port, path, whether over TLS, and the Host header."""
 
     host: str
     port: int
@@ -26,7 +26,7 @@ class TargetUrl(NamedTuple):
 
 
 def read_target_url(url: str, *, anywhere: bool) -> TargetUrl:
-    """Read a notify URL; raises InvalidTarget, also where the host is not this one and it may not be anywhere."""
+    """Read a notify URL; raises InvalidTarget, also for other machines unless ``anywhere`` is set."""
     try:
         parts = urlsplit(addresses.check_url(url))
     except ValueError as error:
@@ -54,6 +54,6 @@ def _is_local(host: str) -> bool:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        msg = f"{host} cannot be found: {error.strerror}"
+        msg = f"cannot resolve {host}: {error.strerror}"
         raise InvalidTarget(msg) from None
     return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)

@@ -1,6 +1,6 @@
-"""Do the books agree? The platform's against a ledger's, to the last digit: call by call, per tag, and what is beside them.
+"""Compares the expected books with a ledger's, to the last digit: per call, per tag, and all other notices.
 
-Only what the platform can know is compared: its own tags, and no line of which a notice was never answered.
+Only what the platform knows is compared: its own tags, without lines that have an unanswered notice.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ Line = tuple[str, str]
 
 
 class BookDifference(NamedTuple):
-    """One thing that differs: what it is of, its tag and number, which column, and what either side says."""
+    """A difference: its kind, tag, number and column, and the value on either side."""
 
     what: str
     tag: str
@@ -31,7 +31,7 @@ class BookDifference(NamedTuple):
 
 
 def book_differences(books: BooksFile, found: ObservedBooks) -> Iterator[BookDifference]:
-    """Yield what differs between the platform's books and a ledger's; nothing where they agree."""
+    """Yield the differences between the expected books and a ledger's; none if they agree."""
     unsure = unsure_lines(books.calls)
     tags = {call.tag for call in books.calls}
     rows = [row for row in found.rows if row.tag in tags and (row.tag, row.src) not in unsure]
@@ -51,12 +51,12 @@ def book_differences(books: BooksFile, found: ObservedBooks) -> Iterator[BookDif
 
 
 def unsure_lines(calls: Sequence[CallEntry]) -> set[Line]:
-    """Return the lines of which nobody can tell what the ledger knows."""
+    """Return the lines for which it is not known what the ledger has."""
     return {(call.tag, call.src) for call in calls if call.unsure}
 
 
 def _calls(owed: Sequence[ChargedCall], rows: Sequence[ChargedCall]) -> Iterator[BookDifference]:
-    """Set aside what is equal, and compare the rest line by line, in order."""
+    """Remove equal rows, and compare the rest line by line, in order."""
     missing, extra = Counter(owed) - Counter(rows), Counter(rows) - Counter(owed)
     left, right = _by_line(missing), _by_line(extra)
     for line in sorted(left.keys() | right.keys()):
@@ -84,7 +84,7 @@ def _columns(expected: ChargedCall, found: ChargedCall) -> Iterator[BookDifferen
 
 
 def _shown(row: ChargedCall) -> str:
-    """Return what is at stake with a whole row."""
+    """Return the values of a whole row."""
     return row.cost if row.sip_credits == "0" else f"{row.cost} and {row.sip_credits} SIP credits"
 
 
@@ -99,7 +99,7 @@ def _totals(expected: Sequence[TagTotal], found: dict[str, TagTotal], what: str)
 
 
 def _events(calls: Sequence[CallEntry], found: Counter[Line]) -> Iterator[BookDifference]:
-    """Compare how many notices there are of each line: one that is missing need not show in what is charged."""
+    """Compare the number of notices of each line: a missing one need not show in the charges."""
     expected: Counter[Line] = Counter()
     for call in calls:
         expected[call.tag, call.src] += call.events

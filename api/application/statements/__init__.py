@@ -1,1 +1,1 @@
-"""Statements as files: HTML and PDF for whoever pays, JSON and CSV for their programs; the same numbers in each."""
+"""Statements as files: HTML and PDF for people, JSON and CSV for programs; the same numbers in each."""

@@ -9,7 +9,7 @@ from projections.queries.statement import Statement
 
 
 def as_html(statement: Statement) -> bytes:
-    """Return a page that needs nothing beside itself."""
+    """Return a page that needs no other file."""
     text = _template().render(sheet=statement_sheet(statement), headings=HEADINGS, text_columns=TEXT_COLUMNS)
     return text.encode()
 

@@ -1,7 +1,6 @@
 """Statements as PDF, with fpdf2, which is pure Python; the extra ``pdf`` installs it.
 
-The fonts that every reader of PDF has know the letters of western Europe only. Who bills accounts in other scripts names a
-TrueType font that has them.
+The fonts that every PDF reader has are for western Europe only. To bill accounts in other scripts, name a TrueType font.
 """
 
 from pathlib import Path
@@ -31,7 +30,7 @@ class MissingGlyphs(LedgerError):
 
 
 def as_pdf(statement: Statement, font: Path | None = None) -> bytes:
-    """Return a PDF; of a closed month it is always the same. Raises MissingGlyphs where the font does not do."""
+    """Return a PDF; for a closed month it is always the same. Raises MissingGlyphs if the font lacks letters."""
     pdf = FPDF(orientation="landscape", format="A4")
     if closed := statement.heading.closed:
         pdf.set_creation_date(to_datetime(closed.at))
@@ -45,7 +44,7 @@ def as_pdf(statement: Statement, font: Path | None = None) -> bytes:
         _write(pdf, family, shown)
         return bytes(pdf.output())
     except (FPDFException, UnicodeEncodeError) as error:
-        msg = f"the statement has letters that the PDF's font lacks ({error}): expected --font FILE.ttf, a font that has them"
+        msg = f"the PDF's font lacks letters of the statement ({error}); expected --font FILE.ttf with a font that has them"
         raise MissingGlyphs(msg) from error
 
 
@@ -56,13 +55,13 @@ def _own_font(pdf: FPDF, font: Path) -> str:
     try:
         for style in ("", "B"):
             pdf.add_font(FAMILY, style, font)
-    except Exception as error:  # The font library has no family of errors.
+    except Exception as error:  # The font library has no common error class.
         raise _unfit(font, str(error)) from error
     return FAMILY
 
 
 def _unfit(font: Path, why: str) -> MissingGlyphs:
-    return MissingGlyphs(f"{font} is no font that could be used: expected a TrueType or OpenType file ({why})")
+    return MissingGlyphs(f"{font} cannot be used as a font; expected a TrueType or OpenType file ({why})")
 
 
 def _write(pdf: FPDF, family: str, shown: Sheet) -> None:

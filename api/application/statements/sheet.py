@@ -1,4 +1,4 @@
-"""What a statement says, in words and plain decimals: the cells that its HTML and its PDF both show."""
+"""A statement in words and plain decimals: the cells that HTML and PDF share."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ NOT_CLOSED = "not closed"
 
 
 class Sheet(NamedTuple):
-    """A statement ready to be shown: texts only; ``ends`` are what stands below the total, each with its amount."""
+    """A statement as texts; ``ends`` are the lines below the total, each with its amount."""
 
     title: str
     account: str
@@ -53,7 +53,7 @@ def statement_sheet(statement: Statement) -> Sheet:
 
 
 def line_label(line: StatementLine) -> str:
-    """Return what a line is about."""
+    """Return the description of a line."""
     about = f", for {line.original_period}" if line.original_period else ""
     if line.kind == CALLS:
         return f"{line.text or '(in progress)'}{f'{about}, received late' if about else ''}"
@@ -67,7 +67,7 @@ def sum_cells(sums: StatementSums) -> list[str]:
 
 
 def _cells(line: StatementLine) -> list[str]:
-    """Return a line's numbers; those that are no calls' are mostly of money alone, and nothing shows as nothing."""
+    """Return a line's numbers; lines that are not calls have mostly money, and empty cells for the rest."""
     *numbers, price = sum_cells(line.sums)
     return [*numbers, price] if line.kind == CALLS else [*("" if each == "0" else each for each in numbers), price]
 

@@ -49,7 +49,7 @@ def _state(statement: Statement) -> tuple[str, str, str]:
 
 
 def as_json(statement: Statement) -> bytes:
-    """Return a JSON object; ``closed_at`` is null where the month is not closed."""
+    """Return a JSON object; ``closed_at`` is null if the month is not closed."""
     account, period, state = _state(statement)
     heading = statement.heading
     document = {

@@ -1,4 +1,4 @@
-"""``tringledger adjust``: charge an account an amount, or credit it one."""
+"""``tringledger adjust``: charge an account, or credit it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _amount(_context: click.Context, _argument: click.Parameter, text: str) -> i
     "--period",
     metavar="YYYY-MM",
     callback=optional_period,
-    help="The month to which it belongs (default: the present one).",
+    help="The month that it belongs to (default: the current one).",
 )
 @click.option("--new-account", is_flag=True, help="Adjust an account that the books do not know yet.")
 @author_options
@@ -46,10 +46,10 @@ def adjust(
     output: str,
     store: str | None,
 ) -> None:
-    """Charge an account AMOUNT US cents, or credit it with a negative one; it is on the statement, with the reason.
+    """Charge an account AMOUNT US cents, or credit it below 0.
 
-    If the month is closed, it is posted to the first open one. An account that the books do not know is refused: it is
-    usually a typing error.
+    The statement shows the adjustment with its reason. If the month is closed, the adjustment is posted to the first open
+    month. An account that the books do not know is refused: it is usually a typing error.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tringledger call``: correct which notices are a call's, and which calls are billed."""
+"""``tringledger call``: correct which notices belong to a call, and which calls are billed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ position_argument = click.argument("position", type=click.IntRange(min=1))
 
 @click.group()
 def call() -> None:
-    """Correct which notices are a call's, and which calls are billed."""
+    """Correct which notices belong to a call, and which are billed."""
 
 
 @call.command()
@@ -24,7 +24,7 @@ def call() -> None:
 @format_option
 @store_option
 def split(call_id: UUID, positions: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
-    """Make some notices of a call, named by their positions in the log, a new call of the same line.
+    """Move notices of a call, named by their positions in the log, to a new call of the same line.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def split(call_id: UUID, positions: tuple[int, ...], by: str, reason: str, outpu
 @format_option
 @store_option
 def merge(call_id: UUID, into: UUID, by: str, reason: str, output: str, store: str | None) -> None:
-    """Make all notices of a call notices of another one, INTO; the first call is then no more.
+    """Move all notices of a call to another call, INTO; the first call then no longer exists.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def merge(call_id: UUID, into: UUID, by: str, reason: str, output: str, store: s
 @format_option
 @store_option
 def release(position: int, by: str, reason: str, output: str, store: str | None) -> None:
-    """Make a repeated-cdr, named by its position in the log, a call of its own after all, which is billed.
+    """Make a repeated-cdr, named by its position in the log, a call of its own, which is billed.
 
     \b
     Examples:
@@ -71,7 +71,7 @@ def release(position: int, by: str, reason: str, output: str, store: str | None)
 @format_option
 @store_option
 def void(call_id: UUID, by: str, reason: str, output: str, store: str | None) -> None:
-    """Take a call off its account's bill: it costs what it cost, and its price is 0.
+    """Take a call off its account's bill: its price becomes 0, its cost stays.
 
     \b
     Examples:

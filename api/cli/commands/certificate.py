@@ -1,4 +1,4 @@
-"""``tringledger certificate``: what the last rebuild was made of, and what came out, to be compared with another."""
+"""``tringledger certificate``: which events the last rebuild read and what it built, to compare with another rebuild."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     "--compare",
     "other",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A certificate printed with --format json: show in what the two disagree, and exit with 1 if they do.",
+    help="A certificate printed with --format json: show where the two differ, and exit with 1 if they do.",
 )
 @format_option
 @store_option
 @click.pass_context
 def certificate(context: click.Context, other: Path | None, output: str, store: str | None) -> None:
-    """Show the certificate that the last rebuild has left.
+    """Show the certificate of the last rebuild.
 
-    It names the events that the read models were made of, the program, and for each read model its rows and their digest.
-    Two rebuilds of the same events give equal digests, whoever makes them and on whatever store.
+    It names the events that the read models were built from, the program's version, and for each read model its number of
+    rows and their digest. Two rebuilds of the same events have equal digests, on every machine and every kind of store.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def certificate(context: click.Context, other: Path | None, output: str, store: 
     with open_ledger(store) as (ledger, _):
         found = certificates.load_certificate(ledger)
     if found is None:
-        note("no rebuild has left a certificate yet; `tringledger rebuild` does")
+        note("there is no certificate yet; `tringledger rebuild` makes one")
         context.exit(1)
     if other:
         _compare(context, found, _read(other), str(other))
@@ -61,7 +61,7 @@ def _read(path: Path) -> Certificate:
     try:
         return certificates.decode_certificate(path.read_bytes())
     except msgspec.DecodeError as error:
-        msg = f"{path} holds no certificate: {error}; expected what `tringledger certificate --format json` prints"
+        msg = f"{path} is not a certificate: {error}; expected the output of `tringledger certificate --format json`"
         raise click.UsageError(msg) from None
 
 

@@ -1,4 +1,4 @@
-"""``tringledger close``: close a month, once nothing is open in it, or what is open is accepted."""
+"""``tringledger close``: close a month when nothing in it is open, or when open items are accepted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("period", metavar="MONTH", callback=period_argument)
 @click.option("--by", metavar="NAME", callback=printable_text, help="Who closes it.")
-@click.option("--accept", metavar="REASON", callback=printable_text, help="Close it whatever is open, and say why.")
-@click.option("--check", is_flag=True, help="Only say what is open; close nothing.")
+@click.option(
+    "--accept", metavar="REASON", callback=printable_text, help="Close it despite open items, for this reason."
+)
+@click.option("--check", is_flag=True, help="Only list open items; close nothing.")
 @format_option
 @store_option
 @click.pass_context
@@ -32,14 +34,14 @@ def close(
     output: str,
     store: str | None,
 ) -> None:
-    """Close a month (YYYY-MM), and with it those before it: from then on it stays the same, byte for byte.
+    """Close a month (YYYY-MM), and all months before it.
 
-    What would change it later, be it late or imported CDRs, reratings or corrections, is posted to the first open month.
+    Closed months stay the same, byte for byte. Later changes, such as late or imported CDRs, reratings and corrections, are posted to the first open month.
 
-    It is refused, with exit code 1, while something in it is open that may change what is billed: CDRs in quarantine, calls
-    that ended and miss their CDR, the exceptions repeated-cdr, contradictory-outcome and nonce-reused, or earlier months
-    with entries that are not closed. All of it is listed, with the money at risk. --accept closes nevertheless; what
-    was open and why it was accepted are kept with the closing. A month that is not over cannot be closed.
+    The command exits with 1 and closes nothing while items are open that may change what is billed: CDRs in quarantine,
+    ended calls without their CDR, the exceptions repeated-cdr, contradictory-outcome and nonce-reused, and earlier
+    months with entries that are not closed. It lists them with the money at risk. --accept closes the month anyway; the
+    open items and the reason are kept with the closing. You cannot close a month that is not over.
 
     \b
     Examples:
@@ -72,10 +74,10 @@ def _show(result: ClosingResult, output: str) -> None:
         print_table(["open", "where", "tag", "cost", "SIP credits"], rows)
         print_more(len(found) - TABLE_ROWS_MAX, "json")
         cost, credits_, unknown = result.amounts_at_risk
-        note(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} whose amounts nobody knows")
+        note(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} with unknown amounts")
     if result.position:
         note(f"{result.period} is closed, at position {result.position}")
     elif found:
-        note(f"{result.period} is not closed: {len(found)} open")
+        note(f"{result.period} not closed: {len(found)} open items")
     else:
-        note(f"nothing hinders the closing of {result.period}")
+        note(f"{result.period} can be closed")

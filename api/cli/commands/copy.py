@@ -1,4 +1,4 @@
-"""``tringledger copy``: move a ledger into another store, from a file to PostgreSQL or back, and know that it is all there."""
+"""``tringledger copy``: copy a ledger into another store, from a file to PostgreSQL or back, and compare the two."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 @click.command("copy")
 @click.argument("origin", metavar="FROM")
 @click.argument("to", metavar="TO")
-@click.option("--unproven", is_flag=True, help="Copy a log that does not hold against its proofs, too.")
+@click.option("--unproven", is_flag=True, help="Copy a log that does not match its proofs, too.")
 def copy(origin: str, to: str, unproven: bool) -> None:
-    """Copy a ledger, as it is at this moment, from one store into another, and compare the two.
+    """Copy a ledger into another store, and compare the two.
 
-    FROM and TO are addresses: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Every event keeps its
-    position; delivery keys, lines, quarantine and how far forwarding has come are copied with it. Read models are made
-    anew from the log.
+    FROM and TO are store URLs: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Every event keeps its
+    position. Delivery keys, lines, quarantine and the position of forwarding are copied too; read models are built
+    again from the log.
 
-    TO must be empty (tables are made where there are none; a ledger that `migrate` has just created, with nothing in
-    it, is given up), or a copy of this very ledger that nobody has written since. Until the copy is complete, nothing else
-    can use it. After an interruption run it again: it goes on where it was. A service may go on writing FROM; to move for
-    good, stop it, and run the copy once more, which writes only what is new.
+    TO must be empty, or an earlier copy of this ledger that nothing else has written to. Missing tables are created; an
+    empty ledger that `migrate` has just created is replaced. Nothing else can use TO until the copy is complete. If the
+    copy is interrupted, run it again: it continues where it stopped. A service can keep writing to FROM. To move for
+    good, stop the service and run the copy again; it then writes only what is new.
 
     The proofs are copied with it, and a log that does not hold against them is refused. The copy signs no checkpoints until
     `tringledger proof adopt` there, so that two stores of one ledger never both sign.
@@ -62,6 +62,6 @@ def _print(report: CopyReport, seconds: float) -> None:
     )
     if report.is_behind:
         note(
-            f"meanwhile FROM has got {report.behind} events, or something in quarantine: to move, stop what writes it,"
-            " and run this again"
+            f"FROM has {report.behind} new events since then, or new notices in quarantine: to move for good, stop the"
+            " service and run this command again"
         )

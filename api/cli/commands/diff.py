@@ -1,4 +1,4 @@
-"""``tringledger diff``: what changed between two states of the ledger, in money, per account and month."""
+"""``tringledger diff``: how billing changed between two states of the ledger, per account and month."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Sums = dict[tuple[str, str], list[int]]
 
 
 class LogSpan(NamedTuple):
-    """What lies between two states: the first, the second, and what is asked of it."""
+    """The first and the last state, and the account and month to compare (None: all)."""
 
     first: LogPoint
     last: LogPoint
@@ -37,11 +37,15 @@ class LogSpan(NamedTuple):
 
 @click.command()
 @click.option(
-    "--as-of", "moments", metavar="POSITION|TIME", multiple=True, help="From this state; given twice: to that one."
+    "--as-of",
+    "moments",
+    metavar="POSITION|TIME",
+    multiple=True,
+    help="First --as-of is the start, second the end (default: now).",
 )
 @click.option("--account", help="Only this account.")
-@click.option("--period", metavar="YYYY-MM", help="Only what belongs to the bill of this month.")
-@click.option("--events", is_flag=True, help="Also each event that changed something, and by how much.")
+@click.option("--period", metavar="YYYY-MM", help="Only changes to the bill of this month.")
+@click.option("--events", is_flag=True, help="Also list each event that changed something, with its amounts.")
 @report_format_option
 @store_option
 @click.pass_context
@@ -54,10 +58,12 @@ def diff(
     form: str,
     store: str | None,
 ) -> None:
-    """Show what changed between two states of the ledger: calls, cost, SIP credits, price and margin, per account and month.
+    """Show how billing changed between two states of the ledger.
 
-    --as-of takes a position of the log or a time, as in export; the second one is by default the log's head. The exit code
-    is 1 where anything changed, 0 where nothing did. With --events, CSV holds the events instead of the sums.
+    Lists the differences of calls, cost, SIP credits, price and margin, per account and month.
+
+    --as-of takes a position of the log or a time, as in export. The exit code is 1 if anything changed, else 0. With
+    --events, CSV has the events instead of the sums.
 
     \b
     Examples:
@@ -68,7 +74,7 @@ def diff(
     from projections.schema.tables import TOTALS
 
     if not 1 <= len(moments) <= MOMENTS_MAX:
-        raise click.UsageError("expected --as-of once or twice")
+        raise click.UsageError("expected one or two --as-of")
     with open_ledger(store) as (ledger, _):
         between = _between(ledger, moments, account, period)
         sums: Sums = {}
@@ -102,7 +108,7 @@ def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, peri
 
 
 def _adding_up(ledger: Ledger, between: LogSpan, sums: Sums) -> Iterator[BillingChange]:
-    """Yield the changes that are asked for, and add them up on the way."""
+    """Yield the changes of the account and month, and add them to ``sums``."""
     from projections.queries.billing_changes import billing_changes
     from projections.schema.tables import TOTALS
 
@@ -120,7 +126,7 @@ def _event(change: BillingChange) -> tuple[Any, ...]:
 
 
 def _shown(totals: Iterable[int]) -> Iterator[str | int]:
-    """Return differences as what billing's columns are: amounts as exact decimals, the rest as numbers."""
+    """Return differences as billing shows them: amounts as exact decimals, the rest as numbers."""
     from projections.schema.kinds import ColumnKind, column_kind
     from projections.schema.tables import BILLING, TOTALS
 
@@ -150,10 +156,10 @@ def _print(between: LogSpan, sums: Sums, caused: list[BillingChange]) -> None:
 
     span = f"position {between.first.position} and position {between.last.position}"
     if not sums:
-        note(f"nothing changed in money between {span}")
+        note(f"no billing changes between {span}")
     else:
         print_table((*MONTH, *TOTALS), [(*key, *_signed(totals)) for key, totals in sums.items()])
-        note(f"changed between {span}")
+        note(f"billing changes between {span}")
     if caused:
         click.echo()
         print_table(

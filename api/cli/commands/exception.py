@@ -1,4 +1,4 @@
-"""``tringledger exception``: the flags that calls and notices have, those that are open, and settling them."""
+"""``tringledger exception``: list exceptions, resolve them, and open them again."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ position_argument = click.argument("position", type=click.IntRange(min=1))
 
 @click.group()
 def exception() -> None:
-    """See what looks odd and touches money, and say that it is settled."""
+    """List exceptions that concern money, and resolve them."""
 
 
 @exception.command("list")
 @click.option("--flag", type=click.Choice(FLAGS), help="Only this flag.")
 @click.option("--tag", help="Only this tag.")
-@click.option("--period", metavar="YYYY-MM", help="Only what came in this month, in the billing time zone.")
-@click.option("--all", "every", is_flag=True, help="Also those that are resolved.")
+@click.option("--period", metavar="YYYY-MM", help="Only exceptions of this month, in the billing time zone.")
+@click.option("--all", "every", is_flag=True, help="Include resolved exceptions.")
 @format_option
 @catch_up_option
 @store_option
@@ -51,7 +51,7 @@ def list_(
     no_catch_up: bool,
     store: str | None,
 ) -> None:
-    """List the exceptions that are open, in the order of the log, with the money at stake.
+    """List open exceptions in the order of the log, with the money at stake.
 
     \b
     Examples:
@@ -80,7 +80,7 @@ def list_(
 @format_option
 @store_option
 def resolve(flag: str, position: int, by: str, reason: str, output: str, store: str | None) -> None:
-    """Say that an exception, named by its flag and position, needs no more attention; it stays listed with --all.
+    """Resolve an exception, named by its flag and position. `exception list --all` still lists it.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def resolve(flag: str, position: int, by: str, reason: str, output: str, store: 
 @format_option
 @store_option
 def reopen(flag: str, position: int, by: str, reason: str, output: str, store: str | None) -> None:
-    """Say that a resolved exception needs attention again.
+    """Open a resolved exception again.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tringledger explain``: which events, tariff version and rules made an amount, step by step."""
+"""``tringledger explain``: the events, tariff versions and rules behind an amount, step by step."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("call_id", required=False, type=click.UUID)
-@click.option("--account", help="Explain an account's bill, instead of a call.")
-@click.option("--period", metavar="YYYY-MM", help="With --account: of which month.")
-@click.option("--calls", is_flag=True, help="With --account: also each call, with the position of its CDR.")
+@click.option("--account", help="Explain an account's bill instead of a call.")
+@click.option("--period", metavar="YYYY-MM", help="With --account: the month.")
+@click.option("--calls", is_flag=True, help="With --account: also list each call, with the position of its CDR.")
 @as_of_option
 @format_option
 @catch_up_option
@@ -43,11 +43,11 @@ def explain(
     no_catch_up: bool,
     store: str | None,
 ) -> None:
-    """Explain what a call costs, or what an account's bill of a month is made of.
+    """Explain the price of a call, or an account's bill of a month.
 
-    Of a call: every price that it ever had, the event that made it so, which version and rule of the tariff decided, each
-    step to the price, and to which month it was posted and why. Of an account: how much each rule priced, and all that was
-    posted besides, with the events' positions.
+    For a call you see every price it ever had: the event behind it, the version and rule of the tariff, each step to the
+    price, and the month it was posted to and why. For an account you see how much each rule priced, and all other
+    postings with the positions of their events.
 
     \b
     Examples:

@@ -53,9 +53,9 @@ LANGUAGES = tuple(language.value for language in Language)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: stdout).")
 @click.option("--tag", help="Only rows with this tag.")
 @click.option("--account", help="Only rows of this account (cdrs and billing).")
-@click.option("--number", help="Only rows of this phone number, however it is written.")
+@click.option("--number", help="Only rows of this phone number, in any spelling.")
 @click.option(
-    "--disposition", help="Only calls that ended like this, such as ANSWERED or 'NO ANSWER' (calls and cdrs)."
+    "--disposition", help="Only rows with this disposition, such as ANSWERED or 'NO ANSWER' (calls and cdrs)."
 )
 @click.option("--flag", help="Only rows with this flag, such as missing-opening (calls, cdrs and exceptions).")
 @click.option("--state", help="Only calls in this state: in-progress or ended.")
@@ -63,10 +63,10 @@ LANGUAGES = tuple(language.value for language in Language)
 @click.option(
     "--waiting",
     type=click.Choice(OVERDUE),
-    help="Only overdue calls: stale (in progress but silent for too long), or ended and missing their CDR.",
+    help="Only overdue calls: in progress but silent for too long (stale), or ended without their CDR.",
 )
 @click.option(
-    "--excel-safe", is_flag=True, help="CSV: defuse texts that a spreadsheet would take for formulas or numbers."
+    "--excel-safe", is_flag=True, help="CSV: protect texts that a spreadsheet would read as formulas or numbers."
 )
 @as_of_option
 @catch_up_option
@@ -92,13 +92,13 @@ def export(
 ) -> None:
     """Write a read model to a file, or to stdout.
 
-    A file is written under a temporary name and renamed, so it is never half there. Days and months are those of the
-    billing time zone, and --to itself is left out. Amounts are US cents or SIP credits.
+    A file is written under a temporary name and then renamed, so it is never incomplete. Days and months are those of
+    the billing time zone; --to itself is excluded. Amounts are US cents or SIP credits.
 
-    With --as-of the rows are made from the log as it was then: up to a position, or to the last event that was recorded at
-    or before a time. The read models are left alone (--no-catch-up changes nothing).
+    With --as-of the rows are built from the log up to a position, or up to the last event recorded at or before a time.
+    The live read models are not used, so --no-catch-up has no effect.
 
-    The journal is the books in double entry, for hledger or beancount, in US dollars; --account and --period select.
+    `journal` is the books in double entry, for hledger or beancount, in US dollars; select with --account and --period.
 
     \b
     Examples:
@@ -114,7 +114,7 @@ def export(
     from projections.queries.selection import OverdueFilter
 
     if (model == JOURNAL) != (form in LANGUAGES):
-        msg = f"{model} is not written as {form}: expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
+        msg = f"cannot write {model} as {form}; expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
         raise click.UsageError(msg)
     with open_ledger(store) as (ledger, _):
         past = None if as_of is None else resolve_point(ledger, as_of)

@@ -1,4 +1,4 @@
-"""``tringledger forward``: past a notification that the handler refuses for ever, and what was passed over so."""
+"""``tringledger forward``: skip notifications that the handler keeps refusing, and list what was skipped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from domain import times
 
 @click.group()
 def forward() -> None:
-    """Pass over what the handler at TRINGLEDGER_FORWARD_URL refuses for ever, and see what was.
+    """Skip notifications that your handler keeps refusing.
+
+    The handler is the one at TRINGLEDGER_FORWARD_URL.
 
     \b
     Example:
@@ -23,13 +25,13 @@ def forward() -> None:
 
 @forward.command()
 @click.argument("position", type=click.IntRange(1))
-@click.option("--reason", required=True, help="Why; it is kept.")
+@click.option("--reason", required=True, help="Why; kept permanently.")
 @store_option
 def skip(position: int, reason: str, store: str | None) -> None:
-    """Forward nothing up to and including a position that was not forwarded yet; a running service goes on after it.
+    """Skip everything up to and including a position; a running service continues after it.
 
-    Events stay as they are: the handler does not hear of them, no more. `tringledger status` names the position at which
-    forwarding stands still.
+    The events stay in the ledger; only the handler does not receive them. `tringledger status` names the position at
+    which forwarding stopped.
 
     \b
     Example:
@@ -39,14 +41,14 @@ def skip(position: int, reason: str, store: str | None) -> None:
 
     with open_ledger(store) as (ledger, _):
         skipped = forwarder.skip_through(ledger, position, reason, times.now())
-    note(f"positions {skipped.first} to {skipped.last} are not forwarded")
+    note(f"skipped positions {skipped.first} to {skipped.last}")
 
 
 @forward.command("skipped")
 @format_option
 @store_option
 def skipped_(output: str, store: str | None) -> None:
-    """List what was passed over, when, and why.
+    """List what was skipped, when and why.
 
     \b
     Example:

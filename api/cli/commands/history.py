@@ -1,4 +1,4 @@
-"""``tringledger history``: every event of a call, and what was known after each."""
+"""``tringledger history``: every event of a call, and the call's state after each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("call_id", required=False, type=click.UUID)
-@click.option("--tag", help="The call's tag, instead of its id.")
+@click.option("--tag", help="The call's tag, instead of CALL_ID.")
 @click.option("--src", default="", help="With --tag: the phone number, in any spelling.")
-@click.option("--ordinal", type=click.IntRange(1), help="With --tag: which call of that line (default: the last).")
-@click.option("--at", metavar="POSITION|TIME", help="As it was known at that position of the log, or at that time.")
+@click.option(
+    "--ordinal", type=click.IntRange(1), help="With --tag: the call's number on its line (default: the last call)."
+)
+@click.option("--at", metavar="POSITION|TIME", help="The history up to that position of the log, or up to that time.")
 @format_option
 @catch_up_option
 @store_option
@@ -40,9 +42,9 @@ def history(
     no_catch_up: bool,  # noqa: ARG001
     store: str | None,
 ) -> None:
-    """Show every event of a call: where it stands in the log, what it said, and the call's state after it.
+    """Show every event of a call, and the call's state after it.
 
-    History is read from the log itself, so it is always up to date (--no-catch-up changes nothing).
+    History comes from the log itself, so it is always up to date; --no-catch-up has no effect.
 
     \b
     Examples:
@@ -151,7 +153,7 @@ def _when(step: HistoryStep, first: int) -> tuple[str, str]:
 
 
 def _said(act: OperatorEvent) -> str:
-    """Return what is particular to an act, and why it was done."""
+    """Return the fields of an operator event, and its reason."""
     from api.application.event_feed import event_fields
 
     said = [f"{name}={value}" for name, value in event_fields(act).items()]

@@ -1,4 +1,4 @@
-"""``tringledger import``: bring the past along, from files of several formats, with the same checks as callbacks."""
+"""``tringledger import``: record notifications from files of several formats, with the same checks as callbacks."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def _path(_context: click.Context, _option: click.Parameter, path: str | None) -
     type=click.Choice([NDJSON, ACCESS_LOG, CSV]),
     default=NDJSON,
     show_default=True,
-    help="What the files are.",
+    help="The format of the files.",
 )
 @click.option(
     "--source",
     metavar="NAME",
     callback=printable_text,
-    help="What the notifications come from (default: the file's name, without .gz).",
+    help="The name of the source, kept with each event (default: the file's name without .gz).",
 )
-@click.option("--dry-run", is_flag=True, help="Count what would be recorded, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Count what would be recorded; write nothing.")
 @click.option(
     "--path",
     metavar="PATH",
@@ -63,7 +63,7 @@ def _path(_context: click.Context, _option: click.Parameter, path: str | None) -
     multiple=True,
     metavar="NAME=COLUMN",
     callback=assignments(*NAMES),
-    help="csv: the column of a parameter, of received_at, id or query; an empty COLUMN means none. Repeatable.",
+    help="csv: the column for a parameter, received_at, id or query; an empty COLUMN means none. Repeatable.",
 )
 @click.option(
     "--set",
@@ -71,29 +71,32 @@ def _path(_context: click.Context, _option: click.Parameter, path: str | None) -
     multiple=True,
     metavar="NAME=VALUE",
     callback=assignments(*(name for name in PARAMETERS if name != "sig")),
-    help="csv: a parameter that all rows have, such as type=cdr. Repeatable.",
+    help="csv: a parameter with the same value in all rows, such as type=cdr. Repeatable.",
 )
 @click.option(
     "--delimiter",
     metavar="CHARACTER",
     callback=delimiter_character,
-    help="csv: what separates values (default: a comma), or tab.",
+    help="csv: the character between values (default: a comma), or the word tab.",
 )
 @click.option(
-    "--timezone", metavar="ZONE", callback=time_zone, help="csv: of times that name no offset (default: UTC)."
+    "--timezone",
+    metavar="ZONE",
+    callback=time_zone,
+    help="csv: the time zone of times without an offset (default: UTC).",
 )
-@click.option("--unsigned", is_flag=True, help="csv: take rows without a signature; with --by and --reason.")
+@click.option("--unsigned", is_flag=True, help="csv: accept rows without a signature; needs --by and --reason.")
 @click.option(
     "--by",
     metavar="NAME",
     callback=printable_text,
-    help="With --unsigned: who vouches for the rows; kept with each for ever.",
+    help="With --unsigned: who vouches for the rows; kept permanently with each.",
 )
 @click.option(
     "--reason",
     metavar="TEXT",
     callback=printable_text,
-    help="With --unsigned: why they are to be believed; kept with each for ever.",
+    help="With --unsigned: why the rows can be trusted; kept permanently with each.",
 )
 @store_option
 @click.pass_context
@@ -113,26 +116,26 @@ def import_(
     reason: str | None,
     store: str | None,
 ) -> None:
-    """Record the notifications of files (plain or gzip, names or quoted patterns), or of stdin for -.
+    """Record notifications from files, or from stdin for -.
 
-    Importing a file twice changes nothing, so an import that was interrupted is resumed by running it again. A line that
-    cannot be read is reported and stops nothing; the exit code is then 1. Several files are taken in order of their
-    first notifications' times. A ledger in a file is created where there is none.
+    Files are plain or gzip; FILE can be a quoted pattern. Importing a file twice changes nothing, so you can resume an interrupted import by running it again. Lines that cannot
+    be read are reported and skipped; the exit code is then 1. Files are read in order of the time of their first
+    notification. A ledger in a file is created if it does not exist.
 
     \b
     ndjson      one JSON object a line: received_at (ISO 8601 with offset) and query (the raw query string)
-    access-log  "combined" or "common" lines of nginx and Apache: the GET requests to --path. Logs hold no bodies:
-                POST requests to it are counted as unreadable, other requests are passed over.
+    access-log  "combined" or "common" lines of nginx and Apache: the GET requests to --path. Logs do not have bodies:
+                POST requests to --path count as unreadable. Other requests are skipped.
     csv         a table with a header. Columns named like a parameter, received_at, id (of the row) or query (a raw
-                query string) are taken, others by --column; the rest is left. An empty cell is a parameter that was
-                not there. received_at is ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds. Where a quotation mark is
-                never closed, all behind it is one line that cannot be read; its report says so.
+                query string) are read, others with --column; the rest is ignored. An empty cell means that the
+                parameter is missing. received_at is ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds. If a quotation
+                mark is never closed, everything after it is one unreadable line, and the report says so.
 
-    A table without a column sig or query needs --unsigned, --by and --reason. A row is then known by the source's name,
-    by its id, else its time and its number among equal rows of its file, and by its parameters: two equal calls stay two,
-    and the same table again changes nothing. Rename the file, and all of its rows are new: give a table that may move
-    a --source of its own. Map other columns, and they are new too: try with --dry-run first. A row with a value that
-    cannot be is reported as unreadable: mend the table and import it again.
+    A table without a column sig or query needs --unsigned, --by and --reason. Such a row is identified by the name of
+    the source, by its id (or else by its time and its number among equal rows of its file), and by its parameters. So
+    two equal calls stay two calls, and importing the same table again changes nothing. If you rename the file or map
+    other columns, all rows are new: set --source for a table that may move, and try with --dry-run first. Rows with
+    impossible values are reported as unreadable: correct the table and import it again.
 
     \b
     Examples:
@@ -154,7 +157,9 @@ def import_(
     rows = _rows(kind, path, layout)
     files = sort_by_time(_found(names), rows)
     if vouch and source is None and files[0].path == STDIN:
-        raise click.UsageError("rows without a signature are known by their source: expected --source NAME for stdin")
+        raise click.UsageError(
+            "expected --source NAME for unsigned rows from stdin, which are identified by their source"
+        )
     with _recorder(read, vouch or read.keyring(), dry_run=dry_run) as record:
         summary = _import(ImportRun(rows, vouch or read.keyring(), record, note, source), files)
     _tell(summary, path, dry_run=dry_run)
@@ -165,9 +170,11 @@ def _check(kind: str, options: dict[str, list[object]]) -> None:
     for of_kind, given in options.items():
         if kind != of_kind and any(given):
             which = (
-                "--path is" if of_kind == ACCESS_LOG else "--column, --set, --delimiter, --timezone and --unsigned are"
+                "--path is only"
+                if of_kind == ACCESS_LOG
+                else "--column, --set, --delimiter, --timezone and --unsigned are only"
             )
-            msg = f"{which} for --format {of_kind}, and this is {kind}"
+            msg = f"{which} for --format {of_kind}; got --format {kind}"
             raise click.UsageError(msg)
 
 
@@ -236,15 +243,15 @@ def _import(how: ImportRun, files: Sequence[ImportFile]) -> ImportSummary:
 
 def _tell(summary: ImportSummary, path: str, *, dry_run: bool) -> None:
     if summary.bodiless:
-        note(f"POST requests, unreadable because an access log does not hold their bodies: {summary.bodiless}")
+        note(f"{summary.bodiless} POST requests are unreadable, because an access log does not have their bodies")
     if summary.elsewhere:
-        note(f"other requests, passed over: {summary.elsewhere}")
+        note(f"{summary.elsewhere} other requests skipped")
     said = (
         f"{summary.recorded} recorded, {summary.duplicate} duplicate, {summary.quarantined} quarantined"
         f" ({summary.newly_quarantined} new), {summary.unreadable} unreadable"
     )
-    note(f"dry run, nothing was written: {said}" if dry_run else said)
+    note(f"dry run, nothing written: {said}" if dry_run else said)
     if summary.wrongly_signed == summary.quarantined > summary.recorded == summary.duplicate == 0:
-        note("no signature fits: `tringledger signature identify` tells which formula would")
+        note("no signature fits; `tringledger signature identify` finds the formula that would")
     if summary.elsewhere > summary.recorded + summary.duplicate + summary.quarantined + summary.bodiless == 0:
-        note(f"no notification to {path!r} was found: if TringMe called another path, name it with --path")
+        note(f"no notification to {path!r} found; if TringMe called another path, set --path")

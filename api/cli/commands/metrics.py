@@ -1,4 +1,4 @@
-"""``tringledger metrics``: how an account's calls went in a month, and what a minute of them cost."""
+"""``tringledger metrics``: figures of an account's calls in a month, such as ASR, ACD and the cost of a minute."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from api.cli.options import catch_up_option, optional_period, report_format_opti
 @catch_up_option
 @store_option
 def metrics(account: str | None, period: str | None, form: str, no_catch_up: bool, store: str | None) -> None:
-    """Show how calls went, per account and month: attempts, answered, ASR, NER, ACD, short calls, and what a minute costs.
+    """Show figures per account and month, such as ASR and ACD.
 
-    docs/reference/metrics.md defines each. A call counts in the month of its CDR, one without it in that of its first notice. What cannot be told, because there is nothing to divide by, is empty.
+    They are attempts, answered calls, ASR, NER, ACD, short calls and the cost of a minute. docs/reference/metrics.md defines each. A call counts in the month of its CDR, or without one in the month of its
+    first notice. A figure that would need a division by zero is empty.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tringledger migrate``: create a ledger, or bring its tables up to date, once and before anything else uses it."""
+"""``tringledger migrate``: create a ledger or update its schema, before anything else uses it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from api.cli.options import store_option
 @click.command()
 @store_option
 def migrate(store: str | None) -> None:
-    """Create the ledger where there is none, or bring the schema of an older one up to date.
+    """Create a ledger, or update the schema of an older one.
 
-    In PostgreSQL nothing creates tables but this, and `copy` into an empty database: run it once, and after each new
-    version, with a role that may. The ledger's correlation and time zone are written into it when it is created:
-    TRINGLEDGER_CORRELATION and TRINGLEDGER_TIMEZONE must be right at that moment. Running it again changes nothing,
-    and several at once are safe.
+    In PostgreSQL, only this command and `copy` create tables. Run it once, and after each new version, with a database
+    role that may create tables. The correlation and the billing time zone are fixed when the ledger is created, so set
+    TRINGLEDGER_CORRELATION and TRINGLEDGER_TIMEZONE before. You can run it again, or several times at once.
 
     \b
     Example:
@@ -29,8 +28,8 @@ def migrate(store: str | None) -> None:
     with Ledger(read.store, options=read.ledger_options, create=True) as ledger:
         said = f"ledger {ledger.shown_url}, correlation {ledger.correlation}, time zone {ledger.timezone}"
         if ledger.found_schema == SCHEMA:
-            note(f"nothing to do: the schema is {SCHEMA}; {said}")
+            note(f"schema {SCHEMA} is up to date: {said}")
         elif ledger.found_schema:
-            note(f"upgraded the schema from {ledger.found_schema} to {SCHEMA}; {said}")
+            note(f"upgraded from schema {ledger.found_schema} to {SCHEMA}: {said}")
         else:
-            note(f"created, with schema {SCHEMA}: {said}")
+            note(f"created with schema {SCHEMA}: {said}")

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @store_option
 @click.pass_context
 def prove(context: click.Context, once: bool, store: str | None) -> None:
-    """Keep the proof tree of a ledger and sign checkpoints of it, until Ctrl-C.
+    """Keep the proof tree of a ledger, and sign its checkpoints.
 
-    A service does this by itself. Run it elsewhere, with TRINGLEDGER_LOG_KEY set there and not for the service, if the
+    Runs until Ctrl-C. A service does this by itself. Run it elsewhere, with TRINGLEDGER_LOG_KEY set there and not for the service, if the
     key must not be on the service's host: it needs to read the log only, and to write the proofs beside it. Of several
     provers one keeps the tree, and the others stand by.
 

@@ -1,4 +1,4 @@
-"""``tringledger quarantine``: look at the notices that were refused and kept, and try them again."""
+"""``tringledger quarantine``: list quarantined notices, reprocess them, or resolve them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def quarantine() -> None:
-    """Look at the notices that were refused and kept, and try them again."""
+    """List quarantined notices, reprocess them, or resolve them."""
 
 
 @quarantine.command("list")
@@ -30,7 +30,7 @@ def quarantine() -> None:
 @format_option
 @store_option
 def list_(settled: bool, output: str, store: str | None) -> None:
-    """List the quarantine, oldest first."""
+    """List quarantined notices, oldest first."""
     from api.application.quarantine import entry_document
 
     with open_ledger(store) as (ledger, _):
@@ -49,13 +49,13 @@ def list_(settled: bool, output: str, store: str | None) -> None:
 @store_option
 @click.pass_context
 def show(context: click.Context, entry_id: int, output: str, store: str | None) -> None:
-    """Show one notice whole: its raw bytes, its parameters, and why it was refused."""
+    """Show a quarantined notice: its raw bytes, its parameters, and why it was refused."""
     from api.application.quarantine import entry_document, find_entry, shown_contents, whole_document
 
     with open_ledger(store) as (ledger, _):
         entry = find_entry(ledger, entry_id)
     if entry is None:
-        note(f"no notice {entry_id} in quarantine")
+        note(f"notice {entry_id} is not in quarantine")
         context.exit(1)
     if output == "json":
         print_json(whole_document(entry, whole=True))
@@ -68,13 +68,13 @@ def show(context: click.Context, entry_id: int, output: str, store: str | None) 
 
 @quarantine.command()
 @click.argument("entry_ids", metavar="[ID]...", type=int, nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every notice that waits.")
+@click.option("--all", "every", is_flag=True, help="All notices that are not settled.")
 @store_option
 @click.pass_context
 def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, store: str | None) -> None:
-    """Try notices again, after their cause was mended; they keep their original received_at.
+    """Record quarantined notices once the cause is fixed; they keep their original received_at.
 
-    The exit code is 1 where one of them is still unfit.
+    The exit code is 1 if any of them is still invalid.
 
     \b
     Examples:
@@ -86,11 +86,11 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
     from domain.ledger import Ledger
 
     if bool(entry_ids) == every:
-        raise click.UsageError("expected either ids or --all")
+        raise click.UsageError("expected either IDs or --all")
     read = settings.load_settings(store=store)
     with Ledger(read.store, read.keyring(), read.ledger_options) as ledger:
         tried = [_told(each) for each in application.reprocess(ledger, _wanted(ledger, entry_ids))]
-    context.exit(FINDING if any(each.outcome == application.UNFIT for each in tried) else DONE)
+    context.exit(FINDING if any(each.outcome == application.INVALID for each in tried) else DONE)
 
 
 @quarantine.command()
@@ -99,11 +99,11 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
 @format_option
 @store_option
 def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
-    """Settle notices that are not to be recorded: nothing asks for them any more, and they stay with the reason.
+    """Settle notices that will not be recorded. They stay in quarantine with the reason, but no longer count.
 
     \b
     Examples:
-      tringledger quarantine resolve 17 18 --by kim --reason "somebody guessed; not from TringMe's addresses"
+      tringledger quarantine resolve 17 18 --by kim --reason "forged; not from TringMe's addresses"
     """
     run_operator_command(
         store, by, reason, lambda session: [session.resolve_quarantined(entry_id) for entry_id in entry_ids], output
@@ -118,14 +118,14 @@ def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> list[QuarantineEntry]
     found = {entry_id: find_entry(ledger, entry_id) for entry_id in entry_ids}
     missing = [str(entry_id) for entry_id, entry in found.items() if entry is None]
     if missing:
-        msg = f"no notice {', '.join(missing)} in quarantine"
+        msg = f"not in quarantine: notice {', '.join(missing)}"
         raise click.UsageError(msg)
     return [entry for entry in found.values() if entry]
 
 
 def _told(tried: Reprocessed) -> Reprocessed:
     if tried.reason:
-        click.echo(printable(f"{tried.entry_id}: still {tried.outcome}: {tried.reason}"))
+        click.echo(printable(f"{tried.entry_id}: still invalid: {tried.reason}"))
     else:
         click.echo(f"{tried.entry_id}: {tried.outcome}, position {tried.position}")
     return tried

@@ -1,4 +1,4 @@
-"""``tringledger rebuild``: make the read models anew from the log, or check them against it."""
+"""``tringledger rebuild``: build the read models again from the log, or check them against it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ JOBS_MAX = 256
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Change nothing: compare, and exit with 1 where the read models differ.")
+@click.option("--check", is_flag=True, help="Change nothing; compare, and exit with 1 if the read models differ.")
 @click.option(
     "--jobs",
     type=click.IntRange(1, JOBS_MAX),
-    help="How many processes fold the log (default: one a core, for a log that is worth it).",
+    help="Number of processes (default: one per core for a large log, else one).",
 )
-@click.option("--dask", metavar="ADDRESS", help="Fold on the Dask cluster of this scheduler, such as tcp://host:8786.")
+@click.option("--dask", metavar="ADDRESS", help="Use the Dask cluster of this scheduler, such as tcp://host:8786.")
 @click.option(
     "--unproven",
     is_flag=True,
-    help="Go on with a log that does not hold against its proofs; the certificate says so.",
+    help="Continue with a log that does not match its proofs; the certificate says so.",
 )
 @format_option
 @catch_up_option
@@ -52,14 +52,15 @@ def rebuild(
     no_catch_up: bool,
     store: str | None,
 ) -> None:
-    """Build the read models anew from the log, beside the live ones, and swap.
+    """Build the read models again from the log, and swap them in.
 
-    Nobody waits meanwhile. What differed from the log until then is printed. With --check nothing is swapped, and the
-    exit code is 1 where rows differ. What comes out is the same whoever folds: this process, --jobs of them, or the
-    workers of a Dask cluster, which need the same version of tringledger and the store at the same address.
+    They are built alongside the live ones, which stay available meanwhile. Rows that differed from the log are printed.
+    With --check nothing is swapped, and the exit code is 1 if rows differ. The result is the same with one process, with
+    --jobs processes or with the workers of a Dask cluster, which need the same version of tringledger and the same store
+    URL.
 
-    A log that does not hold against its proofs is refused: nothing wrong is to be certified. A rebuild leaves a certificate, which names the size and root of the proof tree; `tringledger certificate`
-    shows it.
+    A log that does not match its proofs is refused, so that nothing wrong is certified. `tringledger certificate` shows the
+    certificate of the last rebuild, which names the size and root of the proof tree.
 
     \b
     Examples:
@@ -109,7 +110,7 @@ def _cluster(address: str) -> DaskFolding:
         # Half a second to load, and an extra.
         from projections.building.dask_cluster import DaskFolding
     except ModuleNotFoundError as error:
-        msg = f"--dask needs the extra: expected tringledger installed with it, as by `pip install '.[dask]'` ({error})"
+        msg = f"--dask needs an extra that is not installed ({error}). Install it with `pip install '.[dask]'`."
         raise click.UsageError(msg) from None
     return DaskFolding(address)
 
@@ -127,7 +128,7 @@ def _document(report: RebuildReport) -> dict[str, object]:
 
 def _print(report: RebuildReport) -> None:
     if report.position is None:
-        note("the read models were unfit to be compared with; they have been made anew from the log")
+        note("the read models could not be compared; they were built again from the log")
         return
     if not report.found:
         note(f"the read models agree with the log, up to position {report.position}")

@@ -1,4 +1,4 @@
-"""``tringledger reconcile``: compare the ledger's CDRs with a statement of TringMe, record by record, to the last digit."""
+"""``tringledger reconcile``: compare the ledger's CDRs with a statement of TringMe, record by record."""
 
 from __future__ import annotations
 
@@ -44,10 +44,12 @@ if TYPE_CHECKING:
     "--delimiter",
     metavar="CHARACTER",
     callback=delimiter_character,
-    help="CSV: what separates values (default: a comma), or tab.",
+    help="CSV: the character between values (default: a comma), or the word tab.",
 )
-@click.option("--timezone", metavar="ZONE", callback=time_zone, help="Of times that name no offset (default: UTC).")
-@click.option("--tag", help="Compare only this tag.")
+@click.option(
+    "--timezone", metavar="ZONE", callback=time_zone, help="The time zone of times without an offset (default: UTC)."
+)
+@click.option("--tag", help="Only this tag.")
 @span_options
 @click.option(
     "--tolerance",
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 3600),
     default=2,
     show_default=True,
-    help="By how much the duration of a leg may differ.",
+    help="Maximum difference per leg, in seconds.",
 )
 @click.option(
     "--window",
@@ -63,9 +65,9 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 7 * 86400),
     default=300,
     show_default=True,
-    help="How far a record's time may be from our call, from its first notice to its CDR.",
+    help="Maximum distance between a record's time and our call, in seconds.",
 )
-@click.option("--all", "every", is_flag=True, help="Show also the records that agree.")
+@click.option("--all", "every", is_flag=True, help="Include records that agree.")
 @report_format_option
 @catch_up_option
 @store_option
@@ -87,27 +89,28 @@ def reconcile(
     no_catch_up: bool,
     store: str | None,
 ) -> None:
-    """Compare the CDRs with a statement of TringMe: what agrees, what differs, what is missing on either side.
+    """Compare CDRs with a statement of TringMe, record by record.
 
     FILE is CSV with a header, a JSON array of objects, or one object a line; plain or gzip; - is stdin. The columns tag, src,
     time, src_duration, dest_duration, src_charge, dest_charge, src_sip_charge, dest_sip_charge, cost and sip_credits (the sums
-    of both legs) are found under these and TringMe's names, others by --column. What the statement does not have is not
-    compared; without src, records are matched by the tag alone. An absent number is 0.
+    of both legs) are found by these names and by TringMe's, others with --column. Columns that the statement does not have
+    are not compared. Without src, records are matched by tag alone. A missing number is 0.
 
-    Inside each tag and number records are matched one to one, within --window: first those that agree exactly, then as many
-    as can be, with the least total difference (a second counts as a cent, and as a SIP credit); above 200 records on a
-    side in order of time. Each record is then in one class:
+    Records of the same tag and number are matched one to one, within --window: first those that agree exactly, then as many
+    as possible with the least total difference (a second counts as a cent, and as a SIP credit). With more than 200
+    records on a side they are matched in order of time. Each record is then in one class:
 
     \b
     exact              all numbers agree
     within-tolerance   durations differ by --tolerance at most, charges by nothing
-    duration-differs   a duration differs by more, whatever the charges
+    duration-differs   a duration differs by more
     price-differs      a charge differs
-    missing-here       the statement has it, the ledger has not
-    missing-there      the ledger has it, the statement has not
+    missing-here       only the statement has it
+    missing-there      only the ledger has it
 
-    The limits hold for both sides; beyond their ends a record may still be another's counterpart. Without any, the whole
-    ledger is compared. The exit code is 1 where not all records are exact or within tolerance, or lines are unreadable.
+    --tag, --from, --to and --period select records on both sides; a record outside may still match one inside. Without
+    them, the whole ledger is compared. The exit code is 1 unless all records are exact or within tolerance and all lines
+    are readable.
 
     \b
     Examples:
@@ -161,7 +164,7 @@ def _spooled(name: str, terms: ReconciliationOptions, outcome: ReconciliationRes
     except NoSuchFile as error:
         raise click.UsageError(str(error)) from None
     if len(files) > 1:
-        msg = f"{name!r} names {len(files)} files: expected one statement"
+        msg = f"{name!r} names {len(files)} files; expected one statement"
         raise click.UsageError(msg)
     (file,) = files
     with progress(f"Reading {file.name}", file.size, "bytes") as moved:

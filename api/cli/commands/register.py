@@ -13,14 +13,14 @@ OK = 200
 
 @click.command()
 @click.argument("url", type=Address())
-@click.option("--flag", help="TringMe's parameter flag, which its page calls reserved.")
-@click.option("--dry-run", is_flag=True, help="Print the request, its keys masked, and send nothing.")
+@click.option("--flag", help="The parameter flag, which TringMe's page calls reserved.")
+@click.option("--dry-run", is_flag=True, help="Print the request with its keys masked; send nothing.")
 @timeout_option
 def register(url: str, flag: str | None, dry_run: bool, timeout: float) -> None:
-    """Tell TringMe to send its notifications to URL (its API's operation setnotifyurl).
+    """Tell TringMe to send its notifications to URL.
 
-    TringMe's page does not say what it answers. So the HTTP status tells success, and the answer is shown as it came.
-    Signed with TRINGME_PRIVATE_KEY (the first of several) by the formula TRINGME_API_SIGNATURE.
+    Calls the operation setnotifyurl of TringMe's API. TringMe's page does not say what it answers, so the HTTP status decides about success, and the answer is printed
+    unchanged. The request is signed with TRINGME_PRIVATE_KEY (the first of several) by the formula TRINGME_API_SIGNATURE.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tringledger rehearse``: a made-up TringMe calls a service, misbehaves if asked, and checks the ledger's books."""
+"""``tringledger rehearse``: simulate TringMe, with faults on request, and verify the ledger's books."""
 
 from __future__ import annotations
 
@@ -32,59 +32,56 @@ SEED_BELOW = 1_000_000
     "--listen",
     metavar="PORT",
     type=click.IntRange(0, 65535),
-    help="Instead of --to: stand in for TringMe's api.php on this port of 127.0.0.1 (0: any free one), and call the URL"
+    help="Instead of --to: serve a simulated api.php on this port of 127.0.0.1 (0: any free port), and call the URL"
     " that setnotifyurl sets.",
 )
-@click.option(
-    "--calls", default=100, show_default=True, type=click.IntRange(1, CALLS_MAX), help="How many calls to place."
-)
+@click.option("--calls", default=100, show_default=True, type=click.IntRange(1, CALLS_MAX), help="Number of calls.")
 @click.option(
     "--rate",
     default=5.0,
     show_default=True,
     type=click.FloatRange(0, 100_000, min_open=True),
-    help="How many calls begin in a second.",
+    help="Calls that begin per second.",
 )
 @click.option(
     "--speed",
     default=60.0,
     show_default=True,
     type=click.FloatRange(0, 1_000_000, min_open=True),
-    help="How many times as fast as real ones the calls go on (1: in real time).",
+    help="Speed of the calls (1: in real time, 60: a minute takes a second).",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 10**12),
-    help="The same seed and options give the same notifications (default: a new one, which is told).",
+    help="The same seed and options give the same notifications (default: a new seed, which is printed).",
 )
-@click.option("--chaos", is_flag=True, help="Do what platforms and networks do: see above.")
+@click.option("--chaos", is_flag=True, help="Send with the faults of platforms and networks, see above.")
 @click.option(
     "--lose",
     "losing",
     multiple=True,
     type=click.Choice(KINDS),
-    help="Never send one in twenty notices of this kind; may be given several times (default with --chaos: all kinds that calls have).",
+    help="Lose one in twenty notices of this kind. Repeatable (default with --chaos: all kinds of notices of calls).",
 )
 @click.option(
     "--patience",
     default=PATIENCE_SECONDS,
     show_default=True,
     type=click.FloatRange(0, PATIENCE_SECONDS_MAX),
-    help="For how many seconds a notice is sent again until it is answered; after the ledger's grace nobody could tell"
-    " which call it is of.",
+    help="How long to retry a notice, in seconds. After the ledger's grace it could count for another call.",
 )
-@click.option("--yes-not-local", "anywhere", is_flag=True, help="Call another machine: made-up load, on your word.")
+@click.option("--yes-not-local", "anywhere", is_flag=True, help="Allow calling another machine with simulated load.")
 @click.option(
     "--books",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to save the platform's books; with --verify alone, which saved books to verify.",
+    help="File to save the expected books in; with --verify alone, the saved books to verify.",
 )
 @click.option(
     "--verify",
     "where",
     metavar="WHERE",
-    help="Compare the books with the ledger's: a CSV from `tringledger export cdrs`, or a store's address.",
+    help="Compare the expected books with these: a CSV from `tringledger export cdrs`, or a store URL.",
 )
 @click.pass_context
 def rehearse(
@@ -102,18 +99,18 @@ def rehearse(
     file: Path | None,
     where: str | None,
 ) -> None:
-    """Play TringMe: place made-up calls, send their notifications to a service, and keep books of what must be charged.
+    """Simulate TringMe, and keep books of what must be charged.
 
-    Calls are single, to many numbers under one tag, to one number several times, and from browsers; they fail in every
-    way, have digits keyed, and beside them are voicemails and expired channels. Notices are signed with
-    TRINGME_PRIVATE_KEY by TRINGLEDGER_SIGNATURE, and sent again until they are answered. Tags end with the seed, so
-    that rehearsals do not mix in one ledger. Give the rehearsal a ledger of its own nevertheless: what is recorded stays.
+    Places calls and sends their notifications to a service. There are single calls, calls to many numbers under one tag, repeated calls to one number, and calls from browsers.
+    They fail in every way, have keyed digits, and come with voicemails and expired channels. Notices are signed with
+    TRINGME_PRIVATE_KEY by the formula TRINGLEDGER_SIGNATURE, and retried until they are answered. Tags end with the seed,
+    so that rehearsals do not mix. Use a ledger of its own for rehearsals: events cannot be removed.
 
-    --chaos sends notices twice, signs CDRs again, reorders and loses notices, sends in bursts, slowly, by halves and
+    --chaos sends notices twice, signs CDRs again, reorders and loses notices, sends in bursts, slowly, in halves and
     without waiting for the answer, and adds wrong signatures, broken values and garbage.
 
-    --verify compares to the last digit, lists what differs, and then exits with 1. It can be done later, from the
-    saved books.
+    --verify compares to the last digit, lists the differences, and exits with 1 if there are any. You can run it later
+    from the saved books.
 
     \b
     Examples:
@@ -160,7 +157,7 @@ def rehearse(
 
 
 def _check(to: str | None, listen: int | None, file: Path | None, where: str | None) -> None:
-    """Refuse what would turn out to be a mistake only when everything has been sent."""
+    """Refuse mistakes that would else show only after everything has been sent."""
     if to is not None and listen is not None:
         raise click.UsageError("expected either --to or --listen, not both")
     if to is None and listen is None:
@@ -168,19 +165,19 @@ def _check(to: str | None, listen: int | None, file: Path | None, where: str | N
             raise click.UsageError("expected --to URL or --listen PORT, or else --books FILE with --verify WHERE")
         return
     if file and not file.absolute().parent.is_dir():
-        msg = f"--books {file}: expected a file in a folder that is there"
+        msg = f"--books {file}: the folder does not exist; expected a file in an existing folder"
         raise click.UsageError(msg)
     if where and not _is_store(where):
         msg = (
-            f"--verify {where}: a file that is there already cannot tell of calls to come; expected a store's address, or"
-            " --books now and --verify with them later"
+            f"--verify {where}: an existing file cannot have calls that are yet to be placed; expected a store URL, or --books"
+            " now and --verify later"
         )
         raise click.UsageError(msg)
 
 
 @contextmanager
 def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) -> Iterator[str]:
-    """Give the URL to call: the option's, or the first one that is set through the stand-in, which then goes on."""
+    """Yield the URL to call: the option's, or the first one set through the simulated api.php, which keeps running."""
     from api.application.rehearsal import fake_tringme_api as standin
     from api.application.rehearsal.fake_tringme_api import FakeTringMeApi
 
@@ -189,14 +186,14 @@ def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) 
         return
     stand_in = FakeTringMeApi(read.private_keys, formula=read.signature, anywhere=anywhere)
     with standin.serve_fake_api(stand_in.app, listen) as port:
-        note(f"api.php at http://{standin.HOST}:{port}{standin.PATH}, waiting for op=setnotifyurl, stop with Ctrl-C")
+        note(f"api.php at http://{standin.HOST}:{port}{standin.PATH}, waiting for op=setnotifyurl; stop with Ctrl-C")
         url = stand_in.wait()
         note(f"the notify URL is {url}")
         yield url
 
 
 def _play(platform: RequestSender, books: ExpectedBooks, file: Path | None) -> BooksFile:
-    """Send everything, and return the books, which are saved on Ctrl-C too: what was sent was sent."""
+    """Send everything, and return the expected books; they are saved after Ctrl-C too, for what was sent until then."""
     import asyncio
 
     from api.application.rehearsal import expected_books as booking
@@ -215,14 +212,14 @@ def _play(platform: RequestSender, books: ExpectedBooks, file: Path | None) -> B
 
 def _tell(platform: RequestSender, books: ExpectedBooks, file: Path | None) -> None:
     counts = ", ".join(
-        f"{count} answered {status or 'by hanging up'}" for status, count in sorted(books.answers.items())
+        f"{count} answered {status or 'without a status'}" for status, count in sorted(books.answers.items())
     )
     note(
-        f"{books.calls} calls; {platform.sent} requests ({counts or 'none answered'}), {platform.again} made again,"
-        f" {books.unanswered} notices never answered" + (f"; books in {file}" if file else "")
+        f"{books.calls} calls; {platform.sent} requests ({counts or 'none answered'}), {platform.again} retried,"
+        f" {books.unanswered} notices without an answer" + (f"; books in {file}" if file else "")
     )
     for what, count in books.unexpected.items():
-        note(f"not as it should be: {count} times {what}")
+        note(f"unexpected: {what}, {count} times")
 
 
 def _code(platform: RequestSender, books: ExpectedBooks) -> int:
@@ -239,11 +236,11 @@ def _verify(books: BooksFile, where: str) -> int:
         print_table(differing[0]._fields, differing)
     unsure = unsure_lines(books.calls)
     if unsure:
-        note(f"{len(unsure)} lines are left out: a notice of theirs was never answered")
+        note(f"{len(unsure)} lines not compared, because a notice had no answer")
     _tell_of_quarantine(books, ledger)
     charged = sum(call.row is not None for call in books.calls)
-    said = f"{len(differing)} differences from" if differing else "the ledger agrees with"
-    note(f"{said} the platform's books: {charged} charged calls of {len(books.calls)}, {len(books.totals)} tags")
+    result = f"{len(differing)} differences between the ledger and" if differing else "the ledger agrees with"
+    note(f"{result} the expected books: {charged} charged calls of {len(books.calls)}, {len(books.totals)} tags")
     return FINDING if differing else DONE
 
 
@@ -266,6 +263,6 @@ def _tell_of_quarantine(books: BooksFile, ledger: ObservedBooks) -> None:
     if not books.unfit:
         return
     wrong = sum(each.parameter == SIGNATURE for each in books.unfit)
-    checked = "looked for" if ledger.quarantine is not None else "not looked for: a file does not tell"
+    checked = "checked" if ledger.quarantine is not None else "not checked: an export has no quarantine"
     broken = len(books.unfit) - wrong
     note(f"expected in quarantine: {wrong} with a wrong signature, {broken} with a broken value ({checked})")

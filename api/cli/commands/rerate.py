@@ -1,4 +1,4 @@
-"""``tringledger rerate``: price an account's month by another version of the tariff, or see what that would change."""
+"""``tringledger rerate``: price an account's month by another tariff version, or preview the changes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ POSTED_COLUMNS = ["account", "period", "calls", "billed seconds", "price"]
 
 
 @click.command()
-@click.option("--account", required=True, help="Whose calls: those that are billed to this account now.")
+@click.option("--account", required=True, help="The account that the calls are billed to now.")
 @click.option("--period", required=True, metavar="YYYY-MM", callback=period_argument, help="The month of their CDRs.")
 @click.option(
-    "--tariff", "version", required=True, type=click.IntRange(min=1), help="The version that is to price them."
+    "--tariff", "version", required=True, type=click.IntRange(min=1), help="The tariff version to price them by."
 )
 @author_options
-@click.option("--dry-run", is_flag=True, help="Show what would change, and append nothing.")
+@click.option("--dry-run", is_flag=True, help="Preview the changes; append nothing.")
 @format_option
 @store_option
 def rerate(
@@ -34,9 +34,9 @@ def rerate(
 ) -> None:
     """Price an account's month by another version of the tariff.
 
-    An event is appended to each call whose price, account or rule changes; its history shows every price it ever had. What
-    changes in a closed month is posted to the first open one. Calls from before the version is in effect are left alone. An
-    interrupted rerating goes on when it is run again.
+    An event is appended to each call whose price, account or rule changes; the call's history shows every price it ever
+    had. Changes in a closed month are posted to the first open month. Calls from before the version takes effect stay as
+    they are. If a rerating is interrupted, run it again: it continues where it stopped.
 
     \b
     Examples:
@@ -58,7 +58,7 @@ def rerate(
     would = "would be" if dry_run else "were"
     note(f"{len(changes)} of {len(calls)} calls {would} rerated by version {version}")
     if rerating.passed_over:
-        note(f"{rerating.passed_over} calls are from before version {version} is in effect, and were left alone")
+        note(f"{rerating.passed_over} calls unchanged, because they are from before version {version} takes effect")
 
 
 def _show(changes: list[RerateChange], output: str) -> None:
@@ -75,7 +75,7 @@ def _show(changes: list[RerateChange], output: str) -> None:
 
 
 def _summed(changes: list[RerateChange]) -> list[tuple[PostedPrice, int]]:
-    """Return by how much each account's month changes, and by how many calls."""
+    """Return how much each account's month changes, and through how many calls."""
     from projections.queries.rerating_preview import PostedPrice
 
     sums: dict[tuple[str, str], tuple[int, int, int]] = {}

@@ -1,4 +1,4 @@
-"""``tringledger serve``: take callbacks until told to stop."""
+"""``tringledger serve``: record callbacks, and serve the pages and the API, until stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S1
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port (0: any free one)."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port to listen on (0: any free port).",
 )
 @click.option(
     "--workers",
@@ -33,14 +37,14 @@ LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S1
     default=1,
     show_default=True,
     type=click.IntRange(1, 256),
-    help="How many processes take callbacks; more than one only with a store in PostgreSQL.",
+    help="Number of processes; more than one needs a store in PostgreSQL.",
 )
 @store_option
 def serve(host: str, port: int, count: int, store: str | None) -> None:
-    """Take TringMe's callbacks, keep the read models up to date, and serve the pages and the API, until Ctrl-C.
+    """Record TringMe's callbacks, and serve the pages and the API.
 
-    Every callback is on disk before it is answered. Pages and API are for users: `tringledger user add`. A ledger in a file is created where there is none; in PostgreSQL,
-    `tringledger migrate` comes first.
+    Runs until Ctrl-C, and keeps the read models up to date. Every callback is committed before it is answered. The pages and the API need a user: `tringledger user add`. A ledger
+    in a file is created if it does not exist; in PostgreSQL, run `tringledger migrate` first.
 
     \b
     Examples:
@@ -52,7 +56,7 @@ def serve(host: str, port: int, count: int, store: str | None) -> None:
 
     read = settings.load_settings(store=store)
     if read.forward_url and is_own(read.forward_url, host, port, read.notify_path):
-        msg = f"TRINGLEDGER_FORWARD_URL={addresses.redacted(read.forward_url)} cannot be used: it is this service's own address"
+        msg = f"TRINGLEDGER_FORWARD_URL={addresses.redacted(read.forward_url)} cannot be used: it is the URL of this service"
         raise InvalidSetting(msg)
     if count > 1:
         _serve_by_many(read, host, port, count)
@@ -72,7 +76,7 @@ def _serve_alone(read: Settings, host: str, port: int) -> None:
 
 
 def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
-    """Whether an address is evidently where the service takes its own callbacks."""
+    """Whether a URL is evidently the one at which this service takes callbacks."""
     split = urlsplit(url)
     ours = {host} | (LOOPBACK if host in LOOPBACK | ANY else set())
     default = 443 if split.scheme == "https" else 80
@@ -86,8 +90,8 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
 
     if not urls.is_postgres(read.store):
         msg = (
-            f"--workers {count} needs a store in PostgreSQL: a SQLite file takes one writer at a time, so that several"
-            " processes would only wait for each other"
+            f"--workers {count} needs a store in PostgreSQL: a SQLite file has one writer at a time, so several processes"
+            " would only wait for each other"
         )
         raise click.UsageError(msg)
     with closing(Ledger(read.store, read.keyring(), read.ledger_options)) as ledger:
@@ -108,9 +112,9 @@ def _introduce(ledger: Ledger, read: Settings) -> None:
 
     note(f"ledger {ledger.shown_url} ({ledger.head()} events)")
     if read.signature == UNCHECKED:
-        note("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anybody can write into this ledger")
+        note("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anyone can write into this ledger")
     else:
-        note(f"signatures are checked: {read.signature}, {len(read.private_keys)} active key(s)")
+        note(f"signatures are checked: formula {read.signature}, {len(read.private_keys)} active key(s)")
     if read.forward_url:
         after = forwarder.load_or_start(ledger).position
         note(f"forwarding to {addresses.redacted(read.forward_url)}, after position {after}")
@@ -119,5 +123,5 @@ def _introduce(ledger: Ledger, read: Settings) -> None:
 def _say_where(listening: socket, notify_path: str) -> None:
     host, port = listening.getsockname()[:2]
     here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    note(f"callbacks at {here}{notify_path}, stop with Ctrl-C")
-    note(f"pages and API at {here}/, for users (`tringledger user add`)")
+    note(f"callbacks at {here}{notify_path}; stop with Ctrl-C")
+    note(f"pages and API at {here}/, for users (add one with `tringledger user add`)")

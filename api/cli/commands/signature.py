@@ -1,4 +1,4 @@
-"""``tringledger signature``: which formula TringMe signs with, told from captured notifications (SPEC 3)."""
+"""``tringledger signature``: find the formula that TringMe signs with, from captured notifications (SPEC 3)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ LINES_SHOWN_MAX = 10
 
 @click.group()
 def signature() -> None:
-    """Find out how TringMe signs its notifications."""
+    """Find the formula that TringMe signs notifications with."""
 
 
 @signature.command()
-@click.option("--query", metavar="QUERY", help="A captured query string, or the whole URL.")
+@click.option("--query", metavar="QUERY", help="A captured query string or URL.")
 @click.option(
     "--file",
     type=click.File("rb"),
-    help="Captured notifications, one a line: query strings, URLs, or what import takes (default: stdin).",
+    help="Captured notifications, one per line: query strings, URLs, or the NDJSON that import reads (default: stdin).",
 )
 @click.pass_context
 def identify(context: click.Context, query: str | None, file: BinaryIO | None) -> None:
-    """Tell how captured notifications are signed, with TRINGME_PRIVATE_KEY; the key is never printed.
+    """Find the formula that captured notifications are signed with. The private key is never printed.
 
-    Tries the formulas that TRINGLEDGER_SIGNATURE knows, and all combinations of order, separators, where the key goes,
-    what is covered, letter case, encoding and digest. Several notifications tell more than one; at most 1000 are read.
-    The exit code is 1 where no setting fits all of them.
+    Tries the formulas of TRINGLEDGER_SIGNATURE, and all combinations of order, separators, place of the key, coverage,
+    letter case, encoding and digest, with the keys in TRINGME_PRIVATE_KEY. Several notifications give a clearer result
+    than one; at most 1000 are read. The exit code is 1 if no setting fits all of them.
 
     \b
     Examples:
@@ -54,7 +54,7 @@ def identify(context: click.Context, query: str | None, file: BinaryIO | None) -
     usable = [each for each in read if each.notice]
     for each in read:
         if each.problem:
-            note(f"line {each.line} is no signed notification: {each.problem}")
+            note(f"line {each.line} is not a signed notification: {each.problem}")
     groups = identifying.search_formulas([each.notice for each in usable if each.notice], keys)
     if groups and len(groups[0].fits) == len(read):
         context.exit(_tell(groups[0]))
@@ -75,18 +75,18 @@ def _read(query: str | None, file: BinaryIO | None) -> list[Capture]:
         return [captures.read_capture(query.encode(errors="surrogateescape"))]
     read = list(islice(captures.read_captures(file or sys.stdin.buffer), CAPTURES_MAX + 1))
     if len(read) > CAPTURES_MAX:
-        note(f"only the first {CAPTURES_MAX} are taken")
+        note(f"only the first {CAPTURES_MAX} notifications are read")
     return read[:CAPTURES_MAX]
 
 
 def _tell(group: FormulaGroup) -> int:
-    """Tell what fits everything."""
+    """Print the formula that fits all notifications; return the exit code."""
     for name in group.names:
         click.echo(f"TRINGLEDGER_SIGNATURE={name}")
     if not group.names:
-        note(f"they are signed with {group.variants[0]}; no setting covers that yet")
+        note(f"they are signed with {group.variants[0]}, for which there is no setting yet")
     for words in group.ambiguous_dimensions().values():
-        note(f"what was captured does not tell: {' or '.join(words)}")
+        note(f"these notifications do not decide between {' and '.join(words)}")
     return DONE if group.names else FINDING
 
 
@@ -97,7 +97,7 @@ def _tell_partial(groups: Sequence[FormulaGroup], usable: Sequence[Capture], tot
         note(f"{what or group.variants[0]}: fits {len(group.fits)} of {total}: {_lines(group.fits, usable)}")
         left -= group.fits
     if left:
-        note(f"none fits {len(left)} of {total}: {_lines(left, usable)}")
+        note(f"no formula fits {len(left)} of {total}: {_lines(left, usable)}")
 
 
 def _lines(indexes: set[int] | frozenset[int], usable: Sequence[Capture]) -> str:
@@ -111,6 +111,6 @@ def _tell_none(keys: int) -> None:
     from domain.notices.signature_variants import DIMENSIONS, NAMED
 
     tried = f"neither {', '.join(NAMED)} nor any other of {signature_variants.size()} combinations"
-    note(f"none fits, {tried}, with {keys} key(s):")
+    note(f"no formula fits, {tried}, with {keys} key(s):")
     for name, choices in DIMENSIONS.items():
         note(f"  {name}: {'; '.join(choices.values())}")

@@ -1,4 +1,4 @@
-"""``tringledger statement``: what an account owes for a month, as a file to print or to read by a program."""
+"""``tringledger statement``: an account's statement of a month, as a file for people or for programs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ FORMATS = ("html", "pdf", "json", "csv")
 @click.option(
     "--font",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="PDF: a TrueType font, where the account needs other letters than western Europe's.",
+    help="PDF: a TrueType font, for letters beyond those of western Europe.",
 )
-@click.option("--excel-safe", is_flag=True, help="CSV: make texts harmless that a spreadsheet would take for formulas.")
+@click.option("--excel-safe", is_flag=True, help="CSV: protect texts that a spreadsheet would read as formulas.")
 @catch_up_option
 @store_option
 def statement(
@@ -45,7 +45,7 @@ def statement(
 ) -> None:
     """Write the statement of an account for a month.
 
-    Of a month that is not closed it is a draft, and says so. The total is that of the billing table, to the last digit.
+    Until the month is closed, the statement is a draft and says so. Its total equals the billing table to the last digit.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tringledger status``: how the ledger is, for people, programs and cron."""
+"""``tringledger status``: the state of the ledger, for people, programs and cron."""
 
 from __future__ import annotations
 
@@ -20,26 +20,32 @@ COUNT = click.IntRange(0)
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Exit with 1, and say why, where something passes its limit.")
+@click.option("--check", is_flag=True, help="Exit with 1, and say why, if a limit is passed.")
 @click.option(
     "--lag-seconds",
     type=COUNT,
     default=60,
     show_default=True,
-    help="--check: how far the read models, and forwarding, may be behind.",
+    help="--check: maximum lag of read models and forwarding, in seconds.",
 )
 @click.option(
-    "--silent-hours", type=click.IntRange(1), help="--check: how long no callback may come (default: not looked at)."
+    "--silent-hours",
+    type=click.IntRange(1),
+    help="--check: maximum time without a callback, in hours (default: not checked).",
 )
 @click.option(
     "--quarantine",
     type=COUNT,
     default=0,
     show_default=True,
-    help="--check: how many notices may wait in quarantine.",
+    help="--check: maximum number of quarantined notices.",
 )
 @click.option(
-    "--missing-cdrs", type=COUNT, default=0, show_default=True, help="--check: how many calls may miss their CDR."
+    "--missing-cdrs",
+    type=COUNT,
+    default=0,
+    show_default=True,
+    help="--check: maximum number of calls that miss their CDR.",
 )
 @format_option
 @catch_up_option
@@ -56,14 +62,14 @@ def status(
     no_catch_up: bool,
     store: str | None,
 ) -> None:
-    """Show what the ledger holds, how far the read models are behind, and what waits for somebody.
+    """Show the state of the ledger, and what needs attention.
 
-    The lag is what this command found; it then catches up, so that the counts are of now.
+    The lag is as this command found it; the command then catches up, so the counts are current.
 
     \b
     Examples:
       tringledger status
-      tringledger status --check --silent-hours 6 || mail -s "look at the ledger" ops@example.com
+      tringledger status --check --silent-hours 6 || mail -s "check the ledger" ops@example.com
     """
     from api.application import status as statuses
     from api.application.status import StatusLimits
@@ -114,11 +120,11 @@ def _print(found: LedgerStatus) -> None:
     models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
     print_table(["read model", "position", "lag", "rows"], models_rows)
     if models.failure:
-        note(f"the read models stand still: {models.failure}")
+        note(f"read models stopped at position {models.position}: {models.failure}")
     if found.proofs.problem:
         note(found.proofs.problem)
     if found.forwarding and found.forwarding.failure:
-        note(f"forwarding stands still: {found.forwarding.failure}")
+        note(f"forwarding stopped at position {found.forwarding.position}: {found.forwarding.failure}")
     for tag, lacking, calls in found.tags_without_openings:
         note(
             f"{lacking} of {calls} calls of tag {tag!r} lack their opening: if TringMe sends the destination's number on"
@@ -148,7 +154,7 @@ def _waiting(waiting: OverdueCounts | None) -> str:
 def _told(forwarding: ForwardingStatus) -> str:
     to = f"to {forwarding.to}" if forwarding.to else "TRINGLEDGER_FORWARD_URL is not set here"
     if forwarding.position is None:
-        return f"{to}, not begun: the service begins it"
+        return f"{to}, not started yet; the service starts it"
     lag = f"{forwarding.lag} events, {forwarding.lag_seconds} s behind" if forwarding.lag else "up to date"
-    skipped = f", passed over by hand: {forwarding.skipped}" if forwarding.skipped else ""
+    skipped = f", skipped by operators: {forwarding.skipped}" if forwarding.skipped else ""
     return f"{to}, at position {forwarding.position}, {lag}{skipped}"

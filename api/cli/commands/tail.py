@@ -1,4 +1,4 @@
-"""``tringledger tail``: the log's events as they come in."""
+"""``tringledger tail``: the events of the log as they come in."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ POLL_SECONDS = 0.2
 
 
 @click.command()
-@click.option("--tag", "tags", multiple=True, help="Only events with just this tag; repeatable.")
-@click.option("--type", "types", multiple=True, help="Only events of this type, such as cdr; repeatable.")
+@click.option("--tag", "tags", multiple=True, help="Only events with exactly this tag. Repeatable.")
+@click.option("--type", "types", multiple=True, help="Only events of this type, such as cdr. Repeatable.")
 @click.option(
-    "--status", "statuses", multiple=True, help="Only events with this status, such as COMPLETED; repeatable."
+    "--status", "statuses", multiple=True, help="Only events with this status, such as COMPLETED. Repeatable."
 )
 @click.option(
     "--from",
     "first",
     metavar="POSITION",
     type=click.IntRange(1, POSITION_MAX),
-    help="Begin with the event at this position (default: with the next one that comes in).",
+    help="Start with the event at this position (default: the next event that comes in).",
 )
-@click.option("--follow/--no-follow", default=True, show_default=True, help="Wait for more, or end at the log's head.")
+@click.option(
+    "--follow/--no-follow", default=True, show_default=True, help="Wait for more events, or end at the log's head."
+)
 @click.option(
     "--format",
     "output",
     type=click.Choice(["text", "ndjson"]),
     default="text",
     show_default=True,
-    help="Lines for people, or JSON objects, one a line, for programs.",
+    help="Lines for people, or one JSON object per line for programs.",
 )
 @store_option
 @click.pass_context
@@ -59,8 +61,8 @@ def tail(
 ) -> None:
     """Show events as they come in, until Ctrl-C (exit code 130).
 
-    Each line begins with the event's position in the log. At the end stderr says with which --from to continue: no event
-    is missed then, and none comes twice.
+    Each line begins with the event's position in the log. At the end, stderr says which --from continues without missing
+    or repeating an event.
 
     \b
     Examples:
@@ -76,7 +78,7 @@ def tail(
         head = ledger.head()
         position = head if first is None else first - 1
         if position > head:
-            note(f"the log ends at position {head}: what comes before {position + 1} is not shown")
+            note(f"the log ends at position {head}; showing events from position {position + 1} on")
         for rows in _pages(ledger, position, stopping) if follow else tailing.event_pages(ledger, position):
             events = [tailing.read_event(row) for row in rows]
             chosen = [each for each in events if all(getattr(each, name) in values for name, values in wanted)]
@@ -96,7 +98,7 @@ def _pages(ledger: Ledger, after: int, stopping: StopSignal) -> Iterator[list[Lo
             outlet.sleep_while_read(POLL_SECONDS)
         return not stopping.signal
 
-    note(f"events from position {after + 1} on, stop with Ctrl-C")
+    note(f"events from position {after + 1} on; stop with Ctrl-C")
     return tailing.follow_events(ledger, after, go_on, note)
 
 

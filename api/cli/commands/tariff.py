@@ -1,4 +1,4 @@
-"""``tringledger tariff``: check a tariff's file, publish it, and see what was published."""
+"""``tringledger tariff``: check a tariff file, publish it, and list published versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_VERSION = 0
 
 @click.group()
 def tariff() -> None:
-    """Check a tariff's file, publish it, and see what was published."""
+    """Check a tariff file, publish it, and list published versions."""
 
 
 @tariff.command()
@@ -35,10 +35,10 @@ def tariff() -> None:
 @store_option
 @click.pass_context
 def check(context: click.Context, file: Path, output: str, store: str | None) -> None:
-    """Check a tariff's file, and list all that is wrong with it; the exit code is then 1.
+    """Check a tariff file. Lists every error; the exit code is 1 if there are any.
 
-    Dates are read in the ledger's billing time zone where the file names none. Rules that begin later than others, and
-    rules that are never reached, are named too; they are not errors.
+    Dates are in the ledger's billing time zone unless the file sets another. The command also names rules that begin later
+    than others, and rules that are never reached; these are not errors.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
 @author_options
 @store_option
 def publish(file: Path, by: str, reason: str, store: str | None) -> None:
-    """Publish a tariff as the next version; it prices the CDRs that come after it, and is never changed.
+    """Publish a tariff as the next version. It prices the CDRs recorded after it, and never changes.
 
     \b
     Examples:
@@ -113,7 +113,7 @@ def list_(output: str, store: str | None) -> None:
 @format_option
 @store_option
 def show(version: int, output: str, store: str | None) -> None:
-    """Print the text of a published version, as it stood in its file.
+    """Print the text of a published version, as it was in its file.
 
     \b
     Examples:
@@ -141,7 +141,7 @@ def _published(ledger: Ledger) -> list[tuple[int, TariffPublished]]:
 
 
 def _text(file: Path) -> str:
-    """Return a file's text; raises InvalidTariff where it is no UTF-8."""
+    """Return the text of a file; raises InvalidTariff if it is not UTF-8."""
     from domain.billing.tariff import InvalidTariff, TariffFinding
 
     content = file.read_bytes()
@@ -154,9 +154,9 @@ def _text(file: Path) -> str:
 
 
 def _timezone_and_last_version(store: str | None) -> tuple[str, int]:
-    """Return the ledger's billing time zone and its tariff's last version (0 without one).
+    """Return the ledger's billing time zone and the last version of its tariff (0 without one).
 
-    Where there is no ledger yet, the time zone is that of the settings.
+    If there is no ledger yet, the time zone is that of the settings.
     """
     from api import settings
 

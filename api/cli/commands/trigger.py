@@ -1,4 +1,4 @@
-"""``tringledger trigger``: send one made-up notification to a running service."""
+"""``tringledger trigger``: send one sample notification to a running service."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class NameValue(click.ParamType[tuple[str, str]]):
 @click.argument("status")
 @click.option("--tag", help=f"The call's tag (default: {triggering.TAG}; on system notices {triggering.SYSTEM_TAG}).")
 @click.option("--src", help=f"The phone number (default: {triggering.SRC}).")
-@click.option("--type", "kind", help="The type, where it is not what STATUS says, such as cdr with COMPLETED.")
+@click.option("--type", "kind", help="The type, if it does not follow from STATUS, such as cdr with COMPLETED.")
 @click.option(
-    "--set", "given", metavar="NAME=VALUE", multiple=True, type=NameValue(), help="Any parameter; repeatable."
+    "--set", "given", metavar="NAME=VALUE", multiple=True, type=NameValue(), help="Any parameter. Repeatable."
 )
 @click.option("--to", type=Address(), help=f"The notify URL (default: {SERVICE} and TRINGLEDGER_NOTIFY_PATH).")
-@click.option("--dry-run", is_flag=True, help="Print the signed URL, and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the signed URL; send nothing.")
 @timeout_option
 @click.pass_context
 def trigger(
@@ -55,11 +55,11 @@ def trigger(
     dry_run: bool,
     timeout: float,
 ) -> None:
-    """Send one signed notification to a running service, to try an integration; its answer goes to stdout.
+    """Send one signed sample notification to a running service.
 
-    STATUS is a call status such as SRCANSWERED or COMPLETED, or cdr, voicemail, deletechannel. The ledger keeps it like
-    any other, so try with a store of its own. Exit codes: 0 for the answer 200, 1 for 202 or a refusal, 3 for no answer
-    or 503.
+    Use it to try an integration. The answer goes to stdout. STATUS is a call status such as SRCANSWERED or COMPLETED, or cdr, voicemail or deletechannel. The ledger keeps the
+    notification like any other, so use a separate store. Exit codes: 0 for the answer 200, 1 for 202 or a refusal, 3 for
+    no answer or 503.
 
     \b
     Examples:
@@ -72,7 +72,7 @@ def trigger(
 
     read = settings.load_settings()
     if status not in triggering.KNOWN:
-        note(f"WARNING: {status!r} is no status that TringMe names; the ledger keeps and flags it. Those it names are")
+        note(f"WARNING: TringMe does not document the status {status!r}; the ledger keeps and flags it. Documented are")
         note(f"  {', '.join(triggering.KNOWN)}")
     shorthand = [(name, value) for name, value in (("tag", tag), ("src", src)) if value is not None]
     pairs = triggering.sign_parameters(read, triggering.sample_parameters(status, kind, [*shorthand, *given]))
@@ -86,7 +86,7 @@ def trigger(
 
 
 def _judged(answer: HttpAnswer, url: str) -> int:
-    """Return the exit code that an answer means; raises Unanswered where the service took nothing in."""
+    """Return the exit code for an answer; raises Unanswered if the service did not take the notification."""
     from api.application.http_get import Unanswered
 
     refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR

@@ -1,4 +1,4 @@
-"""``tringledger undo``: reverse what an operator did, by another event."""
+"""``tringledger undo``: reverse an operator event by another event."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from api.cli.options import author_options, format_option, store_option
 @format_option
 @store_option
 def undo(position: int, by: str, reason: str, output: str, store: str | None) -> None:
-    """Reverse a correction, named by its position in the log: a split, merge, release, void, rerating or adjustment.
+    """Reverse a correction, named by its position in the log.
 
-    Nothing is deleted: both events stay. What was billed in a closed month stays too, the difference is posted to the first
-    open one. A publication is followed by another one instead, and a closing is for ever.
+    Corrections are splits, merges, releases, voids, reratings, adjustments and resolutions. Nothing is deleted: both events stay. The bill of a closed month stays too; the difference is posted to the first open
+    month. You cannot undo a published tariff (publish another version instead) or a closing.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tringledger user``: who may sign in to the pages and call the API, and what he may."""
+"""``tringledger user``: users of the pages and the API, and their roles."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ROLES = [role.value for role in Role]
 
 @click.group()
 def user() -> None:
-    """Add and remove users of the pages and the API, and say what each may.
+    """Add and remove users of pages and API, and set their roles.
 
     \b
     Roles; each includes read:
       read     see calls, CDRs, billing, exceptions and quarantine
       export   download them as files
-      operate  reprocess, rebuild, correct, publish, close, and read the access log
-      pii      see phone numbers, e-mails and keyed digits whole; others see them masked, in files too
+      operate  reprocess, rebuild, correct, publish, close, and read the audit log
+      pii      see phone numbers, e-mail addresses and keyed digits; others see them masked, in files too
       auditor  fetch checkpoints and tiles of the log's proofs
     """
 
@@ -42,7 +42,7 @@ def role_option(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         required=True,
         type=click.Choice(ROLES),
-        help="What the user may; repeat it for several.",
+        help="A role of the user. Repeatable.",
     )(command)
 
 
@@ -51,7 +51,7 @@ def role_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @role_option
 @store_option
 def add(name: str, roles: tuple[str, ...], store: str | None) -> None:
-    """Add a user and print his token, once: only a digest of it is kept.
+    """Add a user and print their token, once: only a digest of it is kept.
 
     \b
     Examples:
@@ -61,14 +61,12 @@ def add(name: str, roles: tuple[str, ...], store: str | None) -> None:
     from api.web.auth import users
 
     if not users.is_name(name):
-        msg = f"{name!r} cannot be a name: expected up to {users.NAME_LENGTH_MAX} characters that can be printed"
+        msg = f"{name!r} cannot be a name; expected 1 to {users.NAME_LENGTH_MAX} printable characters"
         raise click.UsageError(msg)
     with _changing(store, f"add {name} {' '.join(sorted(roles))}") as kept:
         token = users.add_user(kept, name, map(Role, roles), times.now())
     click.echo(token)
-    note(
-        f"{name} is added, with the roles {', '.join(sorted({*roles, Role.READ}))}; the token above is not shown again"
-    )
+    note(f"added {name} with the roles {', '.join(sorted({*roles, Role.READ}))}; the token above is not shown again")
 
 
 @user.command("list")
@@ -106,7 +104,7 @@ def list_(output: str, store: str | None) -> None:
 @click.argument("name")
 @store_option
 def remove(name: str, store: str | None) -> None:
-    """Remove a user; his token and sessions are void at once.
+    """Remove a user; their token and sessions become invalid at once.
 
     \b
     Examples:
@@ -116,7 +114,7 @@ def remove(name: str, store: str | None) -> None:
 
     with _changing(store, f"remove {name}") as kept:
         users.remove_user(kept, name)
-    note(f"{name} is removed")
+    note(f"removed {name}")
 
 
 @user.command()
@@ -124,7 +122,7 @@ def remove(name: str, store: str | None) -> None:
 @role_option
 @store_option
 def roles(name: str, roles: tuple[str, ...], store: str | None) -> None:
-    """Give a user these roles, and no others, from his next request on.
+    """Replace the roles of a user, from their next request on.
 
     \b
     Examples:
@@ -141,7 +139,7 @@ def roles(name: str, roles: tuple[str, ...], store: str | None) -> None:
 @click.argument("name")
 @store_option
 def new_token(name: str, store: str | None) -> None:
-    """Print a new token of a user, once; the one before and his sessions are void at once.
+    """Print a new token for a user, once; their old token and sessions become invalid at once.
 
     \b
     Examples:
@@ -152,17 +150,17 @@ def new_token(name: str, store: str | None) -> None:
     with _changing(store, f"new-token {name}") as kept:
         token = users.renew_token(kept, name, times.now())
     click.echo(token)
-    note(f"the token above is {name}'s from now on, and is not shown again")
+    note(f"the token above is the new token of {name}; it is not shown again")
 
 
 @user.command()
 @click.argument("name")
 @click.option(
-    "--at", "url", type=Address(), default="http://127.0.0.1:8000", show_default=True, help="The service's address."
+    "--at", "url", type=Address(), default="http://127.0.0.1:8000", show_default=True, help="The URL of the service."
 )
 @store_option
 def link(name: str, url: str, store: str | None) -> None:
-    """Print a link that signs a user in without his token: once, within an hour.
+    """Print a link that signs a user in without their token: once, within an hour.
 
     \b
     Examples:
@@ -178,7 +176,7 @@ def link(name: str, url: str, store: str | None) -> None:
 
 @contextmanager
 def opened(store: str | None) -> Iterator[AccessStore]:
-    """Open the access store of a ledger that exists."""
+    """Open the store of users and the audit log of an existing ledger."""
     from api.web.auth.store import open_access_store
 
     with open_ledger(store) as (ledger, _), closing(open_access_store(ledger.url, durable=True)) as kept:

@@ -35,10 +35,11 @@ def verify(
     quorum: int | None,
     output: str,
 ) -> None:
-    """Verify FILE: a bundle of a bill or a call, the proof of an event, or a checkpoint.
+    """Verify a bundle, the proof of an event, or a checkpoint.
 
-    It needs no ledger and no network. Of a bundle the events are checked against the signed root, folded anew, and compared
-    with its rows; the sum goes to stdout. Where anything does not fit, the exit code is 1 and the message says what.
+    FILE is a bundle of a bill or a call, a proof or a checkpoint; you need no ledger and no network. The events of a bundle
+    are checked against the signed root, folded again, and compared with its rows; the sum goes to stdout. If anything does
+    not fit, the exit code is 1 and the message says what.
 
     What it cannot show: that what TringMe said is true, that the bundle has the latest events of each call, and that no
     other call belongs to the account.

@@ -108,9 +108,9 @@ def _show(asked: ApiRequest) -> ApiResponse:
 
 def _reprocess(asked: ApiRequest) -> ApiResponse:
     (tried,) = quarantine.reprocess(asked.ledger, [_one(asked)])
-    if tried.outcome == quarantine.UNFIT:
+    if tried.outcome == quarantine.INVALID:
         reason = quarantine.shown_reason(tried.reason, whole=asked.identity.sees_pii)
-        raise ApiError(409, f"notice {tried.entry_id} is still unfit: {reason}")
+        raise ApiError(409, f"notice {tried.entry_id} is still invalid: {reason}")
     return ApiResponse({"id": tried.entry_id, "outcome": tried.outcome, "position": tried.position})
 
 
@@ -124,6 +124,6 @@ def _resolve(asked: ApiRequest) -> ApiResponse:
 def _one(asked: ApiRequest) -> QuarantineEntry:
     entry = quarantine.find_entry(asked.ledger, asked.values["entry"])
     if entry is None:
-        msg = f"there is no notice {asked.values['entry']} in quarantine"
+        msg = f"notice {asked.values['entry']} is not in quarantine"
         raise ApiError(404, msg)
     return entry

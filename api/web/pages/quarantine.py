@@ -73,7 +73,7 @@ def one(request: Request) -> Response:
     """Show a notice in full: its raw bytes, its parameters, and why it was refused."""
     entry = quarantine.find_entry(request.app.state.ledger, request.path_params["entry"])
     if entry is None:
-        return not_found(request, f"there is no notice {request.path_params['entry']} in quarantine")
+        return not_found(request, f"notice {request.path_params['entry']} is not in quarantine")
     raw, parameters = quarantine.shown_contents(entry, whole=request.state.identity.sees_pii)
     return render(
         request,
@@ -101,7 +101,7 @@ def _reprocess(request: Request, ledger: Ledger, entries: list[QuarantineEntry])
     tried = list(quarantine.reprocess(ledger, entries))
     recorded = [each.position for each in tried if each.outcome == quarantine.RECORDED]
     known = sum(each.outcome == quarantine.DUPLICATE for each in tried)
-    unfit = [each for each in tried if each.outcome == quarantine.UNFIT]
+    unfit = [each for each in tried if each.outcome == quarantine.INVALID]
     wait_for(request, max(recorded, default=0))
     said = [f"{len(recorded)} recorded" if recorded else "", f"{known} known already" if known else ""]
     if recorded:
@@ -109,7 +109,7 @@ def _reprocess(request: Request, ledger: Ledger, entries: list[QuarantineEntry])
     failed = ""
     if unfit:
         reason = quarantine.shown_reason(unfit[-1].reason, whole=request.state.identity.sees_pii)
-        failed = f"{len(unfit)} still unfit, the last of them notice {unfit[-1].entry_id}: {reason}"
+        failed = f"{len(unfit)} still invalid, the last of them notice {unfit[-1].entry_id}: {reason}"
     return redirect_back(request, PATH, done=", ".join(filter(None, said)), failed=failed)
 
 

@@ -83,7 +83,7 @@ class TestItsPort:
         port = free_port()
         with (
             serve_fake_api(stand_in.app, port),
-            pytest.raises(TargetUnreachable, match=f"port {port} cannot be listened on"),
+            pytest.raises(TargetUnreachable, match=f"cannot listen on port {port}"),
             serve_fake_api(stand_in.app, port),
         ):
             pass

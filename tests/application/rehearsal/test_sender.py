@@ -247,7 +247,7 @@ class TestNobodyThere:
         monkeypatch.setattr(sending_module, "START_SECONDS_MAX", 0.1)
         kept, port = books(), free_port()
         platform = RequestSender(TargetUrl("127.0.0.1", port, "/", tls=False, name="x"), [[notice()]], kept)
-        with pytest.raises(TargetUnreachable, match=f"nothing takes callbacks at 127.0.0.1 port {port}"):
+        with pytest.raises(TargetUnreachable, match=f"no service at 127.0.0.1 port {port}"):
             asyncio.run(platform.run())
         assert kept.unanswered == 0
 

@@ -197,7 +197,7 @@ class TestTheCommand:
         said = run("rehearse", "--books", saved(), "--verify", file)
         assert said.code == 1
         assert "(all of it)" in said.out
-        assert "differences from the platform's books" in said.err
+        assert "differences between the ledger and the expected books" in said.err
 
     def test_sees_a_read_model_that_was_tampered_with(
         self, saved: Callable[[], str], store: str, tmp_path: Path

@@ -63,8 +63,8 @@ def test_a_version_that_leaves_the_price_to_the_one_before_is_named() -> None:
         found = price_history(ledger, UUID(ledger.store.page(2, 1, 3)[0].stream), POSITION_MAX)
     assert found
     assert [line[:2] for line in explanation_lines(found.pricings[-1])][:4] == [
-        ("passed over", "rule 1 of version 2: its tag does not fit"),
-        ("passed over", "rule 2 of version 2: not in effect yet at the CDR's time"),
+        ("skipped", "rule 1 of version 2: its tag does not fit"),
+        ("skipped", "rule 2 of version 2: not in effect yet at the CDR's time"),
         (
             "tariff",
             "version 1, published at position 1: version 2 leaves the price to it until its own rule is in effect",

@@ -86,11 +86,11 @@ def test_what_cannot_be_resolved_is_said(shop: tuple[TestClient, Service], form:
 def test_a_notice_is_reprocessed_once_its_cause_is_mended(shop: tuple[TestClient, Service]) -> None:
     client, service = shop
     form = {"entry": ["2", "3"], "do": "reprocess", "back": "/quarantine/3"}
-    assert post(client, "/quarantine/do", **form)["failed"].startswith("2 still unfit")
+    assert post(client, "/quarantine/do", **form)["failed"].startswith("2 still invalid")
     service.ledger._keyring = Keyring(FORMULA, [KEY, ANOTHER_KEY])
     said = post(client, "/quarantine/do", **form)
     assert (said["done"], said["failed"]) == ("1 recorded, position 175", said["failed"])
-    assert said["failed"].startswith("1 still unfit, the last of them notice 2: srccharge=")
+    assert said["failed"].startswith("1 still invalid, the last of them notice 2: srccharge=")
     assert "/search?q=175" in client.get("/quarantine/3").text
     assert 'href="/calls?tag=late"' in client.get("/search?q=late").text
 
@@ -131,7 +131,7 @@ def test_one_job_runs_at_a_time_and_one_that_is_silent_has_ended(tmp_path: Path)
         running = BackgroundJob(id="1", kind=REBUILD, by="ann", state=RUNNING, started_at=moment[0], seen_at=moment[0])
         with ledger.store.transaction() as log:
             log.set_fact(FACT, msgspec.json.encode([running]).decode())
-        with pytest.raises(JobRefused, match="rebuild runs already, started by ann"):
+        with pytest.raises(JobRefused, match="a rebuild is running, started by ann"):
             jobs.start(CHECK, "bob")
         moment[0] += SILENT_MAX + 1
         assert known_jobs(ledger, moment[0])[0].state == FAILED

@@ -1,4 +1,4 @@
-"""``tringledger access-log``: who looked at, unmasked, exported or changed what."""
+"""``tringledger audit-log``: who viewed, unmasked, exported or changed what."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ ENTRIES_MAX = 10_000_000
 COLUMNS = ("at", "who", "did", "unmasked", "what", "status", "how", "address")
 
 
-@click.command("access-log")
-@click.option("--who", metavar="NAME", help="Entries of this user only.")
-@click.option("--did", type=click.Choice([did.value for did in AuditAction]), help="Entries of this kind only.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, ENTRIES_MAX), help="How many at most.")
+@click.command("audit-log")
+@click.option("--who", metavar="NAME", help="Only entries of this user.")
+@click.option("--did", type=click.Choice([did.value for did in AuditAction]), help="Only entries of this kind.")
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1, ENTRIES_MAX), help="Maximum number of entries."
+)
 @format_option
 @store_option
-def access_log(who: str | None, did: str | None, limit: int, output: str, store: str | None) -> None:
-    """Show who looked at, unmasked, exported or changed what, and who signed in: the latest entries, newest first.
+def audit_log(who: str | None, did: str | None, limit: int, output: str, store: str | None) -> None:
+    """List who viewed, exported or changed what, newest first.
+
+    The audit log also has sign-ins, failed sign-ins and refusals, and says where personal data was shown unmasked.
 
     \b
     Examples:
-      tringledger access-log --who ann
-      tringledger access-log --did exported --limit 1000 --format json
+      tringledger audit-log --who ann
+      tringledger audit-log --did exported --limit 1000 --format json
     """
     from api.web.auth import audit_log as records
 
