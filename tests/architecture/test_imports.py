@@ -80,7 +80,6 @@ SQLITE_OF_TEMPORARY_FILES = (
 )
 
 OUTER_LIBRARIES = {"starlette", "uvicorn", "click", "rich"}
-OUTER_ALLOWED = {"api/application/rehearsal/fake_tringme_api.py"}  # A web server: it moves to api/web.
 
 SQL_IN_API = ("api/application/read_model_pool.py", "api/web/auth")
 
@@ -183,7 +182,7 @@ def test_the_use_cases_know_neither_web_nor_command_line_nor_processes() -> None
 def test_the_use_cases_import_no_library_of_web_or_command_line() -> None:
     users = {source.path: libraries(source) & OUTER_LIBRARIES for source in sources("api/application")}
     breaking = {path: f"{path} imports {', '.join(sorted(names))}" for path, names in users.items() if names}
-    assert_only(breaking, OUTER_ALLOWED)
+    assert_only(breaking)
 
 
 def test_users_and_sessions_know_no_page() -> None:

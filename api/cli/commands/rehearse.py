@@ -178,8 +178,8 @@ def _check(to: str | None, listen: int | None, file: Path | None, where: str | N
 @contextmanager
 def _url(to: str | None, listen: int | None, read: Settings, *, anywhere: bool) -> Iterator[str]:
     """Yield the URL to call: the option's, or the first one set through the simulated api.php, which keeps running."""
-    from api.application.rehearsal import fake_tringme_api as standin
-    from api.application.rehearsal.fake_tringme_api import FakeTringMeApi
+    from api.web import fake_tringme_api as standin
+    from api.web.fake_tringme_api import FakeTringMeApi
 
     if to is not None or listen is None:
         yield to or ""

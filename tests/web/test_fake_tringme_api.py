@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from api.application.rehearsal.fake_tringme_api import FakeTringMeApi, serve_fake_api
 from api.application.rehearsal.sender import TargetUnreachable
+from api.web.fake_tringme_api import FakeTringMeApi, serve_fake_api
 from domain.notices.signature import FORMULAS, UNCHECKED
 from tests.support.ports import free_port
 from tests.support.tringme import KEY, OTHER_KEY, Pairs, encoded, signed
