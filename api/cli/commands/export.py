@@ -13,7 +13,6 @@ from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
 from api.cli.options import as_of_option, catch_up_option, span_options, store_option
 from domain import times
 from projections.journal.syntax import Language
-from projections.queries import conditions
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
@@ -110,6 +109,7 @@ def export(
       tringledger export journal --format beancount -o books.beancount
     """
     from projections.journal import export as journal_export
+    from projections.queries import conditions
     from projections.queries.positions import resolve_point
     from projections.queries.selection import OverdueFilter
 

@@ -22,7 +22,6 @@ from api.cli.options import (
     time_zone,
 )
 from domain import times
-from projections.queries import conditions
 
 if TYPE_CHECKING:
     from api.application.reconciliation.record_spool import RecordSpool
@@ -142,6 +141,7 @@ def reconcile(
 
 
 def _limits(tag: str | None, since: str | None, until: str | None, period: str | None, timezone: str) -> Selection:
+    from projections.queries import conditions
     from projections.queries import time_points as moments
 
     limits = conditions.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
