@@ -23,7 +23,7 @@ from projections.schema.tables import ENTRIES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current
 from tests.support.command import run
-from tests.support.tringme import cdr, line, notice, signed
+from tests.support.notices import callstatus, line, priced_cdr, signed
 
 OCTOBER, NOVEMBER = "2024-10", "2024-11"
 
@@ -35,7 +35,7 @@ def record(month: str, *notices: list[tuple[str, str]]) -> None:
 
 def record_call(number: int, month: str = OCTOBER) -> None:
     r = number * 10
-    record(month, notice(r), notice(r + 1, status="COMPLETED"), cdr(r + 2, status="COMPLETED"))
+    record(month, callstatus(r=r), callstatus(r=r + 1, status="COMPLETED"), priced_cdr(r=r + 2, status="COMPLETED"))
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_what_comes_for_another_month_does_not_hold_it_up(
 def test_a_call_that_lacks_its_cdr_and_comes_in_between_is_found(
     ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    between(monkeypatch, lambda: record(OCTOBER, notice(900), notice(901, status="COMPLETED")))
+    between(monkeypatch, lambda: record(OCTOBER, callstatus(r=900), callstatus(r=901, status="COMPLETED")))
     result = close_month(ledger, read_store, OCTOBER, "kim", None)
     assert (result.position, [each.kind for each in result.blockers]) == (0, ["missing-cdr"])
 

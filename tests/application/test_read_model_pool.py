@@ -11,7 +11,8 @@ from projections.building.catch_up import catch_up
 from projections.building.rebuild import rebuild
 from projections.schema.tables import CALLS
 from projections.stores.generations import generation_of, open_current
-from tests.support.notices import opened, record, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import callstatus
 
 
 def calls(room: ReadSession) -> int:
@@ -25,10 +26,10 @@ def follow(ledger: Ledger) -> None:
 
 def test_a_room_shows_one_position_whoever_writes_meanwhile(store_url: str) -> None:
     with opened(store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
-        record(ledger, status("SRCANSWERED"))
+        record(ledger, callstatus("SRCANSWERED"))
         follow(ledger)
         with shelf.session() as room:
-            record(ledger, status("SRCANSWERED", tag="other"))
+            record(ledger, callstatus("SRCANSWERED", tag="other"))
             follow(ledger)
             assert (room.position, calls(room)) == (1, 1)
         with shelf.session() as room:
@@ -37,7 +38,7 @@ def test_a_room_shows_one_position_whoever_writes_meanwhile(store_url: str) -> N
 
 def test_after_a_rebuild_the_next_reader_sees_the_new_ones_and_who_reads_goes_on(store_url: str) -> None:
     with opened(store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
-        record(ledger, status("SRCANSWERED"))
+        record(ledger, callstatus("SRCANSWERED"))
         with shelf.session() as before:
             assert calls(before) == 0
             rebuild(ledger)
@@ -49,7 +50,7 @@ def test_after_a_rebuild_the_next_reader_sees_the_new_ones_and_who_reads_goes_on
 
 def test_many_threads_read_at_once(store_url: str) -> None:
     with opened(store_url) as ledger, closing(ReadModelPool(ledger)) as shelf:
-        record(ledger, status("SRCANSWERED"))
+        record(ledger, callstatus("SRCANSWERED"))
         follow(ledger)
 
         def look(_: int) -> int:

@@ -8,7 +8,7 @@ from domain.calls.correlation import CorrelationWindow
 from domain.ledger_options import LedgerOptions
 from domain.notices.signature import Keyring
 from domain.times import SECOND
-from tests.support.tringme import KEY, OTHER_KEY, notice, signature
+from tests.support.notices import KEY, OTHER_KEY, callstatus, signature
 
 WRONG = [
     ("TRINGLEDGER_SIGNATURE", "md5", "one of md5-params, md5-r-key, md5-key-r, hmac-sha256-params, off"),
@@ -149,11 +149,11 @@ class TestWithSeveralKeys:
 
     @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
     def test_each_of_them_verifies(self, key: str) -> None:
-        pairs = notice()
+        pairs = callstatus()
         assert self.keyring().verify([*pairs, ("sig", signature(pairs, key))])
 
     def test_no_other_key_verifies(self) -> None:
-        pairs = notice()
+        pairs = callstatus()
         assert not self.keyring().verify([*pairs, ("sig", signature(pairs, "a third"))])
 
     def test_nothing_but_commas_is_no_key(self) -> None:
@@ -163,9 +163,9 @@ class TestWithSeveralKeys:
 
 class TestWithSignaturesOff:
     def test_no_key_is_needed_and_none_is_used(self) -> None:
-        assert settings.load_settings({"TRINGLEDGER_SIGNATURE": "off"}).keyring().verify(notice())
+        assert settings.load_settings({"TRINGLEDGER_SIGNATURE": "off"}).keyring().verify(callstatus())
         assert (
             settings.load_settings({"TRINGLEDGER_SIGNATURE": "off", "TRINGME_PRIVATE_KEY": KEY})
             .keyring()
-            .verify(notice())
+            .verify(callstatus())
         )

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.command import Said, Server, run, serving
 from tests.support.ledger_inspection import head
-from tests.support.tringme import cdr, line, notice, signed
+from tests.support.notices import callstatus, line, priced_cdr, signed
 
 DONE, FINDING, USAGE = 0, 1, 2
 BY = ("--by", "kim")
@@ -24,7 +24,11 @@ def heard(*notices: tuple[str, list[tuple[str, str]]]) -> None:
     run("import", "-", stdin="".join(line(signed(pairs), at) for at, pairs in notices))
 
 
-A_CALL = ((AT, notice(1)), (later(1), notice(2, status="COMPLETED")), (later(1), cdr(3, status="COMPLETED")))
+A_CALL = (
+    (AT, callstatus(r=1)),
+    (later(1), callstatus(r=2, status="COMPLETED")),
+    (later(1), priced_cdr(r=3, status="COMPLETED")),
+)
 
 
 def opened(*arguments: str) -> list[dict[str, Any]]:
@@ -53,7 +57,7 @@ class TestClosing:
         assert "2024-10 is closed already; expected a month from 2024-11 on" in said.err
 
     def test_a_call_that_misses_its_cdr_hinders_it(self) -> None:
-        heard((later(20), notice(4)), (later(21), notice(5, status="COMPLETED")))
+        heard((later(20), callstatus(r=4)), (later(21), callstatus(r=5, status="COMPLETED")))
         said = closed()
         assert (said.code, head(self.store)) == (FINDING, 5)
         assert "2024-10 not closed: 1 open items" in said.err
@@ -62,8 +66,8 @@ class TestClosing:
 
     @pytest.mark.parametrize(("charge", "cost"), [("1.25", "3.25"), ("-4", None)], ids=["readable", "broken"])
     def test_a_cdr_in_quarantine_hinders_it_until_it_is_settled(self, charge: str, cost: str | None) -> None:
-        broken = cdr(9, srccharge=charge, srcduration="much", tag="x")
-        heard((later(30), broken), (later(31), notice(10, status="COMPLETED", tag="y" * 300)))
+        broken = priced_cdr(r=9, srccharge=charge, srcduration="much", tag="x")
+        heard((later(30), broken), (later(31), callstatus(r=10, status="COMPLETED", tag="y" * 300)))
         (found,) = opened()
         assert found == {"kind": "quarantined", "where": "1", "tag": "x", "cost": cost, "sip_credits": cost and "0"}
         assert run("quarantine", "resolve", "1", *BY, *WHY).code == DONE
@@ -71,36 +75,38 @@ class TestClosing:
         assert "1 in quarantine" in run("quarantine", "list").err
 
     def test_an_exception_that_touches_money_hinders_it_until_it_is_resolved(self) -> None:
-        heard((later(2), cdr(4, status="COMPLETED")))
-        assert opened() == [{"kind": "repeated-cdr", "where": "4", "tag": "acme", "cost": "3.5", "sip_credits": "0"}]
+        heard((later(2), priced_cdr(r=4, status="COMPLETED")))
+        assert opened() == [{"kind": "repeated-cdr", "where": "4", "tag": "sales", "cost": "3.5", "sip_credits": "0"}]
         run("exception", "resolve", "repeated-cdr", "4", *BY, *WHY)
         assert closed().code == DONE
 
     def test_an_exception_that_touches_no_money_does_not(self) -> None:
-        heard((later(2), notice(4, status="RINGING")))
+        heard((later(2), callstatus(r=4, status="RINGING")))
         assert opened() == []
 
     def test_an_earlier_month_with_entries_hinders_it_until_that_is_closed(self) -> None:
-        heard(*((at.replace("2024-10", "2024-09"), pairs) for at, pairs in ((AT, cdr(7, tag="old")),)))
+        heard(*((at.replace("2024-10", "2024-09"), pairs) for at, pairs in ((AT, priced_cdr(r=7, tag="old")),)))
         assert opened() == [{"kind": "open-month", "where": "2024-09", "tag": "", "cost": "3.5", "sip_credits": "0"}]
         assert closed(month="2024-09").code == DONE
         assert closed().code == DONE
 
     def test_what_is_open_can_be_accepted_and_is_kept_with_the_closing(self) -> None:
-        heard((later(2), cdr(4, status="COMPLETED")))
+        heard((later(2), priced_cdr(r=4, status="COMPLETED")))
         assert closed("--accept", "sent twice, they say").code == DONE
         (row,) = run("export", "closings", "--format", "json").json()
         assert (row["closed_by"], row["reason"], row["accepted"]) == ("kim", "sent twice, they say", "repeated-cdr 4")
 
     def test_what_is_open_later_hinders_another_month_only(self) -> None:
-        heard((later(2, month="2024-11"), cdr(4, status="COMPLETED", tag="z")))
-        heard((later(3, month="2024-11"), cdr(5, status="COMPLETED", tag="z")))
+        heard((later(2, month="2024-11"), priced_cdr(r=4, status="COMPLETED", tag="z")))
+        heard((later(3, month="2024-11"), priced_cdr(r=5, status="COMPLETED", tag="z")))
         assert opened() == []
         assert closed("--check").err == "2024-10 can be closed\n"
 
     def test_the_money_at_risk_is_added_up(self) -> None:
         heard(
-            (later(2), cdr(4, status="COMPLETED")), (later(20), notice(5)), (later(21), notice(6, status="COMPLETED"))
+            (later(2), priced_cdr(r=4, status="COMPLETED")),
+            (later(20), callstatus(r=5)),
+            (later(21), callstatus(r=6, status="COMPLETED")),
         )
         said = closed()
         assert "at risk: 3.5 US cents, 0 SIP credits, and 1 with unknown amounts\n" in said.err
@@ -121,9 +127,9 @@ class TestClosing:
         closed()
         before = [run("export", model, "--period", OCTOBER).out for model in ("cdrs", "billing")]
         (row,) = run("export", "cdrs", "--format", "json").json()
-        heard((later(40), cdr(8, tag="late")))
+        heard((later(40), priced_cdr(r=8, tag="late")))
         run("call", "void", row["call_id"], *BY, *WHY)
-        run("adjust", "acme", "250", "--period", OCTOBER, *BY, *WHY)
+        run("adjust", "sales", "250", "--period", OCTOBER, *BY, *WHY)
         run("call", "split", row["call_id"], "3", *BY, *WHY)
         assert [run("export", model, "--period", OCTOBER).out for model in ("cdrs", "billing")] == before
         assert run("rebuild", "--check").code == DONE
@@ -133,9 +139,9 @@ class TestClosing:
     def test_it_is_closed_beside_a_service_that_records_and_follows(self, tmp_path: Path) -> None:
         with serving(tmp_path) as server:
             for number in (20, 21):
-                assert b"recorded" in told(server, cdr(number, tag=str(number)))
+                assert b"recorded" in told(server, priced_cdr(r=number, tag=str(number)))
             assert closed().code == DONE
-            assert b"recorded" in told(server, cdr(22, tag="22"))
+            assert b"recorded" in told(server, priced_cdr(r=22, tag="22"))
         assert run("rebuild", "--check").code == DONE
 
 

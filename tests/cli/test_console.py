@@ -6,7 +6,7 @@ import pytest
 
 from api.cli.console import print_table
 from tests.support.command import run
-from tests.support.tringme import OTHER_KEY, encoded, line, notice, signature, signed
+from tests.support.notices import OTHER_KEY, callstatus, encoded, line, signature, signed
 
 pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
 
@@ -14,16 +14,16 @@ MOVES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-
 NASTY = {
     "an escape sequence": "\x1b[2J\x1b[1;31mred",
     "one in a single character": "\x9b2Jred",
-    "a bell and a backspace": "acme\a\b\b",
-    "a line of its own": "acme\r\n1  recorded",
+    "a bell and a backspace": "sales\a\b\b",
+    "a line of its own": "sales\r\n1  recorded",
     "the other way round": "\u202eemca",
     "a bracket": "[/]",
     "a bracket after a backslash": "\\[/]",
-    "markup": "[bold red]acme[/bold red]",
-    "markup after a backslash": "\\[bold]acme",
-    "a link": "[link=http://x.example]acme[/link]",
+    "markup": "[bold red]sales[/bold red]",
+    "markup after a backslash": "\\[bold]sales",
+    "a link": "[link=http://x.example]sales[/link]",
     "an emoji's name": ":phone:",
-    "a backslash at the end": "acme\\",
+    "a backslash at the end": "sales\\",
 }
 nasty = pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 
@@ -58,40 +58,40 @@ class TestATable:
 @nasty
 class TestWithSuchATag:
     def test_the_history_shows_it(self, text: str) -> None:
-        run("import", "-", stdin=line(signed(notice(tag=text))))
+        run("import", "-", stdin=line(signed(callstatus(tag=text))))
         said = run("history", "--tag", text, "--src", "18585550001")
         assert (said.code, is_tame(said.out)) == (0, True)
         assert f"tag={shown(text)} " in said.out
         assert repr(text) in said.out.splitlines()[0]
 
     def test_the_history_in_json_has_it_exactly(self, text: str) -> None:
-        run("import", "-", stdin=line(signed(notice(tag=text))))
+        run("import", "-", stdin=line(signed(callstatus(tag=text))))
         said = run("history", "--tag", text, "--src", "18585550001", "--format", "json")
         assert said.json()["events"][0]["call"]["tag"] == text
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", said.out)
 
     def test_the_quarantine_shows_it(self, text: str) -> None:
-        run("import", "-", stdin=line(signed(notice(tag=text, srcduration=text))))
+        run("import", "-", stdin=line(signed(callstatus(tag=text, srcduration=text))))
         for words in (("list",), ("show", "1"), ("reprocess", "1")):
             said = run("quarantine", *words)
             assert (is_tame(said.out), is_tame(said.err)) == (True, True)
         assert re.search(rf"^tag +{re.escape(shown(text))}$", run("quarantine", "show", "1").out, re.MULTILINE)
 
     def test_a_name_is_as_harmless_as_a_value(self, text: str) -> None:
-        pairs = [*notice(), (text, "1"), (text, "2")]
+        pairs = [*callstatus(), (text, "1"), (text, "2")]
         run("import", "-", stdin=line(signed(pairs)) + line(signed(pairs, OTHER_KEY)))
         for words in (("list",), ("show", "1"), ("reprocess", "1"), ("show", "2")):
             said = run("quarantine", *words)
             assert (is_tame(said.out), is_tame(said.err)) == (True, True)
 
     def test_status_shows_it_where_it_points_a_tag_out(self, text: str) -> None:
-        completed = (notice(r, tag=text, src=str(r), status="COMPLETED") for r in range(10))
+        completed = (callstatus(r=r, tag=text, src=str(r), status="COMPLETED") for r in range(10))
         run("import", "-", stdin="".join(line(signed(pairs)) for pairs in completed))
         said = run("status")
         assert (is_tame(said.out), is_tame(said.err), "lack their opening" in said.err) == (True, True, True)
 
     def test_an_import_that_reports_it_as_unreadable_is_tame(self, text: str) -> None:
-        lines = line(signed(notice(f=text))) + line(signed(notice()), text)
+        lines = line(signed(callstatus(f=text))) + line(signed(callstatus()), text)
         said = run("import", "-", stdin=lines)
         assert (said.code, is_tame(said.err)) == (1, True)
 
@@ -99,11 +99,11 @@ class TestWithSuchATag:
 @pytest.mark.usefixtures("store")
 class TestRawBytes:
     def test_a_body_with_control_characters_unencoded_is_shown_without_obeying_them(self) -> None:
-        pairs = notice(tag="\x1b[2J\a")
+        pairs = callstatus(tag="\x1b[2J\a")
         raw = encoded([*pairs, ("sig", signature(pairs, OTHER_KEY))]).replace("%1B", "\x1b").replace("%07", "\a")
         run("import", "-", stdin=line(raw))
         assert is_tame(run("quarantine", "show", "1").out)
 
     def test_bytes_that_are_no_utf8_are_written_out(self) -> None:
-        run("import", "-", stdin=line(signed(notice(tag="caf\udce9"))))
+        run("import", "-", stdin=line(signed(callstatus(tag="caf\udce9"))))
         assert re.search(r"^tag +caf\\xe9$", run("quarantine", "show", "1").out, re.MULTILINE)

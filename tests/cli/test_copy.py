@@ -27,12 +27,12 @@ from projections.stores.generations import GENERATION
 from tests.conftest import new_store
 from tests.support import http_client as caller
 from tests.support import store_copies as copies
-from tests.support import tringme
 from tests.support.command import SECONDS_MAX, Said, run, run_alone, serving
 from tests.support.http_client import Replies, ask, deliver, get
 from tests.support.ledger_inspection import SHOWN, head
+from tests.support.notices import KEY, OTHER_KEY, callstatus, line, signed
+from tests.support.samples import SAMPLES
 from tests.support.store_copies import dump
-from tests.support.tringme import KEY, OTHER_KEY, line, notice, signed
 
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 COMPLETE = "the copy is complete: "
@@ -132,8 +132,8 @@ class TestWhatIsCopied:
     def test_copied_again_only_what_is_new_is_written(self, source: str, target: str) -> None:
         copied(source, target)
         run("status", "--store", target)
-        record(source, signed(notice(900, tag="new")), signed(notice(901, tag="new"), "a wrong key"))
-        record(source, *(signed(notice(number, tag="later"), OTHER_KEY) for number in range(2)))
+        record(source, signed(callstatus(r=900, tag="new")), signed(callstatus(r=901, tag="new"), "a wrong key"))
+        record(source, *(signed(callstatus(r=number, tag="later"), OTHER_KEY) for number in range(2)))
         copied(source, target)
         assert dump(target) == dump(source)
         assert exports(target) == exports(source)
@@ -141,20 +141,20 @@ class TestWhatIsCopied:
 
 class TestGoingOnThere:
     def test_the_service_goes_on_where_the_ledger_was(self, source: str, target: str, tmp_path: Path) -> None:
-        first = signed(notice(1, tag="moving", src="1"))
+        first = signed(callstatus(r=1, tag="moving", src="1"))
         record(source, first)
         last = head(source)
         copied(source, target)
         with serving(tmp_path, "--store", target) as server:
             again = asyncio.run(ask(server.port, get(first)))
-            new = asyncio.run(ask(server.port, get(signed(notice(2, tag="moving", src="1", status="SRCFAILED")))))
+            new = asyncio.run(ask(server.port, get(signed(callstatus(r=2, tag="moving", src="1", status="SRCFAILED")))))
         assert again.json() == {"status": "duplicate", "position": last}
         assert new.json() == {"status": "recorded", "position": last + 1}
         with Ledger(target) as ledger:
             assert ledger.last_ordinal(("moving", "1")) == 2
 
     def test_what_waits_in_quarantine_is_reprocessed_there(self, source: str, target: str) -> None:
-        waiting = signed(notice(77, tag="waiting"), OTHER_KEY)
+        waiting = signed(callstatus(r=77, tag="waiting"), OTHER_KEY)
         record(source, waiting)
         copied(source, target)
         said = run("quarantine", "reprocess", "--all", "--store", target, TRINGME_PRIVATE_KEY=OTHER_KEY)
@@ -171,7 +171,7 @@ class TestGoingOnThere:
         copied(source, database)
         copied(database, back)
         for store in (source, database, back):
-            record(store, signed(notice(5000), "a wrong key"))
+            record(store, signed(callstatus(r=5000), "a wrong key"))
             assert dump(store)["quarantine"][-1][0] == given_last + 1
 
     @pytest.mark.parametrize("kinds", [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite")])
@@ -182,7 +182,7 @@ class TestGoingOnThere:
         if kinds[0] == "postgres":
             origin = request.getfixturevalue("database")
             copied(source, origin)
-        queries = [signed(notice(number, tag="meanwhile")) for number in range(6000)]
+        queries = [signed(callstatus(r=number, tag="meanwhile")) for number in range(6000)]
         replies: Replies = {}
         with serving(tmp_path, "--store", origin) as server:
             process = subprocess.Popen(
@@ -244,11 +244,11 @@ class TestInterrupted:
         assert "copying" not in copies.facts(target)
 
     def test_what_the_source_forgot_meanwhile_goes_from_the_copy_too(self, source: str, target: str) -> None:
-        record(source, *(signed(notice(number), "a wrong key") for number in range(5000, 5030)))
+        record(source, *(signed(callstatus(r=number), "a wrong key") for number in range(5000, 5030)))
         copied(source, target)
         with Ledger(source) as ledger, ledger.store.transaction() as log:
             log.drop_oldest_unauthentic(20)
-        record(source, *(signed(notice(number), "a wrong key") for number in range(5010, 5050)))
+        record(source, *(signed(callstatus(r=number), "a wrong key") for number in range(5010, 5050)))
         copied(source, target)
         assert dump(target) == dump(source)
 
@@ -257,7 +257,7 @@ class TestInterrupted:
             log.create()
             with Ledger(source) as ledger, log.fill() as filling:
                 filling.set_fact("copying", copying.copy_marks.mark_in_progress(ledger, 0))
-        sample = str(tringme.SAMPLES / "traffic.ndjson")
+        sample = str(SAMPLES / "traffic.ndjson")
         for command in (("status",), ("export", "cdrs"), ("import", sample), ("serve", "--port", "0"), ("rebuild",)):
             said = run_alone(*command, "--store", target, cwd=tmp_path)
             assert (said.code, said.out) == (UNAVAILABLE, "")
@@ -274,7 +274,7 @@ class TestWhatWasOpenBefore:
 
     def test_it_records_nothing_neither_meanwhile_nor_afterwards(self, source: str, target: str) -> None:
         with Ledger(target, Keyring("md5-params", [KEY]), create=True) as open_before:
-            delivery = open_before.verify_delivery(signed(notice(1, tag="stray")).encode(), 0)
+            delivery = open_before.verify_delivery(signed(callstatus(r=1, tag="stray")).encode(), 0)
             with Ledger(source) as ledger, open_before.store.fill() as filling:
                 filling.set_fact("copying", copying.copy_marks.mark_in_progress(ledger, 0))
             with pytest.raises(StoreUnavailable, match="that is not complete"):
@@ -300,7 +300,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("key", [KEY, "a wrong key"])
     def test_a_store_with_another_ledger_is_left_alone(self, source: str, target: str, key: str) -> None:
-        other = self.ledger(target, signed(notice(1), key))
+        other = self.ledger(target, signed(callstatus(r=1), key))
         before = dump(target)
         said = refusal(source, target)
         with Ledger(source) as ledger:
@@ -310,7 +310,7 @@ class TestRefusals:
 
     def test_a_copy_begun_of_another_ledger_is_left_alone(self, source: str, target: str, tmp_path: Path) -> None:
         other = f"sqlite:///{tmp_path}/other.db"
-        other_id = self.ledger(other, signed(notice(1)))
+        other_id = self.ledger(other, signed(callstatus(r=1)))
         kill_midway(source, target, Random(1))
         before = dump(target)
         assert re.search(rf"a copy of ledger \S+ was begun in .*, and .* has ledger {other_id}", refusal(other, target))
@@ -319,8 +319,8 @@ class TestRefusals:
     @pytest.mark.parametrize("key", [KEY, "a wrong key"])
     def test_a_copy_that_has_been_used_is_left_alone(self, source: str, target: str, key: str) -> None:
         copied(source, target)
-        record(target, signed(notice(8000), key))
-        record(source, signed(notice(8001)), signed(notice(8002)))
+        record(target, signed(callstatus(r=8000), key))
+        record(source, signed(callstatus(r=8001)), signed(callstatus(r=8002)))
         before = dump(target)
         assert "has been used since it was made a copy of ledger" in refusal(source, target)
         assert dump(target) == before
@@ -331,9 +331,9 @@ class TestRefusals:
     ) -> None:
         before = tmp_path / "before.db"
         shutil.copy(tmp_path / "source" / "ledger.db", before)
-        record(source, signed(notice(8000)))
+        record(source, signed(callstatus(r=8000)))
         copied(source, target)
-        for queries in ((), (signed(notice(8001)), signed(notice(8002)))):
+        for queries in ((), (signed(callstatus(r=8001)), signed(callstatus(r=8002)))):
             record(f"sqlite:///{before}", *queries)
             assert "have different events at position" in refusal(f"sqlite:///{before}", target)
         assert run("status", "--store", target).code == DONE

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.command import run
 from tests.support.ledger_inspection import exported, head
-from tests.support.tringme import cdr, line, notice, signed
+from tests.support.notices import callstatus, line, priced_cdr, signed
 
 DONE, FINDING, USAGE = 0, 1, 2
 SAID = ("--by", "kim", "--reason", "the customer is right")
@@ -19,7 +19,12 @@ def cdrs() -> list[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def recorded(store: str) -> None:
-    notices = [notice(1), notice(2, status="COMPLETED"), cdr(3, status="COMPLETED"), cdr(4, status="COMPLETED")]
+    notices = [
+        callstatus(r=1),
+        callstatus(r=2, status="COMPLETED"),
+        priced_cdr(r=3, status="COMPLETED"),
+        priced_cdr(r=4, status="COMPLETED"),
+    ]
     run("import", "--store", store, "-", stdin="".join(line(signed(pairs), AT) for pairs in notices))
 
 
@@ -87,14 +92,14 @@ def test_exceptions_are_listed_resolved_and_reopened() -> None:
 
 
 def test_a_notice_of_no_call_has_the_exceptions_that_are_listed_and_no_others() -> None:
-    run("import", "-", stdin=line(signed(notice(9, type="fax", status=None)), AT))
+    run("import", "-", stdin=line(signed(callstatus(r=9, type="fax", status=None)), AT))
     assert run("exception", "resolve", "nonce-reused", "5", *SAID).code == FINDING
     assert run("exception", "resolve", "unrecognised-type", "5", *SAID).code == DONE
     assert run("exception", "resolve", "unrecognised-type", "6", *SAID).code == FINDING
 
 
 def test_what_is_dismissed_from_quarantine_waits_no_more_and_status_is_content() -> None:
-    run("import", "-", stdin=line(signed(cdr(9, srccharge="much")), AT))
+    run("import", "-", stdin=line(signed(priced_cdr(r=9, srccharge="much")), AT))
     assert "1 in quarantine" in run("quarantine", "list").err
     assert run("status", "--check").code == FINDING
     said = run("quarantine", "resolve", "1", *SAID)

@@ -8,7 +8,8 @@ import pytest
 from domain.events.streams import call_id
 from domain.ledger import Ledger
 from tests.support.command import Said, run
-from tests.support.notices import SRC, START, TAG, cdr, opened, record, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import SRC, START, TAG, callstatus, cdr
 
 DONE, FOUND, USAGE, UNAVAILABLE = range(4)
 CALL = call_id((TAG, SRC), 1)
@@ -19,7 +20,9 @@ TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 6\n'
 def lived(store: str) -> None:
     """A call that is charged at position 3, rated anew at 5, and void from 6 on; at 7 its month is credited 2 cents."""
     with opened(store, clock=lambda: START) as ledger:
-        record(ledger, status("SRCANSWERED"), status("COMPLETED", 1), cdr(2, srccharge="1.5", destduration="60"))
+        record(
+            ledger, callstatus("SRCANSWERED"), callstatus("COMPLETED", 1), cdr(2, srccharge="1.5", destduration="60")
+        )
         act(ledger)
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from domain.events.streams import call_id
 from tests.support.command import Said, run
-from tests.support.notices import SRC, START, TAG, cdr, opened, record, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import SRC, START, TAG, callstatus, cdr
 
 DONE, FOUND, USAGE = range(3)
 CALL = str(call_id((TAG, SRC), 1))
@@ -18,7 +19,7 @@ def lived(store: str) -> None:
     with opened(store, clock=lambda: START) as ledger:
         with ledger.operator_session("ann", "the first prices") as session:
             session.publish_tariff(FIRST)
-        record(ledger, status("SRCANSWERED"), cdr(1, srccharge="1.5", destduration="32"))
+        record(ledger, callstatus("SRCANSWERED"), cdr(1, srccharge="1.5", destduration="32"))
         with ledger.operator_session("ann", "the new prices") as session:
             session.publish_tariff(SECOND)
         with ledger.operator_session("ann", "the month is over") as session:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import tringme
 from tests.support.command import run, spawn
-from tests.support.notices import START, cdr, opened, record, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import START, callstatus, cdr
+from tests.support.samples import SAMPLES
 
 DONE, USAGE = 0, 2
 
@@ -16,7 +17,7 @@ DONE, USAGE = 0, 2
 class TestExport:
     @pytest.fixture(autouse=True)
     def imported(self, store: str) -> None:
-        run("import", str(tringme.SAMPLES / "adverse.ndjson"), "--store", store)
+        run("import", str(SAMPLES / "adverse.ndjson"), "--store", store)
 
     @pytest.mark.parametrize(
         "model", ["calls", "cdrs", "billing", "billing-days", "voicemails", "channels", "exceptions"]
@@ -75,7 +76,7 @@ class TestExport:
 def test_as_of_a_position_or_time_a_call_waits_as_it_did_then(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/ledger.db"
     with opened(store, clock=lambda: START) as ledger:
-        record(ledger, status("SRCANSWERED"))
+        record(ledger, callstatus("SRCANSWERED"))
     ask = ("export", "calls", "--waiting", "stale", "--format", "json", "--store", store)
     for moment, found in (("1", 0), ("2026-10-02", 0), ("2026-10-03", 1)):
         assert len(run(*ask, "--as-of", moment).json()) == found
@@ -123,7 +124,7 @@ class TestTheJournal:
     "words", [("journal", "--format", "hledger"), ("entries",), ("cdrs", "--as-of", "1000")], ids=" ".join
 )
 def test_who_reads_only_the_beginning_of_a_pipe_sees_no_complaint(words: tuple[str, ...], store: str) -> None:
-    run("import", str(tringme.SAMPLES / "adverse.ndjson"), "--store", store)
+    run("import", str(SAMPLES / "adverse.ndjson"), "--store", store)
     with spawn("export", *words, "--store", store, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as exporting:
         assert exporting.stdout
         assert exporting.stderr

@@ -9,7 +9,7 @@ import pytest
 from domain import times
 from tests.support.command import run
 from tests.support.ledger_inspection import NOON, call_id, head
-from tests.support.tringme import cdr, line, notice, signed
+from tests.support.notices import callstatus, line, priced_cdr, signed
 
 DONE, FINDING, USAGE = 0, 1, 2
 
@@ -20,15 +20,15 @@ class TestHistory:
     @pytest.fixture(autouse=True)
     def imported(self, store: str) -> None:
         for pairs, second in (
-            (notice(1, src="+1 (858) 555-0001"), "00"),
-            (notice(9, tag="other"), "01"),
-            (notice(2, status="COMPLETED"), "30"),
-            (cdr(3), "31"),
+            (callstatus(r=1, src="+1 (858) 555-0001"), "00"),
+            (callstatus(r=9, tag="other"), "01"),
+            (callstatus(r=2, status="COMPLETED"), "30"),
+            (priced_cdr(r=3), "31"),
         ):
             stdin = line(signed(pairs), f"2026-10-15T12:00:{second}Z")
             assert run("import", "-", "--store", store, stdin=stdin).code == DONE
 
-    CALL = call_id("acme", "18585550001", 1)
+    CALL = call_id("sales", "18585550001", 1)
 
     def history(self, *words: str) -> Any:
         said = run("history", *words, "--format", "json")
@@ -65,14 +65,14 @@ class TestHistory:
         ids=" ".join,
     )
     def test_it_is_found_by_tag_and_number_in_any_spelling(self, words: tuple[str, ...]) -> None:
-        assert self.history("--tag", "acme", *words)["call_id"] == self.CALL
+        assert self.history("--tag", "sales", *words)["call_id"] == self.CALL
 
     def test_the_last_call_of_a_line_is_meant_unless_told_otherwise(self) -> None:
-        run("import", "-", stdin=line(signed(notice(8)), "2026-10-20T12:00:00Z"))
-        said = run("history", "--tag", "acme", "--src", "18585550001", "--format", "json")
-        assert said.json()["call_id"] == call_id("acme", "18585550001", 2)
+        run("import", "-", stdin=line(signed(callstatus(r=8)), "2026-10-20T12:00:00Z"))
+        said = run("history", "--tag", "sales", "--src", "18585550001", "--format", "json")
+        assert said.json()["call_id"] == call_id("sales", "18585550001", 2)
         assert said.err == "call 2 of 2 on this line; --ordinal shows another\n"
-        assert self.history("--tag", "acme", "--src", "18585550001", "--ordinal", "1")["call_id"] == self.CALL
+        assert self.history("--tag", "sales", "--src", "18585550001", "--ordinal", "1")["call_id"] == self.CALL
 
     def test_at_a_position_only_what_was_known_then_is_shown(self) -> None:
         found = self.history(self.CALL, "--at", "3")
@@ -94,11 +94,11 @@ class TestHistory:
     @pytest.mark.parametrize(
         "words",
         [
-            (call_id("acme", "18585550001", 2),),
-            ("--tag", "acme"),
+            (call_id("sales", "18585550001", 2),),
+            ("--tag", "sales"),
             ("--tag", "nobody", "--src", "1"),
-            ("--tag", "acme", "--src", "18585550001", "--ordinal", "2"),
-            ("--tag", "acme", "--src", "18585550001", "--ordinal", "9" * 30),
+            ("--tag", "sales", "--src", "18585550001", "--ordinal", "2"),
+            ("--tag", "sales", "--src", "18585550001", "--ordinal", "9" * 30),
         ],
         ids=" ".join,
     )
@@ -111,7 +111,7 @@ class TestHistory:
 
     @pytest.mark.parametrize(
         "words",
-        [(), ("not-an-id",), (CALL, "--tag", "acme"), ("--tag", "acme", "--ordinal", "0"), (CALL, "--at", "noon")],
+        [(), ("not-an-id",), (CALL, "--tag", "sales"), ("--tag", "sales", "--ordinal", "0"), (CALL, "--at", "noon")],
         ids=" ".join,
     )
     def test_what_names_no_call_is_wrong_usage(self, words: tuple[str, ...]) -> None:
@@ -123,7 +123,7 @@ class TestHistory:
 
     def test_the_table_shows_what_the_json_says(self) -> None:
         said = run("history", self.CALL)
-        assert said.out.startswith(f"call {self.CALL}: tag 'acme', src '18585550001', ordinal 1\n")
+        assert said.out.startswith(f"call {self.CALL}: tag 'sales', src '18585550001', ordinal 1\n")
         assert "src=+1 (858) 555-0001" in said.out
         assert re.search(
             r"^3 +2026-10-15T12:00:30.000000Z +30 +callstatus COMPLETED +8 +ended +ANSWERED", said.out, re.MULTILINE
@@ -139,9 +139,11 @@ class TestHistoryWhereTagsAreUnique:
     def test_a_tag_alone_names_the_call(self, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TRINGLEDGER_CORRELATION", "tag")
         run(
-            "import", "-", stdin=line(signed(notice(1, src="1"))) + line(signed(notice(2, src="2", status="COMPLETED")))
+            "import",
+            "-",
+            stdin=line(signed(callstatus(r=1, src="1"))) + line(signed(callstatus(r=2, src="2", status="COMPLETED"))),
         )
-        found = run("history", "--tag", "acme", "--format", "json").json()
+        found = run("history", "--tag", "sales", "--format", "json").json()
         assert [each["position"] for each in found["events"]] == [1, 2]
-        name = uuid5(uuid5(NAMESPACE_DNS, "tringledger"), '["acme",null,1]')
+        name = uuid5(uuid5(NAMESPACE_DNS, "tringledger"), '["sales",null,1]')
         assert (found["call_id"], head(store)) == (str(name), 2)

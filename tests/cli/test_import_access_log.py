@@ -11,15 +11,15 @@ from api.application.importing import access_log
 from api.application.importing.rows import ImportedRow, SkippedLine, UnreadableRow
 from domain import times
 from domain.ledger import Ledger
-from tests.support import tringme
 from tests.support.access_logs import NOON, apache, clock, got, logged, nginx
 from tests.support.command import Said, run
 from tests.support.ledger_inspection import exported, head
-from tests.support.tringme import cdr, line, notice, signed
+from tests.support.notices import callstatus, line, priced_cdr, signed
+from tests.support.samples import SAMPLE_NAMES, sample
 
 DONE, FINDING, USAGE = 0, 1, 2
 AT_NOON = times.parse("2026-10-15T12:00:00Z")
-QUERY = signed(notice()).encode()
+QUERY = signed(callstatus()).encode()
 
 
 def imported(*lines: bytes, arguments: tuple[str, ...] = ()) -> Said:
@@ -39,11 +39,11 @@ def only(line: bytes) -> tuple[int, bytes]:
 
 @pytest.mark.usefixtures("store")
 class TestImportOfAnAccessLog:
-    @pytest.mark.parametrize("name", tringme.SAMPLE_NAMES)
+    @pytest.mark.parametrize("name", SAMPLE_NAMES)
     def test_a_sample_as_a_log_yields_what_it_yields_with_times_in_whole_seconds(
         self, name: str, tmp_path: Path
     ) -> None:
-        rows = tringme.sample(name).lines
+        rows = sample(name).lines
         log, same = tmp_path / "access.log", tmp_path / "same.ndjson"
         log.write_bytes(b"".join([got(query, clock(at)) for at, query in rows]))
         same.write_text("".join([line(query, f"{at[:19]}Z") for at, query in rows]))
@@ -74,7 +74,7 @@ class TestImportOfAnAccessLog:
         )
 
     def test_two_notices_in_one_second_stay_two(self, store: str) -> None:
-        imported(got(signed(notice(1))), got(signed(notice(2))), got(signed(notice(1))))
+        imported(got(signed(callstatus(r=1))), got(signed(callstatus(r=2))), got(signed(callstatus(r=1))))
         assert head(store) == 2
 
     def test_the_path_is_the_services_or_the_one_given(self, store: str) -> None:
@@ -83,7 +83,7 @@ class TestImportOfAnAccessLog:
         assert run(
             "import", "--format", "access-log", "-", stdin=old, TRINGLEDGER_NOTIFY_PATH="/tringme/handler.php"
         ).err.startswith("1 recorded")
-        imported(got(signed(notice(2)), path="/x"), arguments=("--path", "/x"))
+        imported(got(signed(callstatus(r=2)), path="/x"), arguments=("--path", "/x"))
         assert head(store) == 2
 
     @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
@@ -94,7 +94,7 @@ class TestImportOfAnAccessLog:
         hint = "no notification to '/notify' found; if TringMe called another path, set --path\n"
         said = imported(elsewhere, arguments=arguments)
         assert (said.code, said.err.endswith(f" 0 unreadable\n{hint}")) == (DONE, True)
-        for there in (got(QUERY), got(signed(notice(), "other")), logged(b"POST /notify HTTP/1.1")):
+        for there in (got(QUERY), got(signed(callstatus(), "other")), logged(b"POST /notify HTTP/1.1")):
             assert hint not in imported(elsewhere, there, arguments=arguments).err
         assert hint not in imported(arguments=arguments).err
 
@@ -112,7 +112,7 @@ class TestImportOfAnAccessLog:
         assert (event.source, event.received_at) == ("import:access.log", AT_NOON)
 
     def test_wrong_signatures_are_quarantined_as_ever(self) -> None:
-        said = imported(got(QUERY.replace(b"acme", b"other")), got(signed(cdr(srccharge="free"))))
+        said = imported(got(QUERY.replace(b"sales", b"other")), got(signed(priced_cdr(srccharge="free"))))
         assert (said.code, said.err) == (DONE, "0 recorded, 0 duplicate, 2 quarantined (2 new), 0 unreadable\n")
 
     def test_a_line_of_something_else_is_reported_by_number(self) -> None:

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from domain import times
 from domain.events.notice_events import Voucher
 from domain.ledger import Ledger
-from tests.support import tringme
 from tests.support.command import Said, run
 from tests.support.effort import examples
 from tests.support.ledger_inspection import exported, head
+from tests.support.ledgers import tables
 from tests.support.model.ledger import Model
 from tests.support.model.wire import Pairs
-from tests.support.notices import START, tables
-from tests.support.tringme import cdr, notice, rows_of_csv, signed
+from tests.support.notices import START, callstatus, line, priced_cdr, signature, signed
+from tests.support.samples import rows_of_csv, sample
 
 DONE, FINDING, USAGE = 0, 1, 2
 AT = "2026-10-15 12:00:00"
@@ -49,23 +49,26 @@ def parameters(store: str, position: int = 1) -> dict[str, str]:
         return dict(ledger.notice_at(position).params)
 
 
-ROW = ("7", AT, "cdr", "COMPLETED", "acme", "18585550001", "60", "1.5")
+ROW = ("7", AT, "cdr", "COMPLETED", "sales", "18585550001", "60", "1.5")
 
 
 class TestImportOfATable:
     def test_columns_named_like_parameters_are_taken_and_empty_cells_were_not_there(self, store: str) -> None:
-        said = vouched(table(ROW, ("8", AT, "cdr", "", "acme", "", "", "")))
+        said = vouched(table(ROW, ("8", AT, "cdr", "", "sales", "", "", "")))
         assert (said.code, said.err) == (DONE, "2 recorded, 0 duplicate, 0 quarantined (0 new), 0 unreadable\n")
         given_ = dict(zip(COLUMNS[2:], ROW[2:], strict=True))
         assert parameters(store) == {"f": "tm", **given_}
-        assert parameters(store, 2) == {"f": "tm", "type": "cdr", "tag": "acme"}
+        assert parameters(store, 2) == {"f": "tm", "type": "cdr", "tag": "sales"}
 
     def test_other_columns_are_mapped_or_left(self, store: str) -> None:
         said = vouched(
-            table((AT, "acme", "2.25", "x", "no"), header=("created", "tag", "cost", "type", "remark")),
+            table((AT, "sales", "2.25", "x", "no"), header=("created", "tag", "cost", "type", "remark")),
             *("--column", "received_at=created", "--column", "destcharge=cost", "--set", "type=cdr"),
         )
-        assert (said.code, parameters(store)) == (DONE, {"f": "tm", "type": "cdr", "tag": "acme", "destcharge": "2.25"})
+        assert (said.code, parameters(store)) == (
+            DONE,
+            {"f": "tm", "type": "cdr", "tag": "sales", "destcharge": "2.25"},
+        )
 
     def test_an_empty_mapping_leaves_a_column_out(self, store: str) -> None:
         vouched(table(ROW), "--column", "status=")
@@ -77,12 +80,12 @@ class TestImportOfATable:
             kept = ledger.notice_at(1)
         assert (kept.source, kept.formula, kept.key) == ("import:old", "unsigned", "")
         assert kept.voucher == Voucher("Ada", "the table of 2025", "id=7")
-        shown = run("history", "--tag", "acme", "--src", "18585550001")
+        shown = run("history", "--tag", "sales", "--src", "18585550001")
         assert (
             "\nunsigned  vouched for by  reason             row\n1         Ada             the table of 2025  id=7\n"
             in shown.out
         )
-        events = run("history", "--tag", "acme", "--src", "18585550001", "--format", "json").json()["events"]
+        events = run("history", "--tag", "sales", "--src", "18585550001", "--format", "json").json()["events"]
         assert events[0]["voucher"] == {"by": "Ada", "reason": "the table of 2025", "row": "id=7"}
 
     def test_it_needs_no_private_key(self, store: str) -> None:
@@ -97,7 +100,7 @@ class TestImportOfATable:
             assert "signature_fitted" not in ledger.store.facts()
 
     def test_a_row_that_cannot_be_is_reported_with_its_value_and_recorded_once_it_is_mended(self, store: str) -> None:
-        broken = ("8", AT, "cdr", "", "acme\nGmbH", "", "", "1,5")
+        broken = ("8", AT, "cdr", "", "sales\nGmbH", "", "", "1,5")
         said = vouched(table(ROW, broken))
         assert said.code == FINDING
         assert said.err == (
@@ -119,13 +122,13 @@ class TestImportOfATable:
     @pytest.mark.parametrize(
         ("line", "reason"),
         [
-            ("9,2026-10-15 12:00:00,cdr,,acme,,", "it has 7 values: expected 8, one for each column"),
-            ("9,2026-10-15 12:00:00,cdr,,acme,,,,", "it has 9 values: expected 8, one for each column"),
+            ("9,2026-10-15 12:00:00,cdr,,sales,,", "it has 7 values: expected 8, one for each column"),
+            ("9,2026-10-15 12:00:00,cdr,,sales,,,,", "it has 9 values: expected 8, one for each column"),
             (
-                "9,yesterday,cdr,,acme,,,",
+                "9,yesterday,cdr,,sales,,,",
                 "received_at='yesterday': expected ISO 8601, YYYY-MM-DD HH:MM:SS, or Unix seconds",
             ),
-            (",2026-10-15 12:00:00,cdr,,acme,,,", "id='': expected 1 to 256 printable characters"),
+            (",2026-10-15 12:00:00,cdr,,sales,,,", "id='': expected 1 to 256 printable characters"),
             ('9,2026-10-15 12:00:00,cdr,,"ac"me,,,', "',' expected after '\"'"),
             (
                 "9,2026-10-15 12:00:00,cdr,,ac\rme,,,",
@@ -137,7 +140,7 @@ class TestImportOfATable:
             ),
             ("9,2026-10-15 12:00:00,cdr,,ac\udce9me,,,", "tag='ac\\\\xe9me': expected valid UTF-8"),
             (
-                "\udce9,2026-10-15 12:00:00,cdr,,acme,,,",
+                "\udce9,2026-10-15 12:00:00,cdr,,sales,,,",
                 "id='\\\\xe9': expected 1 to 256 printable characters",
             ),
         ],
@@ -157,7 +160,7 @@ class TestImportOfATable:
         self, rows_behind: int, span: str
     ) -> None:
         behind = table(*[(str(number), *ROW[1:]) for number in range(10, 10 + rows_behind)], header=())
-        said = vouched(table(ROW) + f'9,{AT},cdr,,"acme,,,' + (behind if rows_behind else "\n"))
+        said = vouched(table(ROW) + f'9,{AT},cdr,,"sales,,,' + (behind if rows_behind else "\n"))
         assert said.code == FINDING
         assert said.err == (
             "stdin, line 3 is unreadable: a quotation mark in the row that begins here is never closed, so nothing behind it"
@@ -165,7 +168,7 @@ class TestImportOfATable:
         )
 
     def test_a_quotation_mark_that_is_closed_too_late_is_said_to_have_the_lines_between(self, store: str) -> None:
-        closed = f'9,{AT},cdr,,"acme,,,\n10,{AT},cdr,,acme,,,\n11,{AT},cdr,,"acme",,,\n12,{AT},cdr,,acme,,,\n'
+        closed = f'9,{AT},cdr,,"sales,,,\n10,{AT},cdr,,sales,,,\n11,{AT},cdr,,"sales",,,\n12,{AT},cdr,,sales,,,\n'
         said = vouched(table(ROW) + closed)
         assert (said.code, head(store)) == (FINDING, 2)
         assert said.err.startswith(
@@ -220,17 +223,17 @@ class TestImportOfATable:
 class TestATableWithSignatures:
     def test_a_column_of_query_strings_is_verified_as_ever(self, store: str) -> None:
         name = "adverse"
-        rows = [(at, query, "x") for at, query in tringme.sample(name).lines]
+        rows = [(at, query, "x") for at, query in sample(name).lines]
         said = imported(table(*rows, header=("received_at", "raw", "tag")), "--column", "query=raw")
-        wanted = tringme.sample(name).counts
+        wanted = sample(name).counts
         assert said.err.startswith(
             f"{wanted['recorded']} recorded, {wanted['duplicate']} duplicate, {wanted['quarantined']} quarantined"
         )
         assert head(store) == wanted["recorded"]
 
     def test_a_column_sig_is_verified_with_the_others(self, store: str) -> None:
-        header = ("received_at", *dict(notice()), "sig")
-        rows = [(AT, *dict(pairs).values(), tringme.signature(pairs)) for pairs in (notice(1), notice(2))]
+        header = ("received_at", *dict(callstatus()), "sig")
+        rows = [(AT, *dict(pairs).values(), signature(pairs)) for pairs in (callstatus(r=1), callstatus(r=2))]
         said = imported(table(rows[0], (*rows[1][:-1], "0" * 32), header=header))
         assert said.err.startswith("1 recorded, 0 duplicate, 1 quarantined (1 new)")
         with Ledger(store) as ledger:
@@ -238,8 +241,8 @@ class TestATableWithSignatures:
         assert entry.raw.startswith(b"f=tm&type=callstatus&")
 
     def test_the_same_as_a_callback_it_is_a_duplicate(self, store: str) -> None:
-        run("import", "-", stdin=tringme.line(signed(cdr())))
-        imported(table((AT, signed(cdr())), header=("received_at", "query")))
+        run("import", "-", stdin=line(signed(priced_cdr())))
+        imported(table((AT, signed(priced_cdr())), header=("received_at", "query")))
         assert head(store) == 1
 
 
@@ -370,7 +373,7 @@ OLD_ROWS = st.lists(
         st.sampled_from((0, 1, 60, 400)),
         st.sampled_from(("cdr", "callstatus")),
         st.sampled_from(("COMPLETED", "SRCANSWERED")),
-        st.sampled_from(("acme", "Zürich Büro")),
+        st.sampled_from(("sales", "Zürich Büro")),
         st.sampled_from(("18585550001", "+1 858 555-0001")),
         st.sampled_from(("1.5", "2", "1,5")),
     ),

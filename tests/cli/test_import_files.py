@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from domain.ledger import Ledger
-from tests.support import tringme
 from tests.support.command import run, run_alone
 from tests.support.ledger_inspection import exported, head
-from tests.support.tringme import KEY, OTHER_KEY, call, cdr, line, notice, signed
+from tests.support.notices import KEY, OTHER_KEY, callstatus, line, notices_of_call, priced_cdr, signed
+from tests.support.samples import SAMPLE_NAMES, SAMPLES
 
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 NONE_LEFT = "0 quarantined (0 new), 0 unreadable\n"
 
 
 def lines(*numbers: int) -> str:
-    return "".join([line(signed(notice(number)), f"2026-10-01T00:00:{number:02}Z") for number in numbers])
+    return "".join([line(signed(callstatus(r=number)), f"2026-10-01T00:00:{number:02}Z") for number in numbers])
 
 
 def sources(store: str) -> list[str]:
@@ -42,7 +42,9 @@ class TestTheFilesOfAnImport:
         assert run_alone("import", "-", stdin=compressed).err == f"2 recorded, 0 duplicate, {NONE_LEFT}"
 
     def test_a_compressed_file_that_is_cut_off_gives_what_it_has_and_is_a_finding(self, tmp_path: Path) -> None:
-        whole = gzip.compress("".join([line(signed(pairs)) for n in range(400) for pairs in call(n)]).encode())
+        whole = gzip.compress(
+            "".join([line(signed(pairs)) for n in range(400) for pairs in notices_of_call(n)]).encode()
+        )
         file = tmp_path / "cut.gz"
         file.write_bytes(whole[: len(whole) // 2])
         said = run("import", str(file))
@@ -100,7 +102,7 @@ class TestTheFilesOfAnImport:
         assert run("import", str(tmp_path / "calls[1].ndjson")).code == DONE
 
     def test_where_no_signature_fits_it_says_how_to_find_the_formula(self) -> None:
-        forged = line(signed(notice(1), OTHER_KEY))
+        forged = line(signed(callstatus(r=1), OTHER_KEY))
         hint = "no signature fits; `tringledger signature identify` finds the formula that would\n"
         assert run("import", "-", stdin=forged).err.endswith(hint)
         assert hint not in run("import", "-", stdin=forged + lines(2)).err
@@ -108,17 +110,17 @@ class TestTheFilesOfAnImport:
 
 
 class TestADryRun:
-    @pytest.mark.parametrize("name", tringme.SAMPLE_NAMES)
+    @pytest.mark.parametrize("name", SAMPLE_NAMES)
     @pytest.mark.parametrize("before", [0, 1, 100, 10_000])
     def test_it_counts_what_the_import_then_says(self, name: str, before: int, store: str, tmp_path: Path) -> None:
-        sample = tringme.SAMPLES / f"{name}.ndjson"
+        sample = SAMPLES / f"{name}.ndjson"
         (tmp_path / "part").write_text("".join(sample.read_text().splitlines(keepends=True)[:before]))
         if before:
             run("import", str(tmp_path / "part"))
         foretold = run("import", "--dry-run", str(sample))
         done = run("import", str(sample))
         assert (foretold.code, foretold.err) == (done.code, f"dry run, nothing written: {done.err}")
-        assert head(store) == tringme.sample(name).counts["recorded"]
+        assert head(store) == sample(name).counts["recorded"]
 
     @pytest.mark.usefixtures("store")
     def test_it_makes_no_ledger(self, tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ class TestADryRun:
     def test_it_changes_none(self, store: str) -> None:
         run("import", "-", stdin=lines(1))
         before = exported(), head(store), run("quarantine", "list").out
-        run("import", "--dry-run", "-", stdin=lines(1, 2) + line(signed(cdr(7, srccharge="x"))))
+        run("import", "--dry-run", "-", stdin=lines(1, 2) + line(signed(priced_cdr(r=7, srccharge="x"))))
         assert (exported(), head(store), run("quarantine", "list").out) == before
 
     @pytest.mark.usefixtures("store")
@@ -140,7 +142,7 @@ class TestADryRun:
         self, forged: int, fitting: int, before: int
     ) -> None:
         environment = {"TRINGLEDGER_QUARANTINE_MAX": "3"}
-        forgeries = [line(signed(notice(number), OTHER_KEY)) for number in range(10, 10 + forged)]
+        forgeries = [line(signed(callstatus(r=number), OTHER_KEY)) for number in range(10, 10 + forged)]
         run("import", "-", stdin="".join(forgeries[:before]), **environment)
         given = lines(1) * fitting + "".join(forgeries * 2 if forged <= 3 else forgeries)
         foretold = run("import", "--dry-run", "-", stdin=given, **environment)

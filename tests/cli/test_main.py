@@ -14,10 +14,10 @@ from domain.calls.correlation import CorrelationWindow
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.log.sqlite import connections as sqlite
-from tests.support import tringme
 from tests.support.command import SECONDS_MAX, run, run_alone, spawn
 from tests.support.ledger_inspection import READERS, head
-from tests.support.tringme import KEY, OTHER_KEY, line, notice, signed
+from tests.support.notices import KEY, OTHER_KEY, callstatus, line, signed
+from tests.support.samples import SAMPLES
 from tests.support.write_lock import write_lock
 
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
@@ -107,7 +107,7 @@ class TestOnAnEmptyStore:
         assert (said.code, "cannot be used now" in said.err) == (UNAVAILABLE, True)
 
     def test_importing_creates_the_ledger(self, store: str, log: Callable[..., str]) -> None:
-        assert run("import", log(line(signed(notice())))).code == DONE
+        assert run("import", log(line(signed(callstatus())))).code == DONE
         assert head(store) == 1
 
     def test_importing_needs_the_private_key_and_says_so(self, log: Callable[..., str], tmp_path: Path) -> None:
@@ -160,14 +160,14 @@ class TestWithALockedStore:
     @pytest.fixture(autouse=True)
     def locked(self, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(sqlite, "LOCK_TIMEOUT_SECONDS", 0.05)
-        run("import", "-", stdin=line(signed(notice(1))) + line(signed(notice(2), OTHER_KEY)))
+        run("import", "-", stdin=line(signed(callstatus(r=1))) + line(signed(callstatus(r=2), OTHER_KEY)))
         run("status")
         with write_lock(store):
             yield
 
     @pytest.mark.parametrize("words", [("import", "-"), ("quarantine", "reprocess", "1"), ("rebuild",)], ids=" ".join)
     def test_what_writes_is_unavailable(self, words: tuple[str, ...]) -> None:
-        said = run(*words, stdin=line(signed(notice(3))), TRINGME_PRIVATE_KEY=f"{KEY},{OTHER_KEY}")
+        said = run(*words, stdin=line(signed(callstatus(r=3))), TRINGME_PRIVATE_KEY=f"{KEY},{OTHER_KEY}")
         assert (said.code, said.out) == (UNAVAILABLE, "")
         assert "tringledger: the store " in said.err
         assert "database is locked" in said.err
@@ -176,7 +176,7 @@ class TestWithALockedStore:
         "words",
         [
             ("status",),
-            ("history", "--tag", "acme", "--src", "18585550001"),
+            ("history", "--tag", "sales", "--src", "18585550001"),
             ("quarantine", "list"),
             ("rebuild", "--check"),
         ],
@@ -189,12 +189,12 @@ class TestWithALockedStore:
 @pytest.mark.usefixtures("store")
 class TestDataAndTheRest:
     def test_json_on_stdout_is_whole_while_a_person_is_told_on_stderr(self) -> None:
-        run("import", "-", stdin=line(signed(notice(), OTHER_KEY)))
+        run("import", "-", stdin=line(signed(callstatus(), OTHER_KEY)))
         said = run_alone("status", "--check", "--format", "json")
         assert (said.code, said.json()["findings"], said.err) == (FINDING, said.err.splitlines(), said.err)
 
     def test_a_reader_that_goes_away_leaves_no_traceback(self) -> None:
-        run("import", str(tringme.SAMPLES / "traffic.ndjson"))
+        run("import", str(SAMPLES / "traffic.ndjson"))
         for words in (("export", "cdrs"), ("quarantine", "list"), ("status", "--format", "json")):
             process = spawn(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             assert process.stdout is not None
@@ -207,7 +207,7 @@ class TestDataAndTheRest:
         "words", [("status",), ("quarantine", "list"), ("export", "billing"), ("--help",), ("--version",)], ids=" ".join
     )
     def test_a_full_disk_under_stdout_is_told_in_one_line(self, words: tuple[str, ...]) -> None:
-        run("import", str(tringme.SAMPLES / "adverse.ndjson"))
+        run("import", str(SAMPLES / "adverse.ndjson"))
         with Path("/dev/full").open("wb") as full:
             process = spawn(*words, stdout=full, stderr=subprocess.PIPE)
             _, err = process.communicate(timeout=SECONDS_MAX)

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from tests.support.command import run
-from tests.support.tringme import SAMPLES
+from tests.support.samples import SAMPLES
 
 DONE, USAGE = 0, 2
 

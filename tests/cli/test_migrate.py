@@ -7,7 +7,7 @@ import pytest
 
 from domain.ledger import Ledger
 from tests.support.command import PROGRAM, SECONDS_MAX, run
-from tests.support.tringme import KEY, line, notice, signed
+from tests.support.notices import KEY, callstatus, line, signed
 
 DONE, USAGE, UNAVAILABLE = 0, 2, 3
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'tringledger'"
@@ -44,7 +44,7 @@ def test_the_settings_of_that_moment_are_the_ledgers_for_ever(store_url: str) ->
 
 @pytest.mark.parametrize("words", [("serve", "--port", "0"), ("serve", "--workers", "2"), ("import", "-"), ("status",)])
 def test_no_other_command_makes_tables_in_postgresql(url: str, words: tuple[str, ...]) -> None:
-    said = run(*words, stdin=line(signed(notice())))
+    said = run(*words, stdin=line(signed(callstatus())))
     assert (said.code, said.out) == (UNAVAILABLE, "")
     assert said.err == f"tringledger: there is no ledger at {url}: `tringledger migrate` creates one\n"
     with psycopg.connect(url) as connection:
@@ -56,7 +56,7 @@ def test_several_at_one_moment_make_one_ledger(url: str) -> None:
     running = [subprocess.Popen([PROGRAM, "migrate"], stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
     said = [each.communicate(timeout=SECONDS_MAX) for each in running]
     assert [each.returncode for each in running] == [DONE] * 3, said
-    assert run("import", "-", stdin=line(signed(notice()))).code == DONE
+    assert run("import", "-", stdin=line(signed(callstatus()))).code == DONE
     with Ledger(url) as ledger:
         assert ledger.head() == 1
 

@@ -10,7 +10,7 @@ from domain.proofs.keys import SigningKey, write_key_file
 from projections.proofs.proof_store import path_beside
 from tests.support.command import Said, run
 from tests.support.ledger_inspection import head
-from tests.support.tringme import cdr, line, notice, signed
+from tests.support.notices import callstatus, line, priced_cdr, signed
 
 DONE, FINDING, USAGE = 0, 1, 2
 KEY = SigningKey("ledger.example/calls", bytes(range(32)))
@@ -27,7 +27,7 @@ def record_calls(first: int, count: int) -> None:
     """Record whole calls of one account, with a CDR each."""
     for number in range(first, first + count):
         r = number * 10
-        record(notice(r), notice(r + 1, status="COMPLETED"), cdr(r + 2, status="COMPLETED"))
+        record(callstatus(r=r), callstatus(r=r + 1, status="COMPLETED"), priced_cdr(r=r + 2, status="COMPLETED"))
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ class TestAnEmptyLedger:
     def test_has_a_tree_that_nobody_signed_where_there_is_no_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("TRINGLEDGER_LOG_KEY")
         run("migrate")
-        record(notice(1))
+        record(callstatus(r=1))
         prove()
         said = run("proof", "checkpoint")
         assert (said.code, "no checkpoint was signed yet (the tree has 1 events)" in said.err) == (FINDING, True)
@@ -85,7 +85,7 @@ class TestAKey:
         assert run("proof", "key", "--generate", "new.key").code == FINDING
         monkeypatch.setenv("TRINGLEDGER_LOG_KEY", "new.key")
         assert run("proof", "key").out == made.out
-        record(notice(1))
+        record(callstatus(r=1))
         prove()
         assert verified(written("checkpoint"), key=made.out.strip()).code == DONE
 
@@ -102,7 +102,7 @@ class TestProofsOfEvents:
     def recorded(self, store: str) -> None:
         self.store = store
         run("migrate")
-        record(*(notice(number) for number in range(5)))
+        record(*(callstatus(r=number) for number in range(5)))
         prove()
 
     def test_hold_with_the_event_and_the_public_key_alone(self) -> None:
@@ -123,13 +123,13 @@ class TestProofsOfEvents:
             assert verified(proof, "--event", "event.json").code == FINDING, place
 
     def test_are_refused_beyond_the_checkpoint(self) -> None:
-        record(notice(99))
+        record(callstatus(r=99))
         said = run("proof", "event", "6")
         assert (said.code, "position 6 is not in the last checkpoint" in said.err) == (FINDING, True)
 
     def test_show_that_the_log_continues_an_older_checkpoint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         older = written("checkpoint").rename("older")
-        record(notice(50), notice(51))
+        record(callstatus(r=50), callstatus(r=51))
         monkeypatch.setattr("projections.proofs.prover.Prover._is_due", lambda *_: True)
         prove()
         hashes = written("consistency", "older", "--checkpoint-file", "newer")
@@ -207,12 +207,12 @@ class TestAForkedLog:
         """Sign six events, lose the last two, and record three others."""
         self.store, self.path = store, store.removeprefix("sqlite:///")
         run("migrate")
-        record(*(notice(number) for number in range(6)))
+        record(*(callstatus(r=number) for number in range(6)))
         prove()
         self.signed = written("checkpoint").rename("signed")
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute("DELETE FROM stored_events WHERE position > 4")
-        record(*(notice(number) for number in range(20, 23)))
+        record(*(callstatus(r=number) for number in range(20, 23)))
 
     def test_is_not_signed_until_an_operator_decides(self) -> None:
         said = run("prove", "--once")
@@ -258,7 +258,7 @@ class TestALedgerThatLostItsProofs:
     @pytest.mark.usefixtures("store")
     def test_adopts_the_checkpoint_that_it_holds_and_no_other(self, store: str) -> None:
         run("migrate")
-        record(*(notice(number) for number in range(6)))
+        record(*(callstatus(r=number) for number in range(6)))
         prove()
         kept = written("checkpoint").rename("kept")
         path_beside(Path(store.removeprefix("sqlite:///"))).unlink()
@@ -278,7 +278,7 @@ class TestPublication:
     def test_writes_each_file_once_and_the_checkpoint_last(self, store: str) -> None:
         assert store
         run("migrate")
-        record(*(notice(number) for number in range(300)))
+        record(*(callstatus(r=number) for number in range(300)))
         prove()
         said = run("proof", "publish", "www")
         files = sorted(str(path.relative_to("www")) for path in Path("www").rglob("*") if path.is_file())

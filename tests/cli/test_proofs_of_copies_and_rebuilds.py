@@ -12,14 +12,14 @@ from domain.proofs.keys import SigningKey, write_key_file
 from projections.proofs.proof_store import open_proofs
 from projections.proofs.tree_rows import ProofState
 from tests.support.command import run
-from tests.support.tringme import line, notice, signed
+from tests.support.notices import callstatus, line, signed
 
 DONE, FINDING = 0, 1
 KEY = SigningKey("ledger.example/calls", bytes(range(32)))
 
 
 def record(*numbers: int) -> None:
-    assert run("import", "-", stdin="".join(line(signed(notice(number))) for number in numbers)).code == DONE
+    assert run("import", "-", stdin="".join(line(signed(callstatus(r=number))) for number in numbers)).code == DONE
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from domain import times
 from domain.ledger import Ledger
 from tests.support.command import run
 from tests.support.ledger_inspection import NOON, head, ids
-from tests.support.tringme import KEY, OTHER_KEY, cdr, line, notice, signed
+from tests.support.notices import KEY, OTHER_KEY, callstatus, line, priced_cdr, signed
 
 DONE, FINDING, USAGE = 0, 1, 2
 
@@ -17,12 +17,12 @@ DONE, FINDING, USAGE = 0, 1, 2
 class TestQuarantine:
     """One notice signed with the key that comes later, one broken value, and one good notice."""
 
-    LATER = signed(notice(1, src="+1 858"), OTHER_KEY)
-    BROKEN = signed(cdr(2, srccharge="free", note="caf\udce9"))
+    LATER = signed(callstatus(r=1, src="+1 858"), OTHER_KEY)
+    BROKEN = signed(priced_cdr(r=2, srccharge="free", note="caf\udce9"))
 
     @pytest.fixture(autouse=True)
     def imported(self, store: str) -> None:
-        lines = [line(query, NOON) for query in (self.LATER, self.LATER, self.BROKEN, signed(notice(3)))]
+        lines = [line(query, NOON) for query in (self.LATER, self.LATER, self.BROKEN, signed(callstatus(r=3)))]
         assert run("import", "-", "--store", store, stdin="".join(lines)).code == DONE
 
     def waiting(self) -> Any:

@@ -18,8 +18,8 @@ from tests.support.api_fixtures import named_store
 from tests.support.asgi_service import eventually
 from tests.support.command import run, serving
 from tests.support.http_client import Replies, deliver
+from tests.support.notices import KEY
 from tests.support.postgres_server import Postgres
-from tests.support.tringme import KEY
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "adverse.ndjson"
 FORMATS = [form for form in Format if form != Format.XLSX]  # Which says when it was made.

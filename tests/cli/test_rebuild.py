@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import tringme
 from tests.support.command import run
 from tests.support.ledger_inspection import change, exported
+from tests.support.samples import SAMPLES
 
 DONE, FINDING, USAGE = 0, 1, 2
 
@@ -15,7 +15,7 @@ DONE, FINDING, USAGE = 0, 1, 2
 class TestRebuild:
     @pytest.fixture(autouse=True)
     def imported(self, store: str) -> None:
-        run("import", str(tringme.SAMPLES / "traffic.ndjson"), "--store", store)
+        run("import", str(SAMPLES / "traffic.ndjson"), "--store", store)
         run("status")
 
     def test_a_check_of_sound_read_models_finds_nothing(self) -> None:
@@ -24,7 +24,7 @@ class TestRebuild:
         assert said.err == "the read models agree with the log, up to position 214\n"
 
     def test_a_check_catches_up_first(self) -> None:
-        run("import", str(tringme.SAMPLES / "edges.ndjson"))
+        run("import", str(SAMPLES / "edges.ndjson"))
         assert "up to position 214" in run("rebuild", "--check", "--no-catch-up").err
         assert "up to position 333" in run("rebuild", "--check").err
 
@@ -99,7 +99,7 @@ class TestRebuild:
         run("rebuild")
         agreed = run("certificate", "--compare", str(kept))
         assert (agreed.code, agreed.out, "the certificates agree: positions 1 to 214" in agreed.err) == (DONE, "", True)
-        run("import", str(tringme.SAMPLES / "edges.ndjson"))
+        run("import", str(SAMPLES / "edges.ndjson"))
         run("rebuild")
         differ = run("certificate", "--compare", str(kept))
         assert (differ.code, bool(re.search(r"^last +333 +214$", differ.out, re.MULTILINE))) == (FINDING, True)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from domain.ledger import Ledger
-from tests.support import tringme
 from tests.support.command import Said, run, run_alone
 from tests.support.dask_cluster import DaskCluster, dask_cluster
 from tests.support.operator_events import act_in_every_way
 from tests.support.ports import free_port
+from tests.support.samples import SAMPLES
 
 DONE, USAGE, UNAVAILABLE = 0, 2, 3
 HALTING = """
@@ -42,7 +42,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
 
 @pytest.fixture(autouse=True)
 def imported(store: str) -> None:
-    run("import", str(tringme.SAMPLES / "adverse.ndjson"), "--store", store)
+    run("import", str(SAMPLES / "adverse.ndjson"), "--store", store)
     with Ledger(store) as ledger:
         act_in_every_way(ledger)
 

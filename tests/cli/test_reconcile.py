@@ -12,12 +12,13 @@ import pytest
 
 from domain.ledger import Ledger
 from tests.support.command import Said, run
-from tests.support.tringme import SAMPLES, cdr, line, notice, signed
+from tests.support.notices import callstatus, line, priced_cdr, signed
+from tests.support.samples import SAMPLES
 
 DONE, FINDING, USAGE = 0, 1, 2
 AT = "2026-10-15T12:00:00.000000Z"
 HEADER = "tag,src,time,dest_duration,src_charge,dest_charge\n"
-SAME = "acme,1858 555 0001,2026-10-15 12:00:04,50,1.5,2.00\n"
+SAME = "sales,1858 555 0001,2026-10-15 12:00:04,50,1.5,2.00\n"
 
 
 def statement(*rows: str, header: str = HEADER) -> str:
@@ -40,17 +41,17 @@ def judged(text: str, *arguments: str) -> tuple[int, dict[str, int]]:
 class TestOneCall:
     @pytest.fixture(autouse=True)
     def recorded(self, store: str) -> None:
-        run("import", "--store", store, "-", stdin=line(signed(cdr()), AT))
+        run("import", "--store", store, "-", stdin=line(signed(priced_cdr()), AT))
 
     @pytest.mark.parametrize(
         ("row", "verdict"),
         [
             (SAME, "exact"),
-            ("acme,18585550001,2026-10-15T12:00:00Z,52,1.5,2\n", "within-tolerance"),
-            ("acme,18585550001,2026-10-15T12:00:00Z,53,1.5,2\n", "duration-differs"),
-            ("acme,18585550001,2026-10-15T12:00:00Z,53,9,2\n", "duration-differs"),
-            ("acme,18585550001,2026-10-15T12:00:00Z,50,1.5,2.000001\n", "price-differs"),
-            ("acme,18585550001,2026-10-15T12:00:00Z,51,1.5,\n", "price-differs"),
+            ("sales,18585550001,2026-10-15T12:00:00Z,52,1.5,2\n", "within-tolerance"),
+            ("sales,18585550001,2026-10-15T12:00:00Z,53,1.5,2\n", "duration-differs"),
+            ("sales,18585550001,2026-10-15T12:00:00Z,53,9,2\n", "duration-differs"),
+            ("sales,18585550001,2026-10-15T12:00:00Z,50,1.5,2.000001\n", "price-differs"),
+            ("sales,18585550001,2026-10-15T12:00:00Z,51,1.5,\n", "price-differs"),
         ],
     )
     def test_is_in_the_class_that_its_numbers_say(self, row: str, verdict: str) -> None:
@@ -61,7 +62,7 @@ class TestOneCall:
         "row",
         [
             SAME.replace("12:00:04", "12:05:01"),
-            SAME.replace("acme", "Acme"),
+            SAME.replace("sales", "Acme"),
             SAME.replace("0001", "0002"),
         ],
         ids=["too late", "another tag", "another number"],
@@ -70,7 +71,7 @@ class TestOneCall:
         assert judged(statement(row)) == (FINDING, {"missing-here": 1, "missing-there": 1})
 
     def test_that_moved_after_its_month_was_closed_is_still_one_record(self, store: str) -> None:
-        run("import", "-", stdin=line(signed(notice()), AT))
+        run("import", "-", stdin=line(signed(callstatus()), AT))
         with Ledger(store) as ledger, ledger.operator_session("kim", "over") as session:
             session.close_month("2026-10")
         (row,) = run("export", "cdrs", "--format", "json").json()
@@ -83,14 +84,14 @@ class TestOneCall:
         assert judged(statement(row), "--window", "301", "--tolerance", "3") == (DONE, {"within-tolerance": 1})
 
     def test_money_is_added_up_by_class_and_tag(self) -> None:
-        said = reconciled(statement(SAME.replace("2.00", "2.25"), SAME.replace("acme", "x")), "--format", "json")
+        said = reconciled(statement(SAME.replace("2.00", "2.25"), SAME.replace("sales", "x")), "--format", "json")
         assert said.json()["totals"] == [
-            total("price-differs", "acme", "3.5", "3.75", "0.25"),
+            total("price-differs", "sales", "3.5", "3.75", "0.25"),
             total("missing-here", "x", "0", "3.5", "3.5"),
         ]
 
     def test_differing_records_are_shown_and_all_on_demand(self) -> None:
-        text = statement(SAME, SAME.replace("acme", "x"))
+        text = statement(SAME, SAME.replace("sales", "x"))
         (row,) = csv.DictReader(io.StringIO(reconciled(text, "--format", "csv").out))
         assert row | {"class": "missing-here", "tag": "x", "src": "18585550001", "line": "3", "call_id": ""} == row
         assert row["time"] == "2026-10-15T12:00:04.000000Z"
@@ -102,12 +103,12 @@ class TestOneCall:
         said = reconciled(statement(SAME.replace(",50,", ",55,")))
         assert said.code == FINDING
         assert "\nduration-differs  1        3.5        3.5         0\n" in said.out
-        assert "\nduration-differs  acme  18585550001  " in said.out
+        assert "\nduration-differs  sales  18585550001  " in said.out
         assert said.err.startswith("0 exact, 0 within-tolerance, 1 duration-differs,")
 
     def test_columns_are_mapped(self) -> None:
         header = "Name;Phone Number;When;Call Tag;talk;total\n"
-        row = "acme;+1 (858) 555-0001;2026-10-15 14:00:00;x;50;3.5\n"
+        row = "sales;+1 (858) 555-0001;2026-10-15 14:00:00;x;50;3.5\n"
         mapped = ("--column", "tag=Name", "--column", "time=When", "--column", "dest_duration=talk")
         named = (*mapped, "--column", "cost=total", "--delimiter", ";", "--timezone", "Europe/Berlin")
         assert judged(statement(row, header=header), *named) == (DONE, {"exact": 1})
@@ -121,7 +122,7 @@ class TestOneCall:
 
     @pytest.mark.parametrize("form", ["array", "lines", "wrapped"])
     def test_json_is_taken_with_its_numbers_exact(self, form: str) -> None:
-        text = f'{{"tag":"acme","src":"18585550001","time":"{AT}","srccharge":1.500000,"destcharge":2,"extra":[1]}}'
+        text = f'{{"tag":"sales","src":"18585550001","time":"{AT}","srccharge":1.500000,"destcharge":2,"extra":[1]}}'
         whole = {"array": f"[{text}]", "lines": f"{text}\n", "wrapped": f'{{"ok":true,"cdrs":[{text}]}}'}
         assert judged(whole[form]) == (DONE, {"exact": 1})
 
@@ -168,7 +169,7 @@ def test_numbers_are_compared_as_numbers_where_tags_alone_make_the_line(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRINGLEDGER_CORRELATION", "tag")
-    run("import", "--store", store, "-", stdin=line(signed(cdr(src="+1 (858) 555-0001")), AT))
+    run("import", "--store", store, "-", stdin=line(signed(priced_cdr(src="+1 (858) 555-0001")), AT))
     assert judged(statement(SAME)) == (DONE, {"exact": 1})
 
 

@@ -12,8 +12,8 @@ import pytest
 from api.application.http_get import ANSWER_MAX_BYTES
 from tests.support.command import SECONDS_MAX, Said, run, spawn
 from tests.support.http_stub import Remote, http, remote
+from tests.support.notices import KEY, OTHER_KEY, signature
 from tests.support.ports import free_port
-from tests.support.tringme import KEY, OTHER_KEY, signature
 
 ROOT = Path(__file__).parents[2]
 DONE, USAGE, UNAVAILABLE = 0, 2, 3

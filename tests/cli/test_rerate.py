@@ -20,7 +20,8 @@ from projections.stores.generations import open_current
 from tests.support.command import Said, run
 from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
-from tests.support.notices import START, TAG, cdr, opened, record, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import START, TAG, cdr
 from tests.support.operator_histories import World, followed, ledger_in
 
 DONE, FINDING, USAGE, UNAVAILABLE = range(4)

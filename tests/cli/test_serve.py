@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import SECONDS_MAX, run, run_alone, serving, spawn
-from tests.support.tringme import KEY
+from tests.support.notices import KEY
 
 pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
 

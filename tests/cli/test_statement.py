@@ -10,7 +10,8 @@ import pytest
 from pypdf import PdfReader
 
 from tests.support.command import Said, run
-from tests.support.notices import START, TAG, cdr, opened, record
+from tests.support.ledgers import opened, record
+from tests.support.notices import START, TAG, cdr
 
 DONE, FINDING, USAGE, UNAVAILABLE = range(4)
 DAY = 86_400_000_000

@@ -22,7 +22,7 @@ from domain.ledger import CALLBACK, Ledger
 from domain.notices.signature import Keyring
 from tests.support.command import SECONDS_MAX, run, spawn
 from tests.support.ledger_inspection import call_id
-from tests.support.tringme import KEY, cdr, line, notice, signed
+from tests.support.notices import KEY, callstatus, line, priced_cdr, signed
 
 DONE, USAGE, UNAVAILABLE, INTERRUPTED = 0, 2, 3, 130
 NOON = "2026-10-15T12:00:00.000000Z"
@@ -87,12 +87,12 @@ class TestWithoutFollowing:
         lines = [
             line(signed(each), NOON)
             for each in (
-                notice(1),
-                notice(2, status="COMPLETED"),
-                cdr(3),
-                notice(4, tag="Zürich\x1b[2J", p=""),
-                notice(5, type="voicemail", status=None, tag="TRINGME", email="a@x.example"),
-                notice(6, type=None, status=None, tag=None),
+                callstatus(r=1),
+                callstatus(r=2, status="COMPLETED"),
+                priced_cdr(r=3),
+                callstatus(r=4, tag="Zürich\x1b[2J", p=""),
+                callstatus(r=5, type="voicemail", status=None, tag="TRINGME", email="a@x.example"),
+                callstatus(r=6, type=None, status=None, tag=None),
             )
         ]
         assert run("import", "-", "--store", store, stdin="".join(lines)).code == DONE
@@ -108,15 +108,15 @@ class TestWithoutFollowing:
         assert first.pop("recorded_at") > NOON
         assert first == {
             "position": 1,
-            "call_id": call_id("acme", "18585550001", 1),
+            "call_id": call_id("sales", "18585550001", 1),
             "received_at": NOON,
             "source": "import:stdin",
             "type": "callstatus",
             "status": "SRCANSWERED",
-            "tag": "acme",
+            "tag": "sales",
             "src": "18585550001",
             "rule": 7,
-            "parameters": [list(pair) for pair in notice(1)],
+            "parameters": [list(pair) for pair in callstatus(r=1)],
         }
         assert sig[0] == "sig"
 
@@ -131,7 +131,7 @@ class TestWithoutFollowing:
             ((), [1, 2, 3, 4, 5, 6]),
             (("--from", "3"), [3, 4, 5, 6]),
             (("--from", "7"), []),
-            (("--tag", "acme"), [1, 2, 3]),
+            (("--tag", "sales"), [1, 2, 3]),
             (("--tag", "acm"), []),
             (("--tag", "Zürich\x1b[2J"), [4]),
             (("--tag", ""), [6]),
@@ -140,7 +140,7 @@ class TestWithoutFollowing:
             (("--type", ""), [6]),
             (("--status", "COMPLETED"), [2]),
             (("--status", "completed"), []),
-            (("--tag", "acme", "--type", "callstatus", "--status", "SRCANSWERED"), [1]),
+            (("--tag", "sales", "--type", "callstatus", "--status", "SRCANSWERED"), [1]),
         ],
     )
     def test_tag_type_status_and_position_select_exactly(self, words: tuple[str, ...], positions: list[int]) -> None:
@@ -150,7 +150,7 @@ class TestWithoutFollowing:
         said = run("tail", "--from", "3", "--no-follow")
         numbers = "srcduration=60 destduration=50 srccharge=1.5 destcharge=2"
         assert said.out.splitlines() == [
-            f"3  {NOON}  cdr                          tag=acme src=18585550001 {numbers}",
+            f"3  {NOON}  cdr                          tag=sales src=18585550001 {numbers}",
             f"4  {NOON}  callstatus SRCANSWERED       tag=Zürich\\x1b[2J src=18585550001 p=",
             f"5  {NOON}  voicemail                    tag=TRINGME src=18585550001 email=a@x.example",
             f"6  {NOON}  (no type)                    src=18585550001",
@@ -176,21 +176,21 @@ def test_without_a_ledger_it_is_unavailable(store: str) -> None:
 class TestWhileAnotherProcessRecords:
     @pytest.fixture(autouse=True)
     def recorded(self, store: str) -> None:
-        record(store, notice(1), notice(2))
+        record(store, callstatus(r=1), callstatus(r=2))
 
     def test_by_default_it_shows_what_comes_in_from_now_on(self, store: str) -> None:
         with tailing() as tail:
             assert tail.started() == "events from position 3 on; stop with Ctrl-C\n"
-            record(store, notice(3))
+            record(store, callstatus(r=3))
             assert tail.positions(1) == [3]
-            record(store, notice(4), notice(5))
+            record(store, callstatus(r=4), callstatus(r=5))
             assert tail.positions(2) == [4, 5]
             assert tail.stop() == ([], INTERRUPTED, "continue with --from 6\n")
 
     def test_an_event_is_shown_within_seconds(self, store: str) -> None:
         with tailing() as tail:
             tail.started()
-            record(store, notice(3))
+            record(store, callstatus(r=3))
             began = time.monotonic()
             tail.positions(1)
             assert time.monotonic() - began < 5
@@ -198,7 +198,7 @@ class TestWhileAnotherProcessRecords:
     def test_it_goes_on_behind_events_that_it_does_not_show(self, store: str) -> None:
         with tailing("--type", "cdr") as tail:
             tail.started()
-            record(store, notice(3), cdr(4), notice(5))
+            record(store, callstatus(r=3), priced_cdr(r=4), callstatus(r=5))
             assert tail.positions(1) == [4]
             assert next_of(tail.stop()[2]) == 6
 
@@ -221,7 +221,7 @@ class TestWhileAnotherProcessRecords:
 
     @pytest.mark.parametrize("unbuffered", ["", "1"])
     def test_interrupted_while_nobody_reads_it_ends_with_whole_lines(self, store: str, unbuffered: str) -> None:
-        record(store, *(notice(r) for r in range(3, 3000)))
+        record(store, *(callstatus(r=r) for r in range(3, 3000)))
         with tailing("--from", "1", PYTHONUNBUFFERED=unbuffered) as tail:
             tail.started()
             time.sleep(0.5)  # The pipe is full by now, in the midst of a page.
@@ -232,7 +232,7 @@ class TestWhileAnotherProcessRecords:
 
     @pytest.mark.parametrize("unbuffered", ["", "1"])
     def test_interrupted_twice_it_ends_though_nobody_reads(self, store: str, unbuffered: str) -> None:
-        record(store, *(notice(r) for r in range(3, 3000)))
+        record(store, *(callstatus(r=r) for r in range(3, 3000)))
         with tailing("--from", "1", PYTHONUNBUFFERED=unbuffered) as tail:
             tail.started()
             for _ in range(2):
@@ -254,7 +254,7 @@ class TestWhileAnotherProcessRecords:
             assert tail.err.read() == b""
 
     def test_a_reader_that_goes_away_in_the_midst_of_a_page_ends_it_quietly(self, store: str) -> None:
-        record(store, *(notice(r) for r in range(3, 3000)))
+        record(store, *(callstatus(r=r) for r in range(3, 3000)))
         with tailing("--from", "1") as tail:
             tail.started()
             tail.out.close()
@@ -272,10 +272,10 @@ class TestWhileAnotherProcessRecords:
                 time.sleep(0.6)
                 connection.execute("ALTER TABLE gone RENAME TO stored_events")
             assert tail.started() == "the store is available again; no event was missed\n"
-            record(store, notice(3))
+            record(store, callstatus(r=3))
             assert tail.positions(1) == [3]
 
 
 def _record_many(store: str, numbers: range) -> None:
     for number in numbers[::60]:
-        record(store, *(notice(each) for each in numbers if number <= each < number + 60))
+        record(store, *(callstatus(r=each) for each in numbers if number <= each < number + 60))

@@ -7,7 +7,8 @@ import pytest
 from domain import times
 from domain.ledger import Ledger
 from tests.support.command import run
-from tests.support.notices import cdr, opened, record
+from tests.support.ledgers import opened, record
+from tests.support.notices import cdr
 
 DONE, FINDING, USAGE, UNAVAILABLE = range(4)
 GOOD = 'effective_from = 2026-01-01  # each "tag" as it is: ü\n\n[[rules]]\ntag = "*"\nmarkup_percent = 10\n'

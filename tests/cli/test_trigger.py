@@ -10,8 +10,8 @@ from domain.notices import statuses
 from domain.notices.signature import FORMULAS
 from tests.support.command import Said, Server, run, serving
 from tests.support.http_stub import http, remote
+from tests.support.notices import KEY, OTHER_KEY, signature
 from tests.support.ports import free_port
-from tests.support.tringme import KEY, OTHER_KEY, signature
 
 pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
 

@@ -12,7 +12,7 @@ from api.service import Service
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import get
 from tests.support.command import Said, run
-from tests.support.tringme import notice, signed
+from tests.support.notices import callstatus, signed
 from tests.support.web_users import bearer, sign_in
 
 DONE, USAGE = 0, 2
@@ -139,7 +139,7 @@ def test_callbacks_are_taken_while_nobody_can_be_known(tmp_path: Path, caplog: p
     service = asgi.service_at(tmp_path)
     (tmp_path / "ledger.db.access.db").mkdir()
     with asgi.running(service) as client:
-        assert get(client, signed(notice())).status_code == 200
+        assert get(client, signed(callstatus())).status_code == 200
         assert client.get("/health").status_code == 200
         refused = client.get("/sign-in")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")

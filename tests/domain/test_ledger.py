@@ -18,11 +18,12 @@ from domain.notices.notification import Notification, ParameterProblem
 from domain.notices.signature import Keyring, fingerprint
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
 from domain.recording import Delivery, vouched_delivery
+from tests.support.ledgers import opened, record
 from tests.support.model import wire as model_wire
 from tests.support.model.wire import query, sign
-from tests.support.notices import GRACE, KEY, SECOND, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
+from tests.support.notices import GRACE, KEY, SECOND, SRC, START, TAG, SentNotice, callstatus, cdr, notice, signed
 
-ANSWERED = status("SRCANSWERED")
+ANSWERED = callstatus("SRCANSWERED")
 BROKEN = cdr(1, srccharge="1,5")
 WRONG_KEY = "wr0ng-key"
 
@@ -57,9 +58,9 @@ def raw(ledger: Ledger, text: bytes, at: int = START) -> RecordOutcome:
     return ledger.record([ledger.verify_delivery(text, at)])[0]
 
 
-def forged(count: int, start: int = 0) -> list[Said]:
+def forged(count: int, start: int = 0) -> list[SentNotice]:
     """Return notices that differ, to be signed with a wrong key."""
-    return [status("SRCANSWERED", number) for number in range(start, start + count)]
+    return [callstatus("SRCANSWERED", number) for number in range(start, start + count)]
 
 
 def froms(entries: Sequence[QuarantineEntry]) -> list[int]:
@@ -73,7 +74,7 @@ def froms(entries: Sequence[QuarantineEntry]) -> list[int]:
 def test_it_is_one_event_at_the_next_position(store_url: str) -> None:
     with opened(store_url) as ledger:
         assert ledger.head() == 0
-        answers = record(ledger, ANSWERED, status("COMPLETED", 1), cdr(2))
+        answers = record(ledger, ANSWERED, callstatus("COMPLETED", 1), cdr(2))
         assert [answer.position for answer in answers if isinstance(answer, Recorded)] == [1, 2, 3]
         assert ledger.head() == 3
 
@@ -81,7 +82,7 @@ def test_it_is_one_event_at_the_next_position(store_url: str) -> None:
 def test_the_event_keeps_all_that_came_and_how_it_was_verified(store_url: str) -> None:
     with opened(store_url, clock=Clock(START + 7)) as ledger:
         pairs = [("zz", "é +"), *ANSWERED.pairs, ("Tag", "x"), ("empty", "")]
-        record(ledger, Said(START, pairs))
+        record(ledger, SentNotice(START, pairs))
         kept = notices(ledger)[0]
     assert kept.params == [*pairs, ("sig", sign(pairs, KEY, "md5-params"))]
     assert (kept.received_at, kept.recorded_at) == (START, START + 7)
@@ -91,7 +92,7 @@ def test_the_event_keeps_all_that_came_and_how_it_was_verified(store_url: str) -
 
 def test_the_source_says_where_it_came_from(store_url: str) -> None:
     with opened(store_url) as ledger:
-        ledger.record([ledger.verify_delivery(signed(ANSWERED.pairs), START, "import:a.ndjson")])
+        ledger.record([ledger.verify_delivery(signed(ANSWERED.pairs).encode(), START, "import:a.ndjson")])
         assert notices(ledger)[0].source == "import:a.ndjson"
 
 
@@ -108,17 +109,17 @@ def test_an_unchecked_ledger_says_so_in_each_event(store_url: str) -> None:
         (cdr(), "cdr", call_id((TAG, SRC), 1)),
         (cdr(tag=None, src=None), "cdr", call_id(("", ""), 1)),
         (cdr(src="+1 (858) 555-0001"), "cdr", call_id((TAG, SRC), 1)),
-        (said(type="voicemail", email="bob@example.com"), "voicemail", stream_id("voicemail", "bob@example.com")),
-        (said(type="voicemail"), "voicemail", stream_id("voicemail", "")),
-        (said(type="deletechannel", src="+1 2"), "channel-deletion", stream_id("deletechannel", "+1 2")),
-        (said(type="deletechannel"), "channel-deletion", stream_id("deletechannel", "")),
-        (said(type="fax"), "unrecognised", stream_id("unrecognised")),
-        (said(type="CDR"), "unrecognised", stream_id("unrecognised")),
-        (said(type=""), "unrecognised", stream_id("unrecognised")),
-        (said(), "unrecognised", stream_id("unrecognised")),
+        (notice(type="voicemail", email="bob@example.com"), "voicemail", stream_id("voicemail", "bob@example.com")),
+        (notice(type="voicemail"), "voicemail", stream_id("voicemail", "")),
+        (notice(type="deletechannel", src="+1 2"), "channel-deletion", stream_id("deletechannel", "+1 2")),
+        (notice(type="deletechannel"), "channel-deletion", stream_id("deletechannel", "")),
+        (notice(type="fax"), "unrecognised", stream_id("unrecognised")),
+        (notice(type="CDR"), "unrecognised", stream_id("unrecognised")),
+        (notice(type=""), "unrecognised", stream_id("unrecognised")),
+        (notice(), "unrecognised", stream_id("unrecognised")),
     ],
 )
-def test_it_goes_into_the_stream_of_its_kind(store_url: str, notice: Said, topic: str, stream: object) -> None:
+def test_it_goes_into_the_stream_of_its_kind(store_url: str, notice: SentNotice, topic: str, stream: object) -> None:
     with opened(store_url) as ledger:
         (answer,) = record(ledger, notice)
         (row,) = everything(ledger)
@@ -129,8 +130,8 @@ def test_it_goes_into_the_stream_of_its_kind(store_url: str, notice: Said, topic
 
 def test_a_stream_numbers_its_events_whichever_transaction_they_come_in(store_url: str) -> None:
     with opened(store_url) as ledger:
-        record(ledger, ANSWERED, said(type="fax"), said(type="telex"))
-        record(ledger, status("COMPLETED", 1), said(type="fax", r="2"))
+        record(ledger, ANSWERED, notice(type="fax"), notice(type="telex"))
+        record(ledger, callstatus("COMPLETED", 1), notice(type="fax", r="2"))
         versions = [(row.stream, row.version) for row in everything(ledger)]
     call, other = call_id((TAG, SRC), 1).hex, stream_id("unrecognised").hex
     assert versions == [(call, 1), (other, 1), (other, 2), (call, 2), (other, 3)]
@@ -138,16 +139,16 @@ def test_a_stream_numbers_its_events_whichever_transaction_they_come_in(store_ur
 
 def test_under_correlation_by_tag_the_number_makes_no_line(store_url: str) -> None:
     with opened(store_url, LedgerOptions("tag")) as ledger:
-        answers = record(ledger, ANSWERED, status("COMPLETED", 1, src="19995550000"))
+        answers = record(ledger, ANSWERED, callstatus("COMPLETED", 1, src="19995550000"))
         assert {answer.call_id for answer in answers if isinstance(answer, Recorded)} == {str(call_id((TAG, None), 1))}
         assert [(notice.line, notice.rule) for notice in notices(ledger)] == [((TAG, None), 7), ((TAG, None), 8)]
 
 
 def test_the_reach_is_a_setting_that_may_change_and_what_was_assigned_stays(store_url: str) -> None:
     with opened(store_url) as ledger:
-        record(ledger, ANSWERED, status("SRCANSWERED", GRACE))
+        record(ledger, ANSWERED, callstatus("SRCANSWERED", GRACE))
     with opened(store_url, LedgerOptions(window=CorrelationWindow(grace=SECOND))) as ledger:
-        record(ledger, status("SRCANSWERED", GRACE + SECOND), status("SRCANSWERED", GRACE + 2 * SECOND + 1))
+        record(ledger, callstatus("SRCANSWERED", GRACE + SECOND), callstatus("SRCANSWERED", GRACE + 2 * SECOND + 1))
         assert [(notice.ordinal, notice.rule) for notice in notices(ledger)] == [(1, 7), (1, 6), (1, 6), (2, 7)]
         assert ledger.last_ordinal((TAG, SRC)) == 2
 
@@ -165,7 +166,7 @@ def test_a_line_with_many_calls_over_many_days_stays_in_order(store_url: str) ->
 def test_a_call_may_last_for_weeks_and_is_found_within_its_span(store_url: str) -> None:
     day = 24 * 3600 * SECOND
     with opened(store_url) as ledger:
-        record(ledger, *[status("RINGING", number * day) for number in range(20)])
+        record(ledger, *[callstatus("RINGING", number * day) for number in range(20)])
         record(ledger, cdr(10 * day, srcduration="1"), cdr(11 * day, srcduration="1"))
         assert {notice.ordinal for notice in notices(ledger)} == {1}
         assert [notice.rule for notice in notices(ledger)[-2:]] == [3, 2]
@@ -173,7 +174,7 @@ def test_a_call_may_last_for_weeks_and_is_found_within_its_span(store_url: str) 
 
 def test_history_is_the_calls_events_up_to_a_position(store_url: str) -> None:
     with opened(store_url) as ledger:
-        record(ledger, ANSWERED, said(type="fax"), status("COMPLETED", 1), cdr(2))
+        record(ledger, ANSWERED, notice(type="fax"), callstatus("COMPLETED", 1), cdr(2))
         stream = call_id((TAG, SRC), 1)
         assert [row.position for row in ledger.history(stream)] == [1, 3, 4]
         assert [row.position for row in ledger.history(stream, 3)] == [1, 3]
@@ -185,8 +186,8 @@ def test_history_is_the_calls_events_up_to_a_position(store_url: str) -> None:
 
 def test_it_is_a_duplicate_that_names_the_first_position_and_keeps_nothing(store_url: str) -> None:
     with opened(store_url) as ledger:
-        record(ledger, said(type="fax"), ANSWERED)
-        again = Said(ANSWERED.at + 99 * GRACE, list(reversed(ANSWERED.pairs)))
+        record(ledger, notice(type="fax"), ANSWERED)
+        again = SentNotice(ANSWERED.at + 99 * GRACE, list(reversed(ANSWERED.pairs)))
         assert record(ledger, again, ANSWERED) == [Duplicate(2), Duplicate(2)]
         assert ledger.head() == 2
 
@@ -226,7 +227,7 @@ def test_recorded_at_never_falls_even_if_the_clock_does(store_url: str) -> None:
     with opened(store_url, clock=clock) as ledger:
         for moment in (100, 50, 0, 101, 99):
             clock.at = START + moment
-            record(ledger, status("RINGING", ledger.head()))
+            record(ledger, callstatus("RINGING", ledger.head()))
         assert [notice.recorded_at - START for notice in notices(ledger)] == [100, 100, 100, 101, 101]
     with opened(store_url, clock=Clock(START)) as ledger:
         record(ledger, cdr())
@@ -239,7 +240,7 @@ def test_as_it_was_at_a_time_is_up_to_the_last_position_recorded_by_then(store_u
         assert ledger.position_at(START) == 0
         for moment in (10, 10, 20, 30):
             clock.at = START + moment
-            record(ledger, status("RINGING", ledger.head()))
+            record(ledger, callstatus("RINGING", ledger.head()))
         found = [ledger.position_at(START + moment) for moment in (9, 10, 11, 19, 20, 29, 30, 10**15)]
     assert found == [0, 2, 2, 2, 3, 3, 4, 4]
 
@@ -252,8 +253,8 @@ def test_where_only_r_is_signed_other_content_under_it_names_the_first_event_tha
     store_url: str, formula: str
 ) -> None:
     with opened(store_url, formula=formula) as ledger:
-        first, other, third = (status(name, r="7") for name in ("SRCANSWERED", "COMPLETED", "DESTBUSY"))
-        fresh, voicemail = status("RINGING", r="8"), said(type="voicemail", r="7")
+        first, other, third = (callstatus(name, r="7") for name in ("SRCANSWERED", "COMPLETED", "DESTBUSY"))
+        fresh, voicemail = callstatus("RINGING", r="8"), notice(type="voicemail", r="7")
         answers = record(ledger, first, other, first, fresh, third, voicemail, formula=formula)
         assert [type(answer) for answer in answers].count(Recorded) == 5
         assert [notice.nonce_reused for notice in notices(ledger)] == [0, 1, 0, 1, 1]
@@ -262,7 +263,7 @@ def test_where_only_r_is_signed_other_content_under_it_names_the_first_event_tha
 @pytest.mark.parametrize("formula", ["md5-params", "hmac-sha256-params", "off"])
 def test_where_all_is_signed_or_nothing_a_reused_r_is_no_matter(store_url: str, formula: str) -> None:
     with opened(store_url, formula=formula) as ledger:
-        record(ledger, status("SRCANSWERED", r="7"), status("COMPLETED", r="7"), formula=formula)
+        record(ledger, callstatus("SRCANSWERED", r="7"), callstatus("COMPLETED", r="7"), formula=formula)
         assert [notice.nonce_reused for notice in notices(ledger)] == [0, 0]
 
 
@@ -294,7 +295,7 @@ def test_what_is_no_notification_is_refused_before_anything_is_kept(store_url: s
 def test_a_broken_value_is_kept_aside_with_its_reason_and_raw_bytes(
     store_url: str, pairs: list[tuple[str, str]]
 ) -> None:
-    sent = signed([("f", "tm"), ("type", "cdr"), *pairs])
+    sent = signed([("f", "tm"), ("type", "cdr"), *pairs]).encode()
     with opened(store_url) as ledger:
         answer = raw(ledger, sent, START + 5)
         (entry,) = waiting(ledger)
@@ -327,7 +328,10 @@ def test_a_notification_that_cannot_be_kept_as_an_event_does_not_fail_the_others
     pairs = [(b"f", b"tm"), (b"\xff", b"\xff")]
     sent = query([*pairs, (b"sig", sign(pairs, KEY, "md5-params").encode())])
     with opened(store_url) as ledger:
-        fine = [ledger.verify_delivery(signed(notice.pairs), START) for notice in (ANSWERED, status("COMPLETED", 1))]
+        fine = [
+            ledger.verify_delivery(signed(notice.pairs).encode(), START)
+            for notice in (ANSWERED, callstatus("COMPLETED", 1))
+        ]
         answers = ledger.record([fine[0], ledger.verify_delivery(sent, START), fine[1]])
     assert [type(answer) for answer in answers] == [Recorded, Quarantined, Recorded]
 
@@ -335,8 +339,8 @@ def test_a_notification_that_cannot_be_kept_as_an_event_does_not_fail_the_others
 def test_the_same_broken_notification_again_is_the_same_entry_counted(store_url: str) -> None:
     with opened(store_url) as ledger:
         (first,) = record(ledger, BROKEN)
-        later = Said(START + 50, list(reversed(BROKEN.pairs)))
-        earlier = Said(START - 50, BROKEN.pairs)
+        later = SentNotice(START + 50, list(reversed(BROKEN.pairs)))
+        earlier = SentNotice(START - 50, BROKEN.pairs)
         for again in record(ledger, later, earlier):
             assert isinstance(again, Quarantined)
             assert isinstance(first, Quarantined)
@@ -370,7 +374,7 @@ def test_a_wrong_missing_or_doubled_signature_is_kept_aside_as_unauthentic(store
 @pytest.mark.parametrize("formula", ["md5-r-key", "md5-key-r"])
 def test_without_r_its_signature_is_wrong_where_only_r_is_signed(store_url: str, formula: str) -> None:
     with opened(store_url, formula=formula) as ledger:
-        (answer,) = record(ledger, said(type="cdr"), formula=formula)
+        (answer,) = record(ledger, notice(type="cdr"), formula=formula)
         assert isinstance(answer, Quarantined)
         assert answer.problem is None
 
@@ -639,14 +643,14 @@ def test_the_environment_changes_nothing(store_url: str, monkeypatch: pytest.Mon
 def test_while_keys_rotate_both_fit_and_each_event_tells_which(store_url: str) -> None:
     ledger = Ledger(store_url, Keyring("md5-params", ["old", "new"]), create=True, clock=times.now)
     record(ledger, ANSWERED, key="old")
-    record(ledger, status("COMPLETED", 1), key="new")
+    record(ledger, callstatus("COMPLETED", 1), key="new")
     assert [notice.key for notice in notices(ledger)] == [fingerprint("old"), fingerprint("new")]
     ledger.close()
 
 
 def test_the_key_of_a_recorded_notification_is_the_models(store_url: str) -> None:
     with opened(store_url) as ledger:
-        delivery = ledger.verify_delivery(signed(ANSWERED.pairs), START)
+        delivery = ledger.verify_delivery(signed(ANSWERED.pairs).encode(), START)
         assert delivery.notification.key.hex() == model_wire.delivery_key(delivery.notification.pairs)
 
 
@@ -698,7 +702,7 @@ def test_a_row_that_breaks_a_rule_of_values_is_refused_with_its_value(store_url:
         row(BROKEN, 1)
 
 
-def row(notice: Said, number: int) -> Delivery:
+def row(notice: SentNotice, number: int) -> Delivery:
     """Return a row of a table, somebody vouching for it."""
     notification = Notification(query(notice.pairs), notice.at, notice.pairs)
     return vouched_delivery(notification, "import:cdrs.csv", Voucher("Ada", "the table of 2025", f"id={number}"))
@@ -708,9 +712,9 @@ def row(notice: Said, number: int) -> Delivery:
 
 
 def test_a_store_tells_which_delivery_keys_it_has_and_where(store_url: str) -> None:
-    many = [status("RINGING", number) for number in range(2500)]
+    many = [callstatus("RINGING", number) for number in range(2500)]
     with opened(store_url) as ledger:
-        deliveries = [ledger.verify_delivery(signed(notice.pairs), notice.at) for notice in many]
+        deliveries = [ledger.verify_delivery(signed(notice.pairs).encode(), notice.at) for notice in many]
         ledger.record(deliveries[1::2])
         keys = [delivery.key for delivery in deliveries]
         assert ledger.store.positions(keys) == {key: place for place, key in enumerate(keys[1::2], start=1)}
@@ -723,5 +727,5 @@ def test_a_store_tells_which_delivery_keys_it_keeps_aside_settled_ones_too(store
         record(ledger, *forgeries[:2], key=WRONG_KEY)
     with opened(store_url, key=WRONG_KEY) as ledger:
         ledger.reprocess(waiting(ledger)[0])
-        keys = [ledger.verify_delivery(signed(each.pairs, WRONG_KEY), each.at).key for each in forgeries]
+        keys = [ledger.verify_delivery(signed(each.pairs, WRONG_KEY).encode(), each.at).key for each in forgeries]
         assert ledger.store.quarantined_keys(keys) == set(keys[:2])

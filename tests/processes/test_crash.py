@@ -17,12 +17,11 @@ from domain.events.codec import decode_notice
 from domain.ledger import Ledger
 from domain.log.sqlite.transaction import SQLiteTransaction
 from tests.support import http_client as caller
-from tests.support import tringme
 from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, Server, run, serving, spawn
 from tests.support.http_client import Replies, ask, deliver, get, post
+from tests.support.notices import callstatus, encoded, line, notices_of_call, signed
 from tests.support.ports import free_port
-from tests.support.tringme import line, notice, signed
 from tests.support.write_lock import write_lock
 
 pytestmark = pytest.mark.only_on("sqlite")  # On PostgreSQL other things fail: a module of its own has them.
@@ -36,9 +35,9 @@ os.execv(sys.argv[2], sys.argv[2:])
 pytestmark = pytest.mark.usefixtures("store")
 
 
-def traffic(calls: Iterable[int], tag: str = "acme") -> list[str]:
+def traffic(calls: Iterable[int], tag: str = "sales") -> list[str]:
     """Return the signed notices of whole calls, call after call."""
-    return [signed(pairs) for number in calls for pairs in tringme.call(number, tag)]
+    return [signed(pairs) for number in calls for pairs in notices_of_call(number, tag)]
 
 
 def logged(store: str) -> list[str]:
@@ -46,7 +45,7 @@ def logged(store: str) -> list[str]:
     with Ledger(store) as ledger:
         rows = ledger.store.page(0, ledger.head() + 1, ledger.head())
     assert [row.position for row in rows] == list(range(1, len(rows) + 1))
-    return [tringme.encoded(decode_notice(row.state).params) for row in rows]
+    return [encoded(decode_notice(row.state).params) for row in rows]
 
 
 def recorded(replies: Replies) -> dict[str, int]:
@@ -76,7 +75,7 @@ class Account:
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.replies = Replies()
-        self._fresh = (signed(pairs) for number in count() for pairs in tringme.call(number))
+        self._fresh = (signed(pairs) for number in count() for pairs in notices_of_call(number))
 
     @property
     def unanswered(self) -> list[str]:
@@ -126,12 +125,12 @@ class TestKilledUnderLoad:
             process.kill()
             process.wait(SECONDS_MAX)
         with serving(tmp_path) as server:
-            assert asyncio.run(ask(server.port, get(signed(notice())))).status == 200
+            assert asyncio.run(ask(server.port, get(signed(callstatus())))).status == 200
             eventually(lambda: has_caught_up(server))
-        assert logged(store) == [signed(notice())]
+        assert logged(store) == [signed(callstatus())]
 
     def test_an_event_whose_answer_was_lost_is_told_as_duplicate(self, tmp_path: Path, store: str) -> None:
-        query, replies = signed(notice()), Replies()
+        query, replies = signed(callstatus()), Replies()
         with serving(tmp_path) as server:
             asyncio.run(self.send_and_not_wait(server, query, store))
             server.kill()
@@ -177,7 +176,7 @@ class TestBesideAnImport:
         assert max(lines.values()) == 1
 
     def test_on_one_line_no_ordinal_is_opened_twice(self, tmp_path: Path) -> None:
-        openings = [notice(r, status="SRCFAILED") for r in range(400)]
+        openings = [callstatus(r=r, status="SRCFAILED") for r in range(400)]
         halves = [openings[start::2] for start in (0, 1)]
         file = tmp_path / "calls.ndjson"
         file.write_text("".join(line(signed(pairs)) for pairs in halves[0]))
@@ -305,7 +304,7 @@ class TestToldToStop:
 
 class TestRudeClients:
     def test_one_that_hangs_up_before_its_answer_loses_nothing(self, tmp_path: Path, store: str) -> None:
-        rude, polite, replies = signed(notice(1)), signed(notice(2)), Replies()
+        rude, polite, replies = signed(callstatus(r=1)), signed(callstatus(r=2)), Replies()
 
         async def scenario(server: Server) -> None:
             with write_lock(store):
@@ -324,7 +323,7 @@ class TestRudeClients:
         assert logged(store) == [rude, polite]
 
     def test_half_a_body_holds_nobody_up(self, tmp_path: Path, store: str) -> None:
-        whole, replies = signed(notice(1)), Replies()
+        whole, replies = signed(callstatus(r=1)), Replies()
         others = traffic(range(100))
 
         async def scenario(server: Server) -> None:
@@ -349,7 +348,7 @@ class TestRudeClients:
     def test_a_header_in_pieces_and_two_requests_at_once_are_each_answered(self, tmp_path: Path) -> None:
         async def scenario(server: Server) -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            request = get(signed(notice(1))) + post(signed(notice(2)))
+            request = get(signed(callstatus(r=1))) + post(signed(callstatus(r=2)))
             for start in range(0, len(request), 40):
                 writer.write(request[start : start + 40])
                 await asyncio.sleep(0.002)

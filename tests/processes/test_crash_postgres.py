@@ -10,13 +10,12 @@ import pytest
 from domain.events.codec import decode_notice
 from domain.ledger import Ledger
 from tests.support import http_client as caller
-from tests.support import tringme
 from tests.support.api_fixtures import named_store
 from tests.support.asgi_service import eventually
 from tests.support.command import Server, serving
 from tests.support.http_client import Replies, deliver
+from tests.support.notices import encoded, notices_of_call, signed
 from tests.support.postgres_server import Postgres
-from tests.support.tringme import signed
 
 CALLS = 250
 
@@ -28,7 +27,7 @@ def migrated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def queries(calls: range) -> list[str]:
-    return [signed(pairs) for number in calls for pairs in tringme.call(number)]
+    return [signed(pairs) for number in calls for pairs in notices_of_call(number)]
 
 
 def logged(url: str) -> list[str]:
@@ -36,7 +35,7 @@ def logged(url: str) -> list[str]:
     with Ledger(url) as ledger:
         rows = ledger.store.page(0, 100_000, 100_000)
     assert [row.position for row in rows] == list(range(1, len(rows) + 1))
-    return [tringme.encoded(decode_notice(row.state).params) for row in rows]
+    return [encoded(decode_notice(row.state).params) for row in rows]
 
 
 def under_load(server: Server, sent: list[str], replies: Replies) -> Thread:

@@ -19,7 +19,8 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from projections.building.rebuild import check_read_models, rebuild
 from projections.stores.generations import generation_of, open_current
-from tests.support.notices import GRACE, cdr, opened, record, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import GRACE, callstatus, cdr
 from tests.support.postgres_server import Postgres
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +106,9 @@ def add(ledger: Ledger, number: int) -> None:
     until = time.monotonic() + HEALING_SECONDS_MAX
     while True:
         try:
-            record(ledger, status("SRCANSWERED", at), status("COMPLETED", at + 1), cdr(at + 2, srccharge="1.25"))
+            record(
+                ledger, callstatus("SRCANSWERED", at), callstatus("COMPLETED", at + 1), cdr(at + 2, srccharge="1.25")
+            )
         except StoreUnavailable:
             assert time.monotonic() < until
             time.sleep(0.05)

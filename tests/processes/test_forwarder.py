@@ -27,12 +27,11 @@ from domain.notices import notification
 from domain.notices.signature import Keyring
 from tests.support import handler_stub as their_handler
 from tests.support import http_client as caller
-from tests.support import tringme
 from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, Server, run, serving
 from tests.support.handler_stub import Behaviour, TheirHandler
 from tests.support.http_client import Replies, ask, deliver, get, post
-from tests.support.tringme import KEY, OTHER_KEY, line, notice, signed
+from tests.support.notices import KEY, OTHER_KEY, callstatus, encoded, line, priced_cdr, signature, signed
 
 pytestmark = pytest.mark.only_on("sqlite")  # On PostgreSQL other things fail: a module of its own has them.
 
@@ -51,7 +50,7 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[TheirHandler]:
 
 
 def notices(numbers: Iterable[int]) -> list[str]:
-    return [signed(notice(number)) for number in numbers]
+    return [signed(callstatus(r=number)) for number in numbers]
 
 
 def send(server: Server, *queries: str) -> None:
@@ -72,7 +71,7 @@ def failure(server: Server) -> str:
 def logged(store: str) -> list[str]:
     with Ledger(store) as ledger:
         rows = ledger.store.page(0, ledger.head() + 1, ledger.head())
-    return [tringme.encoded(decode_notice(row.state).params) for row in rows]
+    return [encoded(decode_notice(row.state).params) for row in rows]
 
 
 def first_occurrences(queries: Sequence[str]) -> list[str]:
@@ -99,21 +98,21 @@ class TestWhileAllIsWell:
         self, tmp_path: Path, handler: TheirHandler, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("TRINGLEDGER_FORWARD_URL", handler.url + "?app=7&x=%2F")
-        odd = [("z", "1 & 2=3+%"), *notice(2, tag="Zürich Büro ☎"), ("a", ""), ("email", "a@b.c")]
+        odd = [("z", "1 & 2=3+%"), *callstatus(r=2, tag="Zürich Büro ☎"), ("a", ""), ("email", "a@b.c")]
         sent = [
-            signed(tringme.cdr(1)),
+            signed(priced_cdr(r=1)),
             signed(odd),
-            signed(notice(3, type="voicemail", status=None)),
-            signed(notice(4, type="new")),
+            signed(callstatus(r=3, type="voicemail", status=None)),
+            signed(callstatus(r=4, type="new")),
         ]
         with serving(tmp_path) as server:
             send(server, *sent)
-            assert asyncio.run(ask(server.port, post(signed(notice(5))))).status == 200
+            assert asyncio.run(ask(server.port, post(signed(callstatus(r=5))))).status == 200
             eventually(lambda: len(handler.taken) == 5)
         assert [query.partition("&f=tm")[0] for query in handler.taken[:1]] == ["app=7&x=%2F"]
         came = [notification.parse_pairs(query.removeprefix("app=7&x=%2F&").encode()) for query in handler.taken]
-        assert came == [notification.parse_pairs(query.encode()) for query in (*sent, signed(notice(5)))]
-        assert ("sig", tringme.signature(odd)) in came[1], "it still fits, for the handler to check"
+        assert came == [notification.parse_pairs(query.encode()) for query in (*sent, signed(callstatus(r=5)))]
+        assert ("sig", signature(odd)) in came[1], "it still fits, for the handler to check"
 
     def test_one_connection_is_kept_and_no_cookie(self, tmp_path: Path, handler: TheirHandler) -> None:
         with serving(tmp_path) as server:
@@ -152,7 +151,7 @@ class TestWhileAllIsWell:
         with serving(tmp_path) as server:
             assert run("import", str(file)).code == 0
             send(server, *notices([5, 1000, 1000]))
-            assert asyncio.run(ask(server.port, get(signed(notice(1001), OTHER_KEY)))).status == 403
+            assert asyncio.run(ask(server.port, get(signed(callstatus(r=1001), OTHER_KEY)))).status == 403
             assert run("rebuild").code == 0
             send(server, *notices([1002]))
             eventually(lambda: forwarding(server)["lag"] == 0)
@@ -162,7 +161,7 @@ class TestWhileAllIsWell:
     def test_what_was_mended_in_quarantine_is_forwarded_if_it_came_as_a_callback(
         self, tmp_path: Path, handler: TheirHandler, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        called, imported = signed(notice(1), OTHER_KEY), signed(notice(2), OTHER_KEY)
+        called, imported = signed(callstatus(r=1), OTHER_KEY), signed(callstatus(r=2), OTHER_KEY)
         file = tmp_path / "calls.ndjson"
         file.write_text(line(imported))
         with serving(tmp_path) as server:
@@ -441,7 +440,7 @@ class TestStatus:
 
     def test_before_a_service_began_it_says_so(self, tmp_path: Path, handler: TheirHandler) -> None:
         file = tmp_path / "calls.ndjson"
-        file.write_text(line(signed(notice())))
+        file.write_text(line(signed(callstatus())))
         run("import", str(file))
         assert f"to {handler.url}, not started yet; the service starts it" in run("status").out
         assert run("status", "--check").code == 0

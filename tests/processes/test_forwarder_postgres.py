@@ -14,8 +14,8 @@ from tests.support.asgi_service import eventually
 from tests.support.command import Server, serving
 from tests.support.handler_stub import TheirHandler
 from tests.support.http_client import ask, get
+from tests.support.notices import KEY
 from tests.support.postgres_server import Postgres
-from tests.support.tringme import KEY
 
 TAKEN_OVER_SECONDS_MAX = 5
 

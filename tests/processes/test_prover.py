@@ -20,7 +20,7 @@ from tests.support import http_client
 from tests.support.asgi_service import eventually
 from tests.support.command import Server, run, serving
 from tests.support.http_client import Replies, deliver
-from tests.support.tringme import line, notice, signed
+from tests.support.notices import callstatus, line, signed
 
 KEY = SigningKey("ledger.example/calls", bytes(range(32)))
 FINDING = 1
@@ -40,13 +40,13 @@ def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ledger(store: str, log: Callable[..., str]) -> Iterator[Ledger]:
     """Record three notices."""
     assert run("migrate").code == 0
-    assert run("import", log(*(line(signed(notice(number))) for number in range(3)))).code == 0
+    assert run("import", log(*(line(signed(callstatus(r=number))) for number in range(3)))).code == 0
     with Ledger(store) as opened:
         yield opened
 
 
 def send(server: Server, *numbers: int) -> None:
-    queries, replies = [signed(notice(number)) for number in numbers], Replies()
+    queries, replies = [signed(callstatus(r=number)) for number in numbers], Replies()
     asyncio.run(deliver(server.port, queries, replies, connections=1))
     assert [replies[query].status for query in queries] == [200] * len(queries)
 

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from domain.ledger import Ledger
-from tests.support import tringme
 from tests.support.api_fixtures import named_store
 from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, Server, run, serving, spawn
 from tests.support.http_client import Replies, deliver
+from tests.support.notices import notices_of_call, signed
 from tests.support.ports import free_port
-from tests.support.tringme import signed
 
 DONE, USAGE, UNAVAILABLE = 0, 2, 3
 
@@ -42,7 +41,7 @@ def is_running(process: int) -> bool:
 
 
 def queries(calls: range) -> list[str]:
-    return [signed(pairs) for number in calls for pairs in tringme.call(number)]
+    return [signed(pairs) for number in calls for pairs in notices_of_call(number)]
 
 
 def delivered(server: Server, calls: range) -> Replies:

@@ -17,9 +17,10 @@ from projections.building.catch_up import catch_up
 from projections.schema.tables import BILLING, ENTRIES
 from projections.stores.generations import open_current
 from tests.support.effort import examples
+from tests.support.ledgers import record
 from tests.support.model.corrections import Amounts, Books, Entry, Fact, Recorded
 from tests.support.model.stored_log import facts_of, stored
-from tests.support.notices import SECOND, cdr, record, status
+from tests.support.notices import SECOND, SentNotice, callstatus, cdr
 from tests.support.operator_histories import World, ledger_in
 
 MONTHS = ("2026-07", "2026-08", "2026-09", "2026-10")
@@ -93,18 +94,16 @@ def call(ledger: Ledger, number: int, called: Called) -> None:
     line: dict[str, str | None] = {"tag": TAGS[called.tag], "src": "1"}
     numbers = {"destduration": str(called.cents * 61), "destcharge": f"{called.cents}.{number}", **line}
     if called.with_ == "COMPLETED":
-        record(ledger, said(status("SRCANSWERED", **line), at), said(status("COMPLETED", **line), at))
+        record(ledger, said(callstatus("SRCANSWERED", **line), at), said(callstatus("COMPLETED", **line), at))
     record(ledger, said(cdr(**numbers, r=f"c{number}"), at))
     if called.with_ == "repeated":
         record(ledger, said(cdr(**numbers, r=f"r{number}"), at))
     if called.with_ == "DESTBUSY":
-        record(ledger, said(status("DESTBUSY", **line), at))
+        record(ledger, said(callstatus("DESTBUSY", **line), at))
 
 
-def said(notice: Any, at: int) -> Any:
-    return notice._replace(
-        at=at, pairs=[(name, value if name != "r" else f"{value}-{at}") for name, value in notice.pairs]
-    )
+def said(notice: SentNotice, at: int) -> SentNotice:
+    return SentNotice(at, [(name, value if name != "r" else f"{value}-{at}") for name, value in notice])
 
 
 def do(ledger: Ledger, session: OperatorSession, did: Did) -> None:

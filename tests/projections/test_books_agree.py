@@ -24,7 +24,8 @@ from projections.schema.tables import BILLING, CLOSINGS, ENTRIES
 from projections.stores.generations import open_current
 from tests.support.effort import examples
 from tests.support.ledger_histories import Did, Step, live, lives
-from tests.support.notices import SECOND, START, cdr, opened, record
+from tests.support.ledgers import opened, record
+from tests.support.notices import SECOND, START, cdr
 from tests.support.operator_histories import World, ledger_in
 
 

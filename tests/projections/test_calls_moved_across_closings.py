@@ -14,16 +14,17 @@ from projections.building.catch_up import catch_up
 from projections.building.rebuild import check_read_models
 from projections.schema.tables import BILLING, POSTINGS
 from projections.stores.generations import open_current
-from tests.support.notices import SECOND, Said, cdr, opened, record
+from tests.support.ledgers import opened, record
+from tests.support.notices import SECOND, SentNotice, cdr
 
 OCTOBER, AUGUST = call_id(("x", "1"), 1), call_id(("x", "2"), 1)
 CENT = 1_000_000
 SEPTEMBER_RATES = '[[rules]]\ntag = "*"\nmarkup_percent = 50\n'
 
 
-def of(day: str, src: str, cents: str) -> Said:
+def of(day: str, src: str, cents: str) -> SentNotice:
     at = int(datetime.fromisoformat(f"{day}T12:00:00Z").astimezone(UTC).timestamp()) * SECOND
-    return cdr(0, tag="x", src=src, destduration="60", destcharge=cents)._replace(at=at)
+    return SentNotice(at, cdr(tag="x", src=src, destduration="60", destcharge=cents))
 
 
 @pytest.fixture

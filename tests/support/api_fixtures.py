@@ -14,7 +14,7 @@ from domain.notices.signature import Keyring
 from tests.conftest import new_store
 from tests.support import asgi_service as asgi
 from tests.support.command import run
-from tests.support.tringme import KEY
+from tests.support.notices import KEY
 
 
 @pytest.fixture(autouse=True)

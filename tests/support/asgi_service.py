@@ -16,7 +16,7 @@ from api.web.callbacks import FORM
 from domain import times
 from domain.events.codec import decode_notice
 from domain.events.notice_events import Notice
-from tests.support.tringme import KEY
+from tests.support.notices import KEY
 
 NOON = times.parse("2026-10-15T12:00:00Z")
 SECONDS_MAX = 10.0

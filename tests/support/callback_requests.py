@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from api.web.callbacks import FORM
-from tests.support.tringme import KEY, notice, signed
+from tests.support.notices import KEY, callstatus, signed
 
 PROBLEM = "application/problem+json"
 SIZE_MAX_BYTES = 16 * 1024
@@ -29,8 +29,8 @@ def quarantined(service: Service) -> list[Any]:
 
 def filled(size: int, key: str = KEY) -> str:
     """Return a signed query of just so many bytes."""
-    rest = len(signed(notice(filler=""), key))
-    return signed(notice(filler="x" * (size - rest)), key)
+    rest = len(signed(callstatus(filler=""), key))
+    return signed(callstatus(filler="x" * (size - rest)), key)
 
 
 def is_problem(answer: Any, status: int, *told: str) -> bool:

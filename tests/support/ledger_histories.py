@@ -73,7 +73,7 @@ def live(ledger: Ledger, step: Step) -> None:
             _do(ledger, session, step)
         return
     at, pairs = step
-    ledger.record([ledger.verify_delivery(signed(pairs), at)])
+    ledger.record([ledger.verify_delivery(signed(pairs).encode(), at)])
 
 
 def _do(ledger: Ledger, session: Any, did: Did) -> None:

@@ -20,7 +20,8 @@ from domain.operators.session import OperatorSession
 from projections.building.catch_up import catch_up
 from projections.schema.tables import CDRS, POSTINGS
 from projections.stores.generations import open_current
-from tests.support.notices import SECOND, START, TAG, cdr, opened, record, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import SECOND, START, TAG, callstatus, cdr
 
 DAY = 86_400 * SECOND
 BY, WHY = "ann", "the customer asked"
@@ -68,7 +69,7 @@ def hear(kind: str, minutes: int, tag: str, cost: int) -> Step:
         notice = (
             cdr(max(at, 0), r=str(world.count), tag=tag, **numbers)
             if kind == "cdr"
-            else status(kind, max(at, 0), r=str(world.count), tag=tag)
+            else callstatus(kind, max(at, 0), r=str(world.count), tag=tag)
         )
         record(ledger, notice)
 

@@ -12,7 +12,7 @@ from domain.notices.signature import Keyring
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support import asgi_service as asgi
-from tests.support.notices import FORMULA, KEY, START, Said, cdr, said, signed, status
+from tests.support.notices import FORMULA, KEY, START, SentNotice, callstatus, cdr, notice, signed
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\u2067"
 AS_TEXT = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;\u202e\u2067"
@@ -22,14 +22,14 @@ ANOTHER_KEY = "another-private-key"
 EMAIL = "ann@example.com"
 
 
-def notices() -> Iterator[Said]:
+def notices() -> Iterator[SentNotice]:
     """Yield calls of three accounts on several days, odd ones among them, a voicemail, a channel, and unknown things."""
     for number in range(40):
         at, tag, src = number * DAY // 2, ("sales", "support", HOSTILE)[number % 3], f"1858555{number % 7:04d}"
         line = {"tag": tag, "src": src, "r": str(number)}
-        yield status("SRCANSWERED", at, **line)
-        yield status("USERDTMFINPUT", at + MINUTE, p="1234", **line)
-        yield status("DESTBUSY" if number % 4 == 0 else "COMPLETED", at + 2 * MINUTE, **line)
+        yield callstatus("SRCANSWERED", at, **line)
+        yield callstatus("USERDTMFINPUT", at + MINUTE, p="1234", **line)
+        yield callstatus("DESTBUSY" if number % 4 == 0 else "COMPLETED", at + 2 * MINUTE, **line)
         charges = {"srccharge": f"{number}.123456", "destcharge": "0.000001", "destsipcharge": f"1.{number:02d}"}
         yield cdr(at + 2 * MINUTE, srcduration="70", destduration=str(number), **charges, **line)
         if number % 5 == 0:
@@ -37,11 +37,11 @@ def notices() -> Iterator[Said]:
                 at + 3 * MINUTE, srcduration="70", destduration=str(number), **charges, **line | {"r": f"{number}x"}
             )
     hostile = {"tag": HOSTILE, "src": HOSTILE}
-    yield status("SRCANSWERED", DAY, **hostile)
-    yield status(HOSTILE, DAY + 1, **hostile)
-    yield said(DAY, type="voicemail", email=EMAIL, voicemail=HOSTILE, r="v", **hostile)
-    yield said(DAY, type="deletechannel", r="c", **hostile)
-    yield said(DAY, type=HOSTILE, r="u", **hostile)
+    yield callstatus("SRCANSWERED", DAY, **hostile)
+    yield callstatus(HOSTILE, DAY + 1, **hostile)
+    yield notice(DAY, type="voicemail", email=EMAIL, voicemail=HOSTILE, r="v", **hostile)
+    yield notice(DAY, type="deletechannel", r="c", **hostile)
+    yield notice(DAY, type=HOSTILE, r="u", **hostile)
 
 
 @contextmanager
@@ -56,12 +56,12 @@ def open_shop(path: Path, **environment: str) -> Iterator[tuple[TestClient, Serv
 def fill(url: str) -> None:
     """Record everything, and have the read models show it."""
     with closing(Ledger(url, Keyring(FORMULA, [KEY]), create=True)) as ledger:
-        ledger.record([ledger.verify_delivery(signed(notice.pairs), notice.at) for notice in notices()])
+        ledger.record([ledger.verify_delivery(signed(notice.pairs).encode(), notice.at) for notice in notices()])
         broken = cdr(0, srccharge="much", tag=HOSTILE, src=HOSTILE, r=HOSTILE)
-        ledger.record([ledger.verify_delivery(signed(broken.pairs), START)])
-        ledger.record([ledger.verify_delivery(signed(broken.pairs, key=ANOTHER_KEY), START)])
+        ledger.record([ledger.verify_delivery(signed(broken.pairs).encode(), START)])
+        ledger.record([ledger.verify_delivery(signed(broken.pairs, key=ANOTHER_KEY).encode(), START)])
         late = cdr(20 * DAY, tag="late")
-        ledger.record([ledger.verify_delivery(signed(late.pairs, key=ANOTHER_KEY), late.at)])
+        ledger.record([ledger.verify_delivery(signed(late.pairs, key=ANOTHER_KEY).encode(), late.at)])
         with ledger.operator_session("ann", f"because {HOSTILE}") as session:
             session.adjust_account("sales", -1_500_001, "2026-10")
         catch_up_with(ledger)

@@ -8,8 +8,7 @@ from api.application.rehearsal.plan import Chain, PlannedRequest
 from api.application.rehearsal.script import Script
 from domain.ledger import Ledger
 from domain.outcomes import Quarantined, RecordOutcome
-from tests.support.notices import START
-from tests.support.tringme import KEY
+from tests.support.notices import KEY, START
 
 FORMULA = "md5-params"
 

@@ -19,7 +19,8 @@ from projections.proofs.log_check import LogCheck, check_log
 from projections.proofs.proof_store import PG_SCHEMA, ProofStore, open_proofs, path_beside
 from projections.proofs.prover import Prover, Round
 from projections.proofs.tree_rows import ProofState
-from tests.support.notices import SECOND, START, opened, record, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import SECOND, START, callstatus
 
 KEY = SigningKey("tringledger.example/test", bytes(range(32)))
 LOG_TABLE = {"sqlite": "stored_events", "postgres": "tringledger.stored_events"}
@@ -45,7 +46,7 @@ class World:
 
     def record(self, many: int) -> None:
         """Record this many new events, in one transaction."""
-        record(self.ledger, *(status("SRCRINGING", next(self._numbers) * 3600 * SECOND) for _ in range(many)))
+        record(self.ledger, *(callstatus("SRCRINGING", next(self._numbers) * 3600 * SECOND) for _ in range(many)))
 
     def run(self, seconds: int = 60) -> Round:
         """Let time pass, and run rounds until the tree has all of the log."""

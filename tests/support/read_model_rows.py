@@ -6,8 +6,8 @@ from decimal import Decimal
 from domain.ledger import Ledger
 from projections.schema.kinds import ColumnKind, column_kind
 from projections.schema.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS
+from tests.support.ledgers import Rows, tables
 from tests.support.model import money as model_money
-from tests.support.notices import Rows, tables
 
 TIMES = ("opened_at", "answered_at", "ended_at", "last_at", "cdr_at")
 AMOUNTS = ("src_charge", "dest_charge", "src_sip_charge", "dest_sip_charge", "cost", "sip_credits", "price", "margin")

@@ -22,34 +22,35 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.notices.signature import Keyring
 from domain.outcomes import Duplicate, Recorded
-from tests.support.notices import FORMULA, GRACE, KEY, Said, cdr, record, status
+from tests.support.ledgers import record
+from tests.support.notices import FORMULA, GRACE, KEY, SentNotice, callstatus, cdr
 
 Answers = list[tuple[str, str, int]]
 
 
-def crowd() -> list[Said]:
+def crowd() -> list[SentNotice]:
     """Return notices that crowd a few lines: many open calls of their own, in whatever order they are recorded."""
     found = []
     for tag in ("one", "two", "three"):
         for number in range(20):
             at = number * 300 * GRACE
-            found.append(status("SRCFAILED", at, tag=tag, r=f"{tag}-{number}-a"))
+            found.append(callstatus("SRCFAILED", at, tag=tag, r=f"{tag}-{number}-a"))
             found.append(cdr(at + 1, "COMPLETED", tag=tag, r=f"{tag}-{number}-b", srcduration=str(number)))
     return found
 
 
-def throng() -> list[Said]:
+def throng() -> list[SentNotice]:
     """Return the notices of many calls on very few lines, most of them near each other."""
     found = []
     for number in range(120):
         tag, at = f"line-{number % 3}", number * GRACE // 4
         for step, name in enumerate(("SRCANSWERED", "COMPLETED", "RINGING")):
-            found.append(status(name, at + step, tag=tag, r=f"{number}-{step}"))
+            found.append(callstatus(name, at + step, tag=tag, r=f"{number}-{step}"))
         found.append(cdr(at + 9, "COMPLETED", tag=tag, r=f"{number}-cdr", srcduration=str(number)))
     return found
 
 
-def share(ledger: Ledger, seed: int, notices: Callable[[], list[Said]] = crowd) -> Answers:
+def share(ledger: Ledger, seed: int, notices: Callable[[], list[SentNotice]] = crowd) -> Answers:
     """Record all of the notices in an order of one's own."""
     chance = random.Random(seed)
     todo = notices()
@@ -67,7 +68,7 @@ def share(ledger: Ledger, seed: int, notices: Callable[[], list[Said]] = crowd) 
 def endless(ledger: Ledger, seed: int) -> None:
     """Record for ever; say each position only once it is promised."""
     for number in range(10**9):
-        (answer,) = record(ledger, status("RINGING", number * GRACE, r=f"{seed}-{number}"))
+        (answer,) = record(ledger, callstatus("RINGING", number * GRACE, r=f"{seed}-{number}"))
         assert isinstance(answer, Recorded)
         print(answer.position, flush=True)
 

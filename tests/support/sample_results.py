@@ -1,7 +1,7 @@
 """What a ledger's files must say after a sample log went in: the comparison, value for value."""
 
 from tests.support.command import run
-from tests.support.tringme import Sample, columns_of, rows_of_csv
+from tests.support.samples import Sample, columns_of, rows_of_csv
 
 NO_CALLS = {"recorded", "duplicate", "quarantined", "calls"}
 

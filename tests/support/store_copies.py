@@ -11,10 +11,10 @@ from api.application import forwarding_position as forwarder
 from api.application.process_state import ProcessState
 from domain.ledger import Ledger
 from domain.log.urls import sqlite_path
-from tests.support import tringme
 from tests.support.command import run
+from tests.support.notices import KEY, OTHER_KEY, callstatus, line, priced_cdr, signed
 from tests.support.operator_events import act_in_every_way
-from tests.support.tringme import KEY, OTHER_KEY, cdr, line, notice, signed
+from tests.support.samples import SAMPLE_NAMES, SAMPLES
 
 TABLES = {
     "stored_events": "position",
@@ -31,12 +31,12 @@ Dump = dict[str, list[tuple[Any, ...]]]
 def fill(store: str) -> None:
     """Fill a new ledger with all samples, vouched rows, nonces, and a quarantine of which part is mended and part dropped."""
     keys = {"TRINGME_PRIVATE_KEY": KEY, "TRINGLEDGER_STORE": store}
-    for name in tringme.SAMPLE_NAMES:
-        assert run("import", str(tringme.SAMPLES / f"{name}.ndjson"), **keys).code in (0, 1)
+    for name in SAMPLE_NAMES:
+        assert run("import", str(SAMPLES / f"{name}.ndjson"), **keys).code in (0, 1)
     table = "id,received_at,type,tag,src,srcduration\n1,2026-10-15 12:00:00,cdr,Zürich,1858,60\n"
     vouching = ("--unsigned", "--by", "Ada", "--reason", "the past")
     assert run("import", "--format", "csv", "--source", "old", *vouching, "-", stdin=table, **keys).code == 0
-    nonces = "".join(line(signed(notice(7, tag=tag), formula="md5-r-key")) for tag in ("a", "b", "☎ 😀"))
+    nonces = "".join(line(signed(callstatus(r=7, tag=tag), formula="md5-r-key")) for tag in ("a", "b", "☎ 😀"))
     assert run("import", "-", stdin=nonces, **keys | {"TRINGLEDGER_SIGNATURE": "md5-r-key"}).code == 0
     _fill_quarantine(keys)
     with Ledger(store) as ledger:
@@ -46,11 +46,11 @@ def fill(store: str) -> None:
 
 
 def _fill_quarantine(keys: dict[str, str]) -> None:
-    later = "".join(line(signed(notice(number, tag="later"), OTHER_KEY)) for number in range(5))
+    later = "".join(line(signed(callstatus(r=number, tag="later"), OTHER_KEY)) for number in range(5))
     run("import", "-", stdin=later, **keys)
     run("quarantine", "reprocess", "--all", **keys | {"TRINGME_PRIVATE_KEY": OTHER_KEY})
-    broken = line(signed(cdr(1, tag="broken", srccharge="free", note="caf\udce9")))
-    wrong = "".join(line(signed(notice(number, tag="wrong"), "a wrong key")) for number in range(4))
+    broken = line(signed(priced_cdr(r=1, tag="broken", srccharge="free", note="caf\udce9")))
+    wrong = "".join(line(signed(callstatus(r=number, tag="wrong"), "a wrong key")) for number in range(4))
     run("import", "-", stdin=broken + wrong, **keys)
     # The last one leaves a number that must not be given again.
     with Ledger(keys["TRINGLEDGER_STORE"]) as ledger, ledger.store.transaction() as log:

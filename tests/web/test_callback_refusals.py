@@ -8,12 +8,12 @@ from starlette.testclient import TestClient
 from api.service import Service
 from api.web.callbacks import FORM
 from tests.support.callback_requests import SIZE_MAX_BYTES, filled, get, is_problem, post, quarantined
-from tests.support.tringme import encoded, notice, signed
+from tests.support.notices import callstatus, encoded, signed
 
 
 def with_parameters(count: int, **changed: str | None) -> list[tuple[str, str]]:
     """Return so many parameters, the signature to come among them."""
-    pairs = notice(**changed)
+    pairs = callstatus(**changed)
     return pairs + [(f"x{number}", "") for number in range(count - 1 - len(pairs))]
 
 
@@ -23,10 +23,10 @@ class TestWhatIsNoNotification:
         [
             ("", "no parameters"),
             ("&&", "no parameters"),
-            (encoded(notice(f=None)), "no f"),
-            (signed(notice(f="TM")), "f='TM': expected tm"),
-            (signed(notice(f="")), "expected tm"),
-            (signed(notice(f=None, F="tm")), "expected f=tm"),
+            (encoded(callstatus(f=None)), "no f"),
+            (signed(callstatus(f="TM")), "f='TM': expected tm"),
+            (signed(callstatus(f="")), "expected tm"),
+            (signed(callstatus(f=None, F="tm")), "expected f=tm"),
         ],
         ids=["none", "separators", "no f", "capitals", "empty f", "capital F"],
     )
@@ -40,7 +40,7 @@ class TestWhatIsNoNotification:
 
     @pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
     def test_other_methods_are_told_which_there_are(self, client: TestClient, service: Service, method: str) -> None:
-        answer = client.request(method, f"/notify?{signed(notice())}")
+        answer = client.request(method, f"/notify?{signed(callstatus())}")
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
         assert (service.notify.counts, service.ledger.head()) == ({"refused with 405": 1}, 0)
 
@@ -48,17 +48,17 @@ class TestWhatIsNoNotification:
         "content_type", ["", "application/json", "multipart/form-data; boundary=x", "text/plain", f"{FORM}x"]
     )
     def test_other_content_types_are_refused(self, client: TestClient, service: Service, content_type: str) -> None:
-        assert is_problem(post(client, signed(notice()), content_type), 415, FORM)
+        assert is_problem(post(client, signed(callstatus()), content_type), 415, FORM)
         assert service.notify.counts == {"refused with 415": 1}
 
     @pytest.mark.parametrize("content_type", [f"{FORM}; charset=UTF-8", f"{FORM} ;x=y", FORM.upper()])
     def test_parameters_and_capitals_of_the_content_type_do_not_matter(
         self, client: TestClient, content_type: str
     ) -> None:
-        assert post(client, signed(notice()), content_type).status_code == 200
+        assert post(client, signed(callstatus()), content_type).status_code == 200
 
     def test_a_post_without_any_content_type_is_refused(self, client: TestClient) -> None:
-        assert is_problem(client.post("/notify", content=signed(notice())), 415, FORM)
+        assert is_problem(client.post("/notify", content=signed(callstatus())), 415, FORM)
 
 
 class TestTheLimits:
@@ -116,10 +116,10 @@ class TestTheOrderOfTheChecks:
         assert is_problem(get(client, encoded([*self.NO_F, ("x", "")])), 400, "65 parameters")
 
     def test_then_f(self, client: TestClient) -> None:
-        assert is_problem(get(client, encoded(notice(f="xx", srcduration="x"))), 400, "f='xx'")
+        assert is_problem(get(client, encoded(callstatus(f="xx", srcduration="x"))), 400, "f='xx'")
 
     def test_then_the_signature(self, client: TestClient) -> None:
-        assert is_problem(get(client, encoded([*notice(srcduration="x"), ("tag", "twice")])), 403)
+        assert is_problem(get(client, encoded([*callstatus(srcduration="x"), ("tag", "twice")])), 403)
 
     def test_then_the_values(self, client: TestClient) -> None:
-        assert is_problem(get(client, signed(notice(srcduration="x"))), 202)
+        assert is_problem(get(client, signed(callstatus(srcduration="x"))), 202)

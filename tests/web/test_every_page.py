@@ -21,7 +21,7 @@ from api.service import Service
 from api.web.auth.guard import GuardedRoute, Role
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import get
-from tests.support.tringme import OTHER_KEY, cdr, notice, signed
+from tests.support.notices import OTHER_KEY, callstatus, priced_cdr, signed
 from tests.support.web_users import added
 
 NUMBER, MAILBOX, KEYED, FILE = "18585559876", "secret.person", "80416253", "message-from-ann"
@@ -69,20 +69,22 @@ def client(service: Service) -> Iterator[TestClient]:
     with asgi.running(service) as running:
         line = {"src": NUMBER, "tag": HOSTILE}
         for query in (
-            notice(1, **line),
-            notice(2, **line, status="USERDTMPINPUT", p=KEYED),
-            notice(3, **line, status=HOSTILE),
-            notice(4, **line, status="COMPLETED", callerid="+1 858 555 9876"),
-            cdr(5, **line),
-            cdr(6, **line),
-            notice(7, **line, type="voicemail", email=f"{MAILBOX}@example.com", voicemail=f"{FILE}.wav"),
-            notice(8, **line, type="deletechannel"),
-            notice(9, **line, type=HOSTILE),
-            cdr(10, **line, srccharge=f"call {NUMBER}"),
+            callstatus(r=1, **line),
+            callstatus(r=2, **line, status="USERDTMPINPUT", p=KEYED),
+            callstatus(r=3, **line, status=HOSTILE),
+            callstatus(r=4, **line, status="COMPLETED", callerid="+1 858 555 9876"),
+            priced_cdr(r=5, **line),
+            priced_cdr(r=6, **line),
+            callstatus(r=7, **line, type="voicemail", email=f"{MAILBOX}@example.com", voicemail=f"{FILE}.wav"),
+            callstatus(r=8, **line, type="deletechannel"),
+            callstatus(r=9, **line, type=HOSTILE),
+            priced_cdr(r=10, **line, srccharge=f"call {NUMBER}"),
         ):
             assert get(running, signed(query)).status_code in {200, 202}, query
         assert (
-            get(running, signed(notice(11, **line, email=f"{MAILBOX}@example.com", p=KEYED), OTHER_KEY)).status_code
+            get(
+                running, signed(callstatus(r=11, **line, email=f"{MAILBOX}@example.com", p=KEYED), OTHER_KEY)
+            ).status_code
             == 403
         )
         with service.ledger.operator_session("ann", f"{NUMBER} {HOSTILE}") as session:

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 from api.application.rehearsal.sender import TargetUnreachable
 from api.web.fake_tringme_api import FakeTringMeApi, serve_fake_api
 from domain.notices.signature import FORMULAS, UNCHECKED
+from tests.support.notices import KEY, OTHER_KEY, Pairs, encoded, signed
 from tests.support.ports import free_port
-from tests.support.tringme import KEY, OTHER_KEY, Pairs, encoded, signed
 
 URL = "http://127.0.0.1:8000/notify"
 

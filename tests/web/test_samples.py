@@ -5,11 +5,11 @@ import pytest
 from api.service import Service
 from domain import times
 from tests.support import asgi_service as asgi
-from tests.support import tringme
 from tests.support.sample_results import assert_yields
+from tests.support.samples import SAMPLE_NAMES, sample
 
 
-@pytest.mark.parametrize("name", tringme.SAMPLE_NAMES)
+@pytest.mark.parametrize("name", SAMPLE_NAMES)
 class TestTheSamples:
     """Delivered over HTTP, as GET and POST in turns, on the clock of the sample."""
 
@@ -19,7 +19,7 @@ class TestTheSamples:
 
         async def scenario() -> None:
             async with asgi.started(service):
-                for number, (received_at, query) in enumerate(tringme.sample(name).lines):
+                for number, (received_at, query) in enumerate(sample(name).lines):
                     clock.at = times.parse(received_at)
                     answer = await (
                         asgi.ask(service, method="POST", body=query.encode())
@@ -35,6 +35,6 @@ class TestTheSamples:
     def test_they_yield_counts_cdrs_and_billing_value_for_value(
         self, name: str, service: Service, delivered: dict[str, int]
     ) -> None:
-        wanted = tringme.sample(name)
+        wanted = sample(name)
         assert delivered == {kind: wanted.counts.get(kind, 0) for kind in delivered}
         assert_yields(wanted, service.ledger.url)

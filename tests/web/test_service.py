@@ -13,7 +13,7 @@ from api.service import Service
 from domain.log.sqlite import connections as sqlite
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import SIZE_MAX_BYTES, filled, get, is_problem, quarantined
-from tests.support.tringme import OTHER_KEY, notice, signed
+from tests.support.notices import OTHER_KEY, callstatus, signed
 from tests.support.write_lock import write_lock
 
 
@@ -29,8 +29,8 @@ class TestUnderAnotherPath:
         return asgi.service_at(tmp_path, TRINGLEDGER_NOTIFY_PATH="/hooks/tringme")
 
     def test_callbacks_are_taken_there_and_nowhere_else(self, client: TestClient) -> None:
-        assert get(client, signed(notice()), "/hooks/tringme").status_code == 200
-        assert get(client, signed(notice())).status_code == 404
+        assert get(client, signed(callstatus()), "/hooks/tringme").status_code == 200
+        assert get(client, signed(callstatus())).status_code == 404
         assert client.get("/health").json()["head"] == 1
 
 
@@ -40,7 +40,9 @@ class TestWithALockedStore:
     def service(self, tmp_path: Path, clock: asgi.Clock, impatient: None) -> Service:  # noqa: ARG002 - comes first
         return asgi.service_at(tmp_path, clock)
 
-    @pytest.mark.parametrize("query", [signed(notice()), signed(notice(), OTHER_KEY), signed(notice(srcduration="x"))])
+    @pytest.mark.parametrize(
+        "query", [signed(callstatus()), signed(callstatus(), OTHER_KEY), signed(callstatus(srcduration="x"))]
+    )
     def test_nothing_is_answered_but_come_again(self, client: TestClient, service: Service, query: str) -> None:
         with write_lock(service.ledger.url):
             answer = get(client, query)
@@ -51,12 +53,12 @@ class TestWithALockedStore:
 
     def test_the_answer_does_not_tell_strangers_where_the_store_is(self, client: TestClient, service: Service) -> None:
         with write_lock(service.ledger.url):
-            assert service.ledger.path not in get(client, signed(notice())).text
+            assert service.ledger.path not in get(client, signed(callstatus())).text
 
     def test_once_it_is_free_the_same_notice_is_recorded(self, client: TestClient, service: Service) -> None:
         with write_lock(service.ledger.url):
-            get(client, signed(notice()))
-        assert get(client, signed(notice())).json() == {"status": "recorded", "position": 1}
+            get(client, signed(callstatus()))
+        assert get(client, signed(callstatus())).json() == {"status": "recorded", "position": 1}
 
     def test_what_is_no_notification_is_told_so_all_the_same(self, client: TestClient, service: Service) -> None:
         with write_lock(service.ledger.url):
@@ -68,27 +70,27 @@ class TestWithALockedStore:
         async def scenario() -> None:
             async with asgi.started(service):
                 with write_lock(service.ledger.url):
-                    answers = await asyncio.gather(*(asgi.ask(service, signed(notice(r))) for r in range(8)))
+                    answers = await asyncio.gather(*(asgi.ask(service, signed(callstatus(r=r))) for r in range(8)))
                 assert all(answer.status == 503 and answer.headers["retry-after"] for answer in answers)
                 assert sum("already waiting" in answer.json()["detail"] for answer in answers) == 5
-                assert (await asgi.ask(service, signed(notice(0)))).status == 200
+                assert (await asgi.ask(service, signed(callstatus(r=0)))).status == 200
 
         asgi.on_a_loop(scenario)
 
     def test_health_fails_until_something_can_be_recorded_again(self, client: TestClient, service: Service) -> None:
         with write_lock(service.ledger.url):
-            get(client, signed(notice()))
+            get(client, signed(callstatus()))
             health = client.get("/health")
             assert (health.status_code, health.json()["status"]) == (503, "failing")
             assert "locked" in health.json()["failure"]
-        get(client, signed(notice()))
+        get(client, signed(callstatus()))
         assert (client.get("/health").status_code, client.get("/health").json()["failure"]) == (200, None)
 
     def test_health_recovers_without_a_callback_since_a_balancer_would_send_none(
         self, client: TestClient, service: Service
     ) -> None:
         with write_lock(service.ledger.url):
-            get(client, signed(notice()))
+            get(client, signed(callstatus()))
         asgi.eventually(lambda: client.get("/health").status_code == 200)
 
     def test_the_trouble_and_its_end_are_in_the_log_once(
@@ -97,9 +99,9 @@ class TestWithALockedStore:
         with caplog.at_level(logging.INFO):
             with write_lock(service.ledger.url):
                 for number in range(3):
-                    get(client, signed(notice(number)))
+                    get(client, signed(callstatus(r=number)))
             for number in range(3):
-                get(client, signed(notice(number)))
+                get(client, signed(callstatus(r=number)))
         said = [record.getMessage() for record in caplog.records if "callbacks are" in record.getMessage()]
         assert [text.partition(":")[0] for text in said] == [
             "callbacks are answered with 503",
@@ -109,12 +111,12 @@ class TestWithALockedStore:
 
 class TestHealth:
     def test_it_is_ok_and_names_the_head(self, client: TestClient) -> None:
-        get(client, signed(notice()))
+        get(client, signed(callstatus()))
         content = client.get("/health").json()
         assert (content["status"], content["head"], content["signature"]) == ("ok", 1, "md5-params")
 
     def test_the_read_models_follow_within_a_second(self, client: TestClient) -> None:
-        get(client, signed(notice()))
+        get(client, signed(callstatus()))
         asgi.eventually(lambda: client.get("/health").json()["read_models"]["lag"] == 0)
         assert client.get("/health").json()["read_models"] == {
             "position": 1,
@@ -124,12 +126,12 @@ class TestHealth:
         }
 
     def test_it_is_degraded_while_the_read_models_stand_still(self, client: TestClient, tmp_path: Path) -> None:
-        get(client, signed(notice(1)))
+        get(client, signed(callstatus(r=1)))
         asgi.eventually(lambda: client.get("/health").json()["read_models"]["lag"] == 0)
         with closing(sqlite3.connect(tmp_path / "ledger.db.read-1.db")) as connection, connection:
             connection.execute("UPDATE progress SET schema = 99")
         asgi.eventually(lambda: client.get("/health").json()["status"] == "degraded")
-        assert get(client, signed(notice(2))).status_code == 200
+        assert get(client, signed(callstatus(r=2))).status_code == 200
         health = client.get("/health")
         assert (health.status_code, health.json()["head"], health.json()["read_models"]["lag"]) == (200, 2, 1)
         assert "tringledger rebuild" in health.json()["read_models"]["failure"]
@@ -144,7 +146,7 @@ class TestWhenTheSenderHangsUp:
                 answer = await asgi.ask(service, method="POST", body=b"f=tm", gone=True)
                 assert (answer.status, service.ledger.head()) == (0, 0)
                 assert service.notify.counts == {"hung up": 1}
-                assert (await asgi.ask(service, signed(notice()))).status == 200
+                assert (await asgi.ask(service, signed(callstatus()))).status == 200
 
         asgi.on_a_loop(scenario)
 
@@ -153,9 +155,9 @@ class TestAtTheEnd:
     def test_the_counts_since_start_are_in_the_log(self, service: Service, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.INFO), asgi.running(service) as client:
             for query in (
-                signed(notice()),
-                signed(notice()),
-                signed(notice(), OTHER_KEY),
+                signed(callstatus()),
+                signed(callstatus()),
+                signed(callstatus(), OTHER_KEY),
                 "f=xx",
                 "",
                 filled(SIZE_MAX_BYTES + 1),
@@ -167,7 +169,7 @@ class TestAtTheEnd:
 
     def test_what_was_sent_to_a_wrong_path_is_counted_too(self, service: Service) -> None:
         with asgi.running(service) as client:
-            refused = client.get("/notfy?" + signed(notice()))
+            refused = client.get("/notfy?" + signed(callstatus()))
             client.get("/health")
         assert (refused.status_code, refused.headers["content-type"]) == (404, "application/problem+json")
         assert refused.json()["detail"] == "there is nothing at /notfy: callbacks are taken at /notify"
@@ -177,6 +179,6 @@ class TestAtTheEnd:
         self, service: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.DEBUG), asgi.running(service) as client:
-            get(client, signed(notice()))
-            get(client, signed(notice(tag="caf\udce9")))
+            get(client, signed(callstatus()))
+            get(client, signed(callstatus(tag="caf\udce9")))
         assert "18585550001" not in "".join(record.getMessage() for record in caplog.records if "api" in record.name)

@@ -12,7 +12,7 @@ from domain.ledger import Ledger
 from domain.notices.signature import Keyring
 from domain.outcomes import Recorded
 from domain.recording import Delivery
-from tests.support.tringme import KEY, call, signed
+from tests.support.notices import KEY, notices_of_call, signed
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def deliveries(ledger: Ledger, numbers: Sequence[int]) -> list[Delivery]:
     """Return the deliveries of so many calls."""
-    return [ledger.verify_delivery(signed(pairs).encode(), 0) for number in numbers for pairs in call(number)]
+    return [
+        ledger.verify_delivery(signed(pairs).encode(), 0) for number in numbers for pairs in notices_of_call(number)
+    ]
 
 
 def callback(ledger: Ledger, number: int) -> None:

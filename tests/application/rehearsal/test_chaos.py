@@ -14,8 +14,8 @@ from domain.errors import NotANotification
 from domain.notices import notification
 from domain.notices.notification import delivery_key
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
+from tests.support.notices import KEY
 from tests.support.played_rehearsal import FORMULA, script
-from tests.support.tringme import KEY
 
 
 def calm_plan(calls: int = 400, formula: str = FORMULA, seed: int = 7) -> list[Chain]:

@@ -17,8 +17,8 @@ from tests.support.effort import examples
 from tests.support.model.call import Line
 from tests.support.model.ledger import Model, Outcome
 from tests.support.model.money import bills
+from tests.support.notices import KEY
 from tests.support.played_rehearsal import FORMULA, in_order, play, script
-from tests.support.tringme import KEY
 
 STATUSES = {"recorded": 200, "duplicate": 200, "refused": 400}
 SEEDS = st.integers(0, 10**6)

@@ -11,7 +11,7 @@ from api.application.rehearsal.simulated_call import KINDS, CallSequence, Simula
 from domain.notices import call_notice, notification
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 from domain.notices.statuses import INPUTS, KNOWN
-from tests.support.tringme import KEY
+from tests.support.notices import KEY
 
 
 def happenings(calls: int = 400, seed: int = 7) -> list[CallSequence]:

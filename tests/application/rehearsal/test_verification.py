@@ -18,7 +18,7 @@ from domain.ledger_options import LedgerOptions
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support.command import run
-from tests.support.notices import opened
+from tests.support.ledgers import opened
 from tests.support.played_rehearsal import play_into, script
 
 

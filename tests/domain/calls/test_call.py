@@ -9,7 +9,7 @@ from domain.calls.call import Call
 from domain.events.notice_events import Notice
 from domain.notices.call_notice import normalised_number
 from domain.notices.statuses import DISPOSITIONS
-from tests.support.notices import SECOND, START, Said, cdr, status
+from tests.support.notices import SECOND, START, SentNotice, callstatus, cdr
 
 OUTCOMES = {
     "COMPLETED": "ANSWERED",
@@ -20,19 +20,21 @@ OUTCOMES = {
 }
 FAILED_OPENINGS = {"SRCFAILED": "FAILED", "SRCNOTANSWERED": "NO ANSWER"}
 SAY_NOTHING = (None, "", "USERDTMPINPUT", "USERDTMFINPUT", "RINGING", "completed")
-ANSWERED = status("SRCANSWERED")
+ANSWERED = callstatus("SRCANSWERED")
 
 
-def given(*notices: Said) -> Call:
+def given(*notices: SentNotice) -> Call:
     """Return the call that these notices are, recorded at positions 1, 2, 3 ..."""
-    events = [Notice(1, at, at, "callback", "off", "", pairs, ("sales", "18585550001"), 1) for at, pairs in notices]
+    events = [
+        Notice(1, sent.at, sent.at, "callback", "off", "", sent.pairs, ("sales", "18585550001"), 1) for sent in notices
+    ]
     call = calls.new_call("the-call", events[0])
     for position, event in enumerate(events, start=1):
         call.apply(position, event)
     return call
 
 
-def flags(*notices: Said) -> str:
+def flags(*notices: SentNotice) -> str:
     """Return the flags of the call that these notices are."""
     return given(*notices).flags
 
@@ -51,17 +53,17 @@ def test_an_answered_source_is_in_progress() -> None:
 
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
 def test_a_failed_source_is_the_end(name: str) -> None:
-    assert told(given(status(name))) == ("ended", name, FAILED_OPENINGS[name])
+    assert told(given(callstatus(name))) == ("ended", name, FAILED_OPENINGS[name])
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_an_outcome_ends_and_decides(name: str) -> None:
-    assert told(given(ANSWERED, status(name, SECOND))) == ("ended", name, OUTCOMES[name])
+    assert told(given(ANSWERED, callstatus(name, SECOND))) == ("ended", name, OUTCOMES[name])
 
 
 @pytest.mark.parametrize("name", SAY_NOTHING)
 def test_an_input_or_unknown_status_changes_nothing(name: str | None) -> None:
-    assert told(given(ANSWERED, status(name, SECOND))) == ("in-progress", "SRCANSWERED", "")
+    assert told(given(ANSWERED, callstatus(name, SECOND))) == ("in-progress", "SRCANSWERED", "")
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
@@ -88,14 +90,14 @@ def test_where_no_status_decides_the_destinations_seconds_do(
 
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
 def test_a_failed_opening_decides_even_if_the_cdr_has_seconds(name: str) -> None:
-    assert told(given(status(name), cdr(SECOND, destduration="60"))) == ("ended", name, FAILED_OPENINGS[name])
+    assert told(given(callstatus(name), cdr(SECOND, destduration="60"))) == ("ended", name, FAILED_OPENINGS[name])
 
 
 # Given no opening notice
 
 
 def test_a_lone_input_is_in_progress_without_status() -> None:
-    call = given(status("USERDTMPINPUT", p="12"))
+    call = given(callstatus("USERDTMPINPUT", p="12"))
     assert told(call) == ("in-progress", "", "")
     assert call.flags == "missing-opening"
 
@@ -112,12 +114,12 @@ def test_a_cdr_whose_status_is_srcanswered_is_no_opening_notice() -> None:
 
 
 def test_the_flag_goes_when_the_opening_arrives() -> None:
-    assert flags(status("COMPLETED", SECOND)) == "missing-opening"
-    assert flags(status("COMPLETED", SECOND), ANSWERED) == ""
+    assert flags(callstatus("COMPLETED", SECOND)) == "missing-opening"
+    assert flags(callstatus("COMPLETED", SECOND), ANSWERED) == ""
 
 
 def test_the_flag_rests_on_the_event_that_was_recorded_first() -> None:
-    (finding,) = given(status("COMPLETED", SECOND), cdr(0, srccharge="1")).call_flags
+    (finding,) = given(callstatus("COMPLETED", SECOND), cdr(0, srccharge="1")).call_flags
     assert (finding.flag, finding.position, finding.received_at) == ("missing-opening", 1, START + SECOND)
     assert finding.charges == (None, None, 1_000_000, None, None, None)
 
@@ -127,7 +129,7 @@ def test_the_flag_rests_on_the_event_that_was_recorded_first() -> None:
 
 @pytest.mark.parametrize(("one", "other"), [*itertools.permutations(OUTCOMES, 2)])
 def test_of_two_outcome_notices_the_one_that_stands_first_in_the_list_decides(one: str, other: str) -> None:
-    call = given(ANSWERED, status(one, SECOND), status(other, 2 * SECOND))
+    call = given(ANSWERED, callstatus(one, SECOND), callstatus(other, 2 * SECOND))
     first = min(one, other, key=list(OUTCOMES).index)
     assert told(call) == ("ended", first, OUTCOMES[first])
     assert [(finding.flag, finding.position) for finding in call.call_flags] == [("contradictory-outcome", 3)]
@@ -135,7 +137,7 @@ def test_of_two_outcome_notices_the_one_that_stands_first_in_the_list_decides(on
 
 @pytest.mark.parametrize(("notice", "record"), [*itertools.permutations(OUTCOMES, 2)])
 def test_the_outcome_of_the_cdr_goes_before_that_of_a_notice(notice: str, record: str) -> None:
-    call = given(ANSWERED, status(notice, SECOND), cdr(2 * SECOND, record))
+    call = given(ANSWERED, callstatus(notice, SECOND), cdr(2 * SECOND, record))
     assert told(call) == ("ended", record, OUTCOMES[record])
     assert call.flags == "contradictory-outcome"
 
@@ -143,7 +145,7 @@ def test_the_outcome_of_the_cdr_goes_before_that_of_a_notice(notice: str, record
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_an_outcome_notice_goes_before_a_cdr_that_failed_at_the_source(name: str, outcome: str) -> None:
-    call = given(status(outcome), cdr(SECOND, name))
+    call = given(callstatus(outcome), cdr(SECOND, name))
     assert told(call) == ("ended", outcome, OUTCOMES[outcome])
     assert call.flags == "contradictory-outcome;missing-opening"
 
@@ -151,18 +153,18 @@ def test_an_outcome_notice_goes_before_a_cdr_that_failed_at_the_source(name: str
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
 def test_a_cdr_that_failed_at_the_source_contradicts_an_answered_source(name: str) -> None:
     assert flags(ANSWERED, cdr(SECOND, name)) == "contradictory-outcome"
-    assert flags(status(name), cdr(SECOND, name)) == ""
+    assert flags(callstatus(name), cdr(SECOND, name)) == ""
 
 
 @pytest.mark.parametrize(("opening", "record"), [*itertools.permutations(FAILED_OPENINGS)])
 def test_two_failed_openings_that_differ_contradict_nothing(opening: str, record: str) -> None:
-    call = given(status(opening), cdr(SECOND, record))
+    call = given(callstatus(opening), cdr(SECOND, record))
     assert told(call) == ("ended", record, FAILED_OPENINGS[record])
     assert call.flags == ""
 
 
 def test_the_contradiction_rests_on_the_event_that_brought_it_and_names_the_calls_money() -> None:
-    call = given(cdr(0, "COMPLETED", srccharge="1"), status("DESTBUSY", SECOND), status("DESTCONGESTED", 2))
+    call = given(cdr(0, "COMPLETED", srccharge="1"), callstatus("DESTBUSY", SECOND), callstatus("DESTCONGESTED", 2))
     finding = next(found for found in call.call_flags if found.flag == "contradictory-outcome")
     assert (finding.position, finding.received_at) == (2, START + SECOND)
     assert finding.charges == (None, None, 1_000_000, None, None, None)
@@ -187,20 +189,20 @@ def test_a_repeated_cdr_that_was_received_earlier_moves_no_end() -> None:
 
 
 def test_an_outcome_said_again_is_a_repeated_status() -> None:
-    assert flags(ANSWERED, status("COMPLETED", 1), status("COMPLETED", 2)) == "repeated-status"
-    assert flags(ANSWERED, status("COMPLETED", 1), cdr(2, "COMPLETED")) == ""
+    assert flags(ANSWERED, callstatus("COMPLETED", 1), callstatus("COMPLETED", 2)) == "repeated-status"
+    assert flags(ANSWERED, callstatus("COMPLETED", 1), cdr(2, "COMPLETED")) == ""
 
 
 def test_an_answer_said_again_is_a_repeated_status() -> None:
-    assert flags(ANSWERED, status("SRCANSWERED", 1)) == "repeated-status"
+    assert flags(ANSWERED, callstatus("SRCANSWERED", 1)) == "repeated-status"
 
 
 def test_an_input_said_again_is_none() -> None:
-    assert flags(ANSWERED, status("USERDTMPINPUT", 1, p="1"), status("USERDTMPINPUT", 2, p="1")) == ""
+    assert flags(ANSWERED, callstatus("USERDTMPINPUT", 1, p="1"), callstatus("USERDTMPINPUT", 2, p="1")) == ""
 
 
 def test_each_repetition_is_a_finding_of_its_own() -> None:
-    call = given(ANSWERED, *[status("COMPLETED", at) for at in (1, 2, 3)])
+    call = given(ANSWERED, *[callstatus("COMPLETED", at) for at in (1, 2, 3)])
     assert [(finding.flag, finding.position) for finding in call.call_flags] == [
         ("repeated-status", 3),
         ("repeated-status", 4),
@@ -213,7 +215,7 @@ def test_each_repetition_is_a_finding_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", [None, "", "RINGING", "completed", "COMPLETED "])
 def test_a_callstatus_of_no_known_status_is_flagged(name: str | None) -> None:
-    assert flags(ANSWERED, status(name, 1)) == "unrecognised-status"
+    assert flags(ANSWERED, callstatus(name, 1)) == "unrecognised-status"
 
 
 @pytest.mark.parametrize(("name", "expected"), [(None, ""), ("", ""), ("RINGING", "unrecognised-status")])
@@ -232,27 +234,29 @@ def test_a_cdr_may_carry_any_status_of_the_table(name: str) -> None:
 
 
 def test_times_follow_received_at_and_not_the_order_of_recording() -> None:
-    call = given(cdr(30), status("COMPLETED", 20), status("SRCANSWERED", 10), status("USERDTMPINPUT", 40, p="1"))
+    call = given(
+        cdr(30), callstatus("COMPLETED", 20), callstatus("SRCANSWERED", 10), callstatus("USERDTMPINPUT", 40, p="1")
+    )
     assert (call.head.first_at, call.head.last_at) == (START + 10, START + 40)
     assert (call.answered_at, call.ended_at, call.cdr and call.cdr.received_at) == (START + 10, START + 20, START + 30)
 
 
 def test_of_two_answers_and_two_outcomes_the_earliest_counts() -> None:
-    call = given(*[status(name, at) for name in ("SRCANSWERED", "DESTBUSY") for at in (20, 10)])
+    call = given(*[callstatus(name, at) for name in ("SRCANSWERED", "DESTBUSY") for at in (20, 10)])
     assert (call.answered_at, call.ended_at) == (START + 10, START + 10)
 
 
 def test_digits_of_both_spellings_are_joined_in_the_order_of_their_receipt_then_of_their_position() -> None:
     inputs = [("USERDTMFINPUT", 30, "3"), ("USERDTMPINPUT", 10, "1*"), ("USERDTMPINPUT", 30, "#"), ("RINGING", 15, "9")]
-    assert given(ANSWERED, *[status(name, at, p=p) for name, at, p in inputs]).digits == "1*3#"
+    assert given(ANSWERED, *[callstatus(name, at, p=p) for name, at, p in inputs]).digits == "1*3#"
 
 
 def test_the_p_of_a_cdr_or_an_outcome_is_no_digits() -> None:
-    assert given(cdr(1, "USERDTMPINPUT", p="5"), status("COMPLETED", 2, p="6")).digits == ""
+    assert given(cdr(1, "USERDTMPINPUT", p="5"), callstatus("COMPLETED", 2, p="6")).digits == ""
 
 
 def test_the_statuses_seen_are_all_that_were_said() -> None:
-    call = given(ANSWERED, status("RINGING", 1), status(None, 2), cdr(3, "DESTBUSY"), cdr(4, "COMPLETED"))
+    call = given(ANSWERED, callstatus("RINGING", 1), callstatus(None, 2), cdr(3, "DESTBUSY"), cdr(4, "COMPLETED"))
     assert call.statuses == {"SRCANSWERED", "RINGING", "DESTBUSY", "COMPLETED"}
 
 

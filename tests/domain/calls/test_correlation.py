@@ -6,7 +6,7 @@ import pytest
 
 from domain.calls.correlation import CallHead, CorrelationWindow, correlate
 from domain.notices import call_notice
-from tests.support.notices import GRACE, MAX_AGE, SECOND, START, Said, cdr, status
+from tests.support.notices import GRACE, MAX_AGE, SECOND, START, SentNotice, callstatus, cdr
 
 OUTCOMES = ("COMPLETED", "DESTBUSY", "DESTNOTANSWERED", "DESTCONGESTED", "DESTNETWORKERROR")
 FAILED_OPENINGS = ("SRCFAILED", "SRCNOTANSWERED")
@@ -15,7 +15,7 @@ SAY_NOTHING = (None, "", "USERDTMPINPUT", "USERDTMFINPUT", "RINGING", "SRCANSWER
 PROGRESS = ("USERDTMPINPUT", "USERDTMFINPUT", "RINGING", None, "")
 NEAR, NOT_NEAR, NOT_FAR, FAR = GRACE, GRACE + 1, MAX_AGE, MAX_AGE + 1
 LONG_AGO = -10 * MAX_AGE
-ANSWERED, COMPLETED = status("SRCANSWERED"), status("COMPLETED")
+ANSWERED, COMPLETED = callstatus("SRCANSWERED"), callstatus("COMPLETED")
 
 
 class Line:
@@ -32,7 +32,7 @@ class Line:
     def overlapping(self, start: int, end: int) -> Iterable[CallHead]:
         return [head for head in self._heads if head.first_at <= end and head.last_at >= start]
 
-    def hears(self, notice: Said) -> tuple[int, int]:
+    def hears(self, notice: SentNotice) -> tuple[int, int]:
         """Take the next notice; return the rule that placed it, and the ordinal of its call."""
         said = call_notice.read_call_notice(dict(notice.pairs), notice.at)
         rule, head = correlate(said, self, self._reach)
@@ -43,13 +43,13 @@ class Line:
         return rule, head.ordinal
 
 
-def placed(*notices: Said, reach: CorrelationWindow | None = None) -> list[tuple[int, int]]:
+def placed(*notices: SentNotice, reach: CorrelationWindow | None = None) -> list[tuple[int, int]]:
     """Return the rule and the ordinal that each notice gets, on a line that was silent before."""
     line = Line(reach or CorrelationWindow())
     return [line.hears(notice) for notice in notices]
 
 
-def last(*notices: Said, reach: CorrelationWindow | None = None) -> tuple[int, int]:
+def last(*notices: SentNotice, reach: CorrelationWindow | None = None) -> tuple[int, int]:
     """Return the rule and the ordinal that the last notice gets after the others."""
     return placed(*notices, reach=reach)[-1]
 
@@ -60,10 +60,10 @@ def last(*notices: Said, reach: CorrelationWindow | None = None) -> tuple[int, i
 @pytest.mark.parametrize(
     ("notice", "rule"),
     [(cdr(), 4), (cdr(status="COMPLETED"), 4), (cdr(status="SRCANSWERED"), 4)]
-    + [(status(name), 7) for name in OPENINGS]
-    + [(status(name), 9) for name in (*OUTCOMES, *PROGRESS)],
+    + [(callstatus(name), 7) for name in OPENINGS]
+    + [(callstatus(name), 9) for name in (*OUTCOMES, *PROGRESS)],
 )
-def test_any_notice_opens_the_first_call(notice: Said, rule: int) -> None:
+def test_any_notice_opens_the_first_call(notice: SentNotice, rule: int) -> None:
     assert placed(notice) == [(rule, 1)]
 
 
@@ -82,7 +82,7 @@ def test_a_cdr_that_says_otherwise_is_not_awaited_and_still_joins_the_latest_cal
 
 @pytest.mark.parametrize("name", ["COMPLETED", "DESTBUSY"])
 def test_of_two_outcomes_either_is_awaited(name: str) -> None:
-    assert last(ANSWERED, COMPLETED, status("DESTBUSY"), cdr(status=name)) == (1, 1)
+    assert last(ANSWERED, COMPLETED, callstatus("DESTBUSY"), cdr(status=name)) == (1, 1)
 
 
 @pytest.mark.parametrize(("at", "rule"), [(NEAR, 1), (NOT_NEAR, 3), (-NEAR, 1), (NOT_FAR, 3)])
@@ -96,23 +96,23 @@ def test_a_far_cdr_or_one_of_an_earlier_time_opens_a_call(at: int) -> None:
 
 
 def test_near_is_measured_from_the_end_of_the_span() -> None:
-    assert last(ANSWERED, status("COMPLETED", NOT_FAR), cdr(NOT_FAR + NEAR)) == (1, 1)
-    assert last(ANSWERED, status("COMPLETED", NOT_FAR), cdr(NOT_FAR // 2)) == (1, 1)
+    assert last(ANSWERED, callstatus("COMPLETED", NOT_FAR), cdr(NOT_FAR + NEAR)) == (1, 1)
+    assert last(ANSWERED, callstatus("COMPLETED", NOT_FAR), cdr(NOT_FAR // 2)) == (1, 1)
 
 
 def test_of_two_calls_that_await_it_the_lower_ordinal_gets_it_whichever_began_first() -> None:
-    two = [status("SRCANSWERED", NOT_NEAR), status("COMPLETED", NOT_NEAR), ANSWERED, COMPLETED]
+    two = [callstatus("SRCANSWERED", NOT_NEAR), callstatus("COMPLETED", NOT_NEAR), ANSWERED, COMPLETED]
     expected = [(7, 1), (8, 1), (7, 2), (8, 2), (1, 1), (1, 2)]
     assert placed(*two, cdr(SECOND), cdr(SECOND, srccharge="1")) == expected
 
 
 def test_an_earlier_call_that_awaits_it_goes_before_the_latest_one() -> None:
-    both = [ANSWERED, COMPLETED, status("SRCANSWERED", SECOND)]
+    both = [ANSWERED, COMPLETED, callstatus("SRCANSWERED", SECOND)]
     assert placed(*both, cdr(2 * SECOND)) == [(7, 1), (8, 1), (7, 2), (1, 1)]
 
 
-@pytest.mark.parametrize("notices", [[ANSWERED], [COMPLETED], [ANSWERED, status("USERDTMPINPUT")]])
-def test_a_call_without_answer_or_without_outcome_awaits_nothing_yet(notices: list[Said]) -> None:
+@pytest.mark.parametrize("notices", [[ANSWERED], [COMPLETED], [ANSWERED, callstatus("USERDTMPINPUT")]])
+def test_a_call_without_answer_or_without_outcome_awaits_nothing_yet(notices: list[SentNotice]) -> None:
     assert last(*notices, cdr(status="COMPLETED")) == (3, 1)
 
 
@@ -121,34 +121,34 @@ def test_a_call_without_answer_or_without_outcome_awaits_nothing_yet(notices: li
 
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
 def test_it_awaits_a_cdr_of_just_its_status(name: str) -> None:
-    assert last(status(name), cdr(NEAR, name)) == (1, 1)
+    assert last(callstatus(name), cdr(NEAR, name)) == (1, 1)
 
 
 @pytest.mark.parametrize("name", [*SAY_NOTHING, "SRCNOTANSWERED"])
 def test_another_cdr_that_is_no_outcome_joins_it_while_near(name: str | None) -> None:
-    assert last(status("SRCFAILED"), cdr(NEAR, name)) == (3, 1)
-    assert last(status("SRCFAILED"), cdr(NOT_NEAR, name)) == (4, 2)
+    assert last(callstatus("SRCFAILED"), cdr(NEAR, name)) == (3, 1)
+    assert last(callstatus("SRCFAILED"), cdr(NOT_NEAR, name)) == (4, 2)
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_a_cdr_with_an_outcome_never_joins_it(name: str) -> None:
-    assert last(status("SRCFAILED"), cdr(status=name)) == (4, 2)
+    assert last(callstatus("SRCFAILED"), cdr(status=name)) == (4, 2)
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_an_outcome_notice_never_joins_it(name: str) -> None:
-    assert last(status("SRCFAILED"), status(name)) == (9, 2)
+    assert last(callstatus("SRCFAILED"), callstatus(name)) == (9, 2)
 
 
 @pytest.mark.parametrize("name", PROGRESS)
 def test_an_input_or_unknown_status_joins_it_while_near(name: str | None) -> None:
-    assert last(status("SRCFAILED"), status(name, NEAR)) == (8, 1)
-    assert last(status("SRCFAILED"), status(name, NOT_NEAR)) == (9, 2)
+    assert last(callstatus("SRCFAILED"), callstatus(name, NEAR)) == (8, 1)
+    assert last(callstatus("SRCFAILED"), callstatus(name, NOT_NEAR)) == (9, 2)
 
 
 @pytest.mark.parametrize("name", OPENINGS)
 def test_another_opening_opens_the_next_call(name: str) -> None:
-    assert last(status("SRCFAILED"), status(name, 1)) == (7, 2)
+    assert last(callstatus("SRCFAILED"), callstatus(name, 1)) == (7, 2)
 
 
 # Given a call with its CDR: another one that equals it is a repetition (rule 2)
@@ -193,11 +193,11 @@ def test_it_repeats_the_lowest_of_several_calls_that_it_equals() -> None:
 
 
 def test_a_call_that_awaits_it_goes_before_one_that_it_repeats() -> None:
-    assert last(ANSWERED, cdr(**AMOUNTS), status("SRCFAILED", 1), cdr(2, "SRCFAILED", **AMOUNTS)) == (1, 2)
+    assert last(ANSWERED, cdr(**AMOUNTS), callstatus("SRCFAILED", 1), cdr(2, "SRCFAILED", **AMOUNTS)) == (1, 2)
 
 
 def test_one_that_it_repeats_goes_before_the_latest_call_that_lacks_its_cdr() -> None:
-    assert last(ANSWERED, cdr(**AMOUNTS), status("SRCANSWERED", 1), cdr(2, **AMOUNTS)) == (2, 1)
+    assert last(ANSWERED, cdr(**AMOUNTS), callstatus("SRCANSWERED", 1), cdr(2, **AMOUNTS)) == (2, 1)
 
 
 def test_a_repetition_stretches_the_span_of_its_call() -> None:
@@ -207,14 +207,18 @@ def test_a_repetition_stretches_the_span_of_its_call() -> None:
 # Given a call in progress, without a CDR (rule 3)
 
 
-@pytest.mark.parametrize("notices", [[ANSWERED], [COMPLETED], [status("RINGING")], [ANSWERED, status("DESTBUSY")]])
+@pytest.mark.parametrize(
+    "notices", [[ANSWERED], [COMPLETED], [callstatus("RINGING")], [ANSWERED, callstatus("DESTBUSY")]]
+)
 @pytest.mark.parametrize(("at", "expected"), [(NOT_FAR, (3, 1)), (FAR, (4, 2))])
-def test_any_cdr_joins_the_latest_call_unless_far(notices: list[Said], at: int, expected: tuple[int, int]) -> None:
+def test_any_cdr_joins_the_latest_call_unless_far(
+    notices: list[SentNotice], at: int, expected: tuple[int, int]
+) -> None:
     assert last(*notices, cdr(at, "COMPLETED")) == expected
 
 
 def test_only_the_latest_call_is_asked() -> None:
-    assert last(ANSWERED, status("SRCANSWERED", NOT_NEAR), cdr(NOT_NEAR + 1), cdr(NOT_NEAR + 2, srccharge="1")) == (
+    assert last(ANSWERED, callstatus("SRCANSWERED", NOT_NEAR), cdr(NOT_NEAR + 1), cdr(NOT_NEAR + 2, srccharge="1")) == (
         4,
         3,
     )
@@ -224,23 +228,23 @@ def test_only_the_latest_call_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [COMPLETED, status("USERDTMPINPUT"), status("RINGING"), cdr(), cdr(status="COMPLETED")]
+    "first", [COMPLETED, callstatus("USERDTMPINPUT"), callstatus("RINGING"), cdr(), cdr(status="COMPLETED")]
 )
 @pytest.mark.parametrize(("at", "expected"), [(NEAR, (5, 1)), (-NEAR, (5, 1)), (NOT_NEAR, (7, 2)), (-NOT_NEAR, (7, 2))])
-def test_a_late_answer_joins_it_while_near(first: Said, at: int, expected: tuple[int, int]) -> None:
-    assert last(first, status("SRCANSWERED", at)) == expected
+def test_a_late_answer_joins_it_while_near(first: SentNotice, at: int, expected: tuple[int, int]) -> None:
+    assert last(first, callstatus("SRCANSWERED", at)) == expected
 
 
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
-@pytest.mark.parametrize("first", [COMPLETED, status("DESTBUSY"), cdr(status="COMPLETED")])
-def test_a_failed_opening_does_not_join_what_has_an_outcome(name: str, first: Said) -> None:
-    assert last(first, status(name, 1)) == (7, 2)
+@pytest.mark.parametrize("first", [COMPLETED, callstatus("DESTBUSY"), cdr(status="COMPLETED")])
+def test_a_failed_opening_does_not_join_what_has_an_outcome(name: str, first: SentNotice) -> None:
+    assert last(first, callstatus(name, 1)) == (7, 2)
 
 
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
-@pytest.mark.parametrize("first", [status("RINGING"), cdr(), cdr(status="SRCFAILED"), cdr(status="SRCANSWERED")])
-def test_a_failed_opening_joins_what_has_none(name: str, first: Said) -> None:
-    assert last(first, status(name, 1)) == (5, 1)
+@pytest.mark.parametrize("first", [callstatus("RINGING"), cdr(), cdr(status="SRCFAILED"), cdr(status="SRCANSWERED")])
+def test_a_failed_opening_joins_what_has_none(name: str, first: SentNotice) -> None:
+    assert last(first, callstatus(name, 1)) == (5, 1)
 
 
 # Given an answered call (rules 6 and 7)
@@ -248,21 +252,21 @@ def test_a_failed_opening_joins_what_has_none(name: str, first: Said) -> None:
 
 @pytest.mark.parametrize(("at", "expected"), [(NEAR, (6, 1)), (-NEAR, (6, 1)), (NOT_NEAR, (7, 2))])
 def test_a_second_answer_is_the_first_one_again_while_near(at: int, expected: tuple[int, int]) -> None:
-    assert last(ANSWERED, status("SRCANSWERED", at)) == expected
+    assert last(ANSWERED, callstatus("SRCANSWERED", at)) == expected
 
 
-@pytest.mark.parametrize("between", [status("COMPLETED", 1), cdr(1)])
-def test_after_an_outcome_or_a_cdr_a_second_answer_opens_the_next_call(between: Said) -> None:
-    assert last(ANSWERED, between, status("SRCANSWERED", 2)) == (7, 2)
+@pytest.mark.parametrize("between", [callstatus("COMPLETED", 1), cdr(1)])
+def test_after_an_outcome_or_a_cdr_a_second_answer_opens_the_next_call(between: SentNotice) -> None:
+    assert last(ANSWERED, between, callstatus("SRCANSWERED", 2)) == (7, 2)
 
 
 def test_after_an_input_it_is_still_the_first_one_again() -> None:
-    assert last(ANSWERED, status("USERDTMPINPUT", 1), status("SRCANSWERED", 2)) == (6, 1)
+    assert last(ANSWERED, callstatus("USERDTMPINPUT", 1), callstatus("SRCANSWERED", 2)) == (6, 1)
 
 
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
 def test_a_failed_opening_opens_the_next_call(name: str) -> None:
-    assert last(ANSWERED, status(name, 1)) == (7, 2)
+    assert last(ANSWERED, callstatus(name, 1)) == (7, 2)
 
 
 # Outcomes, inputs and unknown statuses (rules 8 and 9)
@@ -271,37 +275,43 @@ def test_a_failed_opening_opens_the_next_call(name: str) -> None:
 @pytest.mark.parametrize("name", [*OUTCOMES, *PROGRESS])
 @pytest.mark.parametrize(("at", "expected"), [(NOT_FAR, (8, 1)), (FAR, (9, 2)), (-NEAR, (8, 1)), (-NOT_NEAR, (9, 2))])
 def test_they_join_a_call_without_its_cdr_unless_far(name: str | None, at: int, expected: tuple[int, int]) -> None:
-    assert last(ANSWERED, status(name, at)) == expected
+    assert last(ANSWERED, callstatus(name, at)) == expected
 
 
 @pytest.mark.parametrize("name", [*OUTCOMES, *PROGRESS])
 @pytest.mark.parametrize(("at", "expected"), [(NEAR, (8, 1)), (NOT_NEAR, (9, 2))])
 def test_they_join_a_call_with_its_cdr_only_while_near(name: str | None, at: int, expected: tuple[int, int]) -> None:
-    assert last(ANSWERED, cdr(0, srcduration="1"), status(name, at)) == expected
+    assert last(ANSWERED, cdr(0, srcduration="1"), callstatus(name, at)) == expected
 
 
 # The call that began last
 
 
 def test_a_call_that_begins_later_than_grace_after_the_notice_is_not_its_own() -> None:
-    assert last(status("SRCANSWERED", LONG_AGO), status("SRCANSWERED", NOT_NEAR), status("COMPLETED")) == (9, 3)
-    assert last(status("SRCANSWERED", -SECOND), status("SRCANSWERED", NOT_NEAR), status("COMPLETED")) == (8, 1)
-    assert last(status("SRCANSWERED", -SECOND), status("SRCANSWERED", NEAR), status("COMPLETED")) == (8, 2)
+    assert last(callstatus("SRCANSWERED", LONG_AGO), callstatus("SRCANSWERED", NOT_NEAR), callstatus("COMPLETED")) == (
+        9,
+        3,
+    )
+    assert last(callstatus("SRCANSWERED", -SECOND), callstatus("SRCANSWERED", NOT_NEAR), callstatus("COMPLETED")) == (
+        8,
+        1,
+    )
+    assert last(callstatus("SRCANSWERED", -SECOND), callstatus("SRCANSWERED", NEAR), callstatus("COMPLETED")) == (8, 2)
 
 
 def test_of_two_calls_that_began_together_the_higher_ordinal_is_the_last() -> None:
-    assert last(status("SRCFAILED"), status("SRCNOTANSWERED"), status("RINGING")) == (8, 2)
+    assert last(callstatus("SRCFAILED"), callstatus("SRCNOTANSWERED"), callstatus("RINGING")) == (8, 2)
 
 
 def test_an_old_notice_recorded_late_finds_the_calls_of_its_own_time() -> None:
-    earlier = [status("SRCANSWERED", LONG_AGO), status("SRCANSWERED")]
+    earlier = [callstatus("SRCANSWERED", LONG_AGO), callstatus("SRCANSWERED")]
     assert last(*earlier, cdr(LONG_AGO + SECOND)) == (3, 1)
-    assert last(*earlier, status("SRCFAILED", LONG_AGO - NOT_NEAR)) == (7, 3)
+    assert last(*earlier, callstatus("SRCFAILED", LONG_AGO - NOT_NEAR)) == (7, 3)
 
 
 def test_an_earlier_notice_moves_the_beginning_of_its_call() -> None:
-    moved = [status("SRCFAILED", 10), status("SRCFAILED", 20), status("RINGING", 5)]
-    assert placed(*moved, status("RINGING", 30)) == [(7, 1), (7, 2), (8, 2), (8, 1)]
+    moved = [callstatus("SRCFAILED", 10), callstatus("SRCFAILED", 20), callstatus("RINGING", 5)]
+    assert placed(*moved, callstatus("RINGING", 30)) == [(7, 1), (7, 2), (8, 2), (8, 1)]
 
 
 # Other reaches
@@ -309,10 +319,10 @@ def test_an_earlier_notice_moves_the_beginning_of_its_call() -> None:
 
 def test_grace_and_max_age_are_settings() -> None:
     reach = CorrelationWindow(grace=SECOND, max_age=2 * SECOND)
-    assert last(ANSWERED, status("SRCANSWERED", SECOND), reach=reach) == (6, 1)
-    assert last(ANSWERED, status("SRCANSWERED", SECOND + 1), reach=reach) == (7, 2)
-    assert last(ANSWERED, status("COMPLETED", 2 * SECOND), reach=reach) == (8, 1)
-    assert last(ANSWERED, status("COMPLETED", 2 * SECOND + 1), reach=reach) == (9, 2)
+    assert last(ANSWERED, callstatus("SRCANSWERED", SECOND), reach=reach) == (6, 1)
+    assert last(ANSWERED, callstatus("SRCANSWERED", SECOND + 1), reach=reach) == (7, 2)
+    assert last(ANSWERED, callstatus("COMPLETED", 2 * SECOND), reach=reach) == (8, 1)
+    assert last(ANSWERED, callstatus("COMPLETED", 2 * SECOND + 1), reach=reach) == (9, 2)
 
 
 def test_the_default_grace_is_300_seconds_and_the_default_max_age_a_day() -> None:
@@ -324,10 +334,10 @@ def test_the_default_grace_is_300_seconds_and_the_default_max_age_a_day() -> Non
 
 @pytest.mark.parametrize(("by", "line"), [("tag-src", ("sales", "18585550001")), ("tag", ("sales", None))])
 def test_the_line_is_tag_and_number_or_the_tag_alone(by: str, line: tuple[str, str | None]) -> None:
-    notice = status("SRCANSWERED", src="+1 (858) 555-0001")
+    notice = callstatus("SRCANSWERED", src="+1 (858) 555-0001")
     assert call_notice.read_call_notice(dict(notice.pairs), START).line(by) == line
 
 
 def test_a_missing_tag_or_number_is_an_empty_one() -> None:
-    notice = status("SRCANSWERED", tag=None, src=None)
+    notice = callstatus("SRCANSWERED", tag=None, src=None)
     assert call_notice.read_call_notice(dict(notice.pairs), START).line("tag-src") == ("", "")

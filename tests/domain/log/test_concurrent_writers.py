@@ -13,7 +13,7 @@ from domain.events.notice_events import Notice
 from domain.ledger import Ledger
 from domain.notices.notification import delivery_key
 from tests.domain.log.test_log import process
-from tests.support.notices import opened
+from tests.support.ledgers import opened
 from tests.support.recorder_process import throng
 
 WRITERS = 3

@@ -11,7 +11,8 @@ from domain.log.postgres.log import PostgresLog
 from domain.log.postgres.transaction import PostgresTransaction
 from domain.log.sqlite.log import SQLiteLog
 from domain.log.sqlite.transaction import SQLiteTransaction
-from tests.support.notices import cdr, opened, signed
+from tests.support.ledgers import opened
+from tests.support.notices import cdr, signed
 
 WRONG_KEY, RIGHT_KEY = "wrong", "right"
 
@@ -37,7 +38,7 @@ def test_a_store_has_every_method_of_the_protocol_called_alike(store_class: type
 def test_a_notice_that_was_mended_is_found_by_the_position_of_its_event(store_url: str) -> None:
     notice = cdr()
     with opened(store_url, key=WRONG_KEY) as ledger:
-        ledger.record([ledger.verify_delivery(signed(notice.pairs, RIGHT_KEY), notice.at)])
+        ledger.record([ledger.verify_delivery(signed(notice.pairs, RIGHT_KEY).encode(), notice.at)])
         assert ledger.store.quarantined_at(1) is None
     with opened(store_url, key=RIGHT_KEY) as ledger:
         (waiting,) = ledger.store.quarantined(settled=False)

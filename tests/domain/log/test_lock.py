@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import StoreUnavailable
-from tests.support.notices import opened
+from tests.support.ledgers import opened
 from tests.support.postgres_server import Postgres
 
 ROOT = Path(__file__).parents[3]

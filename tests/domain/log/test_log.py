@@ -24,7 +24,8 @@ from domain.log.sqlite import connections as sqlite_connections
 from domain.log.sqlite import line_calls as sqlite_line_calls
 from domain.log.urls import sqlite_path
 from domain.outcomes import Duplicate, Quarantined, Recorded
-from tests.support.notices import GRACE, SRC, START, TAG, Said, cdr, opened, record, said, signed, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import GRACE, SRC, START, TAG, SentNotice, callstatus, cdr, notice, signed
 from tests.support.recorder_process import crowd
 
 ROOT = Path(__file__).parents[3]
@@ -35,9 +36,9 @@ class Mishap(Exception):
     """Something that goes wrong in the middle of a transaction."""
 
 
-def calls(count: int) -> list[Said]:
+def calls(count: int) -> list[SentNotice]:
     """Return the opening and the CDR of so many calls, each on a line of its own, all openings first."""
-    openings = [status("SRCANSWERED", number, tag=f"tag-{number}") for number in range(count)]
+    openings = [callstatus("SRCANSWERED", number, tag=f"tag-{number}") for number in range(count)]
     return openings + [cdr(GRACE + number, tag=f"tag-{number}") for number in range(count)]
 
 
@@ -145,8 +146,8 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_positions_have_no_
     moment = START
     with opened(store_url, clock=lambda: moment) as ledger:
         record(ledger, cdr())
-        lost = [status("RINGING", GRACE), said(type="fax"), cdr(9, srccharge="broken")]
-        deliveries = [ledger.verify_delivery(signed(notice.pairs), notice.at) for notice in lost]
+        lost = [callstatus("RINGING", GRACE), notice(type="fax"), cdr(9, srccharge="broken")]
+        deliveries = [ledger.verify_delivery(signed(notice.pairs).encode(), notice.at) for notice in lost]
         moment = START + 10**12
         with pytest.raises(Mishap), ledger.recording() as recording:  # noqa: PT012
             assert [type(answer) for answer in recording.record_all(deliveries)] == [Recorded, Recorded, Quarantined]
@@ -270,7 +271,7 @@ def test_a_full_store_is_unavailable_keeps_nothing_and_works_once_there_is_room(
         record(ledger, *large)
     assert positions(ledger) == [1]
     assert list(ledger.store.quarantined(settled=True)) == []
-    assert isinstance(record(ledger, status("RINGING", 0))[0], Recorded)
+    assert isinstance(record(ledger, callstatus("RINGING", 0))[0], Recorded)
     limit(ledger, MANY)
     assert [type(answer) for answer in record(ledger, *large)] == [Recorded] * len(large)
     assert positions(ledger) == list(range(1, len(large) + 3))

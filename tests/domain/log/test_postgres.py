@@ -18,7 +18,8 @@ from domain.log import urls
 from domain.log.postgres import connections as postgres_connections
 from domain.log.postgres import line_calls as postgres_lines
 from domain.outcomes import Duplicate, Recorded
-from tests.support.notices import GRACE, cdr, opened, record, signed, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import GRACE, callstatus, cdr, signed
 from tests.support.postgres_server import Postgres
 from tests.support.tcp_proxy import Network, network
 
@@ -60,7 +61,7 @@ def test_a_connection_that_was_cut_while_nobody_used_it_costs_nothing(ledger: Le
 def test_a_connection_cut_in_a_transaction_costs_that_transaction_and_nothing_more(
     ledger: Ledger, postgres: Postgres
 ) -> None:
-    deliveries = [ledger.verify_delivery(signed(cdr(1).pairs), cdr(1).at)]
+    deliveries = [ledger.verify_delivery(signed(cdr(1).pairs).encode(), cdr(1).at)]
     with pytest.raises(StoreUnavailable, match="cannot be used now"), ledger.recording() as recording:  # noqa: PT012
         recording.record_all(deliveries)
         postgres.kill_backends(ledger.url)
@@ -134,7 +135,7 @@ def test_a_writer_that_stops_in_the_middle_does_not_stop_the_others(
     monkeypatch.setitem(postgres_connections._SESSION, "idle_in_transaction_session_timeout", "500ms")
     with opened(database) as stopped, opened(database) as other:
         with pytest.raises(StoreUnavailable), stopped.recording() as recording:  # noqa: PT012
-            recording.record_all([stopped.verify_delivery(signed(cdr(1).pairs), 1)])
+            recording.record_all([stopped.verify_delivery(signed(cdr(1).pairs).encode(), 1)])
             waiting = Thread(target=record, args=(other, cdr(2)))
             waiting.start()
             waiting.join(10)
@@ -160,7 +161,7 @@ def test_who_listens_is_woken_by_every_commit_of_events(database: str) -> None:
 
 def test_no_line_is_walked_and_no_table_scanned(database: str) -> None:
     with opened(database) as ledger:
-        record(ledger, *[status("SRCANSWERED", number * GRACE) for number in range(50)])
+        record(ledger, *[callstatus("SRCANSWERED", number * GRACE) for number in range(50)])
     with psycopg.connect(database) as connection:
         connection.execute("SET enable_seqscan = off")
         for query in (postgres_lines.LATEST_CALLS, postgres_lines.OVERLAPPING_CALLS, postgres_lines.LATEST_BEGUN):
@@ -175,7 +176,7 @@ def test_no_line_is_walked_and_no_table_scanned(database: str) -> None:
 def test_delivery_keys_are_looked_up_many_at_once(ledger: Ledger) -> None:
     record(ledger, cdr(1), cdr(2, srccharge="x"))
     keys = [
-        ledger.verify_delivery(signed(notice.pairs), 1).notification.key
+        ledger.verify_delivery(signed(notice.pairs).encode(), 1).notification.key
         for notice in (cdr(1), cdr(2, srccharge="x"), cdr(3))
     ]
     assert ledger.store.positions(keys) == {keys[0]: 1}  # type: ignore[attr-defined]
@@ -276,6 +277,6 @@ def test_the_longest_texts_that_are_allowed_find_room(database: str) -> None:
     with closing(Ledger(database, ledgers.Keyring("md5-r-key", ["k"]), create=True)) as ledger:
         for tag, src in (longest, (control, control)):
             notice = cdr(1, tag=tag, src=src, r=r)
-            delivery = ledger.verify_delivery(signed(notice.pairs, "k", "md5-r-key"), notice.at)
+            delivery = ledger.verify_delivery(signed(notice.pairs, "k", "md5-r-key").encode(), notice.at)
             assert isinstance(ledger.record([delivery])[0], Recorded)
         assert ledger.notice_at(2).nonce_reused == 1

@@ -19,14 +19,14 @@ from domain.log.contract import Log
 from domain.log.urls import sqlite_path
 from domain.notices.signature import Keyring
 from domain.outcomes import RecordOutcome
-from tests.support.notices import GRACE, KEY, START, Said, cdr, said, signed, status
+from tests.support.notices import GRACE, KEY, START, SentNotice, callstatus, cdr, notice, signed
 
 STATUSES = ("SRCANSWERED", "SRCANSWERED", "SRCFAILED", "COMPLETED", "DESTBUSY", "USERDTMFINPUT", "RINGING")
 TAGS = ("long", "long", "long", "short", "Zürich")
 EVER = 1 << 62
 
 
-def some_notice(chance: Random, number: int) -> Said:
+def some_notice(chance: Random, number: int) -> SentNotice:
     """Return a notice of one of few lines, of any kind, from anywhere in a long time."""
     near = chance.random() < 0.5
     at = (number if near else chance.randrange(400)) * GRACE // 3 + chance.randrange(3)
@@ -34,10 +34,10 @@ def some_notice(chance: Random, number: int) -> Said:
     if kind < 0.3:
         return cdr(at, chance.choice((None, "COMPLETED", "SRCFAILED")), tag=tag, r=r, srcduration=chance.choice("12"))
     if kind < 0.85:
-        return status(chance.choice(STATUSES), at, tag=tag, r=r, p="1")
+        return callstatus(chance.choice(STATUSES), at, tag=tag, r=r, p="1")
     if kind < 0.9:
         return cdr(at, tag=tag, r=r, srccharge="broken" + chance.choice("ab"))
-    return said(at, type=chance.choice(("voicemail", "deletechannel", "fax")), email=tag, r=r)
+    return notice(at, type=chance.choice(("voicemail", "deletechannel", "fax")), email=tag, r=r)
 
 
 def kind_repeats(chance: Random) -> bool:
@@ -53,7 +53,7 @@ def some_batches(chance: Random) -> list[list[tuple[bytes, int]]]:
         for number in range(start, start + chance.choice((1, 3, 30))):
             notice = some_notice(chance, number)
             key = "wrong" if chance.random() < 0.12 else KEY
-            batch.append((signed(notice.pairs, key, "md5-r-key"), notice.at))
+            batch.append((signed(notice.pairs, key, "md5-r-key").encode(), notice.at))
             if sent and chance.random() < 0.1:
                 batch.append(chance.choice(sent))
         sent += batch

@@ -20,7 +20,8 @@ from projections.building.catch_up import catch_up
 from projections.building.rebuild import check_read_models
 from projections.stores.generations import open_current
 from tests.domain.log.test_log import ROOT
-from tests.support.notices import SRC, TAG, cdr, opened, record, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import SRC, TAG, callstatus, cdr
 from tests.support.operator_process import CALL, MONTHS, PUBLISHED_EACH, TARIFF, act, three
 
 OPERATORS = 3
@@ -32,7 +33,7 @@ SECONDS_MAX = 60
 def ledger(store_url: str) -> Iterator[Ledger]:
     """Return a ledger with a call, whose read models know it."""
     with opened(store_url) as found:
-        record(found, status("SRCANSWERED"), status("COMPLETED", 1), cdr(2, srccharge="1.5", destduration="60"))
+        record(found, callstatus("SRCANSWERED"), callstatus("COMPLETED", 1), cdr(2, srccharge="1.5", destduration="60"))
         follow(found)
         yield found
 

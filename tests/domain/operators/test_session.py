@@ -13,7 +13,8 @@ from domain.events.streams import call_id
 from domain.ledger import Ledger
 from domain.log.tables import EVENTS, LINE_CALLS
 from domain.operators.session import OperatorSession
-from tests.support.notices import SECOND, SRC, START, TAG, cdr, opened, record, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr
 from tests.support.operator_histories import BY, WHY, World, act, followed, run, steps_of
 
 CALL = call_id((TAG, SRC), 1)
@@ -36,7 +37,7 @@ def test_the_same_acts_are_kept_in_the_same_rows_on_every_store(seed: int, tmp_p
 
 
 def a_call(ledger: Ledger) -> None:
-    record(ledger, status("SRCANSWERED", 0), status("COMPLETED", 60 * SECOND), cdr(60 * SECOND, destcharge="7"))
+    record(ledger, callstatus("SRCANSWERED", 0), callstatus("COMPLETED", 60 * SECOND), cdr(60 * SECOND, destcharge="7"))
 
 
 class TestGivenACall:
@@ -81,7 +82,12 @@ class TestGivenACall:
 
     def test_a_notice_that_comes_after_a_split_joins_the_call_that_lacks_it(self, store_url: str) -> None:
         with opened(store_url) as ledger:
-            record(ledger, status("SRCANSWERED", 0), status("COMPLETED", MINUTE), status("SRCANSWERED", 2 * MINUTE))
+            record(
+                ledger,
+                callstatus("SRCANSWERED", 0),
+                callstatus("COMPLETED", MINUTE),
+                callstatus("SRCANSWERED", 2 * MINUTE),
+            )
             second = call_id((TAG, SRC), 2)
             act(ledger, lambda session: session.split_call(CALL, [2]))
             third = call_id((TAG, SRC), 3)
@@ -91,17 +97,17 @@ class TestGivenACall:
 
     def test_a_notice_that_comes_after_a_merge_joins_the_call_that_is_left(self, store_url: str) -> None:
         with opened(store_url) as ledger:
-            record(ledger, status("SRCANSWERED", 0), status("SRCFAILED", MINUTE))
+            record(ledger, callstatus("SRCANSWERED", 0), callstatus("SRCFAILED", MINUTE))
             second = call_id((TAG, SRC), 2)
             act(ledger, lambda session: session.merge_calls(second, CALL))
-            record(ledger, status("USERDTMFINPUT", 2 * MINUTE, p="1"))
+            record(ledger, callstatus("USERDTMFINPUT", 2 * MINUTE, p="1"))
             assert [row.position for row in ledger.history(CALL)] == [1, 4, 5]
 
     def test_the_ordinal_of_a_merged_call_is_never_used_again(self, store_url: str) -> None:
         with opened(store_url) as ledger:
-            record(ledger, status("SRCFAILED", 0), status("SRCFAILED", MINUTE))
+            record(ledger, callstatus("SRCFAILED", 0), callstatus("SRCFAILED", MINUTE))
             act(ledger, lambda session: session.merge_calls(call_id((TAG, SRC), 2), CALL))
-            record(ledger, status("SRCFAILED", LONG_AGO, r="new"))
+            record(ledger, callstatus("SRCFAILED", LONG_AGO, r="new"))
             assert [row.position for row in ledger.history(call_id((TAG, SRC), 3))] == [5]
 
     def test_a_call_that_changed_meanwhile_is_not_rerated(self, store_url: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.e2e.browser import chromium
 from tests.e2e.browser import page_looks as looking
 from tests.e2e.browser.site import Site, running
-from tests.support.tringme import cdr, notice
+from tests.support.notices import callstatus, priced_cdr
 
 PATHS = (
     *("/", "/?state=stale", "CALL", "/calls", "/cdrs", "/billing?period=2026-10", "/accounts/dept-2?period=2026-10"),
@@ -44,11 +44,13 @@ def _call(site: Site) -> None:
     """Have some calls in progress, and one just ended."""
     for number, tag in enumerate(("sales", "support", "night shift")):
         src = f"1858600{number:04d}"
-        site.call_back(notice(1, tag=tag, src=src), notice(2, tag=tag, src=src, status="USERDTMFINPUT", p="1234"))
+        site.call_back(
+            callstatus(r=1, tag=tag, src=src), callstatus(r=2, tag=tag, src=src, status="USERDTMFINPUT", p="1234")
+        )
     site.call_back(
-        notice(1, tag="sales", src="18586009999"),
-        notice(2, tag="sales", src="18586009999", status="COMPLETED"),
-        cdr(3, tag="sales", src="18586009999"),
+        callstatus(r=1, tag="sales", src="18586009999"),
+        callstatus(r=2, tag="sales", src="18586009999", status="COMPLETED"),
+        priced_cdr(r=3, tag="sales", src="18586009999"),
     )
     site.wait_until_shown()
 

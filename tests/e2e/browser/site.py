@@ -15,7 +15,8 @@ from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.benchmarks import program, serving
 from tests.support.command import run
-from tests.support.tringme import KEY, OTHER_KEY, SAMPLES, cdr, line, notice, signed
+from tests.support.notices import KEY, OTHER_KEY, callstatus, line, priced_cdr, signed
+from tests.support.samples import SAMPLES
 
 USERS = {
     "reader": ("read",),
@@ -42,7 +43,7 @@ class Site(NamedTuple):
 
     def call_back(self, *notices: Pairs, key: str = KEY) -> list[int]:
         """Deliver notices as TringMe does; return the statuses of the answers."""
-        return [self._deliver(signed(notice, key)) for notice in notices]
+        return [self._deliver(signed(callstatus, key)) for callstatus in notices]
 
     def _deliver(self, query: str) -> int:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_MAX)
@@ -103,9 +104,9 @@ def running(directory: Path, *samples: str) -> Iterator[Site]:
 def _late(file: Path) -> Path:
     """Write a call that nothing was heard of for days, and one that ended days ago and has no CDR."""
     notices = [
-        notice(1, tag="late", src=STALE),
-        notice(2, tag="late", src=UNPAID),
-        notice(3, tag="late", src=UNPAID, status="COMPLETED"),
+        callstatus(r=1, tag="late", src=STALE),
+        callstatus(r=2, tag="late", src=UNPAID),
+        callstatus(r=3, tag="late", src=UNPAID, status="COMPLETED"),
     ]
     file.write_text("".join(line(signed(each), "2026-10-02T09:00:00Z") for each in notices))
     return file
@@ -113,7 +114,7 @@ def _late(file: Path) -> Path:
 
 def _rotated(file: Path) -> Path:
     """Write notices signed with a key that is active only once the service runs: they wait in quarantine until then."""
-    notices = [cdr(tag=tag, src=src) for tag, src in ROTATED]
+    notices = [priced_cdr(tag=tag, src=src) for tag, src in ROTATED]
     file.write_text("".join(line(signed(each, OTHER_KEY), "2026-10-03T09:00:00Z") for each in notices))
     return file
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.conftest import Opened
 from tests.e2e.browser.site import HOSTILE, LIVELY, Site
-from tests.support.tringme import cdr, notice
+from tests.support.notices import callstatus, priced_cdr
 
 STEPS = 7
 
@@ -73,9 +73,9 @@ def test_who_may_not_see_numbers_and_digits_sees_them_masked(opened: Opened) -> 
 def test_neighbours_of_the_line_lead_to_each_other(opened: Opened, site: Site) -> None:
     src = "18587770001"
     for number in range(2):
-        first, second, last = (notice(number * 10 + step, tag="twice", src=src) for step in range(3))
-        site.call_back(first, notice(number * 10 + 5, tag="twice", src=src, status="COMPLETED"))
-        site.call_back(cdr(number * 10 + 6, tag="twice", src=src))
+        first, second, last = (callstatus(r=number * 10 + step, tag="twice", src=src) for step in range(3))
+        site.call_back(first, callstatus(r=number * 10 + 5, tag="twice", src=src, status="COMPLETED"))
+        site.call_back(priced_cdr(r=number * 10 + 6, tag="twice", src=src))
         assert second != last
     site.wait_until_shown()
     page = opened("boss", "/?tag=twice")
@@ -89,7 +89,7 @@ def test_neighbours_of_the_line_lead_to_each_other(opened: Opened, site: Site) -
 @pytest.mark.parametrize("script", [True, False])
 def test_hostile_text_is_only_ever_shown_as_text(opened: Opened, site: Site, script: bool) -> None:  # noqa: FBT001
     src = f"1858777{1000 + script:04d}"
-    site.call_back(notice(1, tag=HOSTILE, src=src, status=HOSTILE, evil=HOSTILE))
+    site.call_back(callstatus(r=1, tag=HOSTILE, src=src, status=HOSTILE, evil=HOSTILE))
     site.wait_until_shown()
     page = opened("boss", script=script)
     page.locator("[data-rows=live] tr").filter(has_text=src).locator("a.call").click()

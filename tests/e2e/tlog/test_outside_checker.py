@@ -12,7 +12,7 @@ from domain.proofs.entry import hash_leaf
 from domain.proofs.keys import SigningKey, write_key_file
 from domain.proofs.tiles import TileId, decode_bundle, encode_bundle
 from tests.support.command import run
-from tests.support.tringme import line, notice, signed
+from tests.support.notices import callstatus, line, signed
 
 KEY = SigningKey("ledger.example/calls", bytes(range(32)))
 SIZE, OLD = 600, 300
@@ -45,7 +45,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TRINGME_PRIVATE_KEY", "s3cr3t-private-key")
     write_key_file(tmp_path / "log.key", KEY)
     monkeypatch.setenv("TRINGLEDGER_LOG_KEY", str(tmp_path / "log.key"))
-    texts = [line(signed(notice(number), "s3cr3t-private-key")) for number in range(SIZE)]
+    texts = [line(signed(callstatus(r=number), "s3cr3t-private-key")) for number in range(SIZE)]
     assert run("import", "-", stdin="".join(texts)).code == 0
     assert run("prove", "--once").code == 0
     assert run("proof", "publish", "www").code == 0

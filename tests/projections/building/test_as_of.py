@@ -34,11 +34,12 @@ from tests.conftest import STORES
 from tests.projections.building.test_rebuild import insert
 from tests.support import strategies
 from tests.support.effort import examples
-from tests.support.notices import START, cdr, opened, record, signed, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import START, callstatus, cdr, signed
 from tests.support.postgres_server import Postgres
 
 ROOT = Path(__file__).parents[3]
-CALL = [status("SRCANSWERED"), status("COMPLETED", 1), cdr(2, srccharge="1.5", destduration="60")]
+CALL = [callstatus("SRCANSWERED"), callstatus("COMPLETED", 1), cdr(2, srccharge="1.5", destduration="60")]
 HALTING = """
 import sys
 from domain.ledger import Ledger
@@ -107,11 +108,11 @@ def test_what_stood_at_a_position_is_what_a_ledger_shows_whose_log_ends_there(
         opened(other) as ended,
     ):
         for at, pairs in log:
-            ledger.record([ledger.verify_delivery(signed(pairs), at)])
+            ledger.record([ledger.verify_delivery(signed(pairs).encode(), at)])
         position = data.draw(st.integers(0, ledger.head()))
         for at, pairs in log:
             if ended.head() < position:
-                ended.record([ended.verify_delivery(signed(pairs), at)])
+                ended.record([ended.verify_delivery(signed(pairs).encode(), at)])
         expected = now(ended)
         assert as_of(ledger, position) == expected
         assert as_of(ledger, ledger.head()) == now(ledger)

@@ -14,13 +14,14 @@ from projections.building.rebuild import check_read_models, rebuild
 from projections.schema.read_models import STORED_TABLES
 from projections.schema.tables import SCHEMA
 from projections.stores.generations import generation_of, generations
-from tests.support.notices import GRACE, cdr, opened, record, said, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import GRACE, callstatus, cdr, notice
 
 LOG = [
-    status("SRCANSWERED", tag='Zürich "Büro" \x7f\t\N{EM DASH}'),
+    callstatus("SRCANSWERED", tag='Zürich "Büro" \x7f\t\N{EM DASH}'),
     cdr(2, srccharge="1.5", destcharge="0.000001", srcsipcharge="7", destduration="60"),
     cdr(9 * GRACE, srccharge="999999999.999999"),
-    said(type="voicemail", email="bob@example.com"),
+    notice(type="voicemail", email="bob@example.com"),
 ]
 
 
@@ -81,7 +82,7 @@ def test_one_amount_that_differs_by_a_millionth_shows(store_url: str, tmp_path: 
     found = []
     for url, charge in ((store_url, "1.5"), (other, amount)):
         with opened(url) as ledger:
-            record(ledger, status("SRCANSWERED"), cdr(2, srccharge=charge))
+            record(ledger, callstatus("SRCANSWERED"), cdr(2, srccharge=charge))
             found.append(certified(ledger).read_models)
     assert [name for name in STORED_TABLES if found[0][name] != found[1][name]] == ["cdrs", "billing", "billing-days"]
 

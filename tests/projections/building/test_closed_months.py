@@ -12,7 +12,7 @@ from projections.export import writer as export
 from projections.queries import conditions
 from projections.stores.generations import open_current
 from tests.support.effort import examples
-from tests.support.notices import tables
+from tests.support.ledgers import tables
 from tests.support.operator_histories import World, close, followed, ledger_in, run, steps_of, wait
 
 FILES = (("cdrs", "csv"), ("cdrs", "parquet"), ("billing", "csv"), ("billing-days", "json"), ("entries", "ndjson"))

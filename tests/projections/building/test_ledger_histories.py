@@ -23,7 +23,7 @@ from projections.stores.generations import open_current
 from tests.conftest import STORES
 from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
-from tests.support.notices import opened, tables
+from tests.support.ledgers import opened, tables
 from tests.support.postgres_server import Postgres
 
 Rows = dict[str, list[tuple[Any, ...]]]

@@ -22,7 +22,8 @@ from projections.rows import billed_amounts as bills
 from projections.schema.tables import ENTRIES, EXCEPTIONS, TOTALS
 from projections.stores.generations import open_current
 from tests.support.effort import examples
-from tests.support.notices import START, TAG, tables
+from tests.support.ledgers import tables
+from tests.support.notices import START, TAG
 from tests.support.operator_histories import (
     BY,
     WHY,

@@ -39,7 +39,8 @@ from projections.building.worker_process import FoldJob, WrongLedger, open_ledge
 from projections.stores.generations import open_current
 from tests.support import strategies
 from tests.support.effort import examples
-from tests.support.notices import GRACE, SRC, TAG, Said, cdr, opened, record, said, signed, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import GRACE, SRC, TAG, SentNotice, callstatus, cdr, notice, signed
 
 ROOT = Path(__file__).parents[3]
 LINES = 40
@@ -57,15 +58,15 @@ rebuild(Ledger(sys.argv[1]), halt, Workers(2))
 """
 
 
-def traffic() -> list[Said]:
+def traffic() -> list[SentNotice]:
     """Return calls of many lines, some odd, among notices that are no call's."""
     found = []
     for number in range(LINES):
         at, src = number * GRACE, str(number)
-        found += [status("SRCANSWERED", at, src=src), status("COMPLETED", at + 1, src=src)]
+        found += [callstatus("SRCANSWERED", at, src=src), callstatus("COMPLETED", at + 1, src=src)]
         found.append(cdr(at + 2, src=src, srccharge=f"{number}.{number:06d}", destduration=str(number)))
-        found.append(said(at + 3, type="voicemail", email="bob@example.com", r=str(number)))
-        found.append(said(at + 4, type=("deletechannel", "fax")[number % 2], src=src, r=str(number)))
+        found.append(notice(at + 3, type="voicemail", email="bob@example.com", r=str(number)))
+        found.append(notice(at + 4, type=("deletechannel", "fax")[number % 2], src=src, r=str(number)))
     return found
 
 
@@ -168,7 +169,7 @@ def test_the_same_comes_out_whatever_the_number_of_processes_and_ranges(
 def test_a_parallel_rebuild_a_rebuild_alone_and_catching_up_are_the_same(log: strategies.Log) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
         for at, pairs in log:
-            ledger.record([ledger.verify_delivery(signed(pairs), at)])
+            ledger.record([ledger.verify_delivery(signed(pairs).encode(), at)])
         follow(ledger)
         followed = tables(ledger)
         spread, alone = digests(ledger, ProcessFolding(2)), digests(ledger)

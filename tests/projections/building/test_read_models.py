@@ -27,23 +27,10 @@ from projections.building.catch_up import catch_up
 from projections.building.rebuild import check_read_models, rebuild
 from projections.stores.generations import ReadStore, open_current
 from tests.support import strategies
+from tests.support.ledgers import opened, record, tables
 from tests.support.model.ledger import Model, Outcome
 from tests.support.model.wire import Pairs, query, sign
-from tests.support.notices import (
-    FORMULA,
-    GRACE,
-    KEY,
-    SECOND,
-    START,
-    Said,
-    cdr,
-    opened,
-    record,
-    said,
-    signed,
-    status,
-    tables,
-)
+from tests.support.notices import FORMULA, GRACE, KEY, SECOND, START, SentNotice, callstatus, cdr, notice, signed
 from tests.support.read_model_rows import Shown
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -95,13 +82,13 @@ def traffic(draw: st.DrawFn, formula: str) -> list[Raw]:
     """Return a log as it comes over the wire, with some among it that is broken, forged, or no notification."""
     found: list[Raw] = []
     for at, pairs in draw(strategies.logs(nonces=draw(st.sampled_from((3, 1000))))):
-        found.append((at, signed(pairs, KEY, formula)))
+        found.append((at, signed(pairs, KEY, formula).encode()))
         match draw(st.sampled_from(("fine",) * 8 + ("broken", "forged", "no notification"))):
             case "broken":
                 broken = draw(strategies.broken(pairs)).pairs
                 found.append((at, query([*broken, (b"sig", sign(broken, KEY, formula or FORMULA).encode())])))
             case "forged":
-                found.append((at, signed(pairs, "another key", formula)))
+                found.append((at, signed(pairs, "another key", formula).encode()))
             case "no notification":
                 found.append((at, query([("f", "TM"), *pairs[1:]]).replace(b"f=tm&", b"")))
     return found
@@ -224,7 +211,7 @@ def flat(rows: dict[str, list[tuple[object, ...]]]) -> Iterator[object]:
 @given(st.data())
 def test_every_accepted_cdr_is_one_row_or_one_repetition_and_their_charges_add_up(data: st.DataObject) -> None:
     chosen = data.draw(rules)
-    log = [(at, signed(pairs, KEY, chosen.formula)) for at, pairs in data.draw(strategies.logs(nonces=5))]
+    log = [(at, signed(pairs, KEY, chosen.formula).encode()) for at, pairs in data.draw(strategies.logs(nonces=5))]
     with fresh(chosen) as (ledger, store):
         take(ledger, log)
         catch_up(ledger, store)
@@ -264,23 +251,23 @@ NUMBERS = ("src_duration", "dest_duration", "src_charge", "dest_charge", "src_si
 OF_THE_CALL = ("ordinal", "state", "statuses", "ended_at", "last_at", "events", "has_cdr", "call_id")
 
 
-def before(pairs: Pairs) -> st.SearchStrategy[list[Said]]:
+def before(pairs: Pairs) -> st.SearchStrategy[list[SentNotice]]:
     """Return what the line may have heard before: nothing, or calls of which the last is done, silent for over grace."""
     line = {name: value for name, value in pairs if name in ("tag", "src")} | {"src": dict(pairs).get("src")}
     last = strategies.START - GRACE - 1 - START
-    done = [status("SRCANSWERED", last - 9, **line), status("DESTBUSY", last - 1, **line), cdr(last, **line)]
-    failed = [status("SRCNOTANSWERED", last, **line)]
+    done = [callstatus("SRCANSWERED", last - 9, **line), callstatus("DESTBUSY", last - 1, **line), cdr(last, **line)]
+    failed = [callstatus("SRCNOTANSWERED", last, **line)]
     lone = [cdr(last, "COMPLETED", **line, srccharge="1.5")]
-    open_before = [status("SRCANSWERED", last - 3 * GRACE, **line), *failed]
+    open_before = [callstatus("SRCANSWERED", last - 3 * GRACE, **line), *failed]
     return st.sampled_from(([], done, failed, lone, open_before))
 
 
-def seen(earlier: list[Said], log: Sequence[tuple[int, Pairs]]) -> tuple[list[dict[str, object]], Counter[bytes]]:
+def seen(earlier: list[SentNotice], log: Sequence[tuple[int, Pairs]]) -> tuple[list[dict[str, object]], Counter[bytes]]:
     """Return the calls and CDRs that a line shows after ``earlier``, and the delivery keys that it holds."""
     with fresh() as (ledger, store):
         record(ledger, *earlier)
         start = ledger.head()
-        take(ledger, [(at, signed(pairs)) for at, pairs in log])
+        take(ledger, [(at, signed(pairs).encode()) for at, pairs in log])
         with pages(3):
             catch_up(ledger, store)
         shown = Shown(ledger)
@@ -375,7 +362,7 @@ def test_read_models_begin_empty_and_follow_up_to_a_position() -> None:
     with fresh() as (ledger, store):
         assert catch_up(ledger, store) == 0
         assert not any(tables(ledger).values())
-        record(ledger, status("SRCANSWERED"), status("COMPLETED", 1), cdr(2))
+        record(ledger, callstatus("SRCANSWERED"), callstatus("COMPLETED", 1), cdr(2))
         assert catch_up(ledger, store, 1) == 1
         assert [row["state"] for row in Shown(ledger).calls()] == ["in-progress"]
         assert catch_up(ledger, store, 1) == 1
@@ -385,7 +372,7 @@ def test_read_models_begin_empty_and_follow_up_to_a_position() -> None:
 
 def test_events_that_concern_no_row_still_move_the_position() -> None:
     with fresh() as (ledger, store):
-        record(ledger, said(type="voicemail", r="1"), said(type="deletechannel", r="2"))
+        record(ledger, notice(type="voicemail", r="1"), notice(type="deletechannel", r="2"))
         assert catch_up(ledger, store) == 2
 
 
@@ -401,10 +388,10 @@ def test_voicemails_and_channels_have_a_row_each_and_an_unknown_type_is_an_excep
     with fresh() as (ledger, store):
         record(
             ledger,
-            said(7, type="voicemail", tag="TRINGME", email="bob@example.com", voicemail="a b.wav", src="+1"),
-            said(8, type="voicemail", r="1"),
-            said(9, type="deletechannel", tag="TRINGME", src="+1 858"),
-            said(10, type="fax", tag="t", src="+1 2", status="RINGING"),
+            notice(7, type="voicemail", tag="TRINGME", email="bob@example.com", voicemail="a b.wav", src="+1"),
+            notice(8, type="voicemail", r="1"),
+            notice(9, type="deletechannel", tag="TRINGME", src="+1 858"),
+            notice(10, type="fax", tag="t", src="+1 2", status="RINGING"),
         )
         catch_up(ledger, store)
         found = tables(ledger)
@@ -423,7 +410,7 @@ def test_voicemails_and_channels_have_a_row_each_and_an_unknown_type_is_an_excep
 def test_a_repeated_cdr_is_shown_with_the_money_at_stake() -> None:
     amounts = {"srccharge": "1.5", "destcharge": "0.25", "destsipcharge": "3"}
     with fresh() as (ledger, store):
-        record(ledger, status("SRCANSWERED"), cdr(1, **amounts), cdr(2, **amounts, r="again"))
+        record(ledger, callstatus("SRCANSWERED"), cdr(1, **amounts), cdr(2, **amounts, r="again"))
         catch_up(ledger, store)
         (row,) = Shown(ledger).exceptions_with_amounts()
         (bill,) = Shown(ledger).billing()

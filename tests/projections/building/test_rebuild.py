@@ -28,18 +28,19 @@ from projections.schema.tables import CALLS, CHANNELS
 from projections.stores.generations import ReadModelsUnusable, RebuildRunning, generation_of, generations, open_current
 from projections.stores.sqlite import SQLiteGenerations
 from projections.stores.upsert import put_rows
-from tests.support.notices import GRACE, SRC, START, TAG, cdr, opened, record, said, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import GRACE, SRC, START, TAG, callstatus, cdr, notice
 from tests.support.operator_histories import followed
 
 ROOT = Path(__file__).parents[3]
 LOG = [
-    status("SRCANSWERED"),
-    status("COMPLETED", 1),
+    callstatus("SRCANSWERED"),
+    callstatus("COMPLETED", 1),
     cdr(2, srccharge="1.5", destduration="60"),
-    status("SRCFAILED", 9 * GRACE),
-    said(type="voicemail", email="bob@example.com"),
-    said(type="deletechannel"),
-    said(type="fax"),
+    callstatus("SRCFAILED", 9 * GRACE),
+    notice(type="voicemail", email="bob@example.com"),
+    notice(type="deletechannel"),
+    notice(type="fax"),
 ]
 CALL = str(call_id((TAG, SRC), 1))
 GOOD = Notice(1, START, START, "callback", "off", "", [("f", "tm")], ("a", "b"), 1)

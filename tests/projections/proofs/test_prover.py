@@ -16,8 +16,9 @@ from projections.proofs.proof_store import ForeignProofs, open_proofs, path_besi
 from projections.proofs.prover import LogDiverged
 from projections.proofs.tree_rows import KeptCheckpoint
 from tests.conftest import new_store
+from tests.support.ledgers import opened
 from tests.support.model import merkle as model
-from tests.support.notices import SECOND, opened
+from tests.support.notices import SECOND
 from tests.support.provers import KEY, model_entries, world
 
 DAY_SECONDS = 86_400

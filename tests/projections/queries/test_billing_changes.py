@@ -18,7 +18,7 @@ from projections.schema.tables import BILLING, TOTALS
 from tests.conftest import STORES
 from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
-from tests.support.notices import opened
+from tests.support.ledgers import opened
 from tests.support.postgres_server import Postgres
 
 

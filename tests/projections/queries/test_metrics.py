@@ -15,7 +15,8 @@ from projections.queries.metrics import Metrics, account_metrics, quotient
 from projections.schema.tables import CALLS, CDRS
 from projections.stores.generations import open_current
 from tests.support.effort import examples
-from tests.support.notices import GRACE, cdr, opened, record, status, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import GRACE, callstatus, cdr
 from tests.support.operator_histories import World, ledger_in, named, run, steps_of
 
 DOCS = (Path(__file__).parents[3] / "docs/reference/metrics.md").read_text()
@@ -40,11 +41,19 @@ def test_each_metric_follows_its_definition(store_url: str) -> None:
         day = 10 * GRACE
         record(
             ledger,
-            *(status("SRCANSWERED"), status("COMPLETED", 1), cdr(2, "COMPLETED", **numbers(70, 60))),
-            *(status("SRCANSWERED", day), status("COMPLETED", day + 1), cdr(day + 2, "COMPLETED", **numbers(10, 6))),
-            *(status("SRCANSWERED", 2 * day), status("DESTBUSY", 2 * day + 1), cdr(2 * day + 2, **numbers(4, 0))),
-            *(status("SRCANSWERED", 3 * day), status("DESTCONGESTED", 3 * day + 1)),
-            *(status("SRCNOTANSWERED", 4 * day), status("SRCFAILED", 5 * day)),
+            *(callstatus("SRCANSWERED"), callstatus("COMPLETED", 1), cdr(2, "COMPLETED", **numbers(70, 60))),
+            *(
+                callstatus("SRCANSWERED", day),
+                callstatus("COMPLETED", day + 1),
+                cdr(day + 2, "COMPLETED", **numbers(10, 6)),
+            ),
+            *(
+                callstatus("SRCANSWERED", 2 * day),
+                callstatus("DESTBUSY", 2 * day + 1),
+                cdr(2 * day + 2, **numbers(4, 0)),
+            ),
+            *(callstatus("SRCANSWERED", 3 * day), callstatus("DESTCONGESTED", 3 * day + 1)),
+            *(callstatus("SRCNOTANSWERED", 4 * day), callstatus("SRCFAILED", 5 * day)),
             cdr(6 * day, tag="other"),
         )
         first, second = metrics(ledger)

@@ -25,7 +25,8 @@ from projections.stores.generations import open_current
 from tests.support import random_tariffs as tariffs
 from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
-from tests.support.notices import SRC, TAG, cdr, opened, record, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import SRC, TAG, cdr
 
 ALL_STEPS = {rating.LEG, rating.MINUTES, rating.FEE, rating.COST, rating.MARKUP, rating.FIXED, rating.GREATER}
 ALL_STEPS |= {rating.CREDITS, rating.MINIMUM, rating.MAXIMUM}

@@ -22,7 +22,8 @@ from projections.frames import billing
 from projections.queries.selection import Selection
 from projections.stores.generations import ReadModelsUnusable, open_current
 from tests.support.command import run
-from tests.support.notices import GRACE, Said, cdr, opened, record
+from tests.support.ledgers import opened, record
+from tests.support.notices import GRACE, SentNotice, cdr
 from tests.support.store_copies import dump
 
 FIRST = [cdr(number * GRACE, tag=f"first-{number}", srcduration="60") for number in range(4)]
@@ -31,7 +32,7 @@ OTHERS = [cdr(number * GRACE, tag=f"other-{number}", srcduration="7") for number
 CURE = ("tringledger restore", "tringledger proof fork", "tringledger rebuild")
 
 
-def hear(url: str, notices: list[Said], *, followed: bool = True) -> None:
+def hear(url: str, notices: list[SentNotice], *, followed: bool = True) -> None:
     """Record notices; the read models follow, or not."""
     with opened(url) as ledger:
         record(ledger, *notices)

@@ -34,7 +34,8 @@ from tests.projections.building.test_read_models import (
     traffic,
 )
 from tests.support.export_ledgers import Case, a_ledger, record_sample
-from tests.support.notices import cdr, opened, record, tables
+from tests.support.ledgers import opened, record, tables
+from tests.support.notices import cdr
 from tests.support.postgres_server import Postgres
 
 EXAMPLES = 8

@@ -11,7 +11,8 @@ from tests.conftest import STORES
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import get
 from tests.support.command import run
-from tests.support.tringme import KEY, OTHER_KEY, SAMPLES, notice, signed
+from tests.support.notices import KEY, OTHER_KEY, callstatus, signed
+from tests.support.samples import SAMPLES
 from tests.support.web_users import bearer
 
 Asking = Callable[..., TestClient]
@@ -35,8 +36,8 @@ def _running(url: str) -> Iterator[Service]:
         run("import", str(SAMPLES / f"{name}.ndjson"), **environment)
     service = Service(settings.load_settings(environment))
     with asgi.running(service) as client:
-        get(client, signed(notice(1), OTHER_KEY))
-        get(client, signed(notice(2, srcduration="much", src="18585550199")))
+        get(client, signed(callstatus(r=1), OTHER_KEY))
+        get(client, signed(callstatus(r=2, srcduration="much", src="18585550199")))
         head = service.ledger.head()
         found = client.get(f"/api/v1/status?min_position={head}", headers=bearer(service, "read"))
         assert found.json()["read_models"]["position"] == head

@@ -7,7 +7,7 @@ from api.web.json_api.routes import operations
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import get
 from tests.support.command import run
-from tests.support.tringme import OTHER_KEY, notice, signed
+from tests.support.notices import OTHER_KEY, callstatus, signed
 from tests.web.json_api.conftest import Asking
 
 CALL = "/api/v1/calls/317c4008-664b-5b39-a554-0d2515e0247a"
@@ -74,7 +74,7 @@ class TestResolving:
     def test_a_notice_that_is_not_to_be_recorded_is_settled_with_a_reason(
         self, client: TestClient, service: Service
     ) -> None:
-        get(client, signed(notice(77), OTHER_KEY))
+        get(client, signed(callstatus(r=77), OTHER_KEY))
         entry = client.get("/api/v1/quarantine").json()["items"][-1]
         path = f"/api/v1/quarantine/{entry['id']}/resolve"
         for body in ({}, {"reason": " "}, {"reason": "x", "by": "y"}, {"reason": 1}, []):

@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.checks import (
 from api.web.json_api import openapi
 from api.web.json_api.routes import operations
 from tests.support.command import run, serving
-from tests.support.tringme import KEY, SAMPLES
+from tests.support.notices import KEY
+from tests.support.samples import SAMPLES
 
 EXAMPLES = 4
 NOT_SO = [

@@ -12,7 +12,8 @@ from api.web.live.window import LiveWindow
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
-from tests.support.notices import MAX_AGE, SECOND, START, cdr, opened, record, said, status
+from tests.support.ledgers import opened, record
+from tests.support.notices import MAX_AGE, SECOND, START, callstatus, cdr, notice
 
 NOW = START + 3600 * SECOND
 
@@ -44,9 +45,9 @@ def shown(window: LiveWindow) -> list[tuple[str, str, str]]:
 def test_calls_move_from_event_to_event(store_url: str) -> None:
     with opened(store_url) as ledger, looked_at(ledger) as looker:
         assert shown(looker.poll()) == []
-        record(ledger, status("SRCANSWERED"), status("USERDTMFINPUT", at=SECOND, p="1"))
+        record(ledger, callstatus("SRCANSWERED"), callstatus("USERDTMFINPUT", at=SECOND, p="1"))
         assert shown(looker.poll()) == [("sales", "in-progress", "USERDTMFINPUT")]
-        record(ledger, status("SRCANSWERED", tag="b"), status("COMPLETED", at=9 * SECOND), cdr(at=10 * SECOND))
+        record(ledger, callstatus("SRCANSWERED", tag="b"), callstatus("COMPLETED", at=9 * SECOND), cdr(at=10 * SECOND))
         assert shown(looker.poll()) == [("b", "in-progress", "SRCANSWERED"), ("sales", "ended", "CDR")]
 
 
@@ -55,7 +56,11 @@ def test_who_looks_on_sees_what_a_new_look_sees(store_url: str, monkeypatch: pyt
     with opened(store_url) as ledger, looked_at(ledger) as looker:
         for number in range(6):
             at = number * SECOND
-            record(ledger, status("SRCANSWERED", at=at, tag=f"tag {number}"), status("COMPLETED", at=at, tag="other"))
+            record(
+                ledger,
+                callstatus("SRCANSWERED", at=at, tag=f"tag {number}"),
+                callstatus("COMPLETED", at=at, tag="other"),
+            )
             going_on = looker.poll()
             with looked_at(ledger) as another:
                 anew = another.poll()
@@ -68,8 +73,8 @@ def test_a_call_in_progress_is_shown_however_far_back_its_events_lie(
 ) -> None:
     monkeypatch.setattr(looking, "EVENTS_MAX", 3)
     with opened(store_url) as ledger, looked_at(ledger) as looker:
-        record(ledger, status("SRCANSWERED", tag="long"))
-        record(ledger, *(status("SRCFAILED", tag=f"{number}") for number in range(10)))
+        record(ledger, callstatus("SRCANSWERED", tag="long"))
+        record(ledger, *(callstatus("SRCFAILED", tag=f"{number}") for number in range(10)))
         window = looker.poll()
         assert ("long", "in-progress", "SRCANSWERED") in shown(window)
         assert not window.covers(window.position - 4)
@@ -78,7 +83,7 @@ def test_a_call_in_progress_is_shown_however_far_back_its_events_lie(
 
 def test_stale_calls_are_counted_and_not_shown_as_in_progress(store_url: str) -> None:
     with opened(store_url) as ledger, looked_at(ledger, START + MAX_AGE + SECOND) as looker:
-        record(ledger, status("SRCANSWERED"), status("SRCANSWERED", at=2 * SECOND, tag="b"))
+        record(ledger, callstatus("SRCANSWERED"), callstatus("SRCANSWERED", at=2 * SECOND, tag="b"))
         window = looker.poll()
         assert shown(window) == [("b", "in-progress", "SRCANSWERED")]
         assert (window.counts.live, window.counts.stale) == (1, 1)
@@ -86,6 +91,6 @@ def test_stale_calls_are_counted_and_not_shown_as_in_progress(store_url: str) ->
 
 def test_what_is_no_call_moves_the_position_and_nothing_else(store_url: str) -> None:
     with opened(store_url) as ledger, looked_at(ledger) as looker:
-        record(ledger, said(type="voicemail", email="a@example.com", voicemail="1.wav", r="1"))
+        record(ledger, notice(type="voicemail", email="a@example.com", voicemail="1.wav", r="1"))
         window = looker.poll()
         assert (window.position, shown(window)) == (1, [])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.api_fixtures import named_store
 from tests.support.command import run, serving
-from tests.support.tringme import notice, signed
+from tests.support.notices import callstatus, signed
 
 SECONDS, STOP_SECONDS_MAX = 30, 8
 
@@ -54,9 +54,9 @@ def test_a_callback_is_pushed_and_who_comes_again_gets_what_was_missed(tmp_path:
         with listening(server.port, token) as page:
             first = heard(page, b"event: reset")
             assert b"content-type: text/event-stream" in first.lower()
-            call_back(server.port, signed(notice(1, tag="one")))
+            call_back(server.port, signed(callstatus(r=1, tag="one")))
             assert b"id: 1\n" in heard(page, b'"tag":"one"')
-        call_back(server.port, signed(notice(2, tag="two")))
+        call_back(server.port, signed(callstatus(r=2, tag="two")))
         with listening(server.port, token, Last_Event_ID="1") as page:
             said = heard(page, b'"tag":"two"')
         assert b"event: change" in said
@@ -73,7 +73,7 @@ def test_every_worker_pushes_what_any_of_them_recorded(
         opened = [pages.enter_context(listening(server.port, token)) for _ in range(8)]
         for page in opened:
             heard(page, b"event: reset")
-        call_back(server.port, signed(notice(1, tag="one")))
+        call_back(server.port, signed(callstatus(r=1, tag="one")))
         for page in opened:
             heard(page, b'"tag":"one"')
         begun = time.monotonic()

@@ -28,7 +28,8 @@ from projections.building import certificate
 from projections.schema.tables import EXCEPTIONS
 from tests.support import web_users as users
 from tests.support.asgi_service import eventually
-from tests.support.notices import FORMULA, KEY, SECOND, opened
+from tests.support.ledgers import opened
+from tests.support.notices import FORMULA, KEY, SECOND
 from tests.support.page_ledger import ANOTHER_KEY, HOSTILE, fill, open_shop
 
 JOB_SECONDS_MAX = 60
