@@ -14,12 +14,14 @@ from tests.support.operator_events import act_in_every_way
 from tests.support.ports import free_port
 from tests.support.samples import SAMPLES
 
+pytestmark = pytest.mark.only_on("sqlite")  # What Dask needs to know of a store is its URL.
+
 DONE, USAGE, UNAVAILABLE = 0, 2, 3
 HALTING = """
 import sys
 from domain.ledger import Ledger
-from projections.building.certificate import encode
-from projections.building.dask_cluster import Cluster
+from projections.building.certificate import encode_certificate
+from projections.building.dask_cluster import DaskFolding
 from projections.building.rebuild import rebuild
 
 def halt(done, total):
@@ -29,8 +31,8 @@ def halt(done, total):
         sys.stdin.close()
 
 half_way = iter([halt])
-report = rebuild(Ledger(sys.argv[1]), lambda *told: next(half_way, lambda *_: None)(*told), Cluster(sys.argv[2]))
-print(encode(report.certificate))
+report = rebuild(Ledger(sys.argv[1]), lambda *told: next(half_way, lambda *_: None)(*told), DaskFolding(sys.argv[2]))
+print(encode_certificate(report.certificate))
 """
 
 
@@ -75,13 +77,14 @@ def test_a_worker_that_is_killed_costs_no_rows(tmp_path: Path, store: str) -> No
     assert digests(Said(rebuilding.returncode, out, "")) == expected
 
 
-def test_without_a_scheduler_or_its_workers_it_says_so(tmp_path: Path) -> None:
+def test_without_a_scheduler_or_its_workers_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projections.building.dask_cluster.CONNECT_SECONDS", 1)
     nowhere = f"tcp://127.0.0.1:{free_port()}"
     for address in (nowhere, "nonsense", "xyz://1"):
-        said = run_alone("rebuild", "--dask", address)
+        said = run("rebuild", "--dask", address)
         assert (said.code, f"there is no Dask scheduler at {address}" in said.err) == (UNAVAILABLE, True), said
     with dask_cluster(tmp_path / "dask", 0) as cluster:
-        said = run_alone("rebuild", "--dask", cluster.address)
+        said = run("rebuild", "--dask", cluster.address)
     assert (said.code, "has no workers" in said.err) == (UNAVAILABLE, True), said
 
 
@@ -90,21 +93,21 @@ def test_workers_that_cannot_open_the_store_are_named_with_the_reason(cluster: D
     script = (
         "import sys; from domain.ledger import Ledger; from projections.building import dask_cluster;"
         "from projections.building.rebuild import rebuild\n"
-        "there = dask_cluster.Cluster(sys.argv[2])\n"
-        "dask_cluster.wherever = lambda _: 'sqlite:////nowhere/ledger.db'\n"
+        "there = dask_cluster.DaskFolding(sys.argv[2])\n"
+        "dask_cluster.absolute = lambda _: 'sqlite:////nowhere/ledger.db'\n"
         "rebuild(Ledger(sys.argv[1]), folding=there)"
     )
     command = [sys.executable, "-c", script, f"sqlite:///{tmp_path}/ledger.db", cluster.address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert "cannot read the store: there is no ledger at sqlite:////nowhere/ledger.db" in done.stderr
-    assert "WorkersUnfit: the Dask worker tcp://127.0.0.1:" in done.stderr
+    assert "WorkersIncompatible: the Dask worker tcp://127.0.0.1:" in done.stderr
 
 
 def test_workers_of_another_version_are_refused_with_both_versions(cluster: DaskCluster, tmp_path: Path) -> None:
     script = (
         "import sys; from domain.ledger import Ledger; from projections.building import dask_cluster;"
         "from projections.building.rebuild import rebuild\n"
-        "there = dask_cluster.Cluster(sys.argv[2])\n"
+        "there = dask_cluster.DaskFolding(sys.argv[2])\n"
         "dask_cluster.version = lambda _: '99.9'\n"
         "rebuild(Ledger(sys.argv[1]), folding=there)"
     )

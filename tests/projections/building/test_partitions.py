@@ -48,13 +48,13 @@ BUILDER = """
 import sys
 from domain.ledger import Ledger
 from projections.building.rebuild import rebuild
-from projections.building.process_pool import Workers
+from projections.building.process_pool import ProcessFolding
 
 def halt(done, total):
     print("half-way", flush=True)
     sys.stdin.read()
 
-rebuild(Ledger(sys.argv[1]), halt, Workers(2))
+rebuild(Ledger(sys.argv[1]), halt, ProcessFolding(2))
 """
 
 
