@@ -55,31 +55,31 @@ def catch_up(
 
 
 def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None:
-    gathering = Projector(ledger.billing_context(events[-1].position), ledger.events_at)
+    projector = Projector(ledger.billing_context(events[-1].position), ledger.events_at)
     streams: dict[str, list[LogRow]] = {}
     for row in events:
         if is_of_call(row):
             streams.setdefault(row.stream, []).append(row)
         else:
-            gathering.add(row)
+            projector.add(row)
     prepend_earlier_events(ledger, streams)
-    folded = [gathering.add_stream(stream) for stream in streams.values()]
-    page = gathering.page
+    folded = [projector.add_stream(stream) for stream in streams.values()]
+    batch = projector.batch
     start = events[0].position
-    acted = set(page.acted)
+    acted = set(batch.acted)
     replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start and call.id not in acted]
-    # A closing may fold a call anew whose earlier events have posted already: those stay as they are.
-    postings = page.rows[Entry] = [posting for posting in page.of(Entry) if posting.position >= start]
+    # Calls are folded as a whole: what their earlier events posted is in the tables and in the totals already.
+    postings = batch.rows[Entry] = [posting for posting in batch.of(Entry) if posting.position >= start]
     old = chain(
-        _current_cdrs(connection, CDRS.c.position, replaced), _current_cdrs(connection, CDRS.c.call_id, page.acted)
+        _current_cdrs(connection, CDRS.c.position, replaced), _current_cdrs(connection, CDRS.c.call_id, batch.acted)
     )
-    billing.apply_difference(connection, old, page.of(CdrRow), postings)
+    billing.apply_difference(connection, old, batch.of(CdrRow), postings)
     known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
     for table in (CALLS, CDRS, EXCEPTIONS):
-        delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in page.acted])
-    write_batch(connection, page)
-    resolutions.apply_resolutions(connection, page.resolutions)
+        delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in batch.acted])
+    write_batch(connection, batch)
+    resolutions.apply_resolutions(connection, batch.resolutions)
 
 
 def write_batch(connection: Connection, batch: RowBatch) -> None:

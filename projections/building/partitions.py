@@ -62,31 +62,31 @@ def fold_range(ledger: Ledger, cut: int, wanted: StreamRange) -> FoldedPart:
 
     Raises ProjectionStopped, StoreUnavailable.
     """
-    gathering, done = Projector(ledger.billing_context(cut), ledger.events_at), 0
+    projector, done = Projector(ledger.billing_context(cut), ledger.events_at), 0
     rows: Any = ledger.store.read_by_stream(cut, *wanted)
     with closing(rows):
-        for last, events in _pieces(gathering, rows):
+        for last, events in _pieces(projector, rows):
             done += events
             if done >= PART_EVENTS_MAX:
-                return FoldedPart(gathering.page, done, StreamRange(last.stream, wanted.last, last.version))
-    return FoldedPart(gathering.page, done, None)
+                return FoldedPart(projector.batch, done, StreamRange(last.stream, wanted.last, last.version))
+    return FoldedPart(projector.batch, done, None)
 
 
-def _pieces(gathering: Projector, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+def _pieces(projector: Projector, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
     """Add the rows of each call and each other event; yield the last event of each, and its number of events."""
     for _, stream in groupby(rows, key=attrgetter("stream")):
-        yield from _of_stream(gathering, stream)
+        yield from _of_stream(projector, stream)
 
 
-def _of_stream(gathering: Projector, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+def _of_stream(projector: Projector, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
     first = next(stream)
     if is_of_call(first):
         events = [first, *stream]
-        gathering.add_stream(events)
+        projector.add_stream(events)
         yield events[-1], len(events)
         return
     for row in chain((first,), stream):
-        gathering.add(row)
+        projector.add(row)
         yield row, 1
 
 

@@ -1,7 +1,7 @@
 """Where the proof tree is kept: apart from the log, so that it shares no writer's lock with intake.
 
 On SQLite that is the file `<ledger file>.proofs.db`, on PostgreSQL the schema `tringledger_proofs` of the ledger's database.
-A log restored without its proofs is found out just because they are apart.
+A log that was restored without its proofs is detected because they are apart.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,20 +27,20 @@ _FIRST_EPOCH = "1"
 
 
 class ForeignProofs(LedgerError):
-    """The proofs at hand are another ledger's, or have a schema that this version does not know."""
+    """The proofs belong to another ledger, or have a schema that this version does not know."""
 
 
 class ProofStore:
     """The open store of one ledger's proof tree; ``name`` is its name in messages. Methods raise StoreUnavailable."""
 
     def __init__(self, database: Database, ledger_id: str) -> None:
-        """Use a database; `make` or `find` comes before all else."""
+        """Use a database; call ``make`` or ``find`` before anything else."""
         self.name = database.name
         self.ledger_id = ledger_id
         self._database = database
 
     def make(self) -> None:
-        """Make the tree's tables where they are missing; raises ForeignProofs where they hold another ledger's tree."""
+        """Create the tree's tables if they are missing; raises ForeignProofs if they hold another ledger's tree."""
         with self.writing() as rows:
             self._make(rows.connection)
             facts = rows.facts()
@@ -57,7 +57,7 @@ class ProofStore:
             rows.note({"schema": SCHEMA, "ledger": self.ledger_id, "epoch": _FIRST_EPOCH, "size": "0"})
 
     def find(self) -> bool:
-        """Whether there is a tree; nothing is made. Raises ForeignProofs where it is another ledger's."""
+        """Whether there is a tree; creates nothing. Raises ForeignProofs if it is another ledger's."""
         with self.reading() as rows:
             if not self._exists(rows.connection):
                 return False
@@ -138,7 +138,7 @@ def path_beside(ledger: Path) -> Path:
 
 
 def open_proofs(url: str, ledger_id: str) -> ProofStore:
-    """Open the proofs of the ledger at a store's URL, or make them; raises ForeignProofs, StoreUnavailable."""
+    """Open the proofs of the ledger at a store's URL, or create them; raises ForeignProofs, StoreUnavailable."""
     store = _store(url, ledger_id)
     with ExitStack() as stack:
         stack.callback(store.close)
@@ -158,7 +158,7 @@ def remake_proofs(url: str, ledger_id: str) -> ProofStore:
 
 
 def find_proofs(url: str, ledger_id: str) -> ProofStore | None:
-    """Open the proofs of a ledger; None where there are none yet. Raises ForeignProofs, StoreUnavailable."""
+    """Open the proofs of a ledger; None if there are none yet. Raises ForeignProofs, StoreUnavailable."""
     store = _store(url, ledger_id)
     with ExitStack() as stack:
         stack.callback(store.close)

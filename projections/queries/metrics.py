@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from domain.amounts import ONE, PLACES, plain
+from projections.rows.entry import ANSWERED
 from projections.schema.tables import CALLS, CDRS
 
 SHORT_SECONDS_MAX = 6
 RATIO_PLACES, SECONDS_PLACES, MONEY_PLACES = 4, 2, PLACES
-ANSWERED = "ANSWERED"
 REACHED = (ANSWERED, "BUSY", "NO ANSWER")
 SECONDS_A_MINUTE = 60
 

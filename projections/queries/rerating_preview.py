@@ -85,10 +85,10 @@ class ReratingPreview:
 
 
 def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tuple[RowBatch, RatedCdr | None, int]:
-    gathering = Projector(books, ledger.events_at)
-    call = gathering.add_stream(rows)
+    projector = Projector(books, ledger.events_at)
+    call = projector.add_stream(rows)
     due = bills.billed_amount(call, books)
-    return gathering.page, due.rated if due else None, call.cdr.received_at if call.cdr else 0
+    return projector.batch, due.rated if due else None, call.cdr.received_at if call.cdr else 0
 
 
 def _act(last: LogRow, version: int) -> LogRow:
@@ -106,8 +106,8 @@ def _posted(before: RowBatch, after: RowBatch) -> list[PostedPrice]:
     return [PostedPrice(*each) for each in changed]
 
 
-def _months(page: RowBatch) -> dict[tuple[str, str], Totals]:
-    _, months = total_differences((), page.of(CdrRow), page.of(Entry))
+def _months(batch: RowBatch) -> dict[tuple[str, str], Totals]:
+    _, months = total_differences((), batch.of(CdrRow), batch.of(Entry))
     return months
 
 

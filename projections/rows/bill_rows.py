@@ -20,7 +20,7 @@ from projections.rows.projector import Projector
 
 SUMMED = EntryAmounts._fields[:-1]  # All but the rounding.
 BILLING_COLUMNS = ("account", "period", *SUMMED, "entries")
-# For ever: digests in closed months are made of these columns in this order.
+# Never to change: digests in closed months are made of these columns in this order.
 ENTRIES_1 = "entries/1"
 ENTRY_COLUMNS = Entry._fields
 
@@ -66,7 +66,7 @@ def fold_entries(events: Iterable[LogRow], timezone: str, is_wanted: Callable[[E
         else:
             for row in stream:
                 projector.add(row)
-    entries = [*map(entry_of_cdr, projector.page.of(CdrRow)), *projector.page.of(Entry)]
+    entries = [*map(entry_of_cdr, projector.batch.of(CdrRow)), *projector.batch.of(Entry)]
     return sorted((each for each in entries if is_wanted(each)), key=attrgetter("position", "number", "call_id"))
 
 

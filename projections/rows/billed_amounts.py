@@ -17,7 +17,7 @@ from domain.months import Month
 from domain.notices.call_notice import NO_CHARGES
 from projections.rows import cdrs
 from projections.rows.cdrs import CdrRow
-from projections.rows.entry import DIFFERENCE, Entry, EntryAmounts
+from projections.rows.entry import ANSWERED, DIFFERENCE, Entry, EntryAmounts
 from projections.rows.posted_amounts import AmountChange, BilledAmount, PostedAmounts
 
 RECORDED_LATER = "recorded after the month was closed"
@@ -44,7 +44,7 @@ def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
     cost, disposition = charges.cost, call.disposition
     totals = EntryAmounts(
         1,
-        int(disposition == "ANSWERED"),
+        int(disposition == ANSWERED),
         charges.src_seconds or 0,
         charges.dest_seconds or 0,
         cost,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from domain.billing.rating import RatedCdr
 from domain.calls.call import Call
-from projections.rows.entry import EntryAmounts
+from projections.rows.entry import ANSWERED, EntryAmounts
 
 
 class CdrRow(NamedTuple):
@@ -86,7 +86,7 @@ def amounts_of_cdr(row: CdrRow) -> EntryAmounts:
     """Return what a row adds to billing."""
     return EntryAmounts(
         1,
-        int(row.disposition == "ANSWERED"),
+        int(row.disposition == ANSWERED),
         row.src_duration or 0,
         row.dest_duration or 0,
         row.cost,

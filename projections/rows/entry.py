@@ -7,6 +7,7 @@ from typing import NamedTuple
 from domain.billing.rounding import round_total
 
 CDR, DIFFERENCE, ADJUSTMENT = "cdr", "difference", "adjustment"
+ANSWERED = "ANSWERED"  # The disposition of the calls that count as answered.
 
 
 class EntryAmounts(NamedTuple):

@@ -75,7 +75,7 @@ class Projector:
 
     def __init__(self, books: BillingContext, fetch: Fetch) -> None:
         """Use these tariffs and closings; ``fetch`` returns the events at positions, for calls to which notices were moved."""
-        self.page = RowBatch()
+        self.batch = RowBatch()
         self._books = books
         self._fetch = fetch
 
@@ -85,7 +85,7 @@ class Projector:
         closes = books.closed_through(rows[0].position) != books.closed_through(last)
         if closes or any(row.topic in CALL_CORRECTIONS for row in rows):
             stream = read_stream(rows, self._fetch)
-            self.page.acted.append(stream.id)
+            self.batch.acted.append(stream.id)
             call = stream.call_at(last)
             due = bills.billed_amount(call, books)
             money = bills.money_with_closings(stream, books) if closes else bills.current_money(call, due, books, last)
@@ -101,11 +101,11 @@ class Projector:
             account, period = (
                 (due.rated.account, str(Month.of_day(due.day))) if due else bills.account_of_call(call, self._books)
             )
-            self.page.add(call_rows.call_row(call, account, period))
-            self.page.of(ExceptionRow).extend(exceptions.exception_rows(call))
+            self.batch.add(call_rows.call_row(call, account, period))
+            self.batch.of(ExceptionRow).extend(exceptions.exception_rows(call))
         if money.cdr:
-            self.page.add(money.cdr)
-        self.page.of(Entry).extend(money.postings)
+            self.batch.add(money.cdr)
+        self.batch.of(Entry).extend(money.postings)
 
     def add(self, row: LogRow) -> None:
         """Add the rows of an event that belongs to no call, if it has any. Raises ProjectionStopped."""
@@ -121,22 +121,22 @@ class Projector:
         if row.topic not in NO_CALL_TOPICS:
             raise _stopped(row, f"its topic {row.topic!r} is not known")
         if row.topic == VoicemailRecorded.TOPIC:
-            self.page.add(notices.voicemail_row(row.position, notice))
+            self.batch.add(notices.voicemail_row(row.position, notice))
         elif row.topic == ChannelDeletionRecorded.TOPIC:
-            self.page.add(notices.channel_row(row.position, notice))
+            self.batch.add(notices.channel_row(row.position, notice))
         recognised = row.topic != UnrecognisedRecorded.TOPIC
         found = exceptions.exception_rows_of_notice(row.position, notice, recognised=recognised)
-        self.page.of(ExceptionRow).extend(found)
+        self.batch.of(ExceptionRow).extend(found)
 
     def _add_operator_event(self, row: LogRow, act: OperatorEvent) -> None:
         if isinstance(act, MonthClosed):
-            self.page.add(act_rows.closing_row(row.position, act))
+            self.batch.add(act_rows.closing_row(row.position, act))
         elif isinstance(act, TariffPublished):
-            self.page.add(act_rows.tariff_row(row.position, act))
+            self.batch.add(act_rows.tariff_row(row.position, act))
         elif isinstance(act, AccountAdjusted):
-            self.page.add(act_rows.adjustment_row(row.position, act, self._books))
+            self.batch.add(act_rows.adjustment_row(row.position, act, self._books))
         elif isinstance(act, ExceptionResolved):
-            self.page.resolutions.append((row.position, act))
+            self.batch.resolutions.append((row.position, act))
 
 
 def read_stream(rows: list[LogRow], fetch: Fetch) -> CallStream:

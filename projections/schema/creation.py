@@ -6,7 +6,7 @@ The view has every entry of the books, CDRs and postings, in one shape; billing 
 from sqlalchemy import Connection, Select, case, func, literal, select, union_all
 from sqlalchemy.sql.expression import ColumnElement
 
-from projections.rows.entry import CDR
+from projections.rows.entry import ANSWERED, CDR
 from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CDRS, ENTRIES, POSTINGS
 
@@ -15,7 +15,7 @@ _OF_A_CDR: dict[str, ColumnElement[object]] = {
     "number": literal(0),
     "kind": literal(CDR),
     "calls": literal(1),
-    "answered": case((_c.disposition == "ANSWERED", 1), else_=0),
+    "answered": case((_c.disposition == ANSWERED, 1), else_=0),
     "src_seconds": func.coalesce(_c.src_duration, 0),
     "dest_seconds": func.coalesce(_c.dest_duration, 0),
     "billed_seconds": func.coalesce(_c.billed_seconds, 0),
