@@ -16,6 +16,8 @@ from domain.ledger import Ledger
 from domain.months import Month
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
+from projections.rows.calls import CallRow
+from projections.rows.cdrs import CdrRow
 from projections.rows.posted_amounts import BilledAmount
 from projections.schema.kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.tables import CALLS, CDRS
@@ -122,10 +124,8 @@ def _of_act(act: OperatorEvent | None) -> dict[str, Any]:
     return said | {"recorded_at": times.iso(act.recorded_at)}
 
 
-def _shown(table: Any, row: tuple[object, ...]) -> dict[str, Any]:
-    names = [column.name for column in table.columns]
-    values = dict(zip(names, row, strict=True))
-    return {column.name: _value(values[column.name], column_kind(column)) for column in exported_columns(table)}
+def _shown(table: Any, row: CallRow | CdrRow) -> dict[str, Any]:
+    return {column.name: _value(getattr(row, column.name), column_kind(column)) for column in exported_columns(table)}
 
 
 def _value(value: Any, of_kind: ColumnKind) -> Any:

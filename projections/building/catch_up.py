@@ -17,7 +17,7 @@ from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
 from projections.rows.cdrs import CdrRow
 from projections.rows.entry import Entry
-from projections.rows.projector import ProjectionStopped, Projector, RowBatch
+from projections.rows.projector import ProjectionStopped, Projector, RowBatch, as_tuples
 from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
 from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
@@ -86,11 +86,11 @@ def write_batch(connection: Connection, batch: RowBatch) -> None:
     """Write a batch's rows; they replace rows with the same keys."""
     for model in READ_MODELS:
         if model.row and model.is_stored:
-            put_rows(connection, model.table, batch.rows.get(model.row, ()))
+            put_rows(connection, model.table, as_tuples(batch.rows.get(model.row, ())))
 
 
 def _current_cdrs(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[CdrRow]:
     """Yield the stored CDR rows that have one of these values in a column."""
     for start in range(0, len(values), ROWS_AT_ONCE):
         found = connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))
-        yield from map(CdrRow._make, found)
+        yield from (CdrRow(*row) for row in found)

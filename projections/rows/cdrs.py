@@ -1,13 +1,13 @@
 """The rows of the read model ``cdrs``, the ledger proper: one per call that has its CDR (SPEC 7)."""
 
-from typing import NamedTuple
+import msgspec
 
 from domain.billing.rating import RatedCdr
 from domain.calls.call import Call
 from projections.rows.entry import ANSWERED, EntryAmounts
 
 
-class CdrRow(NamedTuple):
+class CdrRow(msgspec.Struct, frozen=True, gc=False):
     """A call's CDR and its price; times are microseconds, UTC, durations seconds, and amounts millionths.
 
     ``period`` and ``day`` are those to which it is posted, ``original_period`` is the month in which it was received.
@@ -52,7 +52,7 @@ def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period:
     assert cdr
     tag, src = call.line
     cost = cdr.charges.cost
-    # By position, in the order of the columns: names would cost a rebuild several percent of its time.
+    # By position, in the order of the fields: names would cost a rebuild several percent of its time.
     return CdrRow(
         call.id,
         tag,

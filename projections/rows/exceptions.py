@@ -1,12 +1,12 @@
 """The rows of the read model ``exceptions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
 
-from typing import NamedTuple
+import msgspec
 
 from domain.calls.call import Call, CallFlag, Resolution, flags_without_call
 from domain.events.notice_events import Notice
 
 
-class ExceptionRow(NamedTuple):
+class ExceptionRow(msgspec.Struct, frozen=True, gc=False):
     """A flag, and the position of the notice that raised it; amounts are millionths, None where no money is at stake."""
 
     flag: str

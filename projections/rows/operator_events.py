@@ -1,6 +1,6 @@
 """The rows that operator events make by themselves: closings, tariffs, and adjustments of accounts (SPEC 4)."""
 
-from typing import NamedTuple
+import msgspec
 
 from domain import times
 from domain.billing.billing_context import BillingContext
@@ -9,7 +9,7 @@ from domain.months import Month
 from projections.rows.entry import ADJUSTMENT, NO_AMOUNTS, Entry
 
 
-class ClosingRow(NamedTuple):
+class ClosingRow(msgspec.Struct, frozen=True, gc=False):
     """A month that was closed; ``accepted`` is what was open then, joined with ``; ``."""
 
     period: str
@@ -20,7 +20,7 @@ class ClosingRow(NamedTuple):
     accepted: str
 
 
-class TariffRow(NamedTuple):
+class TariffRow(msgspec.Struct, frozen=True, gc=False):
     """A version of the tariff that was published."""
 
     version: int

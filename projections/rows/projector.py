@@ -3,8 +3,11 @@
 This module does not write rows and imports no database library: so the workers of a rebuild start quickly.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import astuple
 
 from domain.billing.billing_context import BillingContext
 from domain.calls import call as calls_fold
@@ -34,10 +37,11 @@ from projections.rows.entry import Entry
 from projections.rows.exceptions import ExceptionRow
 from projections.rows.posted_amounts import BilledAmount
 
+Row = tuple[Any, ...]
+
 NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 
-Row = tuple[Any, ...]
-R = TypeVar("R", bound=Row)
+R = TypeVar("R")
 
 
 class ProjectionStopped(LedgerError):
@@ -53,7 +57,7 @@ class RowBatch:
 
     def __init__(self) -> None:
         """Begin without rows."""
-        self.rows: dict[type[Row], list[Any]] = {}
+        self.rows: dict[type, list[Any]] = {}
         self.resolutions: list[tuple[int, ExceptionResolved]] = []
         self.acted: list[str] = []
 
@@ -61,13 +65,18 @@ class RowBatch:
         """Return the rows of a class, to be read and added to."""
         return self.rows.setdefault(kind, [])
 
-    def add(self, row: Row) -> None:
+    def add(self, row: object) -> None:
         """Add a row to those of its class."""
         self.of(type(row)).append(row)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Between processes, rows travel as plain tuples, at a fifth of the cost; they are only written there."""
-        return self.__dict__ | {"rows": {kind: [*map(tuple, rows)] for kind, rows in self.rows.items()}}
+        """Return what is sent to another process: rows as plain tuples, which cost less, as they are only written there."""
+        return self.__dict__ | {"rows": {kind: as_tuples(rows) for kind, rows in self.rows.items()}}
+
+
+def as_tuples(rows: Sequence[Any]) -> Sequence[Row]:
+    """Return rows of one class as plain tuples, in the order of their table's columns."""
+    return [*map(astuple, rows)] if rows and isinstance(rows[0], msgspec.Struct) else rows
 
 
 class Projector:

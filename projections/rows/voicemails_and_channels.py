@@ -1,11 +1,11 @@
 """The rows of the read models ``voicemails`` and ``channels``: one per notice that belongs to no call (SPEC 4, 7)."""
 
-from typing import NamedTuple
+import msgspec
 
 from domain.events.notice_events import Notice
 
 
-class VoicemailRow(NamedTuple):
+class VoicemailRow(msgspec.Struct, frozen=True, gc=False):
     """A voicemail; ``received_at`` is microseconds, UTC."""
 
     position: int
@@ -16,7 +16,7 @@ class VoicemailRow(NamedTuple):
     src: str
 
 
-class ChannelRow(NamedTuple):
+class ChannelRow(msgspec.Struct, frozen=True, gc=False):
     """A channel that expired; ``received_at`` is microseconds, UTC."""
 
     position: int

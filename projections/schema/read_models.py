@@ -45,7 +45,7 @@ class ReadModel(NamedTuple):
     table: Table
     description: str
     sorts: tuple[str, ...]
-    row: type[tuple[object, ...]] | None = None
+    row: type | None = None
     time_column: str = ""
     date_column: str = ""
     order: tuple[str, ...] = ("position",)

@@ -17,7 +17,8 @@ def test_the_fields_of_a_row_are_the_columns_of_its_table(model: ReadModel) -> N
     if model.row is None:
         assert model.name in ("billing", "billing-days")
     else:
-        assert [*model.row._fields] == model.table.columns.keys()  # type: ignore[attr-defined]
+        fields = getattr(model.row, "__struct_fields__", None) or model.row._fields  # type: ignore[attr-defined]
+        assert [*fields] == model.table.columns.keys()
 
 
 @every_model
