@@ -46,7 +46,7 @@ def next_epoch(log: Log, rows: TreeRows) -> Epoch:
 
 
 def _last_common_position(log: Log, rows: TreeRows, state: ProofState) -> int:
-    """Return up to which position the log is what the tree has; raises CommandRejected unless only the end differs."""
+    """Return the last position up to which log and tree agree; raises CommandRejected unless only the end differs."""
     head = log.head()
     end = min(head, state.size)
     first_difference = 0
@@ -74,7 +74,7 @@ def _last_common_position(log: Log, rows: TreeRows, state: ProofState) -> int:
 
 
 def begin_epoch(rows: TreeRows, epoch: Epoch) -> None:
-    """Write the beginning of an epoch: the tiles at the edge of what it shares with the one before, and its facts."""
+    """Write the start of an epoch: the tiles at the edge of what it shares with the one before, and its facts."""
     old = rows.state()
     rows.put_tiles(epoch.number, _edge(rows, old.epoch, epoch.kept))
     rows.note({"epoch": epoch.number, "size": epoch.kept, "diverged": "", "witness_failures": ""})

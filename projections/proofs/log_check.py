@@ -21,12 +21,12 @@ from projections.proofs.tree_rows import ProofState, TreeRows
 TILES_AT_ONCE = 16
 EVENTS_AT_ONCE = TILES_AT_ONCE * WIDTH
 FINDINGS_MAX = 1000
-# Nothing that an event hashes to: what stands for an event that is missing or not stored as bytes.
+# No event hashes to this: it stands for an event that is missing or not stored as bytes.
 _NO_LEAF = b""
 
 
 class LogFinding(NamedTuple):
-    """Something that does not hold: at a position, or, with 0, not of one event."""
+    """A problem: of the event at a position, or, with position 0, of no single event."""
 
     position: int
     what: str
@@ -49,11 +49,11 @@ class LogCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found."""
+        """Whether no problem was found."""
         return not self.found
 
     def add(self, position: int, what: str) -> None:
-        """Note a finding."""
+        """Add a finding."""
         self.found += 1
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(LogFinding(position, what))
@@ -106,7 +106,7 @@ def _kept_leaves(check: LogCheck, rows: TreeRows, state: ProofState, first: int)
 
 
 def _compare(check: LogCheck, first: int, events: Sequence[LogRow], kept: bytes) -> list[bytes]:
-    """Name each event that is not the one in the tree; return the leaf hashes that the tree has."""
+    """Add a finding for each event that is not the one in the tree; return the leaf hashes of the tree."""
     leaves = hash_in_place(events, first, len(kept) // HASH_BYTES)
     if b"".join(leaves) == kept:
         return leaves
@@ -134,7 +134,7 @@ def hash_in_place(events: Sequence[LogRow], first: int, count: int) -> list[byte
 
 
 class _FreshTree:
-    """The tree, made anew from the leaf hashes, and compared tile by tile with the one that is kept."""
+    """The tree, computed again from the leaf hashes, and compared tile by tile with the stored one."""
 
     def __init__(self, check: LogCheck, rows: TreeRows, state: ProofState) -> None:
         self._check = check
@@ -169,7 +169,7 @@ class _FreshTree:
 
 
 class _Roots:
-    """The checkpoints that the tree must lead to, smallest first: those that are kept, and those from outside."""
+    """The checkpoints that the tree must lead to, smallest first: stored ones, and those from outside."""
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class _Roots:
                 self._take(checkpoint)
 
     def _take(self, checkpoint: Checkpoint) -> str:
-        """Be done with the smallest checkpoint; return which kind it was."""
+        """Remove the smallest checkpoint; return its kind."""
         if checkpoint is self._next_kept:
             self._next_kept = next(self._kept, None)
             return "kept checkpoint"
@@ -227,7 +227,7 @@ class _Roots:
         return "checkpoint from outside"
 
     def name_rest(self) -> None:
-        """Name the checkpoints of sizes that the tree does not have."""
+        """Add a finding for each checkpoint of a size that the tree does not have."""
         while checkpoint := self._smallest():
             kind, size = self._take(checkpoint), checkpoint.size
             self._check.add(0, f"the {kind} says size {size}; the tree has {self._check.size}: later events are lost")

@@ -29,7 +29,7 @@ class NoticeCheck:
         self.unchecked = 0
 
     def look(self, check: LogCheck, events: Sequence[LogRow]) -> None:
-        """Add to a check what does not hold of some events."""
+        """Add the problems of some events to a check."""
         keys: dict[bytes, int] = {}
         for event in events:
             if event.topic in OPERATOR_EVENTS:

@@ -12,7 +12,7 @@ SCHEMA = "1"
 
 METADATA = MetaData()
 
-# Compared by code points, whatever language a database is set up for; SQLite knows no other order.
+# Compared by code points, whatever language a database is set up for; SQLite has no other order.
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
@@ -24,7 +24,7 @@ def _text(name: str, **options: Any) -> Column[str]:
     return Column(name, _TEXT, nullable=False, **options)
 
 
-# What holds for the tree as a whole: see ProofState.
+# Facts about the tree as a whole: see ProofState.
 FACTS = Table("facts", METADATA, _text("name", primary_key=True), _text("value"))
 
 TILES = Table(

@@ -33,7 +33,7 @@ class LogDiverged(LedgerError):
 
 @dataclass(frozen=True)
 class Round:
-    """How a round went: the tree's size, the log's head, and the last checkpoint, if there is one."""
+    """The result of a round: the tree's size, the log's head, and the last checkpoint, if there is one."""
 
     size: int
     head: int
@@ -46,7 +46,7 @@ class Round:
 
 
 class Prover:
-    """Keeps the tree of one log. Of several, one at a time may run (`Log.alone`); two would do no harm."""
+    """Keeps the tree of one log. One prover at a time should run (`Log.lock`), although two would do no harm."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Prover:
         self._tree, self._epoch, self._last_leaf = GrowingTree(), 0, b""
 
     def run_round(self) -> Round:
-        """Take the next events into the tree, at most EVENTS_A_ROUND, in one transaction; then sign, where it is due.
+        """Add the next events to the tree, at most EVENTS_A_ROUND, in one transaction; then sign, if that is due.
 
         Raises LogDiverged where the log does not continue the tree (which is then noted in the store), KeyRefused where
         the key is not that of earlier checkpoints, ProofRefused where the tree itself does not hold, StoreUnavailable.
@@ -88,7 +88,7 @@ class Prover:
         return Round(state.size, head, last)
 
     def _forget(self) -> None:
-        """Read the tree anew in the next round: the transaction that changed it was not committed."""
+        """Read the tree again in the next round: the transaction that changed it was not committed."""
         self._tree, self._epoch, self._last_leaf = GrowingTree(), 0, b""
 
     def _note_divergence(self, said: str) -> None:
@@ -131,11 +131,11 @@ class Prover:
         """Whether to sign: the tree has grown since the last checkpoint, and the interval has passed."""
         if state.mark or not state.size:
             return False
-        # A clock that was set back must not keep us waiting for the time that it showed before.
+        # After a clock was set back, the time that it showed before is not waited for.
         return last is None or (state.size > last.size and not 0 <= self._clock() - last.signed_at < self._interval)
 
     def _sign(self, key: SigningKey, state: ProofState, last: KeptCheckpoint | None) -> KeptCheckpoint | None:
-        """Sign the tree in a transaction of its own: what keeps it from being signed must not keep it from growing."""
+        """Sign the tree in a transaction of its own: a tree that cannot be signed must still grow."""
         fitting = _check_key(key, state)
         root, now = self._tree.root(), self._clock()
         made = KeptCheckpoint(state.epoch, state.size, sign_checkpoint(state.size, root, fitting).encode(), now)
@@ -154,7 +154,7 @@ class Prover:
 
 
 def _check_positions(events: list[LogRow], first: int, last: int) -> None:
-    """Raise LogDiverged unless events stand at each position from ``first`` to ``last``."""
+    """Raise LogDiverged unless there is an event at each position from ``first`` to ``last``."""
     for position, event in enumerate(events, first):
         if event.position != position:
             msg = f"the log has no event at position {position}: the next is at {event.position}; expected no gap"
@@ -168,13 +168,13 @@ def _hash(events: list[LogRow]) -> list[bytes]:
     try:
         return hash_events(events)
     except TypeError as error:
-        # SQLite keeps a text where bytes belong, if somebody writes one.
+        # SQLite would accept a text in a column of bytes.
         msg = f"an event from position {events[0].position} to {events[-1].position} is not stored as bytes: {error}"
         raise LogDiverged(msg) from error
 
 
 def _check_key(key: SigningKey, state: ProofState) -> SigningKey:
-    """Return the key under the name of the log's origin; raises KeyRefused where earlier checkpoints have another."""
+    """Return the key under the name of the log's origin; raises KeyRefused if earlier checkpoints have another."""
     if not state.vkey:
         return key
     named = key.named(state.origin)
@@ -185,7 +185,7 @@ def _check_key(key: SigningKey, state: ProofState) -> SigningKey:
 
 
 def _check_continues(rows: TreeRows, state: ProofState, last: KeptCheckpoint, root: bytes, key: SigningKey) -> None:
-    """Prove to ourselves that the tree continues the last checkpoint: a log must never sign two histories."""
+    """Verify that the tree continues the last checkpoint: a log must never sign two histories."""
     try:
         old = verify_checkpoint(last.note, key.verifier).checkpoint
         hashes = rows.reader(state).prove_consistency(old.size, state.size)

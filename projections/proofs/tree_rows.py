@@ -12,13 +12,13 @@ from projections.proofs.proof_tables import CHECKPOINTS, FACTS, TILES
 from projections.stores.upsert import put_rows
 
 HOUR = 3600 * SECOND
-# Beyond this age only the last checkpoint of each hour is kept: one each ten seconds would come to a gigabyte a year.
+# Beyond this age only the last checkpoint of each hour is kept: one each ten seconds would be a gigabyte a year.
 ALL_KEPT_FOR = DAY
 _CHECKPOINTS_AT_ONCE = 500
 
 
 class ProofState(NamedTuple):
-    """What holds for the tree as a whole.
+    """The facts about the tree as a whole.
 
     ``size`` is how many events it has; ``origin`` and ``vkey`` are those of the last checkpoint, empty before the first;
     ``since_size`` and ``since_at`` (microseconds, UTC) are those of the first: nothing is proved of the time before;
@@ -38,7 +38,7 @@ class ProofState(NamedTuple):
 
 
 class KeptCheckpoint(NamedTuple):
-    """A checkpoint as it is kept: its note with all cosignatures, and when it was signed (microseconds, UTC)."""
+    """A stored checkpoint: its note with all cosignatures, and when it was signed (microseconds, UTC)."""
 
     epoch: int
     size: int
@@ -54,11 +54,11 @@ class TreeRows:
         self.connection = connection
 
     def facts(self) -> dict[str, str]:
-        """Return all facts about the tree as they are kept, by name."""
+        """Return all facts about the tree as they are stored, by name."""
         return {row.name: row.value for row in self.connection.execute(select(FACTS))}
 
     def state(self) -> ProofState:
-        """Return what holds for the tree as a whole."""
+        """Return the facts about the tree as a whole."""
         facts = self.facts()
         numbers = ("epoch", "size", "since_size", "since_at")
         found = {
@@ -75,7 +75,7 @@ class TreeRows:
         put_rows(self.connection, TILES, [(epoch, *tile) for tile in tiles])
 
     def read_tile(self, epoch: int, level: int, number: int) -> bytes:
-        """Return the hashes of a tile as an epoch sees it, empty where there is none.
+        """Return the hashes of a tile as an epoch sees it, empty if there is none.
 
         Where the epoch has not written the tile itself, it shares that of the epoch before.
         """
@@ -103,11 +103,11 @@ class TreeRows:
         return TreeReader(state.size, read)
 
     def put_checkpoint(self, checkpoint: KeptCheckpoint) -> None:
-        """Keep a checkpoint, or replace the note of one of its size, once it has more cosignatures."""
+        """Store a checkpoint, or replace the note of the one of its size, if it has more cosignatures."""
         put_rows(self.connection, CHECKPOINTS, [checkpoint._replace(note=checkpoint.note.decode())])  # type: ignore[arg-type]
 
     def last_checkpoint(self, epoch: int, size_max: int | None = None) -> KeptCheckpoint | None:
-        """Return the largest checkpoint of an epoch, or the largest of at most a size."""
+        """Return the largest checkpoint of an epoch, or the largest up to a size."""
         query = select(CHECKPOINTS).where(CHECKPOINTS.c.epoch == epoch).order_by(CHECKPOINTS.c.size.desc()).limit(1)
         if size_max is not None:
             query = query.where(CHECKPOINTS.c.size <= size_max)
