@@ -77,12 +77,16 @@ def test_a_worker_that_is_killed_costs_no_rows(tmp_path: Path, store: str) -> No
     assert digests(Said(rebuilding.returncode, out, "")) == expected
 
 
-def test_without_a_scheduler_or_its_workers_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projections.building.dask_cluster.CONNECT_SECONDS", 1)
-    nowhere = f"tcp://127.0.0.1:{free_port()}"
-    for address in (nowhere, "nonsense", "xyz://1"):
-        said = run("rebuild", "--dask", address)
-        assert (said.code, f"there is no Dask scheduler at {address}" in said.err) == (UNAVAILABLE, True), said
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:PORT", "nonsense", "xyz://1"])
+def test_without_a_scheduler_it_says_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projections.building.dask_cluster.CONNECT_SECONDS", 0.5)
+    nowhere = address.replace("PORT", str(free_port()))
+    said = run("rebuild", "--dask", nowhere)
+    assert (said.code, f"there is no Dask scheduler at {nowhere}" in said.err) == (UNAVAILABLE, True), said
+
+
+def test_without_workers_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projections.building.dask_cluster.CONNECT_SECONDS", 5)
     with dask_cluster(tmp_path / "dask", 0) as cluster:
         said = run("rebuild", "--dask", cluster.address)
     assert (said.code, "has no workers" in said.err) == (UNAVAILABLE, True), said
