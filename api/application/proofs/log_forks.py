@@ -1,5 +1,7 @@
 """Fork a log that lost signed events, and adopt a tree: what an operator decides on after a loss, a copy or a restore."""
 
+from collections.abc import Iterator
+
 from api.application.proofs.log_key import default_origin
 from api.application.proofs.proof_files import opened_proofs
 from domain import times
@@ -39,9 +41,8 @@ def fork_log(ledger: Ledger, by: str, reason: str) -> LogForked:
 def _noted(ledger: Ledger, epoch: Epoch, checkpoint: str, by: str, reason: str) -> LogForked:
     """Return the event of a fork, appended to the log unless a fork that was interrupted has done so."""
     origin = epoch.origin or default_origin(ledger)
-    for row in ledger.store.stream(FORKS, POSITION_MAX):
-        event = decode_operator_event(row.topic, row.state)
-        if isinstance(event, LogForked) and event.epoch == epoch.number:
+    for event in _forks(ledger):
+        if event.epoch == epoch.number:
             return event
     with ledger.operator_session(by, reason) as session:
         session.fork_log(epoch.number, origin, checkpoint, epoch.kept)
@@ -80,8 +81,13 @@ def adopt_tree(ledger: Ledger, note: bytes, key: VerifierKey | None = None) -> C
 
 def _epoch_of(ledger: Ledger, origin: str) -> int:
     """Return the epoch that a fork named so in the log, or 0: a tree that was made anew does not know of it."""
+    return next((event.epoch for event in _forks(ledger) if event.origin == origin), 0)
+
+
+def _forks(ledger: Ledger) -> Iterator[LogForked]:
+    """Yield the forks that the log notes; what somebody put among them is left alone."""
     for row in ledger.store.stream(FORKS, POSITION_MAX):
-        event = decode_operator_event(row.topic, row.state)
-        if isinstance(event, LogForked) and event.origin == origin:
-            return event.epoch
-    return 0
+        if row.topic == LogForked.TOPIC:
+            event = decode_operator_event(row.topic, row.state)
+            assert isinstance(event, LogForked)
+            yield event
