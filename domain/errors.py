@@ -41,6 +41,10 @@ class StoreUnavailable(Unavailable):
     """The store cannot take or give anything now: locked, full, unreadable or gone."""
 
 
+class StoreLost(StoreUnavailable):
+    """The store under a running process was replaced or damaged, or lost what was answered: an operator must act."""
+
+
 class CopyIncomplete(StoreUnavailable):
     """The store is being filled by a copy that is not complete: who wrote it now would fork the ledger's history."""
 

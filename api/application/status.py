@@ -22,6 +22,7 @@ from projections.queries.facets import count_rows
 from projections.stores.generations import ReadModelsUnusable, ReadStore
 
 EVENTS_AT_ONCE = 1000
+RESTORE = "stop the service, keep its files, and restore a backup (`tringledger restore`)"
 
 
 class ReadModelStatus(msgspec.Struct):
@@ -155,6 +156,16 @@ class StatusLimits(msgspec.Struct, frozen=True):
     silent_hours: int | None
     quarantine: int
     missing_cdrs: int
+
+
+def find_damage(ledger: Ledger, store: ReadStore) -> list[str]:
+    """Read the log and the read models whole; return, as sentences, what the database finds damaged in them."""
+    log = [f"the log in {ledger.shown_url} is damaged: {text}; {RESTORE}" for text in ledger.store.find_damage()]
+    models = [
+        f"the read models in {store.name} are damaged: {text}; run `tringledger rebuild`"
+        for text in store.find_damage()
+    ]
+    return log + models
 
 
 def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, now: int) -> list[str]:

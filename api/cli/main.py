@@ -20,6 +20,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 SUMMARIES = {
     "adjust": "Charge an account AMOUNT US cents, or credit it below 0.",
     "audit-log": "List who viewed, exported or changed what, newest first.",
+    "backup": "Save a ledger into a new folder, while the service runs.",
     "call": "Correct which notices belong to a call, and which are billed.",
     "certificate": "Show the certificate of the last rebuild.",
     "close": "Close a month (YYYY-MM), and all months before it.",
@@ -41,6 +42,7 @@ SUMMARIES = {
     "register": "Tell TringMe to send its notifications to URL.",
     "rehearse": "Simulate TringMe, and keep books of what must be charged.",
     "rerate": "Price an account's month by another version of the tariff.",
+    "restore": "Verify a backup, and restore it into an empty store.",
     "serve": "Record TringMe's callbacks, and serve the pages and the API.",
     "signature": "Find the formula that TringMe signs notifications with.",
     "statement": "Write the statement of an account for a month.",

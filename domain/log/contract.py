@@ -149,6 +149,9 @@ class Log(Protocol):
     def create(self) -> None:
         """Create the tables that are missing."""
 
+    def find_damage(self) -> list[str]:
+        """Read the whole log and return what the database finds damaged in it: nothing where all is in order."""
+
     def checkpoint(self) -> None:
         """Do the store's housekeeping, which a commit would otherwise have to do; safe at any time, in any process."""
 

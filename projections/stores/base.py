@@ -62,6 +62,10 @@ class ReadStore(ABC):
         return self._database.still_exists()
 
     @abstractmethod
+    def find_damage(self) -> list[str]:
+        """Read all of it and return what the database finds damaged: nothing where all is in order."""
+
+    @abstractmethod
     def finish_build(self) -> None:
         """Make a finished build durable and quick to read: sync it, and create its indexes."""
 

@@ -9,7 +9,7 @@ from threading import Event
 
 from projections.atomic_file import sync_to_disk
 from projections.schema.creation import create_indexes
-from projections.stores.base import FollowerLock, ReadStore, RebuildRunning, refuse_read_models
+from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, refuse_read_models
 from projections.stores.sqlite_file import BUILDING, SQLiteFile
 
 LOOK_AGAIN = timedelta(milliseconds=300)
@@ -27,6 +27,14 @@ class SQLiteReadStore(ReadStore):
         self._path = path
         with self.transaction() as connection:
             self._create(connection, indexed=not building)
+
+    def find_damage(self) -> list[str]:  # noqa: D102
+        try:
+            with self.snapshot() as connection:
+                found = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars().all()
+        except ReadModelsCorrupt as error:
+            return [str(error)]
+        return [text for text in found if text != "ok"]
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:

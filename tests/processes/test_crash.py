@@ -24,15 +24,14 @@ from tests.support.notices import callstatus, encoded, line, notices_of_call, si
 from tests.support.ports import free_port
 from tests.support.write_lock import write_lock
 
-pytestmark = pytest.mark.only_on("sqlite")  # On PostgreSQL other things fail: a module of its own has them.
-
 LIMITED = """
 import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
-pytestmark = pytest.mark.usefixtures("store")
+# On PostgreSQL other things fail: a module of its own has them.
+pytestmark = [pytest.mark.usefixtures("store"), pytest.mark.only_on("sqlite")]
 
 
 def traffic(calls: Iterable[int], tag: str = "sales") -> list[str]:

@@ -33,12 +33,11 @@ from tests.support.handler_stub import Behaviour, TheirHandler
 from tests.support.http_client import Replies, ask, deliver, get, post
 from tests.support.notices import KEY, OTHER_KEY, callstatus, encoded, line, priced_cdr, signature, signed
 
-pytestmark = pytest.mark.only_on("sqlite")  # On PostgreSQL other things fail: a module of its own has them.
-
 FINDING, USAGE = 1, 2
 STOPPED_SECONDS_MAX = 4
 
-pytestmark = pytest.mark.usefixtures("store")
+# On PostgreSQL other things fail: a module of its own has them.
+pytestmark = [pytest.mark.usefixtures("store"), pytest.mark.only_on("sqlite")]
 
 
 @pytest.fixture

@@ -47,6 +47,11 @@ COUNT = click.IntRange(0)
     show_default=True,
     help="--check: maximum number of calls that miss their CDR.",
 )
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="--check: read the log and the read models whole, and find damaged pages (SQLite's quick_check); it takes a while.",
+)
 @format_option
 @catch_up_option
 @store_option
@@ -58,6 +63,7 @@ def status(
     silent_hours: int | None,
     quarantine: int,
     missing_cdrs: int,
+    thorough: bool,
     output: str,
     no_catch_up: bool,
     store: str | None,
@@ -75,10 +81,17 @@ def status(
     from api.application.status import StatusLimits
     from projections.stores.generations import open_current
 
+    if thorough and not check:
+        raise click.UsageError("--thorough is for --check: expected both")
     now = times.now()
     limits = StatusLimits(lag_seconds, silent_hours, quarantine, missing_cdrs)
     with open_ledger(store) as (ledger, read):
         read_store = open_current(ledger)
+        damage = statuses.find_damage(ledger, read_store) if thorough else []
+        if damage:
+            # What else could be said would be read from damaged pages.
+            _tell(damage)
+            context.exit(1)
         found = statuses.ledger_status(
             ledger,
             read_store,
@@ -93,9 +106,13 @@ def status(
         print_json(statuses.status_document(found) | ({"findings": problems} if check else {}))
     else:
         _print(found)
+    _tell(problems)
+    context.exit(1 if problems else 0)
+
+
+def _tell(problems: list[str]) -> None:
     for problem in problems:
         note(problem)
-    context.exit(1 if problems else 0)
 
 
 def _print(found: LedgerStatus) -> None:

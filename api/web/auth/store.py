@@ -99,10 +99,32 @@ def _open_postgres(url: str, synchronous: str) -> AccessStore:
     return AccessStore(schema, make)
 
 
+def access_path(ledger: Path) -> Path:
+    """Return the file of the access store of a ledger in a SQLite file."""
+    return ledger.with_name(f"{ledger.name}.access.db")
+
+
+def open_access_file(path: Path) -> AccessStore:
+    """Open or create an access store in a file; each change waits for the disk."""
+    return _open_sqlite(path, DURABLE)
+
+
+def exists(url: str) -> bool:
+    """Whether the ledger at a URL has an access store; nothing is created."""
+    if not urls.is_postgres(url):
+        return access_path(Path(urls.sqlite_path(url))).exists()
+    schema = PostgresSchema(url, PG_SCHEMA, RECORDS.name, unavailable(CONTENTS), lock=None)
+    try:
+        with schema.reading() as connection:
+            return schema.find(connection) is not None
+    finally:
+        schema.close()
+
+
 def open_access_store(url: str, *, durable: bool) -> AccessStore:
     """Open or create the access store of the ledger at a URL; ``durable`` waits for the disk on each change."""
     synchronous = DURABLE if durable else QUICK
     if urls.is_postgres(url):
         return _open_postgres(url, synchronous)
     ledger = Path(urls.sqlite_path(url))
-    return _open_sqlite(ledger.with_name(f"{ledger.name}.access.db"), synchronous)
+    return _open_sqlite(access_path(ledger), synchronous)

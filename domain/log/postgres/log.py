@@ -23,13 +23,14 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment
 
 from domain.events.log_row import POSITION_MAX, LogRow
+from domain.log.continuity import Continuity
 from domain.log.contract import QuarantineEntry
 from domain.log.postgres.connections import ConnectionPool, check_url
 from domain.log.postgres.copy_access import PostgresFill, PostgresSnapshot
 from domain.log.postgres.lock import PostgresLock
 from domain.log.postgres.schema import SCHEMA, create
 from domain.log.postgres.transaction import POSITIONS_OF_KEYS, PostgresTransaction
-from domain.log.tables import COPYING, check_not_copying
+from domain.log.tables import COPYING, TABLES, check_not_copying
 
 __all__ = ["PostgresLog", "PostgresLogFactory", "check_url"]
 
@@ -47,6 +48,7 @@ class PostgresLog(ApplicationRecorder):
     def __init__(self, connections: ConnectionPool) -> None:
         """Use the connections of a pool."""
         self._connections = connections
+        self._continuity = Continuity()
 
     def create(self) -> None:  # noqa: D102
         with self._connections.borrow() as connection:
@@ -57,9 +59,11 @@ class PostgresLog(ApplicationRecorder):
         with self._connections.borrow() as connection:
             try:
                 transaction = PostgresTransaction(connection)
+                self._continuity.check_continues(transaction.position, transaction.last_state, transaction.state_at)
                 check_not_copying(transaction.get_fact(COPYING))
                 yield transaction
                 transaction.commit()
+                self._continuity.note(transaction.position, transaction.last_state)
             except BaseException:
                 with suppress(psycopg.Error):
                     connection.execute("ROLLBACK")
@@ -84,8 +88,21 @@ class PostgresLog(ApplicationRecorder):
         return range(first, first + len(stored_events))
 
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        self._continuity.check()
         with self._connections.borrow() as connection:
             return connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
+
+    def find_damage(self) -> list[str]:
+        """Read every row: the server checks each page that it reads, where it keeps checksums."""
+        found = []
+        for table in ("ledger", *(table.name for table in TABLES)):
+            with self._connections.borrow(SORTING_SECONDS_MAX) as connection, connection.transaction():
+                connection.execute("SET LOCAL statement_timeout = 0")
+                try:
+                    connection.execute(f"SELECT sum(length(t::text)) FROM {SCHEMA}.{table} t".encode())
+                except psycopg.InternalError as error:
+                    found.append(f"{table}: {error}")
+        return found
 
     def checkpoint(self) -> None:
         """Do nothing: the server does its own housekeeping."""

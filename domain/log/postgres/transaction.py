@@ -28,6 +28,7 @@ BEGIN = (
     f" SELECT position, state FROM {SCHEMA}.stored_events ORDER BY position DESC LIMIT 1"
 )
 POSITIONS_OF_KEYS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b::bytea[])"
+STATE = f"SELECT state FROM {SCHEMA}.stored_events WHERE position = %s"
 LAST_VERSIONS = (
     f"SELECT w.stream, coalesce((SELECT max(version) FROM {SCHEMA}.stored_events e WHERE e.stream = w.stream), 0)"
     " FROM unnest(%b::text[]) AS w(stream)"
@@ -64,9 +65,9 @@ class PostgresTransaction:
         self._facts: dict[str, str | None] = {"id": None, COPYING: None}
         self._lines = PrefetchedLines(self._ask)
         self._quarantine = QuarantineTable(self._ask_after_all_queued, self._queue)
-        self.position = self.recorded_at = 0
+        self.position, self.recorded_at, self.last_state = 0, 0, b""
         for position, state in self._begin():
-            self.position, self.recorded_at = position, decode_recorded_at(state)
+            self.position, self.recorded_at, self.last_state = position, decode_recorded_at(state), state
 
     def _begin(self) -> Rows:
         cursor = self._connection.execute(BEGIN, prepare=False)
@@ -109,6 +110,10 @@ class PostgresTransaction:
         self._prefetch_nonces([each.nonce for each in accepted if each.nonce is not None])
         self._lines.prefetch([each for each in accepted if each.line])
 
+    def state_at(self, position: int) -> bytes | None:
+        """Return the stored state of the event at a position; None where there is none."""
+        return next((row[0] for row in self._ask(STATE, (position,))), None)
+
     def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
         if delivery_key not in self._keys:
             self._keys[delivery_key] = next((row[1] for row in self._ask(POSITIONS_OF_KEYS, ([delivery_key],))), 0)
@@ -149,6 +154,7 @@ class PostgresTransaction:
     def append(self, stored: StoredEvent) -> None:  # noqa: D102
         assert isinstance(stored.originator_id, UUID)
         self.position += 1
+        self.last_state = stored.state
         self._versions[stored.originator_id] = stored.originator_version
         self._events.append(
             (self.position, stored.originator_id.hex, stored.originator_version, stored.topic, stored.state)

@@ -1,16 +1,19 @@
-"""Connections to the SQLite file of a log, and the one error that their failures become."""
+"""Connections to the SQLite file of a log, and the errors that their failures become."""
 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
+from weakref import WeakSet
 
 from eventsourcing.persistence import PersistenceError
 from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from domain.errors import StoreUnavailable
+from domain.log.continuity import Continuity
+from domain.log.sqlite.opened_file import MainFile
 from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode
 
 # A commit that finds 8,000 pages in the write-ahead log moves them into the file; `checkpoint` leaves it few of them.
@@ -18,6 +21,8 @@ PRAGMAS = """
     PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;
     PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864
 """
+_ROOT = "SELECT rootpage FROM sqlite_master WHERE name = 'stored_events'"
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class SQLitePool(SQLiteConnectionPool):
@@ -27,23 +32,83 @@ class SQLitePool(SQLiteConnectionPool):
     Delivery keys and stream ids are random, so either would cost two thirds of the time of a recording.
 
     All are connections to the file that the first of them opened. A file that was deleted or replaced since can still be
-    written, but what is written there could never be found again.
+    written, but what is written there could never be found again; nor could what is written to a deleted write-ahead log. So
+    both are checked before a commit, and again before the commit is answered.
     """
 
     def __init__(self, path: Path) -> None:
         """Begin without a connection; the first one creates the file if it is missing."""
         super().__init__(db_name=f"file:{quote(str(path))}")
         self.path = path
+        self.continuity = Continuity()
+        self._wal_path = path.with_name(f"{path.name}-wal")
         self._opened: os.stat_result | None = None
+        self._wal: os.stat_result | None = None
+        self._connections: WeakSet[SQLiteConnection] = WeakSet()
+        self._main: MainFile | None = None
 
     def check_in_place(self) -> None:
-        """Raise OSError if the path no longer leads to the file that was opened."""
+        """Raise OSError if the path no longer leads to the file that was opened, StoreLost if what it held is lost."""
+        self.continuity.check()
         try:
-            is_in_place = self._opened is None or os.path.samestat(self.path.stat(), self._opened)
+            found = self.path.stat() if self._opened else None
+            is_in_place = found is None or self._opened is None or os.path.samestat(found, self._opened)
         except FileNotFoundError:
             is_in_place = False
         if not is_in_place:
             raise OSError("its file was moved, deleted or replaced while it was open: bring it back, or start again")
+        if self._wal and self._is_open() and not self._is_wal_in_place(self._wal):
+            what = f"the write-ahead log {self._wal_path} was deleted or replaced while it was open"
+            raise self.continuity.fail(what)
+        loss = self._main.find_loss(found.st_mtime_ns) if found and self._main else ""
+        if loss:
+            msg = f"another file was copied over {self.path} while it was open: {loss}"
+            raise self.continuity.fail(msg)
+
+    def _is_open(self) -> bool:
+        # Where no connection is left, SQLite itself has deleted the write-ahead log.
+        return any(not connection.closed for connection in self._connections)
+
+    def _is_wal_in_place(self, opened: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(self._wal_path.stat(), opened)
+        except FileNotFoundError:
+            return False
+
+    def watch(self, cursor: sqlite3.Cursor) -> None:
+        """Begin to look at the main file, once it has a log."""
+        if self._main is None and self._opened:
+            for (root,) in cursor.execute(_ROOT).fetchall():
+                self._main = MainFile(self.path, root)
+
+    @contextmanager
+    def map_errors(self) -> Iterator[None]:
+        """Raise StoreUnavailable, naming the store, for the errors of the driver and the library; StoreLost for damage."""
+        try:
+            yield
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise
+        except (sqlite3.Error, PersistenceError, OSError) as error:
+            if self._is_damage(error):
+                msg = f"the store {self.db_name} is damaged: {error}"
+                raise self.continuity.fail(msg) from error
+            msg = f"the store {self.db_name} cannot be used now: {error}"
+            raise StoreUnavailable(msg) from error
+
+    def _is_damage(self, error: BaseException) -> bool:
+        """Whether SQLite found the file damaged that was in order when it was opened."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # An extended code has the plain one in its last byte.
+        return self._opened is not None and code in _DAMAGE
+
+    def rescue_wal(self, cursor: sqlite3.Cursor) -> None:
+        """Move what only a deleted write-ahead log has into the file, unless there is another log by now.
+
+        SQLite still has the deleted one open, and nobody else can: so what was answered is kept.
+        """
+        if self._wal and self._opened and not self._wal_path.exists():
+            with suppress(sqlite3.Error, OSError):
+                if os.path.samestat(self.path.stat(), self._opened):
+                    cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _create_connection(self) -> SQLiteConnection:
         self.check_in_place()
@@ -56,17 +121,18 @@ class SQLitePool(SQLiteConnectionPool):
             cached_statements=256,
         )
         enter_wal_mode(connection, PRAGMAS)
+        connection.execute(_ROOT).fetchall()  # Only a look at the file opens its write-ahead log.
         self._opened = self._opened or self.path.stat()
-        return SQLiteConnection(connection, self.max_age)
+        if not self._is_open():
+            with suppress(FileNotFoundError):
+                self._wal = self._wal_path.stat()
+        made = SQLiteConnection(connection, self.max_age)
+        self._connections.add(made)
+        return made
 
-
-@contextmanager
-def map_errors(path: str) -> Iterator[None]:
-    """Raise StoreUnavailable, naming the store, for the errors of the driver and the library when a store fails."""
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise
-    except (sqlite3.Error, PersistenceError, OSError) as error:
-        msg = f"the store {path} cannot be used now: {error}"
-        raise StoreUnavailable(msg) from error
+    def close(self) -> None:
+        """Close the connections, and then what looks at the file."""
+        super().close()
+        if self._main:
+            self._main.close()
+            self._main = None

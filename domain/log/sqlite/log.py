@@ -14,9 +14,10 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory
 
+from domain.errors import StoreLost
 from domain.events.log_row import LogRow
 from domain.log.contract import QuarantineEntry
-from domain.log.sqlite.connections import SQLitePool, map_errors
+from domain.log.sqlite.connections import SQLitePool
 from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteLock
 from domain.log.sqlite.schema import EVENT, LAST_EVENT, SCHEMA
@@ -37,12 +38,8 @@ class SQLiteLog(SQLiteApplicationRecorder):
         return list(SCHEMA)
 
     def create(self) -> None:  # noqa: D102
-        with map_errors(self._path):
+        with self._pool.map_errors():
             self.create_table()
-
-    @property
-    def _path(self) -> str:
-        return self._pool.db_name
 
     @property
     def _pool(self) -> SQLitePool:
@@ -50,25 +47,33 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteTransaction]:  # noqa: D102
+        continuity = self._pool.continuity
         with self._begin_immediate() as cursor:
             transaction = SQLiteTransaction(cursor)
+            continuity.check_continues(transaction.position, transaction.last_state, transaction.state_at)
             check_not_copying(transaction.get_fact(COPYING))
             yield transaction
             transaction.flush()
+        continuity.note(transaction.position, transaction.last_state)
 
     @contextmanager
     def _begin_immediate(self) -> Iterator[sqlite3.Cursor]:
-        with map_errors(self._path), self.datastore.get_connection(commit=True) as connection:
+        with self._pool.map_errors(), self.datastore.get_connection(commit=True) as connection:
             cursor = connection.cursor().sqlite_cursor
             try:
                 cursor.execute("BEGIN IMMEDIATE")
+                self._pool.watch(cursor)
+                self._pool.check_in_place()
                 yield cursor
                 self._pool.check_in_place()
                 cursor.execute("COMMIT")
-            except BaseException:
+                self._pool.check_in_place()
+            except BaseException as error:
                 # A full disk may have ended the transaction already, with nothing left to roll back.
                 with suppress(sqlite3.Error):
                     connection.rollback()
+                if isinstance(error, StoreLost):
+                    self._pool.rescue_wal(cursor)
                 raise
             finally:
                 cursor.close()
@@ -99,16 +104,27 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:
-        with map_errors(self._path), self.datastore.get_connection(commit=False) as connection:
+        with self._pool.map_errors(), self.datastore.get_connection(commit=False) as connection:
             cursor = connection.cursor().sqlite_cursor
             try:
+                self._pool.watch(cursor)
+                self._pool.check_in_place()
                 yield cursor
+            except StoreLost:
+                self._pool.rescue_wal(cursor)
+                raise
             finally:
                 cursor.close()
 
     def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with self._reading() as cursor:
             return cursor.execute(statement, parameters).fetchall()
+
+    def find_damage(self) -> list[str]:  # noqa: D102
+        try:
+            return [text for (text,) in self._rows("PRAGMA quick_check(10)") if text != "ok"]
+        except StoreLost as error:
+            return [str(error)]
 
     def checkpoint(self) -> None:  # noqa: D102
         self._rows("PRAGMA wal_checkpoint(PASSIVE)")

@@ -27,9 +27,9 @@ class SQLiteTransaction:
         self._versions: dict[UUID, int] = {}
         self._lines: dict[str, KnownCalls | LongLine] = {}
         self._unauthentic: int | None = None  # Counted once: a flood of notices must not cost a count each.
-        self.position = self.recorded_at = 0
+        self.position, self.recorded_at, self.last_state = 0, 0, b""
         for position, state in cursor.execute(LAST_EVENT):
-            self.position, self.recorded_at = position, decode_recorded_at(state)
+            self.position, self.recorded_at, self.last_state = position, decode_recorded_at(state), state
 
     def prefetch(self, lookups: Iterable[Lookup]) -> None:
         """Do nothing: a query on SQLite is a function call, not a round trip."""
@@ -37,6 +37,11 @@ class SQLiteTransaction:
     def _one(self, statement: str, parameters: Sequence[Any]) -> Any:
         row = self._cursor.execute(statement, parameters).fetchone()
         return row[0] if row else None
+
+    def state_at(self, position: int) -> bytes | None:
+        """Return the stored state of the event at a position, or None."""
+        state: bytes | None = self._one("SELECT state FROM stored_events WHERE position = ?", (position,))
+        return state
 
     def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
         self._cursor.execute("INSERT INTO delivery_keys VALUES (?, ?) ON CONFLICT DO NOTHING", (delivery_key, position))
@@ -64,6 +69,7 @@ class SQLiteTransaction:
     def append(self, stored: StoredEvent) -> None:  # noqa: D102
         assert isinstance(stored.originator_id, UUID)
         self.position += 1
+        self.last_state = stored.state
         self._versions[stored.originator_id] = stored.originator_version
         self._pending.append(
             (self.position, stored.originator_id.hex, stored.originator_version, stored.topic, stored.state)
