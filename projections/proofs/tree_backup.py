@@ -6,11 +6,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from domain.log import urls
-from domain.log.sqlite.file_copy import save_copy
+from domain.log.file_copy import save_copy
 from domain.proofs.refusals import ProofRefused
 from projections.proofs.proof_store import SQLiteProofStore, find_proofs, open_proofs, path_beside
 from projections.proofs.proof_tables import METADATA
-from projections.stores.row_copy import copy_rows
+from projections.stores.upsert import copy_rows
 
 
 class TreeSummary(NamedTuple):

@@ -72,7 +72,7 @@ LIBRARIES_OF = {
 }
 HEAVY = {"distributed", "pandas", "pyarrow", "xlsxwriter"}
 # These keep what outgrows memory in temporary files.
-SQLITE_IN = ("domain/log/sqlite", "domain/log/wal_mode.py")
+SQLITE_IN = ("domain/log/sqlite", "domain/log/wal_mode.py", "domain/log/file_copy.py")
 SQLITE_OF_TEMPORARY_FILES = (
     "api/application/importing/key_counter.py",
     "api/application/reconciliation/record_spool.py",

@@ -104,6 +104,7 @@ def test_completion_offers_commands_without_loading_them() -> None:
         "register",
         "rehearse",
         "rerate",
+        "restore",
     ]
 
 

@@ -36,8 +36,8 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
 
 COMMANDS = dict(commands())
 
-NO_LEDGER = ("signature", "register", "trigger", "rehearse")
-TWO_STORES = ("copy",)
+NO_LEDGER = ("signature", "register", "trigger", "rehearse", "verify")
+TWO_STORES = ("copy", "restore")
 
 
 class TestItsHelp:

@@ -28,7 +28,7 @@ from domain.copying.copy import Progress, copy_ledger
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import urls
-from domain.log.sqlite.file_copy import find_damage, read_log_file, save_copy
+from domain.log.file_copy import find_damage, read_log_file, save_copy
 from projections.atomic_file import sync_to_disk
 from projections.building.certificate import load_certificate
 from projections.proofs.tree_backup import TreeSummary, save_tree, summarize_file

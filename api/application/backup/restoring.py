@@ -28,7 +28,7 @@ from domain.copying.copy import Progress, copy_ledger
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import urls
-from domain.log.sqlite.file_copy import find_damage, read_log_file
+from domain.log.file_copy import find_damage, read_log_file
 from domain.operators.author import Author
 from domain.proofs.checkpoint import Checkpoint
 from domain.proofs.keys import VerifierKey

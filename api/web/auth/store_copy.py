@@ -5,8 +5,8 @@ from pathlib import Path
 from api.web.auth.store import access_path, exists, open_access_file, open_access_store
 from api.web.auth.tables import METADATA
 from domain.log import urls
-from domain.log.sqlite.file_copy import save_copy
-from projections.stores.row_copy import copy_rows
+from domain.log.file_copy import save_copy
+from projections.stores.upsert import copy_rows
 
 
 def save_access(url: str, target: Path) -> bool:

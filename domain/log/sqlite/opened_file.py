@@ -6,6 +6,7 @@ shows in the main file, looked at past SQLite and its caches: checkpoints alone 
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from time import sleep
@@ -17,7 +18,7 @@ _WAL_VERSIONS = b"\2\2"
 _INTERIOR, _LEAF = 0x05, 0x0D
 _DEPTH_MAX = 20
 _VARINT_BYTES_MAX = 9
-_LOOKS, _PAUSE_SECONDS = 5, 0.01
+_LOOKS, _PAUSE = 5, timedelta(milliseconds=10)
 
 
 class FileLook(NamedTuple):
@@ -83,7 +84,7 @@ class MainFile:
         found, loss = self._look()
         # A checkpoint that is under way shows old pages beside new ones for a moment.
         for _ in range(_LOOKS if loss else 0):
-            sleep(_PAUSE_SECONDS)
+            sleep(_PAUSE.total_seconds())
             found, loss = self._look()
             if not loss:
                 break
