@@ -37,7 +37,6 @@ from domain.recording import SIGNATURE_FITTED, Delivery, Recording, RecordingRul
 
 CALLBACK = "callback"
 REPROCESS = "reprocess"
-SCHEMA = 1
 
 
 class Ledger(Application[UUID]):
@@ -104,17 +103,18 @@ class Ledger(Application[UUID]):
         facts = self.store.facts()
         check_not_copying(facts.get(COPYING))
         self.found_schema = int(facts.get("schema", 0))
-        if create and self.found_schema < SCHEMA:
+        if create and self.found_schema < self.store.schema:
             self.store.create()
             facts = self._found()
         if not facts:
             raise _no_ledger(self.url)
         schema = int(facts["schema"])
-        if schema != SCHEMA:
-            cure = "run `tringledger migrate`" if schema < SCHEMA else "use the newer tringledger that made it so"
+        if schema != self.store.schema:
+            is_older = schema < self.store.schema
+            remedy = "run `tringledger migrate`" if is_older else "use the newer tringledger that made it so"
             msg = (
-                f"the ledger at {self.shown_url} has schema {schema}, and this version of tringledger knows {SCHEMA}:"
-                f" {cure}"
+                f"the ledger at {self.shown_url} has schema {schema}, and this version of tringledger knows"
+                f" {self.store.schema}: {remedy}"
             )
             raise LedgerError(msg)
         self.options.check_against(facts)
@@ -132,8 +132,8 @@ class Ledger(Application[UUID]):
             if log.get_fact("id") is None:
                 for name, value in facts.items():
                     log.set_fact(name, value)
-            if int(log.get_fact("schema") or 0) < SCHEMA:
-                log.set_fact("schema", str(SCHEMA))
+            if int(log.get_fact("schema") or 0) < self.store.schema:
+                log.set_fact("schema", str(self.store.schema))
         return self.store.facts()
 
     def verify_delivery(self, raw: bytes, received_at: int, source: str = CALLBACK) -> Delivery:

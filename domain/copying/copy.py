@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from domain.copying import marks as copy_marks
-from domain.copying.marks import COPIED, READ_MODELS, digest_table, ledger_facts
+from domain.copying.marks import COPIED, READ_MODELS, SCHEMA, digest_table, ledger_facts
 from domain.copying.table_diff import Comparison, RowChange, chunks, compare_tables, row_changes
 from domain.errors import CopyDiffers, CopyRunning
 from domain.ledger import Ledger
@@ -95,11 +95,14 @@ class _CopyRun:
 
     def _begin(self, now: int) -> None:
         """Make the target's tables where there are none, and mark it, unless it must not be touched."""
-        if "schema" not in self._target.facts():
+        facts = self._target.facts()
+        is_newer = int(facts.get(SCHEMA, 0)) > self._target.schema
+        if (SCHEMA not in facts or COPYING in facts) and not is_newer:
             self._target.create()
-        # Nobody else writes as long as this lasts, and after it the mark forbids it.
+        # Nothing else writes as long as this lasts, and after it the mark forbids it.
         with self._target.fill() as filling:
             facts = copy_marks.check_target(self._source, self._target, self._shown)
+            filling.set_fact(SCHEMA, str(self._target.schema))
             if facts.get("id", self._source.id) != self._source.id:
                 # What read models there are, are another ledger's.
                 filling.set_fact(READ_MODELS, str(int(facts.get(READ_MODELS, "1")) + 1))

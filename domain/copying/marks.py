@@ -12,14 +12,15 @@ import msgspec
 from domain import times
 from domain.copying.table_diff import digest_rows
 from domain.errors import NotCopyTarget
-from domain.ledger import SCHEMA, Ledger
+from domain.ledger import Ledger
 from domain.log.contract import Log
 from domain.log.tables import COPYING, QUARANTINE, TABLES, LogTable
 
 COPIED = "copied"
 READ_MODELS = "read_models"
+SCHEMA = "schema"
 # What is said of a store and not of its ledger: these marks, and what is said of its read models.
-NOT_CARRIED = frozenset((COPYING, COPIED, READ_MODELS, "certificate"))
+NOT_CARRIED = frozenset((SCHEMA, COPYING, COPIED, READ_MODELS, "certificate"))
 
 
 class CopyInProgress(msgspec.Struct, frozen=True):
@@ -85,10 +86,19 @@ def check_target(source: Ledger, target: Log, redacted_url: str) -> dict[str, st
         raise NotCopyTarget(msg)
     elif facts and not _is_empty(target):
         _check_same_ledger(source, facts["id"], f"{redacted_url} has ledger {facts['id']}")
-    if int(facts.get("schema", SCHEMA)) != SCHEMA:
-        msg = f"{redacted_url} has schema {facts['schema']}, expected {SCHEMA}: run `tringledger migrate` there first"
-        raise NotCopyTarget(msg)
+    _check_schema(target, redacted_url, facts)
     return facts
+
+
+def _check_schema(target: Log, redacted_url: str, facts: Mapping[str, str]) -> None:
+    """Raise NotCopyTarget for a store with another log schema, unless an older copy under way can be brought up to date."""
+    schema = int(facts.get(SCHEMA, target.schema))
+    if schema > target.schema:
+        msg = f"{redacted_url} has schema {schema}; expected at most {target.schema}: use the newer tringledger that made it so"
+        raise NotCopyTarget(msg)
+    if schema < target.schema and COPYING not in facts:
+        msg = f"{redacted_url} has schema {schema}; expected {target.schema}: run `tringledger migrate` there first"
+        raise NotCopyTarget(msg)
 
 
 def _check_same_ledger(source: Ledger, found: str, what: str) -> None:

@@ -136,9 +136,11 @@ class Log(Protocol):
     """What a store offers: one writer at a time, and readers that never wait.
 
     ``is_remote`` is true for a store across a network: its calls may take long and must not block an event loop.
+    ``schema`` is the number of the log schema that this version writes; a ledger with another number is not opened.
     """
 
     is_remote: bool
+    schema: int
 
     def transaction(self) -> AbstractContextManager[LogTransaction]:
         """Open a transaction that excludes all other writers; at the end it is committed durably.

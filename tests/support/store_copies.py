@@ -23,7 +23,7 @@ TABLES = {
     "line_calls": "line, ordinal",
     "quarantine": "id",
 }
-ITS_OWN = {"read_models", "copying", "copied", "quarantine_last"}
+ITS_OWN = {"schema", "read_models", "copying", "copied", "quarantine_last"}
 
 Dump = dict[str, list[tuple[Any, ...]]]
 
@@ -61,7 +61,9 @@ def _fill_quarantine(keys: dict[str, str]) -> None:
 def rows(store: str) -> Iterator[Any]:
     """Return a function that runs a query on a store and returns its rows."""
     if store.startswith("postgresql:"):
-        with psycopg.connect(store, autocommit=True, options="-c search_path=tringledger") as connection:
+        # With triggers off, as somebody would set it who changes events on purpose.
+        options = "-c search_path=tringledger -c session_replication_role=replica"
+        with psycopg.connect(store, autocommit=True, options=options) as connection:
             yield lambda query: connection.execute(query).fetchall()
     else:
         with closing(sqlite3.connect(sqlite_path(store), isolation_level=None)) as file:

@@ -22,14 +22,15 @@ def migrate(store: str | None) -> None:
       TRINGLEDGER_STORE=postgresql://ledger@db.example.com/tringledger tringledger migrate
     """
     from api import settings
-    from domain.ledger import SCHEMA, Ledger
+    from domain.ledger import Ledger
 
     read = settings.load_settings(store=store)
     with Ledger(read.store, options=read.ledger_options, create=True) as ledger:
         said = f"ledger {ledger.shown_url}, correlation {ledger.correlation}, time zone {ledger.timezone}"
-        if ledger.found_schema == SCHEMA:
-            note(f"schema {SCHEMA} is up to date: {said}")
+        schema = ledger.store.schema
+        if ledger.found_schema == schema:
+            note(f"schema {schema} is up to date: {said}")
         elif ledger.found_schema:
-            note(f"upgraded from schema {ledger.found_schema} to {SCHEMA}: {said}")
+            note(f"upgraded from schema {ledger.found_schema} to {schema}: {said}")
         else:
-            note(f"created with schema {SCHEMA}: {said}")
+            note(f"created with schema {schema}: {said}")

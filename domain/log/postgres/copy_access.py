@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import Connection
 
 from domain.log.postgres.schema import SCHEMA
+from domain.log.postgres.write_lock import take_write_lock
 from domain.log.tables import LogTable, TableRow
 
 ROWS_AT_ONCE = 2000
@@ -14,11 +15,7 @@ BEGIN_SNAPSHOT = (
     # Reading a whole log may take long: it holds no lock that anything waits for.
     " SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
-# The lock of all writers, so that none is within a transaction.
-BEGIN_FILLING = (
-    "SET LOCAL synchronous_commit = on; SET LOCAL idle_in_transaction_session_timeout = '60s';"
-    f" LOCK TABLE {SCHEMA}.stored_events IN EXCLUSIVE MODE"
-)
+BEGIN_FILLING = "SET LOCAL synchronous_commit = on; SET LOCAL idle_in_transaction_session_timeout = '60s'"
 
 
 class PostgresSnapshot:
@@ -52,6 +49,7 @@ class PostgresFill:
         """Open on a connection whose transaction has just begun."""
         self._connection = connection
         connection.execute(BEGIN_FILLING)
+        take_write_lock(connection)
 
     def set_fact(self, name: str, value: str) -> None:  # noqa: D102
         statement = (

@@ -28,7 +28,7 @@ from domain.log.contract import QuarantineEntry
 from domain.log.postgres.connections import ConnectionPool, check_url
 from domain.log.postgres.copy_access import PostgresFill, PostgresSnapshot
 from domain.log.postgres.lock import PostgresLock
-from domain.log.postgres.schema import SCHEMA, create
+from domain.log.postgres.schema import SCHEMA, SCHEMA_NUMBER, create
 from domain.log.postgres.transaction import POSITIONS_OF_KEYS, PostgresTransaction
 from domain.log.tables import COPYING, TABLES, check_not_copying
 
@@ -44,6 +44,7 @@ class PostgresLog(ApplicationRecorder):
     """The log in a PostgreSQL database; see Log for what each method does."""
 
     is_remote = True
+    schema = SCHEMA_NUMBER
 
     def __init__(self, connections: ConnectionPool) -> None:
         """Use the connections of a pool."""

@@ -11,6 +11,10 @@ from domain.errors import LedgerError
 
 SCHEMA = "tringledger"
 
+# The number of the log schema; stores of each kind count for themselves. Schema 1 had no triggers, and its writers locked
+# the table of events; those of schema 2 lock the ledger's row.
+SCHEMA_NUMBER = 2
+
 # The number of an advisory lock: any that nothing else in the database uses.
 MIGRATING = 0x7472_696E_676D
 
@@ -42,6 +46,27 @@ STATEMENTS = (
     f"CREATE INDEX IF NOT EXISTS quarantine_settled ON {SCHEMA}.quarantine (position) WHERE position > 0",
 )
 
+# The setting by which a transaction says that it knows this schema. Programs of schema 1 may still run during `migrate`.
+WRITER_SETTING = f"SET LOCAL tringledger.log_schema = '{SCHEMA_NUMBER}'"
+
+FUNCTIONS = (
+    f"""CREATE OR REPLACE FUNCTION {SCHEMA}.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'events are never changed or deleted; record another event that corrects it'; END $$""",
+    f"""CREATE OR REPLACE FUNCTION {SCHEMA}.check_writer() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF pg_catalog.current_setting('tringledger.log_schema', true) IS DISTINCT FROM '{SCHEMA_NUMBER}' THEN
+            RAISE EXCEPTION 'the ledger has log schema {SCHEMA_NUMBER}; got a program that does not know it: start'
+                ' the version of tringledger that ran `tringledger migrate`';
+        END IF;
+        RETURN NULL; END $$""",
+)
+# Each fires once a statement, also for the owner of the table and for superusers.
+TRIGGERS = {
+    "events_never_change": f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.stored_events"
+    f" EXECUTE FUNCTION {SCHEMA}.refuse_change()",
+    "events_know_their_schema": f"BEFORE INSERT ON {SCHEMA}.stored_events EXECUTE FUNCTION {SCHEMA}.check_writer()",
+}
+_HAS_TRIGGER = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
+
 
 def create(connection: Connection[Any]) -> None:
     """Create what is missing, in one transaction; raises LedgerError if the database cannot hold every text."""
@@ -55,3 +80,9 @@ def create(connection: Connection[Any]) -> None:
         (there,) = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone() or (False,)
         for statement in STATEMENTS[1:] if there else STATEMENTS:
             connection.execute(statement)
+        for function in FUNCTIONS:
+            connection.execute(function)
+        for name, definition in TRIGGERS.items():
+            # Not replaced where it exists: its creation waits for writers, VACUUM and ANALYZE.
+            if not connection.execute(_HAS_TRIGGER, (f"{SCHEMA}.stored_events", name)).fetchone():
+                connection.execute(f"CREATE TRIGGER {name} {definition}".encode())

@@ -18,14 +18,15 @@ from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.postgres.line_calls import PUT_CALLS, PrefetchedLine, PrefetchedLines
 from domain.log.postgres.quarantine import QuarantineTable
 from domain.log.postgres.schema import SCHEMA
+from domain.log.postgres.write_lock import WRITE_LOCK, lock_without_row
 from domain.log.tables import COPYING, LAST_NUMBER
 
-# The lock comes first: what is read after it is what all others have left. Readers do not mind it.
-BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on;"
-    f" LOCK TABLE {SCHEMA}.stored_events IN EXCLUSIVE MODE;"
-    f" SELECT name, value FROM {SCHEMA}.ledger WHERE name IN ('id', '{COPYING}');"
+READ_STATE = (
+    f"SELECT name, value FROM {SCHEMA}.ledger WHERE name IN ('id', '{COPYING}');"
     f" SELECT position, state FROM {SCHEMA}.stored_events ORDER BY position DESC LIMIT 1"
+)
+BEGIN = (
+    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on; {WRITE_LOCK}; {READ_STATE}"
 )
 POSITIONS_OF_KEYS = f"SELECT delivery_key, position FROM {SCHEMA}.delivery_keys WHERE delivery_key = ANY(%b::bytea[])"
 STATE = f"SELECT state FROM {SCHEMA}.stored_events WHERE position = %s"
@@ -70,10 +71,18 @@ class PostgresTransaction:
             self.position, self.recorded_at, self.last_state = position, decode_recorded_at(state), state
 
     def _begin(self) -> Rows:
-        cursor = self._connection.execute(BEGIN, prepare=False)
-        facts, last_event = [cursor.fetchall() for _ in iter(cursor.nextset, None) if cursor.description]
+        locked, facts, last_event = self._run(BEGIN)
+        if not locked:
+            lock_without_row(self._connection)
+            facts, last_event = self._run(READ_STATE)
         self._facts.update(facts)
         return last_event
+
+    def _run(self, statements: str) -> list[Rows]:
+        """Run statements in one round trip; return the rows of each that has any."""
+        cursor = self._connection.execute(statements.encode(), prepare=False)
+        results = [cursor.fetchall()] if cursor.description else []
+        return results + [cursor.fetchall() for _ in iter(cursor.nextset, None) if cursor.description]
 
     # One by one, not in libpq's pipeline: after a pipeline the server no longer limits how long the transaction is idle, and
     # a host that stopped in the middle would keep the lock for good.

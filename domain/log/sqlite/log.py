@@ -20,7 +20,7 @@ from domain.log.contract import QuarantineEntry
 from domain.log.sqlite.connections import SQLitePool
 from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteLock
-from domain.log.sqlite.schema import EVENT, LAST_EVENT, SCHEMA
+from domain.log.sqlite.schema import EVENT, LAST_EVENT, SCHEMA, SCHEMA_NUMBER
 from domain.log.sqlite.transaction import SQLiteTransaction
 from domain.log.tables import COPYING, check_not_copying
 
@@ -32,6 +32,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
     """The log in a SQLite file; see Log for what each method does."""
 
     is_remote = False
+    schema = SCHEMA_NUMBER
 
     def construct_create_table_statements(self) -> list[str]:
         """Return the statements that create the log's tables."""

@@ -3,6 +3,9 @@
 A position is a real column: SQLite may change an implicit row id when it rewrites the file.
 """
 
+# The number of the log schema; stores of each kind count for themselves.
+SCHEMA_NUMBER = 1
+
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS stored_events (

@@ -17,6 +17,7 @@ from domain.ledger import Ledger
 from domain.log import urls
 from domain.log.postgres import connections as postgres_connections
 from domain.log.postgres import line_calls as postgres_lines
+from domain.log.postgres.log import PostgresLog
 from domain.outcomes import Duplicate, Recorded
 from tests.support.ledgers import opened, record
 from tests.support.notices import GRACE, callstatus, cdr, signed
@@ -248,16 +249,16 @@ def test_an_older_schema_is_upgraded_where_asked_for_and_a_newer_one_refused(
 ) -> None:
     with opened(database) as ledger:
         assert ledger.found_schema == 0
-    monkeypatch.setattr(ledgers, "SCHEMA", 2)
+    monkeypatch.setattr(PostgresLog, "schema", 3)
     with pytest.raises(
-        LedgerError, match="has schema 1, and this version of tringledger knows 2: run `tringledger migr"
+        LedgerError, match="has schema 2, and this version of tringledger knows 3: run `tringledger migr"
     ):
         Ledger(database)
     with opened(database) as ledger:
-        assert ledger.found_schema == 1
+        assert ledger.found_schema == 2
     monkeypatch.undo()
     for create in (False, True):
-        with pytest.raises(LedgerError, match="has schema 2, and this version of tringledger knows 1: use the newer"):
+        with pytest.raises(LedgerError, match="has schema 3, and this version of tringledger knows 2: use the newer"):
             Ledger(database, create=create)
 
 
