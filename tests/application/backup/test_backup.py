@@ -18,7 +18,7 @@ from domain.events.operator_events import LogForked
 from projections.proofs.proof_store import open_proofs
 from projections.proofs.prover import LogDiverged
 from tests.support.command import Said, run
-from tests.support.notices import opened
+from tests.support.ledgers import opened
 from tests.support.postgres_server import Postgres
 from tests.support.provers import KEY, World
 from tests.support.store_copies import dump

@@ -71,7 +71,7 @@ class LogAlone:
             for suffix in ("-wal", "-shm"):
                 self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
             return
-        with psycopg.connect(self._url) as connection:
+        with psycopg.connect(self._url, options="-c session_replication_role=replica") as connection:
             for table, rows in self._rows.items():
                 if table == "ledger":
                     continue  # The facts are those of the same ledger.
