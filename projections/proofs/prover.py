@@ -25,6 +25,8 @@ from projections.proofs.tree_rows import HOUR, KeptCheckpoint, ProofState, TreeR
 
 EVENTS_A_ROUND = 4000
 CHECKPOINT_SECONDS = 10
+# So long may a log that grows faster than its tree go without a checkpoint.
+BEHIND_SECONDS_MAX = 60
 
 
 class LogDiverged(LedgerError):
@@ -83,7 +85,7 @@ class Prover:
             if isinstance(error, LogDiverged):
                 self._note_divergence(str(error))
             raise
-        if self._key and self._is_due(state, last):
+        if self._key and self._is_due(state, last, head):
             last = self._sign(self._key, state, last)
         return Round(state.size, head, last)
 
@@ -127,9 +129,12 @@ class Prover:
             rows.note({"diverged": ""})
         return state._replace(size=self._tree.size, diverged="")
 
-    def _is_due(self, state: ProofState, last: KeptCheckpoint | None) -> bool:
-        """Whether to sign: the tree has grown since the last checkpoint, and the interval has passed."""
+    def _is_due(self, state: ProofState, last: KeptCheckpoint | None, head: int) -> bool:
+        """Whether to sign: the tree has grown since the last checkpoint, has all of the log, and the interval has passed."""
         if state.mark or not state.size:
+            return False
+        # While a long log is taken in there is nothing to say yet; one that stays ahead is signed now and then.
+        if state.size < head and (last is None or 0 <= self._clock() - last.signed_at < BEHIND_SECONDS_MAX * SECOND):
             return False
         # After a clock was set back, the time that it showed before is not waited for.
         return last is None or (state.size > last.size and not 0 <= self._clock() - last.signed_at < self._interval)

@@ -20,6 +20,7 @@ from tests.benchmarks import (
     live,
     memory,
     pages,
+    proving,
     rebuilding,
     table,
 )
@@ -44,6 +45,9 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "rebuild-alone": rebuilding.measure_alone,
     "rebuild-dask": rebuilding.measure_dask,
     "catch-up": catching_up.measure,
+    "prover": proving.measure_recording,
+    "proof-check": proving.measure_check,
+    "bundle": proving.measure_bundle,
     **GROWTH,
 }
 LARGE: dict[str, Callable[[Sizes], Row]] = {

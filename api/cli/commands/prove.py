@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Take in what the log has now, sign it where that is due, and end.")
+@click.option("--once", is_flag=True, help="Take in what the log has now, sign it, and end.")
 @store_option
 @click.pass_context
 def prove(context: click.Context, once: bool, store: str | None) -> None:
@@ -39,7 +39,9 @@ def prove(context: click.Context, once: bool, store: str | None) -> None:
 
     with open_ledger(store) as (ledger, read), StopSignal() as stopping:
         load_log_key(ledger, signing_settings(read))  # Refused at once, not each second.
-        keeper = TreeKeeper(ledger, prover_settings(read))
+        settings = prover_settings(read)
+        # Once is at once: whatever the interval is.
+        keeper = TreeKeeper(ledger, settings._replace(checkpoint_seconds=0) if once else settings)
         if once:
             with closing(keeper):
                 state = keeper.catch_up()
