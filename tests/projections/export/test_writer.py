@@ -112,7 +112,7 @@ def in_process(code: str, *arguments: object, **options: Any) -> subprocess.Comp
 import os, resource, signal, sys
 from pathlib import Path
 from domain.ledger import Ledger
-from projections.export.writer import NotWritten, write
+from projections.export.writer import NotWritten, write_export
 from projections.queries.selection import Selection
 from projections.stores.generations import open_current
 url, file_format, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
@@ -496,7 +496,7 @@ class TestAFile:
         code = """
 def die(rows):
     os.kill(os.getpid(), signal.SIGKILL)
-write(ledger, store, "channels", Selection(), file_format, out, progress=die)
+write_export(ledger, store, "channels", Selection(), file_format, out, progress=die)
 """
         assert in_process(code, case.url, file_format, out).returncode == -signal.SIGKILL
         assert out.read_bytes() == b"old"
@@ -510,7 +510,7 @@ write(ledger, store, "channels", Selection(), file_format, out, progress=die)
         code = """
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    write(ledger, store, "channels", Selection(), file_format, out)
+    write_export(ledger, store, "channels", Selection(), file_format, out)
 except NotWritten as error:
     print(error)
 store.close()
@@ -539,7 +539,7 @@ ledger.close()
 if os.geteuid() == 0:  # Root may write everywhere, nobody may not.
     os.seteuid(65534)
 try:
-    write(ledger, store, "channels", Selection(), file_format, out)
+    write_export(ledger, store, "channels", Selection(), file_format, out)
 except NotWritten as error:
     print(error)
 store.close()
@@ -624,7 +624,7 @@ def test_ten_times_the_rows_need_no_more_memory(small_and_large: list[str], tmp_
 
 def _peak_kib(url: str, file_format: str, out: Path) -> int:
     code = """
-write(ledger, store, "channels", Selection(), file_format, out)
+write_export(ledger, store, "channels", Selection(), file_format, out)
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(peak.split()[1])
 store.close()
