@@ -1,6 +1,8 @@
 """``tringledger proof`` makes proofs of a ledger, and ``tringledger verify`` checks them with the public key alone."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -331,3 +333,24 @@ class TestABillBundle:
     def test_of_nothing_is_refused(self) -> None:
         said = run("proof", "bill", "--account", "nobody", "--period", MONTH)
         assert (said.code, "has nothing to prove of nobody 2024-10" in said.err) == (FINDING, True)
+
+    def test_is_verified_without_a_store_a_network_or_a_database_library(self, tmp_path: Path) -> None:
+        account = run("export", "billing", "--format", "csv").out.splitlines()[1].split(",")[0]
+        bundle = written("bill", "--account", account, "--period", MONTH).absolute()
+        elsewhere = tmp_path / "auditor"
+        elsewhere.mkdir()
+        code = (
+            "import sys; from pathlib import Path\n"
+            "from api.application.proofs.offline_verification import OfflineFiles, read_trust, verify_files\n"
+            f"print(verify_files(OfflineFiles(Path({str(bundle)!r}).read_bytes()), read_trust({VKEY!r}, [], None))[0])\n"
+            "loaded = {'sqlalchemy', 'httpx2', 'sqlite3', 'psycopg'} & sys.modules.keys()\n"
+            "assert not loaded, loaded"
+        )
+        command = [sys.executable, "-c", code]
+        root = str(Path(__file__).parents[2])
+        done = subprocess.run(
+            command, cwd=elsewhere, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert account in done.stdout
+        assert [*elsewhere.iterdir()] == []

@@ -69,6 +69,7 @@ class TestAService:
             send(server, 10, 11)
             eventually(lambda: proofs(server)["checkpoint_size"] == 5)
             found = proofs(server)
+            assert "checkpoints are signed as ledger.example/calls" in server.said
         assert (found["origin"], found["key"], found["problem"]) == (KEY.name, KEY.verifier.text, "")
         assert last_checkpoint(ledger)[:2] == (KEY.name, 5)
 
@@ -89,6 +90,7 @@ class TestAService:
             eventually(lambda: proofs(server)["size"] == 4)
             assert http_client.health(server.port)["status"] == "degraded"
             assert proofs(server)["checkpoint_size"] is None
+            assert "WARNING: no checkpoint is signed: the log's key" in server.said
             key_file.chmod(0o600)
             eventually(lambda: proofs(server)["checkpoint_size"] == 4)
 

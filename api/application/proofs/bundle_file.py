@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from api.application.proofs.proof_files import decode_event, encode_event
+from api.application.proofs.event_file import decode_event, encode_event
 from domain.events.log_row import LogRow
 from domain.proofs.refusals import ProofRefused
 from domain.proofs.tiles import TileId, parse_path

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from api.application.proofs.bundle_check import ProvenBundle, verify_bundle
 from api.application.proofs.bundle_file import BILL, is_bundle
-from api.application.proofs.proof_files import decode_event
+from api.application.proofs.event_file import decode_event
 from domain import times
 from domain.amounts import plain
 from domain.proofs.checkpoint import VerifiedCheckpoint

@@ -3,52 +3,20 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-import msgspec
-
 from domain.errors import LedgerError
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
 from domain.proofs.checkpoint import parse_checkpoint
-from domain.proofs.entry import EventFields, encode_entry
+from domain.proofs.entry import encode_entry
 from domain.proofs.merkle import verify_consistency
 from domain.proofs.notes import parse_note
 from domain.proofs.proof_file import ProofFile, encode_hashes
-from domain.proofs.refusals import ProofRefused
 from projections.proofs.proof_store import ProofStore, find_proofs
 from projections.proofs.tree_rows import KeptCheckpoint, TreeRows
 
 
 class NoProof(LedgerError):
     """Something cannot be proved: there is no tree, no checkpoint, or none that has the event yet."""
-
-
-class EventFile(msgspec.Struct, frozen=True):
-    """An event as it is stored, as a line of JSON; ``state`` are the stored bytes, in base64 in the file."""
-
-    position: int
-    stream: str
-    version: int
-    topic: str
-    state: bytes
-
-    @property
-    def fields(self) -> EventFields:
-        """The event's values, as its entry is made of them."""
-        return self.position, self.stream, self.version, self.topic, self.state
-
-
-def encode_event(row: LogRow) -> bytes:
-    """Return an event as a line of JSON."""
-    return msgspec.json.encode(EventFile(*row)) + b"\n"
-
-
-def decode_event(raw: bytes) -> EventFields:
-    """Read an event from JSON; raises ProofRefused where it is none."""
-    try:
-        return msgspec.json.decode(raw, type=EventFile).fields
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        msg = f"the event is not readable: {error}; expected JSON with position, stream, version, topic and state"
-        raise ProofRefused(msg) from error
 
 
 @contextmanager

@@ -115,9 +115,24 @@ def _introduce(ledger: Ledger, read: Settings) -> None:
         note("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anyone can write into this ledger")
     else:
         note(f"signatures are checked: formula {read.signature}, {len(read.private_keys)} active key(s)")
+    _introduce_log_key(ledger, read)
     if read.forward_url:
         after = forwarder.load_or_start(ledger).position
         note(f"forwarding to {addresses.redacted(read.forward_url)}, after position {after}")
+
+
+def _introduce_log_key(ledger: Ledger, read: Settings) -> None:
+    """Say by which name the log is signed, or why it is not: callbacks are taken in any case."""
+    if read.log_key is None:
+        return
+    from api.application.proofs.log_key import public_key
+    from api.application.proofs.prover_settings import signing_settings
+    from domain.proofs.refusals import KeyRefused
+
+    try:
+        note(f"checkpoints are signed as {public_key(ledger, signing_settings(read)).name}")
+    except KeyRefused as error:
+        note(f"WARNING: no checkpoint is signed: {error}")
 
 
 def _say_where(listening: socket, notify_path: str) -> None:

@@ -29,7 +29,8 @@ def event(position: int, output: Path | None, event_file: Path | None, store: st
     Examples:
       tringledger proof event 4711 -o 4711.tlog-proof --event-file 4711.json
     """
-    from api.application.proofs.proof_files import encode_event, prove_event
+    from api.application.proofs.event_file import encode_event
+    from api.application.proofs.proof_files import prove_event
 
     with open_ledger(store) as (ledger, _):
         found, row = prove_event(ledger, position)
