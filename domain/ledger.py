@@ -1,4 +1,4 @@
-"""The ledger: the one door to the log. Notifications go in and become events; a call's history comes out.
+"""The ledger: the only way to the log. Notifications become events, and the history of a call is read back.
 
 Every notification is decided inside the transaction that keeps it: lock, read, decide, insert. So any number of
 processes may record into one store, and none of them opens an ordinal twice or takes a delivery key twice.
@@ -40,7 +40,7 @@ REPROCESS = "reprocess"
 
 
 class Ledger(Application[UUID]):
-    """The log of one TringMe account in one store, and the rules by which a notification enters it."""
+    """The log of one TringMe account in one store, and the rules for recording notifications in it."""
 
     name = "tringledger"
 
@@ -53,7 +53,7 @@ class Ledger(Application[UUID]):
         create: bool = False,
         clock: Callable[[], int] = times.now,
     ) -> None:
-        """Open the ledger at a store's address; without a keyring it is for reading only.
+        """Open the ledger at a store's URL; without a keyring, for reading only.
 
         ``create`` makes it where there is none, and brings an older schema up to date. Raises NoLedger where there is
         none and none is to be created, LedgerSettingsMismatch where it was created on other terms, UnknownStore for an address
@@ -78,11 +78,11 @@ class Ledger(Application[UUID]):
         self._signature_fitted = SIGNATURE_FITTED in facts
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
-        """Take nothing from the process's environment: only the settings read it."""
+        """Return an environment without the process's variables: only the settings read those."""
         return Environment(name, env)
 
     def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:  # noqa: ARG002
-        """Return what makes the recorder of this ledger's store."""
+        """Return the factory of this ledger's log."""
         return address.log_factory(self.url)
 
     def construct_mapper(self) -> Mapper[UUID]:
@@ -91,12 +91,12 @@ class Ledger(Application[UUID]):
 
     @property
     def path(self) -> str:
-        """The path of a ledger in a SQLite file; raises UnknownStore for any other."""
+        """The path of the SQLite file; raises UnknownStore for any other store."""
         return urls.sqlite_path(self.url)
 
     @property
     def shown_url(self) -> str:
-        """The store's address as it may be printed: without the password."""
+        """The store's URL without the password."""
         return urls.redacted(self.url)
 
     def _open(self, *, create: bool) -> dict[str, str]:
@@ -121,7 +121,7 @@ class Ledger(Application[UUID]):
         return facts
 
     def _found(self) -> dict[str, str]:
-        """Write the ledger's own facts, unless another process was first, and the schema that it has now."""
+        """Write the ledger's own facts, unless another process was first, and the number of the log schema."""
         facts = {
             "id": str(uuid4()),
             "created_at": times.iso(self._clock()),
@@ -137,7 +137,7 @@ class Ledger(Application[UUID]):
         return self.store.facts()
 
     def verify_delivery(self, raw: bytes, received_at: int, source: str = CALLBACK) -> Delivery:
-        """Read and verify what came over the wire at a moment (microseconds, UTC).
+        """Parse and verify a notification that was received at ``received_at`` (microseconds, UTC).
 
         Raises NotANotification for what SPEC 2 answers with 400.
         """
@@ -149,13 +149,13 @@ class Ledger(Application[UUID]):
 
     @contextmanager
     def recording(self) -> Iterator[Recording]:
-        """Begin a transaction in which deliveries are decided about, and commit it durably at the end.
+        """Open a transaction that records deliveries; at the end it is committed durably.
 
         Raises StoreUnavailable, and then nothing of them was kept.
         """
         with self.store.transaction() as log:
             if (found := log.get_fact("id")) != self.id:
-                msg = f"the store {self.shown_url} has ledger {found} by now, no longer {self.id}: start again"
+                msg = f"the store {self.shown_url} now has ledger {found}, no longer {self.id}: start again"
                 raise StoreUnavailable(msg)
             fitted = self._signature_fitted or log.get_fact(SIGNATURE_FITTED) is not None
             rules = RecordingRules(self.correlation, self.options.window, self.options.quarantine_max)
@@ -164,7 +164,7 @@ class Ledger(Application[UUID]):
         self._signature_fitted = recording.signature_ever_fitted
 
     def record(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
-        """Record deliveries in one durable transaction; return, in the same order, what became of each.
+        """Record deliveries in one durable transaction; return the outcome of each, in the same order.
 
         Raises StoreUnavailable, and then nothing of them was kept.
         """
@@ -173,7 +173,7 @@ class Ledger(Application[UUID]):
 
     @contextmanager
     def operator_session(self, by: str, reason: str) -> Iterator[OperatorSession]:
-        """Begin a transaction in which an operator acts, and commit it durably at the end; on any error nothing of it is kept.
+        """Open an operator's transaction; at the end it is committed durably, and on any error it is rolled back.
 
         Raises CommandRejected unless it says who acts and why; StoreUnavailable.
         """
@@ -183,7 +183,7 @@ class Ledger(Application[UUID]):
             )
 
     def reprocess(self, entry: QuarantineEntry) -> RecordOutcome:
-        """Try a quarantined notice again, with its original received_at, now that the cause may be mended (SPEC 2)."""
+        """Reprocess a quarantined notice, with its original ``received_at``, once the cause is fixed (SPEC 2)."""
         delivery = self.verify_delivery(entry.raw, entry.received_at, REPROCESS)
         with self.recording() as recording:
             return recording.reprocess(entry.id, delivery)
@@ -204,16 +204,16 @@ class Ledger(Application[UUID]):
         return before
 
     def lag(self, position: int, now: int) -> tuple[int, int]:
-        """Return how many events come after a position, and for how many seconds the first of them has been there."""
+        """Return the number of events after a position, and the age of the first of them in seconds."""
         lag = self.head() - position
         return (lag, max((now - self.recorded_at(position + 1)) // times.SECOND, 0)) if lag > 0 else (0, 0)
 
     def notice_at(self, position: int) -> Notice:
-        """Return the notice at a position, which must be one that the log has."""
+        """Return the notice at a position, which must exist."""
         return decode_notice(self.store.page(position - 1, 1, position)[0].state)
 
     def recorded_at(self, position: int) -> int:
-        """Return when the event at a position, which must be one that the log has, was recorded (microseconds, UTC)."""
+        """Return when the event at a position, which must exist, was recorded (microseconds, UTC)."""
         return decode_recorded_at(self.store.page(position - 1, 1, position)[0].state)
 
     def events_at(self, positions: list[int]) -> list[LogRow]:

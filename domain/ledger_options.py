@@ -1,4 +1,4 @@
-"""How a ledger is opened: what its own facts and the settings have to agree on. Light, so that settings load fast."""
+"""The options with which a ledger is opened, and their check against its facts. Light, so that settings load fast."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,11 @@ QUARANTINE_MAX = 100_000
 
 
 class LedgerOptions(msgspec.Struct, frozen=True):
-    """On what terms a ledger is kept: ``correlation`` and ``timezone`` are its own for ever, None takes what it has."""
+    """A ledger's options. ``correlation`` and ``timezone`` are fixed at its creation; None accepts those of the ledger.
+
+    ``window`` says how far apart the notices of a call may be. ``quarantine_max`` limits the open notices with a wrong
+    signature.
+    """
 
     correlation: str | None = None
     timezone: str | None = None
@@ -21,16 +25,16 @@ class LedgerOptions(msgspec.Struct, frozen=True):
     quarantine_max: int = QUARANTINE_MAX
 
     def check(self) -> None:
-        """Raise LedgerError for a correlation that is not known, ValueError for a time zone that is not."""
+        """Raise LedgerError for an unknown correlation, ValueError for an unknown time zone."""
         if self.correlation not in (None, *correlation.CORRELATIONS):
             expected = " or ".join(correlation.CORRELATIONS)
-            msg = f"the correlation {self.correlation!r} is not known: expected {expected}"
+            msg = f"unknown correlation {self.correlation!r}; expected {expected}"
             raise LedgerError(msg)
         if self.timezone is not None:
             times.zone(self.timezone)
 
     def check_against(self, facts: Mapping[str, str]) -> None:
-        """Raise LedgerSettingsMismatch where a ledger's own facts say that it was created on other terms."""
+        """Raise LedgerSettingsMismatch if the ledger was created with other options."""
         for name, wanted in (("correlation", self.correlation), ("timezone", self.timezone)):
             if wanted is not None and wanted != facts[name]:
                 msg = f"this ledger was created with {name} {facts[name]}, and the setting now says {wanted}"

@@ -1,4 +1,4 @@
-"""What became of a notification: the four answers that a ledger gives, from which callers get theirs (SPEC 2)."""
+"""The four outcomes of recording a notification, from which the answers to callers follow (SPEC 2)."""
 
 import msgspec
 
@@ -8,22 +8,22 @@ WRONG_SIGNATURE = "the signature is wrong or missing"
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """It is now an event, at this position; ``call_id`` is empty where it belongs to no call."""
+    """The notification is now an event, at this position; ``call_id`` is empty for one that belongs to no call."""
 
     position: int
     call_id: str = ""
 
 
 class Duplicate(msgspec.Struct, frozen=True):
-    """The same notification is already an event, at this position; nothing was kept."""
+    """The same notification is an event already, at this position; nothing was stored."""
 
     position: int
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """It is unfit and was kept aside under this number; ``is_new`` is false where it was there already.
+    """The notification was quarantined under this number; ``is_new`` is false if it was in quarantine already.
 
-    ``problem`` is the value that breaks SPEC 1, or None where the signature is wrong or missing.
+    ``problem`` is the value that breaks SPEC 1, or None if the signature is wrong or missing.
     """
 
     entry: int
@@ -32,18 +32,18 @@ class Quarantined(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """Why it is unfit, as a sentence."""
+        """Why it was quarantined, as a sentence."""
         return WRONG_SIGNATURE if self.problem is None else str(self.problem)
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """It is unfit and there was no room to keep it: the sender must come again."""
+    """The notification can be neither recorded nor quarantined, because the quarantine is full; TringMe must retry."""
 
     reason: str
 
 
 def quarantine_full(quarantine_max: int) -> Rejected:
-    """Return the answer where the quarantine is full before a signature has ever fitted."""
+    """Return the outcome for a full quarantine before any signature has fitted."""
     return Rejected(
         f"the quarantine holds {quarantine_max} notices and no signature has ever fitted: nothing is dropped until one"
         " does; check the formula and the private key"

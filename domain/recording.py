@@ -1,4 +1,4 @@
-"""One transaction's decisions: each delivery becomes an event, a duplicate, or an entry of the quarantine (SPEC 2, 4, 6)."""
+"""Recording within one transaction: each delivery becomes an event, a duplicate, or a quarantined notice (SPEC 2, 4, 6)."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -25,7 +25,7 @@ CALL_TYPES = ("callstatus", "cdr")
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """A notification on its way into the log: how it was found authentic (None: it was not), and where it came from.
+    """A notification to be recorded, its verdict (None for a wrong signature), and its source.
 
     ``voucher`` is there where somebody vouches for it in place of a signature.
     """
@@ -44,7 +44,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 def vouched_delivery(notification: Notification, source: str, voucher: Voucher) -> Delivery:
-    """Return the delivery of a row without a signature, for which somebody vouches.
+    """Return the delivery of a row without a signature, with the voucher that replaces it.
 
     Raises InvalidValue for one that breaks SPEC 1: it cannot wait in quarantine, as nothing could verify it again later.
     """
@@ -55,7 +55,7 @@ def vouched_delivery(notification: Notification, source: str, voucher: Voucher) 
 
 
 class RecordingRules(msgspec.Struct, frozen=True):
-    """By which rules a ledger records: its correlation, how far apart a call's notices may be, the quarantine's cap."""
+    """The rules of a ledger: its correlation, how far apart a call's notices may be, and the limit of the quarantine."""
 
     correlation: str
     window: CorrelationWindow
@@ -63,7 +63,7 @@ class RecordingRules(msgspec.Struct, frozen=True):
 
 
 class ParsedDelivery(NamedTuple):
-    """A delivery, and what is read from it once: its key, what is wrong with it, and what it says of a call, if it does."""
+    """A delivery, parsed once: its key, its problem, if any, and its call notice, if it is a call's."""
 
     delivery: Delivery
     key: bytes
@@ -74,17 +74,17 @@ class ParsedDelivery(NamedTuple):
 
     @property
     def is_refused(self) -> bool:
-        """Whether it cannot become an event: its signature is wrong, or a value broken."""
+        """Whether it cannot become an event: its signature is wrong, or a value is invalid."""
         return self.delivery.verdict is None or self.problem is not None
 
     @property
     def signature_covers_only_r(self) -> bool:
-        """Whether its signature covers nothing but ``r``."""
+        """Whether its signature covers ``r`` alone."""
         return self.delivery.verdict is not None and self.delivery.verdict.formula in COVERS_ONLY_R
 
 
 class Placement(NamedTuple):
-    """Where a notice belongs: its line, its call with the notice applied, and the rule of SPEC 6 that said so."""
+    """The placement of a notice: its line, its call with the notice applied, and the rule of SPEC 6 that decided it."""
 
     line: LineKey
     head: CallHead
@@ -92,12 +92,12 @@ class Placement(NamedTuple):
 
 
 class Recording:
-    """Decides about deliveries inside a transaction that already holds the write lock."""
+    """Records deliveries inside a transaction that already holds the write lock."""
 
     def __init__(
         self, log: LogTransaction, mapper: Mapper[UUID], rules: RecordingRules, now: int, *, fitted: bool
     ) -> None:
-        """Take the transaction, the rules, the present moment in microseconds, UTC, and whether a signature ever fitted."""
+        """Record into the transaction ``log``; ``now`` is in microseconds, UTC; ``fitted`` is whether a signature ever fitted."""
         self._log = log
         self._mapper = mapper
         self._rules = rules
@@ -105,7 +105,7 @@ class Recording:
         self.signature_ever_fitted = fitted
 
     def record_all(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
-        """Keep deliveries where they belong; return, in the same order, what became of each."""
+        """Record deliveries; return the outcome of each, in the same order."""
         read = [_read(delivery) for delivery in deliveries]
         self._log.prefetch(self._lookups(read))
         answers = [self._record_one(each) for each in read]
@@ -151,7 +151,7 @@ class Recording:
         return Quarantined(self._log.quarantine(entry), problem, is_new=True)
 
     def _append(self, read: ParsedDelivery, verdict: SignatureVerdict) -> Recorded | Duplicate:
-        """Make an authentic, well-formed notification an event, unless it is one already."""
+        """Append an authentic, valid notification as an event, unless it is one already."""
         position = self._log.position + 1
         first = self._log.claim_delivery_key(read.key, position)
         if first:
@@ -181,7 +181,7 @@ class Recording:
         return Recorded(position)
 
     def _place(self, said: CallNotice) -> Placement:
-        """Find the call that the notice joins, or begin the line's next one, and keep it with the notice applied."""
+        """Find the call that the notice joins, or begin the line's next call, and store it with the notice applied."""
         line = said.line(self._rules.correlation)
         calls = self._log.calls(line_key(line))
         rule, head = correlation.correlate(said, calls, self._rules.window)
@@ -192,7 +192,7 @@ class Recording:
         return Placement(line, head, rule)
 
     def reprocess(self, entry_id: int, delivery: Delivery) -> Recorded | Duplicate | Quarantined:
-        """Keep a quarantined notice where it belongs now; one that is still unfit stays, and is known as authentic."""
+        """Record a quarantined notice; one that is still invalid stays in quarantine, marked as authentic."""
         if delivery.verdict is None:
             return Quarantined(entry_id, None, is_new=False)
         self._set_signature_fitted(delivery.verdict)

@@ -1,10 +1,10 @@
-"""Texts from outside: as they are safe to show on one line, and whether they are numbers."""
+"""Texts from outside: made safe to show on one line, and recognised as numbers."""
 
 WHOLE_DIGITS_MAX = 18
 
 
 def printable(text: str) -> str:
-    """Return a text, some of which came over the wire, so that it moves no cursor."""
+    """Return a text with its control characters escaped, so that it cannot move a terminal's cursor."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 

@@ -15,7 +15,7 @@ LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 
 
 def now() -> int:
-    """Return the present moment in microseconds, UTC."""
+    """Return the present time in microseconds, UTC."""
     return to_micros(datetime.now(UTC))
 
 
@@ -43,7 +43,7 @@ def parse(text: str) -> int:
         raise ValueError(msg)
     at = to_micros(read)
     if not 0 <= at < LAST:
-        # A day at the calendar's end has no neighbours, and its local date may not exist.
+        # A day at the end of the calendar has no next day, and its local date may not exist.
         msg = f"{text!r} is out of range: expected a time from 1970 to 9998"
         raise ValueError(msg)
     return at
@@ -56,7 +56,7 @@ def iso(at: int) -> str:
 
 @lru_cache(maxsize=8)
 def zone(name: str) -> ZoneInfo:
-    """Return the IANA time zone of that name; raises ValueError where there is none."""
+    """Return the IANA time zone of a name; raises ValueError for an unknown name."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -69,7 +69,7 @@ def _hour(hour: int, zone_name: str) -> tuple[str, bool]:
     """Return the local day of an hour since the epoch, and whether all of that hour lies in it."""
     first = to_datetime(hour * 3600 * SECOND).astimezone(zone(zone_name))
     last = to_datetime((hour + 1) * 3600 * SECOND - 1).astimezone(zone(zone_name))
-    # Where clocks are changed within the hour, it may leave a day and come back to it.
+    # If clocks change within the hour, it may leave a day and return to it.
     return first.date().isoformat(), first.date() == last.date() and first.utcoffset() == last.utcoffset()
 
 

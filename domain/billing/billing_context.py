@@ -1,7 +1,7 @@
-"""The books: what of tariffs and closings was known at each position of the log, and so how a call is billed (SPEC 7).
+"""The context in which a call is billed: the tariffs and closings known at each position of the log (SPEC 7).
 
-A call's money depends on its own stream and on these two streams alone, and of them only on what came before: so it is the
-same whether it is folded at once, event by event, or years later.
+A call's money depends only on its own stream and on earlier events of these two streams. So it is the same whether it is
+folded at once, event by event, or years later.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ NOTHING_CLOSED = ""
 
 
 class Closing(NamedTuple):
-    """A month ``YYYY-MM`` that was closed, and the position of the act that did so."""
+    """A month ``YYYY-MM`` that was closed, and the position of its closing."""
 
     position: int
     period: str
@@ -32,14 +32,14 @@ class BillingContext:
     def __init__(
         self, timezone: str, tariffs: Sequence[PublishedTariff] = (), closings: Sequence[Closing] = ()
     ) -> None:
-        """Take them in the order of the log."""
+        """Keep tariffs and closings, given in the order of the log."""
         self.timezone = timezone
         self.tariffs = tariffs
         self.closings = closings
         self._closed_at = [closing.position for closing in closings]
 
     def with_more(self, tariffs: Sequence[PublishedTariff] = (), closings: Sequence[Closing] = ()) -> "BillingContext":
-        """Return the books with some more at their end."""
+        """Return the context with more tariffs and closings at the end."""
         return BillingContext(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
 
     def rate_cdr(
@@ -62,37 +62,37 @@ class BillingContext:
         return self.tariff_version(rerated) if rerated else version_in_effect(self.tariffs, position, received_at)
 
     def tariff_version(self, number: int) -> Tariff | None:
-        """Return a version of the tariff, or None where it is not published."""
+        """Return a version of the tariff, or None if it is not published."""
         return next((each.tariff for each in self.tariffs if each.tariff.version == number), None)
 
     def closed_through(self, position: int) -> str:
-        """Return the last month that was closed before a position; all months before it count as closed too."""
+        """Return the last month closed before a position, which closes all earlier months too; an empty text if there is none."""
         count = bisect_left(self._closed_at, position)
         return self.closings[count - 1].period if count else NOTHING_CLOSED
 
     def open_period(self, period: str, position: int) -> str:
-        """Return the month to which an event at a position posts what belongs to a month: that one, or the first open."""
+        """Return the month to which an event at a position posts amounts of ``period``: that one, or the first open one."""
         closed = self.closed_through(position)
         return period if period > closed else str(Month(closed).next)
 
 
 def from_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any]) -> BillingContext:
-    """Return the books that the log rows of the two streams tell; raises UnknownEventShape."""
+    """Return the context of the log rows of the two streams; raises UnknownEventShape."""
     published = []
     for row in tariffs:
-        act = decode_operator_event(row.topic, row.state)
-        if isinstance(act, TariffPublished):
-            tariff = parse_cached(act.text, act.version, timezone)
-            published.append(PublishedTariff(row.position, tariff, falls_back=act.v >= FALLS_BACK))
+        event = decode_operator_event(row.topic, row.state)
+        if isinstance(event, TariffPublished):
+            tariff = parse_cached(event.text, event.version, timezone)
+            published.append(PublishedTariff(row.position, tariff, falls_back=event.v >= FALLS_BACK))
     closed = []
     for row in closings:
-        act = decode_operator_event(row.topic, row.state)
-        if isinstance(act, MonthClosed):
-            closed.append(Closing(row.position, act.period))
+        event = decode_operator_event(row.topic, row.state)
+        if isinstance(event, MonthClosed):
+            closed.append(Closing(row.position, event.period))
     return BillingContext(timezone, published, closed)
 
 
 @lru_cache(maxsize=256)
 def parse_cached(text: str, version: int, timezone: str) -> Tariff:
-    """Return a published tariff, read once."""
+    """Return a published tariff, parsed once."""
     return parse_tariff(text, version, timezone=timezone)

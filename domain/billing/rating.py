@@ -1,7 +1,7 @@
-"""Rating: what a call costs whoever is billed for it, from its CDR's numbers and the tariff in effect. Pure, and in whole numbers.
+"""Rating: a call's account and price, from its CDR's charges and the tariff in effect. Pure, and in whole numbers.
 
-Every CDR of a rebuild comes through here. All terms of a price are whole multiples of one small unit, so nothing is lost
-before the one rounding at the end, and no fraction has to be kept.
+A rebuild rates every CDR. All terms of a price are whole multiples of one small unit, so nothing is lost before the one
+rounding at the end, and no fraction is kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,21 +13,20 @@ from domain.billing.rounding import CALL, level_key, round_amount, rounding_step
 from domain.billing.tariff import Rule, Tariff
 from domain.notices.call_notice import Charges, normalised_number
 
-# The unit in which a price is summed up: so many to a millionth of a cent. It divides by what each term is given in,
-# millionths of a percent of millionths, millionths a minute for seconds, millionths of a credit at millionths each.
+# The number of units in a millionth of a cent; prices are summed in units. It is a multiple of what each term is divided by:
+# millionths of a percent of millionths, seconds at millionths a minute, millionths of a credit at millionths each.
 UNITS = 300_000_000
 _WHOLE = 100_000_000  # 100 percent, in millionths of a percent.
 _PER_PERCENT = UNITS // _WHOLE
 _PER_SECOND = UNITS // 60
 _PER_CREDIT = UNITS // ONE
 
-_ExactStep = tuple[
-    str, tuple[int, ...], int
-]  # As Step, with the price in units: every CDR of a rebuild goes by several.
+# A PriceStep with its price in units: a rebuild makes several for every CDR.
+_ExactStep = tuple[str, tuple[int, ...], int]
 
 
 class RatedCdr(NamedTuple):
-    """Whom a call is billed to, and at what price; prices in millionths of a cent.
+    """The account to which a call is billed, and its price in millionths of a cent.
 
     ``tariff`` is the version as text and ``rule`` counts from 1; empty and 0 where no rule fits. ``rounding`` is what rounding
     per call has added (or, below 0, taken). ``level`` is how the statement's total is to be rounded, such as
@@ -44,21 +43,21 @@ class RatedCdr(NamedTuple):
     level: str
 
 
-# The steps of a price, and what their terms are; amounts in millionths.
+# The kinds of steps to a price, with their factors; amounts in millionths.
 LEG = "leg"  # Which of the CDR's charges, its seconds, the increment's first and further seconds, the seconds billed.
 MINUTES = "minutes"  # Seconds, and cents a minute.
 FEE = "fee"  # Cents for the connection.
 COST = "cost"  # What the source leg costs, and what the destination leg costs.
 MARKUP = "markup"  # Percent on the cost.
 FIXED = "fixed"  # Cents for a connected call.
-GREATER = "greater"  # The own price, and cost and markup.
+GREATER = "greater"  # The greater of the own price and the cost with its markup.
 CREDITS = "credits"  # SIP credits, and cents for each.
 MINIMUM = "minimum"  # Cents.
 MAXIMUM = "maximum"  # Cents.
 
 
 class PriceStep(NamedTuple):
-    """One step to a price: what was done, with what, and the exact price that it led to, in cents."""
+    """One step to a price: its kind, its factors, and the exact price after it, in cents."""
 
     kind: str
     factors: tuple[int, ...]
@@ -86,7 +85,7 @@ def version_in_effect(tariffs: Sequence[PublishedTariff], position: int, receive
 
 
 def rate_cdr(tariff: Tariff | None, tag: str, src: str, received_at: int, charges: Charges) -> RatedCdr:
-    """Rate a CDR of ``at`` (microseconds, UTC) by the first rule that fits; without one its price is its cost."""
+    """Rate a CDR, received at a moment (microseconds, UTC), by the first rule that fits; without one the price is the cost."""
     found = _rate_by_rule(tariff, tag, src, received_at, charges) if tariff else None
     return found or _rate_at_cost(tariff, tag, charges)
 
@@ -161,7 +160,7 @@ def _rate_at_cost(tariff: Tariff | None, tag: str, charges: Charges) -> RatedCdr
 
 
 def price_steps(tariff: Tariff | None, rule_number: int, received_at: int, charges: Charges) -> list[PriceStep]:
-    """Return the steps by which a rule of a tariff (0 for none) came to a price, before that was rounded; see ``rate``."""
+    """Return the steps by which a rule of a tariff (0 for none) came to a price, before rounding; see ``rate_cdr``."""
     found = (
         _price_steps(tariff.rules[rule_number - 1], received_at, charges)
         if tariff and rule_number
@@ -171,7 +170,7 @@ def price_steps(tariff: Tariff | None, rule_number: int, received_at: int, charg
 
 
 def billed_seconds(seconds: int, initial: int, subsequent: int) -> int:
-    """Return the seconds billed for a leg's: none for none, else the initial ones and whole steps of further ones."""
+    """Return the billed seconds of a leg: 0 for 0, else the initial seconds and whole steps of subsequent ones."""
     if seconds <= initial:
         return initial if seconds else 0
     return initial - (initial - seconds) // subsequent * subsequent
@@ -182,7 +181,7 @@ def _billed_seconds_of(rule: Rule, charges: Charges) -> int:
 
 
 def _rounded_price(rule: Rule, received_at: int, charges: Charges) -> tuple[int, int, str]:
-    """Return the price, what rounding it has added, and how the statement's total is to be rounded."""
+    """Return the price, the amount that rounding has added, and the rounding of the statement's total."""
     *_, (_, _, exact) = _price_steps(rule, received_at, charges)
     mode, places, level = rule.rounding
     fine = round_amount(exact, UNITS, "none")
@@ -194,7 +193,7 @@ def _rounded_price(rule: Rule, received_at: int, charges: Charges) -> tuple[int,
 
 
 def _price_steps(rule: Rule, received_at: int, charges: Charges) -> Iterator[_ExactStep]:
-    """Yield, step by step, what was done, with what, and the exact price that it led to, in units; see Step."""
+    """Yield the steps to a price, with the exact price after each in units; see PriceStep."""
     connected = any(charges)
     price = 0
     if rule.per_minute is not None:

@@ -1,7 +1,7 @@
 """Rounding whole numbers to multiples: the second of the two stages in which a call is priced, after its seconds.
 
-All of it is in whole numbers. An amount of any finer unit is rounded once, from its exact value; who rounds twice may
-end up a step off.
+All of it is in whole numbers. An amount of a finer unit is rounded once, from its exact value: rounding twice may be a
+step off.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def _half_even(floor: int, rest: int, size: int) -> int:
     return floor + (2 * rest > size or (2 * rest == size and floor & 1))
 
 
-# Each is given how many whole multiples fit, what is left over, and how big one is.
+# Each takes the number of whole multiples, the remainder, and the size of one multiple.
 _MODES: dict[str, Callable[[int, int, int], int]] = {
     "up": lambda floor, rest, _: floor + (rest > 0),
     "down": lambda floor, _rest, _size: floor,
@@ -33,9 +33,9 @@ MODES = (NONE, "up", "down", "half-up", "half-even")
 
 
 def round_amount(amount: int, size: int, mode: str) -> int:
-    """Return how many multiples of ``size`` an amount comes to; ``none`` means half-even, at the finest size there is.
+    """Return an amount as a rounded number of multiples of ``size``; ``none`` means half-even, at the finest size.
 
-    What is below zero is rounded as its opposite is, so that a credit takes back exactly what a charge asked for.
+    A negative amount is rounded like its opposite, so that a credit reverses a charge exactly.
     """
     if amount < 0:
         return -round_amount(-amount, size, mode)
@@ -44,17 +44,17 @@ def round_amount(amount: int, size: int, mode: str) -> int:
 
 
 def rounding_step(places: int) -> int:
-    """Return what the last of so many places of a cent is worth, in millionths of a cent."""
+    """Return the value of the last of N decimal places of a cent, in millionths of a cent."""
     return int(10 ** (PLACES - places))
 
 
 def level_key(mode: str, places: int) -> str:
-    """Return what stands in ``Rated.level`` for a rounding of the statement's total, such as ``half-up:2``."""
+    """Return the value of ``RatedCdr.level`` for a rounding of the statement's total, such as ``half-up:2``."""
     return f"{mode}:{places}"
 
 
 def round_total(amount: int, key: str) -> int:
-    """Return a statement's total, in millionths of a cent, rounded as a level key says; an empty key changes nothing."""
+    """Return a statement's total, in millionths of a cent, rounded by a level key; an empty key changes nothing."""
     if not key:
         return amount
     mode, _, places = key.partition(":")

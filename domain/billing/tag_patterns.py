@@ -1,4 +1,4 @@
-"""The patterns by which a tariff's rules find their tags: globs and regular expressions, tame enough for every call.
+"""The patterns of a tariff's rules for tags: globs and bounded regular expressions.
 
 A pattern looks at each CDR of a rebuild. Python's expressions try every way to read a text before they give up, and one such
 as ``(a+)+b`` has more of them on a tag of 256 characters than there are atoms, so the ways are counted before it is taken.
@@ -15,18 +15,18 @@ LENGTH_MAX = 256
 WAYS_MAX = 20_000_000
 ACCOUNT = "account"
 
-# The standard library's own parser of expressions has no public name; where it is gone one day, the count is not made.
+# The standard library's parser of regular expressions has no public name; without it nothing is counted.
 _parser: Any = getattr(re, "_parser", None)
 
 
 def parse_glob(text: str) -> re.Pattern[str]:
-    """Return the pattern of a glob such as ``acme-*``: case counts, and the whole tag must fit."""
+    """Return the pattern of a glob such as ``acme-*``: case matters, and the whole tag must fit."""
     _check_length(text)
     return re.compile(translate(text))
 
 
 def parse_regex(text: str) -> re.Pattern[str]:
-    """Return a regular expression that is to fit a whole tag; raises ValueError saying what was expected instead."""
+    """Return a regular expression for whole tags; raises ValueError saying what was expected instead."""
     _check_length(text)
     try:
         pattern = re.compile(text)

@@ -1,7 +1,7 @@
-"""Tariff: an ordered list of rules, read from TOML, that says whom a call is billed to and at what price.
+"""Tariff: an ordered list of rules, read from TOML, that give a call its account and its price.
 
-A published tariff is kept as its text, verbatim, and read again by every reader; so what is accepted here today must be
-accepted for ever, with the same meaning. Checks may be added for new keys only.
+A published tariff is stored as its text, verbatim, and every reader parses it again. So what is accepted here today must
+stay accepted, with the same meaning. Checks may be added for new keys only.
 """
 
 import re
@@ -72,7 +72,7 @@ class Tariff(msgspec.Struct, frozen=True):
 
 
 def parse_tariff(text: str, version: int, *, timezone: str, name: str = "tariff") -> Tariff:
-    """Read a tariff's text; ``timezone`` is the ledger's, for where the file names none, and ``name`` the file's.
+    """Read a tariff's text. ``timezone`` is the ledger's, used if the file names none; ``name`` is the file's name.
 
     Raises InvalidTariff with every finding.
     """
@@ -98,7 +98,7 @@ def _syntax(message: str, text: str) -> TariffFinding:
 
 
 class _Reader:
-    """Turns what tomllib has read into a tariff, and collects what is wrong on the way."""
+    """Turns the content of a TOML file into a tariff, and collects the findings."""
 
     def __init__(self, lines: TomlLines) -> None:
         self.findings: list[TariffFinding] = []
@@ -153,7 +153,7 @@ class _Reader:
 
 
 def _timezone(content: Mapping[str, Any], default: str) -> str:
-    """Return the file's time zone, by which its dates are read; one that is none is found later, with the other keys."""
+    """Return the file's time zone, in which its dates are read; an invalid one is reported later, with the other keys."""
     try:
         return tariff_values.read_timezone(content.get("timezone", default))
     except ValueError:

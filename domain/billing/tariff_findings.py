@@ -1,4 +1,4 @@
-"""What is wrong with a tariff file: each finding with its line, key, value, and what was expected."""
+"""Findings in a tariff file: each with its line, key, value, and what was expected."""
 
 from collections.abc import Iterable
 from datetime import date, time
@@ -10,7 +10,7 @@ from domain.notices.notification import shorten
 
 
 class TariffFinding(NamedTuple):
-    """What is wrong with a tariff, and where: line, key and value of the text, and what was expected."""
+    """A problem of a tariff: its line, its key, its value, and what was expected."""
 
     line: int
     key: str
@@ -23,7 +23,7 @@ class TariffFinding(NamedTuple):
 
 
 class InvalidTariff(LedgerError):
-    """The text is no tariff: ``findings``, and ``lines`` that name the file before each.
+    """The text is not a valid tariff: ``findings``, and ``lines`` with the file's name before each.
 
     The message holds them all, with file, line, key, value and what was expected.
     """
@@ -36,7 +36,7 @@ class InvalidTariff(LedgerError):
 
 
 def format_key(path: Path) -> str:
-    """Return a key as a person names it: ``rule 2: per_minute``, rules counted from 1."""
+    """Return a key for messages: ``rule 2: per_minute``, rules counted from 1."""
     if path[0] == "rules" and len(path) > 1:
         assert isinstance(path[1], int)
         return ": ".join([f"rule {path[1] + 1}", *map(str, path[2:])])
@@ -44,7 +44,7 @@ def format_key(path: Path) -> str:
 
 
 def format_value(value: Any) -> str:
-    """Return a value as it may stand in the file, cut where it is long; nothing for a key that is not there."""
+    """Return a value as it would be written in the file, cut if it is long; an empty text for a missing key."""
     return "" if value is None else shorten(_toml(value))
 
 

@@ -1,4 +1,4 @@
-"""The keys of a tariff file: which there are, what each must be, and which cannot stand together."""
+"""The keys of a tariff file: their names, the checks of their values, and which exclude each other."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ _COST_PLUS_KEYS = ("markup_percent", "fixed")
 
 
 def file_checks(timezone: str) -> dict[str, Check]:
-    """Return what each key of a file must be, outside its rules; ``timezone`` is that by which its dates are read."""
+    """Return the checks of a file's keys outside its rules; its dates are read in ``timezone``."""
     return {
         "timezone": tariff_values.read_timezone,
         "effective_from": tariff_values.moment_reader(timezone),
@@ -44,7 +44,7 @@ def _rules(value: Any) -> list[dict[str, Any]]:
 
 
 def rule_checks(timezone: str) -> dict[str, Check]:
-    """Return what each key of a rule must be; the order is that of messages and of docs/reference/tariff-file.md."""
+    """Return the checks of a rule's keys, in the order of messages and of docs/reference/tariff-file.md."""
     cents = tariff_values.amount_reader(0, CENTS_MAX)
     return {
         "tag": tariff_values.pattern_reader(tariff_patterns.parse_glob),
@@ -67,9 +67,9 @@ def rule_checks(timezone: str) -> dict[str, Check]:
 
 
 def conflicting_keys(table: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Name the keys of a rule that cannot stand together, and what was expected; no key for the rule as a whole.
+    """Yield the keys of a rule that exclude each other, and what was expected; an empty key means the whole rule.
 
-    ``table`` is the rule as it stands in the file, ``found`` what of it is right by itself.
+    ``table`` is the rule as written in the file, ``found`` its valid values.
     """
     if ("tag" in table) == ("tag_regex" in table):
         yield "tag" if "tag" in table else "", "either tag or tag_regex"

@@ -1,6 +1,6 @@
-"""The values in a tariff file, each checked and turned into the form in which calls are priced.
+"""Readers of the values in a tariff file: each checks a value and returns it in the form that rating uses.
 
-Every check takes a value as tomllib gives it and returns ours, or raises ValueError saying what was expected.
+A reader takes a value as tomllib returns it, and raises ValueError with what was expected.
 """
 
 import re
@@ -18,7 +18,7 @@ from domain.notices.notification import TEXT_LENGTH_MAX
 
 Check = Callable[[Any], Any]
 
-# Such that the dearest call there can be, 10⁹ seconds on both legs, stays below 10¹² cents, and sums stay in 64 bits.
+# With these, the most expensive call, 10⁹ seconds on both legs, stays below 10¹² cents, and sums stay in 64 bits.
 CENTS_MAX = 999_999
 CENTS_PER_MINUTE_MAX = 9_999
 CENTS_PER_CREDIT_MAX = 200
@@ -31,7 +31,7 @@ _INCREMENT = re.compile(r"([0-9]{1,5})/([0-9]{1,5})")
 
 
 def amount_reader(least: int, most: int) -> Check:
-    """Take a number of cents (or percent) as whole millionths."""
+    """Return a reader of a number of cents (or percent) as whole millionths."""
 
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | Decimal) or not _fits(value, least, most):
@@ -48,7 +48,7 @@ def _fits(value: int | Decimal, least: int, most: int) -> bool:
 
 
 def credit_price_reader(timezone: str) -> Check:
-    """Take the price of a SIP credit, or a list of ``{from, price}``, as pairs of moment and millionths of a cent."""
+    """Return a reader of a SIP credit's price, or of ``{from, price}`` tables, as pairs of time and millionths of a cent."""
     price, since = amount_reader(0, CENTS_PER_CREDIT_MAX), moment_reader(timezone)
 
     def check(value: Any) -> tuple[tuple[int, int], ...]:
@@ -65,7 +65,7 @@ def credit_price_reader(timezone: str) -> Check:
 
 
 def moment_reader(timezone: str) -> Check:
-    """Take a date, which is the start of that day in the time zone, or a date-time with its offset, as microseconds."""
+    """Return a reader of a date (the start of that day in the time zone), or a date-time with offset, as microseconds."""
 
     def check(value: Any) -> int:
         if isinstance(value, date) and not isinstance(value, datetime):
@@ -78,7 +78,7 @@ def moment_reader(timezone: str) -> Check:
 
 
 def read_text(value: Any) -> str:
-    """Take a text that is not empty."""
+    """Read a text that is not empty."""
     if not isinstance(value, str) or not 1 <= len(value) <= TEXT_LENGTH_MAX or "\0" in value:
         msg = f"a text of 1 to {TEXT_LENGTH_MAX} characters"
         raise ValueError(msg)
@@ -86,7 +86,7 @@ def read_text(value: Any) -> str:
 
 
 def pattern_reader(make: Callable[[str], re.Pattern[str]]) -> Check:
-    """Take a glob or a regular expression as a compiled pattern."""
+    """Return a reader of a glob or a regular expression as a compiled pattern."""
 
     def check(value: Any) -> re.Pattern[str]:
         if not isinstance(value, str) or "\0" in value:
@@ -97,7 +97,7 @@ def pattern_reader(make: Callable[[str], re.Pattern[str]]) -> Check:
 
 
 def read_number_prefix(value: Any) -> str:
-    """Take the beginning of a phone number, in the form in which the line's number is kept (SPEC 6)."""
+    """Read the beginning of a phone number, normalised as in a line (SPEC 6)."""
     found = normalised_number(read_text(value))
     if not found:
         raise ValueError("the beginning of a phone number, such as 1858")
@@ -105,7 +105,7 @@ def read_number_prefix(value: Any) -> str:
 
 
 def read_increment(value: Any) -> tuple[int, int]:
-    """Take ``60/6`` as the initial and the subsequent seconds."""
+    """Read ``60/6`` as the initial and the subsequent seconds."""
     found = _INCREMENT.fullmatch(value) if isinstance(value, str) else None
     seconds = (int(found[1]), int(found[2])) if found else (0, 0)
     if not all(1 <= number <= INCREMENT_SECONDS_MAX for number in seconds):
@@ -115,21 +115,21 @@ def read_increment(value: Any) -> tuple[int, int]:
 
 
 def read_legs(value: Any) -> tuple[int, ...]:
-    """Take ``src``, ``dest`` or ``both`` as places in a CDR's numbers."""
+    """Read ``src``, ``dest`` or ``both`` as indexes of Charges: 0 is ``src_seconds``, 1 ``dest_seconds``."""
     if not isinstance(value, str) or value not in LEGS:
         raise ValueError('"src", "dest" or "both"')
     return LEGS[value]
 
 
 def read_boolean(value: Any) -> bool:
-    """Take true or false."""
+    """Read true or false."""
     if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004  # To the reader of a tariff it is all one.
+        raise ValueError("true or false")  # noqa: TRY004  # For the author of a tariff, a wrong type is a wrong value.
     return value
 
 
 def read_timezone(value: Any) -> str:
-    """Take the name of a time zone."""
+    """Read the name of a time zone."""
     try:
         return times.zone(read_text(value)).key
     except ValueError:
@@ -137,7 +137,7 @@ def read_timezone(value: Any) -> str:
 
 
 def read_rounding_rule(value: Any) -> tuple[str, int, str]:
-    """Take ``{mode, places, level}`` as those three; the level is ``call`` unless it is given."""
+    """Read ``{mode, places, level}`` as a tuple of the three; the level is ``call`` by default."""
     if not isinstance(value, dict) or not value.keys() <= set(ROUNDING_KEYS):
         raise ValueError('a table such as { mode = "half-up", places = 2, level = "call" }')
     mode, level = value.get("mode"), value.get("level", rounding.CALL)

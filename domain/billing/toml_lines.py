@@ -1,6 +1,6 @@
-"""Where the keys of a TOML text stand: tomllib gives values without their lines, and a finding without one is half a finding.
+"""The line numbers of the keys in a TOML text: tomllib returns values without their lines, and findings need them.
 
-This only looks for lines; tomllib has read the text before and knows what it means. A value inside an inline table or an
+This only finds lines; tomllib has parsed the text before. A value inside an inline table or an
 array is found at the line of the key that holds it.
 """
 
@@ -20,13 +20,13 @@ class TomlLines:
     """The lines of a text's keys and tables, counted from 1."""
 
     def __init__(self, text: str) -> None:
-        """Look through the text once."""
+        """Scan the text once."""
         self._lines: dict[Path, int] = {}
         for path, line in _paths(text):
             self._lines.setdefault(path, line)
 
     def line_of(self, path: Path) -> int:
-        """Return the line of a key, or of the nearest thing around it that has one; 1 for the text as a whole."""
+        """Return the line of a key, or of the nearest enclosing key or table with a line; 1 for the whole text."""
         return next((self._lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._lines), 1)
 
 
@@ -47,7 +47,7 @@ def _paths(text: str) -> Iterator[tuple[Path, int]]:
 
 
 def _inside(names: list[str], counts: dict[Path, int]) -> Path:
-    """Return a table's path: below an array of tables it is the latest one's."""
+    """Return a table's path; within an array of tables it is in the latest table."""
     path: Path = ()
     for name in names:
         path = (*path, counts[path], name) if path in counts else (*path, name)

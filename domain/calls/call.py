@@ -1,7 +1,7 @@
 """Call: the fold of a call's stream into its state, disposition, CDR and flags (SPEC 5 and 7).
 
-Folding only assigns: what came in is never refused here, and contradictions become flags. The clock is not read, so a
-replay gives what the first reading gave.
+Folding only assigns: nothing is refused here, and contradictions become flags. The clock is not read, so a replay gives
+the same result.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ CONTRADICTORY_OUTCOME = "contradictory-outcome"
 NONCE_REUSED = "nonce-reused"
 UNRECOGNISED_TYPE = "unrecognised-type"
 VOIDED = "voided"
-# Those that make an exception; a call that is voided was made so on purpose.
+# The flags that make an exception; a call is voided on purpose.
 FLAGS = (
     CONTRADICTORY_OUTCOME,
     MISSING_OPENING,
@@ -41,7 +41,7 @@ ENDED = "ended"
 
 
 class CallFlag(NamedTuple):
-    """A flag, the event that raised it (its position, and when it was received), and the CDR numbers at stake, if any."""
+    """A flag, the event that raised it (its position, and when it was received), and the charges concerned, if any."""
 
     flag: str
     position: int
@@ -50,7 +50,7 @@ class CallFlag(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """That an exception needs no more attention: the position of the act that says so, by whom, and why."""
+    """The resolution of an exception: the position of the operator event, its author, and the reason."""
 
     position: int
     by: str
@@ -59,7 +59,7 @@ class Resolution(NamedTuple):
 
 @dataclass(slots=True)
 class Cdr:
-    """The call's own CDR: its position in the log, when it was received (microseconds, UTC), and what it says.
+    """The call's own CDR: its position in the log, when it was received (microseconds, UTC), and its content.
 
     ``src`` is as delivered; the line's is the normalised one.
     """
@@ -97,7 +97,7 @@ class Call:
     resolved: dict[tuple[str, int], Resolution] = field(default_factory=dict)
 
     def apply(self, position: int, notice: Notice) -> None:
-        """Take in the next event of the stream, at this position of the log."""
+        """Apply the next event of the stream, at a position of the log."""
         values = dict(notice.params)
         said = call_notice.read_call_notice(values, notice.received_at)
         self.first = self.first or (position, said.received_at)
@@ -150,7 +150,7 @@ class Call:
 
     @property
     def status(self) -> str:
-        """The deciding status (SPEC 5), or nothing where no status says anything."""
+        """The deciding status (SPEC 5), or an empty text if no status decides."""
         head = self.head
         if head.cdr_status in OUTCOMES:
             return head.cdr_status
@@ -160,7 +160,7 @@ class Call:
 
     @property
     def disposition(self) -> str:
-        """How the call went, or nothing while it is in progress."""
+        """The outcome of the call, or an empty text while it is in progress."""
         decided = DISPOSITIONS.get(self.status)
         if decided or self.cdr is None:
             return decided or ""
@@ -173,7 +173,7 @@ class Call:
 
     @property
     def call_flags(self) -> list[CallFlag]:
-        """Every flag that the call has, with the position it rests on; a flag may be there several times."""
+        """All flags of the call, each with the position that raised it; a flag may occur several times."""
         own = self.cdr.charges if self.cdr else None
         found = list(self.raised)
         if self.contradicted:
@@ -186,18 +186,18 @@ class Call:
     def flags(self) -> str:
         """The flags' names, each once, sorted and joined with ``;``."""
         if not self.raised and not self.contradicted and self.head.opening and not self.voided:
-            return ""  # As most calls are.
-        return ";".join(sorted({finding.flag for finding in self.call_flags} | ({VOIDED} if self.voided else set())))
+            return ""  # Most calls have none.
+        return ";".join(sorted({raised.flag for raised in self.call_flags} | ({VOIDED} if self.voided else set())))
 
 
 def new_call(call_id: str, notice: Notice) -> Call:
-    """Return the call that a stream's first notice belongs to, with nothing applied to it yet."""
+    """Return the call of a stream's first notice, before any notice is applied."""
     assert notice.line is not None
     return Call(call_id, notice.line, notice.ordinal, CallHead(notice.ordinal, notice.received_at, notice.received_at))
 
 
 def flags_without_call(notice: Notice, *, recognised: bool) -> list[str]:
-    """Return the flags of a notice that is no call's: a status, a type or a nonce may be remarkable there too."""
+    """Return the flags of a notice that belongs to no call, for its status, type and nonce."""
     status = dict(notice.params).get("status")
     found = [] if recognised else [UNRECOGNISED_TYPE]
     if status and status not in KNOWN:

@@ -1,7 +1,7 @@
-"""A call's stream with what operators did to it: which notices are the call's by now, and how it stands after each event.
+"""A call's stream with its corrections: which notices belong to the call, and its state after each event.
 
-Notices stay in the stream in which they were recorded, for ever; an act says that some belong to another call by now, and
-the fold follows it. Nearly all streams have no acts, and are folded straight on.
+Notices stay permanently in the stream in which they were recorded. An operator event says that some now belong to another
+call, and the fold follows it. Nearly all streams have no operator events, and are folded directly.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,17 +28,17 @@ PositionedNotice = tuple[int, Notice]
 
 
 class PositionedEvent(NamedTuple):
-    """An act of the stream, and its position."""
+    """An operator event of the stream, and its position."""
 
     position: int
     event: OperatorEvent
 
 
 class FoldError(UnknownEventShape):
-    """An event cannot be folded; ``row`` is it."""
+    """The event ``row`` cannot be folded."""
 
     def __init__(self, row: LogRow, error: object) -> None:
-        """Take the event and what is wrong with it."""
+        """Keep the event with the error that it caused."""
         super().__init__(str(error))
         self.row = row
 
@@ -51,7 +51,7 @@ class CallStream:
     """
 
     def __init__(self, rows: Iterable[LogRow], fetch: Fetch, id: str = "") -> None:  # noqa: A002
-        """Read the rows of the stream, in order; ``fetch`` finds the events at positions elsewhere. Raises FoldError.
+        """Read the rows of the stream, in order; ``fetch`` returns the events at positions of other streams. Raises FoldError.
 
         ``id`` is needed for one that has no events yet.
         """
@@ -65,10 +65,10 @@ class CallStream:
         self._elsewhere: dict[int, Notice] = {}
         self._find_elsewhere()
 
-    def append(self, position: int, act: OperatorEvent) -> None:
-        """Take in one more event, an act."""
+    def append(self, position: int, event: OperatorEvent) -> None:
+        """Append an operator event."""
         self.positions.append(position)
-        self.operator_events.append(PositionedEvent(position, act))
+        self.operator_events.append(PositionedEvent(position, event))
         self._find_elsewhere()
 
     def _read(self, row: LogRow) -> None:
@@ -84,9 +84,9 @@ class CallStream:
 
     def _find_elsewhere(self) -> None:
         own = {position for position, _ in self.notices}
-        moves = [acted.event for acted in self.operator_events if isinstance(acted.event, NoticesMoved)]
-        wanted = {position for move in moves for position in move.positions} - own - self._elsewhere.keys()
-        for row in self._fetch(sorted(wanted)) if wanted else ():
+        moves = [each.event for each in self.operator_events if isinstance(each.event, NoticesMoved)]
+        missing = {position for move in moves for position in move.positions} - own - self._elsewhere.keys()
+        for row in self._fetch(sorted(missing)) if missing else ():
             self._elsewhere[row.position] = decode_notice(row.state)
 
     @property
@@ -96,35 +96,35 @@ class CallStream:
 
     def line_and_ordinal(self) -> tuple[LineKey, int]:
         """Return the line and the ordinal of the call whose stream it is."""
-        for acted in self.operator_events:
-            if isinstance(acted.event, NoticesMoved):
-                return acted.event.line, acted.event.ordinal
+        for each in self.operator_events:
+            if isinstance(each.event, NoticesMoved):
+                return each.event.line, each.event.ordinal
         notice = self.notices[0][1]
         assert notice.line is not None
         return notice.line, notice.ordinal
 
     def effective_events(self, until: int) -> list[PositionedEvent]:
-        """Return the acts up to a position that are not reversed by then."""
-        known = [acted for acted in self.operator_events if acted.position <= until]
-        undone = {acted.event.reversed_position for acted in known if isinstance(acted.event, CorrectionReversed)}
+        """Return the operator events up to a position that are not reversed up to there."""
+        known = [each for each in self.operator_events if each.position <= until]
+        undone = {each.event.reversed_position for each in known if isinstance(each.event, CorrectionReversed)}
         return [
-            acted for acted in known if acted.position not in undone and not isinstance(acted.event, CorrectionReversed)
+            each for each in known if each.position not in undone and not isinstance(each.event, CorrectionReversed)
         ]
 
     def notices_at(self, until: int) -> list[PositionedNotice]:
-        """Return the notices that are the call's own at a position, in the order of the log."""
+        """Return the notices that belong to the call at a position, in the order of the log."""
         found = {position: notice for position, notice in self.notices if position <= until}
-        for _, act in self.effective_events(until):
-            if isinstance(act, NoticesMoved) and act.gone:
-                for position in act.positions:
+        for _, event in self.effective_events(until):
+            if isinstance(event, NoticesMoved) and event.gone:
+                for position in event.positions:
                     found.pop(position, None)
-            elif isinstance(act, NoticesMoved):
+            elif isinstance(event, NoticesMoved):
                 own = dict(self.notices)
-                found |= {position: own.get(position) or self._elsewhere[position] for position in act.positions}
+                found |= {position: own.get(position) or self._elsewhere[position] for position in event.positions}
         return sorted(found.items())
 
     def call_at(self, until: int) -> Call:
-        """Fold the call as it stands at a position; one whose notices have all gone elsewhere has no events."""
+        """Fold the call up to a position; a call whose notices have all moved elsewhere has no events."""
         line, ordinal = self.line_and_ordinal()
         members = (
             self.notices_at(until) if self.operator_events else [each for each in self.notices if each[0] <= until]
@@ -138,26 +138,26 @@ class CallStream:
         return self._with_corrections(call, until)
 
     def _with_corrections(self, call: Call, until: int) -> Call:
-        for position, act in self.effective_events(until) if self.operator_events else ():
-            if isinstance(act, CallRerated):
-                call.rerated = act.tariff
-            elif isinstance(act, CallVoided):
+        for position, event in self.effective_events(until) if self.operator_events else ():
+            if isinstance(event, CallRerated):
+                call.rerated = event.tariff
+            elif isinstance(event, CallVoided):
                 call.voided = True
-            elif isinstance(act, ExceptionResolved) and act.reopened:
-                call.resolved.pop((act.flag, act.position), None)
-            elif isinstance(act, ExceptionResolved):
-                call.resolved[act.flag, act.position] = Resolution(position, act.by, act.reason)
+            elif isinstance(event, ExceptionResolved) and event.reopened:
+                call.resolved.pop((event.flag, event.position), None)
+            elif isinstance(event, ExceptionResolved):
+                call.resolved[event.flag, event.position] = Resolution(position, event.by, event.reason)
         return call
 
     def states(self) -> Iterator[tuple[int, OperatorEvent | None, Call]]:
-        """Yield the call after each event of the stream: the position, the act if it was one, and the call.
+        """Yield the call after each event of the stream: the position, the operator event, if it is one, and the call.
 
         The call is the same object, changed, from one to the next: who wants to keep it copies what is wanted.
         """
         if self.operator_events:
-            acts = dict(self.operator_events)
+            events = dict(self.operator_events)
             for position in self.positions:
-                yield position, acts.get(position), self.call_at(position)
+                yield position, events.get(position), self.call_at(position)
             return
         call = new_call(self.id, self.notices[0][1])
         for position, notice in self.notices:

@@ -1,4 +1,4 @@
-"""Which call a notice belongs to: the nine rules of SPEC 6, pure, over the calls of the notice's line.
+"""Correlation: the nine rules of SPEC 6 that find a notice's call, as pure functions over the calls of its line.
 
 TringMe sends no call id, so a line's calls are told apart by what they still lack and by when their notices came.
 """
@@ -18,14 +18,14 @@ CORRELATIONS = (BY_TAG_AND_SRC, BY_TAG)
 
 
 class CorrelationWindow(msgspec.Struct, frozen=True):
-    """How far apart the notices of one call may be: ``grace`` makes them near, over ``max_age`` far (microseconds)."""
+    """How far apart the notices of one call may be (microseconds): within ``grace`` near, beyond ``max_age`` far."""
 
     grace: int = 300 * SECOND
     max_age: int = 86_400 * SECOND
 
 
 class CallHead(msgspec.Struct, gc=False):
-    """What correlation needs to know of a call: its span, opening, outcomes, CDR, and how many events it has."""
+    """The part of a call that correlation needs: its span, opening, outcomes, CDR, and its number of events."""
 
     ordinal: int
     first_at: int
@@ -37,7 +37,7 @@ class CallHead(msgspec.Struct, gc=False):
     events: int = 0
 
     def apply(self, notice: CallNotice) -> None:
-        """Take in one more notice of the call. The first opening and the first CDR are the call's own."""
+        """Apply one more notice of the call. The first opening and the first CDR are the call's own."""
         self.first_at = min(self.first_at, notice.received_at)
         self.last_at = max(self.last_at, notice.received_at)
         self.events += 1
@@ -60,7 +60,7 @@ class CallHead(msgspec.Struct, gc=False):
         return max(self.first_at - at, at - self.last_at, 0)
 
     def lacks_just_this_cdr(self, notice: CallNotice) -> bool:
-        """Whether just this CDR is what the call still lacks (rule 1)."""
+        """Whether this CDR is all that the call still lacks (rule 1)."""
         if self.cdr is not None:
             return False
         if self.failed_at_source:
@@ -72,17 +72,17 @@ class CallHead(msgspec.Struct, gc=False):
 
 
 class CallIndex(Protocol):
-    """The calls of one line, as a store finds them."""
+    """The calls of one line, as correlation searches them."""
 
     def latest_begun(self, before: int) -> CallHead | None:
         """Return the call that began last at or before a moment; of two that began together the higher ordinal."""
 
     def overlapping(self, start: int, end: int) -> Iterable[CallHead]:
-        """Return the calls whose span touches a stretch of time, lowest ordinal first."""
+        """Return the calls whose span touches a time range, lowest ordinal first."""
 
 
 def correlate(notice: CallNotice, calls: CallIndex, window: CorrelationWindow) -> tuple[int, CallHead | None]:
-    """Return the number of the rule that fits first, and the call that the notice joins, or None for a new one."""
+    """Return the number of the first rule that fits, and the call that the notice joins, or None for a new call."""
     latest = calls.latest_begun(notice.received_at + window.grace)
     if notice.is_cdr:
         return _place_cdr(notice, latest, calls, window)

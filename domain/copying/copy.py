@@ -1,8 +1,8 @@
 """Copying a ledger into another store: row for row, each event at its position, and compared at the end.
 
-The source is looked at as it was at one moment, while others go on writing it. Both stores are walked side by side in
-the order of their keys, and only what differs is written: so a copy that was interrupted goes on where it was, and one
-that was complete takes what is new. A mark keeps everybody else out of the target until it is known to be equal.
+The source is read from a snapshot, while others continue to write it. Both stores are read in the order of their keys, and
+only differences are written: a copy that was interrupted resumes where it stopped, and one that was complete takes what is
+new. A mark keeps all other writers out of the target until it is known to be equal.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -24,12 +24,12 @@ PURPOSE = "copy"
 ROWS_A_TRANSACTION = 5000
 
 OnProgress = Callable[[int], None]
-# Shows how far something is, out of how many rows.
+# Shows the progress of a step, out of a number of rows.
 Progress = Callable[[str, int], AbstractContextManager[OnProgress]]
 
 
 class CopyReport(NamedTuple):
-    """What was copied: the rows of each table, by its name; one digest of all; and what the source has got meanwhile.
+    """The result of a copy: the number of rows of each table; one digest of all; and what the source gained meanwhile.
 
     The digest is the SHA-256 of the tables' digests (see Comparison), each as a line ``NAME DIGEST``. ``behind`` is how
     many events came after; ``is_behind`` also tells of a quarantine that has changed.
@@ -53,23 +53,23 @@ def copy_ledger(
     *,
     finish: Callable[[Log], None] = _nothing_more,
 ) -> CopyReport:
-    """Fill the store at an address from a ledger, and compare.
+    """Fill the store at a URL from a ledger, and compare the two.
 
     ``finish`` is called with the target once it is known to be equal, before anybody else may use it.
 
-    Raises NotCopyTarget where that store has something else, CopyRunning where another copy fills it, CopyDiffers where the
-    comparison found a difference, UnknownStore, StoreUnavailable.
+    Raises NotCopyTarget if that store holds other data, CopyRunning if another copy fills it, CopyDiffers if the comparison
+    finds a difference, UnknownStore, StoreUnavailable.
     """
     target = address.open_log(url)
-    with closing(target), closing(target.lock(PURPOSE)) as alone:
-        if not alone.acquire():
+    with closing(target), closing(target.lock(PURPOSE)) as lock:
+        if not lock.acquire():
             msg = f"another copy into {urls.redacted(url)} is running"
             raise CopyRunning(msg)
         return _CopyRun(source, target, urls.redacted(url), progress).run(clock, finish)
 
 
 class _CopyRun:
-    """One copy, step by step."""
+    """One run of a copy."""
 
     def __init__(self, source: Ledger, target: Log, shown: str, progress: Progress) -> None:
         self._source = source
@@ -94,7 +94,7 @@ class _CopyRun:
         return CopyReport(rows, sha256(lines.encode()).hexdigest(), behind, is_behind)
 
     def _begin(self, now: int) -> None:
-        """Make the target's tables where there are none, and mark it, unless it must not be touched."""
+        """Create the target's tables if there are none, and mark it, unless it must not be written."""
         facts = self._target.facts()
         is_newer = int(facts.get(SCHEMA, 0)) > self._target.schema
         if (SCHEMA not in facts or COPYING in facts) and not is_newer:
@@ -104,7 +104,7 @@ class _CopyRun:
             facts = copy_marks.check_target(self._source, self._target, self._shown)
             filling.set_fact(SCHEMA, str(self._target.schema))
             if facts.get("id", self._source.id) != self._source.id:
-                # What read models there are, are another ledger's.
+                # The read models in this store are another ledger's.
                 filling.set_fact(READ_MODELS, str(int(facts.get(READ_MODELS, "1")) + 1))
             filling.set_fact(COPYING, copy_marks.mark_in_progress(self._source, now))
 
@@ -118,7 +118,7 @@ class _CopyRun:
         self._write_facts(ledger_facts(then.facts()))
 
     def _target_rows(self, table: LogTable) -> Generator[TableRow]:
-        """Return what the target has of a table; once it is through nothing is held, so that a log of changes can end."""
+        """Yield the target's rows of a table; the snapshot ends with the last row, so that the write-ahead log can shrink."""
         with self._target.snapshot() as before:
             yield from before.rows(table)
 
@@ -140,7 +140,7 @@ class _CopyRun:
                 filling.set_fact(name, value)
 
     def _compare(self, then: LogSnapshot) -> dict[str, Comparison]:
-        """Compare all that is durably there with what was to be copied."""
+        """Compare what the target has committed with the source."""
         found: dict[str, Comparison] = {}
         with self._target.snapshot() as copied, self._shown_progress("Comparing", then) as passing:
             for table in TABLES:
@@ -158,7 +158,7 @@ class _CopyRun:
     def _shown_progress(
         self, what: str, then: LogSnapshot
     ) -> Iterator[Callable[[Iterator[TableRow]], Iterator[TableRow]]]:
-        """Show how many rows have passed through the iterators that what is given makes of others."""
+        """Show how many rows have passed through the iterators that the yielded function wraps."""
         passed = 0
 
         def passing(rows: Iterator[TableRow]) -> Iterator[TableRow]:
@@ -173,5 +173,5 @@ class _CopyRun:
 
 
 def format_key_of_row(key: TableRow) -> str:
-    """Return a row's key as a message shows it."""
+    """Return a row's key for messages."""
     return ", ".join(value.hex() if isinstance(value, bytes) else repr(value) for value in key)

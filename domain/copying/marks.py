@@ -1,7 +1,7 @@
-"""The marks that a copy leaves on the store that it fills: while it is under way, and once it is complete.
+"""The marks of a copy on its target: while it is in progress, and once it is complete.
 
-By them a store is filled only where nothing can be lost: it is empty, or it is such a copy of this very ledger, and
-nobody has written it since.
+Because of them a store is filled only if nothing can be lost: it is empty, or it is a copy of this same ledger that has not
+been written since.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ from domain.log.tables import COPYING, QUARANTINE, TABLES, LogTable
 COPIED = "copied"
 READ_MODELS = "read_models"
 SCHEMA = "schema"
-# What is said of a store and not of its ledger: these marks, and what is said of its read models.
+# The facts of a store rather than of its ledger: its schema, these marks, and the facts of its read models.
 NOT_CARRIED = frozenset((SCHEMA, COPYING, COPIED, READ_MODELS, "certificate"))
 
 
 class CopyInProgress(msgspec.Struct, frozen=True):
-    """A copy under way: of which ledger, from which store's address (without a password), and since when."""
+    """A copy in progress: of which ledger, from which store's URL (without a password), and since when."""
 
     ledger: str
     origin: str
@@ -32,7 +32,7 @@ class CopyInProgress(msgspec.Struct, frozen=True):
 
 
 class CopyComplete(msgspec.Struct, frozen=True):
-    """A copy that is complete: ``copy`` tells its store from all others, ``head`` and ``quarantine`` how it was left.
+    """A complete copy: ``copy`` identifies its store, ``head`` and ``quarantine`` the state in which it was left.
 
     ``quarantine`` is the digest of that table; all else in a log changes with its head.
     """
@@ -60,12 +60,12 @@ def _encode_mark(mark: msgspec.Struct) -> str:
 
 
 def ledger_facts(facts: Mapping[str, str]) -> dict[str, str]:
-    """Return those of a store's facts that are its ledger's."""
+    """Return those facts of a store that belong to its ledger."""
     return {name: value for name, value in facts.items() if name not in NOT_CARRIED}
 
 
 def digest_table(log: Log, table: LogTable) -> str:
-    """Return the digest of a table as it is now."""
+    """Return the digest of a table in its present state."""
     with log.snapshot() as now:
         return digest_rows(now.rows(table))
 
@@ -73,7 +73,7 @@ def digest_table(log: Log, table: LogTable) -> str:
 def check_target(source: Ledger, target: Log, redacted_url: str) -> dict[str, str]:
     """Return a store's facts; raise NotCopyTarget unless it may be filled from a ledger.
 
-    ``shown`` is the store's address as it may be printed.
+    ``redacted_url`` is the store's URL for messages.
     """
     facts = target.facts()
     if COPYING in facts:

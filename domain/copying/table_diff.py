@@ -1,6 +1,6 @@
-"""Two tables side by side, row by row in the order of their keys: what to write so that one equals the other, and whether it does.
+"""The difference of two tables, read row by row in the order of their keys, and their digests.
 
-Never more than a few rows of either are in memory.
+At most a few rows of either are in memory.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,14 +19,14 @@ _T = TypeVar("_T")
 
 
 class RowChange(NamedTuple):
-    """A row to take away, or one to put, or one to put in another's place."""
+    """A row to delete, a row to insert, or both for a row to replace."""
 
     gone: TableRow | None
     row: TableRow | None
 
 
 class Comparison(NamedTuple):
-    """What a comparison found: how many rows the first table has, its digest, and the first key at which they differ.
+    """The result of a comparison: the number of rows of the first table, its digest, and the first key that differs.
 
     A digest is the SHA-256, in hexadecimal digits, of all rows in the order of their keys, each as a line of JSON, bytes in
     base64.
@@ -38,13 +38,13 @@ class Comparison(NamedTuple):
 
 
 def chunks(items: Iterable[_T], size: int = ROWS_AT_ONCE) -> Iterator[list[_T]]:
-    """Return items in lists of a size, the last perhaps shorter."""
+    """Yield items in lists of a size; the last one may be shorter."""
     iterator = iter(items)
     return iter(lambda: list(islice(iterator, size)), [])
 
 
 def row_changes(table: LogTable, wanted: Iterable[TableRow], there: Iterator[TableRow]) -> Iterator[RowChange]:
-    """Return what makes one table, which is there, equal to another, which is wanted."""
+    """Yield the changes that make the table ``there`` equal to the table ``wanted``."""
     found = next(there, None)
     for row in wanted:
         while found is not None and table.key_of(found) < table.key_of(row):
@@ -80,7 +80,7 @@ def compare_tables(table: LogTable, first: Iterable[TableRow], second: Iterable[
 
 
 def digest_rows(rows: Iterable[TableRow]) -> str:
-    """Return a table's digest, as a comparison does."""
+    """Return the digest of a table; see Comparison."""
     hashed = sha256()
     for chunk in chunks(rows):
         hashed.update(_encode_lines(chunk))

@@ -13,24 +13,24 @@ from domain.events.notice_events import Notice, NoticeRecorded
 from domain.events.operator_events import OPERATOR_EVENTS, OperatorEvent, OperatorEventRecorded
 from domain.events.streams import _encode
 
-_decoders: dict[str, Any] = {topic: msgspec.json.Decoder(act).decode for topic, act in OPERATOR_EVENTS.items()}
+_decoders: dict[str, Any] = {topic: msgspec.json.Decoder(kind).decode for topic, kind in OPERATOR_EVENTS.items()}
 
 
 def decode_operator_event(topic: str, state: bytes) -> OperatorEvent:
-    """Read a stored act; raises UnknownEventShape for one that this program does not know."""
+    """Decode a stored operator event; raises UnknownEventShape for an unknown topic or shape."""
     try:
-        act: OperatorEvent = _decoders[topic](state)
+        event: OperatorEvent = _decoders[topic](state)
     except (KeyError, msgspec.DecodeError) as error:
-        msg = f"a stored act of topic {topic} has a shape that this version of tringledger does not know: {error}"
+        msg = f"a stored operator event of topic {topic} has a shape that this version of tringledger does not know: {error}"
         raise UnknownEventShape(msg) from error
-    return act
+    return event
 
 
 _decode = msgspec.json.Decoder(Notice).decode
 
 
 def decode_notice(state: bytes) -> Notice:
-    """Read a stored notice; raises UnknownEventShape for one that this program does not know."""
+    """Decode a stored notice; raises UnknownEventShape for an unknown shape."""
     try:
         return _decode(state)
     except msgspec.DecodeError as error:
@@ -39,7 +39,7 @@ def decode_notice(state: bytes) -> Notice:
 
 
 class _Recorded(msgspec.Struct):
-    """What the stored states of all events have."""
+    """The field that the stored states of all events have."""
 
     recorded_at: int
 
@@ -48,7 +48,7 @@ _decode_recorded = msgspec.json.Decoder(_Recorded).decode
 
 
 def decode_recorded_at(state: bytes) -> int:
-    """Return when a stored event, of whatever kind, was recorded (microseconds, UTC); raises UnknownEventShape."""
+    """Return when a stored event of any kind was recorded (microseconds, UTC); raises UnknownEventShape."""
     try:
         return _decode_recorded(state).recorded_at
     except msgspec.DecodeError as error:
@@ -57,24 +57,24 @@ def decode_recorded_at(state: bytes) -> int:
 
 
 class NoticeMapper(Mapper[UUID]):
-    """Turns events into what is stored and back, with msgspec: three times as fast as the default mapper.
+    """Turns events into stored events and back, with msgspec: three times as fast as the default mapper.
 
     The default transcoder is also a trap: a callback with parameters named ``_type_`` and ``_data_`` would poison every
     replay. Here parameters are a list of pairs, whatever their names.
     """
 
     def __init__(self) -> None:
-        """Need nothing of the default mapper's: neither its transcoder, nor compression, nor encryption."""
+        """Use neither the transcoder of the default mapper nor its compression and encryption."""
         super().__init__(JSONTranscoder())
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """Return the event as it is stored."""
         assert isinstance(domain_event, NoticeRecorded | OperatorEventRecorded)
         if isinstance(domain_event, OperatorEventRecorded):
-            topic, said = domain_event.event.TOPIC, _encode(domain_event.event)
+            topic, state = domain_event.event.TOPIC, _encode(domain_event.event)
         else:
-            topic, said = domain_event.TOPIC, _encode(domain_event.notice)
-        return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, said)
+            topic, state = domain_event.TOPIC, _encode(domain_event.notice)
+        return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> NoticeRecorded | OperatorEventRecorded:
         """Return the event that was stored; raises UnknownEventShape for a shape it does not know."""
@@ -88,4 +88,4 @@ class NoticeMapper(Mapper[UUID]):
 
 
 class UnknownEventShape(LedgerError, MapperDeserialisationError):
-    """A stored event is of a topic or shape that this version of tringledger does not know."""
+    """A stored event has a topic or shape that this version of tringledger does not know."""

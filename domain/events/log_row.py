@@ -1,4 +1,4 @@
-"""A stored event with its position, as every reader of the log gets it."""
+"""A stored event with its position, the form in which readers get the log."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ POSITION_MAX = (1 << 63) - 1
 
 
 class LogRow(NamedTuple):
-    """A stored event and its position: what every reader of the log gets."""
+    """A stored event and its position."""
 
     position: int
     stream: str
@@ -16,7 +16,7 @@ class LogRow(NamedTuple):
 
     @property
     def stream_id(self) -> str:
-        """The stream's id as UUIDs are written; a call's id, where the stream is a call's."""
+        """The stream's id, written as a UUID; for a call's stream this is the call's id."""
         hexadecimal = self.stream
         parts = (hexadecimal[:8], hexadecimal[8:12], hexadecimal[12:16], hexadecimal[16:20], hexadecimal[20:])
         return "-".join(parts)

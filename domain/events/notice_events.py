@@ -1,6 +1,6 @@
-"""The immutable events, one per accepted notification, and the topics under which they are stored for ever (SPEC 4).
+"""The immutable events, one per accepted notification, and their permanent topics (SPEC 4).
 
-What operators do are events too, see ``acts.py``.
+Commands of operators are events too, see ``operator_events.py``.
 
 A stored event is its stream's id, its version there, its topic, and its notice as JSON. The shape of a notice carries
 its own version ``v``: a new shape gets a new number and an upcast from the old one, and nothing stored is ever edited.
@@ -16,7 +16,7 @@ from domain.notices.call_notice import LineKey
 
 
 class Voucher(msgspec.Struct, frozen=True, gc=False):
-    """Who says, in place of a signature, that a notice is genuine, and why; and which row of its source it was.
+    """Who vouches for a notice without a signature, and why, and which row of its source it was.
 
     ``row`` is ``id=ID``, or ``at=TIME n=NUMBER`` for a row without an id: its time, and its number among those equal to it.
     """
@@ -27,7 +27,7 @@ class Voucher(msgspec.Struct, frozen=True, gc=False):
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """An accepted notification as it is kept.
+    """An accepted notification as it is stored.
 
     ``v`` is the version of this shape, the oldest that can hold the notice: 2 has a ``voucher``, 1 has none.
     ``received_at`` and ``recorded_at`` are in microseconds since the epoch, UTC; ``source`` is ``callback``,
@@ -52,7 +52,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class NoticeRecorded(msgspec.Struct, frozen=True):
-    """What every event of a notification has: its stream, its version there, and the notice."""
+    """The event of a notification: its stream, its version there, and the notice."""
 
     TOPIC: ClassVar[str]
     originator_id: UUID

@@ -1,7 +1,8 @@
-"""Acts: the events of operators, each with who did it and why, and the topics under which they are stored for ever (SPEC 4).
+"""Operator events, each with its author and reason, and their permanent topics (SPEC 4).
 
-An act corrects by adding: what came in stays as it came, and a reader sees both. Acts on a call stand in the call's own
-stream, tariffs, closings and an account's adjustments in streams of their own. The shape of each carries its version ``v``.
+An operator event corrects by adding: what was received stays as it was, and a reader sees both. Corrections of a call are in
+the call's own stream; tariffs, closings and an account's adjustments have streams of their own. The shape of each event
+carries its version ``v``.
 """
 
 from typing import ClassVar, Literal
@@ -12,7 +13,7 @@ from eventsourcing.utils import register_topic
 
 SPLIT, MERGE, RELEASE = "split", "merge", "release"
 
-# Shape 1 reads and posts by the rules of the versions that wrote it, and is not written any more. Shape 2 has the same fields.
+# Shape 1 is read by the rules of the versions that wrote it, and no longer written. Shape 2 has the same fields.
 BY_MONTH = 2  # From this shape on, what a call comes to is kept by account and own month (SPEC 9.9),
 FALLS_BACK = 2  # and a tariff's rule that has not begun leaves the price to the version before (SPEC 9.8).
 SHAPE: Literal[2] = 2
@@ -21,7 +22,7 @@ _LINE = tuple[str, str | None]
 
 
 class OperatorEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every act says: the version of its shape, when it was recorded (microseconds, UTC), by whom, and why."""
+    """The fields of every operator event: its shape, when it was recorded (microseconds, UTC), by whom, and why."""
 
     TOPIC: ClassVar[str]
     v: Literal[1, 2]
@@ -80,7 +81,7 @@ class CallVoided(OperatorEvent, frozen=True):
 
 
 class NoticesMoved(OperatorEvent, frozen=True):
-    """Notices of one call belong to another: one such act stands in the stream of each of the two.
+    """Notices of one call now belong to another; the streams of both calls have one such event.
 
     ``positions`` are the notices' in the log; ``gone`` tells whether they left this stream's call or came to it, and ``other``
     is the other call's id; ``line`` and ``ordinal`` are those of this stream's call; ``how`` is ``split``, ``merge`` or
@@ -109,7 +110,7 @@ class ExceptionResolved(OperatorEvent, frozen=True):
 
 
 class CorrectionReversed(OperatorEvent, frozen=True):
-    """The act at a position of the log, of the same stream, counts no more: a call's, or one that settled a quarantined notice."""
+    """The event at a position, in the same stream, no longer counts: a correction of a call, or a settled quarantined notice."""
 
     TOPIC: ClassVar[str] = "tringledger:act-reversed"
     reversed_position: int = msgspec.field(name="of")
@@ -118,7 +119,7 @@ class CorrectionReversed(OperatorEvent, frozen=True):
 class AccountAdjusted(OperatorEvent, frozen=True):
     """An account is charged an amount (millionths of a US cent), or credited a negative one, in a month ``YYYY-MM``.
 
-    In the account's stream. ``of`` is the position of the adjustment that it takes back, if it does.
+    In the account's stream. ``of`` is the position of the adjustment that it reverses, if any.
     """
 
     TOPIC: ClassVar[str] = "tringledger:account-adjusted"
@@ -129,7 +130,7 @@ class AccountAdjusted(OperatorEvent, frozen=True):
 
 
 class QuarantineResolved(OperatorEvent, frozen=True):
-    """A notice of the quarantine is not to be recorded: its number there, and its delivery key in hexadecimal digits.
+    """A quarantined notice will not be recorded: its number, and its delivery key in hexadecimal digits.
 
     In the stream of resolutions.
     """
@@ -154,8 +155,8 @@ class LogForked(OperatorEvent, frozen=True):
 
 
 OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
-    act.TOPIC: act
-    for act in (
+    event.TOPIC: event
+    for event in (
         TariffPublished,
         MonthClosed,
         CallRerated,
@@ -169,17 +170,17 @@ OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
     )
 }
 CALL_CORRECTIONS = frozenset(
-    act.TOPIC for act in (CallRerated, CallVoided, NoticesMoved, ExceptionResolved, CorrectionReversed)
+    event.TOPIC for event in (CallRerated, CallVoided, NoticesMoved, ExceptionResolved, CorrectionReversed)
 )
 
 
 class OperatorEventRecorded(msgspec.Struct, frozen=True):
-    """An act as an event: its stream, its version there, and the act."""
+    """An operator event in the log: its stream, its version there, and the event."""
 
     originator_id: UUID
     originator_version: int
     event: OperatorEvent
 
 
-for _act in OPERATOR_EVENTS.values():
-    register_topic(_act.TOPIC, _act)
+for _event in OPERATOR_EVENTS.values():
+    register_topic(_event.TOPIC, _event)

@@ -1,4 +1,4 @@
-"""The streams of the log: how their ids follow from what they are about (SPEC 4, 6)."""
+"""The streams of the log: their ids follow from their subjects (SPEC 4, 6)."""
 
 from functools import lru_cache
 from uuid import NAMESPACE_DNS, UUID, uuid5
@@ -13,23 +13,23 @@ NAMESPACE = uuid5(NAMESPACE_DNS, "tringledger")
 _encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=4096)  # A call's notices come close together.
+@lru_cache(maxsize=4096)  # The notices of a call are received close together.
 def call_id(line: LineKey, ordinal: int) -> UUID:
-    """Return the id of a line's call, which is also its stream's (SPEC 6)."""
+    """Return the id of a line's call, which is also the id of its stream (SPEC 6)."""
     return uuid5(NAMESPACE, _encode((*line, ordinal)).decode())
 
 
 def line_key(line: LineKey) -> str:
-    """Return a line as compact JSON, under which a store keeps its calls."""
+    """Return a line as compact JSON, the key of its calls in a store."""
     return _encode(line).decode()
 
 
 def stream_id(kind: str, subject: str = "") -> UUID:
-    """Return the id of a stream of notices that are no call's: of a mailbox, a channel's number, or unrecognised."""
+    """Return the id of a stream of notices that belong to no call: of a mailbox, of a channel's number, or unrecognised."""
     return uuid5(NAMESPACE, _encode((kind, subject)).decode())
 
 
-# The streams of acts that are no call's and no account's.
+# The streams of operator events that concern neither a call nor an account.
 TARIFFS = stream_id("tariffs")
 
 

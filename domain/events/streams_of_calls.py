@@ -1,4 +1,4 @@
-"""Which streams are those of calls."""
+"""The events that are in streams of calls."""
 
 from domain.events.log_row import LogRow
 from domain.events.notice_events import CallStatusRecorded, CdrRecorded
@@ -12,5 +12,5 @@ _RESOLUTIONS = RESOLUTIONS.hex
 
 
 def is_of_call(row: LogRow) -> bool:
-    """Whether an event stands in a call's stream."""
+    """Whether an event is in a call's stream."""
     return row.topic in NOTICES_OF_CALLS or (row.topic in CALL_CORRECTIONS and row.stream != _RESOLUTIONS)

@@ -17,7 +17,7 @@ from domain.text import escape_undecodable
 PARAMETERS_MAX = 64
 TEXT_LENGTH_MAX = 256
 SHOWN_LENGTH_MAX = 80
-# How the parameters come in a body, too.
+# The content type of a body with parameters.
 FORM = "application/x-www-form-urlencoded"
 SIZE_MAX_BYTES = 16 * 1024
 DURATIONS = ("srcduration", "destduration")
@@ -50,7 +50,7 @@ _HEX_CASE = str.maketrans("ABCDEF", "abcdef")
 
 
 class ParameterProblem(msgspec.Struct, frozen=True):
-    """What is wrong with one parameter: its name, its value, and what was expected instead.
+    """A problem with one parameter: its name, its value, and what was expected instead.
 
     Name and value are as they can be shown: not endless, and bytes that are no UTF-8 in hexadecimal.
     """
@@ -60,19 +60,19 @@ class ParameterProblem(msgspec.Struct, frozen=True):
     expected: str
 
     def __str__(self) -> str:
-        """Return the problem as one sentence, without U+0000, which not every store takes in a text."""
+        """Return the problem as one sentence, without U+0000, which not every store accepts in a text."""
         name = self.name.replace("\0", "\\x00")
         return f"{name}={self.value!r}: expected {self.expected}"
 
 
 def shorten(text: str) -> str:
-    """Return a text from the wire as it can be shown."""
+    """Return a received text in a form to show: at most 80 characters, and bytes that are not UTF-8 in hexadecimal."""
     whole = escape_undecodable(text)
     return whole if len(whole) <= SHOWN_LENGTH_MAX else whole[:SHOWN_LENGTH_MAX] + "…"
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """One notification as it came in.
+    """One notification as it was received.
 
     ``pairs`` are the decoded parameters in the order of delivery (bytes that are no UTF-8 as lone surrogates),
     ``received_at`` is in microseconds, UTC, and ``raw`` is the query string, or the query's and the body's, joined.
@@ -88,8 +88,8 @@ class Notification(msgspec.Struct, frozen=True):
         return delivery_key(self.pairs)
 
     def problem(self) -> ParameterProblem | None:
-        """Return what breaks SPEC 1 first, in the order of delivery, or None."""
-        # Most notices have nothing but ASCII, and nothing encoded: then nothing in them can be broken as text.
+        """Return the first problem by SPEC 1, in the order of delivery, or None."""
+        # Most notices are ASCII with nothing encoded; none of their texts can be invalid.
         is_plain = self.raw.isascii() and b"%" not in self.raw and b"\0" not in self.raw
         return next(_problems(self.pairs, is_plain=is_plain), None)
 
@@ -133,7 +133,7 @@ def _decoded(text: str) -> str:
 
 
 def encode_query(pairs: list[tuple[str, str]]) -> bytes:
-    """Return pairs as a query string, the way in which TringMe sends them: what ``parse`` reads back."""
+    """Return pairs as a query string, encoded as TringMe does; ``parse_pairs`` reads it back."""
     text = _plain(pairs)
     return (urlencode(pairs, errors="surrogateescape") if text is None else text).encode()
 
@@ -144,7 +144,7 @@ def delivery_key(pairs: list[tuple[str, str]]) -> bytes:
 
 
 def unsigned_key(pairs: list[tuple[str, str]], source: str, row: str) -> bytes:
-    """Return the delivery key of a row that has no signature: it also covers its source and which row of it it is.
+    """Return the delivery key of a row without a signature; it also covers the source and the row within it.
 
     So two equal calls stay two. The SHA-256 of ``unsigned``, the source, the row (both percent-encoded) and the pairs as
     above, joined with U+0000: as percent-encoded text has none, no signed notification ever has the same key.
@@ -160,7 +160,7 @@ def _canonical(pairs: list[tuple[str, str]]) -> str:
 
 
 def _plain(pairs: list[tuple[str, str]]) -> str | None:
-    """Return pairs joined as they are, or None where something of them is to be encoded.
+    """Return pairs joined as they are, or None if any of them must be encoded.
 
     Most notifications have no character but the unreserved ones, and no separator beside our own.
     """

@@ -1,4 +1,4 @@
-"""Is a notification TringMe's own? The named formulas of its signature, and the keys that are active (SPEC 3).
+"""Signatures: the named formulas by which TringMe may sign, and the active keys (SPEC 3).
 
 TringMe's page names ``sig`` and ``r`` and gives no formula, so the formula is a setting, by one of the names here.
 """
@@ -19,7 +19,7 @@ UNSIGNED = "unsigned"
 class SignatureVerdict(msgspec.Struct, frozen=True):
     """How a notification was found authentic: by which formula, and with which key (its fingerprint).
 
-    ``off`` says that nobody looked, ``unsigned`` that there was nothing to look at and somebody vouches for it.
+    The formula ``off`` means that signatures are not checked, ``unsigned`` that a voucher replaces the signature.
     """
 
     formula: str
@@ -27,7 +27,7 @@ class SignatureVerdict(msgspec.Struct, frozen=True):
 
     @property
     def was_checked(self) -> bool:
-        """Whether a signature was looked at, and fitted."""
+        """Whether a signature was checked and fitted."""
         return self.formula not in (UNCHECKED, UNSIGNED)
 
 
@@ -43,7 +43,7 @@ def _text(pairs: Pairs, separator: str) -> bytes:
     unsorted = [pair for pair in pairs if pair[0] != "sig"]
     text = separator.join([f"{name}={value}" for name, value in sorted(unsorted, key=itemgetter(0))])
     if not text.isascii():
-        # The names' bytes decide, and those that are no UTF-8 sort otherwise as characters than as bytes.
+        # The bytes of the names decide; names that are not UTF-8 sort differently as characters.
         text = separator.join([f"{name}={value}" for name, value in sorted(unsorted, key=_name)])
     return _bytes(text)
 
@@ -92,7 +92,7 @@ def digest(formula: str, pairs: Pairs, key: str) -> str | None:
 
 
 def sign(formula: str, pairs: Pairs, key: str) -> list[tuple[str, str]]:
-    """Return the parameters with ``sig`` behind them, as TringMe would send them; raises ValueError where ``r`` is needed."""
+    """Return the parameters followed by ``sig``, as TringMe sends them; raises ValueError if ``r`` is missing but needed."""
     signed = digest(formula, pairs, key)
     if signed is None:
         msg = f"the formula {formula} needs the parameter r"
@@ -101,7 +101,7 @@ def sign(formula: str, pairs: Pairs, key: str) -> list[tuple[str, str]]:
 
 
 def fingerprint(key: str) -> str:
-    """Return eight hexadecimal digits that tell one private key from another without giving it away."""
+    """Return eight hexadecimal digits that identify a private key without revealing it."""
     return hashlib.sha256(b"tringledger key " + key.encode()).hexdigest()[:8]
 
 
@@ -109,7 +109,7 @@ class Keyring:
     """The active private keys and the formula that TringMe signs with; several keys while one replaces another."""
 
     def __init__(self, formula: str, keys: Sequence[str] = ()) -> None:
-        """Take a formula's name (or ``off``) and the keys; raises ValueError for an unknown name or a missing key."""
+        """Use a formula, by its name (or ``off``), and keys; raises ValueError for an unknown name or a missing key."""
         if formula != UNCHECKED and formula not in FORMULAS:
             msg = f"{formula!r} is not a signature formula: expected one of {', '.join([*FORMULAS, UNCHECKED])}"
             raise ValueError(msg)
@@ -121,7 +121,7 @@ class Keyring:
         self._unchecked = SignatureVerdict(UNCHECKED, "")
 
     def verify(self, pairs: Pairs) -> SignatureVerdict | None:
-        """Return how these parameters were found authentic, or None where ``sig`` is missing, doubled or wrong.
+        """Return the verdict on a signature, or None if ``sig`` is missing, doubled or wrong.
 
         Compared in constant time, the hexadecimal digits in either case.
         """

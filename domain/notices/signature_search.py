@@ -1,4 +1,4 @@
-"""Which way of signing do captured notifications have in common? The named formulas first, then all the variants.
+"""A search for the formula by which captured notifications were signed: the named formulas first, then all variants.
 
 One notification may fit several descriptions (sorted, or delivered in that order already), so the answer is in groups:
 ways to sign that fit just the same notifications cannot be told apart by them.
@@ -22,11 +22,11 @@ class FormulaGroup(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> list[str]:
-        """The named formulas among them."""
+        """The named formulas of the group."""
         return [_NAMES[variant] for variant in self.variants if variant in _NAMES]
 
     def ambiguous_dimensions(self) -> dict[str, list[str]]:
-        """Return the dimensions in which the ways to sign differ, each with the words of its choices."""
+        """Return the dimensions in which the variants of the group differ, each with the words of its choices."""
         chosen = {name: {getattr(each, name) for each in self.variants} for name in DIMENSIONS}
         return {
             name: [words for choice, words in DIMENSIONS[name].items() if choice in choices]
@@ -36,7 +36,7 @@ class FormulaGroup(msgspec.Struct, frozen=True):
 
 
 def search_formulas(notices: Sequence[CapturedNotice], keys: Sequence[bytes]) -> list[FormulaGroup]:
-    """Return what fits the captured notifications: first what fits most of them, then what fits most of the rest, and so on.
+    """Return the groups that fit captured notifications: first the one that fits most, then the one that fits most of the rest.
 
     All variants are tried on the first notification, and on those that nothing has fitted so far, 20 of them at most:
     after that many failures, more of them tell nothing new.
@@ -62,7 +62,7 @@ def search_formulas(notices: Sequence[CapturedNotice], keys: Sequence[bytes]) ->
 def _smallest_cover(groups: list[FormulaGroup]) -> Iterator[FormulaGroup]:
     left = frozenset[int]().union(*(group.fits for group in groups))
     while left:
-        # The first of equals, and so the one that is nearest to what is usual.
+        # Of equals the first, which is nearest to the default.
         best = max(groups, key=lambda group: len(group.fits & left))
         yield best
         left -= best.fits
@@ -78,6 +78,6 @@ def _grouped(fitted: dict[SignatureVariant, frozenset[int]]) -> list[FormulaGrou
 
 
 def _rank(variant: SignatureVariant) -> tuple[bool, int]:
-    """Return how far a variant is from what is usual."""
+    """Return how far a variant is from the default, named variants first."""
     usual = SignatureVariant()
     return variant not in _NAMES, sum(getattr(variant, name) != getattr(usual, name) for name in DIMENSIONS)

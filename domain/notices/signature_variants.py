@@ -17,7 +17,7 @@ import msgspec
 from domain.errors import LedgerError
 from domain.notices.notification import parse_pairs
 
-# Of each dimension, the choices and how a person is told of them; the first one is the default.
+# The choices of each dimension with their words in messages; the first choice is the default.
 DIMENSIONS: dict[str, dict[str, str]] = {
     "digest": {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"},
     "digits": {"hex": "in hexadecimal digits", "base64": "in base64"},
@@ -64,7 +64,7 @@ BytePairs = list[tuple[bytes, bytes]]
 
 
 class NoSignature(LedgerError):
-    """The captured text carries no signature of any form that could be told."""
+    """The captured text has no signature of a known form."""
 
 
 class SignatureVariant(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ class SignatureVariant(msgspec.Struct, frozen=True):
     key: str = "last"
 
     def __str__(self) -> str:
-        """Return the way to sign as one sentence's worth of words."""
+        """Return the way to sign as a phrase."""
         told = [
             words[getattr(self, name)]
             for name, words in DIMENSIONS.items()
@@ -112,7 +112,7 @@ class CapturedNotice(NamedTuple):
 
 
 def parse_captured(query: bytes) -> CapturedNotice:
-    """Read a captured query string; raises NoSignature where ``sig`` is missing, doubled or no digest."""
+    """Read a captured query string; raises NoSignature if ``sig`` is missing, doubled or not a digest."""
     decoded = [(_bytes(name), _bytes(value)) for name, value in parse_pairs(query)]
     raw = [(name, value) for name, _, value in (part.partition(b"=") for part in query.split(b"&") if part)]
     given = [value for name, value in decoded if name == b"sig"]
@@ -173,14 +173,14 @@ def fitting(notice: CapturedNotice, keys: Sequence[bytes]) -> list[SignatureVari
 
 
 def size() -> int:
-    """Return how many ways to sign the space holds, those that can never differ from another one left out."""
+    """Return the number of variants, without those that can never differ from another one."""
     texts = [keyed for variant in _texts("md5", "hex") for keyed in _keyed(variant)]
     different = sum(canonical(variant) == variant for variant in texts)
     return different * len(DIMENSIONS["digest"]) * len(DIMENSIONS["digits"])
 
 
 def canonical(variant: SignatureVariant) -> SignatureVariant:
-    """Return the variant with the default wherever a choice can make no difference beside the others."""
+    """Return the variant with the default for each choice that makes no difference in combination with the others."""
     void: dict[str, str] = {}
     if variant.parts == "values":
         void["names"] = "as-is"
@@ -203,7 +203,7 @@ def _keyed(variant: SignatureVariant) -> Iterator[SignatureVariant]:
 
 
 def _text(variant: SignatureVariant, notice: CapturedNotice) -> bytes | None:
-    """Return what is signed, beside the key; None where it would be nothing of the notification's."""
+    """Return the text that is signed, without the key; None if no parameter would be covered."""
     pairs = notice.decoded if variant.form == "decoded" else notice.raw
     if variant.covered == "r":
         pairs = [pair for pair in pairs if pair[0] == b"r"][:1]

@@ -1,13 +1,13 @@
 """The statuses of SPEC 5: what each says about a call.
 
-TringMe's page prints SRCFAILED twice and calls SRCANSWERED failed; the evident meaning stands here.
+TringMe's page prints SRCFAILED twice and calls SRCANSWERED failed; this module has the evident meaning.
 """
 
 ANSWERED = "SRCANSWERED"
 FAILED_OPENINGS = {"SRCFAILED": "FAILED", "SRCNOTANSWERED": "NO ANSWER"}
 OPENINGS = (ANSWERED, *FAILED_OPENINGS)
 
-# In the order in which they decide a call whose notices contradict each other.
+# In the order in which they decide when a call's notices contradict each other.
 OUTCOMES = {
     "COMPLETED": "ANSWERED",
     "DESTBUSY": "BUSY",
@@ -15,7 +15,7 @@ OUTCOMES = {
     "DESTCONGESTED": "CONGESTION",
     "DESTNETWORKERROR": "FAILED",
 }
-# The page prints the first; the second is what it evidently means. Both are taken.
+# The page prints the first and evidently means the second; both are accepted.
 INPUTS = ("USERDTMPINPUT", "USERDTMFINPUT")
 
 DISPOSITIONS = FAILED_OPENINGS | OUTCOMES

@@ -605,7 +605,7 @@ def test_a_setting_that_differs_later_is_refused_naming_both(store_url: str, ter
 
 
 def test_an_unknown_correlation_or_time_zone_is_refused_before_anything_is_made(store_url: str) -> None:
-    with pytest.raises(LedgerError, match="'src' is not known: expected tag-src or tag"):
+    with pytest.raises(LedgerError, match="unknown correlation 'src'; expected tag-src or tag"):
         Ledger(store_url, options=LedgerOptions("src"), create=True)
     with pytest.raises(ValueError, match="'Mars' is not a time zone"):
         Ledger(store_url, options=LedgerOptions(timezone="Mars"), create=True)

@@ -66,6 +66,6 @@ def test_a_shape_of_another_version_is_refused_clearly(version: object) -> None:
     line = next(lines())
     state = json.dumps(json.loads(line["state"]) | {"v": version})
     with pytest.raises(
-        UnknownEventShape, match=r"a stored act of topic .* has a shape that this version .* does not know"
+        UnknownEventShape, match=r"a stored operator event of topic .* has a shape that this version .* does not know"
     ):
         loaded(line | {"state": state})
