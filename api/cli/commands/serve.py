@@ -127,11 +127,11 @@ def _introduce_log_key(ledger: Ledger, read: Settings) -> None:
         return
     from api.application.proofs.log_key import public_key
     from api.application.proofs.prover_settings import signing_settings
-    from domain.proofs.refusals import KeyRefused
+    from domain.errors import LedgerError
 
     try:
         note(f"checkpoints are signed as {public_key(ledger, signing_settings(read)).name}")
-    except KeyRefused as error:
+    except LedgerError as error:  # Whatever it is, it must not keep callbacks from being taken.
         note(f"WARNING: no checkpoint is signed: {error}")
 
 
