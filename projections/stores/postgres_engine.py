@@ -19,18 +19,21 @@ OPEN, WRITING, ONLY_ONE = 1_953_655_301, 1_953_655_302, 1_953_655_303
 CREATING, REBUILDING, FOLLOWING = 1, 2, 3
 
 _GIVE_UP_SOON = "; ".join(f"SET {name} = '{value}'" for name, value in HOLDER_SESSION.items())
-_OURS = {"fallback_application_name": "tringledger", "client_encoding": "utf8"}
 
 
-def postgres_engine(url: str, *statements: str, **options: Any) -> Engine:
-    """Return an engine for the database at a URL; each connection begins with these statements."""
+def postgres_engine(url: str, *statements: str, name: str, **options: Any) -> Engine:
+    """Return an engine for the database at a URL; each connection begins with these statements.
+
+    ``name`` is the application_name of the connections, unless the URL has one.
+    """
     made = create_engine("postgresql+psycopg://", use_native_hstore=False, **options)
 
     # The driver reads the URL, because SQLAlchemy does not know all that a URL may contain.
     @event.listens_for(made, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
         arguments[:] = [url]
-        named.update(_OURS | {name: value for name, value in HOLDER_NETWORK.items() if f"{name}=" not in url})
+        named.update(fallback_application_name=name, client_encoding="utf8")
+        named.update({key: value for key, value in HOLDER_NETWORK.items() if f"{key}=" not in url})
 
     @event.listens_for(made, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

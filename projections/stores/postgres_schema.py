@@ -21,6 +21,7 @@ class PostgresSchema(Database):
             f"SET search_path TO {schema}",
             f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
             *statements,
+            name=schema,
             pool_pre_ping=True,
         )
         super().__init__(engine, f"schema {schema}", refuse)

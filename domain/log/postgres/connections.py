@@ -123,13 +123,17 @@ class ConnectionPool:
         else:
             connection.close()
 
-    def connect(self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}) -> _Connection:
+    def connect(
+        self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}, name: str = "tringledger log"
+    ) -> _Connection:
         """Open a connection of the caller's own, in autocommit mode; its errors are for ``map_errors``.
 
-        Parameters of the URL override ``network``; ``session`` overrides the session's usual settings.
+        ``name`` is its application_name. Parameters of the URL override it and ``network``; ``session`` overrides the
+        session's usual settings.
         """
         given = conninfo_to_dict(self._url)
-        defaults: dict[str, Any] = {name: value for name, value in network.items() if name not in given}
+        defaults: dict[str, Any] = {key: value for key, value in network.items() if key not in given}
+        defaults["fallback_application_name"] = name
         connection = _Connection.connect(self._url, autocommit=True, client_encoding="utf8", **defaults)
         values = {**_SESSION, **session}
         settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in values.items())

@@ -19,6 +19,8 @@ from domain.log.postgres import connections as postgres_connections
 from domain.log.postgres import line_calls as postgres_lines
 from domain.log.postgres.log import PostgresLog
 from domain.outcomes import Duplicate, Recorded
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
 from tests.support.ledgers import opened, record
 from tests.support.notices import GRACE, callstatus, cdr, signed
 from tests.support.postgres_server import Postgres
@@ -281,3 +283,28 @@ def test_the_longest_texts_that_are_allowed_find_room(database: str) -> None:
             delivery = ledger.verify_delivery(signed(notice.pairs, "k", "md5-r-key").encode(), notice.at)
             assert isinstance(ledger.record([delivery])[0], Recorded)
         assert ledger.notice_at(2).nonce_reused == 1
+
+
+# The names of connections
+
+
+def names(postgres: Postgres, url: str) -> set[str]:
+    """Return the names of the connections to a database."""
+    query = "SELECT application_name FROM pg_stat_activity WHERE datname = %s"
+    return {name for (name,) in postgres.execute(query, postgres.name_of(url))}
+
+
+def test_every_connection_says_what_it_is_for(database: str, postgres: Postgres) -> None:
+    with opened(database) as ledger, closing(ledger.store.lock("forward")) as lock:
+        record(ledger, cdr(1))
+        assert lock.acquire()
+        with closing(open_current(ledger)) as read_models:
+            catch_up(ledger, read_models)
+            found = names(postgres, database)
+    assert found == {"tringledger log", "tringledger lock forward", "tringledger_read_1"}
+
+
+def test_a_name_in_the_address_is_used(database: str, postgres: Postgres) -> None:
+    with opened(f"{database}&application_name=ours") as ledger:
+        record(ledger, cdr(1))
+        assert names(postgres, database) == {"ours"}
