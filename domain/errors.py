@@ -33,6 +33,10 @@ class UnknownStore(WrongUsage):
     """The store's URL names no known kind of store."""
 
 
+class PooledByTransaction(WrongUsage):
+    """The store's URL leads to a connection pooler that pools by transaction, not by session."""
+
+
 class MissingDriver(WrongUsage):
     """The driver for this kind of store is not installed; the message says how to install it."""
 

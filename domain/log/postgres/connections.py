@@ -6,7 +6,7 @@ only the transaction that it carried, and a restart of the server only those tha
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -16,10 +16,12 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import StoreUnavailable, UnknownStore
+from domain.log.postgres.pooling import check_pooling
 from domain.log.urls import EXPECTED, redacted
 
 CONNECT_SECONDS_MAX = 10
 LOCK_SECONDS_MAX = 15
+PROBE_SECONDS_MAX = 5
 STATEMENT_SECONDS_MAX = 25
 ANSWER_SECONDS_MAX = 30
 SILENT_SECONDS_MAX = 10
@@ -93,6 +95,7 @@ class ConnectionPool:
         """Begin without a connection; the first one is opened when it is needed."""
         self._url = url
         self._idle: deque[_Connection] = deque()
+        self._is_pooling_checked = False
 
     @contextmanager
     def borrow(self, answer_seconds_max: int | None = None) -> Iterator[Connection[Any]]:
@@ -134,11 +137,31 @@ class ConnectionPool:
         given = conninfo_to_dict(self._url)
         defaults: dict[str, Any] = {key: value for key, value in network.items() if key not in given}
         defaults["fallback_application_name"] = name
-        connection = _Connection.connect(self._url, autocommit=True, client_encoding="utf8", **defaults)
+
+        def open_one() -> _Connection:
+            return _Connection.connect(self._url, autocommit=True, client_encoding="utf8", **defaults)
+
+        connection = open_one()
+        if not self._is_pooling_checked:
+            self._check_pooling(connection, open_one)
         values = {**_SESSION, **session}
         settings = ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in values.items())
         connection.execute(f"SELECT {settings}".encode())
         return connection
+
+    def _check_pooling(self, connection: _Connection, open_one: Callable[[], _Connection]) -> None:
+        def open_second() -> _Connection:
+            second = open_one()
+            # A pooler may have no server connection left for it.
+            second.answer_seconds_max = PROBE_SECONDS_MAX
+            return second
+
+        try:
+            check_pooling(connection, open_second, redacted(self._url))
+        except BaseException:
+            connection.close()
+            raise
+        self._is_pooling_checked = True
 
     @contextmanager
     def map_errors(self) -> Iterator[None]:
