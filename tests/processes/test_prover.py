@@ -110,6 +110,9 @@ class TestAService:
         assert run("prove", "--once").code == 0
         with closing(sqlite3.connect(ledger.path)) as connection, connection:
             connection.execute("DELETE FROM stored_events WHERE position = 3")
+            connection.commit()
+            # Into the file itself, as a backup that was restored has it.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with serving(tmp_path) as server:
             eventually(lambda: bool(proofs(server)["diverged"]))
             found = http_client.health(server.port)
