@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -34,6 +34,7 @@ class World:
     store: ProofStore
     key: SigningKey | None = KEY
     now: int = START
+    opened: ExitStack = field(default_factory=ExitStack)
     prover: Prover = field(init=False)
     _numbers: Iterator[int] = field(init=False)
 
@@ -84,6 +85,8 @@ class World:
         """Run a statement on the log's events, which it names EVENTS, as somebody with the database's password could."""
         kind = "postgres" if urls.is_postgres(self.ledger.url) else "sqlite"
         self._execute(statement.replace("EVENTS", LOG_TABLE[kind]), parameters, "")
+        # As a service that is started again: the one that recorded what is lost takes nothing more.
+        self.ledger = self.opened.enter_context(opened(self.ledger.url))
 
     def tamper_proofs(self, statement: str, *parameters: object) -> None:
         """Run a statement on the tables of the proofs."""
@@ -108,8 +111,10 @@ class World:
 @contextmanager
 def world(url: str, key: SigningKey | None = KEY) -> Iterator[World]:
     """Open the ledger and the proofs at a store's URL, made where they are missing."""
-    with opened(url) as ledger, closing(open_proofs(url, ledger.id)) as store:
-        yield World(ledger, store, key)
+    with ExitStack() as stack:
+        ledger = stack.enter_context(opened(url))
+        store = stack.enter_context(closing(open_proofs(url, ledger.id)))
+        yield World(ledger, store, key, opened=stack)
 
 
 def entry_of(row: LogRow) -> bytes:
