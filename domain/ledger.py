@@ -17,6 +17,7 @@ from domain import times
 from domain.billing import billing_context as books
 from domain.billing.billing_context import BillingContext
 from domain.calls import correlation
+from domain.claimed_signatures import claim_signatures, teach_signatures
 from domain.errors import LedgerError, NoLedger, StoreUnavailable
 from domain.events.codec import NoticeMapper, decode_notice, decode_recorded_at
 from domain.events.log_row import POSITION_MAX, LogRow
@@ -128,7 +129,10 @@ class Ledger(Application[UUID]):
             "correlation": self.options.correlation or correlation.BY_TAG_AND_SRC,
             "timezone": self.options.timezone or "UTC",
         }
+        taught = teach_signatures(self.store) if 0 < self.found_schema < self.store.schema else 0
         with self.store.transaction() as log:
+            if taught:
+                claim_signatures(log, self.store.page(taught, POSITION_MAX, POSITION_MAX))
             if log.get_fact("id") is None:
                 for name, value in facts.items():
                     log.set_fact(name, value)

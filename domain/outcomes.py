@@ -5,6 +5,8 @@ import msgspec
 from domain.notices.notification import ParameterProblem
 
 WRONG_SIGNATURE = "the signature is wrong or missing"
+# How the reason of a notice begins whose signature another one has used (SPEC 9.3).
+SIGNATURE_REUSED = "this signature came before, at position "
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -23,23 +25,32 @@ class Duplicate(msgspec.Struct, frozen=True):
 class Quarantined(msgspec.Struct, frozen=True):
     """The notification was quarantined under this number; ``is_new`` is false if it was in quarantine already.
 
-    ``problem`` is the value that breaks SPEC 1, or None if the signature is wrong or missing.
+    ``problem`` is the value that breaks SPEC 1, or None if the signature is wrong or missing, or was used ``before``
+    by the event at that position.
     """
 
     entry: int
     problem: ParameterProblem | None
     is_new: bool
+    before: int = 0
 
     @property
     def reason(self) -> str:
         """Why it was quarantined, as a sentence."""
-        return WRONG_SIGNATURE if self.problem is None else str(self.problem)
+        if self.problem is not None:
+            return str(self.problem)
+        return signature_reused(self.before) if self.before else WRONG_SIGNATURE
 
 
 class Rejected(msgspec.Struct, frozen=True):
     """The notification can be neither recorded nor quarantined, because the quarantine is full; TringMe must retry."""
 
     reason: str
+
+
+def signature_reused(position: int) -> str:
+    """Return why a notice is not genuine whose signature the event at a position has used (SPEC 9.3)."""
+    return f"{SIGNATURE_REUSED}{position}, with other parameters"
 
 
 def quarantine_full(quarantine_max: int) -> Rejected:

@@ -17,8 +17,8 @@ from domain.log.contract import LogTransaction, Lookup, QuarantineEntry
 from domain.notices import call_notice
 from domain.notices.call_notice import CallNotice, LineKey
 from domain.notices.notification import Notification, ParameterProblem, delivery_key, unsigned_key
-from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, SignatureVerdict
-from domain.outcomes import WRONG_SIGNATURE, Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, quarantine_full
+from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, SignatureVerdict, covers_content
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, quarantine_full
 
 SIGNATURE_FITTED = "signature_fitted"
 CALL_TYPES = ("callstatus", "cdr")
@@ -78,6 +78,12 @@ class ParsedDelivery(NamedTuple):
         return self.delivery.verdict is None or self.problem is not None
 
     @property
+    def used_signature(self) -> str | None:
+        """The signature, in lower case, if it covers the content: no other notification may have it (SPEC 9.3)."""
+        verdict = self.delivery.verdict
+        return self.values["sig"].lower() if verdict is not None and covers_content(verdict.formula) else None
+
+    @property
     def signature_covers_only_r(self) -> bool:
         """Whether its signature covers ``r`` alone."""
         return self.delivery.verdict is not None and self.delivery.verdict.formula in COVERS_ONLY_R
@@ -89,6 +95,12 @@ class Placement(NamedTuple):
     line: LineKey
     head: CallHead
     rule: int
+
+
+class SignatureReused(NamedTuple):
+    """A notice is not genuine: the event at this position has its signature, with other parameters."""
+
+    position: int
 
 
 class Recording:
@@ -119,12 +131,14 @@ class Recording:
                 yield Lookup(each.key, refused=True)
                 continue
             nonce = each.values["r"] if each.signature_covers_only_r else None
+            used = each.used_signature
             if each.call_notice is None:
-                yield Lookup(each.key, refused=False, stream=_stream_of_no_call(each.kind, each.values), nonce=nonce)
+                stream = _stream_of_no_call(each.kind, each.values)
+                yield Lookup(each.key, refused=False, stream=stream, nonce=nonce, signature=used)
                 continue
             at, line = each.call_notice.received_at, line_key(each.call_notice.line(self._rules.correlation))
             since = at - grace if each.call_notice.is_cdr else None
-            yield Lookup(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce)
+            yield Lookup(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce, signature=used)
 
     def _record_one(self, read: ParsedDelivery) -> RecordOutcome:
         verdict = read.delivery.verdict
@@ -133,29 +147,38 @@ class Recording:
         self._set_signature_fitted(verdict)
         if read.problem:
             return self._refuse(read.delivery, read.key, read.problem)
-        return self._append(read, verdict)
+        outcome = self._append(read, verdict)
+        if isinstance(outcome, SignatureReused):
+            return self._refuse(read.delivery, read.key, None, outcome.position)
+        return outcome
 
-    def _refuse(self, delivery: Delivery, key: bytes, problem: ParameterProblem | None) -> Quarantined | Rejected:
-        received, authentic = delivery.notification, delivery.verdict is not None
+    def _refuse(
+        self, delivery: Delivery, key: bytes, problem: ParameterProblem | None, before: int = 0
+    ) -> Quarantined | Rejected:
+        """Keep an unfit delivery aside; ``before`` is the position of the event that has used its signature."""
+        received, authentic = delivery.notification, delivery.verdict is not None and not before
         at = received.received_at
-        reason = WRONG_SIGNATURE if problem is None else str(problem)
+        reason = Quarantined(0, problem, is_new=True, before=before).reason
         entry = QuarantineEntry(0, key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
         known = self._log.count_repeat(entry)
         if known:
-            return Quarantined(known, problem, is_new=False)
+            return Quarantined(known, problem, is_new=False, before=before)
         most = self._rules.quarantine_max
         if not authentic and self._log.count_unauthentic() >= most:
             if not self.signature_ever_fitted:
                 return quarantine_full(most)
             self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
-        return Quarantined(self._log.quarantine(entry), problem, is_new=True)
+        return Quarantined(self._log.quarantine(entry), problem, is_new=True, before=before)
 
-    def _append(self, read: ParsedDelivery, verdict: SignatureVerdict) -> Recorded | Duplicate:
-        """Append an authentic, valid notification as an event, unless it is one already."""
+    def _append(self, read: ParsedDelivery, verdict: SignatureVerdict) -> Recorded | Duplicate | SignatureReused:
+        """Append an authentic, valid notification as an event, unless it is one, or its signature was used."""
         position = self._log.position + 1
         first = self._log.claim_delivery_key(read.key, position)
         if first:
             return Duplicate(first)
+        if (used := read.used_signature) is not None and (before := self._log.claim_signature(used, position)):
+            self._log.release_delivery_key(read.key)
+            return SignatureReused(before)
         received, values, kind = read.delivery.notification, read.values, read.kind
         placed = self._place(read.call_notice) if read.call_notice else None
         notice = Notice(
@@ -201,6 +224,8 @@ class Recording:
             self._log.mark_authentic(entry_id, str(read.problem))
             return Quarantined(entry_id, read.problem, is_new=False)
         answer = self._append(read, delivery.verdict)
+        if isinstance(answer, SignatureReused):
+            return Quarantined(entry_id, None, is_new=False, before=answer.position)
         self._log.mark_settled(entry_id, answer.position)
         return answer
 

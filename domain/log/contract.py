@@ -37,8 +37,8 @@ class QuarantineEntry(NamedTuple):
 class Lookup(NamedTuple):
     """What the decision about one delivery will read from the store.
 
-    A ``refused`` delivery reads the quarantine alone. Any other reads its ``delivery_key`` and, where it counts, its
-    ``nonce``. A call's notice also reads the calls of its ``line`` that began at or before ``until`` and, if ``since`` is
+    A ``refused`` delivery reads the quarantine alone. Any other reads its ``delivery_key`` and, where they count, its
+    ``nonce`` and its ``signature``. A call's notice also reads the calls of its ``line`` that began at or before ``until`` and, if ``since`` is
     set, those under way between the two (microseconds, UTC). Other notices read the last version of their ``stream``.
     """
 
@@ -49,6 +49,7 @@ class Lookup(NamedTuple):
     until: int = 0
     stream: UUID | None = None
     nonce: str | None = None
+    signature: str | None = None
 
 
 class LineCalls(CallIndex, Protocol):
@@ -78,6 +79,12 @@ class LogTransaction(Protocol):
 
     def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:
         """Claim a delivery key for a position; return 0, or the position that has it already."""
+
+    def release_delivery_key(self, delivery_key: bytes) -> None:
+        """Take back the claim of a delivery key that this transaction has just claimed."""
+
+    def claim_signature(self, signature: str, position: int) -> int:
+        """Claim a signature (in lower case) for a position; return 0, or the position that claimed it before."""
 
     def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:
         """Record that ``r`` was used for a content; return 0, or the first position that used it for another content."""

@@ -29,9 +29,10 @@ class LogTable(NamedTuple):
 EVENTS = LogTable("stored_events", 5, ("position",), grows=True)
 DELIVERY_KEYS = LogTable("delivery_keys", 2, ("delivery_key",), grows=True)
 NONCES = LogTable("nonces", 3, ("nonce", "content"), grows=True)
+SIGNATURES = LogTable("signatures", 2, ("sig",), grows=True)
 LINE_CALLS = LogTable("line_calls", 10, ("line", "ordinal"), grows=False)
 QUARANTINE = LogTable("quarantine", 10, ("id",), grows=False)
-TABLES = (EVENTS, DELIVERY_KEYS, NONCES, LINE_CALLS, QUARANTINE)
+TABLES = (EVENTS, DELIVERY_KEYS, NONCES, SIGNATURES, LINE_CALLS, QUARANTINE)
 
 # The fact that marks a store as being filled, so that nothing else may write it.
 COPYING = "copying"

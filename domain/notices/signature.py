@@ -83,6 +83,11 @@ FORMULAS: dict[str, Callable[[Pairs, bytes], str | None]] = {
 COVERS_ONLY_R = ("md5-r-key", "md5-key-r")
 
 
+def covers_content(formula: str) -> bool:
+    """Whether a signature of a stored formula covers what the notification says, and not its nonce alone."""
+    return formula not in (UNCHECKED, UNSIGNED, *COVERS_ONLY_R)
+
+
 def digest(formula: str, pairs: Pairs, key: str) -> str | None:
     """Return the signature, in lower-case hexadecimal digits, that a formula gives for these parameters.
 

@@ -20,6 +20,7 @@ TABLES = {
     "stored_events": "position",
     "delivery_keys": "delivery_key",
     "nonces": "nonce, content",
+    "signatures": "sig",
     "line_calls": "line, ordinal",
     "quarantine": "id",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.postgres.schema import SCHEMA
 from domain.log.tables import LAST_NUMBER
+from domain.outcomes import SIGNATURE_REUSED
 
 _QUARANTINE = f"{SCHEMA}.quarantine"
 FIND_ENTRIES = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b::bytea[])"
@@ -20,9 +21,13 @@ COUNT_AGAIN = (
     " reason = CASE WHEN %s >= authentic THEN %s ELSE reason END, authentic = authentic OR %s WHERE id = %s"
 )
 INSERT_ENTRY = f"INSERT INTO {_QUARANTINE} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_OPEN = f"FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
+_REUSED = f"starts_with(reason, '{SIGNATURE_REUSED}')"
+# What is no news to anybody goes first: its condition is that of an index.
 DROP_OLDEST = (
-    f"DELETE FROM {_QUARANTINE} WHERE id IN (SELECT id FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
-    " ORDER BY id LIMIT %s)"
+    f"DELETE FROM {_QUARANTINE} WHERE id IN (SELECT id FROM"
+    f" ((SELECT id, 0 AS place {_OPEN} AND {_REUSED} ORDER BY id LIMIT %s)"
+    f" UNION ALL (SELECT id, 1 {_OPEN} AND NOT {_REUSED} ORDER BY id LIMIT %s)) AS open ORDER BY place, id LIMIT %s)"
 )
 MARK_AUTHENTIC = f"UPDATE {_QUARANTINE} SET authentic = true, reason = %s WHERE id = %s"
 MARK_SETTLED = f"UPDATE {_QUARANTINE} SET position = %s WHERE id = %s"
@@ -98,7 +103,7 @@ class QuarantineTable:
         """Delete the oldest open notices with a wrong signature, to make room."""
         self._unauthentic = max(self.count_unauthentic() - count, 0)
         self._dropped = True
-        self._queue(DROP_OLDEST, (count,))
+        self._queue(DROP_OLDEST, (count, count, count))
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Mark a notice as authentic, with the reason why it is still refused."""

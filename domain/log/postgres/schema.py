@@ -8,10 +8,11 @@ from typing import Any
 from psycopg import Connection
 
 from domain.errors import LedgerError
+from domain.outcomes import SIGNATURE_REUSED
 
 SCHEMA = "tringledger"
 
-# The number of the log schema; stores of each kind count for themselves. Schema 1 had no triggers, and its writers locked
+# The number of the log schema; stores of each kind count for themselves. Schema 1 had no table of signatures and no triggers, and its writers locked
 # the table of events; those of schema 2 lock the ledger's row.
 SCHEMA_NUMBER = 2
 
@@ -31,6 +32,8 @@ STATEMENTS = (
     f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.nonces (
         nonce text COLLATE "C" NOT NULL, content bytea NOT NULL, position bigint NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS nonces_by_nonce ON {SCHEMA}.nonces USING hash (nonce)",
+    f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.signatures (
+        sig text COLLATE "C" PRIMARY KEY, position bigint NOT NULL)""",
     f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.line_calls (
         line text COLLATE "C" NOT NULL, ordinal bigint NOT NULL, first_at bigint NOT NULL, last_at bigint NOT NULL,
         opening text NOT NULL, outcomes text NOT NULL, cdr text, cdr_status text NOT NULL, events bigint NOT NULL,
@@ -43,6 +46,8 @@ STATEMENTS = (
         authentic boolean NOT NULL, reason text NOT NULL, raw bytea NOT NULL, received_at bigint NOT NULL,
         last_received_at bigint NOT NULL, times bigint NOT NULL, source text NOT NULL, position bigint NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS quarantine_waiting ON {SCHEMA}.quarantine (authentic, id) WHERE position = 0",
+    f"""CREATE INDEX IF NOT EXISTS quarantine_reused ON {SCHEMA}.quarantine (id)
+        WHERE position = 0 AND NOT authentic AND starts_with(reason, '{SIGNATURE_REUSED}')""",
     f"CREATE INDEX IF NOT EXISTS quarantine_settled ON {SCHEMA}.quarantine (position) WHERE position > 0",
 )
 

@@ -37,11 +37,13 @@ LAST_VERSIONS = (
 NONCES = (
     f"SELECT nonce, content, min(position) FROM {SCHEMA}.nonces WHERE nonce = ANY(%b::text[]) GROUP BY nonce, content"
 )
+POSITIONS_OF_SIGNATURES = f"SELECT sig, position FROM {SCHEMA}.signatures WHERE sig = ANY(%b::text[])"
 INSERT_EVENTS = (
     f"INSERT INTO {SCHEMA}.stored_events"
     " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[])"
 )
 INSERT_KEYS = f"INSERT INTO {SCHEMA}.delivery_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
+INSERT_SIGNATURES = f"INSERT INTO {SCHEMA}.signatures SELECT * FROM unnest(%b::text[], %b::bigint[])"
 INSERT_NONCES = f"INSERT INTO {SCHEMA}.nonces SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bigint[])"
 SET_FACT = f"INSERT INTO {SCHEMA}.ledger VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 GET_FACT = f"SELECT value FROM {SCHEMA}.ledger WHERE name = %s"
@@ -61,6 +63,8 @@ class PostgresTransaction:
         self._keys: dict[bytes, int] = {}
         self._claimed: Rows = []
         self._versions: dict[UUID, int] = {}
+        self._signatures: dict[str, int] = {}
+        self._signatures_claimed: Rows = []
         self._nonces: dict[str, dict[bytes, int]] = {}
         self._nonces_claimed: Rows = []
         self._facts: dict[str, str | None] = {"id": None, COPYING: None}
@@ -116,6 +120,7 @@ class PostgresTransaction:
             self._keys.update(dict.fromkeys(keys, 0))
             self._keys.update((key, position) for key, position in self._ask(POSITIONS_OF_KEYS, (keys,)))
         self._prefetch_versions([each.stream for each in accepted if each.stream])
+        self._prefetch_signatures([each.signature for each in accepted if each.signature is not None])
         self._prefetch_nonces([each.nonce for each in accepted if each.nonce is not None])
         self._lines.prefetch([each for each in accepted if each.line])
 
@@ -130,6 +135,25 @@ class PostgresTransaction:
         if not before:
             self._keys[delivery_key] = position
             self._claimed.append((delivery_key, position))
+        return before
+
+    def release_delivery_key(self, delivery_key: bytes) -> None:  # noqa: D102
+        position = self._keys[delivery_key]
+        self._keys[delivery_key] = 0
+        self._claimed.remove((delivery_key, position))
+
+    def _prefetch_signatures(self, signatures: Sequence[str]) -> None:
+        new = {signature for signature in signatures if signature not in self._signatures}
+        if new:
+            self._signatures.update(dict.fromkeys(new, 0))
+            self._signatures.update(dict(self._ask(POSITIONS_OF_SIGNATURES, (list(new),))))
+
+    def claim_signature(self, signature: str, position: int) -> int:  # noqa: D102
+        self._prefetch_signatures([signature])
+        before = self._signatures[signature]
+        if not before:
+            self._signatures[signature] = position
+            self._signatures_claimed.append((signature, position))
         return before
 
     def _prefetch_nonces(self, nonces: Sequence[str]) -> None:
@@ -176,6 +200,7 @@ class PostgresTransaction:
         """Write all that was gathered and commit it durably; raises StoreUnavailable if the server did not."""
         self._queue_rows(INSERT_EVENTS, self._events)
         self._queue_rows(INSERT_KEYS, self._claimed)
+        self._queue_rows(INSERT_SIGNATURES, self._signatures_claimed)
         self._queue_rows(INSERT_NONCES, self._nonces_claimed)
         self._queue_rows(PUT_CALLS, self._lines.changed())
         if self._quarantine.last_number:

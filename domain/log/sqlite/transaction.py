@@ -12,6 +12,15 @@ from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.known_calls import KnownCalls
 from domain.log.sqlite.line_calls import PUT_CALLS, LongLine, read_line
 from domain.log.sqlite.schema import LAST_EVENT
+from domain.outcomes import SIGNATURE_REUSED
+
+_OPEN = "SELECT id FROM quarantine WHERE position = 0 AND authentic = 0"
+# What is no news to anybody goes first: the condition is the index's own.
+DROP_REUSED = (
+    f"DELETE FROM quarantine WHERE id IN ({_OPEN}"
+    f" AND substr(reason, 1, {len(SIGNATURE_REUSED)}) = '{SIGNATURE_REUSED}' ORDER BY id LIMIT ?)"
+)
+DROP_OLDEST = f"DELETE FROM quarantine WHERE id IN ({_OPEN} ORDER BY id LIMIT ?)"
 
 
 class SQLiteTransaction:
@@ -49,6 +58,16 @@ class SQLiteTransaction:
             return 0
         known: int = self._one("SELECT position FROM delivery_keys WHERE delivery_key = ?", (delivery_key,))
         return known
+
+    def release_delivery_key(self, delivery_key: bytes) -> None:  # noqa: D102
+        self._cursor.execute("DELETE FROM delivery_keys WHERE delivery_key = ?", (delivery_key,))
+
+    def claim_signature(self, signature: str, position: int) -> int:  # noqa: D102
+        self._cursor.execute("INSERT INTO signatures VALUES (?, ?) ON CONFLICT DO NOTHING", (signature, position))
+        if self._cursor.rowcount:
+            return 0
+        before: int = self._one("SELECT position FROM signatures WHERE sig = ?", (signature,))
+        return before
 
     def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:  # noqa: D102
         self._cursor.execute("INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (nonce, content, position))
@@ -116,12 +135,10 @@ class SQLiteTransaction:
         return self._unauthentic
 
     def drop_oldest_unauthentic(self, count: int) -> None:  # noqa: D102
-        self._cursor.execute(
-            "DELETE FROM quarantine WHERE id IN"
-            " (SELECT id FROM quarantine WHERE position = 0 AND authentic = 0 ORDER BY id LIMIT ?)",
-            (count,),
-        )
-        self._unauthentic = None if self._unauthentic is None else self._unauthentic - self._cursor.rowcount
+        for drop in (DROP_REUSED, DROP_OLDEST):
+            self._cursor.execute(drop, (count,))
+            count -= self._cursor.rowcount
+            self._unauthentic = None if self._unauthentic is None else self._unauthentic - self._cursor.rowcount
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:  # noqa: D102
         self._cursor.execute("UPDATE quarantine SET authentic = 1, reason = ? WHERE id = ?", (reason, entry_id))
