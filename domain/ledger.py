@@ -17,7 +17,6 @@ from domain import times
 from domain.billing import billing_context as books
 from domain.billing.billing_context import BillingContext
 from domain.calls import correlation
-from domain.claimed_signatures import claim_signatures, teach_signatures
 from domain.errors import LedgerError, NoLedger, StoreUnavailable
 from domain.events.codec import NoticeMapper, decode_notice, decode_recorded_at
 from domain.events.log_row import POSITION_MAX, LogRow
@@ -26,6 +25,7 @@ from domain.events.streams import CLOSINGS, TARIFFS, line_key
 from domain.ledger_options import LedgerOptions
 from domain.log import open as address
 from domain.log import urls
+from domain.log.claimed_signatures import claim_signatures, teach_signatures
 from domain.log.contract import Log, QuarantineEntry
 from domain.log.tables import COPYING, check_not_copying
 from domain.notices import notification

@@ -3,10 +3,9 @@
 import msgspec
 
 from domain.notices.notification import ParameterProblem
+from domain.notices.signature import SIGNATURE_REUSED
 
 WRONG_SIGNATURE = "the signature is wrong or missing"
-# How the reason of a notice begins whose signature another one has used (SPEC 9.3).
-SIGNATURE_REUSED = "this signature came before, at position "
 
 
 class Recorded(msgspec.Struct, frozen=True):

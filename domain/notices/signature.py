@@ -81,6 +81,8 @@ FORMULAS: dict[str, Callable[[Pairs, bytes], str | None]] = {
     "hmac-sha256-params": _hmac_sha256_params,
 }
 COVERS_ONLY_R = ("md5-r-key", "md5-key-r")
+# How the reason of a quarantined notice begins whose signature another one has used (SPEC 9.3): by it they are found.
+SIGNATURE_REUSED = "this signature came before, at position "
 
 
 def covers_content(formula: str) -> bool:

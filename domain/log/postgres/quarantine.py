@@ -10,7 +10,7 @@ from typing import Any
 from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.postgres.schema import SCHEMA
 from domain.log.tables import LAST_NUMBER
-from domain.outcomes import SIGNATURE_REUSED
+from domain.notices.signature import SIGNATURE_REUSED
 
 _QUARANTINE = f"{SCHEMA}.quarantine"
 FIND_ENTRIES = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b::bytea[])"

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from domain.errors import LedgerError
-from domain.outcomes import SIGNATURE_REUSED
+from domain.notices.signature import SIGNATURE_REUSED
 
 SCHEMA = "tringledger"
 

@@ -3,7 +3,7 @@
 A position is a real column: SQLite may change an implicit row id when it rewrites the file.
 """
 
-from domain.outcomes import SIGNATURE_REUSED
+from domain.notices.signature import SIGNATURE_REUSED
 
 # The number of the log schema; stores of each kind count for themselves. Schema 1 had no table of signatures.
 SCHEMA_NUMBER = 2

@@ -12,7 +12,7 @@ from domain.log.contract import Lookup, QuarantineEntry
 from domain.log.known_calls import KnownCalls
 from domain.log.sqlite.line_calls import PUT_CALLS, LongLine, read_line
 from domain.log.sqlite.schema import LAST_EVENT
-from domain.outcomes import SIGNATURE_REUSED
+from domain.notices.signature import SIGNATURE_REUSED
 
 _OPEN = "SELECT id FROM quarantine WHERE position = 0 AND authentic = 0"
 # What is no news to anybody goes first: the condition is the index's own.
