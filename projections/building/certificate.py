@@ -26,7 +26,7 @@ class TableSummary(msgspec.Struct, frozen=True):
     digest: str
 
 
-class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The result of a rebuild.
 
     ``first`` and ``last`` are positions of the log; ``events`` is the number of events between them; ``version`` is

@@ -163,6 +163,7 @@ def test_every_act_was_taken_by_the_random_steps_at_least_in_this_one_log() -> N
         ledger.record([ledger.verify_delivery(b"f=tm&type=cdr&sig=00", START)])
         with ledger.operator_session(BY, WHY) as session:
             session.resolve_quarantined(1)
+            session.fork_log(2, "tringledger/of-this-test/2", "", 0)
         topics = {row.topic for row in ledger.store.page(0, 1000, ledger.head())}
         assert {*OPERATOR_EVENTS} <= topics
         assert ledger.store.count_quarantined() == (0, 0)
