@@ -100,7 +100,7 @@ class PostgresGenerations:
         """Use the database at a URL, and the id of its ledger."""
         self._url = url
         self._ledger_id = ledger_id
-        self._engine = postgres_engine(url, name="tringledger read models", poolclass=NullPool)
+        self._engine = postgres_engine(url, name="tringledger-read-models", poolclass=NullPool)
 
     def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
         return PostgresReadStore(self._url, generation, self._ledger_id, building=building)

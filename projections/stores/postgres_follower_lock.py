@@ -26,7 +26,7 @@ class PostgresFollowerLock:
 
     def __init__(self, url: str) -> None:
         """Use the database at a URL; nothing is connected before the first ``acquire``."""
-        engine = postgres_engine(url, name="tringledger lock follow", poolclass=NullPool)
+        engine = postgres_engine(url, name="tringledger-lock-follow", poolclass=NullPool)
         self._holder = AdvisoryLockHolder(
             lambda: _ListeningConnection(engine.connect()), lambda: map_errors("the database of the read models")
         )

@@ -127,7 +127,7 @@ class ConnectionPool:
             connection.close()
 
     def connect(
-        self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}, name: str = "tringledger log"
+        self, network: Mapping[str, int] = _NETWORK, session: Mapping[str, str] = {}, name: str = "tringledger-log"
     ) -> _Connection:
         """Open a connection of the caller's own, in autocommit mode; its errors are for ``map_errors``.
 

@@ -24,7 +24,7 @@ class PostgresLock(AdvisoryLockHolder["_LockConnection"]):
         def connect() -> _LockConnection:
             number = crc32(purpose.encode()) >> 1
             return _LockConnection(
-                connections.connect(HOLDER_NETWORK, HOLDER_SESSION, f"tringledger lock {purpose}"), number
+                connections.connect(HOLDER_NETWORK, HOLDER_SESSION, f"tringledger-lock-{purpose}"), number
             )
 
         super().__init__(connect, connections.map_errors)

@@ -301,7 +301,7 @@ def test_every_connection_says_what_it_is_for(database: str, postgres: Postgres)
         with closing(open_current(ledger)) as read_models:
             catch_up(ledger, read_models)
             found = names(postgres, database)
-    assert found == {"tringledger log", "tringledger lock forward", "tringledger_read_1"}
+    assert found == {"tringledger-log", "tringledger-lock-forward", "tringledger_read_1"}
 
 
 def test_a_name_in_the_address_is_used(database: str, postgres: Postgres) -> None:

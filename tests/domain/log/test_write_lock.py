@@ -13,7 +13,8 @@ from domain.log.postgres import connections as postgres_connections
 from domain.log.postgres import schema as postgres_schema
 from domain.outcomes import Recorded
 from tests.domain.log.test_log import positions, process
-from tests.support.notices import cdr, opened, record, signed
+from tests.support.ledgers import opened, record
+from tests.support.notices import cdr, signed
 from tests.support.recorder_process import throng
 
 SECONDS_MAX = 60
@@ -136,7 +137,7 @@ def test_a_transaction_sees_what_the_one_that_it_waited_for_has_committed(ledger
         thread.join(0.3)
         assert waited == []
         notice = cdr(1)
-        recording.record_all([ledger.verify_delivery(signed(notice.pairs), notice.at)])
+        recording.record_all([ledger.verify_delivery(signed(notice).encode(), notice.at)])
     thread.join(SECONDS_MAX)
     assert waited == [2]
 
@@ -188,7 +189,7 @@ def test_creating_the_tables_again_changes_nothing_and_waits_for_no_writer(ledge
     with opened(ledger.url) as other, ledger.recording() as recording:
         other.store.create()
         notice = cdr(1)
-        recording.record_all([ledger.verify_delivery(signed(notice.pairs), notice.at)])
+        recording.record_all([ledger.verify_delivery(signed(notice).encode(), notice.at)])
     assert positions(ledger) == [1, 2]
 
 
