@@ -363,7 +363,7 @@ class TestWrongUsage:
     def test_stdin_has_no_name_by_which_its_rows_could_be_known_again(self) -> None:
         said = run("import", "--format", "csv", *VOUCHED, "-", stdin=table(ROW))
         assert said.code == USAGE
-        assert "expected --source NAME for stdin" in said.err
+        assert "expected --source NAME for unsigned rows from stdin" in said.err
 
 
 # Two equal calls stay two, and twice imported changes nothing: against the model

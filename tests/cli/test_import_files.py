@@ -113,12 +113,12 @@ class TestADryRun:
     @pytest.mark.parametrize("name", SAMPLE_NAMES)
     @pytest.mark.parametrize("before", [0, 1, 100, 10_000])
     def test_it_counts_what_the_import_then_says(self, name: str, before: int, store: str, tmp_path: Path) -> None:
-        sample = SAMPLES / f"{name}.ndjson"
-        (tmp_path / "part").write_text("".join(sample.read_text().splitlines(keepends=True)[:before]))
+        file = SAMPLES / f"{name}.ndjson"
+        (tmp_path / "part").write_text("".join(file.read_text().splitlines(keepends=True)[:before]))
         if before:
             run("import", str(tmp_path / "part"))
-        foretold = run("import", "--dry-run", str(sample))
-        done = run("import", str(sample))
+        foretold = run("import", "--dry-run", str(file))
+        done = run("import", str(file))
         assert (foretold.code, foretold.err) == (done.code, f"dry run, nothing written: {done.err}")
         assert head(store) == sample(name).counts["recorded"]
 

@@ -14,8 +14,8 @@ from domain.notices.signature import UNCHECKED
 BROKEN = (
     ("srccharge", "1,50"),
     ("srccharge", "-1"),
-    ("destcharge", "1e3"),
-    ("destcharge", "0.1234567"),
+    ("destcharge", ".5"),
+    ("destcharge", "5."),
     ("srcsipcharge", "1234567890"),
     ("srcduration", "1.5"),
     ("destduration", "-60"),
