@@ -11,7 +11,7 @@ from domain.ledger import Ledger
 from tests.support.command import run, run_alone
 from tests.support.ledger_inspection import exported, head
 from tests.support.notices import KEY, OTHER_KEY, callstatus, line, notices_of_call, priced_cdr, signed
-from tests.support.samples import SAMPLE_NAMES, SAMPLES
+from tests.support.samples import SAMPLE_NAMES, SAMPLES, sample
 
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 NONE_LEFT = "0 quarantined (0 new), 0 unreadable\n"

@@ -181,7 +181,7 @@ class TestTheCommand:
         for where in (store, exported(saved, tmp_path)):
             said = run("rehearse", "--books", saved(), "--verify", where)
             assert (said.code, said.out) == (0, ""), said.out
-            assert "the ledger agrees with the platform's books" in said.err
+            assert "the ledger agrees with the expected books" in said.err
             assert "expected in quarantine" in said.err
 
     def test_agrees_with_a_store_of_any_kind_that_has_read_models(self, store_url: str, tmp_path: Path) -> None:
