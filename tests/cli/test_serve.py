@@ -27,7 +27,7 @@ class TestServe:
         with serving(tmp_path) as server:
             said = server.said
         assert f"ledger {store} (0 events)" in said
-        assert "signatures are checked: md5-params, 1 active key(s)" in said
+        assert "signatures are checked: formula md5-params, 1 active key(s)" in said
         assert f"http://127.0.0.1:{server.port}/notify" in said
         assert KEY not in said
 
