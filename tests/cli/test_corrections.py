@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.command import run
 from tests.support.ledger_inspection import exported, head
-from tests.support.notices import callstatus, line, priced_cdr, signed
+from tests.support.notices import TAG, callstatus, line, priced_cdr, signed
 
 DONE, FINDING, USAGE = 0, 1, 2
 SAID = ("--by", "kim", "--reason", "the customer is right")
@@ -66,12 +66,12 @@ def test_a_void_call_costs_and_is_not_billed_until_that_is_undone(call: str) -> 
 
 
 def test_an_account_is_charged_or_credited_in_a_month() -> None:
-    said = run("adjust", "acme", "-1.25", "--period", "2026-10", *SAID)
+    said = run("adjust", TAG, "-1.25", "--period", "2026-10", *SAID)
     assert (said.code, said.out.splitlines()[1].split()[2:]) == (
         DONE,
-        ["account=acme", "amount=-1.25", "period=2026-10"],
+        [f"account={TAG}", "amount=-1.25", "period=2026-10"],
     )
-    assert run("adjust", "acme", "0.75", "--period", "2026-10", *SAID).code == DONE
+    assert run("adjust", TAG, "0.75", "--period", "2026-10", *SAID).code == DONE
     (row,) = run("export", "billing", "--format", "json").json()
     assert (row["price"], row["margin"], row["cost"]) == ("3", "-0.5", "3.5")
     run("undo", "5", *SAID)
@@ -83,7 +83,7 @@ def test_exceptions_are_listed_resolved_and_reopened() -> None:
     (found,) = run("exception", "list", "--flag", "repeated-cdr", "--format", "json").json()
     assert (found["position"], found["cost"], found["resolved_by"]) == (4, "3.5", "")
     run("exception", "resolve", "repeated-cdr", "4", *SAID)
-    assert run("exception", "list", "--tag", "acme", "--format", "json").json() == []
+    assert run("exception", "list", "--tag", TAG, "--format", "json").json() == []
     (found,) = run("exception", "list", "--all", "--format", "json").json()
     assert (found["resolved_by"], found["resolution"]) == ("kim", "the customer is right")
     run("exception", "reopen", "repeated-cdr", "4", *SAID)
@@ -126,7 +126,7 @@ def test_an_account_that_the_books_do_not_know_is_refused_unless_it_is_new(store
         (("call", "merge", NOWHERE, NOWHERE), "into itself"),
         (("call", "release", "3"), "is not a repeated-cdr"),
         (("call", "release", "99"), "the log has no position 99; its head is 4"),
-        (("adjust", "acme", "0"), "the amount is 0"),
+        (("adjust", TAG, "0"), "the amount is 0"),
         (("exception", "resolve", "repeated-cdr", "3"), "there is no exception repeated-cdr at position 3"),
         (("quarantine", "resolve", "7"), "does not exist"),
         (("undo", "3"), "which cannot be reversed"),
@@ -144,9 +144,9 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_appended(store: str, word
     [
         ("call", "void", "x", *SAID),
         ("call", "void", NOWHERE),
-        ("adjust", "acme", "1,5", *SAID),
-        ("adjust", "acme", "-1.1234567", *SAID),
-        ("adjust", "acme", "1", "--period", "october", *SAID),
+        ("adjust", TAG, "1,5", *SAID),
+        ("adjust", TAG, "-1.1234567", *SAID),
+        ("adjust", TAG, "1", "--period", "october", *SAID),
         ("exception", "resolve", "odd", "3", *SAID),
         ("undo", "0", *SAID),
         ("quarantine", "resolve", *SAID),
