@@ -48,9 +48,9 @@ class HandlerClient:
                 except HUNG_UP:
                     status = await self._send(query)  # Servers may close a kept connection; try with a new one.
         except TimeoutError:
-            return f"no whole answer within {ANSWER_SECONDS_MAX} s"
+            return f"no complete answer within {ANSWER_SECONDS_MAX} s"
         except httpx2.HTTPError as error:
-            return f"no whole answer ({type(error).__name__}: {error})"
+            return f"no complete answer ({type(error).__name__}: {error})"
         return "" if httpx2.codes.is_success(status) else f"the answer is {status}"
 
     async def _send(self, query: bytes) -> int:

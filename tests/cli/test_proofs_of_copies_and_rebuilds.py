@@ -67,7 +67,7 @@ class TestACopy:
         assert (copied.size, same, copied.origin) == (source.size, root, KEY.name)
         assert copied.mark.startswith("copied from ")
         monkeypatch.setenv("TRINGLEDGER_STORE", target)
-        monkeypatch.setattr("projections.proofs.prover.Prover._is_due", lambda _, state, __: not state.mark)
+        monkeypatch.setattr("projections.proofs.prover.Prover._is_due", lambda _, state, *__: not state.mark)
         record(1000)
         assert run("prove", "--once").code == DONE
         assert run("proof", "checkpoint").out == Path("source.checkpoint").read_text()

@@ -41,6 +41,7 @@ PARTS = {
     "model": ["calls", "cdrs", "voicemails", "channels"],
     "name": [],
     "part": ["sums", "facets"],
+    "path": ["0/000", "entries/000.p/3"],
     "period": ["2026-10"],
     "position": [str(position) for position in range(1, 14)],
 }

@@ -199,6 +199,7 @@ class TestTheCommand:
         assert "(all of it)" in said.out
         assert "differences between the ledger and the expected books" in said.err
 
+    @pytest.mark.only_on("sqlite")
     def test_sees_a_read_model_that_was_tampered_with(
         self, saved: Callable[[], str], store: str, tmp_path: Path
     ) -> None:
