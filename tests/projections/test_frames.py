@@ -105,7 +105,7 @@ class TestAFrame:
         put(case, "calls", [a_row("calls", 1, has_cdr=1), a_row("calls", 2, has_cdr=0)])
         assert frames.calls(case.url)["has_cdr"].tolist() == [True, False]
 
-    @examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
     @given(sums=st.lists(INT64, min_size=1, max_size=20))
     @example(sums=[2**63 - 1, -(2**63), 0, -1, 1])
     def test_gives_every_sum_exactly(self, case: Case, sums: list[int]) -> None:
