@@ -20,7 +20,7 @@ for profile, examples in (("quick", effort.QUICK), ("thorough", effort.THOROUGH)
         profile,
         max_examples=examples,
         deadline=None,
-        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
         derandomize="CI" in os.environ,
     )
 settings.load_profile("quick")

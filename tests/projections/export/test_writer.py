@@ -296,7 +296,7 @@ class TestSheets:
         # XML readers read every line break as "\n"; what Excel restores is in the escape.
         assert [unescaped(cell.value) for cell in cells] == texts
 
-    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
+    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(texts=st.lists(TEXTS, min_size=1, max_size=10))
     def test_hold_any_text(self, case: Case, texts: list[str]) -> None:
         _replace(case, "channels", [a_row("channels", n, tag=text) for n, text in enumerate(texts)])
@@ -356,7 +356,7 @@ class TestSheets:
 
 
 class TestExactness:
-    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
+    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(amounts=st.lists(AMOUNTS, min_size=1, max_size=12))
     @example(amounts=[10**18 - 1, -(10**18) + 1, 0, None, 1, -1, 10**6, -(10**6), 10**15, 1_999_999_999_999_998])
     def test_amounts_come_back_from_every_format(self, case: Case, amounts: list[int | None]) -> None:
@@ -365,7 +365,7 @@ class TestExactness:
         for file_format, read in READERS.items():
             assert read(export(case, "cdrs", file_format), "src_charge") == expected, file_format
 
-    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
+    @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(sums=st.lists(INT64, min_size=1, max_size=12))
     @example(sums=[2**63 - 1, -(2**63), 0, -1])
     def test_sums_come_back_from_every_format(self, case: Case, sums: list[int]) -> None:
