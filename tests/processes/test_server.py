@@ -103,7 +103,7 @@ def test_ctrl_c_ends_all_and_is_an_ordinary_end(tmp_path: Path) -> None:
 def test_with_a_sqlite_file_it_is_refused_with_the_reason() -> None:
     said = run("serve", "--workers", "2")
     assert (said.code, said.out) == (USAGE, "")
-    assert "--workers 2 needs a store in PostgreSQL: a SQLite file takes one writer at a time" in said.err
+    assert "--workers 2 needs a store in PostgreSQL: a SQLite file has one writer at a time" in said.err
 
 
 @pytest.mark.usefixtures("migrated")
