@@ -19,9 +19,9 @@ from api.application.intake import Intake
 from api.application.process_state import ProcessState
 from api.application.proofs.proof_status import ProofReader, proof_status_document
 from api.application.read_model_pool import ReadModelPool
-from api.processes import start
+from api.processes import process_factory
 from api.processes.jobs import Jobs
-from api.processes.start import follower_process
+from api.processes.process_factory import follower_process
 from api.settings import Settings
 from api.web import security_headers as headers
 from api.web.auth import guard
@@ -77,8 +77,8 @@ class Service:
         self.intake = Intake(self.ledger.recording, settings.queue_max, is_remote=self.ledger.store.is_remote)
         self.follower = follower_process(self.ledger.url)
         url = settings.forward_url
-        self.forwarder = start.forwarder_process(self.ledger, url) if url else None
-        self.prover = start.prover_process(self.ledger.url, settings)
+        self.forwarder = process_factory.forwarder_process(self.ledger, url) if url else None
+        self.prover = process_factory.prover_process(self.ledger.url, settings)
         self.proofs = ProofReader(self.ledger, settings.checkpoint_seconds)
         self.notify = NotifyEndpoint(self.ledger, self.intake, clock)
         self.authenticator = Authenticator(self.ledger.url, clock)

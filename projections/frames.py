@@ -19,10 +19,10 @@ from domain.ledger import Ledger
 from projections.building.as_of import open_as_of
 from projections.building.catch_up import catch_up as bring_up
 from projections.queries.conditions import build_selection
-from projections.queries.positions import resolve_point
+from projections.queries.log_points import resolve_point
 from projections.queries.row_stream import RowStream, open_row_stream
 from projections.queries.time_points import Moment
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.stores.generations import ReadStore, open_current
 
 if TYPE_CHECKING:

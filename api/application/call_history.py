@@ -19,7 +19,7 @@ from projections.rows import calls as call_rows
 from projections.rows.calls import CallRow
 from projections.rows.cdrs import CdrRow
 from projections.rows.posted_amounts import BilledAmount
-from projections.schema.kinds import ColumnKind, column_kind, exported_columns
+from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.tables import CALLS, CDRS
 
 

@@ -16,7 +16,7 @@ from projections.building import rebuild
 from projections.building.comparison import RowDifference
 from projections.building.process_pool import choose_folding
 from projections.building.rebuild import RebuildReport
-from projections.schema.kinds import ColumnKind
+from projections.schema.column_kinds import ColumnKind
 
 NOTE_SECONDS = 1.0
 NICENESS = 5

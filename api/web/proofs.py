@@ -6,7 +6,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.application.proofs.bundle_making import MadeBundle, bundle_bill, bundle_call
+from api.application.proofs.bundle_builder import MadeBundle, bundle_bill, bundle_call
 from api.application.proofs.proof_files import NoProof
 from api.application.proofs.publication import CHECKPOINT, read_published
 from api.web.auth.guard import GuardedRoute, Role, require_role

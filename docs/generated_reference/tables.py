@@ -3,8 +3,8 @@
 from sqlalchemy import Column, Table
 
 from generated_reference.markdown import code, table
+from projections.schema.column_kinds import column_kind, exported_columns
 from projections.schema.column_meanings import meaning_of
-from projections.schema.kinds import column_kind, exported_columns
 from projections.schema.read_models import READ_MODELS, ReadModel
 
 

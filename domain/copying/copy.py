@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from hashlib import sha256
 from typing import NamedTuple
 
-from domain.copying import marks as copy_marks
-from domain.copying.marks import COPIED, READ_MODELS, SCHEMA, digest_table, ledger_facts
+from domain.copying import copy_marks
+from domain.copying.copy_marks import COPIED, READ_MODELS, SCHEMA, digest_table, ledger_facts
 from domain.copying.table_diff import Comparison, RowChange, chunks, compare_tables, row_changes
 from domain.errors import CopyDiffers, CopyRunning
 from domain.ledger import Ledger

@@ -32,7 +32,7 @@ from domain.events.operator_events import (
 from domain.events.streams import CLOSINGS, FORKS, RESOLUTIONS, TARIFFS, account_stream
 from domain.events.streams_of_calls import NOTICES_OF_CALLS
 from domain.months import Month
-from domain.operators.corrections import CallCorrections
+from domain.operators.call_corrections import CallCorrections
 
 
 class OperatorSession(CallCorrections):

@@ -16,9 +16,9 @@ from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
 from projections.rows.cdrs import CdrRow
+from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events
 from projections.rows.entry import Entry
 from projections.rows.projector import ProjectionStopped, Projector, RowBatch, as_tuples
-from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
 from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 from projections.stores.generations import ReadStore

@@ -12,7 +12,7 @@ import msgspec
 from domain import amounts, times
 from domain.ledger import Ledger
 from projections.building.digests import TableDigest
-from projections.proofs.holding import CheckedTree
+from projections.proofs.checked_tree import CheckedTree
 from projections.schema.tables import SCHEMA
 
 FACT = "certificate"

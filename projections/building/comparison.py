@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 
 from projections.building.digests import TableDigest
 from projections.rows.projector import Row
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import STORED_TABLES
 
 ROWS_AT_ONCE = 1000

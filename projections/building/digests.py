@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Table
 
 from projections.rows.projector import Row
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 
 _lines = msgspec.json.Encoder().encode_lines
 

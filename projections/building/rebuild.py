@@ -18,7 +18,7 @@ from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
-from projections.proofs.holding import check_against_tree
+from projections.proofs.checked_tree import check_against_tree
 from projections.stores.generations import (
     ReadModelsUnusable,
     ReadStore,

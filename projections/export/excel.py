@@ -20,7 +20,7 @@ from domain.errors import LedgerError
 from domain.times import iso
 from projections.atomic_file import PREFIX
 from projections.queries.row_stream import RowStream
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 
 ROWS_MAX = 1_048_575
 TEXT_UTF16_UNITS_MAX = 32_767

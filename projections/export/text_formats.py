@@ -14,7 +14,7 @@ import msgspec
 from domain.amounts import plain
 from domain.times import iso
 from projections.queries.row_stream import Rows, RowStream
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import READ_MODELS
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # A Japanese Excel takes the wide ones too.

@@ -17,8 +17,8 @@ from projections.building import billing_totals as billing
 from projections.rows import billed_amounts as bills
 from projections.rows import operator_events as act_rows
 from projections.rows.cdrs import CdrRow
+from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events
 from projections.rows.projector import read_stream
-from projections.rows.streams import PAGE_SIZE, prepend_earlier_events
 from projections.schema.tables import TOTALS
 
 

@@ -19,7 +19,7 @@ from projections.queries import time_points as moments
 from projections.queries.call_health import STALE
 from projections.queries.selection import OverdueFilter, Selection, read_model, table_of
 from projections.queries.time_points import Moment, SelectionError
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import TABLES
 
 DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from domain.events.operator_events import MonthBooks
 from projections.queries.row_stream import ROWS_AT_ONCE
-from projections.rows.bill_rows import ENTRIES_1, ENTRY_COLUMNS
+from projections.rows.folded_entries import ENTRIES_1, ENTRY_COLUMNS
 from projections.schema.tables import ENTRIES
 
 MONEY = ("cost", "sip_credits", "price", "margin")

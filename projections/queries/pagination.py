@@ -13,7 +13,7 @@ from projections.queries import cursors
 from projections.queries.conditions import conditions
 from projections.queries.selection import Selection, order, read_model, table_of
 from projections.queries.time_points import SelectionError
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 
 LIMIT = 100
 LIMIT_MAX = 1000

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Result, Select, func, select
 from domain.ledger import Ledger
 from projections.queries.conditions import conditions
 from projections.queries.selection import Selection, order, table_of
-from projections.schema.kinds import exported_columns
+from projections.schema.column_kinds import exported_columns
 from projections.stores.generations import ReadStore
 
 ROWS_AT_ONCE = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, Table, Text
 
-from projections.schema.kinds import ColumnKind, internal_column, position_column, text_column, whole_column
+from projections.schema.column_kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
 SCHEMA = 3
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from domain.errors import LedgerError, Unavailable
 from domain.log.contract import Log
-from projections.schema import creation
+from projections.schema import indexes_and_views
 from projections.schema.tables import METADATA, PROGRESS, SCHEMA
 from projections.stores.database import Database, driver_message, is_damage, unavailable
 from projections.stores.log_binding import NO_EVENT, name_mismatch
@@ -73,9 +73,9 @@ class ReadStore(ABC):
         """Create missing tables, empty and at position 0; ``indexed`` creates the indexes as well."""
         METADATA.create_all(connection)
         if connection.execute(select(PROGRESS.c.ledger)).first() is None:
-            creation.create_entries_view(connection)
+            indexes_and_views.create_entries_view(connection)
             if indexed:
-                creation.create_indexes(connection)
+                indexes_and_views.create_indexes(connection)
             connection.execute(
                 insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA, digest=NO_EVENT)
             )

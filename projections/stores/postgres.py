@@ -11,7 +11,7 @@ from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from domain.errors import StoreUnavailable
-from projections.schema.creation import create_indexes
+from projections.schema.indexes_and_views import create_indexes
 from projections.schema.tables import METADATA, PROGRESS
 from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, refuse_read_models
 from projections.stores.database import driver_message

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from projections.atomic_file import sync_to_disk
-from projections.schema.creation import create_indexes
+from projections.schema.indexes_and_views import create_indexes
 from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, refuse_read_models
 from projections.stores.sqlite_file import BUILDING, SQLiteFile
 

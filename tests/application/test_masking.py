@@ -8,7 +8,7 @@ from api.application import masking
 from api.processes import job_process
 from domain.notices import notification
 from projections.building.comparison import RowDifference
-from projections.schema.kinds import ColumnKind
+from projections.schema.column_kinds import ColumnKind
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+from api.application.proofs.bundle_builder import bundle_bill
 from api.application.proofs.bundle_check import verify_bundle
-from api.application.proofs.bundle_making import bundle_bill
 from api.application.proofs.log_key import SigningSettings
 from api.application.proofs.log_verification import verify_log
 from api.application.proofs.prover_settings import ProverSettings
@@ -21,7 +21,7 @@ from domain.proofs.keys import SigningKey, write_key_file
 from domain.proofs.offline import Trust
 from domain.times import SECOND
 from projections.building.catch_up import catch_up
-from projections.proofs.holding import check_against_tree
+from projections.proofs.checked_tree import check_against_tree
 from projections.queries.billing_overview import latest_month
 from projections.stores.generations import open_current
 from tests.benchmarks import ledgers, program, traffic

@@ -18,7 +18,7 @@ from projections import frames
 from projections.frames import FrameReader
 from projections.queries.conditions import build_selection, conditions
 from projections.queries.selection import Selection, SelectionError
-from projections.schema.kinds import exported_columns
+from projections.schema.column_kinds import exported_columns
 from projections.schema.read_models import STORED_TABLES
 from projections.schema.tables import BILLING
 from projections.stores.generations import ReadModelsUnusable

@@ -15,7 +15,7 @@ from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.notices.signature import Keyring, digest
 from projections.building.catch_up import catch_up
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import STORED_TABLES
 from projections.stores.generations import ReadStore, open_current
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.ledger import Ledger
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.tables import BILLING, BILLING_DAYS, CALLS, CDRS, EXCEPTIONS
 from tests.support.ledgers import Rows, tables
 from tests.support.model import money as model_money

@@ -20,8 +20,8 @@ from domain.proofs.offline import Trust
 from domain.proofs.refusals import ProofRefused
 from domain.proofs.tile_set import VerifiedTiles, tiles_for
 from domain.proofs.tiles import TileId
-from projections.rows.bill_rows import encode_bill, encode_entries, fold_entries, sum_entries
 from projections.rows.entry import Entry, level_totals, statement_roundings
+from projections.rows.folded_entries import encode_bill, encode_entries, fold_entries, sum_entries
 
 
 class ProvenBundle(NamedTuple):

@@ -7,7 +7,7 @@ from domain import times
 from domain.copying.copy import CopyReport, Progress, copy_ledger
 from domain.ledger import Ledger
 from domain.log.contract import Log
-from projections.proofs.holding import CheckedTree, check_against_tree
+from projections.proofs.checked_tree import CheckedTree, check_against_tree
 from projections.proofs.proof_store import find_proofs
 from projections.proofs.tree_copy import copy_tree
 from projections.proofs.tree_rows import TreeRows

@@ -6,8 +6,8 @@ import re
 
 import click
 
+from api.cli.correction_output import print_result
 from api.cli.ledger_access import open_ledger
-from api.cli.operator_command import print_result
 from api.cli.options import author_options, format_option, optional_period, store_option
 from domain.amounts import millionths
 

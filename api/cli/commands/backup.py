@@ -28,7 +28,7 @@ def backup(folder: Path, keep: int | None, store: str | None) -> None:
     Examples:
       tringledger backup /var/backups/tringledger --keep 14
     """
-    from api.application.backup.making import make_backup
+    from api.application.backup.creation import make_backup
     from api.web.auth.store_copy import save_access
 
     with open_ledger(store) as (ledger, _):

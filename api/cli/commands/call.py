@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from api.cli.operator_command import run_operator_command
+from api.cli.correction_output import run_operator_command
 from api.cli.options import author_options, format_option, store_option
 
 position_argument = click.argument("position", type=click.IntRange(min=1))

@@ -13,7 +13,7 @@ from api.cli.options import format_option, store_option
 
 if TYPE_CHECKING:
     from projections.building.certificate import Certificate
-    from projections.proofs.holding import CheckedTree
+    from projections.proofs.checked_tree import CheckedTree
 
 
 @click.command()

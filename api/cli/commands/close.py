@@ -12,7 +12,7 @@ from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import format_option, period_argument, printable_text, store_option
 
 if TYPE_CHECKING:
-    from api.application.close_month import ClosingResult
+    from api.application.month_closing import ClosingResult
 
 
 @click.command()
@@ -49,7 +49,7 @@ def close(
       tringledger close 2026-10 --by kim
       tringledger close 2026-10 --by kim --accept "TringMe has confirmed that the two CDRs will not come"
     """
-    from api.application.close_month import check_month, close_month
+    from api.application.month_closing import check_month, close_month
 
     if not check and by is None:
         raise click.UsageError("expected --by NAME, or --check")
@@ -63,7 +63,7 @@ def close(
 
 
 def _show(result: ClosingResult, output: str) -> None:
-    from api.application.close_month import blocker_document, closing_document
+    from api.application.month_closing import blocker_document, closing_document
 
     if output == "json":
         print_json(closing_document(result))

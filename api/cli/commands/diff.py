@@ -17,7 +17,7 @@ from domain import amounts, times
 if TYPE_CHECKING:
     from domain.ledger import Ledger
     from projections.queries.billing_changes import BillingChange
-    from projections.queries.positions import LogPoint
+    from projections.queries.log_points import LogPoint
 
 MOMENTS_MAX = 2
 MONTH = ("account", "period")
@@ -95,7 +95,7 @@ def diff(
 
 def _between(ledger: Ledger, moments: tuple[str, ...], account: str | None, period: str | None) -> LogSpan:
     from projections.queries.conditions import build_selection
-    from projections.queries.positions import resolve_point
+    from projections.queries.log_points import resolve_point
     from projections.queries.time_points import SelectionError
 
     build_selection("billing", account=account, period=period, timezone=ledger.timezone)
@@ -127,7 +127,7 @@ def _event(change: BillingChange) -> tuple[Any, ...]:
 
 def _shown(totals: Iterable[int]) -> Iterator[str | int]:
     """Return differences as billing shows them: amounts as exact decimals, the rest as numbers."""
-    from projections.schema.kinds import ColumnKind, column_kind
+    from projections.schema.column_kinds import ColumnKind, column_kind
     from projections.schema.tables import BILLING, TOTALS
 
     for name, value in zip(TOTALS, totals, strict=True):

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from api.cli.console import note, print_json, print_table
+from api.cli.correction_output import run_operator_command
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, catch_up_option, format_option, store_option
 from domain import amounts, times
 from domain.calls.call import FLAGS

@@ -68,7 +68,7 @@ def explain(
 
 def _explain_call(ledger: Ledger, call_id: UUID, as_of: str | None, output: str) -> bool:
     from api.application.price_explanation import explanation_document
-    from projections.queries.positions import resolve_point
+    from projections.queries.log_points import resolve_point
     from projections.queries.price_history import price_history
 
     found = price_history(ledger, call_id, POSITION_MAX if as_of is None else resolve_point(ledger, as_of).position)
@@ -112,7 +112,7 @@ def _explain_account(
     from api.application.price_explanation import entry_document
     from projections.queries.account_breakdown import account_breakdown, cdrs_of_account
     from projections.queries.conditions import build_selection
-    from projections.queries.positions import resolve_point
+    from projections.queries.log_points import resolve_point
 
     account, period = whose
     build_selection("billing", account=account, period=period, timezone=ledger.timezone)

@@ -110,7 +110,7 @@ def export(
     """
     from projections.journal import export as journal_export
     from projections.queries import conditions
-    from projections.queries.positions import resolve_point
+    from projections.queries.log_points import resolve_point
     from projections.queries.selection import OverdueFilter
 
     if (model == JOURNAL) != (form in LANGUAGES):

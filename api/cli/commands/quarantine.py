@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from api.cli.console import note, print_json, print_table
+from api.cli.correction_output import run_operator_command
 from api.cli.exit_codes import DONE, FINDING
 from api.cli.ledger_access import open_ledger
-from api.cli.operator_command import run_operator_command
 from api.cli.options import author_options, format_option, store_option
 from domain.events.log_row import POSITION_MAX
 from domain.text import printable

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from projections.building.dask_cluster import DaskFolding
     from projections.building.partitions import FoldStrategy
     from projections.building.rebuild import RebuildReport
-    from projections.schema.kinds import ColumnKind
+    from projections.schema.column_kinds import ColumnKind
 
 JOBS_MAX = 256
 
@@ -141,7 +141,7 @@ def _print(report: RebuildReport) -> None:
 
 
 def _row(difference: RowDifference) -> tuple[object, ...]:
-    from projections.schema.kinds import ColumnKind
+    from projections.schema.column_kinds import ColumnKind
 
     model, row, column, live, fresh, kind = difference
     is_money = kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL)
@@ -150,7 +150,7 @@ def _row(difference: RowDifference) -> tuple[object, ...]:
 
 
 def _shown(value: object, kind: ColumnKind | None) -> object:
-    from projections.schema.kinds import ColumnKind
+    from projections.schema.column_kinds import ColumnKind
 
     if kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL) and isinstance(value, int):
         return amounts.plain(value)

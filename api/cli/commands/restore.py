@@ -11,7 +11,7 @@ from api.cli.console import note, progress
 from domain import times
 
 if TYPE_CHECKING:
-    from api.application.backup.restoring import Restored
+    from api.application.backup.restoration import Restored
 
 
 @click.command()
@@ -42,7 +42,7 @@ def restore(
     Examples:
       tringledger restore /var/backups/tringledger/LEDGER-90122 sqlite:///tringledger.db --checkpoint last.checkpoint
     """
-    from api.application.backup.restoring import RestoreOptions, restore_backup
+    from api.application.backup.restoration import RestoreOptions, restore_backup
     from api.web.auth.store_copy import load_access
     from domain.operators.author import Author
     from domain.proofs.keys import VerifierKey

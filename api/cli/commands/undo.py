@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.cli.operator_command import run_operator_command
+from api.cli.correction_output import run_operator_command
 from api.cli.options import author_options, format_option, store_option
 
 

@@ -27,7 +27,7 @@ def bill(account: str, period: str, output: Path | None, store: str | None) -> N
     Examples:
       tringledger proof bill --account acme --period 2026-10 -o acme-2026-10.zip
     """
-    from api.application.proofs.bundle_making import bundle_bill
+    from api.application.proofs.bundle_builder import bundle_bill
 
     with open_ledger(store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
         made = bundle_bill(ledger, read_store, account, period)

@@ -24,7 +24,7 @@ def call(call_id: UUID, output: Path | None, store: str | None) -> None:
     Examples:
       tringledger proof call 78eb532d-9e3f-5d0a-9f53-0a3f7a2f5b11 -o call.zip
     """
-    from api.application.proofs.bundle_making import bundle_call
+    from api.application.proofs.bundle_builder import bundle_call
 
     with open_ledger(store) as (ledger, _):
         made = bundle_call(ledger, call_id)

@@ -11,7 +11,7 @@ from domain import amounts
 from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.selection import read_model
-from projections.schema.kinds import ColumnKind, column_kind
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import READ_MODELS, ReadModel
 
 

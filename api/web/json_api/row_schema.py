@@ -6,8 +6,8 @@ from typing import Any
 from api.web.json_api.parameters import Schema
 from domain import amounts, times
 from projections.queries.row_stream import Masks
+from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.column_meanings import meaning_of
-from projections.schema.kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.read_models import ReadModel
 
 DECIMAL = r"^-?[0-9]+(\.[0-9]{1,6})?$"

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from api.application.proofs.bundle_builder import bundle_bill, bundle_call
 from api.application.proofs.bundle_check import encode_rows, fold_bundle, verify_bundle
 from api.application.proofs.bundle_file import Bundle, encode_bundle_file, parse_bundle_file
-from api.application.proofs.bundle_making import bundle_bill, bundle_call
 from api.application.proofs.log_key import SigningSettings
 from api.application.proofs.prover_settings import ProverSettings
 from api.application.proofs.tree_keeper import TreeKeeper
@@ -22,7 +22,7 @@ from domain.proofs.offline import Trust
 from domain.proofs.refusals import ProofRefused
 from domain.proofs.tiles import TileId
 from projections.building.catch_up import catch_up
-from projections.rows.bill_rows import SUMMED
+from projections.rows.folded_entries import SUMMED
 from projections.schema.tables import BILLING, ENTRIES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current

@@ -24,7 +24,7 @@ from domain.proofs.notes import parse_note
 from domain.proofs.offline import Trust, verify_continuation, verify_event
 from domain.proofs.proof_file import parse_consistency_file
 from domain.proofs.refusals import ProofRefused
-from projections.proofs.holding import LogUnproven
+from projections.proofs.checked_tree import LogUnproven
 from projections.proofs.proof_store import path_beside
 from projections.proofs.prover import LogDiverged
 from tests.support.effort import examples

@@ -1,7 +1,7 @@
-"""Stored acts of every released shape load for ever, into the same acts (SPEC 4).
+"""Stored operator events of every released shape load permanently, into the same events (SPEC 4).
 
-A line of ``golden/acts-vN.ndjson`` is one stored act: its topic, its state (the bytes, as text), and what it means. Lines are
-only ever added.
+A line of ``golden/operator-events-vN.ndjson`` is one stored event: its topic, its state (the bytes, as text), and what it
+means. Lines are only ever added.
 """
 
 import json
@@ -22,20 +22,20 @@ STREAM = UUID(int=1)
 
 
 def lines() -> Iterator[dict[str, Any]]:
-    """Return every stored act of every shape."""
-    for path in sorted(GOLDEN.glob("acts-v*.ndjson")):
+    """Return every stored operator event of every shape."""
+    for path in sorted(GOLDEN.glob("operator-events-v*.ndjson")):
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
 def loaded(line: dict[str, Any]) -> OperatorEventRecorded:
-    """Load a stored act as the ledger does."""
+    """Load a stored operator event as the ledger does."""
     event = NoticeMapper().to_domain_event(StoredEvent(STREAM, 1, line["topic"], line["state"].encode()))
     assert isinstance(event, OperatorEventRecorded)
     return event
 
 
 @pytest.mark.parametrize("line", list(lines()), ids=lambda line: line["topic"])
-def test_a_stored_act_means_what_it_meant(line: dict[str, Any]) -> None:
+def test_a_stored_operator_event_means_what_it_meant(line: dict[str, Any]) -> None:
     act = loaded(line).event
     assert line["topic"] == act.TOPIC
     meant = {

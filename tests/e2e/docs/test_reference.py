@@ -12,7 +12,7 @@ from api.web.problems import TITLES
 from domain.calls import call
 from domain.events import notice_events, operator_events
 from generated_reference import PAGES, commands
-from projections.schema.kinds import exported_columns
+from projections.schema.column_kinds import exported_columns
 from projections.schema.read_models import TABLES
 from tests.e2e.docs.documents import DOCS
 

@@ -25,7 +25,7 @@ from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.process_pool import ProcessFolding
 from projections.export.writer import write_export
-from projections.queries.positions import LogPoint, resolve_point
+from projections.queries.log_points import LogPoint, resolve_point
 from projections.queries.selection import Selection, SelectionError
 from projections.schema.read_models import STORED_TABLES
 from projections.stores.base import ReadStore

@@ -22,7 +22,7 @@ from domain.ledger import Ledger
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.comparison import RowDifference
 from projections.building.rebuild import check_read_models, rebuild
-from projections.schema.kinds import ColumnKind
+from projections.schema.column_kinds import ColumnKind
 from projections.schema.read_models import STORED_TABLES
 from projections.schema.tables import CALLS, CHANNELS
 from projections.stores.generations import ReadModelsUnusable, RebuildRunning, generation_of, generations, open_current

@@ -34,7 +34,7 @@ from projections.export.text_formats import excel_safe_text
 from projections.export.writer import Format, NotWritten, write_export
 from projections.queries.conditions import build_selection
 from projections.queries.selection import Selection, SelectionError
-from projections.schema.kinds import ColumnKind, column_kind, exported_columns
+from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.read_models import STORED_TABLES
 from tests.conftest import STORES
 from tests.support.effort import examples

@@ -4,8 +4,8 @@ import pytest
 
 from projections import frames
 from projections.rows.entry import Entry, EntryAmounts
+from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.column_meanings import meaning_of
-from projections.schema.kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.read_models import READ_MODELS, ReadModel
 from projections.schema.tables import METADATA, PROGRESS, TOTALS
 

@@ -21,7 +21,7 @@ from domain.proofs.checkpoint import parse_checkpoint
 from domain.proofs.notes import parse_note
 from domain.proofs.tile_set import tiles_for
 from projections.queries.statement import billed_calls
-from projections.rows.streams import PAGE_SIZE
+from projections.rows.earlier_events import PAGE_SIZE
 from projections.schema.tables import SCHEMA
 from projections.stores.base import ReadStore
 

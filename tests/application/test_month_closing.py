@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.application import close_month as closings
-from api.application.close_month import close_month
+from api.application import month_closing as closings
+from api.application.month_closing import close_month
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
 from domain.events.operator_events import MonthBooks, MonthClosed
@@ -18,7 +18,7 @@ from domain.events.streams import CLOSINGS
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
 from projections.queries.month_books import load_month_books
-from projections.rows.bill_rows import ENTRY_COLUMNS
+from projections.rows.folded_entries import ENTRY_COLUMNS
 from projections.schema.tables import ENTRIES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current
