@@ -3,7 +3,7 @@
 A datetime would do the same at four times the cost in the fold; a float would not do it at all.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -75,5 +75,10 @@ def _hour(hour: int, zone_name: str) -> tuple[str, bool]:
 
 def day(at: int, zone_name: str) -> str:
     """Return the calendar day ``YYYY-MM-DD`` of a moment in a time zone."""
-    date, whole = _hour(at // (3600 * SECOND), zone_name)
-    return date if whole else to_datetime(at).astimezone(zone(zone_name)).date().isoformat()
+    local, whole = _hour(at // (3600 * SECOND), zone_name)
+    return local if whole else to_datetime(at).astimezone(zone(zone_name)).date().isoformat()
+
+
+def start_of_day(local: date, zone_name: str) -> int:
+    """Return the first moment of a calendar day in a time zone, also where clocks change at midnight."""
+    return to_micros(datetime.combine(local, time.min, zone(zone_name)))

@@ -7,6 +7,7 @@ import msgspec
 
 from domain import times
 from domain.amounts import plain
+from domain.billing.closing_rule import check_closable
 from domain.errors import CommandRejected
 from domain.events.log_row import POSITION_MAX
 from domain.events.operator_events import MonthBooks
@@ -16,11 +17,11 @@ from projections.queries.closing_blockers import (
     OPEN_MONTH,
     ClosingBlocker,
     changes_closing,
-    check_closable,
     find_blockers,
     find_quarantine_blockers,
 )
 from projections.queries.month_books import load_month_books
+from projections.queries.time_points import read_month
 from projections.stores.base import ReadStore
 
 LOCK_SECONDS_MAX = 0.25
@@ -54,7 +55,7 @@ class ClosingResult(msgspec.Struct, frozen=True):
 
 def check_month(ledger: Ledger, store: ReadStore, period: str) -> ClosingResult:
     """Look for what is open in a month, in read models that are up to date; raises CommandRejected."""
-    check_closable(ledger.billing_context(), period, times.now())
+    check_closable(ledger.billing_context(), read_month(period), times.now())
     return ClosingResult(period, _find(ledger, store, period))
 
 
@@ -67,7 +68,7 @@ def close_month(ledger: Ledger, store: ReadStore, period: str, by: str, accept: 
     still.
     """
     for _ in range(ATTEMPTS_MAX):
-        check_closable(ledger.billing_context(), period, times.now())
+        check_closable(ledger.billing_context(), read_month(period), times.now())
         catch_up(ledger, store)
         seen = _look(ledger, store, period)
         if seen.blockers and accept is None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain import times
 from domain.billing.billing_context import Closing
+from domain.billing.closing_rule import check_not_closed
 from domain.billing.rating import PublishedTariff
 from domain.billing.tariff import parse_tariff
 from domain.calls.call import flags_without_call
@@ -55,10 +56,7 @@ class OperatorSession(CallCorrections):
 
         ``books`` has the totals of each month that this closes.
         """
-        closed = self._books.closed_through(POSITION_MAX)
-        if period <= closed:
-            msg = f"{period} is closed already; expected a month from {Month(closed).next} on"
-            raise CommandRejected(msg)
+        check_not_closed(self._books, period)
         position = self._append(
             CLOSINGS, MonthClosed(**self._common_fields, period=period, accepted=list(accepted), books=list(books))
         )

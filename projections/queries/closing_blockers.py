@@ -11,8 +11,8 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from domain import times
 from domain.billing.billing_context import BillingContext
+from domain.billing.closing_rule import billing_zones
 from domain.calls.call import CONTRADICTORY_OUTCOME, NONCE_REUSED, REPEATED_CDR
-from domain.errors import CommandRejected
 from domain.events.codec import decode_notice
 from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.operator_events import OPERATOR_EVENTS
@@ -50,21 +50,8 @@ class ClosingBlocker(msgspec.Struct, frozen=True):
         return f"{self.kind} {self.where}"
 
 
-def check_closable(books: BillingContext, period: str, now: int) -> None:
-    """Raise CommandRejected for a month that is closed already, or not over yet in the time zone of some account."""
-    closed = books.closed_through(POSITION_MAX)
-    if period <= closed:
-        msg = f"{period} is closed already; expected a month from {Month(closed).next} on"
-        raise CommandRejected(msg)
-    after = moments.read_month(period).next.first_day
-    for zone in sorted(_zones(books)):
-        if now < moments.start_of_day(after, zone):
-            msg = f"{period} is not over yet in {zone}: expected a month that has ended"
-            raise CommandRejected(msg)
-
-
 def find_blockers(ledger: Ledger, connection: Connection, period: str) -> list[ClosingBlocker]:
-    """Return the blockers of a month and of the open months before it; call ``check_closable`` first."""
+    """Return the blockers of a month and of the open months before it; ``check_closable`` comes first."""
     books = ledger.billing_context()
     span = _ClosingSpan(books, period)
     return [
@@ -89,7 +76,7 @@ def changes_closing(books: BillingContext, connection: Connection, events: Seque
     """
     if any(event.topic in OPERATOR_EVENTS for event in events):
         return True
-    zones = _zones(books)
+    zones = billing_zones(books)
     for event in events:
         received_at = decode_notice(event.state).received_at
         if any(Month.of_day(times.day(received_at, zone)) <= period for zone in zones):
@@ -109,7 +96,7 @@ class _ClosingSpan:
         self.period = period
         self.closed = books.closed_through(POSITION_MAX)
         # The day of no account is further than a day from the ledger's.
-        self.end = moments.start_of_day(moments.read_month(period).next.first_day, books.timezone) + times.DAY
+        self.end = times.start_of_day(moments.read_month(period).next.first_day, books.timezone) + times.DAY
         self._books = books
 
     def has(self, at: int, account: str | None = None) -> bool:
@@ -122,11 +109,6 @@ class _ClosingSpan:
     def has_month(self, month: str) -> bool:
         """Whether a month is one of them."""
         return self.closed < month <= self.period
-
-
-def _zones(books: BillingContext) -> set[str]:
-    last = [books.tariffs[-1].tariff] if books.tariffs else []
-    return {books.timezone, *(zone for tariff in last for zone in (tariff.timezone, *tariff.timezones.values()))}
 
 
 def _open_months(connection: Connection, span: _ClosingSpan) -> Iterator[ClosingBlocker]:

@@ -128,7 +128,7 @@ def _around(first: str, last: str) -> list[ColumnElement[bool]]:
 
     A CDR is billed on its day in some time zone, or later, on the first day of a month (if its own was closed).
     """
-    begin, end = (moments.start_of_day(moments.read_day(each), "UTC") for each in (first, last))
+    begin, end = (times.start_of_day(moments.read_day(each), "UTC") for each in (first, last))
     cdr_at = table_of("cdrs").c.cdr_at
     wanted = [cdr_at < end + 2 * times.DAY]
     month = Month.of_day(first)
@@ -159,7 +159,7 @@ def _in_period(model: str, table: Table, period: str, timezone: str) -> list[Col
     # A call belongs to the month in which it began, because it may have no CDR; its CDR decides in which it is billed.
     if "period" in table.c and column_kind(table.c.period) is not ColumnKind.INTERNAL:
         return [table.c.period == period]
-    first, after = (moments.start_of_day(each.first_day, timezone) for each in (month, month.next))
+    first, after = (times.start_of_day(each.first_day, timezone) for each in (month, month.next))
     return _between(model, table, first, after, timezone)
 
 
@@ -180,7 +180,7 @@ def _date(model: str, at: int, timezone: str) -> str:
     """Return the month or day that begins at a time (microseconds, UTC): sums cannot be cut elsewhere."""
     day = times.day(at, timezone)
     month = Month.of_day(day)
-    starts = moments.start_of_day(date.fromisoformat(day), timezone) == at
+    starts = times.start_of_day(date.fromisoformat(day), timezone) == at
     if model == "billing" and not (starts and month.begins_on(day)):
         msg = (
             f"billing is summed up by month, and no month begins at {times.iso(at)} in {timezone}: expected a month such"

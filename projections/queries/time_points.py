@@ -4,7 +4,7 @@ Days and months begin in the billing time zone. A time must have its offset: wit
 """
 
 import re
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from domain import times
 from domain.errors import WrongUsage
@@ -37,7 +37,7 @@ def read_time_point(value: Moment, timezone: str, now: int | None = None) -> int
         if isinstance(value, str):
             return _read(value, timezone, now)
         if not isinstance(value, datetime):
-            return start_of_day(value, timezone)
+            return times.start_of_day(value, timezone)
         if value.tzinfo is not None:
             return times.to_micros(value)
     except (ValueError, OverflowError):
@@ -48,17 +48,12 @@ def read_time_point(value: Moment, timezone: str, now: int | None = None) -> int
 
 def _read(text: str, timezone: str, now: int | None) -> int:
     if _DAY.fullmatch(text):
-        return start_of_day(date.fromisoformat(text), timezone)
+        return times.start_of_day(date.fromisoformat(text), timezone)
     if ago := _AGO.fullmatch(text):
         return max((times.now() if now is None else now) - int(ago[1]) * _UNITS[ago[2]], 0)
     if len(text) == len("YYYY-MM"):
-        return start_of_day(Month.parse(text).first_day, timezone)
+        return times.start_of_day(Month.parse(text).first_day, timezone)
     return times.parse(text)
-
-
-def start_of_day(day: date, timezone: str) -> int:
-    """Return the first moment of a day, also if clocks are changed at midnight."""
-    return times.to_micros(datetime.combine(day, time.min, times.zone(timezone)))
 
 
 def read_month(period: str) -> Month:
