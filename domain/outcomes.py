@@ -1,4 +1,4 @@
-"""The four outcomes of recording a notification, from which the answers to callers follow (SPEC 2)."""
+"""The outcomes of recording a notification, from which the answers to callers follow (SPEC 2)."""
 
 import msgspec
 
@@ -47,6 +47,12 @@ class Rejected(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RowConflict(msgspec.Struct, frozen=True):
+    """A table's row has the source and id of an event with other parameters, at this position; nothing was stored (SPEC 9.6)."""
+
+    position: int
+
+
 def signature_reused(position: int) -> str:
     """Return why a notice is not genuine whose signature the event at a position has used (SPEC 9.3)."""
     return f"{SIGNATURE_REUSED}{position}, with other parameters"
@@ -60,4 +66,4 @@ def quarantine_full(quarantine_max: int) -> Rejected:
     )
 
 
-RecordOutcome = Recorded | Duplicate | Quarantined | Rejected
+RecordOutcome = Recorded | Duplicate | Quarantined | Rejected | RowConflict

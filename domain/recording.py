@@ -16,9 +16,9 @@ from domain.events.streams import call_id, line_key, stream_id
 from domain.log.contract import LogTransaction, Lookup, QuarantineEntry
 from domain.notices import call_notice
 from domain.notices.call_notice import CallNotice, LineKey
-from domain.notices.notification import Notification, ParameterProblem, delivery_key, unsigned_key
+from domain.notices.notification import Notification, ParameterProblem, delivery_key, row_claim, unsigned_key
 from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, SignatureVerdict, covers_content
-from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, quarantine_full
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict, quarantine_full
 
 SIGNATURE_FITTED = "signature_fitted"
 CALL_TYPES = ("callstatus", "cdr")
@@ -78,9 +78,14 @@ class ParsedDelivery(NamedTuple):
         return self.delivery.verdict is None or self.problem is not None
 
     @property
-    def used_signature(self) -> str | None:
-        """The signature, in lower case, if it covers the content: no other notification may have it (SPEC 9.3)."""
-        verdict = self.delivery.verdict
+    def claim(self) -> str | None:
+        """What no other notification may have: the signature, in lower case, if it covers the content (SPEC 9.3).
+
+        For a table's row without signature it is its source and id (SPEC 9.6).
+        """
+        verdict, voucher = self.delivery.verdict, self.delivery.voucher
+        if voucher is not None:
+            return row_claim(self.delivery.source, voucher.row)
         return self.values["sig"].lower() if verdict is not None and covers_content(verdict.formula) else None
 
     @property
@@ -97,8 +102,8 @@ class Placement(NamedTuple):
     rule: int
 
 
-class SignatureReused(NamedTuple):
-    """A notice is not genuine: the event at this position has its signature, with other parameters."""
+class ClaimedBefore(NamedTuple):
+    """The event at this position has the notice's signature, or the row's source and id, with other parameters."""
 
     position: int
 
@@ -131,14 +136,14 @@ class Recording:
                 yield Lookup(each.key, refused=True)
                 continue
             nonce = each.values["r"] if each.signature_covers_only_r else None
-            used = each.used_signature
+            claim = each.claim
             if each.call_notice is None:
                 stream = _stream_of_no_call(each.kind, each.values)
-                yield Lookup(each.key, refused=False, stream=stream, nonce=nonce, signature=used)
+                yield Lookup(each.key, refused=False, stream=stream, nonce=nonce, claim=claim)
                 continue
             at, line = each.call_notice.received_at, line_key(each.call_notice.line(self._rules.correlation))
             since = at - grace if each.call_notice.is_cdr else None
-            yield Lookup(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce, signature=used)
+            yield Lookup(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce, claim=claim)
 
     def _record_one(self, read: ParsedDelivery) -> RecordOutcome:
         verdict = read.delivery.verdict
@@ -148,7 +153,9 @@ class Recording:
         if read.problem:
             return self._refuse(read.delivery, read.key, read.problem)
         outcome = self._append(read, verdict)
-        if isinstance(outcome, SignatureReused):
+        if isinstance(outcome, ClaimedBefore):
+            if read.delivery.voucher:
+                return RowConflict(outcome.position)
             return self._refuse(read.delivery, read.key, None, outcome.position)
         return outcome
 
@@ -170,15 +177,15 @@ class Recording:
             self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
         return Quarantined(self._log.quarantine(entry), problem, is_new=True, before=before)
 
-    def _append(self, read: ParsedDelivery, verdict: SignatureVerdict) -> Recorded | Duplicate | SignatureReused:
-        """Append an authentic, valid notification as an event, unless it is one, or its signature was used."""
+    def _append(self, read: ParsedDelivery, verdict: SignatureVerdict) -> Recorded | Duplicate | ClaimedBefore:
+        """Append an authentic, valid notification as an event, unless it is one, or its claim is taken."""
         position = self._log.position + 1
         first = self._log.claim_delivery_key(read.key, position)
         if first:
             return Duplicate(first)
-        if (used := read.used_signature) is not None and (before := self._log.claim_signature(used, position)):
+        if (claim := read.claim) is not None and (before := self._log.claim_signature(claim, position)):
             self._log.release_delivery_key(read.key)
-            return SignatureReused(before)
+            return ClaimedBefore(before)
         received, values, kind = read.delivery.notification, read.values, read.kind
         placed = self._place(read.call_notice) if read.call_notice else None
         notice = Notice(
@@ -224,7 +231,7 @@ class Recording:
             self._log.mark_authentic(entry_id, str(read.problem))
             return Quarantined(entry_id, read.problem, is_new=False)
         answer = self._append(read, delivery.verdict)
-        if isinstance(answer, SignatureReused):
+        if isinstance(answer, ClaimedBefore):
             return Quarantined(entry_id, None, is_new=False, before=answer.position)
         self._log.mark_settled(entry_id, answer.position)
         return answer

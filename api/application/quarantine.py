@@ -10,7 +10,7 @@ from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
-from domain.outcomes import Duplicate, Recorded
+from domain.outcomes import Duplicate, Recorded, RowConflict
 from domain.text import escape_undecodable
 
 WRONG_SIGNATURE = "wrong signature"
@@ -51,6 +51,7 @@ def reprocess(ledger: Ledger, entries: Iterable[QuarantineEntry]) -> Iterator[Re
             name = RECORDED if isinstance(outcome, Recorded) else DUPLICATE
             yield Reprocessed(entry.id, name, outcome.position, "")
         else:
+            assert not isinstance(outcome, RowConflict), "only rows of tables can be in conflict"
             yield Reprocessed(entry.id, INVALID, 0, outcome.reason)
 
 

@@ -19,7 +19,7 @@ from api.web.request_body import BodyRefused, is_form, read_body
 from domain.errors import NotANotification
 from domain.ledger import Ledger
 from domain.notices.notification import FORM, SIZE_MAX_BYTES
-from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict
 
 
 class CallbackRefused(Exception):
@@ -78,6 +78,7 @@ class NotifyEndpoint:
             return JsonAnswer(status="recorded", position=answer.position)
         if isinstance(answer, Duplicate):
             return JsonAnswer(status="duplicate", position=answer.position)
+        assert not isinstance(answer, RowConflict), "only rows of tables can be in conflict"
         return _quarantined(answer)
 
 

@@ -1,16 +1,18 @@
-"""Signatures that events have used: a ledger from before the table of signatures is taught them once (SPEC 9.3)."""
+"""What events have claimed: a ledger from before the table of signatures is taught it once (SPEC 9.3, 9.6)."""
 
 from domain.events.codec import decode_notice
 from domain.events.log_row import POSITION_MAX, LogRow
+from domain.events.notice_events import Notice
 from domain.events.operator_events import OPERATOR_EVENTS
 from domain.log.contract import Log, LogTransaction
+from domain.notices.notification import row_claim
 from domain.notices.signature import covers_content
 
 EVENTS_AT_ONCE = 2000
 
 
 def teach_signatures(log: Log) -> int:
-    """Claim the signature of each event of a log, the lowest position first; return the last position that was read.
+    """Claim the signature, or the row's id, of each event of a log, the lowest position first; return the last position that was read.
 
     In transactions of a page each, so that writers wait for none of them long. It may be done again.
     """
@@ -23,11 +25,17 @@ def teach_signatures(log: Log) -> int:
 
 
 def claim_signatures(transaction: LogTransaction, events: list[LogRow]) -> None:
-    """Claim the signatures of events, in their order."""
+    """Claim the signatures of events, and the ids of rows, in their order."""
     for event in events:
         if event.topic in OPERATOR_EVENTS:
             continue
         notice = decode_notice(event.state)
-        used = dict(notice.params).get("sig")
-        if used and covers_content(notice.formula):
-            transaction.claim_signature(used.lower(), event.position)
+        if claim := _claim(notice):
+            transaction.claim_signature(claim, event.position)
+
+
+def _claim(notice: Notice) -> str | None:
+    if notice.voucher is not None:
+        return row_claim(notice.source, notice.voucher.row)
+    used = dict(notice.params).get("sig")
+    return used.lower() if used and covers_content(notice.formula) else None

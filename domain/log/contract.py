@@ -38,7 +38,7 @@ class Lookup(NamedTuple):
     """What the decision about one delivery will read from the store.
 
     A ``refused`` delivery reads the quarantine alone. Any other reads its ``delivery_key`` and, where they count, its
-    ``nonce`` and its ``signature``. A call's notice also reads the calls of its ``line`` that began at or before ``until`` and, if ``since`` is
+    ``nonce`` and its ``claim``. A call's notice also reads the calls of its ``line`` that began at or before ``until`` and, if ``since`` is
     set, those under way between the two (microseconds, UTC). Other notices read the last version of their ``stream``.
     """
 
@@ -49,7 +49,7 @@ class Lookup(NamedTuple):
     until: int = 0
     stream: UUID | None = None
     nonce: str | None = None
-    signature: str | None = None
+    claim: str | None = None
 
 
 class LineCalls(CallIndex, Protocol):
@@ -84,7 +84,10 @@ class LogTransaction(Protocol):
         """Take back the claim of a delivery key that this transaction has just claimed."""
 
     def claim_signature(self, signature: str, position: int) -> int:
-        """Claim a signature (in lower case) for a position; return 0, or the position that claimed it before."""
+        """Claim a signature (in lower case), or what a row has in its place, for a position.
+
+        Returns 0, or the position that claimed it before.
+        """
 
     def claim_nonce(self, nonce: str, content: bytes, position: int) -> int:
         """Record that ``r`` was used for a content; return 0, or the first position that used it for another content."""
@@ -190,6 +193,9 @@ class Log(Protocol):
 
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:
         """Return the positions of those delivery keys that are in the log."""
+
+    def claimed_positions(self, claims: Sequence[str]) -> dict[str, int]:
+        """Return the positions of those signatures and rows that were claimed."""
 
     def quarantined_keys(self, delivery_keys: Sequence[bytes]) -> set[bytes]:
         """Return those delivery keys that are in quarantine, settled or open."""

@@ -21,6 +21,8 @@ SHOWN_LENGTH_MAX = 80
 FORM = "application/x-www-form-urlencoded"
 SIZE_MAX_BYTES = 16 * 1024
 DURATIONS = ("srcduration", "destduration")
+# How the row of a table with ids begins in a Voucher.
+ROW_ID = "id="
 CHARGES = ("srccharge", "destcharge", "srcsipcharge", "destsipcharge")
 
 _SECONDS = "a whole number of seconds, 0 to 999999999"
@@ -151,6 +153,17 @@ def unsigned_key(pairs: list[tuple[str, str]], source: str, row: str) -> bytes:
     """
     text = "\0".join(["unsigned", _encode(source), _encode(row), _canonical(pairs)])
     return hashlib.sha256(text.encode()).digest()
+
+
+def row_claim(source: str, row: str) -> str | None:
+    """Return what the row of a table claims in place of a signature (SPEC 9.6); None for a row without an id.
+
+    ``row`` is as in Voucher. The claim covers the source and the id alone, so other parameters make the same one. A
+    signature is hexadecimal digits, so no claim equals one.
+    """
+    if not row.startswith(ROW_ID):
+        return None
+    return "row:" + hashlib.sha256(f"{_encode(source)}\0{_encode(row)}".encode()).hexdigest()
 
 
 def _canonical(pairs: list[tuple[str, str]]) -> str:

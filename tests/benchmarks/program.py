@@ -28,7 +28,7 @@ def serve_command(port: int, store: str, workers: int = 1) -> list[str]:
 def import_file(ledger: Ledger, path: Path) -> None:
     """Import a file of notifications, one a line."""
     run_import(
-        ImportRun(ndjson.ndjson_rows, Keyring(FORMULA, [KEY]), ImportThrottle(ledger).record, _refuse),
+        ImportRun(ndjson.ndjson_rows, Keyring(FORMULA, [KEY]), ImportThrottle(ledger), _refuse),
         find_files([str(path)]),
     )
 

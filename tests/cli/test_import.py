@@ -83,7 +83,6 @@ class TestImport:
 
 UNREADABLE = {
     "no JSON": "one, two\n",
-    "an empty line": "\n",
     "no object": "[1]\n",
     "no query": '{"received_at": "2026-10-01T00:00:00Z"}\n',
     "no received_at": '{"query": "f=tm"}\n',

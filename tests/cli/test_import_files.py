@@ -103,7 +103,7 @@ class TestTheFilesOfAnImport:
 
     def test_where_no_signature_fits_it_says_how_to_find_the_formula(self) -> None:
         forged = line(signed(callstatus(r=1), OTHER_KEY))
-        hint = "no signature fits; `tringledger signature identify` finds the formula that would\n"
+        hint = "no signature fits: the key or the formula is wrong; `tringledger signature identify` finds the formula that would fit\n"
         assert run("import", "-", stdin=forged).err.endswith(hint)
         assert hint not in run("import", "-", stdin=forged + lines(2)).err
         assert hint not in run("import", "-").err

@@ -1,4 +1,6 @@
-"""Access logs of nginx and Apache, "combined" or "common": the requests to the notify path, with times and query strings.
+"""Access logs: the requests to the notify path, with their times and query strings.
+
+Of nginx and Apache "combined" or "common" lines; also lines of JSON, and W3C lines as IIS writes them. The kind is found line by line.
 
 A signature covers the bytes that TringMe sent, so the escapes of these servers are undone here, and nothing else is changed.
 The user name stands before the time and comes from outside, but cannot contain an unescaped quotation mark: the time is
@@ -6,11 +8,14 @@ right before the first quotation mark.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from api.application.importing import timestamps as moments
+from api.application.importing import w3c_access_log as w3c
+from api.application.importing.json_access_log import read_json_request, read_json_time
 from api.application.importing.rows import ImportedRow, Item, SkippedLine, UnreadableRow, read_row
+from domain import times
 from domain.errors import NotANotification
 
 _LINE = re.compile(
@@ -23,22 +28,55 @@ _LETTERS = dict(zip(b'\\"abfnrtv', b'\\"\a\b\f\n\r\t\v', strict=True))
 
 def access_log_rows(lines: Iterable[bytes], path: str) -> Iterator[Item]:
     """Return a row for each line: a notification if the line is a GET of the notify path."""
-    wanted = path.encode()
+    log = _AccessLog(path.encode())
     for number, line in enumerate(lines, start=1):
         try:
-            yield _item(number, line, wanted)
+            yield log.item(number, line)
         except (NotANotification, ValueError) as error:
             yield UnreadableRow(number, str(error))
 
 
-def _item(number: int, line: bytes, wanted: bytes) -> Item:
-    if not line.strip():
-        return SkippedLine.BLANK
-    found = _LINE.match(line)
-    if found is None:
-        msg = 'expected a line of an access log: ... [day/month/year:time zone] "request" ...'
-        raise ValueError(msg)
-    method, _, rest = unescaped(found[2]).partition(b" ")
+def looks_like_access_log(line: bytes) -> bool:
+    """Whether a line is one of an access log of any kind."""
+    if line.startswith(b"#"):
+        return line.startswith((w3c.FIELDS, b"#Software:", b"#Version:"))
+    if line.lstrip().startswith(b"{"):
+        try:
+            return b"/" in read_json_request(line).request
+        except ValueError:
+            return False
+    return _LINE.match(line) is not None
+
+
+class _AccessLog:
+    """Reads a log line by line; ``_fields`` are those of the W3C line that came last."""
+
+    def __init__(self, wanted: bytes) -> None:
+        self._wanted = wanted
+        self._fields: list[str] = []
+
+    def item(self, number: int, line: bytes) -> Item:
+        if not line.strip():
+            return SkippedLine.BLANK
+        if line.startswith(b"#"):
+            if line.startswith(w3c.FIELDS):
+                self._fields = w3c.read_fields(line)
+            return SkippedLine.BLANK
+        if self._fields:
+            request, time = w3c.read_w3c_request(line, self._fields)
+            return _item(number, self._wanted, request, lambda: times.parse(time))
+        if line.lstrip().startswith(b"{"):
+            request, time = read_json_request(line)
+            return _item(number, self._wanted, request, lambda: read_json_time(time))
+        found = _LINE.match(line)
+        if found is None:
+            msg = 'expected a line of an access log: ... [day/month/year:time zone] "request" ...'
+            raise ValueError(msg)
+        return _item(number, self._wanted, unescaped(found[2]), lambda: moments.read_log_time(found[1].decode()))
+
+
+def _item(number: int, wanted: bytes, request: bytes, time: Callable[[], int]) -> Item:
+    method, _, rest = request.partition(b" ")
     if method not in (b"GET", b"POST"):
         return SkippedLine.ELSEWHERE
     path, query = _target(rest)
@@ -46,7 +84,7 @@ def _item(number: int, line: bytes, wanted: bytes) -> Item:
         return SkippedLine.ELSEWHERE
     if method == b"POST":
         return SkippedLine.BODILESS
-    return ImportedRow(number, read_row(query, moments.read_log_time(found[1].decode())))
+    return ImportedRow(number, read_row(query, time()))
 
 
 def _target(rest: bytes) -> tuple[bytes, bytes]:

@@ -4,18 +4,31 @@ Importing is idempotent, so it can be resumed: run it again, and rows that are a
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from api.application.importing.files import CutOff
 from api.application.importing.rows import ImportedRow, Item, SkippedLine, UnreadableRow
 from domain.errors import InvalidValue, LedgerError
-from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected
+from domain.notices.notification import shorten
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict
 from domain.recording import Delivery
 
 BATCH_SIZE = 2000
 
-Record = Callable[[Sequence[Delivery]], Sequence[RecordOutcome]]
+
+class Recorder(Protocol):
+    """What records the deliveries of an import, or says what would become of them."""
+
+    def record(self, deliveries: Sequence[Delivery]) -> Sequence[RecordOutcome]:
+        """Return the outcome of each delivery, in the same order; raises StoreUnavailable."""
+
+    def parameters_at(self, position: int) -> dict[str, str]:
+        """Return the parameters of the notice at a position."""
+
+
+_Line = tuple[int, Delivery]
 
 
 class ImportStopped(LedgerError):
@@ -27,7 +40,8 @@ class ImportSummary(msgspec.Struct):
 
     ``kept_aside`` counts those of the quarantined that the ledger did not hold before, ``wrongly_signed`` those of the
     quarantined whose signature is wrong or missing, ``bodiless`` those of the unreadable that are POSTs in an access log,
-    and ``elsewhere`` the other requests there.
+    and ``elsewhere`` the other requests there. ``in_conflict`` counts rows with the source and id of an event that has other
+    parameters, ``without_id`` the unsigned rows that have no id and so cannot be in conflict.
     """
 
     recorded: int = 0
@@ -38,17 +52,25 @@ class ImportSummary(msgspec.Struct):
     unreadable: int = 0
     bodiless: int = 0
     elsewhere: int = 0
+    in_conflict: int = 0
+    without_id: int = 0
+
+    @property
+    def refused_all(self) -> bool:
+        """Whether there were notices with a wrong signature, and nothing else."""
+        return self.wrongly_signed == self.quarantined > 0 == self.recorded == self.duplicate
 
 
 class ImportPipeline(msgspec.Struct, frozen=True):
-    """The functions of an import: row to delivery, record a batch, report unreadable lines, report progress.
+    """The parts of an import: row to delivery, the recorder, reports of lines, and of progress.
 
-    ``unreadable`` gets the number of each line that cannot be read, and the reason.
+    ``unreadable`` and ``in_conflict`` get the number of a line that cannot be read or recorded, and the reason.
     """
 
     delivery: Callable[[ImportedRow], Delivery]
-    record: Record
+    recorder: Recorder
     unreadable: Callable[[int, str], None]
+    in_conflict: Callable[[int, str], None]
     progress: Callable[[], None] = lambda: None
 
 
@@ -57,7 +79,7 @@ def import_rows(items: Iterable[Item], way: ImportPipeline, summary: ImportSumma
 
     Raises StoreUnavailable and ImportStopped; everything recorded until then is kept.
     """
-    batch: list[Delivery] = []
+    batch: list[_Line] = []
     lines = 0
     try:
         for lines, item in enumerate(items, start=1):
@@ -74,11 +96,14 @@ def import_rows(items: Iterable[Item], way: ImportPipeline, summary: ImportSumma
     _record(batch, way, summary)
 
 
-def _gather(batch: list[Delivery], row: ImportedRow, way: ImportPipeline, summary: ImportSummary) -> None:
+def _gather(batch: list[_Line], row: ImportedRow, way: ImportPipeline, summary: ImportSummary) -> None:
     try:
-        batch.append(way.delivery(row))
+        delivery = way.delivery(row)
     except InvalidValue as error:
         _note(UnreadableRow(row.line, str(error)), way, summary)
+        return
+    summary.without_id += delivery.voucher is not None and row.id is None
+    batch.append((row.line, delivery))
 
 
 def _note(item: UnreadableRow | SkippedLine, way: ImportPipeline, summary: ImportSummary) -> None:
@@ -94,9 +119,12 @@ def _note(item: UnreadableRow | SkippedLine, way: ImportPipeline, summary: Impor
         summary.bodiless += 1
 
 
-def _record(batch: list[Delivery], way: ImportPipeline, summary: ImportSummary) -> None:
-    for answer in way.record(batch) if batch else ():
+def _record(batch: list[_Line], way: ImportPipeline, summary: ImportSummary) -> None:
+    answers = way.recorder.record([delivery for _, delivery in batch]) if batch else ()
+    for (line, delivery), answer in zip(batch, answers, strict=True):
         _count(answer, summary)
+        if isinstance(answer, RowConflict):
+            way.in_conflict(line, _conflict(delivery, answer, way.recorder))
     batch.clear()
     way.progress()
 
@@ -110,5 +138,23 @@ def _count(answer: RecordOutcome, summary: ImportSummary) -> None:
         summary.quarantined += 1
         summary.newly_quarantined += answer.is_new
         summary.wrongly_signed += answer.problem is None
+    elif isinstance(answer, RowConflict):
+        summary.in_conflict += 1
     elif isinstance(answer, Rejected):
         raise ImportStopped(answer.reason)
+
+
+def _conflict(delivery: Delivery, conflict: RowConflict, recorder: Recorder) -> str:
+    """Return which event has the row's source and id, and what differs."""
+    assert delivery.voucher is not None
+    row = f"{shorten(delivery.voucher.row)} of {shorten(delivery.source)}"
+    if not conflict.position:
+        return f"{row} is an earlier row of this import with other parameters"
+    first, now = recorder.parameters_at(conflict.position), dict(delivery.notification.pairs)
+    changed = [name for name in {**first, **now} if first.get(name) != now.get(name)]
+    told = ", ".join(f"{shorten(name)} was {_shown(first, name)} and is {_shown(now, name)}" for name in changed)
+    return f"{row} was recorded at position {conflict.position} with other parameters: {told}"
+
+
+def _shown(parameters: dict[str, str], name: str) -> str:
+    return repr(shorten(parameters[name])) if name in parameters else "missing"

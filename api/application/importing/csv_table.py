@@ -3,6 +3,7 @@
 A table cannot distinguish an empty text from a missing one, so an empty cell means that the parameter is missing.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -17,11 +18,13 @@ from domain.notices.notification import CHARGES, DURATIONS, TEXT_LENGTH_MAX, Not
 PARAMETERS = ("type", "status", "tag", "src", "sig", "r", *DURATIONS, *CHARGES, "p", "email", "voicemail")
 RECEIVED_AT, ID, QUERY = "received_at", "id", "query"
 NAMES = (*PARAMETERS, RECEIVED_AT, ID, QUERY)
+_EXPONENT = re.compile(r"[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
 
 
 class TableLayout(msgspec.Struct, frozen=True):
-    """How to read a table: its columns, constants, delimiter and time zone.
+    """How to read a table: its columns, constants, delimiter, time zone, and the texts that stand for an empty cell.
 
+    In the hour that comes twice when clocks go back, ``fold`` says which time is meant, 0 or 1; None if that is not known.
     ``columns`` maps names of NAMES to column names ("" for none); columns that have such a name need no entry.
     """
 
@@ -30,6 +33,8 @@ class TableLayout(msgspec.Struct, frozen=True):
     delimiter: str = ","
     timezone: str = "UTC"
     unsigned: bool = False
+    nulls: frozenset[str] = frozenset()
+    fold: int | None = None
 
 
 class TablePlan(msgspec.Struct, frozen=True):
@@ -38,17 +43,20 @@ class TablePlan(msgspec.Struct, frozen=True):
     places: dict[str, int]
     common: list[tuple[str, str]]
     parameters: list[tuple[str, int]]
-    timezone: str
+    layout: TableLayout
 
     def row(self, line: int, cells: list[str]) -> ImportedRow:
         """Return a row of the table; raises ValueError and NotANotification."""
-        at = moments.read_table_time(cells[self.places[RECEIVED_AT]], self.timezone)
+        if self.layout.nulls:
+            cells = ["" if cell in self.layout.nulls else cell for cell in cells]
+        at = moments.read_table_time(cells[self.places[RECEIVED_AT]], self.layout.timezone, fold=self.layout.fold)
         return ImportedRow(line, self._notification(cells, at), self._id(cells))
 
     def _notification(self, cells: list[str], at: int) -> Notification:
         if QUERY in self.places:
             return read_row(cells[self.places[QUERY]].encode(errors="surrogateescape"), at)
         pairs = [*self.common, *[(name, cells[place]) for name, place in self.parameters if cells[place]]]
+        _check_src(pairs)
         return Notification(notification.encode_query(pairs), at, pairs)
 
     def _id(self, cells: list[str]) -> str | None:
@@ -61,8 +69,16 @@ class TablePlan(msgspec.Struct, frozen=True):
         return found
 
 
+def _check_src(pairs: list[tuple[str, str]]) -> None:
+    """Raise ValueError for a phone number in exponent notation: a spreadsheet has lost its last digits."""
+    for name, value in pairs:
+        if name == "src" and _EXPONENT.fullmatch(value):
+            msg = f"src={value!r}: expected all digits of the number; a spreadsheet has lost some: export the column as text"
+            raise ValueError(msg)
+
+
 def table_rows(lines: Iterable[bytes], layout: TableLayout) -> Iterator[Item]:
-    """Return a row for each row of the table; raises InvalidTable first if the header does not fit."""
+    """Return a row for each row of the table; raises WrongTable first if the header does not fit."""
     return delimited.read_csv(lines, layout.delimiter, lambda header: _plan(header, layout).row)
 
 
@@ -79,7 +95,7 @@ def _plan(header: list[str], layout: TableLayout) -> TablePlan:
         ((name, place) for name, place in places.items() if name in PARAMETERS), key=lambda each: each[1]
     )
     common = [("f", "tm"), *layout.constants.items()]
-    return TablePlan(places, common, parameters, layout.timezone)
+    return TablePlan(places, common, parameters, layout)
 
 
 def _check(named: Mapping[str, str], header: list[str], layout: TableLayout) -> None:

@@ -4,11 +4,13 @@ Nothing is written, and a missing ledger is not created. The number of new notic
 in one case: if the quarantine is full and notices that it dropped come again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api.application.importing.key_counter import KeyCounter
+from domain.events.codec import decode_notice
 from domain.ledger import Ledger
-from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, quarantine_full
+from domain.notices.notification import row_claim
+from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict, quarantine_full
 from domain.recording import SIGNATURE_FITTED, Delivery
 
 
@@ -29,10 +31,28 @@ class DryRun:
         keys = [delivery.key for delivery in deliveries]
         positions = self._store.positions(keys) if self._store else {}
         aside = self._store.quarantined_keys(keys) if self._store else set()
+        claims = [_claim(delivery) for delivery in deliveries]
+        claimed = self._store.claimed_positions([claim for claim in claims if claim]) if self._store else {}
         return [
-            self._answer(delivery, key, positions.get(key, 0), known=key in aside)
-            for delivery, key in zip(deliveries, keys, strict=True)
+            self._conflict(claim, key, claimed, positions)
+            or self._answer(delivery, key, positions.get(key, 0), known=key in aside)
+            for delivery, key, claim in zip(deliveries, keys, claims, strict=True)
         ]
+
+    def parameters_at(self, position: int) -> dict[str, str]:
+        """Return the parameters of the notice at a position of the ledger, which must exist."""
+        assert self._store is not None
+        return dict(decode_notice(self._store.page(position - 1, 1, position)[0].state).params)
+
+    def _conflict(
+        self, claim: str | None, key: bytes, claimed: Mapping[str, int], positions: Mapping[bytes, int]
+    ) -> RowConflict | None:
+        """Return the conflict of a row whose id is taken, unless it is an event itself; position 0 is this import's."""
+        if claim is None or key in positions:
+            return None
+        if claim in claimed:
+            return RowConflict(claimed[claim])
+        return RowConflict(0) if self._events.count(claim.encode()) > 1 and not self._events.has(key) else None
 
     def _answer(self, delivery: Delivery, key: bytes, position: int, *, known: bool) -> RecordOutcome:
         if delivery.verdict is None:
@@ -49,3 +69,7 @@ class DryRun:
             return quarantine_full(self._quarantine_max)
         self._unauthentic += is_new
         return Quarantined(0, None, is_new=is_new)
+
+
+def _claim(delivery: Delivery) -> str | None:
+    return row_claim(delivery.source, delivery.voucher.row) if delivery.voucher else None

@@ -25,6 +25,10 @@ class KeyCounter:
         times: int = self._connection.execute(COUNT, (key,)).fetchone()[0]
         return times
 
+    def has(self, key: bytes) -> bool:
+        """Whether a key has come."""
+        return self._connection.execute("SELECT 1 FROM tally WHERE key = ?", (key,)).fetchone() is not None
+
     def __enter__(self) -> Self:
         return self
 

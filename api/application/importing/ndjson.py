@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from api.application.importing.rows import ImportedRow, Item, UnreadableRow, read_row
+from api.application.importing.rows import ImportedRow, Item, SkippedLine, UnreadableRow, read_row
 from domain import times
 from domain.errors import NotANotification
 from domain.notices.notification import Notification
@@ -21,6 +21,9 @@ _decode = msgspec.json.Decoder(_Line).decode
 def ndjson_rows(lines: Iterable[bytes]) -> Iterator[Item]:
     """Return a row for each line."""
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            yield SkippedLine.BLANK
+            continue
         try:
             yield ImportedRow(number, _notification(line))
         except (NotANotification, ValueError) as error:

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from api.application.importing.batches import ImportPipeline, ImportSummary, Record, import_rows
+from api.application.importing.batches import ImportPipeline, ImportSummary, Recorder, import_rows
 from api.application.importing.files import ImportFile
 from api.application.importing.key_counter import KeyCounter
 from api.application.importing.rows import Format, ImportedRow
@@ -22,7 +22,7 @@ Progress = Callable[[int], None]
 
 
 class ImportRun(msgspec.Struct, frozen=True):
-    """How files are imported: their format, what proves the rows (a keyring, or a person who vouches), and the callbacks.
+    """How files are imported: their format, what proves the rows (a keyring, or a person who vouches), and what records them.
 
     ``source`` names what they come from, else each file does. ``report`` is told each line that cannot be read, and
     ``progress`` how many bytes of all files have been.
@@ -30,7 +30,7 @@ class ImportRun(msgspec.Struct, frozen=True):
 
     rows: Format
     proof: Keyring | RowVoucher
-    record: Record
+    recorder: Recorder
     report: Report
     source: str | None = None
     progress: Progress = lambda _bytes: None
@@ -64,8 +64,9 @@ def _take(how: ImportRun, file: ImportFile, done: int, summary: ImportSummary) -
     with file.open() as opened, KeyCounter() as equals:
         way = ImportPipeline(
             partial(_delivery, how.proof, f"import:{how.source or file.name}", equals),
-            how.record,
+            how.recorder,
             lambda line, reason: how.report(f"{file.name}, line {line} is unreadable: {reason}"),
+            lambda line, reason: how.report(f"{file.name}, line {line} is in conflict, and not recorded: {reason}"),
             lambda: how.progress(done + opened.bytes_read()),
         )
         import_rows(how.rows(opened.lines), way, summary)

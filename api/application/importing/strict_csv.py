@@ -11,6 +11,7 @@ from domain.notices import notification
 
 DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 UTF_16_MARKS = b"\xff\xfe", b"\xfe\xff"
+UTF_16 = 'the file is UTF-16, as "Unicode text" from Excel is: expected UTF-8'
 
 Made = TypeVar("Made")
 # Makes a row of the cells of the row that begins on a line; raises ValueError and NotANotification.
@@ -68,7 +69,7 @@ def _checked(cells: list[str], width: int) -> list[str]:
 def _first(line: bytes) -> str:
     """Return the first line as text; raises InvalidTable if it is not UTF-8."""
     if line.startswith(UTF_16_MARKS):
-        raise WrongTable('the file is UTF-16, as "Unicode text" from Excel is: expected UTF-8')
+        raise WrongTable(UTF_16)
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:

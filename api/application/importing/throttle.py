@@ -42,6 +42,10 @@ class ImportThrottle:
             answers += became
         return answers
 
+    def parameters_at(self, position: int) -> dict[str, str]:
+        """Return the parameters of the notice at a position."""
+        return dict(self._ledger.notice_at(position).params)
+
     def _adapt(self, size: int, recorded: int, seconds: float) -> None:
         """Set the size of the next batch from the duration of the last, and wait as long if others write."""
         head, now = self._ledger.head(), time.monotonic()

@@ -12,7 +12,7 @@ from api.application.importing.rows import ImportedRow
 from domain import times
 from domain.errors import InvalidValue
 from domain.events.notice_events import Voucher
-from domain.notices.notification import Notification, delivery_key
+from domain.notices.notification import ROW_ID, Notification, delivery_key
 from domain.recording import Delivery, vouched_delivery
 
 TIME_BYTES = 8
@@ -40,7 +40,7 @@ def _row_identity(row: ImportedRow, equals: KeyCounter) -> str:
         if equals.count(row.id.encode()) > 1:
             msg = f"id={row.id!r}: expected an id that no other row of the file has"
             raise InvalidValue(msg)
-        return f"id={row.id}"
+        return f"{ROW_ID}{row.id}"
     number = equals.count(_equality(row.notification))
     return f"at={times.iso(row.notification.received_at)} n={number}"
 

@@ -29,7 +29,7 @@ from domain.log.postgres.connections import ConnectionPool, check_url
 from domain.log.postgres.copy_access import PostgresFill, PostgresSnapshot
 from domain.log.postgres.lock import PostgresLock
 from domain.log.postgres.schema import SCHEMA, SCHEMA_NUMBER, create
-from domain.log.postgres.transaction import POSITIONS_OF_KEYS, PostgresTransaction
+from domain.log.postgres.transaction import POSITIONS_OF_KEYS, POSITIONS_OF_SIGNATURES, PostgresTransaction
 from domain.log.tables import COPYING, TABLES, check_not_copying
 
 __all__ = ["PostgresLog", "PostgresLogFactory", "check_url"]
@@ -157,6 +157,9 @@ class PostgresLog(ApplicationRecorder):
 
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
         return dict(self._rows(POSITIONS_OF_KEYS, (list(delivery_keys),)))
+
+    def claimed_positions(self, claims: Sequence[str]) -> dict[str, int]:  # noqa: D102
+        return dict(self._rows(POSITIONS_OF_SIGNATURES, (list(claims),)))
 
     def quarantined_keys(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
         query = f"SELECT delivery_key FROM {SCHEMA}.quarantine WHERE delivery_key = ANY(%b::bytea[])"

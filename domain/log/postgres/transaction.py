@@ -120,7 +120,7 @@ class PostgresTransaction:
             self._keys.update(dict.fromkeys(keys, 0))
             self._keys.update((key, position) for key, position in self._ask(POSITIONS_OF_KEYS, (keys,)))
         self._prefetch_versions([each.stream for each in accepted if each.stream])
-        self._prefetch_signatures([each.signature for each in accepted if each.signature is not None])
+        self._prefetch_signatures([each.claim for each in accepted if each.claim is not None])
         self._prefetch_nonces([each.nonce for each in accepted if each.nonce is not None])
         self._lines.prefetch([each for each in accepted if each.line])
 

@@ -177,14 +177,19 @@ class SQLiteLog(SQLiteApplicationRecorder):
         ordinal: int = rows[0][0]
         return ordinal
 
-    def _by_key(self, columns: str, table: str, delivery_keys: Sequence[bytes]) -> Iterator[Any]:
-        for start in range(0, len(delivery_keys), KEYS_AT_ONCE):
-            chunk = delivery_keys[start : start + KEYS_AT_ONCE]
+    def _by_key(
+        self, columns: str, table: str, keys: Sequence[bytes | str], key: str = "delivery_key"
+    ) -> Iterator[Any]:
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            chunk = keys[start : start + KEYS_AT_ONCE]
             marks = ",".join("?" * len(chunk))
-            yield from self._rows(f"SELECT {columns} FROM {table} WHERE delivery_key IN ({marks})", chunk)
+            yield from self._rows(f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})", chunk)
 
     def positions(self, delivery_keys: Sequence[bytes]) -> dict[bytes, int]:  # noqa: D102
         return dict(self._by_key("delivery_key, position", "delivery_keys", delivery_keys))
+
+    def claimed_positions(self, claims: Sequence[str]) -> dict[str, int]:  # noqa: D102
+        return dict(self._by_key("sig, position", "signatures", claims, "sig"))
 
     def quarantined_keys(self, delivery_keys: Sequence[bytes]) -> set[bytes]:  # noqa: D102
         return {row[0] for row in self._by_key("delivery_key", "quarantine", delivery_keys)}
