@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from api.application.importing.access_log import looks_like_access_log
-from api.application.importing.format_names import ACCESS_LOG, CSV, NDJSON
-from api.application.importing.rows import Format, Item, SkippedLine, UnreadableRow, WrongTable
+from api.application.importing.rows import ACCESS_LOG, CSV, NDJSON, Format, Item, SkippedLine, UnreadableRow, WrongTable
 from api.application.importing.strict_csv import DELIMITERS, UTF_16, UTF_16_MARKS
 
 FIRST_ITEMS = 20

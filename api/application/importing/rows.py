@@ -12,6 +12,8 @@ from domain.errors import NotANotification, WrongUsage
 from domain.notices import notification
 from domain.notices.notification import SIZE_MAX_BYTES, Notification
 
+NDJSON, ACCESS_LOG, CSV = "ndjson", "access-log", "csv"
+
 
 class WrongTable(WrongUsage):
     """The header of a table cannot be read, lacks a needed column, or has a column that the options exclude."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from api.application.importing.csv_table import NAMES, PARAMETERS
-from api.application.importing.format_names import ACCESS_LOG, CSV, NDJSON
+from api.application.importing.rows import ACCESS_LOG, CSV, NDJSON
 from api.cli.console import note, progress
 from api.cli.options import assignments, delimiter_character, printable_text, store_option, time_zone
 from domain.errors import NoLedger
