@@ -4,12 +4,13 @@ They change by the difference between a call's old and new CDR row, and by posti
 rows. Python adds up the sums: its whole numbers do not overflow into floats as SQLite's do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import add, attrgetter
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
 from domain.months import Month
+from projections.building.sum_limits import check_sums, find_large_sum
 from projections.rows.cdrs import CdrRow, amounts_of_cdr
 from projections.rows.entry import Entry
 from projections.schema.tables import BILLING, BILLING_DAYS, ENTRIES, TOTALS
@@ -26,12 +27,12 @@ Totals = list[int]
 
 
 def apply_difference(
-    connection: Connection, old: Iterable[CdrRow], new: Iterable[CdrRow], postings: Iterable[Entry]
+    connection: Connection, old: Iterable[CdrRow], new: Sequence[CdrRow], postings: Iterable[Entry]
 ) -> None:
-    """Subtract old CDR rows from the totals, and add new ones and postings."""
+    """Subtract old CDR rows from the totals, and add new ones and postings; raises SumTooLarge."""
     days, months = total_differences(old, new, postings)
     for table, changes in ((BILLING, months), (BILLING_DAYS, days)):
-        _apply(connection, table, {key: totals for key, totals in changes.items() if any(totals)})
+        _apply(connection, table, {key: totals for key, totals in changes.items() if any(totals)}, new)
 
 
 def total_differences(
@@ -64,7 +65,7 @@ def add_postings(days: dict[Key, Totals], postings: Iterable[Entry]) -> None:
         totals[:] = map(add, totals, (*_amounts(row), 1))
 
 
-def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> None:
+def _apply(connection: Connection, table: Table, changes: dict[Key, Totals], new: Sequence[CdrRow]) -> None:
     """Add changes to the rows of their keys; a row whose last entry is gone is deleted."""
     key_columns = list(table.primary_key)
     for start in range(0, len(changes), KEYS_AT_ONCE):
@@ -72,13 +73,20 @@ def _apply(connection: Connection, table: Table, changes: dict[Key, Totals]) -> 
         for account, period, *before in connection.execute(select(table).where(tuple_(*key_columns).in_(keys))):
             after = changes[account, period]
             after[:] = map(add, before, after)
+    check_sums(connection, changes, new)
     empty = [key for key, totals in changes.items() if not totals[ENTRIES_COUNT]]
     delete_rows(connection, table, key_columns, empty)
     put_rows(connection, table, [(*key, *totals) for key, totals in changes.items() if totals[ENTRIES_COUNT]])
 
 
 def fill_billing(connection: Connection) -> None:
-    """Fill both empty tables from all entries, as a rebuild does: its comparison checks the sums made by differences."""
+    """Fill both empty tables from all entries, as a rebuild does: its comparison checks the sums made by differences.
+
+    Raises SumTooLarge.
+    """
+    # Before the exact sums: a database that finds a sum too large ends the statement, and does not say which.
+    if (too_large := find_large_sum(connection)) is not None:
+        raise too_large
     summed = [func.sum(ENTRIES.c[name]) for name in TOTALS]
     by = ENTRIES.c.account, ENTRIES.c.day
     days = select(*by, *summed, func.count()).group_by(*by)
