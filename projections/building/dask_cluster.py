@@ -18,8 +18,9 @@ from domain.errors import LedgerError
 from domain.ledger import Ledger
 from domain.log.urls import absolute
 from projections.building.partitions import FoldedPart, StreamRange, fold_range
-from projections.building.process_pool import WorkersCrashed, WorkersIncompatible, WorkersUnavailable
-from projections.building.worker_process import FoldJob, open_ledger
+from projections.building.process_pool import WorkersIncompatible, WorkersUnavailable
+from projections.building.worker_process import FoldJob
+from projections.worker_link import WorkersCrashed, open_same_ledger
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS_MAX = 60
@@ -123,7 +124,7 @@ class DaskFolding:
 def _try(job: FoldJob) -> str:
     """On a worker: open the store, and return the problem with it, or an empty text."""
     try:
-        open_ledger(job).close()
+        open_same_ledger(job.url, job.ledger_id).close()
     except LedgerError as error:
         return str(error)
     return ""
@@ -134,7 +135,7 @@ def _fold(job: FoldJob, expected: str, wanted: StreamRange) -> FoldedPart:
     if version("tringledger") != expected:
         msg = f"a Dask worker has tringledger {version('tringledger')}: expected {expected}"
         raise WorkersIncompatible(msg)
-    with open_ledger(job) as ledger:
+    with open_same_ledger(job.url, job.ledger_id) as ledger:
         return fold_range(ledger, job.cut, wanted)
 
 

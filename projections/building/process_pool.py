@@ -1,28 +1,21 @@
 """Fold with processes of this machine: each reads the log itself, and only ranges and rows are sent.
 
-These are programs of their own instead of ``concurrent.futures``: such a pool breaks as a whole when one of its processes is
-killed, and cannot be stopped before its work is done. Here a lost process costs its range alone, and on any error, Ctrl-C
-included, all processes are stopped at once.
+A lost process costs its range alone, and on any error, Ctrl-C included, all processes are stopped at once.
 """
 
-import os
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, wait
 
-from domain.errors import LedgerError, Unavailable
+from domain.errors import Unavailable
 from domain.ledger import Ledger
 from domain.log.urls import absolute
 from projections.building.partitions import SEQUENTIAL, FoldedPart, FoldStrategy, StreamRange
 from projections.building.worker_process import FoldJob
+from projections.worker_link import WorkerLink, WorkersCrashed, usable_cores
 
+MODULE = "projections.building.worker_process"
 LOSSES_MAX = 3
-
-
-class WorkersCrashed(Unavailable):
-    """Workers crashed repeatedly over the same range, so the rebuild cannot be finished."""
 
 
 class WorkersUnavailable(Unavailable):
@@ -37,48 +30,19 @@ class _Worker:
     """A process, and the range that it folds; ``lost`` counts the workers that this range has crashed so far."""
 
     def __init__(self, job: FoldJob) -> None:
-        self.connection, theirs = Pipe()
-        # -P: modules in the working directory must not replace ours. A session of its own: Ctrl-C ends the command, and the
-        # command ends its workers.
-        command = [sys.executable, "-P", "-m", "projections.building.worker_process", str(theirs.fileno())]
-        self._process = subprocess.Popen(  # noqa: S603 - it is us
-            command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[theirs.fileno()], start_new_session=True
-        )
-        theirs.close()
+        self.link = WorkerLink(MODULE, job)
         self.range: StreamRange | None = None
         self.lost = 0
-        self._send(job)
-
-    def _send(self, what: object) -> None:
-        try:
-            self.connection.send(what)
-        except OSError:
-            return  # It has ended, which ``answer`` reports.
 
     def take(self, wanted: StreamRange, lost: int) -> None:
         self.range, self.lost = wanted, lost
-        self._send(wanted)
+        self.link.send(wanted)
 
     def answer(self) -> FoldedPart | None:
         """Return the folded part, or None if the process has ended; raises the error that it sent."""
-        try:
-            found = self.connection.recv()
-        except (EOFError, OSError):
-            return None
-        if isinstance(found, LedgerError):
-            raise found
-        assert isinstance(found, FoldedPart)
+        found = self.link.receive()
+        assert found is None or isinstance(found, FoldedPart)
         return found
-
-    def exit_code(self) -> int:
-        """Return its exit code; call this when it is known to have ended."""
-        return self._process.wait()
-
-    def stop(self) -> None:
-        """Kill it: it only reads, so nothing is left half done."""
-        self._process.kill()
-        self._process.wait()
-        self.connection.close()
 
 
 class ProcessFolding:
@@ -111,20 +75,20 @@ class ProcessFolding:
                 yield part
         finally:
             for worker in (*idle, *busy.values()):
-                worker.stop()
+                worker.link.stop()
 
 
 def _hand_out(waiting: deque[tuple[StreamRange, int]], idle: list[_Worker], busy: dict[Connection, _Worker]) -> None:
     while waiting and idle:
         worker = idle.pop()
-        busy[worker.connection] = worker
+        busy[worker.link.connection] = worker
         worker.take(*waiting.popleft())
 
 
 def _after_loss(worker: _Worker) -> tuple[StreamRange, int]:
     """Return the range of a worker that crashed, to be folded again; raises WorkersCrashed after LOSSES_MAX of them."""
-    worker.connection.close()
-    code = worker.exit_code()
+    worker.link.connection.close()
+    code = worker.link.exit_code()
     assert worker.range
     if worker.lost + 1 >= LOSSES_MAX:
         first, last, _ = worker.range
@@ -137,11 +101,6 @@ def _after_loss(worker: _Worker) -> tuple[StreamRange, int]:
 
 
 EVENTS_WORTH_PROCESSES = 20_000
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use (in a container, fewer than the machine has)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_folding(events: int, jobs: int | None = None) -> FoldStrategy:

@@ -11,9 +11,8 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from domain.errors import LedgerError
-from domain.ledger import Ledger
-from domain.log.urls import redacted
 from projections.building.partitions import fold_range
+from projections.worker_link import open_same_ledger
 
 
 class FoldJob(NamedTuple):
@@ -24,25 +23,11 @@ class FoldJob(NamedTuple):
     cut: int
 
 
-class WrongLedger(LedgerError):
-    """A worker found another ledger at the store's URL than the one that is rebuilt."""
-
-
-def open_ledger(job: FoldJob) -> Ledger:
-    """Open the ledger of a job; raises WrongLedger if its URL leads to another one on this host."""
-    ledger = Ledger(job.url)
-    if ledger.id != job.ledger_id:
-        ledger.close()
-        msg = f"a worker finds ledger {ledger.id} at {redacted(job.url)}: expected {job.ledger_id}"
-        raise WrongLedger(msg)
-    return ledger
-
-
 def serve_ranges(connection: Connection) -> None:
     """Receive a job, then ranges, and send the part of each; an error is sent, too, and ends the worker."""
     job: FoldJob = connection.recv()
     try:
-        with open_ledger(job) as ledger:
+        with open_same_ledger(job.url, job.ledger_id) as ledger:
             while True:
                 connection.send(fold_range(ledger, job.cut, connection.recv()))
     except LedgerError as error:

@@ -12,7 +12,7 @@ from domain.proofs.base64_hashes import HASH_BYTES
 from domain.proofs.keys import NOTE, VerifierKey
 from domain.proofs.tiles import HEIGHT, WIDTH, Tile
 from domain.proofs.tree import read_hashes
-from projections.proofs.log_check import EVENTS_AT_ONCE, hash_in_place
+from projections.proofs.log_spans import cut_spans, hash_span
 from projections.proofs.tree_rows import ProofState, TreeRows
 
 
@@ -50,12 +50,11 @@ def _last_common_position(log: Log, rows: TreeRows, state: ProofState) -> int:
     head = log.head()
     end = min(head, state.size)
     first_difference = 0
-    for first in range(0, end, EVENTS_AT_ONCE):
-        events = log.page(first, EVENTS_AT_ONCE, min(first + EVENTS_AT_ONCE, end))
-        last = (first + EVENTS_AT_ONCE - 1) // WIDTH
-        kept = rows.read_leaves(state.epoch, first // WIDTH, last)
-        count = min(EVENTS_AT_ONCE, end - first)
-        for position, leaf in enumerate(hash_in_place(events, first, count), first + 1):
+    for span in cut_spans(end):
+        first, count = span
+        events = log.page(first, count, first + count)
+        kept = rows.read_leaves(state.epoch, first // WIDTH, (first + count - 1) // WIDTH)
+        for position, leaf in enumerate(hash_span(span, events), first + 1):
             place = (position - first - 1) * HASH_BYTES
             if leaf != kept[place : place + HASH_BYTES]:
                 first_difference = first_difference or position

@@ -5,31 +5,20 @@ The prover looks only at the end of the log. What was changed in place before it
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from domain.events.log_row import LogRow
 from domain.log.contract import Log
 from domain.proofs.base64_hashes import HASH_BYTES
 from domain.proofs.checkpoint import Checkpoint, verify_checkpoint
-from domain.proofs.entry import hash_events
 from domain.proofs.keys import VerifierKey
 from domain.proofs.refusals import ProofRefused
 from domain.proofs.tiles import TILE_BYTES, WIDTH, Tile
 from domain.proofs.tree import GrowingTree
+from projections.proofs.epoch_keys import EpochKeys
+from projections.proofs.log_spans import NO_EVENT, LogFinding, Span, cut_spans
+from projections.proofs.span_check import CheckedSpan, CheckSpans, hash_spans
 from projections.proofs.tree_rows import ProofState, TreeRows
 
-TILES_AT_ONCE = 16
-EVENTS_AT_ONCE = TILES_AT_ONCE * WIDTH
 FINDINGS_MAX = 1000
-# No event hashes to this: it stands for an event that is missing or not stored as bytes.
-_NO_LEAF = b""
-
-
-class LogFinding(NamedTuple):
-    """A problem: of the event at a position, or, with position 0, of no single event."""
-
-    position: int
-    what: str
 
 
 @dataclass
@@ -37,13 +26,15 @@ class LogCheck:
     """What a check found: ``findings`` has the first FINDINGS_MAX of ``found`` ones; the log holds where there is none.
 
     ``size`` events are in the tree, with that ``root``; ``head`` is the log's last position: events behind ``size`` are not
-    in the tree yet.
+    in the tree yet. ``signed`` signatures of notices were checked, of ``unchecked`` ones the key is not at hand.
     """
 
     size: int
     head: int
     root: bytes = b""
     checkpoints: int = 0
+    signed: int = 0
+    unchecked: int = 0
     found: int = 0
     findings: list[LogFinding] = field(default_factory=list)
 
@@ -58,6 +49,13 @@ class LogCheck:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(LogFinding(position, what))
 
+    def take(self, checked: CheckedSpan) -> None:
+        """Take over what was found in a span."""
+        self.signed += checked.signed
+        self.unchecked += checked.unchecked
+        for finding in checked.findings:
+            self.add(*finding)
+
 
 def check_log(
     log: Log,
@@ -66,71 +64,82 @@ def check_log(
     anchors: Iterable[Checkpoint] = (),
     *,
     tell: Callable[[int], object] = lambda _position: None,
-    look: Callable[[LogCheck, Sequence[LogRow]], object] = lambda _check, _events: None,
+    check_spans: CheckSpans | None = None,
 ) -> LogCheck:
     """Check all events of a log against its tree, and the tree against its checkpoints.
 
     ``key`` verifies the kept checkpoints, by default the one that the store names; ``anchors`` are checkpoints from outside,
-    verified already, that must hold as well. ``tell`` is called with each position that was reached, and
-    ``look`` with the check and each page of stored events, to check them further.
+    verified already, that must hold as well. ``tell`` is called with each position that was reached. ``check_spans``
+    reads the log and checks its events by themselves, by default only hashes them.
     """
     state = rows.state()
     check = LogCheck(state.size, log.head())
     tree = _FreshTree(check, rows, state)
-    due = _Roots(check, rows, state, key, anchors)
+    keys = EpochKeys(key, state)
+    due = _Roots(check, rows, state.epoch, keys, anchors)
     due.compare(0, tree.root())
-    for first in range(0, state.size, EVENTS_AT_ONCE):
-        kept = _kept_leaves(check, rows, state, first)
-        events = log.page(first, EVENTS_AT_ONCE, min(first + EVENTS_AT_ONCE, state.size))
-        leaves = _compare(check, first, events, kept)
-        look(check, events)
-        for end in due.sizes_until(first + len(leaves)):
-            tree.append(leaves[tree.size - first : end - first])
-            due.compare(end, tree.root())
-        tree.append(leaves[tree.size - first :])
+    for checked in (check_spans or hash_spans(log))(cut_spans(state.size)):
+        leaves = _compare(check, checked, _kept_leaves(check, rows, state, checked.span))
+        check.take(checked)
+        _append(tree, due, checked.span.first, leaves)
         tell(tree.size)
     tree.compare_edges()
     due.name_rest()
     check.root = tree.root()
+    for epoch in range(1, state.epoch):
+        _check_older(check, rows, state._replace(epoch=epoch), keys)
     return check
 
 
-def _kept_leaves(check: LogCheck, rows: TreeRows, state: ProofState, first: int) -> bytes:
-    """Return the leaf hashes that the tree has from an index on."""
-    count = min(EVENTS_AT_ONCE, state.size - first)
+def _check_older(check: LogCheck, rows: TreeRows, state: ProofState, keys: EpochKeys) -> None:
+    """Check the tree of an epoch before the present one against its checkpoints: they are the evidence of what was lost."""
+    last = rows.last_checkpoint(state.epoch)
+    if last is None:
+        return
+    older = state._replace(size=last.size)
+    tree = _FreshTree(check, rows, older)
+    due = _Roots(check, rows, older.epoch, keys, ())
+    due.compare(0, tree.root())
+    for span in cut_spans(older.size):
+        _append(tree, due, span.first, _split(_kept_leaves(check, rows, older, span)))
+    tree.compare_edges()
+    due.name_rest()
+
+
+def _append(tree: "_FreshTree", due: "_Roots", first: int, leaves: Sequence[bytes]) -> None:
+    """Add the leaves from an index on to the tree, and compare its root wherever there is a checkpoint."""
+    for end in due.sizes_until(first + len(leaves)):
+        tree.append(leaves[tree.size - first : end - first])
+        due.compare(end, tree.root())
+    tree.append(leaves[tree.size - first :])
+
+
+def _kept_leaves(check: LogCheck, rows: TreeRows, state: ProofState, span: Span) -> bytes:
+    """Return the leaf hashes that the tree has of a span."""
+    first, count = span
     kept = rows.read_leaves(state.epoch, first // WIDTH, (first + count - 1) // WIDTH)[: count * HASH_BYTES]
     if len(kept) < count * HASH_BYTES:
-        check.add(0, f"tiles of level 0 are missing or short from position {first + 1} to {first + count}")
+        what = f"tiles of level 0 are missing or short from position {first + 1} to {first + count}"
+        check.add(0, f"{what} (epoch {state.epoch})")
         kept = kept.ljust(count * HASH_BYTES, b"\0")
     return kept
 
 
-def _compare(check: LogCheck, first: int, events: Sequence[LogRow], kept: bytes) -> list[bytes]:
+def _split(hashes: bytes) -> list[bytes]:
+    return [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
+
+
+def _compare(check: LogCheck, checked: CheckedSpan, kept: bytes) -> list[bytes]:
     """Add a finding for each event that is not the one in the tree; return the leaf hashes of the tree."""
-    leaves = hash_in_place(events, first, len(kept) // HASH_BYTES)
+    leaves = checked.leaves
     if b"".join(leaves) == kept:
         return leaves
-    expected = [kept[start : start + HASH_BYTES] for start in range(0, len(kept), HASH_BYTES)]
-    stored = {event.position for event in events}
-    for position, (leaf, wanted) in enumerate(zip(leaves, expected, strict=True), first + 1):
+    expected = _split(kept)
+    for position, (leaf, wanted) in enumerate(zip(leaves, expected, strict=True), checked.span.first + 1):
         if leaf != wanted:
-            what = "is not the event in the tree" if position in stored else "is missing from the log"
+            what = "is missing from the log" if leaf == NO_EVENT else "is not the event in the tree"
             check.add(position, f"the event at position {position} {what}")
     return expected
-
-
-def hash_in_place(events: Sequence[LogRow], first: int, count: int) -> list[bytes]:
-    """Return the leaf hash of each position from ``first + 1`` on; _NO_LEAF where no event can have one."""
-    try:
-        if len(events) == count and events[0].position == first + 1 and events[-1].position == first + count:
-            return hash_events(events)
-    except TypeError:
-        pass  # An event that is not stored as bytes: found below.
-    leaves = [_NO_LEAF] * count
-    for event in events:
-        if isinstance(event.state, bytes):
-            (leaves[event.position - first - 1],) = hash_events([event])
-    return leaves
 
 
 class _FreshTree:
@@ -165,37 +174,31 @@ class _FreshTree:
     def _compare(self, tile: Tile) -> None:
         kept = self._rows.read_tile(self._epoch, tile.level, tile.number)
         if kept[: len(tile.hashes)] != tile.hashes:
-            self._check.add(0, f"tile {tile.number} of level {tile.level} does not fit the tiles below it")
+            what = f"tile {tile.number} of level {tile.level} does not fit the tiles below it"
+            self._check.add(0, f"{what} (epoch {self._epoch})")
 
 
 class _Roots:
     """The checkpoints that the tree must lead to, smallest first: stored ones, and those from outside."""
 
     def __init__(
-        self,
-        check: LogCheck,
-        rows: TreeRows,
-        state: ProofState,
-        key: VerifierKey | None,
-        anchors: Iterable[Checkpoint],
+        self, check: LogCheck, rows: TreeRows, epoch: int, keys: EpochKeys, anchors: Iterable[Checkpoint]
     ) -> None:
         self._check = check
-        self._key = key or (VerifierKey.parse(state.vkey) if state.vkey else None)
-        self._kept = self._verified(rows, state.epoch)
+        self._kind = "kept checkpoint" + (f" (epoch {epoch})" if epoch != keys.present else "")
+        self._kept = self._verified(rows, epoch, keys)
         self._anchors = sorted(anchors, key=lambda anchor: anchor.size)
         self._next_kept = next(self._kept, None)
 
-    def _verified(self, rows: TreeRows, epoch: int) -> Iterator[Checkpoint]:
+    def _verified(self, rows: TreeRows, epoch: int, keys: EpochKeys) -> Iterator[Checkpoint]:
         for kept in rows.checkpoints(epoch):
             try:
-                if self._key is None:
-                    raise ProofRefused("no key is known that signed it")  # noqa: TRY301
-                checkpoint = verify_checkpoint(kept.note, self._key).checkpoint
+                checkpoint = verify_checkpoint(kept.note, keys.key_of(epoch, kept.note)).checkpoint
                 if checkpoint.size != kept.size:
                     msg = f"it says size {checkpoint.size}"
                     raise ProofRefused(msg)  # noqa: TRY301
             except ProofRefused as error:
-                self._check.add(0, f"the kept checkpoint of size {kept.size} does not hold: {error}")
+                self._check.add(0, f"the {self._kind} of size {kept.size} does not hold: {error}")
             else:
                 self._check.checkpoints += 1
                 yield checkpoint
@@ -212,17 +215,16 @@ class _Roots:
     def compare(self, size: int, root: bytes) -> None:
         """Compare the root of a size with all checkpoints of that size."""
         while (checkpoint := self._smallest()) and checkpoint.size == size:
+            kind = self._take(checkpoint)
             if checkpoint.root != root:
                 what = f"got the root {root.hex()}; expected {checkpoint.root.hex()}"
-                self._check.add(0, f"the tree does not hold the {self._take(checkpoint)} of size {size}: {what}")
-            else:
-                self._take(checkpoint)
+                self._check.add(0, f"the tree does not hold the {kind} of size {size}: {what}")
 
     def _take(self, checkpoint: Checkpoint) -> str:
         """Remove the smallest checkpoint; return its kind."""
         if checkpoint is self._next_kept:
             self._next_kept = next(self._kept, None)
-            return "kept checkpoint"
+            return self._kind
         del self._anchors[0]
         return "checkpoint from outside"
 

@@ -1,7 +1,6 @@
 """The full check of a ledger: each event against the tree, the tree against checkpoints, and each notice against itself."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from api.application.proofs.proof_files import opened_proofs
 from domain.ledger import Ledger
@@ -9,16 +8,8 @@ from domain.proofs.checkpoint import Checkpoint, verify_checkpoint
 from domain.proofs.keys import VerifierKey
 from domain.proofs.refusals import ProofRefused
 from projections.proofs.log_check import LogCheck, check_log
-from projections.proofs.notice_check import NoticeCheck
+from projections.proofs.span_workers import choose_check
 from projections.proofs.tree_rows import TreeRows
-
-
-class LogVerification(NamedTuple):
-    """What a full check found; ``signed`` signatures of notices were checked, of ``unchecked`` no key was at hand."""
-
-    check: LogCheck
-    signed: int
-    unchecked: int
 
 
 def verify_log(
@@ -28,16 +19,15 @@ def verify_log(
     checkpoints: Sequence[bytes] = (),
     private_keys: Sequence[str] = (),
     tell: Callable[[int], object] = lambda _position: None,
-) -> LogVerification:
+) -> LogCheck:
     """Check a ledger whole; ``checkpoints`` are notes from outside, verified by ``key`` or by the key that signed the log.
 
     Raises NoProof where there is no tree, ProofRefused where a checkpoint from outside is not the log's.
     """
-    notices = NoticeCheck(ledger.store, private_keys)
     with opened_proofs(ledger) as store, store.reading() as rows:
         anchors = [_anchor(rows, key, each) for each in checkpoints]
-        check = check_log(ledger.store, rows, key, anchors, tell=tell, look=notices.look)
-    return LogVerification(check, notices.signed, notices.unchecked)
+        check_spans = choose_check(ledger, private_keys)
+        return check_log(ledger.store, rows, key, anchors, tell=tell, check_spans=check_spans)
 
 
 def _anchor(rows: TreeRows, key: VerifierKey | None, note: bytes) -> Checkpoint:

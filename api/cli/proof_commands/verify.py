@@ -12,7 +12,7 @@ from api.cli.ledger_access import open_ledger
 from api.cli.options import format_option, store_option
 
 if TYPE_CHECKING:
-    from api.application.proofs.log_verification import LogVerification
+    from projections.proofs.log_check import LogCheck
 
 
 @click.command()
@@ -55,17 +55,16 @@ def verify(
     if output == "json":
         print_json(_document(found))
     else:
-        for finding in found.check.findings:
+        for finding in found.findings:
             click.echo(f"{finding.position or '-'}\t{finding.what}")
     _tell(found)
-    context.exit(DONE if found.check.holds else FINDING)
+    context.exit(DONE if found.holds else FINDING)
 
 
-def _tell(found: LogVerification) -> None:
-    check = found.check
+def _tell(check: LogCheck) -> None:
     if check.holds:
-        signatures = f", {found.signed} signatures" if found.signed else ""
-        unchecked = f" ({found.unchecked} signatures not checked: their key is not at hand)" if found.unchecked else ""
+        signatures = f", {check.signed} signatures" if check.signed else ""
+        unchecked = f" ({check.unchecked} signatures not checked: their key is not at hand)" if check.unchecked else ""
         note(f"the log holds: {check.size} events, {check.checkpoints} checkpoints{signatures}{unchecked}")
     else:
         more = check.found - len(check.findings)
@@ -74,8 +73,7 @@ def _tell(found: LogVerification) -> None:
         note(f"{check.head - check.size} events are not in the tree yet: nothing is known of them")
 
 
-def _document(found: LogVerification) -> dict[str, object]:
-    check = found.check
+def _document(check: LogCheck) -> dict[str, object]:
     findings = [{"position": each.position or None, "what": each.what} for each in check.findings]
     return {
         "holds": check.holds,
@@ -83,7 +81,7 @@ def _document(found: LogVerification) -> dict[str, object]:
         "head": check.head,
         "root": check.root.hex(),
         "checkpoints": check.checkpoints,
-        "signatures": {"checked": found.signed, "unchecked": found.unchecked},
+        "signatures": {"checked": check.signed, "unchecked": check.unchecked},
         "found": check.found,
         "findings": findings,
     }

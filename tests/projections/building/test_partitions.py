@@ -33,10 +33,10 @@ from projections.building.partitions import (
     fold_range,
     stream_ranges,
 )
-from projections.building.process_pool import ProcessFolding, WorkersCrashed
+from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import check_read_models, rebuild
-from projections.building.worker_process import FoldJob, WrongLedger, open_ledger
 from projections.stores.generations import open_current
+from projections.worker_link import WorkersCrashed, WrongLedger, open_same_ledger
 from tests.support import strategies
 from tests.support.effort import examples
 from tests.support.ledgers import opened, record, tables
@@ -244,7 +244,7 @@ def test_an_event_that_cannot_be_projected_stops_all_workers_with_its_position(l
 
 def test_a_worker_that_finds_another_ledger_at_the_address_refuses(ledger: Ledger) -> None:
     with pytest.raises(WrongLedger, match=f"finds ledger {ledger.id} at .*: expected another"):
-        open_ledger(FoldJob(ledger.url, "another", 1))
+        open_same_ledger(ledger.url, "another")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

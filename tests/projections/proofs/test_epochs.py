@@ -1,13 +1,15 @@
 """A log that lost signed events goes on in a second epoch, on both stores: its own tree, and the old one as evidence."""
 
+from collections.abc import Iterator
 from random import Random
 
 import pytest
 
 from domain.errors import CommandRejected
-from domain.proofs.checkpoint import verify_checkpoint
-from domain.proofs.keys import VerifierKey
+from domain.proofs.checkpoint import sign_checkpoint, verify_checkpoint
+from domain.proofs.keys import SigningKey, VerifierKey
 from domain.proofs.merkle import verify_inclusion
+from domain.proofs.tiles import Tile
 from projections.proofs.epochs import begin_epoch, next_epoch
 from projections.proofs.prover import LogDiverged
 from tests.support.model import merkle as model
@@ -76,6 +78,47 @@ def test_epochs_follow_on_each_other_whatever_is_lost(store_url: str) -> None:
             assert w.state().epoch == epoch
             assert w.root(w.state().size) == model.root(model_entries(w.ledger))
             assert w.check().holds
+
+
+class TestTheEvidenceOfAnOlderEpoch:
+    @pytest.fixture(autouse=True)
+    def forked(self, store_url: str) -> Iterator[None]:
+        """Lose 100 of 600 signed events, and go on in a second epoch."""
+        with world(store_url) as self.w:
+            self.w.record(300)
+            self.w.run()
+            self.w.record(300)
+            self.w.run()
+            lose(self.w, 500)
+            fork(self.w)
+            self.w.record(50)
+            self.w.run()
+            yield
+
+    def said(self) -> list[str]:
+        return [finding.what for finding in self.w.check().findings]
+
+    def test_is_verified_again_with_the_checkpoints_of_both_epochs(self) -> None:
+        check = self.w.check()
+        assert (check.holds, check.checkpoints) == (True, 3)
+
+    def test_does_not_hold_with_a_changed_leaf_of_a_lost_event(self) -> None:
+        with self.w.store.writing() as rows:
+            tile = rows.read_tile(1, 0, 2)
+            rows.put_tiles(1, [Tile(0, 2, tile[:-32] + bytes(32))])
+        (said,) = self.said()
+        assert "the tree does not hold the kept checkpoint (epoch 1) of size 600" in said
+
+    def test_does_not_hold_with_a_changed_checkpoint_or_one_of_another_log(self) -> None:
+        with self.w.store.writing() as rows:
+            kept = rows.last_checkpoint(1)
+            assert kept
+            other = sign_checkpoint(300, bytes(32), SigningKey("another.example/log", KEY.seed)).encode()
+            rows.put_checkpoint(kept._replace(note=kept.note.replace(b"600", b"601", 1)))
+            rows.put_checkpoint(kept._replace(size=300, note=other))
+        first, second = self.said()
+        assert "(epoch 1) of size 300 does not hold: the checkpoint is of the log 'another.example/log'" in first
+        assert "(epoch 1) of size 600 does not hold: the signature of" in second
 
 
 def test_a_whole_log_and_one_changed_in_place_are_not_forked(store_url: str) -> None:

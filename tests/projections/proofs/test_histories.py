@@ -166,7 +166,7 @@ def test_a_full_tile_of_a_higher_level_that_was_changed_is_found() -> None:
             assert len(tile) == 8192
             rows.put_tiles(1, [Tile(1, 0, bytes(32) + tile[32:])])
         (finding,) = h.check().findings
-        assert finding.what == "tile 0 of level 1 does not fit the tiles below it"
+        assert finding.what == "tile 0 of level 1 does not fit the tiles below it (epoch 1)"
 
 
 def test_a_prover_that_was_overtaken_between_growing_and_signing_leaves_the_signing_to_the_other() -> None:

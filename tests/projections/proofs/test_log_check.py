@@ -7,7 +7,7 @@ import pytest
 from domain.log import urls
 from domain.proofs.checkpoint import Checkpoint
 from domain.proofs.keys import SigningKey
-from projections.proofs import log_check
+from projections.proofs import log_check, log_spans
 from projections.proofs.log_check import LogCheck, check_log
 from projections.proofs.prover import LogDiverged
 from tests.conftest import new_store
@@ -50,7 +50,7 @@ class TestALogThatHolds:
         assert (check.holds, check.size, check.head) == (True, 700, 705)
 
     def test_is_checked_in_portions(self, w: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(log_check, "EVENTS_AT_ONCE", 256)
+        monkeypatch.setattr(log_spans, "EVENTS_AT_ONCE", 256)
         told: list[int] = []
         with w.store.reading() as rows:
             assert check_log(w.ledger.store, rows, tell=told.append).holds

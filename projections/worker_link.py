@@ -1,0 +1,82 @@
+"""A worker process of this machine, and the connection by which it gets its tasks and sends its answers.
+
+These are programs of their own instead of ``concurrent.futures``: such a pool breaks as a whole when one of its processes is
+killed, cannot be stopped before its work is done, and outlives a killed parent. A worker here ends with the process that
+started it, however that ends: the other end of its connection is closed then.
+"""
+
+import os
+import subprocess
+import sys
+from multiprocessing.connection import Connection, Pipe
+
+from domain.errors import LedgerError, Unavailable
+from domain.ledger import Ledger
+from domain.log.urls import redacted
+
+
+class WorkersCrashed(Unavailable):
+    """Workers crashed over a task, so the work cannot be finished."""
+
+
+class WrongLedger(LedgerError):
+    """A worker found another ledger at the store's URL than the one that it was started for."""
+
+
+class WorkerLink:
+    """A worker, seen from the process that started it: ``connection`` becomes readable with an answer, or with its end."""
+
+    def __init__(self, module: str, job: object) -> None:
+        """Start ``module`` as a program, with the number of its end of the connection as argument, and send it its job."""
+        self.connection: Connection
+        self.connection, theirs = Pipe()
+        # -P: modules in the working directory must not replace ours. A session of its own: Ctrl-C ends the command, and the
+        # command ends its workers.
+        command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
+        self._process = subprocess.Popen(  # noqa: S603 - it is us
+            command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[theirs.fileno()], start_new_session=True
+        )
+        theirs.close()
+        self.send(job)
+
+    def send(self, what: object) -> None:
+        """Send a job or a task."""
+        try:
+            self.connection.send(what)
+        except OSError:
+            return  # It has ended, which ``receive`` reports.
+
+    def receive(self) -> object | None:
+        """Wait for an answer and return it, or None if the worker has ended; raises the LedgerError that it sent."""
+        try:
+            found: object = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        if isinstance(found, LedgerError):
+            raise found
+        return found
+
+    def exit_code(self) -> int:
+        """Return its exit code; call this when it is known to have ended."""
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Kill it: it only reads, so nothing is left half done."""
+        self._process.kill()
+        self._process.wait()
+        self.connection.close()
+
+
+def open_same_ledger(url: str, ledger_id: str) -> Ledger:
+    """Open the ledger at a URL, in a worker; raises WrongLedger if it is another one on this host."""
+    ledger = Ledger(url)
+    if ledger.id != ledger_id:
+        ledger.close()
+        msg = f"a worker finds ledger {ledger.id} at {redacted(url)}: expected {ledger_id}"
+        raise WrongLedger(msg)
+    return ledger
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use (in a container, fewer than the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
