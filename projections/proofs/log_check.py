@@ -26,7 +26,8 @@ class LogCheck:
     """What a check found: ``findings`` has the first FINDINGS_MAX of ``found`` ones; the log holds where there is none.
 
     ``size`` events are in the tree, with that ``root``; ``head`` is the log's last position: events behind ``size`` are not
-    in the tree yet. ``signed`` signatures of notices were checked, of ``unchecked`` ones the key is not at hand.
+    in the tree yet. ``signed`` signatures of notices were checked, of ``unchecked`` ones the key is not at hand;
+    ``key_sum`` is the sum of the delivery keys that their notices have.
     """
 
     size: int
@@ -35,6 +36,7 @@ class LogCheck:
     checkpoints: int = 0
     signed: int = 0
     unchecked: int = 0
+    key_sum: int = 0
     found: int = 0
     findings: list[LogFinding] = field(default_factory=list)
 
@@ -53,6 +55,7 @@ class LogCheck:
         """Take over what was found in a span."""
         self.signed += checked.signed
         self.unchecked += checked.unchecked
+        self.key_sum += checked.key_sum
         for finding in checked.findings:
             self.add(*finding)
 

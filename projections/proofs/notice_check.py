@@ -4,39 +4,41 @@ So a digit that was changed in the store is found even in a ledger that never si
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from domain.events.codec import UnknownEventShape, decode_notice
 from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice
 from domain.events.operator_events import OPERATOR_EVENTS
-from domain.log.contract import Log
 from domain.notices.notification import delivery_key, unsigned_key
 from domain.notices.signature import FORMULAS, digest, fingerprint
 from projections.proofs.log_spans import LogFinding
 
 
 class CheckedNotices(NamedTuple):
-    """The problems of some notices; ``signed`` signatures were checked, of ``unchecked`` ones the key is not at hand."""
+    """The problems of some notices, and the sum of their delivery keys.
+
+    ``signed`` signatures were checked, of ``unchecked`` ones the key is not at hand.
+    """
 
     findings: list[LogFinding]
     signed: int
     unchecked: int
+    key_sum: int
 
 
 class NoticeCheck:
-    """Checks notices against the delivery keys of their log, and against private keys."""
+    """Makes delivery keys of notices, and checks their signatures with private keys."""
 
-    def __init__(self, log: Log, private_keys: Sequence[str] = ()) -> None:
-        """Check the notices of ``log``; without ``private_keys`` no signature is checked."""
-        self._log = log
+    def __init__(self, private_keys: Sequence[str] = ()) -> None:
+        """Check signatures by ``private_keys``; without any, none is checked."""
         self._keys = {fingerprint(key): key for key in private_keys}
 
     def check(self, events: Sequence[LogRow]) -> CheckedNotices:
         """Check the notices among some events."""
         findings: list[LogFinding] = []
-        keys: dict[bytes, int] = {}
-        signed = unchecked = 0
+        signed = unchecked = key_sum = 0
         for position, _, _, topic, state in events:
             if topic in OPERATOR_EVENTS:
                 continue
@@ -45,7 +47,7 @@ class NoticeCheck:
             except (UnknownEventShape, TypeError) as error:
                 findings.append(LogFinding(position, f"the event at position {position} cannot be read: {error}"))
                 continue
-            keys[key_of(notice)] = position
+            key_sum += weigh_key(key_of(notice), position)
             if notice.formula in FORMULAS:
                 private_key = self._keys.get(notice.key)
                 if private_key is None:
@@ -55,22 +57,22 @@ class NoticeCheck:
                 if not _fits_signature(notice, private_key):
                     what = f"the notice at position {position} does not fit its signature ({notice.formula})"
                     findings.append(LogFinding(position, what))
-        return CheckedNotices(findings + self._compare(keys), signed, unchecked)
+        return CheckedNotices(findings, signed, unchecked, key_sum)
 
-    def _compare(self, keys: dict[bytes, int]) -> list[LogFinding]:
-        """Return the problems of delivery keys, made from notices, that the log does not have for their positions."""
-        kept = self._log.positions([*keys])
-        if kept == keys:
-            return []
-        return [
-            LogFinding(
-                position,
-                f"the notice at position {position} does not fit its delivery key: got"
-                f" {f'position {kept[key]}' if key in kept else 'none'} for it",
-            )
-            for key, position in keys.items()
-            if kept.get(key) != position
-        ]
+
+def keys_of(events: Sequence[LogRow]) -> dict[bytes, int]:
+    """Return the delivery keys of the notices among some events that can be read, with their positions."""
+    keys: dict[bytes, int] = {}
+    for event in events:
+        if event.topic not in OPERATOR_EVENTS:
+            with suppress(UnknownEventShape, TypeError):
+                keys[key_of(decode_notice(event.state))] = event.position
+    return keys
+
+
+def weigh_key(key: bytes, position: int) -> int:
+    """Return what a delivery key (a hash) at a position adds to a sum of keys."""
+    return int.from_bytes(key) * position
 
 
 def _fits_signature(notice: Notice, private_key: str) -> bool:

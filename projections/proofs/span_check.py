@@ -14,7 +14,7 @@ from projections.proofs.notice_check import NoticeCheck
 class CheckedSpan(NamedTuple):
     """A span with the leaf hash of each of its positions, and the problems of its notices.
 
-    ``signed`` signatures were checked, of ``unchecked`` ones the key is not at hand.
+    ``signed`` signatures were checked, of ``unchecked`` ones the key is not at hand; ``key_sum`` is the sum of delivery keys.
     """
 
     span: Span
@@ -22,6 +22,7 @@ class CheckedSpan(NamedTuple):
     findings: Sequence[LogFinding] = ()
     signed: int = 0
     unchecked: int = 0
+    key_sum: int = 0
 
 
 # Checks spans, in their order.
@@ -41,7 +42,7 @@ def hash_spans(log: Log) -> CheckSpans:
 
 def check_notices(log: Log, private_keys: Sequence[str] = ()) -> CheckSpans:
     """Return a check of spans that also checks each notice, and its signature where its private key is among these."""
-    notices = NoticeCheck(log, private_keys)
+    notices = NoticeCheck(private_keys)
 
     def checked(spans: Iterable[Span]) -> Iterator[CheckedSpan]:
         for span in spans:

@@ -182,6 +182,18 @@ class TestTheFullCheck:
         found = run("proof", "verify", "--format", "json").json()
         assert (found["holds"], [each["position"] for each in found["findings"]]) == (False, [2, 2])
 
+    def test_names_delivery_keys_that_were_swapped_and_finds_one_that_belongs_to_no_event(self) -> None:
+        self.tamper("UPDATE delivery_keys SET position = 7 - position WHERE position IN (3, 4)")
+        said = run("proof", "verify")
+        assert [text.split("\t")[0] for text in said.out.splitlines()] == ["3", "4"]
+        self.tamper("UPDATE delivery_keys SET position = 7 - position WHERE position IN (3, 4)")
+        assert run("proof", "verify").code == DONE
+        # A callback with this key would be answered as a duplicate, and never be recorded.
+        self.tamper("INSERT INTO delivery_keys VALUES (?, 4)", b"k" * 32)
+        said = run("proof", "verify")
+        assert (said.code, said.out.split("\t")[0]) == (FINDING, "-")
+        assert "the delivery keys are not those of the notices: some belong to no event" in said.out
+
     def test_finds_a_log_and_proofs_restored_together_by_a_checkpoint_from_outside(self) -> None:
         files = [Path(self.path), path_beside(Path(self.path))]
         before = {file: file.read_bytes() for file in files}
@@ -214,6 +226,7 @@ class TestAForkedLog:
         self.signed = written("checkpoint").rename("signed")
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute("DELETE FROM stored_events WHERE position > 4")
+            connection.execute("DELETE FROM delivery_keys WHERE position > 4")
         record(*(callstatus(r=number) for number in range(20, 23)))
 
     def test_is_not_signed_until_an_operator_decides(self) -> None:

@@ -7,6 +7,7 @@ from domain.ledger import Ledger
 from domain.proofs.checkpoint import Checkpoint, verify_checkpoint
 from domain.proofs.keys import VerifierKey
 from domain.proofs.refusals import ProofRefused
+from projections.proofs.delivery_key_check import check_delivery_keys
 from projections.proofs.log_check import LogCheck, check_log
 from projections.proofs.span_workers import choose_check
 from projections.proofs.tree_rows import TreeRows
@@ -27,7 +28,9 @@ def verify_log(
     with opened_proofs(ledger) as store, store.reading() as rows:
         anchors = [_anchor(rows, key, each) for each in checkpoints]
         check_spans = choose_check(ledger, private_keys)
-        return check_log(ledger.store, rows, key, anchors, tell=tell, check_spans=check_spans)
+        check = check_log(ledger.store, rows, key, anchors, tell=tell, check_spans=check_spans)
+    check_delivery_keys(ledger.store, check)
+    return check
 
 
 def _anchor(rows: TreeRows, key: VerifierKey | None, note: bytes) -> Checkpoint:
