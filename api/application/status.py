@@ -13,9 +13,8 @@ from domain.events.codec import decode_notice
 from domain.events.operator_events import OPERATOR_EVENTS
 from domain.ledger import CALLBACK, Ledger
 from projections.building import certificate
-from projections.building.catch_up import catch_up
 from projections.building.certificate import Certificate
-from projections.proofs.prover import CHECKPOINT_SECONDS
+from projections.proofs.tree_rows import CHECKPOINT_SECONDS
 from projections.queries import call_health as calls
 from projections.queries.call_health import OverdueCounts
 from projections.queries.facets import count_rows
@@ -132,6 +131,10 @@ def _read_models(ledger: Ledger, store: ReadStore, now: int) -> ReadModelStatus:
 
 def _caught_up(ledger: Ledger, store: ReadStore, head: int, position: int) -> tuple[int, str]:
     """Catch up; return how far the read models came, and what stopped them."""
+    if position >= head:
+        return position, ""
+    from projections.building.catch_up import catch_up  # noqa: PLC0415 - a running service leaves nothing to catch up
+
     try:
         return catch_up(ledger, store, head), ""
     except ReadModelsUnusable:

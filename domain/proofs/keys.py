@@ -1,7 +1,8 @@
 """Ed25519 keys as the signed-note format writes them, and the file that holds a log's private key.
 
 A key has a name: for a log it is the origin of its checkpoints. A key's id follows from its name, its kind and its public
-half, so the same private key has another id under another name.
+half, so the same private key has another id under another name. The cryptography library is loaded by what signs or
+verifies: programs that only read notes do not wait for it.
 """
 
 import os
@@ -11,12 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from domain.proofs.base64_hashes import decode_base64, encode_base64
 from domain.proofs.refusals import KeyRefused, ProofRefused
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 # The kinds of keys: what a log signs, and what a witness signs (signed-note, "Signature types").
 NOTE = 0x01
@@ -75,6 +77,9 @@ class VerifierKey:
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
         """Whether the signature is this key's over the message."""
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - see above
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
@@ -116,7 +121,7 @@ class SigningKey:
     @cached_property
     def verifier(self) -> VerifierKey:
         """The public half."""
-        public = Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
+        public = _private_key(self.seed).public_key().public_bytes_raw()
         return VerifierKey(self.name, self.kind, public)
 
     @property
@@ -147,11 +152,17 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of 64 bytes over a message."""
-        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+        return _private_key(self.seed).sign(message)
 
     def named(self, name: str) -> "SigningKey":
         """Return the same key under another name, as a fork of a log uses it; raises KeyRefused for no name."""
         return SigningKey(check_name(name), self.seed, self.kind)
+
+
+def _private_key(seed: bytes) -> "Ed25519PrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - see above
+
+    return Ed25519PrivateKey.from_private_bytes(seed)
 
 
 def write_key_file(path: Path, key: SigningKey) -> None:

@@ -5,15 +5,17 @@ models are disposable, their certificate is not.
 """
 
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from domain import amounts, times
 from domain.ledger import Ledger
-from projections.building.digests import TableDigest
 from projections.proofs.checked_tree import CheckedTree
 from projections.schema.tables import SCHEMA
+
+if TYPE_CHECKING:
+    from projections.building.digests import TableDigest  # `status` reads certificates, and makes none.
 
 FACT = "certificate"
 MONEY = ("cost", "sip_credits", "price", "margin")
@@ -51,7 +53,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 def certify(
     ledger: Ledger,
-    seals: dict[str, TableDigest],
+    seals: "dict[str, TableDigest]",
     *,
     last: int,
     events: int,

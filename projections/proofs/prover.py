@@ -21,10 +21,9 @@ from domain.proofs.refusals import KeyRefused, ProofRefused
 from domain.proofs.tree import GrowingTree
 from domain.times import SECOND
 from projections.proofs.proof_store import ProofStore
-from projections.proofs.tree_rows import HOUR, KeptCheckpoint, ProofState, TreeRows
+from projections.proofs.tree_rows import CHECKPOINT_SECONDS, HOUR, KeptCheckpoint, ProofState, TreeRows
 
 EVENTS_A_ROUND = 4000
-CHECKPOINT_SECONDS = 10
 # So long may a log that grows faster than its tree go without a checkpoint.
 BEHIND_SECONDS_MAX = 60
 

@@ -14,6 +14,8 @@ from projections.stores.upsert import put_rows
 HOUR = 3600 * SECOND
 # Beyond this age only the last checkpoint of each hour is kept: one each ten seconds would be a gigabyte a year.
 ALL_KEPT_FOR = DAY
+# How far two checkpoints are apart at least, unless a setting says otherwise.
+CHECKPOINT_SECONDS = 10
 _CHECKPOINTS_AT_ONCE = 500
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from domain.ledger import Ledger
 from domain.log import urls
 from projections.stores.base import Generations, ReadModelsCorrupt, ReadModelsUnusable, ReadStore, RebuildRunning
-from projections.stores.postgres import PostgresGenerations
 from projections.stores.sqlite import SQLiteGenerations
 
 __all__ = [
@@ -32,6 +31,8 @@ GENERATION = "read_models"
 def generations(ledger: Ledger) -> Generations:
     """Return the generations of a ledger's read models: in the database of its log, or in files beside it."""
     if urls.is_postgres(ledger.url):
+        from projections.stores.postgres import PostgresGenerations  # noqa: PLC0415 - most ledgers are SQLite files
+
         return PostgresGenerations(ledger.url, ledger.id)
     return SQLiteGenerations(Path(ledger.path), ledger.id)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from api.application.proofs.log_key import SigningSettings
 from api.application.proofs.witness_client import Witness
-from projections.proofs.prover import CHECKPOINT_SECONDS
+from projections.proofs.tree_rows import CHECKPOINT_SECONDS
 
 if TYPE_CHECKING:
     from api.settings import Settings

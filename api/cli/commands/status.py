@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from api.cli.console import note, print_json, print_table
-from api.cli.ledger_access import open_ledger
+from api.cli.ledger_access import frozen_imports, open_ledger
 from api.cli.options import catch_up_option, format_option, store_option
 from domain import times
 
@@ -77,9 +77,10 @@ def status(
       tringledger status
       tringledger status --check --silent-hours 6 || mail -s "check the ledger" ops@example.com
     """
-    from api.application import status as statuses
-    from api.application.status import StatusLimits
-    from projections.stores.generations import open_current
+    with frozen_imports():
+        from api.application import status as statuses
+        from api.application.status import StatusLimits
+        from projections.stores.generations import open_current
 
     if thorough and not check:
         raise click.UsageError("--thorough is for --check: expected both")
