@@ -22,6 +22,7 @@ from tests.benchmarks import (
     pages,
     proving,
     rebuilding,
+    saving,
     table,
 )
 from tests.benchmarks.measure import Row, Sizes
@@ -29,6 +30,8 @@ from tests.benchmarks.measure import Row, Sizes
 GROWTH: dict[str, Callable[[Sizes], Row]] = {
     "memory": memory.measure,
     "memory-spread": memory.measure_spread,
+    "memory-verify": memory.measure_check,
+    "memory-backup": memory.measure_backup,
     "growth-rebuild": growth.measure_rebuild,
     "growth-catch-up": growth.measure_catch_up,
 }
@@ -46,8 +49,11 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "rebuild-dask": rebuilding.measure_dask,
     "catch-up": catching_up.measure,
     "prover": proving.measure_recording,
+    "prover-callbacks": proving.measure_callbacks,
     "proof-check": proving.measure_check,
     "bundle": proving.measure_bundle,
+    "backup": saving.measure,
+    "beside-backup": beside.measure_backup,
     **GROWTH,
 }
 LARGE: dict[str, Callable[[Sizes], Row]] = {

@@ -36,13 +36,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, environment: Mapping[str, str], log: Path) -> Iterator[None]:
+def running(
+    command: Sequence[str], port: int, environment: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; raises RuntimeError, with what it said, where it does not come up."""
     with log.open("wb") as said:
         server = subprocess.Popen(command, env=environment_with(environment), stdout=said, stderr=said)
         try:
             _wait_until_up(server, port, log)
-            yield
+            yield server
         finally:
             server.send_signal(signal.SIGTERM)
             try:
