@@ -93,12 +93,19 @@ def _ended(pricing: PriceVersion) -> Iterator[ExplanationLine]:
     rated, choice = pricing.rated, pricing.choice
     assert rated
     assert choice
-    if pricing.is_void:
-        yield ExplanationLine("void", "not to be billed", "0")
-    elif choice.rule:
-        yield ExplanationLine("rounding", _rounding(choice.rule), amounts.plain(rated.price))
+    if found := _voided_or_rounded(pricing):
+        yield found
     seconds = "no seconds" if rated.billed_seconds is None else f"{rated.billed_seconds} s"
     yield ExplanationLine("billed", f"to account {rated.account}, {seconds}", amounts.plain(rated.price))
+
+
+def _voided_or_rounded(pricing: PriceVersion) -> ExplanationLine | None:
+    """Return the last step to the price, or None where there is no price, or the price is the cost."""
+    if pricing.is_void:
+        return ExplanationLine("void", "not to be billed", "0")
+    if pricing.rated and pricing.choice and pricing.choice.rule:
+        return ExplanationLine("rounding", _rounding(pricing.choice.rule), amounts.plain(pricing.rated.price))
+    return None
 
 
 def _rounding(rule: Rule) -> str:
@@ -133,7 +140,10 @@ def format_signed(amount: int) -> str:
 
 
 def explanation_document(explanation: PriceHistory) -> dict[str, Any]:
-    """Return an explanation as JSON has it; an exact price without a finite decimal is a fraction such as ``1/600``."""
+    """Return an explanation as JSON has it: all amounts are plain decimals of US cents (SPEC 8).
+
+    The steps before the rounding are exact as far as twelve places go; the rest is rounded half-even there.
+    """
     tag, src = explanation.line
     return {
         "call_id": explanation.call_id,
@@ -159,7 +169,7 @@ def _pricing(pricing: PriceVersion) -> dict[str, Any]:
         "rounding": amounts.plain(rated.rounding) if rated else None,
         "void": pricing.is_void,
         "chosen": _choice(pricing.choice) if pricing.choice else None,
-        "steps": [{"step": step.kind, "how": _said(step), "price": _exact(step.price)} for step in pricing.steps],
+        "steps": [*map(_step, pricing.steps), *_last_step(pricing)],
         "posted_to": pricing.entered[0] if pricing.entered else None,
         "original_period": pricing.entered[1] if pricing.entered else None,
         "closed_at_position": pricing.closing.position if pricing.closing else None,
@@ -184,9 +194,14 @@ def _choice(choice: TariffChoice) -> dict[str, Any]:
     }
 
 
-def _exact(amount: Fraction) -> str:
-    text = format_cents(amount)
-    return str(amount) if text.endswith("…") else text
+def _step(step: PriceStep) -> dict[str, str]:
+    rounded = Fraction(round(step.price * 10**DIGITS), 10**DIGITS)
+    return {"step": step.kind, "how": _said(step), "price": format_cents(rounded)}
+
+
+def _last_step(pricing: PriceVersion) -> Iterator[dict[str, str]]:
+    if pricing.rated and (found := _voided_or_rounded(pricing)):
+        yield {"step": found.step, "how": found.how, "price": found.cents}
 
 
 AMOUNTS = ("cost", "sip_credits", "rounding", "price", "margin")

@@ -27,8 +27,14 @@ def note(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """Print a table on stdout: as wide as the terminal, or as wide as needed if the output is piped."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", may_be_records: bool = False
+) -> None:
+    """Print a table on stdout: as wide as the terminal, or as wide as needed if the output is piped.
+
+    With ``may_be_records``, a table that is wider than the terminal becomes records, one line a value, as psql's
+    expanded display has them.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -42,10 +48,26 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
         drawn.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
     if title:
         click.echo(printable(title))
+    if (
+        may_be_records
+        and console.measure(drawn, options=console.options.update(max_width=UNLIMITED_COLUMNS)).maximum > console.width
+    ):
+        _print_records(columns, rows)
+        return
     with console.capture() as capture:
         console.print(drawn)
     for line in capture.get().splitlines():
         click.echo(line.rstrip())
+
+
+def _print_records(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print each row as lines of a column's name and its value; the terminal wraps what is still too long."""
+    width = max(map(len, columns))
+    for number, row in enumerate(rows, 1):
+        click.echo(f"-- {number} of {len(rows)}")
+        for column, value in zip(columns, row, strict=True):
+            shown = "" if value is None else printable(str(value))
+            click.echo(f"{column:{width}}  {shown}".rstrip())
 
 
 def print_more(count: int, form: str) -> None:

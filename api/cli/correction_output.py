@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from api.cli.console import note, print_json, print_table
 from api.cli.ledger_access import open_ledger
@@ -10,6 +12,9 @@ from api.cli.ledger_access import open_ledger
 if TYPE_CHECKING:
     from api.application.event_feed import FeedEvent
     from api.application.operator_commands import Command, CommandResult
+    from domain.operators.session import OperatorSession
+
+    CallCommand = Callable[[OperatorSession, Sequence[UUID]], object]
 
 # You have just typed it.
 UNTOLD = ("reason",)
@@ -21,6 +26,19 @@ def run_operator_command(store: str | None, by: str, reason: str, command: Comma
 
     with open_ledger(store) as (ledger, _):
         result = run_command(ledger, by, reason, command)
+    print_result(result, output)
+
+
+def run_call_command(
+    store: str | None, by: str, reason: str, command: CallCommand, output: str, *, calls: Sequence[str]
+) -> None:
+    """Run a command on calls that are named by their ids or the beginnings of these, and print as run_operator_command does."""
+    from api.application.call_ids import find_call_id
+    from api.application.operator_commands import run_command
+
+    with open_ledger(store) as (ledger, _):
+        ids = [find_call_id(ledger, call) for call in calls]
+        result = run_command(ledger, by, reason, lambda session: command(session, ids))
     print_result(result, output)
 
 

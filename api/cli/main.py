@@ -14,6 +14,7 @@ import click
 
 from api.cli.exit_codes import FINDING, INTERRUPTED, SIGNALLED, UNAVAILABLE, USAGE
 from api.cli.lazy_group import LazyGroup
+from api.cli.stop_signals import end_quietly_when_unread
 from domain.errors import LedgerError, Unavailable, WrongUsage
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -72,7 +73,8 @@ class _Program(LazyGroup):
 
     def invoke(self, context: click.Context) -> object:
         try:
-            return super().invoke(context)
+            with end_quietly_when_unread():
+                return super().invoke(context)
         except KeyboardInterrupt:
             click.echo("tringledger: interrupted; everything recorded until now is kept", err=True)
             context.exit(INTERRUPTED)

@@ -1,6 +1,8 @@
 """The options and arguments that commands share. Nothing is imported here that a command's help does not need."""
 
-from collections.abc import Callable, Sequence
+import string
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +12,8 @@ from domain import times
 from domain.months import Month
 
 HTTP_TIMEOUT_SECONDS = 30.0
+# Fewer hexadecimal digits would fit too many calls.
+CALL_ID_DIGITS_MIN, CALL_ID_DIGITS = 4, 32
 TAB = "tab"
 
 
@@ -53,6 +57,38 @@ def report_format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def output_options(
+    formats: Sequence[str], default: str, text: str, suffixes: Mapping[str, str]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what gives a command the options ``--output`` and ``--format``; the file's suffix says the format, too.
+
+    ``suffixes`` maps suffixes to formats. A suffix that is not among them says nothing.
+    """
+
+    def find_format(context: click.Context, _option: click.Parameter, form: str | None) -> str:
+        """Return the format that is named, else the suffix's, else the default; end with wrong usage if they differ."""
+        path: Path | None = context.params.get("output")
+        meant = suffixes.get(path.suffix.lower()) if path else None
+        if form and meant and form != meant:
+            msg = f"got {form} for the file {path}; expected {meant}, or another suffix"
+            raise click.BadParameter(msg)
+        return form or meant or default
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        shown = f"{text} (default: that of the file's suffix, or {default})."
+        form = click.option("--format", "form", type=click.Choice(formats), callback=find_format, help=shown)
+        file = click.option(
+            "-o",
+            "--output",
+            is_eager=True,  # Read first, because the format depends on it.
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="The file (default: stdout).",
+        )
+        return form(file(command))
+
+    return give
+
+
 def as_of_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--as-of``."""
     return click.option(
@@ -86,6 +122,22 @@ def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.FloatRange(0, 3600, min_open=True),
         help="Maximum time for the whole answer.",
     )(command)
+
+
+class CallIdParameter(click.ParamType[str]):
+    """The id of a call or its beginning, as an argument: hexadecimal digits in lower case, without dashes."""
+
+    name = "call_id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id or the beginning, or end with wrong usage."""
+        digits = value.replace("-", "").lower()
+        if not (
+            CALL_ID_DIGITS_MIN <= len(digits) <= CALL_ID_DIGITS and all(each in string.hexdigits for each in digits)
+        ):
+            expected = f"the id of a call, or at least its first {CALL_ID_DIGITS_MIN} digits"
+            self.fail(f"{value!r}: expected {expected}", param, ctx)
+        return digits
 
 
 class Address(click.ParamType[str]):

@@ -6,8 +6,14 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Self
+
+import click
+
+from api.cli.exit_codes import DONE
 
 _SLICE_SECONDS = 0.1
 
@@ -71,6 +77,35 @@ def sleep_while_read(seconds: float) -> None:
     polling.register(stdout, 0)  # The end of the reader is always reported.
     if polling.poll(seconds * 1000):
         raise BrokenPipeError(errno.EPIPE, "the output is no longer read")
+
+
+@contextmanager
+def end_quietly_when_unread() -> Iterator[None]:
+    """End a command with exit code 0 and without a word once nobody reads its stdout, as ``head -n 1`` makes it.
+
+    Any other broken pipe, of a process or of stderr, stays the error that it is.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()  # Here, where it can still be told apart: Python's exit would complain.
+    except BrokenPipeError:
+        stdout = _descriptor()
+        if stdout is None or not _is_unread(stdout) or _is_unread(sys.stderr.fileno()):
+            raise
+        # What is left in Python's buffer goes nowhere, instead of failing once more at the exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stdout)
+        os.close(nowhere)
+        raise click.exceptions.Exit(DONE) from None
+
+
+def _is_unread(descriptor: int) -> bool:
+    """Whether a descriptor is a pipe that nobody can read any more."""
+    polling = select.poll()
+    polling.register(descriptor, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in polling.poll(0))
 
 
 def _descriptor() -> int | None:

@@ -49,6 +49,32 @@ class TestATable:
         print_table(["value", ""], [["x" * 9000, None]])
         assert capsys.readouterr().out.splitlines()[1] == "x" * 9000
 
+    def test_wider_than_the_terminal_it_becomes_records_if_it_may(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        rows = [["sales", 12, None], ["[ops]\x1b", 7, "2026-10"]]
+        monkeypatch.setenv("COLUMNS", "27")
+        print_table(["account", "calls", "period"], rows, may_be_records=True)
+        assert capsys.readouterr().out.splitlines()[1:] == ["sales      12", "[ops]\\x1b  7      2026-10"]
+        monkeypatch.setenv("COLUMNS", "20")
+        print_table(["account", "calls", "period"], rows, title="all", may_be_records=True)
+        assert capsys.readouterr().out.splitlines() == [
+            "all",
+            "-- 1 of 2",
+            "account  sales",
+            "calls    12",
+            "period",
+            "-- 2 of 2",
+            "account  [ops]\\x1b",
+            "calls    7",
+            "period   2026-10",
+        ]
+
+    def test_in_a_pipe_it_stays_a_table_however_wide(self, capsys: pytest.CaptureFixture[str]) -> None:
+        print_table(["value", "other"], [["x" * 9000, "y"]], may_be_records=True)
+        assert capsys.readouterr().out.splitlines()[1] == "x" * 9000 + "  y"
+
     def test_no_rows_are_a_header_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
         print_table(["id", "reason"], [])
         assert capsys.readouterr().out.split() == ["id", "reason"]

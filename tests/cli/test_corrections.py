@@ -48,6 +48,14 @@ def test_a_split_makes_a_new_call_and_a_merge_or_undo_restores_what_was(call: st
     assert exported() == before
 
 
+def test_the_beginnings_of_ids_will_do(call: str) -> None:
+    new = run("call", "split", call[:6], "3", *SAID, "--format", "json").json()[1]["call_id"]
+    merged = run("call", "merge", new[:20], call[:9], *SAID, "--format", "json").json()
+    assert {each["call_id"] for each in merged} == {call, new}
+    assert run("call", "void", call[:4], *SAID, "--format", "json").json()[0]["call_id"] == call
+    assert run("history", call[:8], "--format", "json").json()["call_id"] == call
+
+
 def test_a_repeated_cdr_can_be_released_and_is_then_billed() -> None:
     said = run("call", "release", "4", *SAID)
     assert (said.code, said.err) == (DONE, "`tringledger undo 6` reverses it\n")

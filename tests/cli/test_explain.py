@@ -126,3 +126,55 @@ def test_what_is_not_there_is_said() -> None:
 def test_what_cannot_be_meant_is_wrong_usage(words: tuple[str, ...]) -> None:
     said = run("explain", *words)
     assert (said.code, said.out) == (USAGE, "")
+
+
+def test_in_json_each_step_and_the_rounding_is_a_plain_decimal(store: str) -> None:
+    with opened(store, clock=lambda: START) as ledger:
+        with ledger.operator_session("ann", "a seventh of a cent cannot be written to its end") as session:
+            session.publish_tariff('[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 15.1\n')
+        record(ledger, cdr(2, src="2", destduration="1101"))
+    (price,) = run("explain", str(call_id((TAG, "2"), 1)), "--format", "json").json()["prices"]
+    assert [(step["step"], step["price"]) for step in price["steps"]] == [
+        ("leg", "0"),
+        ("minutes", "277.085"),
+        ("rounding", "277.085"),
+    ]
+
+
+def test_a_step_that_no_decimal_ends_is_rounded_to_twelve_places_and_the_price_to_six(store: str) -> None:
+    with opened(store, clock=lambda: START) as ledger:
+        with ledger.operator_session("ann", "prices") as session:
+            session.publish_tariff('[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 16.615\n')
+        record(ledger, cdr(2, src="2", destduration="1000"))
+    (price,) = run("explain", str(call_id((TAG, "2"), 1)), "--format", "json").json()["prices"]
+    assert [(step["step"], step["price"]) for step in price["steps"]][1:] == [
+        ("minutes", "276.916666666667"),
+        ("rounding", "276.916667"),
+    ]
+    assert price["steps"][-1]["how"] == "half-even, to 6 places of a cent"
+    assert price["price"] == "276.916667"
+
+
+def test_in_json_a_void_call_ends_with_the_step_that_makes_its_price_0(store: str) -> None:
+    with opened(store, clock=lambda: START) as ledger, ledger.operator_session("ann", "a test") as session:
+        session.void_call(call_id((TAG, SRC), 1))
+    last = run("explain", CALL, "--format", "json").json()["prices"][-1]
+    assert (last["steps"][-1]["step"], last["steps"][-1]["price"], last["price"]) == ("void", "0", "0")
+
+
+class TestTheBeginningOfAnId:
+    def test_will_do_in_either_case_and_with_dashes(self) -> None:
+        for beginning in (CALL[:4], CALL[:8].upper(), CALL[:20], CALL):
+            assert lines(run("explain", beginning))[0].startswith(f"call {CALL}:")
+
+    def test_that_no_call_has_is_said(self) -> None:
+        other = "0" * 4 if not CALL.startswith("0000") else "1" * 4
+        said = run("explain", other)
+        assert (said.code, said.out) == (FOUND, "")
+        assert f"no call in this ledger has an id that begins with {other}" in said.err
+
+    @pytest.mark.parametrize("text", ["317", "xyzw", "", CALL + "0", "317c_008"])
+    def test_is_at_least_four_hexadecimal_digits(self, text: str) -> None:
+        said = run("explain", text)
+        assert (said.code, said.out) == (USAGE, "")
+        assert "expected the id of a call, or at least its first 4 digits" in " ".join(said.err.split())

@@ -66,6 +66,31 @@ class TestExport:
             models.write_bytes(b"broken")
         assert run("export", "cdrs", "--format", "json", "--as-of", str(position)).json() == everything[:2]
 
+    @pytest.mark.parametrize(
+        ("name", "form"),
+        [
+            ("a.json", "json"),
+            ("a.ndjson", "ndjson"),
+            ("a.jsonl", "ndjson"),
+            ("a.XLSX", "xlsx"),
+            ("a.b.parquet", "parquet"),
+        ]
+        + [(name, "csv") for name in ("a.csv", "a", "json", "a.txt", "a.json.gz")],
+    )
+    def test_a_files_suffix_says_the_format(self, name: str, form: str, tmp_path: Path) -> None:
+        for file, words in ((tmp_path / name, ()), (tmp_path / f"named-{form}", ("--format", form))):
+            assert run("export", "cdrs", "-o", str(file), *words).code == DONE
+        begins = [(tmp_path / file).read_bytes()[:30] for file in (name, f"named-{form}")]
+        assert begins[0] == begins[1]
+
+    @pytest.mark.parametrize("words", [("--format", "csv", "-o"), ("-o",)], ids=["before", "after"])
+    def test_a_suffix_that_contradicts_the_format_is_wrong_usage(self, words: tuple[str, ...], tmp_path: Path) -> None:
+        file = tmp_path / "october.xlsx"
+        after = () if "--format" in words else ("--format", "csv")
+        said = run("export", "cdrs", *words, str(file), *after)
+        assert (said.code, said.out, file.exists()) == (USAGE, "", False)
+        assert f"got csv for the file {file}; expected xlsx, or another suffix" in said.err
+
     @pytest.mark.parametrize("moment", ["soon", "999999", "-1"])
     def test_as_of_what_is_no_moment_of_the_log_is_wrong_usage(self, moment: str) -> None:
         said = run("export", "billing", "--as-of", moment)
@@ -96,6 +121,16 @@ class TestTheJournal:
         assert run("export", "journal", "--format", language).out == file.read_text()
         assert "Assets:Receivable:A-ops" in file.read_text()
         assert re.search(r"^ +Liabilities:TringMe +-0.015 USD$", file.read_text(), re.MULTILINE)
+
+    @pytest.mark.parametrize(
+        ("name", "language"),
+        [("a.journal", "hledger"), ("a.hledger", "hledger"), ("a.j", "hledger"), ("a.beancount", "beancount")],
+    )
+    def test_the_files_suffix_says_the_language(self, name: str, language: str, tmp_path: Path) -> None:
+        assert run("export", "journal", "-o", str(tmp_path / name)).code == DONE
+        assert run("export", "journal", "--format", language).out == (tmp_path / name).read_text()
+        said = run("export", "journal", "-o", str(tmp_path / "books.csv"))
+        assert (said.code, "cannot write journal as csv" in said.err) == (USAGE, True)
 
     def test_it_is_of_one_account_and_month_or_as_it_was(self) -> None:
         words = ("export", "journal", "--format", "hledger")
@@ -131,3 +166,4 @@ def test_who_reads_only_the_beginning_of_a_pipe_sees_no_complaint(words: tuple[s
         exporting.stdout.readline()
         exporting.stdout.close()
         assert exporting.stderr.read() == b""
+    assert exporting.returncode == DONE

@@ -57,6 +57,18 @@ def statement(*more: str, account: str = TAG, period: str = "2026-10") -> Said:
     return run("statement", account, period, *more)
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("a.html", b"<!"), ("a.htm", b"<!"), ("a.pdf", b"%PDF"), ("a.json", b"{"), ("a.csv", b"account,")],
+)
+def test_the_files_suffix_says_the_format_and_may_not_contradict_it(name: str, begins: bytes, tmp_path: Path) -> None:
+    assert statement("-o", str(tmp_path / name)).code == DONE
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    other = "json" if name == "a.csv" else "csv"
+    said = statement("-o", str(tmp_path / name), "--format", other)
+    assert (said.code, f"got {other} for the file" in said.err) == (USAGE, True)
+
+
 class Cells(HTMLParser):
     """The rows of a page's table, and the rest of its text."""
 

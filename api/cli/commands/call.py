@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import click
 
-from api.cli.correction_output import run_operator_command
-from api.cli.options import author_options, format_option, store_option
+from api.cli.correction_output import run_call_command, run_operator_command
+from api.cli.options import CallIdParameter, author_options, format_option, store_option
 
 position_argument = click.argument("position", type=click.IntRange(min=1))
 
 
 @click.group()
 def call() -> None:
-    """Correct which notices belong to a call, and which are billed."""
+    """Correct which notices belong to a call, and which are billed.
+
+    Calls are named by their ids. The beginning of an id will do, from 4 digits on, if no other call begins with it.
+    """
 
 
 @call.command()
-@click.argument("call_id", type=click.UUID)
+@click.argument("call_id", type=CallIdParameter())
 @click.argument("positions", metavar="POSITION...", nargs=-1, required=True, type=click.IntRange(min=1))
 @author_options
 @format_option
 @store_option
-def split(call_id: UUID, positions: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
+def split(call_id: str, positions: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
     """Move notices of a call, named by their positions in the log, to a new call of the same line.
 
     \b
     Examples:
       tringledger call split 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 17 18 --by kim --reason "two calls, says the customer"
     """
-    run_operator_command(store, by, reason, lambda session: session.split_call(call_id, positions), output)
+    run_call_command(
+        store, by, reason, lambda session, ids: session.split_call(ids[0], positions), output, calls=[call_id]
+    )
 
 
 @call.command()
-@click.argument("call_id", type=click.UUID)
-@click.argument("into", type=click.UUID)
+@click.argument("call_id", type=CallIdParameter())
+@click.argument("into", type=CallIdParameter())
 @author_options
 @format_option
 @store_option
-def merge(call_id: UUID, into: UUID, by: str, reason: str, output: str, store: str | None) -> None:
+def merge(call_id: str, into: str, by: str, reason: str, output: str, store: str | None) -> None:
     """Move all notices of a call to another call, INTO; the first call then no longer exists.
 
     \b
@@ -47,7 +50,7 @@ def merge(call_id: UUID, into: UUID, by: str, reason: str, output: str, store: s
       tringledger call merge 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 7d0a1f8e-0c0b-5d57-8a53-4a8b4d3a5a11 \\
         --by kim --reason "one call, its notices came an hour late"
     """
-    run_operator_command(store, by, reason, lambda session: session.merge_calls(call_id, into), output)
+    run_call_command(store, by, reason, lambda session, ids: session.merge_calls(*ids), output, calls=[call_id, into])
 
 
 @call.command()
@@ -66,15 +69,15 @@ def release(position: int, by: str, reason: str, output: str, store: str | None)
 
 
 @call.command()
-@click.argument("call_id", type=click.UUID)
+@click.argument("call_id", type=CallIdParameter())
 @author_options
 @format_option
 @store_option
-def void(call_id: UUID, by: str, reason: str, output: str, store: str | None) -> None:
+def void(call_id: str, by: str, reason: str, output: str, store: str | None) -> None:
     """Take a call off its account's bill: its price becomes 0, its cost stays.
 
     \b
     Examples:
       tringledger call void 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1 --by kim --reason "our own test"
     """
-    run_operator_command(store, by, reason, lambda session: session.void_call(call_id), output)
+    run_call_command(store, by, reason, lambda session, ids: session.void_call(ids[0]), output, calls=[call_id])

@@ -158,13 +158,13 @@ def _print(between: LogSpan, sums: Sums, caused: list[BillingChange]) -> None:
     if not sums:
         note(f"no billing changes between {span}")
     else:
-        print_table((*MONTH, *TOTALS), [(*key, *_signed(totals)) for key, totals in sums.items()])
+        shown = [(*key, *_signed(totals)) for key, totals in sums.items()]
+        print_table((*MONTH, *TOTALS), shown, may_be_records=True)
         note(f"billing changes between {span}")
     if caused:
         click.echo()
-        print_table(
-            (*EVENT, *MONTH, *TOTALS), [(*_event(each)[: -len(TOTALS)], *_signed(each.totals)) for each in caused]
-        )
+        each_shown = [(*_event(each)[: -len(TOTALS)], *_signed(each.totals)) for each in caused]
+        print_table((*EVENT, *MONTH, *TOTALS), each_shown, may_be_records=True)
 
 
 def _signed(totals: Iterable[int]) -> Iterator[str]:

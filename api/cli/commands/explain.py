@@ -11,7 +11,7 @@ import click
 
 from api.cli.console import note, print_json, print_table
 from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
-from api.cli.options import as_of_option, catch_up_option, format_option, store_option
+from api.cli.options import CallIdParameter, as_of_option, catch_up_option, format_option, store_option
 from domain import amounts
 from domain.events.log_row import POSITION_MAX
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("call_id", required=False, type=click.UUID)
+@click.argument("call_id", required=False, type=CallIdParameter())
 @click.option("--account", help="Explain an account's bill instead of a call.")
 @click.option("--period", metavar="YYYY-MM", help="With --account: the month.")
 @click.option("--calls", is_flag=True, help="With --account: also list each call, with the position of its CDR.")
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def explain(
     context: click.Context,
-    call_id: UUID | None,
+    call_id: str | None,
     account: str | None,
     period: str | None,
     calls: bool,
@@ -45,6 +45,8 @@ def explain(
 ) -> None:
     """Explain the price of a call, or an account's bill of a month.
 
+    CALL_ID may be the beginning of an id, from 4 digits on, if no other call begins with it.
+
     For a call you see every price it ever had: the event behind it, the version and rule of the tariff, each step to the
     price, and the month it was posted to and why. For an account you see how much each rule priced, and all other
     postings with the positions of their events.
@@ -52,13 +54,16 @@ def explain(
     \b
     Examples:
       tringledger explain 0f3c2f0e-4a52-5c5e-9a8e-3a0a6cf6a1d1
+      tringledger explain 0f3c2f0e
       tringledger explain --account acme --period 2026-10 --calls
     """
+    from api.application.call_ids import find_call_id
+
     if (call_id is None) == (account is None) or (account is None) != (period is None):
         raise click.UsageError("expected either CALL_ID, or --account and --period")
     with open_ledger(store) as (ledger, _):
         if call_id:
-            found = _explain_call(ledger, call_id, as_of, output)
+            found = _explain_call(ledger, find_call_id(ledger, call_id), as_of, output)
         else:
             found = _explain_account(
                 ledger, (account or "", period or ""), as_of, output, calls=calls, caught_up=not no_catch_up

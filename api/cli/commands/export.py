@@ -10,7 +10,7 @@ import click
 
 from api.cli.console import Moved, note, progress
 from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
-from api.cli.options import as_of_option, catch_up_option, span_options, store_option
+from api.cli.options import as_of_option, catch_up_option, output_options, span_options, store_option
 from domain import times
 from projections.journal.syntax import Language
 
@@ -37,19 +37,14 @@ MODELS = (
 )
 OVERDUE = ("stale", "missing-cdr")
 LANGUAGES = tuple(language.value for language in Language)
+# How hledger names its files, too: .journal and .j.
+SUFFIXES = {f".{form}": form for form in (*FORMATS, *LANGUAGES)} | {".jsonl": "ndjson"}
+SUFFIXES |= dict.fromkeys((".journal", ".j"), Language.HLEDGER.value)
 
 
 @click.command()
 @click.argument("model", type=click.Choice([*MODELS, JOURNAL]))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*FORMATS, *LANGUAGES]),
-    default="csv",
-    show_default=True,
-    help="The file's format; hledger and beancount are for the journal.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: stdout).")
+@output_options((*FORMATS, *LANGUAGES), "csv", "The file's format; hledger and beancount are for the journal", SUFFIXES)
 @click.option("--tag", help="Only rows with this tag.")
 @click.option("--account", help="Only rows of this account (cdrs and billing).")
 @click.option("--number", help="Only rows of this phone number, in any spelling.")
@@ -102,11 +97,11 @@ def export(
     \b
     Examples:
       tringledger export billing
-      tringledger export cdrs --period 2026-10 --format xlsx -o october.xlsx
+      tringledger export cdrs --period 2026-10 -o october.xlsx
       tringledger export calls --waiting missing-cdr
       tringledger export cdrs --account acme-000123 --from 2026-10-01 --to 2026-10-08 --format json
       tringledger export billing --as-of 2026-11-01
-      tringledger export journal --format beancount -o books.beancount
+      tringledger export journal -o books.beancount
     """
     from projections.journal import export as journal_export
     from projections.queries import conditions

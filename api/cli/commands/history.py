@@ -9,7 +9,7 @@ import click
 
 from api.cli.console import note, print_json, print_table
 from api.cli.ledger_access import open_ledger
-from api.cli.options import catch_up_option, format_option, store_option
+from api.cli.options import CallIdParameter, catch_up_option, format_option, store_option
 from domain import amounts, times
 from domain.events.log_row import POSITION_MAX
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("call_id", required=False, type=click.UUID)
+@click.argument("call_id", required=False, type=CallIdParameter())
 @click.option("--tag", help="The call's tag, instead of CALL_ID.")
 @click.option("--src", default="", help="With --tag: the phone number, in any spelling.")
 @click.option(
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def history(
     context: click.Context,
-    call_id: UUID | None,
+    call_id: str | None,
     tag: str | None,
     src: str,
     ordinal: int | None,
@@ -44,6 +44,7 @@ def history(
 ) -> None:
     """Show every event of a call, and the call's state after it.
 
+    CALL_ID may be the beginning of an id, from 4 digits on, if no other call begins with it.
     History comes from the log itself, so it is always up to date; --no-catch-up has no effect.
 
     \b
@@ -52,14 +53,15 @@ def history(
       tringledger history --tag acme-000123 --src 18585550001 --at 2026-10-31T23:59:59Z
     """
     from api.application import call_history as histories
+    from api.application.call_ids import find_call_id
 
     if (call_id is None) == (tag is None):
         raise click.UsageError("expected either CALL_ID or --tag")
     with open_ledger(store) as (ledger, _):
-        wanted = call_id or _find(ledger, tag or "", src, ordinal)
+        wanted = find_call_id(ledger, call_id) if call_id else _find(ledger, tag or "", src, ordinal)
         found = histories.call_history(ledger, wanted, _until(ledger, at))
     if found is None:
-        which = f"call {call_id}" if call_id else f"call of tag {tag!r} and src {src!r}"
+        which = f"call {wanted}" if call_id else f"call of tag {tag!r} and src {src!r}"
         which += f" with ordinal {ordinal}" if ordinal else ""
         note(f"no {which} in this ledger" + (f" at {at}" if at else ""))
         context.exit(1)
@@ -111,6 +113,7 @@ def _print(found: CallHistory) -> None:
         ],
         [_row(step, first) for step in found.steps],
         title=f"call {found.call_id}: {_line(found)}",
+        may_be_records=True,
     )
     click.echo()
     vouchers = [(step.position, step.notice.voucher) for step in found.steps if step.notice and step.notice.voucher]

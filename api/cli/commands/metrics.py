@@ -43,4 +43,4 @@ def metrics(account: str | None, period: str | None, form: str, no_catch_up: boo
     elif form == "csv":
         csv.writer(sys.stdout, lineterminator="\r\n").writerows([Metrics._fields, *found])
     else:
-        print_table(Metrics._fields, found)
+        print_table(Metrics._fields, found, may_be_records=True)

@@ -10,21 +10,19 @@ import click
 
 from api.cli.console import note
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.options import catch_up_option, period_argument, store_option
+from api.cli.options import catch_up_option, output_options, period_argument, store_option
 
 if TYPE_CHECKING:
     from projections.queries.statement import Statement
 
 FORMATS = ("html", "pdf", "json", "csv")
+SUFFIXES = {f".{form}": form for form in FORMATS} | {".htm": "html"}
 
 
 @click.command()
 @click.argument("account")
 @click.argument("period", metavar="YYYY-MM", callback=period_argument)
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="html", show_default=True, help="The file's format."
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: stdout).")
+@output_options(FORMATS, "html", "The file's format", SUFFIXES)
 @click.option(
     "--font",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -50,7 +48,7 @@ def statement(
     \b
     Examples:
       tringledger statement acme 2026-10 -o acme-2026-10.html
-      tringledger statement acme 2026-10 --format pdf -o acme-2026-10.pdf
+      tringledger statement acme 2026-10 -o acme-2026-10.pdf
     """
     from projections.atomic_file import map_write_errors
     from projections.queries.statement import load_statement as statement_of
