@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from api import urls as addresses
 from domain import times
@@ -65,18 +66,27 @@ def output_options(
     ``suffixes`` maps suffixes to formats. A suffix that is not among them says nothing.
     """
 
-    def find_format(context: click.Context, _option: click.Parameter, form: str | None) -> str:
+    def find_format(context: click.Context, _option: click.Parameter, form: str) -> str:
         """Return the format that is named, else the suffix's, else the default; end with wrong usage if they differ."""
         path: Path | None = context.params.get("output")
         meant = suffixes.get(path.suffix.lower()) if path else None
-        if form and meant and form != meant:
+        if meant is None or context.get_parameter_source("form") is ParameterSource.DEFAULT:
+            return meant or form
+        if form != meant:
             msg = f"got {form} for the file {path}; expected {meant}, or another suffix"
             raise click.BadParameter(msg)
-        return form or meant or default
+        return form
 
     def give(command: Callable[..., Any]) -> Callable[..., Any]:
-        shown = f"{text} (default: that of the file's suffix, or {default})."
-        form = click.option("--format", "form", type=click.Choice(formats), callback=find_format, help=shown)
+        form = click.option(
+            "--format",
+            "form",
+            type=click.Choice(formats),
+            default=default,
+            show_default=f"that of the file's suffix, or {default}",
+            callback=find_format,
+            help=f"{text}.",
+        )
         file = click.option(
             "-o",
             "--output",
