@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from starlette.applications import Starlette
@@ -32,10 +32,11 @@ from api.web.live.poller import LivePoller
 from api.web.pages import refusal
 from api.web.problems import problem
 from domain import times
-from domain.errors import StoreUnavailable
+from domain.errors import LedgerError, StoreUnavailable
 from domain.ledger import Ledger
 
 COUNTS_LOGGED_SECONDS = 60.0
+LET_GO_SECONDS = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -103,11 +104,12 @@ class Service:
         helpers = [self.follower, self.prover, *([self.forwarder] if self.forwarder else [])]
         for helper in helpers:
             helper.start()
-        counting = asyncio.create_task(self._log_counts())
+        tasks = [asyncio.create_task(self._log_counts()), asyncio.create_task(self._let_go_of_read_models())]
         try:
             yield
         finally:
-            counting.cancel()
+            for task in tasks:
+                task.cancel()
             self.feed.close()
             await self.intake.stop()
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
@@ -125,6 +127,12 @@ class Service:
             if self.counts() != logged:
                 logged = self.counts()
                 _log.info("since start: %s", logged)
+
+    async def _let_go_of_read_models(self) -> None:
+        while True:
+            await asyncio.sleep(LET_GO_SECONDS)
+            with suppress(LedgerError):
+                await asyncio.to_thread(self.read_models.let_go)
 
     def counts(self) -> str:
         """Return the counts of callbacks since the start, as one line."""

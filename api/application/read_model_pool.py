@@ -72,6 +72,12 @@ class ReadModelPool:
             self._damage = None
         return self._damage[1] if self._damage else ""
 
+    def let_go(self) -> None:
+        """Close read models that are no longer the current ones: on PostgreSQL the next rebuild needs their place."""
+        with self._lock:
+            if self._held and not is_current(self.ledger, self._held.store):
+                self._retire()
+
     def _taken(self) -> _Lease:
         with self._lock:
             if self._held is None or not is_current(self.ledger, self._held.store):

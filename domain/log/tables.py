@@ -7,6 +7,9 @@ import msgspec
 
 from domain.errors import CopyIncomplete
 
+# The schema of these tables in PostgreSQL.
+POSTGRES_SCHEMA = "tringledger"
+
 TableRow = tuple[Any, ...]
 
 

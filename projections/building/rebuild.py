@@ -135,7 +135,7 @@ def _build(
     """Build a generation up to a position; on any failure it is removed."""
     begun = perf_counter_ns()
     kept = generations(ledger)
-    kept.remove(generation)  # Left by a rebuild that was killed.
+    kept.clear(generation)
     try:
         with closing(kept.open(generation, building=True)) as store, store.transaction() as connection:
             events = fill_read_models(connection, ledger, cut, progress, folding)

@@ -16,6 +16,7 @@ from projections.proofs.proof_tables import CHECKPOINTS, METADATA, SCHEMA
 from projections.proofs.tree_rows import TreeRows
 from projections.stores.database import Database, unavailable
 from projections.stores.postgres_engine import ONLY_ONE
+from projections.stores.postgres_rights import ALL, CHANGE, READ, Right, rights_on
 from projections.stores.postgres_schema import PostgresSchema
 from projections.stores.sqlite_file import SQLiteFile
 
@@ -24,6 +25,13 @@ PG_SCHEMA = "tringledger_proofs"
 # The second number of an advisory lock's name, beside those of the read models and of the access store.
 PROOFS = 12
 _FIRST_EPOCH = "1"
+# What a service, and a reader, need of this schema in PostgreSQL. Checkpoints are thinned out as they get old.
+SERVICE_RIGHTS = (
+    Right("SCHEMA", PG_SCHEMA, ("USAGE",)),
+    *rights_on(PG_SCHEMA, CHANGE, "facts", "tiles"),
+    *rights_on(PG_SCHEMA, ALL, "checkpoints"),
+)
+READER_RIGHTS = (Right("SCHEMA", PG_SCHEMA, ("USAGE",)), *rights_on(PG_SCHEMA, READ, *METADATA.tables))
 
 
 class ForeignProofs(LedgerError):
@@ -61,7 +69,10 @@ class ProofStore:
         with self.reading() as rows:
             if not self._exists(rows.connection):
                 return False
-            self._check(rows.facts())
+            facts = rows.facts()
+            if not facts:
+                return False  # Only the tables are there.
+            self._check(facts)
         return True
 
     def _check(self, facts: Mapping[str, str]) -> None:
@@ -84,6 +95,11 @@ class ProofStore:
         """Begin a transaction that sees the tree as it is at one moment."""
         with self._database.reading() as connection:
             yield TreeRows(connection)
+
+    def make_tables(self) -> None:
+        """Create the tables if they are missing, and no tree."""
+        with self.writing() as rows:
+            self._make(rows.connection)
 
     def still_exists(self) -> bool:
         """Whether the opened store still exists at its place."""
@@ -145,6 +161,15 @@ def open_proofs(url: str, ledger_id: str) -> ProofStore:
         store.make()
         stack.pop_all()
     return store
+
+
+def make_proofs_schema(url: str, ledger_id: str) -> None:
+    """Make the empty tables of the proofs at a store's URL, where they are missing; raises StoreUnavailable."""
+    store = _store(url, ledger_id)
+    try:
+        store.make_tables()
+    finally:
+        store.close()
 
 
 def remake_proofs(url: str, ledger_id: str) -> ProofStore:

@@ -46,8 +46,16 @@ def create_indexes(connection: Connection) -> None:
     Builds create them after the rows, which is faster than maintaining them row by row. Each one slows every page of events
     down a little. So frequent filters have one, and combinations of filters have none: the most selective filter's is used.
     """
-    for model in READ_MODELS:
-        for name, columns, where in model.indexes:
-            condition = f" WHERE {where}" if where else ""
-            statement = f"CREATE INDEX IF NOT EXISTS {name} ON {model.table.name} ({columns}){condition}"
-            connection.exec_driver_sql(statement)
+    for statement in index_statements().values():
+        connection.exec_driver_sql(statement)
+
+
+def index_statements(schema: str = "") -> dict[str, str]:
+    """Return by the index's name the statement that creates it, for the tables of a schema or those of the search path."""
+    place = f"{schema}." if schema else ""
+    return {
+        name: f"CREATE INDEX IF NOT EXISTS {name} ON {place}{model.table.name} ({columns})"
+        + (f" WHERE {where}" if where else "")
+        for model in READ_MODELS
+        for name, columns, where in model.indexes
+    }

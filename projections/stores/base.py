@@ -76,9 +76,10 @@ class ReadStore(ABC):
             indexes_and_views.create_entries_view(connection)
             if indexed:
                 indexes_and_views.create_indexes(connection)
-            connection.execute(
-                insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA, digest=NO_EVENT)
-            )
+            self._begin_at_0(connection)
+
+    def _begin_at_0(self, connection: Connection) -> None:
+        connection.execute(insert(PROGRESS).values(position=0, ledger=self.ledger_id, schema=SCHEMA, digest=NO_EVENT))
 
     def position(self, connection: Connection, log: Log) -> int:
         """Return the position of the last event that the read models know.
@@ -128,6 +129,9 @@ class Generations(Protocol):
 
     def open(self, generation: int, *, building: bool = False) -> ReadStore:
         """Open a generation, or create it, empty and at position 0; ``building`` is for one that is not read yet."""
+
+    def clear(self, generation: int) -> None:
+        """Make room for a generation that is to be built: delete what is in its place, if anything is."""
 
     def remove(self, generation: int) -> None:
         """Delete a generation, if it exists."""

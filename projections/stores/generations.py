@@ -52,7 +52,12 @@ def open_current(ledger: Ledger) -> ReadStore:
     kept = generations(ledger)
     while True:
         generation = generation_of(ledger)
-        store = kept.open(generation)
+        try:
+            store = kept.open(generation)
+        except ReadModelsUnusable:
+            if generation == generation_of(ledger):
+                raise
+            continue  # A rebuild has swapped in between, and another one has taken the place of this generation.
         if generation == generation_of(ledger):
             return store
         # A rebuild has swapped in between; a generation that was just created is not needed.

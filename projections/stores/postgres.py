@@ -1,76 +1,59 @@
-"""Read models on PostgreSQL: a schema for each generation, in the ledger's own database.
+"""Read models on PostgreSQL: in the ledger's own database, in two schemas of which a rebuild fills the one that is not current.
 
-An open generation holds a shared lock, as a process holds an open file: so no schema is dropped while it is read.
+An open generation holds a shared lock, as a process holds an open file: so no schema is emptied while it is read.
 """
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from domain.errors import StoreUnavailable
-from projections.schema.indexes_and_views import create_indexes
-from projections.schema.tables import METADATA, PROGRESS
-from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, refuse_read_models
+from projections.schema.tables import METADATA
+from projections.stores import postgres_slots as slots
+from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning
 from projections.stores.database import driver_message
 from projections.stores.postgres_engine import (
     CREATING,
     ONLY_ONE,
     OPEN,
     REBUILDING,
-    WRITING,
     hold_lock,
     map_errors,
     postgres_engine,
 )
 from projections.stores.postgres_follower_lock import PostgresFollowerLock
-from projections.stores.postgres_schema import PostgresSchema
+from projections.stores.postgres_slot import PostgresSlot
 
-SCHEMA_PREFIX = "tringledger_read_"
 REMOVAL_TIMEOUT_SECONDS = 5
 
 
 class PostgresReadStore(ReadStore):
-    """A generation in a schema of its own."""
+    """A generation in its schema."""
 
     def __init__(self, url: str, generation: int, ledger_id: str, *, building: bool = False) -> None:
-        """Open the schema, or create it; ``building`` is for one that is not read yet."""
-        schema = PostgresSchema(
-            url,
-            f"{SCHEMA_PREFIX}{generation}",
-            PROGRESS.name,
-            refuse_read_models,
-            # A read model that loses its last second in a crash catches it up again: its commits need not wait.
-            "SET synchronous_commit = off",
-            f"SELECT pg_advisory_lock_shared({OPEN}, {generation})",
-            # Only its builders know of a generation that is being built, and they do not write the same rows.
-            lock=None if building else (WRITING, generation),
-        )
-        super().__init__(schema, generation, ledger_id)
+        """Open the generation, or create it where its schema is empty; ``building`` is for one that is not read yet."""
+        self._slot = PostgresSlot(url, generation, building=building)
+        super().__init__(self._slot, generation, ledger_id)
         try:
-            if not schema.remember():
-                self._make(schema, indexed=not building)
-                schema.remember()
+            if not self._slot.is_there():
+                self._make(indexed=not building)
         except BaseException:
             self.close()
             raise
 
-    def _make(self, schema: PostgresSchema, *, indexed: bool) -> None:
-        try:
-            with schema.connected(_begin_creating) as connection:
-                schema.create(connection)
-                self._create(connection, indexed=indexed)
-                connection.commit()
-        except StoreUnavailable as error:
-            if not isinstance(error.__cause__, ProgrammingError):
-                raise
-            msg = (
-                f"{self.name}, for the read models, cannot be made: {driver_message(error.__cause__)}; expected a role that may"
-                " make schemas (GRANT CREATE ON DATABASE)"
-            )
-            raise StoreUnavailable(msg) from error
+    def _make(self, *, indexed: bool) -> None:
+        with creating(self.name), self._slot.connected(_begin_creating) as connection:
+            if not slots.are_made(connection):
+                slots.make(connection)
+            if self._slot.stamp(connection) is None:
+                self._slot.put_stamp(connection)
+                self._begin_at_0(connection)
+                if indexed:
+                    self._slot.finish(connection)
+            self._slot.check_stamp(connection)
+            connection.commit()
 
     def find_damage(self) -> list[str]:
         """Read every row: the server checks each page that it reads, where it keeps checksums."""
@@ -85,12 +68,26 @@ class PostgresReadStore(ReadStore):
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:
-            create_indexes(connection)
-            connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
+            self._slot.finish(connection)
 
 
 def _begin_creating(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONLY_ONE}, {CREATING})")
+
+
+@contextmanager
+def creating(name: str) -> Iterator[None]:
+    """Say what is expected where a role may not make the schemas of read models."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        if not isinstance(error.__cause__, ProgrammingError):
+            raise
+        msg = (
+            f"{name}, for the read models, cannot be made: {driver_message(error.__cause__)}; expected the owner of the ledger to"
+            " run `tringledger migrate`, with --service-role for the role of a service"
+        )
+        raise StoreUnavailable(msg) from error
 
 
 class PostgresGenerations:
@@ -105,22 +102,33 @@ class PostgresGenerations:
     def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
         return PostgresReadStore(self._url, generation, self._ledger_id, building=building)
 
+    def make(self) -> bool:
+        """Make the schemas, or bring them up to date; return whether read models were dropped for that."""
+        with creating("schema tringledger_read"), map_errors("the read models"), self._engine.begin() as connection:
+            return slots.make(connection)
+
+    def clear(self, generation: int) -> None:  # noqa: D102
+        where = slots.schema_of(slots.slot_of(generation))
+        with map_errors(f"the read models in {where}"), self._begin() as connection:
+            if slots.are_made(connection):
+                _empty(connection, generation, f"{REMOVAL_TIMEOUT_SECONDS}s")
+
     def remove(self, generation: int) -> None:  # noqa: D102
-        with map_errors(f"the read models of generation {generation}"), self._engine.begin() as connection:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{REMOVAL_TIMEOUT_SECONDS}s'")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {generation})")
-            _drop(connection, generation)
+        with map_errors(f"the read models of generation {generation}"), self._begin() as connection:
+            if slots.are_made(connection) and slots.stamp_in(connection, generation) == generation:
+                _empty(connection, generation, f"{REMOVAL_TIMEOUT_SECONDS}s")
 
     def remove_before(self, generation: int) -> None:  # noqa: D102
-        with map_errors("the database of the read models"), self._engine.connect() as connection:
-            for earlier in _generations(connection):
-                # A generation that is open, or queried by hand, is left for another time. One that was just closed may be
-                # locked a moment longer.
-                with suppress(OperationalError), connection.begin():
-                    if earlier < generation:
-                        connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
-                        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {earlier})")
-                        _drop(connection, earlier)
+        # A generation that is open, or queried by hand, is left for another time. One that was just closed may be locked a
+        # moment longer.
+        with map_errors("the database of the read models"), suppress(OperationalError), self._begin() as connection:
+            if slots.are_made(connection):
+                stamp = slots.stamp_in(connection, generation - 1)
+                if stamp is not None and stamp < generation:
+                    _empty(connection, generation - 1, "500ms")
+
+    def _begin(self) -> AbstractContextManager[Connection]:
+        return self._engine.begin()
 
     def follower_lock(self) -> FollowerLock:  # noqa: D102
         return PostgresFollowerLock(self._url)
@@ -140,11 +148,9 @@ class PostgresGenerations:
                     connection.exec_driver_sql(f"SELECT pg_advisory_unlock({ONLY_ONE}, {REBUILDING})")
 
 
-def _drop(connection: Connection, generation: int) -> None:
-    connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA_PREFIX}{generation} CASCADE")
-
-
-def _generations(connection: Connection) -> list[int]:
-    with connection.begin():
-        names = connection.exec_driver_sql("SELECT nspname::text FROM pg_namespace").scalars().all()
-    return [int(found[1]) for found in (re.fullmatch(SCHEMA_PREFIX + "([0-9]+)", name) for name in names) if found]
+def _empty(connection: Connection, generation: int, lock_timeout: str) -> None:
+    """Empty the place of a generation, unless somebody reads it."""
+    slot = slots.slot_of(generation)
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{lock_timeout}'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {slot})")
+    connection.exec_driver_sql(f"SELECT {slots.EMPTY_SLOT}({slot})")

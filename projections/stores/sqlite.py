@@ -72,6 +72,9 @@ class SQLiteGenerations:
     def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
         return SQLiteReadStore(self.path(generation), generation, self._ledger_id, building=building)
 
+    def clear(self, generation: int) -> None:  # noqa: D102
+        self.remove(generation)
+
     def remove(self, generation: int) -> None:  # noqa: D102 - readers of the files may go on
         path = self.path(generation)
         for suffix in ("", "-wal", "-shm", "-journal"):

@@ -59,3 +59,14 @@ def test_many_threads_read_at_once(store_url: str) -> None:
 
         with ThreadPoolExecutor(12) as threads:
             assert set(threads.map(look, range(100))) == {1}
+
+
+def test_what_nobody_reads_any_more_is_let_go_after_a_rebuild(store_url: str) -> None:
+    with opened(store_url) as ledger, closing(ReadModelPool(ledger)) as pool:
+        with pool.session():
+            pass
+        rebuild(ledger)
+        pool.let_go()
+        # On PostgreSQL this one needs the place of the first.
+        rebuild(ledger)
+        assert generation_of(ledger) == 3

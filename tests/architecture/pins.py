@@ -37,8 +37,7 @@ from domain.log.postgres import lock as postgres_lock
 from domain.log.postgres import schema as postgres_schema
 from projections import frames
 from projections.schema import tables as read_model_tables
-from projections.stores import postgres as postgres_store
-from projections.stores import postgres_engine
+from projections.stores import postgres_engine, postgres_slots
 from tests.architecture.pinned_ledger import exports, fill
 from tests.support.command import run
 
@@ -138,7 +137,7 @@ def _rows(file: Path, query: str) -> list[Any]:
 def _postgresql() -> dict[str, Any]:
     """Return the schemas, the log's tables as they are made, and the other tables' columns with their types."""
     return {
-        "schemas": [postgres_schema.SCHEMA, postgres_store.SCHEMA_PREFIX, access_store.PG_SCHEMA],
+        "schemas": [postgres_schema.SCHEMA, postgres_slots.PREFIX, access_store.PG_SCHEMA],
         "log": dict.fromkeys(" ".join(statement.split()) for statement in postgres_schema.STATEMENTS),
         "read_models": _columns(read_model_tables.METADATA),
         "access": _columns(access_tables.METADATA),

@@ -18,6 +18,7 @@ from domain.errors import StoreUnavailable
 from domain.log import urls
 from projections.stores.database import Database, unavailable
 from projections.stores.postgres_engine import ONLY_ONE
+from projections.stores.postgres_rights import ALL, APPEND, Right, rights_on
 from projections.stores.postgres_schema import PostgresSchema
 from projections.stores.sqlite_file import SQLiteFile
 
@@ -27,6 +28,14 @@ PG_SCHEMA = "tringledger_access"
 ACCESS = 11
 # A service may lose its last second of log and sign-outs in a power cut; a command's changes may not be lost.
 QUICK, DURABLE = "NORMAL", "FULL"
+# What a service needs of this schema in PostgreSQL. Its log of accesses is pruned, and never changed.
+SERVICE_RIGHTS = (
+    Right("SCHEMA", PG_SCHEMA, ("USAGE",)),
+    *rights_on(PG_SCHEMA, APPEND, "facts"),
+    *rights_on(PG_SCHEMA, ALL, "users", "sessions", "links", "attempts"),
+    *rights_on(PG_SCHEMA, (*APPEND, "DELETE"), "records"),
+    *(Right("SEQUENCE", f"{PG_SCHEMA}.{table}_id_seq", ("USAGE",)) for table in ("attempts", "records")),
+)
 
 
 class AccessStore:
@@ -91,12 +100,23 @@ def _open_postgres(url: str, synchronous: str) -> AccessStore:
     lock = (ONLY_ONE, ACCESS)
     schema = PostgresSchema(url, PG_SCHEMA, RECORDS.name, unavailable(CONTENTS), commit, lock=lock)
 
-    def make(connection: Connection) -> None:
-        if not schema.find(connection):
-            schema.create(connection)
-            METADATA.create_all(connection)
+    return AccessStore(schema, lambda connection: _make_postgres(schema, connection))
 
-    return AccessStore(schema, make)
+
+def _make_postgres(schema: PostgresSchema, connection: Connection) -> None:
+    if not schema.find(connection):
+        schema.create(connection)
+        METADATA.create_all(connection)
+
+
+def make_access_schema(url: str) -> None:
+    """Make the schema and its empty tables in the PostgreSQL database at a URL, where they are missing."""
+    schema = PostgresSchema(url, PG_SCHEMA, RECORDS.name, unavailable(CONTENTS), lock=(ONLY_ONE, ACCESS))
+    try:
+        with schema.writing() as connection:
+            _make_postgres(schema, connection)
+    finally:
+        schema.close()
 
 
 def access_path(ledger: Path) -> Path:
@@ -116,7 +136,7 @@ def exists(url: str) -> bool:
     schema = PostgresSchema(url, PG_SCHEMA, RECORDS.name, unavailable(CONTENTS), lock=None)
     try:
         with schema.reading() as connection:
-            return schema.find(connection) is not None
+            return schema.find(connection) is not None and connection.execute(select(FACTS)).first() is not None
     finally:
         schema.close()
 

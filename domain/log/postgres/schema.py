@@ -8,9 +8,10 @@ from typing import Any
 from psycopg import Connection
 
 from domain.errors import LedgerError
+from domain.log.tables import POSTGRES_SCHEMA
 from domain.notices.signature import SIGNATURE_REUSED
 
-SCHEMA = "tringledger"
+SCHEMA = POSTGRES_SCHEMA
 
 # The number of the log schema; stores of each kind count for themselves. Schema 1 had no table of signatures and no triggers, and its writers locked
 # the table of events; those of schema 2 lock the ledger's row.

@@ -127,12 +127,15 @@ def path_of(ledger: Ledger, generation: int) -> Path:
 
 
 def kept(ledger: Ledger) -> set[int]:
-    """Return which generations there are, in files or schemas."""
+    """Return which generations there are, in files or places."""
     if ledger.url.startswith("sqlite"):
         return {int(path.stem.rpartition("-")[2]) for path in Path(ledger.path).parent.glob("*.read-*.db")}
     with psycopg.connect(ledger.url) as connection:
-        found = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tringledger_read%'")
-        return {int(name.rpartition("_")[2]) for (name,) in found}
+        return {
+            number
+            for slot in (1, 2)
+            for (number,) in connection.execute(f"SELECT number FROM tringledger_read_{slot}.generation".encode())
+        }
 
 
 # Given read models that are right

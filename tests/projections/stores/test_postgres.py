@@ -17,10 +17,10 @@ from domain.log.open import open_log
 from projections.schema.read_models import STORED_TABLES
 from projections.schema.tables import CHANNELS
 from projections.stores import postgres as store_postgres
-from projections.stores.base import ReadStore, RebuildRunning
+from projections.stores.base import ReadModelsUnusable, ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
 from projections.stores.postgres_follower_lock import PostgresFollowerLock
-from projections.stores.upsert import COPIED_FROM, put_rows
+from projections.stores.upsert import ARRAYS_FROM, put_rows
 from tests.support.postgres_server import Postgres
 
 LEDGER = "a ledger's id"
@@ -39,10 +39,10 @@ def execute(postgres: Postgres, database: str) -> Callable[..., list[tuple[objec
 
 
 @pytest.fixture
-def schemas(execute: Callable[..., list[tuple[object, ...]]]) -> Callable[[], list[str]]:
-    """Return a function that tells which schemas of ours there are."""
-    found = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tringledger%' ORDER BY 1"
-    return lambda: [str(name) for (name,) in execute(found)]
+def stamps(execute: Callable[..., list[tuple[int]]]) -> Callable[[], list[int]]:
+    """Return a function that tells which generations there are."""
+    found = " UNION ALL ".join(f"SELECT number FROM tringledger_read_{slot}.generation" for slot in (1, 2))
+    return lambda: sorted(number for (number,) in execute(found))
 
 
 def channels(store: ReadStore) -> list[tuple[object, ...]]:
@@ -100,7 +100,7 @@ class TestMakingThem:
         execute("DROP ROLE IF EXISTS reader")
         execute("CREATE ROLE reader LOGIN")
         theirs = PostgresGenerations(database.replace("postgres@", "reader@"), LEDGER)
-        with pytest.raises(StoreUnavailable, match=r"tringledger_read_1.* cannot be made: .*GRANT CREATE ON DATABASE"):
+        with pytest.raises(StoreUnavailable, match=r"tringledger_read_1.* cannot be made: .*run `tringledger migrate`"):
             theirs.open(1)
         kept.open(1).close()
         with pytest.raises(StoreUnavailable, match="tringledger_read_1 cannot be used now: permission denied"):
@@ -113,7 +113,7 @@ class TestMakingThem:
             assert store.still_exists()
             execute("DROP SCHEMA tringledger_read_1 CASCADE")
             assert not store.still_exists()
-            with pytest.raises(StoreUnavailable, match=r"tringledger_read_1 cannot be used now: .*channels"):
+            with pytest.raises(StoreUnavailable, match=r"tringledger_read_1 cannot be used now: .*generation"):
                 channels(store)
         with closing(kept.open(1)) as store:
             assert channels(store) == []
@@ -127,7 +127,7 @@ class TestMakingThem:
 
 
 class TestRows:
-    @pytest.mark.parametrize("count", [1, COPIED_FROM - 1, COPIED_FROM, 3 * COPIED_FROM])
+    @pytest.mark.parametrize("count", [1, ARRAYS_FROM - 1, ARRAYS_FROM, 3 * ARRAYS_FROM])
     def test_put_twice_are_replaced(self, kept: PostgresGenerations, count: int) -> None:
         with closing(kept.open(1)) as store:
             put(store, *["before"] * (count + 1))
@@ -176,42 +176,66 @@ class TestRows:
 
 class TestRemovingThem:
     def test_leaves_what_is_open_until_it_is_closed(
-        self, kept: PostgresGenerations, schemas: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+        self, kept: PostgresGenerations, stamps: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(store_postgres, "REMOVAL_TIMEOUT_SECONDS", 1)
-        with closing(kept.open(1)) as old, closing(kept.open(3)):
-            kept.open(2).close()
-            kept.remove_before(3)
-            assert schemas() == ["tringledger_read_1", "tringledger_read_3"]
+        with closing(kept.open(1)) as old, closing(kept.open(2)):
+            kept.remove_before(2)
+            assert stamps() == [1, 2]
             assert channels(old) == []
             with pytest.raises(StoreUnavailable, match="generation 1 cannot be used now"):
                 kept.remove(1)
+            with pytest.raises(StoreUnavailable, match="tringledger_read_1 cannot be used now"):
+                kept.clear(3)
             assert channels(old) == []
-        kept.remove_before(3)
-        assert schemas() == ["tringledger_read_3"]
-        kept.remove(3)
-        kept.remove(3)
-        assert schemas() == []
+        kept.remove_before(2)
+        assert stamps() == [2]
+        kept.remove(4)
+        assert stamps() == [2]
+        kept.remove(2)
+        kept.remove(2)
+        assert stamps() == []
 
     def test_waits_for_nobody_who_looks_by_hand(
-        self, kept: PostgresGenerations, database: str, schemas: Callable[[], list[str]]
+        self, kept: PostgresGenerations, database: str, stamps: Callable[[], list[int]]
     ) -> None:
-        for generation in (1, 2, 3):
+        for generation in (1, 2):
             kept.open(generation).close()
         with psycopg.connect(database) as session:
             session.execute("SELECT * FROM tringledger_read_1.progress")
-            kept.remove_before(3)
-            assert schemas() == ["tringledger_read_1", "tringledger_read_3"]
+            kept.remove_before(2)
+            assert stamps() == [1, 2]
 
-    def test_touches_no_schema_but_ours(
-        self, kept: PostgresGenerations, execute: Callable[..., object], schemas: Callable[[], list[str]]
+    def test_makes_room_for_the_next_but_one(self, kept: PostgresGenerations, stamps: Callable[[], list[int]]) -> None:
+        with closing(kept.open(1)) as store:
+            put(store, "old")
+        with pytest.raises(ReadModelsUnusable, match="are of generation 1; expected 3"):
+            kept.open(3)
+        kept.clear(3)
+        with closing(kept.open(3)) as store:
+            assert channels(store) == []
+        assert stamps() == [3]
+
+    def test_is_met_by_a_store_whose_connections_and_locks_were_cut(
+        self, kept: PostgresGenerations, postgres: Postgres, database: str
     ) -> None:
-        others = ["tringledger", "tringledger_read_", "tringledger_read_1b", "tringledger_reader"]
-        for name in others:
-            execute(f"CREATE SCHEMA {name}")
+        with closing(kept.open(1)) as stale:
+            postgres.kill_backends(database)
+            kept.clear(3)
+            with closing(kept.open(3)):
+                with pytest.raises(StoreUnavailable, match="a rebuild has replaced them"):
+                    channels(stale)
+                with pytest.raises(StoreUnavailable, match="a rebuild has replaced them"):
+                    put(stale, "late")
+                assert not stale.still_exists()
+
+    def test_leaves_the_tables_and_what_others_have_built_on_them(
+        self, kept: PostgresGenerations, execute: Callable[..., list[object]]
+    ) -> None:
         kept.open(1).close()
-        kept.remove_before(2)
-        assert schemas() == others
+        execute("CREATE VIEW public.mine AS SELECT src FROM tringledger_read_1.channels")
+        kept.clear(3)
+        assert execute("SELECT * FROM public.mine") == []
 
 
 class TestRebuilds:
@@ -280,5 +304,5 @@ def test_every_read_model_is_made_in_its_own_schema(
     kept: PostgresGenerations, execute: Callable[..., list[object]]
 ) -> None:
     kept.open(7).close()
-    found = execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tringledger_read_7'")
-    assert {name for (name,) in found} == {table.name for table in STORED_TABLES.values()} | {"progress"}  # type: ignore[misc]
+    found = execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tringledger_read_1'")
+    assert {name for (name,) in found} == {table.name for table in STORED_TABLES.values()} | {"progress", "generation"}  # type: ignore[misc]
