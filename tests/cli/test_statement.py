@@ -5,13 +5,15 @@ import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pypdf import PdfReader
 
+from domain.events.streams import call_id
 from tests.support.command import Said, run
 from tests.support.ledgers import opened, record
-from tests.support.notices import START, TAG, cdr
+from tests.support.notices import SRC, START, TAG, cdr
 
 DONE, FINDING, USAGE, UNAVAILABLE = range(4)
 DAY = 86_400_000_000
@@ -96,6 +98,27 @@ class Cells(HTMLParser):
             self.rows[-1][-1] += data
         else:
             self.words += data
+
+
+def test_a_call_that_was_rounded_and_then_voided_has_no_rounding_in_cdr_billing_and_statement(store: str) -> None:
+    call = str(call_id((TAG, SRC), 1))
+
+    def roundings() -> tuple[list[str], str, list[str]]:
+        entries = run("export", "entries", "--account", TAG, "--format", "json").json()
+        bill = run("explain", "--account", TAG, "--period", "2026-10", "--format", "json").json()["total"]
+        lines = statement("--format", "csv").out.splitlines()
+        return (
+            [row["rounding"] for row in entries if row["call_id"] == call],
+            bill["rounding"],
+            [line.rpartition(",")[2] for line in lines if ",rounding," in line],
+        )
+
+    assert roundings() == (["0.03"], "0.03", ["0.03"])
+    with opened(store, clock=lambda: START + 3 * DAY) as ledger, ledger.operator_session("kim", "our test") as session:
+        session.void_call(UUID(call))
+    assert roundings() == (["0"], "0", [])
+    assert statement("--format", "csv").out.splitlines()[-1].endswith(",6.45")
+    assert run("explain", call, "--format", "json").json()["prices"][-1]["rounding"] == "0"
 
 
 def test_csv_has_a_row_for_each_day_and_disposition_the_rounding_and_the_total() -> None:

@@ -105,6 +105,14 @@ class TestWithOneNoticeRecorded:
         query, _, body = signed(callstatus(r=1)).partition("&tag")
         assert post(client, "tag" + body, query=query).json() == {"status": "duplicate", "position": 2}
 
+    def test_of_a_post_with_query_and_body_the_querys_parameters_come_first(
+        self, client: TestClient, service: Service
+    ) -> None:
+        query, _, body = signed(callstatus(r=7, p="1")).partition("&tag")
+        assert post(client, "tag" + body, query=query).json() == {"status": "recorded", "position": 3}
+        pairs = callstatus(r=7, p="1")
+        assert asgi.notices(service)[-1].params == [*pairs, ("sig", signature(pairs))]
+
     def test_another_value_another_name_or_one_more_parameter_is_another_notice(self, client: TestClient) -> None:
         for number, other in enumerate(
             (callstatus(r=1, tag="Acme"), callstatus(r=1, p=""), callstatus(r=1, R="1")), start=3

@@ -37,6 +37,13 @@ def test_every_finding_is_listed_with_file_line_key_value_and_what_was_expected(
     ]
 
 
+def test_a_file_of_exactly_2_to_the_18_bytes_is_taken_and_one_byte_more_is_not() -> None:
+    whole = f"{RULE}# {'é' * 2**16}"
+    whole += "x" * (2**18 - len(whole.encode()))
+    assert len(tariff.parse_tariff(whole, 1, timezone="UTC").rules) == 1
+    assert findings(whole + "x") == ["prices.toml:1: the file: expected at most 262144 bytes"]
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

@@ -15,7 +15,7 @@ from domain.log.tables import EVENTS, LINE_CALLS
 from domain.operators.session import OperatorSession
 from tests.support.ledgers import opened, record, tables
 from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr
-from tests.support.operator_histories import BY, WHY, World, act, followed, run, steps_of
+from tests.support.operator_histories import BY, WHY, World, act, followed, run, steps_of, stream_of
 
 CALL = call_id((TAG, SRC), 1)
 MINUTE = 60 * SECOND
@@ -71,6 +71,21 @@ class TestGivenACall:
             a_call(ledger)
             with pytest.raises(CommandRejected, match=why):
                 act(ledger, refused)
+            assert ledger.head() == 3
+
+    def test_a_notice_that_carries_another_flag_is_not_released(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            record(ledger, callstatus("SRCANSWERED", 0), callstatus("SRCANSWERED", SECOND, r="again"))
+            record(ledger, cdr(MINUTE, "RINGING", destcharge="0.0000004"))
+            found = stream_of(ledger, CALL)
+            assert {(raised.flag, raised.position) for raised in found.call_at(found.last).call_flags} == {
+                ("repeated-status", 2),
+                ("rounded-charge", 3),
+                ("unrecognised-status", 3),
+            }
+            for position in (1, 2, 3):
+                with pytest.raises(CommandRejected, match=f"position {position} is not a repeated-cdr"):
+                    act(ledger, lambda session, position=position: session.release_cdr(position))
             assert ledger.head() == 3
 
     def test_a_broken_tariff_is_refused_and_nothing_published(self, store_url: str) -> None:
