@@ -1,6 +1,6 @@
 """Recording within one transaction: each delivery becomes an event, a duplicate, or a quarantined notice (SPEC 2, 4, 6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -79,19 +79,24 @@ class ParsedDelivery(NamedTuple):
 
     @property
     def claim(self) -> str | None:
-        """What no other notification may have: the signature, in lower case, if it covers the content (SPEC 9.3).
-
-        For a table's row without signature it is its source and id (SPEC 9.6).
-        """
-        verdict, voucher = self.delivery.verdict, self.delivery.voucher
-        if voucher is not None:
-            return row_claim(self.delivery.source, voucher.row)
-        return self.values["sig"].lower() if verdict is not None and covers_content(verdict.formula) else None
+        """See `claim_of`."""
+        return claim_of(self.delivery, self.values)
 
     @property
     def signature_covers_only_r(self) -> bool:
         """Whether its signature covers ``r`` alone."""
         return self.delivery.verdict is not None and self.delivery.verdict.formula in COVERS_ONLY_R
+
+
+def claim_of(delivery: Delivery, values: Mapping[str, str]) -> str | None:
+    """Return what no other notification may have: the signature, in lower case, if it covers the content (SPEC 9.3).
+
+    For a table's row without signature it is its source and id (SPEC 9.6). ``values`` are the delivery's parameters.
+    """
+    verdict, voucher = delivery.verdict, delivery.voucher
+    if voucher is not None:
+        return row_claim(delivery.source, voucher.row)
+    return values["sig"].lower() if verdict is not None and covers_content(verdict.formula) else None
 
 
 class Placement(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.ledger import Ledger
+from domain.notices.notification import encode_query, parse_pairs
 from tests.support.command import run, run_alone
 from tests.support.ledger_inspection import exported, head
 from tests.support.notices import KEY, OTHER_KEY, callstatus, line, notices_of_call, priced_cdr, signed
@@ -149,6 +150,24 @@ class TestADryRun:
         done = run("import", "-", stdin=given, **environment)
         assert foretold.code == done.code
         assert foretold.err.removeprefix("dry run, nothing written: ") == done.err
+
+    @pytest.mark.usefixtures("store")
+    @pytest.mark.parametrize("before", ["", "0", "1"])
+    @pytest.mark.parametrize("given", ["0110", "10", "0120", "203"])
+    def test_it_foresees_a_signature_that_was_used(self, before: str, given: str) -> None:
+        """The text that is signed is the same for the first three, which differ in their parameters (SPEC 9.3)."""
+        readings = [
+            [("tag", "salestx=9"), ("type", "cdr")],
+            [("tag", "sales"), ("tx", "9"), ("type", "cdr")],
+            [("tag", "sales"), ("tx", "9type=cdr")],
+            [("tag", "sales"), ("type", "cdr")],
+        ]
+        sig = dict(parse_pairs(signed([("f", "tm"), ("src", "1858"), *readings[0]]).encode()))["sig"]
+        said = [line(encode_query([("f", "tm"), ("src", "1858"), *each, ("sig", sig)]).decode()) for each in readings]
+        run("import", "-", stdin="".join(said[int(number)] for number in before))
+        text = "".join(said[int(number)] for number in given)
+        foretold, done = run("import", "--dry-run", "-", stdin=text), run("import", "-", stdin=text)
+        assert (foretold.code, foretold.err) == (done.code, f"dry run, nothing written: {done.err}")
 
     def test_it_refuses_a_ledger_on_other_terms_as_the_import_would(self, store: str) -> None:
         run("import", "-", stdin=lines(1))
