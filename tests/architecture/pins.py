@@ -23,6 +23,7 @@ from starlette.testclient import TestClient
 
 from api import settings
 from api.application import forwarding_position
+from api.application.proofs import tree_keeper
 from api.cli import exit_codes
 from api.cli.main import main
 from api.processes import forwarder, jobs
@@ -36,9 +37,11 @@ from domain.log import tables as log_tables
 from domain.log.postgres import lock as postgres_lock
 from domain.log.postgres import schema as postgres_schema
 from projections import frames
+from projections.proofs import proof_tables
 from projections.schema import tables as read_model_tables
 from projections.stores import postgres_engine, postgres_slots
 from tests.architecture.pinned_ledger import exports, fill
+from tests.architecture.pinned_proofs import collect_proofs
 from tests.support.command import run
 
 PROSE = frozenset({"description", "summary", "title", "example", "examples", "info"})
@@ -53,7 +56,7 @@ def collect() -> dict[str, Any]:
         url = f"sqlite:///{name}/ledger.db"
         fill(url)
         exported = exports(url)
-        return {
+        pinned = {
             "stored_events": _stored_events(Path("ledger.db")),
             "streams": _streams(Path("ledger.db")),
             "delivery_keys": _delivery_keys(Path("ledger.db")),
@@ -72,9 +75,18 @@ def collect() -> dict[str, Any]:
             "frames": _frames(url),
             **_web(url),
         }
+        # Last: it adds files.
+        proofs = collect_proofs(url, _ledger_id(Path("ledger.db")))
+        pinned["sqlite"]["ledger.db.proofs.db"] = _sqlite(Path("ledger.db.proofs.db"))
+        return {**pinned, "proofs": proofs}
 
 
 _DATABASES = ("ledger.db", "ledger.db.read-2.db", "ledger.db.access.db")
+
+
+def _ledger_id(file: Path) -> str:
+    (found,) = _rows(file, "SELECT value FROM ledger WHERE name = 'id'")
+    return str(found[0])
 
 
 def _stored_events(file: Path) -> dict[str, Any]:
@@ -141,6 +153,7 @@ def _postgresql() -> dict[str, Any]:
         "log": dict.fromkeys(" ".join(statement.split()) for statement in postgres_schema.STATEMENTS),
         "read_models": _columns(read_model_tables.METADATA),
         "access": _columns(access_tables.METADATA),
+        "proofs": _columns(proof_tables.METADATA),
     }
 
 
@@ -161,6 +174,7 @@ def _locks() -> dict[str, Any]:
         "read models": [engine.OPEN, engine.WRITING, engine.ONLY_ONE],
         "only one": [engine.CREATING, engine.REBUILDING, engine.FOLLOWING, access_store.ACCESS],
         "purposes": [forwarder.PURPOSE, copying.PURPOSE],
+        "proving": tree_keeper.PURPOSE,
         "channels": [advisory_lock.CHANNEL],
     }
 
