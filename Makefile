@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell expr $$(nproc) + 1)
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test test-fast test-thorough coverage lint format docs wheel bench bench-large clean
+.PHONY: help demo test test-fast test-thorough coverage mutants lint format docs wheel bench bench-large clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -27,6 +27,10 @@ test-thorough: $(VENV)/installed-for-tests ## run the long proofs, and each prop
 
 coverage: $(VENV)/installed-for-tests ## run the tests and say which lines none of them runs
 	$(PYTEST) -m "not thorough" --cov api --cov domain --cov projections --cov-report term:skip-covered --cov-report html:build/coverage
+
+# All groups of tests/mutants/groups.py, or those that GROUPS names; MUTANTS_AT_ONCE=2 for two at a time.
+mutants: $(VENV)/installed-for-mutants ## change the code on purpose, and list the changes that no test notices
+	$(BIN)/python -m tests.mutants $(GROUPS)
 
 lint: $(VENV)/installed-for-tests ## check style and types
 	$(BIN)/ruff check .
@@ -61,6 +65,10 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-for-docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+$(VENV)/installed-for-mutants: $(VENV)/installed-for-tests
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
 	touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed

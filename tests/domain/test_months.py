@@ -36,7 +36,7 @@ def test_a_month_prints_and_sorts_as_its_text() -> None:
 
 
 def test_a_month_is_read_from_its_text() -> None:
-    assert Month.parse("2026-10") == "2026-10"
+    assert [Month.parse(text) for text in ("0001-01", "2026-10", "9999-11")] == ["0001-01", "2026-10", "9999-11"]
 
 
 @pytest.mark.parametrize(

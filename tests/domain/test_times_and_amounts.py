@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain import times
+from domain import amounts, times
 from domain.amounts import is_rounded, millionths, plain
 from tests.support.model import money as model_money
 
@@ -185,3 +185,44 @@ def test_a_time_is_refused_or_can_be_written_and_has_a_day_in_every_zone(text: s
 def test_a_time_zone_that_is_none_is_refused_with_what_was_expected(name: str) -> None:
     with pytest.raises(ValueError, match="is not a time zone: expected an IANA name"):
         times.zone(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "millionths"),
+    [
+        ("0.0000005", 0),
+        ("0.0000015", 2),
+        ("0.0000025", 2),
+        ("0.0000035", 4),
+        ("0.0000045", 4),
+        ("0.00000350001", 4),
+        ("0.0000044999", 4),
+        ("12.5E-6", 12),
+        ("13.5e-6", 14),
+        ("1E2", 100_000_000),
+        ("1.5E+1", 15_000_000),
+    ],
+)
+def test_half_a_millionth_is_rounded_to_the_even_one(text: str, millionths: int) -> None:
+    assert amounts.millionths(text) == millionths
+
+
+@pytest.mark.parametrize(
+    ("text", "is_rounded"),
+    [
+        ("0.1234567", True),
+        ("123456.1234567", True),
+        ("1E-7", True),
+        ("1e-7", True),
+        ("15E-7", True),
+        ("10E-7", False),
+        ("1E-6", False),
+        ("0.123456", False),
+        ("123456789.123456", False),
+        ("0.1234560", False),
+        ("1E9", False),
+        ("7", False),
+    ],
+)
+def test_what_a_millionth_cannot_hold_is_known_to_be_rounded(text: str, *, is_rounded: bool) -> None:
+    assert amounts.is_rounded(text) == is_rounded

@@ -2,6 +2,7 @@
 
 import pickle
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -9,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.billing import rounding, tariff
-from domain.billing.rating import PublishedTariff, RatedCdr, billed_seconds, rate_cdr, version_in_effect
+from domain.billing.rating import (
+    PublishedTariff,
+    RatedCdr,
+    billed_seconds,
+    price_steps,
+    rate_by_versions,
+    rate_cdr,
+    version_in_effect,
+)
 from domain.notices.call_notice import NO_CHARGES, Charges
 from domain.times import parse
 from tests.support import random_tariffs as tariffs
@@ -229,3 +238,67 @@ def test_a_total_is_rounded_as_python_rounds_decimals(amount: int, mode: str, pl
 def test_a_tariff_can_be_sent_to_another_process() -> None:
     read = tariff.parse_tariff('[[rules]]\ntag_regex = "(?P<account>a+)"\nper_minute = 1.5\n', 1, timezone="UTC")
     assert pickle.loads(pickle.dumps(read)) == read  # noqa: S301  # Our own bytes.
+
+
+CHARGED = Charges(60, 90, 5_000_000, 7_000_000, None, 2_000_000)
+ALL_TERMS: dict[str, Any] = {"per_minute": 6, "connection_fee": 1, "greater": True, "markup_percent": 20, "fixed": 2}
+ALL_TERMS |= {"sip_credit_price": 3, "minimum": 30, "maximum": 40, "leg": "both", "increment": "60/30"}
+
+
+def steps(rule: dict[str, Any], charges: Charges, *, number: int = 2) -> list[tuple[str, tuple[int, ...], Fraction]]:
+    text = tariffs.text({"tag": "other", "fixed": 9}, {"tag": "*"} | rule)
+    found = price_steps(tariff.parse_tariff(text, 1, timezone="UTC"), number, AT, charges)
+    return [(step.kind, step.factors, step.price) for step in found]
+
+
+def test_each_step_has_its_factors_and_the_exact_price_after_it() -> None:
+    assert steps(ALL_TERMS, CHARGED) == [
+        ("leg", (0, 60, 60, 30, 60), 0),
+        ("leg", (1, 90, 60, 30, 90), 0),
+        ("minutes", (150, 6_000_000), 15),
+        ("fee", (1_000_000,), 16),
+        ("cost", (5_000_000, 7_000_000), 12),
+        ("markup", (20_000_000,), Fraction("14.4")),
+        ("fixed", (2_000_000,), Fraction("16.4")),
+        ("greater", (), Fraction("16.4")),
+        ("credits", (2_000_000, 3_000_000), Fraction("22.4")),
+        ("minimum", (30_000_000,), 30),
+        ("maximum", (40_000_000,), 30),
+    ]
+
+
+def test_an_absent_charge_and_absent_seconds_count_as_0_in_the_steps() -> None:
+    assert steps({"markup_percent": 10}, NO_CHARGES) == [("cost", (0, 0), 0), ("markup", (10_000_000,), 0)]
+    assert steps({"per_minute": 6, "leg": "both", "increment": "60/6"}, NO_CHARGES) == [
+        ("leg", (0, 0, 60, 6, 0), 0),
+        ("leg", (1, 0, 60, 6, 0), 0),
+        ("minutes", (0, 6_000_000), 0),
+    ]
+
+
+def test_the_steps_are_those_of_the_rule_that_is_named_or_the_cost_for_none() -> None:
+    assert steps({"fixed": 1}, CHARGED, number=1)[-1] == ("fixed", (9_000_000,), 21)
+    cost = [("cost", (5_000_000, 7_000_000), 12)]
+    assert steps({"fixed": 1}, CHARGED, number=0) == cost
+    assert [tuple(step) for step in price_steps(None, 0, AT, CHARGED)] == cost
+    assert [tuple(step) for step in price_steps(None, 1, AT, CHARGED)] == cost
+
+
+def test_without_any_version_the_account_is_the_tag_and_the_price_the_cost() -> None:
+    assert rate_by_versions([], None, ("acme", "1"), AT, CHARGED) == RatedCdr("acme", "", "", 0, 90, 12_000_000, 0, "")
+
+
+def test_a_version_counts_from_the_very_moment_at_which_it_begins_and_from_the_position_after_it() -> None:
+    text = tariffs.text({"tag": "*"}, head="effective_from = 2026-10-15")
+    begins = parse("2026-10-15T00:00:00Z")
+    published = [PublishedTariff(5, tariff.parse_tariff(text, 1, timezone="UTC"))]
+    assert version_in_effect(published, 6, begins) is published[0].tariff
+    assert version_in_effect(published, 6, begins - 1) is None
+    assert version_in_effect(published, 5, begins) is None
+
+
+def test_a_rule_with_an_account_group_bills_it_and_one_without_bills_the_tag_or_its_own_account() -> None:
+    assert rated('[[rules]]\ntag_regex = "(?P<account>[a-z]+)-.*"\n', tag="acme-7").account == "acme"
+    assert rated('[[rules]]\ntag_regex = "([a-z]+)-.*"\n', tag="acme-7").account == "acme-7"
+    assert rated('[[rules]]\ntag_regex = "(?P<account>[a-z]*)-.*"\n', tag="-7").account == "-7"
+    assert rated({"account": "other"}, tag="acme-7").account == "other"

@@ -198,3 +198,24 @@ def test_any_text_is_a_tariff_or_refused_with_findings(text: str) -> None:
         tariff.parse_tariff(text, 1, timezone="UTC")
     except tariff.InvalidTariff as refused:
         assert refused.findings  # noqa: PT017  # Either outcome is right, and this is what the second one must have.
+
+
+def test_the_largest_number_of_rules_and_the_longest_increment_are_taken() -> None:
+    assert len(tariff.parse_tariff(RULE * 1000, 1, timezone="UTC").rules) == 1000
+    (rule,) = tariff.parse_tariff(f'{RULE}per_minute = 1\nincrement = "86400/1"\n', 1, timezone="UTC").rules
+    assert rule.increment == (86_400, 1)
+
+
+def test_a_minimum_may_equal_the_maximum() -> None:
+    (rule,) = tariff.parse_tariff(f"{RULE}minimum = 2\nmaximum = 2\n", 1, timezone="UTC").rules
+    assert (rule.minimum, rule.maximum) == (2_000_000, 2_000_000)
+    assert findings(f"{RULE}minimum = 2\nmaximum = 1\n") == [
+        "prices.toml:3: rule 1: minimum = 2: expected no more than the maximum"
+    ]
+    assert len(tariff.parse_tariff(f"{RULE}maximum = 0\n", 1, timezone="UTC").rules) == 1
+
+
+def test_a_rule_begins_with_the_file_unless_it_says_when_itself() -> None:
+    text = f"{RULE}effective_from = 1970-01-01\n{RULE}"
+    assert [rule.since for rule in tariff.parse_tariff(text, 1, timezone="UTC").rules] == [0, 0]
+    assert tariff.parse_tariff(text, 1, timezone="UTC").since == 0
