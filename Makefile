@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 
 # Workers of `make test`: one more than this machine has cores, since tests also wait for processes and sockets.
 WORKERS ?= $(shell expr $$(nproc) + 1)
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Stores of tests are made in memory where there is room: most of what they wait for is the disk.
+ROOM := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 ] 2>/dev/null && echo /dev/shm)
+PYTEST := $(if $(ROOM),TMPDIR=$(ROOM)) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Processes that tests start load faster what is compiled, even where a shell forbids that.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-fast test-thorough coverage mutants lint format docs wheel bench bench-large clean
 

@@ -22,6 +22,7 @@ from api.application.read_model_pool import ReadModelPool
 from api.processes import process_factory
 from api.processes.jobs import Jobs
 from api.processes.process_factory import follower_process
+from api.processes.supervised import HelperProcess
 from api.settings import Settings
 from api.web import security_headers as headers
 from api.web.auth import guard
@@ -76,10 +77,11 @@ class Service:
             settings.store, settings.keyring(), settings.ledger_options, create=settings.creates, clock=clock
         )
         self.intake = Intake(self.ledger.recording, settings.queue_max, is_remote=self.ledger.store.is_remote)
-        self.follower = follower_process(self.ledger.url)
+        self.follower: HelperProcess = follower_process(self.ledger.url)
         url = settings.forward_url
         self.forwarder = process_factory.forwarder_process(self.ledger, url) if url else None
         self.prover = process_factory.prover_process(self.ledger.url, settings)
+        self.helpers: list[HelperProcess] = [self.follower, self.prover, *([self.forwarder] if self.forwarder else [])]
         self.proofs = ProofReader(self.ledger, settings.checkpoint_seconds)
         self.notify = NotifyEndpoint(self.ledger, self.intake, clock)
         self.authenticator = Authenticator(self.ledger.url, clock)
@@ -101,8 +103,7 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         self.intake.start()
-        helpers = [self.follower, self.prover, *([self.forwarder] if self.forwarder else [])]
-        for helper in helpers:
+        for helper in self.helpers:
             helper.start()
         tasks = [asyncio.create_task(self._log_counts()), asyncio.create_task(self._let_go_of_read_models())]
         try:
@@ -112,7 +113,7 @@ class Service:
                 task.cancel()
             self.feed.close()
             await self.intake.stop()
-            await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in helpers))
+            await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in self.helpers))
             _log.info("stopped; since start: %s", self.counts())
             await asyncio.to_thread(self.jobs.close)
             self.read_models.close()

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from threading import Event, Lock, Thread
+from typing import Protocol
 
 import msgspec
 
@@ -21,6 +22,18 @@ RETRY_SECONDS = 2.0
 STOP_SECONDS_MAX = 5.0
 
 _log = logging.getLogger(__name__)
+
+
+class HelperProcess(Protocol):
+    """What the service starts with itself, stops with itself, and asks for its state."""
+
+    state: ProcessState
+
+    def start(self) -> None:
+        """Start it."""
+
+    def stop(self) -> None:
+        """Let it finish what it is doing, and end it."""
 
 
 class SupervisedProcess:

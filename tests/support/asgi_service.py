@@ -16,6 +16,7 @@ from api.web.callbacks import FORM
 from domain import times
 from domain.events.codec import decode_notice
 from domain.events.notice_events import Notice
+from tests.support.follower_thread import FollowerThread
 from tests.support.notices import KEY
 
 NOON = times.parse("2026-10-15T12:00:00Z")
@@ -43,10 +44,20 @@ class Answer(NamedTuple):
         return msgspec.json.decode(self.body)
 
 
-def service_at(path: Path, clock: Callable[[], int] | None = None, **environment: str) -> Service:
-    """Return a service over a store in this directory, not started, with these settings beside the usual ones."""
+def service_at(
+    path: Path, clock: Callable[[], int] | None = None, *, follows: bool = False, **environment: str
+) -> Service:
+    """Return a service over a store in this directory, not started, with these settings beside the usual ones.
+
+    It has no helper processes, which take half a second each to start; where it ``follows``, the read models do, in a thread.
+    """
     usual = {"TRINGLEDGER_STORE": f"sqlite:///{path / 'ledger.db'}", "TRINGME_PRIVATE_KEY": KEY}
-    return Service(settings.load_settings({**usual, **environment}), clock or Clock())
+    service = Service(settings.load_settings({**usual, **environment}), clock or Clock())
+    service.helpers = []
+    if follows:
+        service.follower = FollowerThread(service.ledger.url)
+        service.helpers.append(service.follower)
+    return service
 
 
 @contextmanager

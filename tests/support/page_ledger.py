@@ -48,7 +48,7 @@ def notices() -> Iterator[SentNotice]:
 def open_shop(path: Path, **environment: str) -> Iterator[tuple[TestClient, Service]]:
     """Fill a ledger, let an operator act on it, and open the service over it."""
     fill(environment.get("TRINGLEDGER_STORE") or f"sqlite:///{path / 'ledger.db'}")
-    service = asgi.service_at(path, **environment)
+    service = asgi.service_at(path, follows=True, **environment)
     with asgi.running(service) as client:
         yield client, service
 

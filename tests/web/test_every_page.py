@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
-    return asgi.service_at(tmp_path_factory.mktemp("every"))
+    return asgi.service_at(tmp_path_factory.mktemp("every"), follows=True)
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,10 @@ class TestWithALockedStore:
 
 
 class TestHealth:
+    @pytest.fixture
+    def service(self, tmp_path: Path) -> Service:
+        return asgi.service_at(tmp_path, follows=True)
+
     def test_it_is_ok_and_names_the_head(self, client: TestClient) -> None:
         get(client, signed(callstatus()))
         content = client.get("/health").json()

@@ -1,12 +1,13 @@
 """The API over a ledger with data: a service in process on each store, and a client for whoever asks."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from api import settings
 from api.service import Service
+from domain import times
 from tests.conftest import STORES
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import get
@@ -34,7 +35,7 @@ def _running(url: str) -> Iterator[Service]:
     run("migrate", "--store", url, **environment)
     for name in ("traffic", "adverse"):
         run("import", str(SAMPLES / f"{name}.ndjson"), **environment)
-    service = Service(settings.load_settings(environment))
+    service = asgi.service_at(Path(), times.now, follows=True, **environment)
     with asgi.running(service) as client:
         get(client, signed(callstatus(r=1), OTHER_KEY))
         get(client, signed(callstatus(r=2, srcduration="much", src="18585550199")))
