@@ -25,9 +25,9 @@ from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import CorrelationWindow
 from domain.errors import WrongUsage
-from domain.ledger_options import QUARANTINE_MAX, LedgerOptions
+from domain.ledger_options import QUARANTINE_BYTES_MAX, QUARANTINE_MAX, LedgerOptions
 from domain.log import urls
-from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
+from domain.notices.signature import FORMULAS, UNCHECKED, Keyring, fingerprint
 
 INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")
 
@@ -50,6 +50,13 @@ SETTINGS = (
     Setting("TRINGLEDGER_STORE", "store", "sqlite:///tringledger.db", "The store of the ledger: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", read_store),
     Setting(
         "TRINGME_PRIVATE_KEY", "private_keys", "", "TringMe's private key; several, separated by commas, while you replace one.", read_keys
+    ),
+    Setting(
+        "TRINGME_RETIRED_KEYS", "retired_keys",
+        "",
+        "Private keys that are no longer in use, separated by commas. They are never accepted; quarantined notices that fit"
+        " one of them say so, and are the last to be dropped.",
+        read_keys,
     ),
     Setting(
         "TRINGLEDGER_SIGNATURE", "signature",
@@ -83,6 +90,12 @@ SETTINGS = (
         str(QUARANTINE_MAX),
         "Maximum number of quarantined notices with a wrong signature; the oldest are dropped first.",
         whole_number_reader(1),
+    ),
+    Setting(
+        "TRINGLEDGER_QUARANTINE_BYTES", "quarantine_bytes",
+        str(QUARANTINE_BYTES_MAX),
+        "Maximum size of these notices in bytes, whatever their number.",
+        whole_number_reader(1 << 16),
     ),
     Setting("TRINGLEDGER_NOTIFY_PATH", "notify_path", "/notify", "The path that TringMe calls.", read_path),
     Setting(
@@ -140,12 +153,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     store: str
     private_keys: tuple[str, ...]
+    retired_keys: tuple[str, ...]
     signature: str
     correlation: str | None
     timezone: str | None
     grace_seconds: int
     max_age_seconds: int
     quarantine_max: int
+    quarantine_bytes: int
     notify_path: str
     trusted_proxies: tuple[str, ...]
     forward_url: str | None
@@ -167,7 +182,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def ledger_options(self) -> LedgerOptions:
         """The options to open the ledger with."""
         reach = CorrelationWindow(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
-        return LedgerOptions(self.correlation, self.timezone, reach, self.quarantine_max)
+        return LedgerOptions(self.correlation, self.timezone, reach, self.quarantine_max, self.quarantine_bytes)
 
     def keyring(self) -> Keyring:
         """Return the active keys; raises InvalidSetting if the formula needs a private key and none is set."""
@@ -177,7 +192,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 " notifications from anyone)"
             )
             raise InvalidSetting(msg)
-        return Keyring(self.signature, () if self.signature == UNCHECKED else self.private_keys)
+        return Keyring(self.signature, () if self.signature == UNCHECKED else self.private_keys, self.retired_keys)
 
     def needed_keys(self) -> tuple[str, ...]:
         """Return the private keys, of which the first signs our requests; raises InvalidSetting if none is set."""
@@ -203,6 +218,10 @@ def load_settings(environment: Mapping[str, str] = os.environ, store: str | None
             f"TRINGLEDGER_MAX_AGE_SECONDS={values['max_age_seconds']} cannot be used: expected at least"
             f" TRINGLEDGER_GRACE_SECONDS={values['grace_seconds']}"
         )
+        raise InvalidSetting(msg)
+    if both := set(values["private_keys"]) & set(values["retired_keys"]):
+        printed = ", ".join(sorted(map(fingerprint, both)))
+        msg = f"TRINGME_RETIRED_KEYS has the key {printed}, which is in TRINGME_PRIVATE_KEY, too: expected it in one of them"
         raise InvalidSetting(msg)
     return Settings(**values)
 

@@ -30,6 +30,7 @@ from domain.log.contract import Log, QuarantineEntry
 from domain.log.tables import COPYING, check_not_copying
 from domain.notices import notification
 from domain.notices.call_notice import LineKey
+from domain.notices.line_number import LINE_RULE_2, LINE_RULE_FACT, line_rule_of
 from domain.notices.signature import Keyring
 from domain.operators.author import Author
 from domain.operators.session import OperatorSession
@@ -59,12 +60,14 @@ class Ledger(Application[UUID]):
         ``create`` makes it where there is none, and brings an older schema up to date. Raises NoLedger where there is
         none and none is to be created, LedgerSettingsMismatch where it was created on other terms, UnknownStore for an address
         that names no store, StoreUnavailable where the store cannot be used. ``found_schema`` is the schema's number
-        that was found, 0 where there was no ledger.
+        that was found, 0 where there was no ledger. ``dropped_from_quarantine`` counts what this process
+        dropped to make room.
         """
         self.url = url
         self.options = options or LedgerOptions()
         self._keyring = keyring
         self._clock = clock
+        self.dropped_from_quarantine = 0
         self.options.check()
         if not create and not address.may_exist(url):
             raise _no_ledger(url)
@@ -76,6 +79,7 @@ class Ledger(Application[UUID]):
             self.close()
             raise
         self.id, self.correlation, self.timezone = facts["id"], facts["correlation"], facts["timezone"]
+        self.line_rule = line_rule_of(facts)
         self._signature_fitted = SIGNATURE_FITTED in facts
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -128,6 +132,7 @@ class Ledger(Application[UUID]):
             "created_at": times.iso(self._clock()),
             "correlation": self.options.correlation or correlation.BY_TAG_AND_SRC,
             "timezone": self.options.timezone or "UTC",
+            LINE_RULE_FACT: str(LINE_RULE_2),
         }
         taught = teach_signatures(self.store) if 0 < self.found_schema < self.store.schema else 0
         with self.store.transaction() as log:
@@ -149,7 +154,9 @@ class Ledger(Application[UUID]):
             msg = "this ledger was opened without a keyring, for reading only"
             raise LedgerError(msg)
         received = notification.read_notification(raw, received_at)
-        return Delivery(received, self._keyring.verify(received.pairs), source)
+        verdict = self._keyring.verify(received.pairs)
+        misfit = "" if verdict else self._keyring.explain_misfit(received.pairs)
+        return Delivery(received, verdict, source, misfit=misfit)
 
     @contextmanager
     def recording(self) -> Iterator[Recording]:
@@ -162,10 +169,14 @@ class Ledger(Application[UUID]):
                 msg = f"the store {self.shown_url} now has ledger {found}, no longer {self.id}: start again"
                 raise StoreUnavailable(msg)
             fitted = self._signature_fitted or log.get_fact(SIGNATURE_FITTED) is not None
-            rules = RecordingRules(self.correlation, self.options.window, self.options.quarantine_max)
+            options = self.options
+            rules = RecordingRules(
+                self.correlation, self.line_rule, options.window, options.quarantine_max, options.quarantine_bytes
+            )
             recording = Recording(log, self.mapper, rules, self._clock(), fitted=fitted)
             yield recording
         self._signature_fitted = recording.signature_ever_fitted
+        self.dropped_from_quarantine += recording.dropped
 
     def record(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         """Record deliveries in one durable transaction; return the outcome of each, in the same order.
@@ -226,7 +237,8 @@ class Ledger(Application[UUID]):
 
     def billing_context(self, until: int = POSITION_MAX) -> BillingContext:
         """Return the tariffs and closings up to a position; raises UnknownEventShape."""
-        return books.from_streams(self.timezone, self.store.stream(TARIFFS, until), self.store.stream(CLOSINGS, until))
+        tariffs, closings = (self.store.stream(stream, until) for stream in (TARIFFS, CLOSINGS))
+        return books.from_streams(self.timezone, self.line_rule, tariffs, closings)
 
     def history(self, stream: UUID, until: int = POSITION_MAX) -> list[LogRow]:
         """Return a stream's events up to a position, in order."""

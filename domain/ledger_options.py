@@ -10,19 +10,21 @@ from domain.calls.correlation import CorrelationWindow
 from domain.errors import LedgerError, LedgerSettingsMismatch
 
 QUARANTINE_MAX = 100_000
+QUARANTINE_BYTES_MAX = 64 << 20
 
 
 class LedgerOptions(msgspec.Struct, frozen=True):
     """A ledger's options. ``correlation`` and ``timezone`` are fixed at its creation; None accepts those of the ledger.
 
-    ``window`` says how far apart the notices of a call may be. ``quarantine_max`` limits the open notices with a wrong
-    signature.
+    ``window`` says how far apart the notices of a call may be. ``quarantine_max`` and ``quarantine_bytes`` limit the open
+    notices with a wrong signature.
     """
 
     correlation: str | None = None
     timezone: str | None = None
     window: CorrelationWindow = CorrelationWindow()
     quarantine_max: int = QUARANTINE_MAX
+    quarantine_bytes: int = QUARANTINE_BYTES_MAX
 
     def check(self) -> None:
         """Raise LedgerError for an unknown correlation, ValueError for an unknown time zone."""

@@ -58,10 +58,10 @@ def signature_reused(position: int) -> str:
     return f"{SIGNATURE_REUSED}{position}, with other parameters"
 
 
-def quarantine_full(quarantine_max: int) -> Rejected:
-    """Return the outcome for a full quarantine before any signature has fitted."""
+def quarantine_full(notices: int) -> Rejected:
+    """Return the outcome for a quarantine that is full with so many notices, before any signature has fitted."""
     return Rejected(
-        f"the quarantine holds {quarantine_max} notices and no signature has ever fitted: nothing is dropped until one"
+        f"the quarantine holds {notices} notices and no signature has ever fitted: nothing is dropped until one"
         " does; check the formula and the private key"
     )
 

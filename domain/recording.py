@@ -21,19 +21,23 @@ from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, SignatureVerdict, 
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict, quarantine_full
 
 SIGNATURE_FITTED = "signature_fitted"
+# The fact with the number of notices that were dropped from the quarantine to make room.
+QUARANTINE_DROPPED = "quarantine_dropped"
 CALL_TYPES = ("callstatus", "cdr")
 
 
 class Delivery(msgspec.Struct, frozen=True):
     """A notification to be recorded, its verdict (None for a wrong signature), and its source.
 
-    ``voucher`` is there where somebody vouches for it in place of a signature.
+    ``voucher`` is there where somebody vouches for it in place of a signature. ``misfit`` says what a wrong signature fits
+    instead, if anything.
     """
 
     notification: Notification
     verdict: SignatureVerdict | None
     source: str
     voucher: Voucher | None = None
+    misfit: str = ""
 
     @property
     def key(self) -> bytes:
@@ -55,11 +59,13 @@ def vouched_delivery(notification: Notification, source: str, voucher: Voucher) 
 
 
 class RecordingRules(msgspec.Struct, frozen=True):
-    """The rules of a ledger: its correlation, how far apart a call's notices may be, and the limit of the quarantine."""
+    """The rules of a ledger: its correlation and line rule, how far apart a call's notices may be, the quarantine's limit."""
 
     correlation: str
+    line_rule: int
     window: CorrelationWindow
     quarantine_max: int
+    quarantine_bytes: int
 
 
 class ParsedDelivery(NamedTuple):
@@ -125,12 +131,16 @@ class Recording:
         self._rules = rules
         self._recorded_at = max(now, log.recorded_at)
         self.signature_ever_fitted = fitted
+        self.dropped = 0
 
     def record_all(self, deliveries: Sequence[Delivery]) -> list[RecordOutcome]:
         """Record deliveries; return the outcome of each, in the same order."""
         read = [_read(delivery) for delivery in deliveries]
         self._log.prefetch(self._lookups(read))
         answers = [self._record_one(each) for each in read]
+        if self.dropped:
+            before = int(self._log.get_fact(QUARANTINE_DROPPED) or 0)
+            self._log.set_fact(QUARANTINE_DROPPED, str(before + self.dropped))
         self._log.flush()
         return answers
 
@@ -146,7 +156,10 @@ class Recording:
                 stream = _stream_of_no_call(each.kind, each.values)
                 yield Lookup(each.key, refused=False, stream=stream, nonce=nonce, claim=claim)
                 continue
-            at, line = each.call_notice.received_at, line_key(each.call_notice.line(self._rules.correlation))
+            at, line = (
+                each.call_notice.received_at,
+                line_key(each.call_notice.line(self._rules.correlation, self._rules.line_rule)),
+            )
             since = at - grace if each.call_notice.is_cdr else None
             yield Lookup(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce, claim=claim)
 
@@ -170,17 +183,29 @@ class Recording:
         """Keep an unfit delivery aside; ``before`` is the position of the event that has used its signature."""
         received, authentic = delivery.notification, delivery.verdict is not None and not before
         at = received.received_at
-        reason = Quarantined(0, problem, is_new=True, before=before).reason
+        reason = delivery.misfit or Quarantined(0, problem, is_new=True, before=before).reason
         entry = QuarantineEntry(0, key, authentic, reason, received.raw, at, at, 1, delivery.source, 0)
         known = self._log.count_repeat(entry)
         if known:
             return Quarantined(known, problem, is_new=False, before=before)
-        most = self._rules.quarantine_max
-        if not authentic and self._log.count_unauthentic() >= most:
-            if not self.signature_ever_fitted:
-                return quarantine_full(most)
-            self._log.drop_oldest_unauthentic(self._log.count_unauthentic() - most + 1)
+        if not authentic and (full := self._make_room(len(entry.raw))):
+            return full
         return Quarantined(self._log.quarantine(entry), problem, is_new=True, before=before)
+
+    def _make_room(self, size: int) -> Rejected | None:
+        """Drop notices with a wrong signature to make room for another one of a size in bytes (SPEC 9.5).
+
+        Returns the refusal where none may be dropped: no signature has ever fitted, so that the notices may be genuine.
+        """
+        kept = self._log.unauthentic_totals()
+        notices = kept.notices + 1 - self._rules.quarantine_max
+        over = kept.bytes + size - self._rules.quarantine_bytes
+        if notices <= 0 and over <= 0:
+            return None
+        if not self.signature_ever_fitted:
+            return quarantine_full(kept.notices)
+        self.dropped += self._log.drop_unauthentic(notices, over)
+        return None
 
     def _append(self, read: ParsedDelivery, verdict: SignatureVerdict) -> Recorded | Duplicate | ClaimedBefore:
         """Append an authentic, valid notification as an event, unless it is one, or its claim is taken."""
@@ -217,7 +242,7 @@ class Recording:
 
     def _place(self, said: CallNotice) -> Placement:
         """Find the call that the notice joins, or begin the line's next call, and store it with the notice applied."""
-        line = said.line(self._rules.correlation)
+        line = said.line(self._rules.correlation, self._rules.line_rule)
         calls = self._log.calls(line_key(line))
         rule, head = correlation.correlate(said, calls, self._rules.window)
         if head is None:

@@ -27,20 +27,25 @@ class Closing(NamedTuple):
 
 
 class BillingContext:
-    """The tariffs and closings up to a position, and the ledger's billing time zone."""
+    """The tariffs and closings up to a position, and the ledger's billing time zone and line rule."""
 
     def __init__(
-        self, timezone: str, tariffs: Sequence[PublishedTariff] = (), closings: Sequence[Closing] = ()
+        self,
+        timezone: str,
+        line_rule: int,
+        tariffs: Sequence[PublishedTariff] = (),
+        closings: Sequence[Closing] = (),
     ) -> None:
         """Keep tariffs and closings, given in the order of the log."""
         self.timezone = timezone
+        self.line_rule = line_rule
         self.tariffs = tariffs
         self.closings = closings
         self._closed_at = [closing.position for closing in closings]
 
     def with_more(self, tariffs: Sequence[PublishedTariff] = (), closings: Sequence[Closing] = ()) -> "BillingContext":
         """Return the context with more tariffs and closings at the end."""
-        return BillingContext(self.timezone, [*self.tariffs, *tariffs], [*self.closings, *closings])
+        return BillingContext(self.timezone, self.line_rule, [*self.tariffs, *tariffs], [*self.closings, *closings])
 
     def rate_cdr(
         self, call: tuple[str, str], position: int, received_at: int, charges: Charges, rerated: int = 0
@@ -76,23 +81,23 @@ class BillingContext:
         return period if period > closed else str(Month(closed).next)
 
 
-def from_streams(timezone: str, tariffs: Iterable[Any], closings: Iterable[Any]) -> BillingContext:
+def from_streams(timezone: str, line_rule: int, tariffs: Iterable[Any], closings: Iterable[Any]) -> BillingContext:
     """Return the context of the log rows of the two streams; raises UnknownEventShape."""
     published = []
     for row in tariffs:
         event = decode_operator_event(row.topic, row.state)
         if isinstance(event, TariffPublished):
-            tariff = parse_cached(event.text, event.version, timezone)
+            tariff = parse_cached(event.text, event.version, timezone, line_rule)
             published.append(PublishedTariff(row.position, tariff, falls_back=event.v >= FALLS_BACK))
     closed = []
     for row in closings:
         event = decode_operator_event(row.topic, row.state)
         if isinstance(event, MonthClosed):
             closed.append(Closing(row.position, event.period))
-    return BillingContext(timezone, published, closed)
+    return BillingContext(timezone, line_rule, published, closed)
 
 
 @lru_cache(maxsize=256)
-def parse_cached(text: str, version: int, timezone: str) -> Tariff:
+def parse_cached(text: str, version: int, timezone: str, line_rule: int) -> Tariff:
     """Return a published tariff, parsed once."""
-    return parse_tariff(text, version, timezone=timezone)
+    return parse_tariff(text, version, timezone=timezone, line_rule=line_rule)

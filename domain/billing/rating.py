@@ -11,7 +11,8 @@ from typing import NamedTuple
 from domain.amounts import ONE
 from domain.billing.rounding import CALL, level_key, round_amount, rounding_step
 from domain.billing.tariff import Rule, Tariff
-from domain.notices.call_notice import Charges, normalised_number
+from domain.notices.call_notice import Charges
+from domain.notices.line_number import line_number
 
 # The number of units in a millionth of a cent; prices are summed in units. It is a multiple of what each term is divided by:
 # millionths of a percent of millionths, seconds at millionths a minute, millionths of a credit at millionths each.
@@ -120,7 +121,9 @@ def versions_before(tariffs: Sequence[PublishedTariff], asked: Tariff, tag: str,
         if leaves:
             yield tariff
         if leaves or tariff.version == asked.version:
-            leaves = published.falls_back and any(_fits(rule, tag, src) for rule in tariff.rules)
+            leaves = published.falls_back and any(
+                _fits(rule, tag, line_number(src, tariff.line_rule)) for rule in tariff.rules
+            )
             if not leaves:
                 return
 
@@ -132,7 +135,7 @@ def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, charges: Charges)
         if (
             rule.since <= at
             and (match := rule.pattern.fullmatch(tag))
-            and (not rule.src_prefix or normalised_number(src).startswith(rule.src_prefix))
+            and (not rule.src_prefix or line_number(src, tariff.line_rule).startswith(rule.src_prefix))
         ):
             account = rule.account or (match[rule.group] if rule.group else tag) or tag
             price, rounding, level = _rounded_price(rule, at, charges)
@@ -149,9 +152,9 @@ def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, charges: Charges)
     return None
 
 
-def _fits(rule: Rule, tag: str, src: str) -> bool:
-    """Return whether a rule is for a tag and number, at whatever time."""
-    return bool(rule.pattern.fullmatch(tag)) and normalised_number(src).startswith(rule.src_prefix)
+def _fits(rule: Rule, tag: str, number: str) -> bool:
+    """Return whether a rule is for a tag and a line's number, at whatever time."""
+    return bool(rule.pattern.fullmatch(tag)) and number.startswith(rule.src_prefix)
 
 
 def _rate_at_cost(tariff: Tariff | None, tag: str, charges: Charges) -> RatedCdr:

@@ -58,23 +58,27 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tariff(msgspec.Struct, frozen=True):
-    """A tariff: its rules in order, in effect ``since`` a moment, and the time zones of billing days."""
+    """A tariff: its rules in order, in effect ``since`` a moment, and the time zones of billing days.
+
+    A number's beginning is compared as lines of ``line_rule`` have it.
+    """
 
     version: int
     rules: tuple[Rule, ...]
     timezone: str
     timezones: dict[str, str]
     since: int
+    line_rule: int
 
     def timezone_of(self, account: str) -> str:
         """Return the time zone of an account's billing days."""
         return self.timezones.get(account, self.timezone)
 
 
-def parse_tariff(text: str, version: int, *, timezone: str, name: str = "tariff") -> Tariff:
-    """Read a tariff's text. ``timezone`` is the ledger's, used if the file names none; ``name`` is the file's name.
+def parse_tariff(text: str, version: int, *, timezone: str, line_rule: int, name: str = "tariff") -> Tariff:
+    """Read a tariff's text. ``name`` is the file's name.
 
-    Raises InvalidTariff with every finding.
+    ``timezone`` and ``line_rule`` are the ledger's; the file may name another time zone. Raises InvalidTariff with every finding.
     """
     if len(text.encode(errors="surrogatepass")) > SIZE_MAX_BYTES:
         raise InvalidTariff(name, [TariffFinding(1, "the file", "", f"at most {SIZE_MAX_BYTES} bytes")])
@@ -85,7 +89,7 @@ def parse_tariff(text: str, version: int, *, timezone: str, name: str = "tariff"
     except (RecursionError, ArithmeticError, ValueError) as error:
         raise InvalidTariff(name, [TariffFinding(1, "the file", "", f"TOML ({error})")]) from error
     reader = _Reader(TomlLines(text))
-    tariff = reader.tariff(content, version, timezone)
+    tariff = reader.tariff(content, version, timezone, line_rule)
     if reader.findings:
         raise InvalidTariff(name, reader.findings)
     return tariff
@@ -104,12 +108,12 @@ class _Reader:
         self.findings: list[TariffFinding] = []
         self._lines = lines
 
-    def tariff(self, content: dict[str, Any], version: int, timezone: str) -> Tariff:
+    def tariff(self, content: dict[str, Any], version: int, timezone: str, line_rule: int) -> Tariff:
         timezone = _timezone(content, timezone)
         found = self._checked(content, (), tariff_keys.file_checks(timezone))
         if RULES not in content:
             self._find((RULES,), None, "at least one [[rules]]")
-        checks, since = tariff_keys.rule_checks(timezone), found.get("effective_from", 0)
+        checks, since = tariff_keys.rule_checks(timezone, line_rule), found.get("effective_from", 0)
         read = [self._rule(number, table, checks, since) for number, table in enumerate(found.get(RULES, ()), 1)]
         rules = tuple(rule for rule in read if rule)
         timezones = {
@@ -117,7 +121,7 @@ class _Reader:
             for account, table in found.get(ACCOUNTS, {}).items()
             if (found_zone := self._timezone(account, table))
         }
-        return Tariff(version, rules, timezone, timezones, min((rule.since for rule in rules), default=0))
+        return Tariff(version, rules, timezone, timezones, min((rule.since for rule in rules), default=0), line_rule)
 
     def _timezone(self, account: str, table: Mapping[str, Any]) -> str:
         path = (ACCOUNTS, account)

@@ -43,13 +43,13 @@ def _rules(value: Any) -> list[dict[str, Any]]:
     return value
 
 
-def rule_checks(timezone: str) -> dict[str, Check]:
+def rule_checks(timezone: str, line_rule: int) -> dict[str, Check]:
     """Return the checks of a rule's keys, in the order of messages and of docs/reference/tariff-file.md."""
     cents = tariff_values.amount_reader(0, CENTS_MAX)
     return {
         "tag": tariff_values.pattern_reader(tariff_patterns.parse_glob),
         "tag_regex": tariff_values.pattern_reader(tariff_patterns.parse_regex),
-        "src_prefix": tariff_values.read_number_prefix,
+        "src_prefix": tariff_values.number_prefix_reader(line_rule),
         "account": tariff_values.read_text,
         "effective_from": tariff_values.moment_reader(timezone),
         "markup_percent": tariff_values.amount_reader(MARKUP_MIN, MARKUP_MAX),

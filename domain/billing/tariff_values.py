@@ -13,7 +13,7 @@ from typing import Any
 from domain import times
 from domain.amounts import PLACES
 from domain.billing import rounding
-from domain.notices.call_notice import normalised_number
+from domain.notices.line_number import line_number
 from domain.notices.notification import TEXT_LENGTH_MAX
 
 Check = Callable[[Any], Any]
@@ -96,12 +96,16 @@ def pattern_reader(make: Callable[[str], re.Pattern[str]]) -> Check:
     return check
 
 
-def read_number_prefix(value: Any) -> str:
-    """Read the beginning of a phone number, normalised as in a line (SPEC 6)."""
-    found = normalised_number(read_text(value))
-    if not found:
-        raise ValueError("the beginning of a phone number, such as 1858")
-    return found
+def number_prefix_reader(line_rule: int) -> Check:
+    """Return a reader of the beginning of a number, as lines of this rule have it (SPEC 6, 9.2)."""
+
+    def check(value: Any) -> str:
+        found = line_number(read_text(value), line_rule)
+        if not found:
+            raise ValueError("the beginning of a phone number, such as 1858")
+        return found
+
+    return check
 
 
 def read_increment(value: Any) -> tuple[int, int]:

@@ -34,6 +34,13 @@ class QuarantineEntry(NamedTuple):
     position: int
 
 
+class QuarantineTotals(NamedTuple):
+    """How many notices of one kind are open in quarantine, and how many bytes they have."""
+
+    notices: int
+    bytes: int
+
+
 class Lookup(NamedTuple):
     """What the decision about one delivery will read from the store.
 
@@ -116,11 +123,15 @@ class LogTransaction(Protocol):
     def quarantine(self, entry: QuarantineEntry) -> int:
         """Quarantine a notice; return its number."""
 
-    def count_unauthentic(self) -> int:
-        """Return how many notices with a wrong signature are open in quarantine."""
+    def unauthentic_totals(self) -> QuarantineTotals:
+        """Return the totals of the open notices with a wrong signature. They are kept, not counted."""
 
-    def drop_oldest_unauthentic(self, count: int) -> None:
-        """Delete the oldest open notices with a wrong signature, to make room."""
+    def drop_unauthentic(self, notices: int, size: int) -> int:
+        """Delete open notices with a wrong signature to make room: at least so many, of so many bytes; return how many.
+
+        First go those whose signature was used before, last those whose signature fits a retired key or another formula, the
+        oldest first (SPEC 9.3, 9.5).
+        """
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Mark a quarantined notice as authentic, with the reason why it is still refused."""

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import msgspec
 
 from domain.amounts import millionths
+from domain.notices.line_number import line_number
 from domain.notices.notification import CHARGES, DURATIONS
 from domain.notices.statuses import INPUTS
 
 # A line: the tag, and the number; None under correlation by tag.
 LineKey = tuple[str, str | None]
-
-_STRIPPED = dict.fromkeys(map(ord, " -.()"))
 
 
 class Charges(NamedTuple):
@@ -43,7 +42,7 @@ NO_CHARGES = Charges(None, None, None, None, None, None)
 
 
 class CallNotice(msgspec.Struct, frozen=True, gc=False):
-    """A ``callstatus`` or ``cdr``: when it was received (microseconds, UTC) and what it says."""
+    """A ``callstatus`` or ``cdr``: when it was received (microseconds, UTC) and what it says; ``src`` is as delivered."""
 
     received_at: int
     is_cdr: bool
@@ -53,9 +52,9 @@ class CallNotice(msgspec.Struct, frozen=True, gc=False):
     digits: str
     charges: Charges | None
 
-    def line(self, correlation: str) -> LineKey:
-        """Return the line that the notice belongs to, under ``tag-src`` or ``tag`` correlation (SPEC 6)."""
-        return (self.tag, None if correlation == "tag" else self.src)
+    def line(self, correlation: str, line_rule: int) -> LineKey:
+        """Return the line that the notice belongs to, under ``tag-src`` or ``tag`` correlation, by a line rule (SPEC 6, 9.2)."""
+        return (self.tag, None if correlation == "tag" else line_number(self.src, line_rule))
 
 
 def read_call_notice(values: Mapping[str, str], received_at: int) -> CallNotice:
@@ -69,16 +68,11 @@ def read_call_notice(values: Mapping[str, str], received_at: int) -> CallNotice:
         received_at,
         is_cdr,
         values.get("tag", ""),
-        normalised_number(values.get("src", "")),
+        values.get("src", ""),
         status,
         values.get("p", "") if status in INPUTS and not is_cdr else "",
         _read_charges(values) if is_cdr else None,
     )
-
-
-def normalised_number(src: str) -> str:
-    """Return a phone number without spaces, ``-``, ``.``, ``(``, ``)`` and then one leading ``+``."""
-    return src if src.isalnum() else src.translate(_STRIPPED).removeprefix("+")
 
 
 def _read_charges(values: Mapping[str, str]) -> Charges:

@@ -85,6 +85,10 @@ COVERS_ONLY_R = ("md5-r-key", "md5-key-r")
 SIGNATURE_REUSED = "this signature came before, at position "
 
 
+# How the reason of a quarantined notice begins whose signature fits a retired key or another formula (SPEC 9.5).
+SIGNATURE_FITS_ELSEWHERE = "this signature fits "
+
+
 def covers_content(formula: str) -> bool:
     """Whether a signature of a stored formula covers what the notification says, and not its nonce alone."""
     return formula not in (UNCHECKED, UNSIGNED, *COVERS_ONLY_R)
@@ -115,8 +119,11 @@ def fingerprint(key: str) -> str:
 class Keyring:
     """The active private keys and the formula that TringMe signs with; several keys while one replaces another."""
 
-    def __init__(self, formula: str, keys: Sequence[str] = ()) -> None:
-        """Use a formula, by its name (or ``off``), and keys; raises ValueError for an unknown name or a missing key."""
+    def __init__(self, formula: str, keys: Sequence[str] = (), retired: Sequence[str] = ()) -> None:
+        """Use a formula, by its name (or ``off``), and keys; raises ValueError for an unknown name or a missing key.
+
+        ``retired`` keys are never accepted: what fits one of them is only told apart from what fits nothing.
+        """
         if formula != UNCHECKED and formula not in FORMULAS:
             msg = f"{formula!r} is not a signature formula: expected one of {', '.join([*FORMULAS, UNCHECKED])}"
             raise ValueError(msg)
@@ -125,6 +132,7 @@ class Keyring:
             raise ValueError(msg)
         self.formula = formula
         self._keys = [(key.encode(), SignatureVerdict(formula, fingerprint(key))) for key in keys]
+        self._retired = [(key.encode(), fingerprint(key)) for key in retired]
         self._unchecked = SignatureVerdict(UNCHECKED, "")
 
     def verify(self, pairs: Pairs) -> SignatureVerdict | None:
@@ -142,6 +150,28 @@ class Keyring:
         fitting = None
         for key, verdict in self._keys:
             expected = formula(pairs, key)
-            if expected is not None and hmac.compare_digest(expected, signature):
+            if _equals(expected, signature):
                 fitting = verdict
         return fitting
+
+    def explain_misfit(self, pairs: Pairs) -> str:
+        """Return what a signature that does not fit fits instead, as a sentence; empty where that is nothing known.
+
+        That is a retired key, or another named formula with an active key: so a wrong key is told apart from a wrong formula.
+        """
+        given = [value for name, value in pairs if name == "sig"]
+        if len(given) != 1 or not given[0].isascii():
+            return ""
+        signature = given[0].lower()
+        for key, printed in self._retired:
+            if _equals(FORMULAS[self.formula](pairs, key), signature):
+                return f"{SIGNATURE_FITS_ELSEWHERE}the retired key {printed}: expected an active key"
+        for name, formula in FORMULAS.items():
+            for key, verdict in self._keys if name != self.formula else ():
+                if _equals(formula(pairs, key), signature):
+                    return f"{SIGNATURE_FITS_ELSEWHERE}the formula {name} with the key {verdict.key}: expected {self.formula}"
+        return ""
+
+
+def _equals(expected: str | None, signature: str) -> bool:
+    return expected is not None and hmac.compare_digest(expected, signature)

@@ -46,7 +46,7 @@ class OperatorSession(CallCorrections):
     def publish_tariff(self, text: str) -> int:
         """Publish a tariff as the next version; raises InvalidTariff."""
         version = self._log.last_version(TARIFFS) + 1
-        tariff = parse_tariff(text, version, timezone=self._books.timezone)
+        tariff = parse_tariff(text, version, timezone=self._books.timezone, line_rule=self._books.line_rule)
         position = self._append(TARIFFS, TariffPublished(**self._common_fields, version=version, text=text))
         self._books = self._books.with_more(tariffs=[PublishedTariff(position, tariff, falls_back=True)])
         return position

@@ -13,7 +13,8 @@ from domain import times
 from domain.calls import call
 from domain.calls.call import FLAGS
 from domain.months import Month
-from domain.notices import call_notice, statuses
+from domain.notices import statuses
+from domain.notices.line_number import LINE_RULE_2, is_phone_number, line_number
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
 from projections.queries.call_health import STALE
@@ -38,6 +39,7 @@ def build_selection(
     until: Moment = None,
     timezone: str,
     now: int | None = None,
+    line_rule: int = LINE_RULE_2,
     **filters: Any,
 ) -> Selection:
     """Read filters as people write them; days and months begin in the billing time zone.
@@ -48,6 +50,7 @@ def build_selection(
     selection = Selection(
         since=moments.read_time_point(since, timezone, now),
         until=moments.read_time_point(until, timezone, now),
+        line_rule=None if filters.get("number") is None else line_rule,
         **filters,
     )
     if selection.since is not None and selection.until is not None and selection.until < selection.since:
@@ -62,7 +65,7 @@ def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnEl
     table = table_of(model)
     wanted = [_is(model, name, value) for name in PLAIN if (value := getattr(selection, name)) is not None]
     if selection.number is not None:
-        wanted.append(_numbered(model, selection.number))
+        wanted.append(_numbered(model, selection.number, selection.line_rule or LINE_RULE_2))
     if selection.flag is not None:
         wanted.append(_flagged(model, selection.flag))
     if selection.period is not None:
@@ -87,11 +90,11 @@ def _check_choice(name: str, value: str) -> None:
         raise SelectionError(msg)
 
 
-def _numbered(model: str, number: str) -> ColumnElement[bool]:
-    """Compare phone numbers as lines do (SPEC 6), also in read models that have them as delivered."""
+def _numbered(model: str, number: str, rule: int) -> ColumnElement[bool]:
+    """Compare numbers as lines do (SPEC 6, 9.2), also in read models that have them as delivered."""
     column = _column(model, "src", "number")
-    normalised = call_notice.normalised_number(number)
-    if read_model(model).has_line_numbers:
+    normalised = line_number(number, rule)
+    if read_model(model).has_line_numbers or not is_phone_number(number, rule):
         return column.in_(sorted({normalised, number}))
     bare: Any = column
     for character in _WRITTEN_BETWEEN:

@@ -53,9 +53,10 @@ class WrongFilters(SelectionError):
 
 
 class FilterContext(NamedTuple):
-    """The context of reading filters: the billing time zone, the correlation window, and the time (microseconds, UTC)."""
+    """The context of reading filters: the billing time zone, the line rule, the correlation window, and the time (microseconds, UTC)."""
 
     timezone: str
+    line_rule: int
     window: CorrelationWindow
     now: int
 
@@ -71,14 +72,14 @@ def read_filters(model: str, given: Mapping[str, str], terms: FilterContext) -> 
         if name in FIELDS and value:
             try:
                 more = _fields(name, value, terms)
-                build_selection(model, timezone=terms.timezone, now=terms.now, **more)
+                build_selection(model, timezone=terms.timezone, now=terms.now, line_rule=terms.line_rule, **more)
             except SelectionError as error:
                 bad.append(BadFilter(name, value, str(error)))
             else:
                 fields |= more
     if not bad:
         try:
-            return build_selection(model, timezone=terms.timezone, now=terms.now, **fields)
+            return build_selection(model, timezone=terms.timezone, now=terms.now, line_rule=terms.line_rule, **fields)
         except SelectionError as error:
             bad.append(BadFilter("to", given.get("to", ""), str(error)))
     raise WrongFilters(bad)

@@ -18,7 +18,7 @@ from domain.events.operator_events import OperatorEvent, TariffPublished
 from domain.events.streams import TARIFFS
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
-from domain.notices.call_notice import LineKey, normalised_number
+from domain.notices.call_notice import LineKey
 from projections.rows import billed_amounts as bills
 from projections.rows.billed_amounts import BillingState
 from projections.rows.entry import Entry
@@ -150,7 +150,7 @@ def _choice(call: Call, rated: RatedCdr, books: BillingContext) -> TariffChoice:
     for version in (tariff, *versions_before(books.tariffs, tariff, *line)):
         decides = str(version.version) == rated.tariff
         rules = version.rules[: rated.rule - 1] if decides else version.rules
-        passed += [RejectedRule(version.version, rule.number, _misfit(rule, *line, cdr.received_at)) for rule in rules]
+        passed += [RejectedRule(version.version, rule.number, _misfit(rule, tag, cdr.received_at)) for rule in rules]
         if decides:
             return TariffChoice(_published(books, version), version.rules[rated.rule - 1], passed, bool(call.rerated))
     return TariffChoice(_published(books, tariff), None, passed, bool(call.rerated))
@@ -160,12 +160,12 @@ def _published(books: BillingContext, tariff: Tariff) -> PublishedTariff:
     return next(each for each in books.tariffs if each.tariff is tariff)
 
 
-def _misfit(rule: Rule, tag: str, src: str, at: int) -> str:
+def _misfit(rule: Rule, tag: str, at: int) -> str:
     if rule.since > at:
         return NOT_YET
     if not rule.pattern.fullmatch(tag):
         return OTHER_TAG
-    assert not normalised_number(src).startswith(rule.src_prefix), rule
+    assert rule.src_prefix
     return OTHER_SRC
 
 

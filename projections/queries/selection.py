@@ -23,13 +23,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Filters on a read model, all of which a row must pass; None lets every row pass.
 
     ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
-    rows without one. ``number`` is a phone number in any notation, ``flag`` one of a row's flags, ``day`` the day on which
+    rows without one. ``number`` is a number in any notation that
+    lines of ``line_rule`` take for the same, ``flag`` one of a row's flags, ``day`` the day on which
     something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls.
     """
 
     tag: str | None = None
     account: str | None = None
     number: str | None = None
+    line_rule: int | None = None
     disposition: str | None = None
     flag: str | None = None
     state: str | None = None

@@ -113,7 +113,7 @@ def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int
     native = str(Month.of_day(due.day))
     period = books.open_period(native, position)
     day = due.day if period == native else Month(period).first_day.isoformat()
-    return cdrs.cdr_row(call, due.rated, period, day, native)
+    return cdrs.cdr_row(call, due.rated, books.line_rule, (period, day, native))
 
 
 def _difference(

@@ -4,6 +4,7 @@ import msgspec
 
 from domain.billing.rating import RatedCdr
 from domain.calls.call import Call
+from domain.notices.line_number import stored_src
 from projections.rows.entry import ANSWERED, EntryAmounts
 
 
@@ -46,8 +47,9 @@ class CdrRow(msgspec.Struct, frozen=True, gc=False):
     level: str
 
 
-def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period: str) -> CdrRow:
+def cdr_row(call: Call, rated: RatedCdr, line_rule: int, dates: tuple[str, str, str]) -> CdrRow:
     """Return the row of a call that has its CDR, given the month and day to which it is posted, and its own month."""
+    period, day, original_period = dates
     cdr = call.cdr
     assert cdr
     tag, src = call.line
@@ -56,7 +58,7 @@ def cdr_row(call: Call, rated: RatedCdr, period: str, day: str, original_period:
     return CdrRow(
         call.id,
         tag,
-        cdr.src if src is None else src,
+        stored_src(cdr.src, line_rule) if src is None else src,
         call.ordinal,
         call.disposition,
         call.status,

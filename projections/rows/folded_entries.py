@@ -50,7 +50,9 @@ def entry_of_cdr(row: CdrRow) -> Entry:
     )
 
 
-def fold_entries(events: Iterable[LogRow], timezone: str, is_wanted: Callable[[Entry], bool]) -> list[Entry]:
+def fold_entries(
+    events: Iterable[LogRow], timezone: str, line_rule: int, is_wanted: Callable[[Entry], bool]
+) -> list[Entry]:
     """Fold whole streams into the entries that are wanted, in the order of position, number and call.
 
     Events that were moved between calls are looked for among those given. Raises ProjectionStopped, and KeyError where an
@@ -58,7 +60,9 @@ def fold_entries(events: Iterable[LogRow], timezone: str, is_wanted: Callable[[E
     """
     rows = sorted(events, key=attrgetter("stream", "version"))
     by_position = {row.position: row for row in rows}
-    projector = Projector(context_of(rows, timezone), lambda positions: [by_position[each] for each in positions])
+    projector = Projector(
+        context_of(rows, timezone, line_rule), lambda positions: [by_position[each] for each in positions]
+    )
     for _, grouped in groupby(rows, key=attrgetter("stream")):
         stream = list(grouped)
         if is_of_call(stream[0]):
@@ -70,12 +74,12 @@ def fold_entries(events: Iterable[LogRow], timezone: str, is_wanted: Callable[[E
     return sorted((each for each in entries if is_wanted(each)), key=attrgetter("position", "number", "call_id"))
 
 
-def context_of(rows: Iterable[LogRow], timezone: str) -> BillingContext:
+def context_of(rows: Iterable[LogRow], timezone: str, line_rule: int) -> BillingContext:
     """Return the tariffs and closings that are among events."""
     known = sorted(rows, key=attrgetter("position"))
     tariffs = [row for row in known if row.stream == TARIFFS.hex]
     closings = [row for row in known if row.stream == CLOSINGS.hex]
-    return billing_context.from_streams(timezone, tariffs, closings)
+    return billing_context.from_streams(timezone, line_rule, tariffs, closings)
 
 
 def sum_entries(entries: Iterable[Entry]) -> dict[str, int]:

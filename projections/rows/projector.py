@@ -130,9 +130,9 @@ class Projector:
         if row.topic not in NO_CALL_TOPICS:
             raise _stopped(row, f"its topic {row.topic!r} is not known")
         if row.topic == VoicemailRecorded.TOPIC:
-            self.batch.add(notices.voicemail_row(row.position, notice))
+            self.batch.add(notices.voicemail_row(row.position, notice, self._books.line_rule))
         elif row.topic == ChannelDeletionRecorded.TOPIC:
-            self.batch.add(notices.channel_row(row.position, notice))
+            self.batch.add(notices.channel_row(row.position, notice, self._books.line_rule))
         recognised = row.topic != UnrecognisedRecorded.TOPIC
         found = exceptions.exception_rows_of_notice(row.position, notice, recognised=recognised)
         self.batch.of(ExceptionRow).extend(found)

@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.events.notice_events import Notice
+from domain.notices.line_number import stored_src
 
 
 class VoicemailRow(msgspec.Struct, frozen=True, gc=False):
@@ -25,7 +26,7 @@ class ChannelRow(msgspec.Struct, frozen=True, gc=False):
     tag: str
 
 
-def voicemail_row(position: int, notice: Notice) -> VoicemailRow:
+def voicemail_row(position: int, notice: Notice, line_rule: int) -> VoicemailRow:
     """Return the row of a voicemail's notice."""
     values = dict(notice.params)
     return VoicemailRow(
@@ -34,11 +35,13 @@ def voicemail_row(position: int, notice: Notice) -> VoicemailRow:
         email=values.get("email", ""),
         voicemail=values.get("voicemail", ""),
         tag=values.get("tag", ""),
-        src=values.get("src", ""),
+        src=stored_src(values.get("src", ""), line_rule),
     )
 
 
-def channel_row(position: int, notice: Notice) -> ChannelRow:
+def channel_row(position: int, notice: Notice, line_rule: int) -> ChannelRow:
     """Return the row of an expired channel's notice."""
     values = dict(notice.params)
-    return ChannelRow(position, notice.received_at, src=values.get("src", ""), tag=values.get("tag", ""))
+    return ChannelRow(
+        position, notice.received_at, src=stored_src(values.get("src", ""), line_rule), tag=values.get("tag", "")
+    )

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from domain.calls.correlation import CorrelationWindow
 from domain.ledger import Ledger
+from domain.notices.line_number import LINE_RULE_2
 from projections.queries import cursors, facets
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
@@ -25,7 +26,7 @@ from tests.benchmarks.measure import Pair, Row, Sizes
 
 CALLS_PER_EVENT = 10
 PAGE_MILLISECONDS, SUMS_MILLISECONDS = 50.0, 1000.0
-TERMS = FilterContext("UTC", CorrelationWindow(), million.START + million.SPAN)
+TERMS = FilterContext("UTC", LINE_RULE_2, CorrelationWindow(), million.START + million.SPAN)
 BIG = "acme-000000"
 SELECTIONS: tuple[dict[str, str], ...] = (
     {},

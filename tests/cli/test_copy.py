@@ -162,7 +162,7 @@ class TestGoingOnThere:
 
     def test_no_number_of_the_quarantine_is_given_again(self, source: str, database: str, tmp_path: Path) -> None:
         with Ledger(source) as ledger, ledger.store.transaction() as log:
-            log.drop_oldest_unauthentic(log.count_unauthentic())
+            log.drop_unauthentic(log.unauthentic_totals().notices, 0)
         with copies.rows(source) as query:
             ((given_last,),) = query("SELECT seq FROM sqlite_sequence WHERE name = 'quarantine'")
             ((highest,),) = query("SELECT max(id) FROM quarantine")
@@ -247,7 +247,7 @@ class TestInterrupted:
         record(source, *(signed(callstatus(r=number), "a wrong key") for number in range(5000, 5030)))
         copied(source, target)
         with Ledger(source) as ledger, ledger.store.transaction() as log:
-            log.drop_oldest_unauthentic(20)
+            log.drop_unauthentic(20, 0)
         record(source, *(signed(callstatus(r=number), "a wrong key") for number in range(5010, 5050)))
         copied(source, target)
         assert dump(target) == dump(source)

@@ -40,9 +40,9 @@ class TestImport:
         run("import", sample)
         before = exported(), run("quarantine", "list", "--format", "json").json()
         said = run("import", sample)
-        assert (said.code, said.err) == (DONE, "0 recorded, 122 duplicate, 14 quarantined (0 new), 0 unreadable\n")
+        assert (said.code, said.err) == (DONE, "0 recorded, 143 duplicate, 23 quarantined (0 new), 0 unreadable\n")
         after = exported(), run("quarantine", "list", "--format", "json").json()
-        assert (before[0], ids(before[1]), head(store)) == (after[0], ids(after[1]), 120)
+        assert (before[0], ids(before[1]), head(store)) == (after[0], ids(after[1]), 141)
 
     def test_a_dash_means_stdin(self, store: str) -> None:
         said = run("import", "-", stdin=line(signed(callstatus())))

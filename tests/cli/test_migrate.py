@@ -24,7 +24,7 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_it_says_what_it_did_and_again_that_there_was_nothing_to_do(store_url: str) -> None:
     ledger = f"ledger {store_url}, correlation tag-src, time zone UTC\n"
-    schema = 2
+    schema = 3
     first, again = run("migrate", "--store", store_url), run("migrate", "--store", store_url)
     assert (first.code, first.out, first.err) == (DONE, "", f"created with schema {schema}: {ledger}")
     assert (again.code, again.out, again.err) == (DONE, "", f"schema {schema} is up to date: {ledger}")

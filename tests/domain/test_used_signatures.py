@@ -1,14 +1,11 @@
 """One signature, one notification (SPEC 9.3): who reads a signed text in another way gets no second event out of it."""
 
-import sqlite3
-from contextlib import closing
-
-import psycopg
 import pytest
 
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome
+from tests.support.database_edits import execute
 from tests.support.ledgers import opened
 from tests.support.notices import KEY, START, signature
 
@@ -27,17 +24,6 @@ def raw(pairs: list[tuple[str, str]], *, upper: bool = False) -> bytes:
 
 def hear(ledger: Ledger, *said: bytes) -> list[RecordOutcome]:
     return ledger.record([ledger.verify_delivery(each, START + place) for place, each in enumerate(said)])
-
-
-def execute(url: str, *statements: str) -> None:
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
-            for statement in statements:
-                file.execute(statement)
-        return
-    with psycopg.connect(url, options="-c search_path=tringledger") as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
 
 
 class TestASignatureThatWasUsed:

@@ -20,11 +20,11 @@ class Sample(NamedTuple):
     billing: list[dict[str, str]]
 
 
-def sample(name: str) -> Sample:
+def sample(name: str, folder: Path = SAMPLES) -> Sample:
     """Read a sample log and what stands beside it."""
-    read = [msgspec.json.decode(row) for row in (SAMPLES / f"{name}.ndjson").read_bytes().splitlines()]
-    counts: dict[str, int] = msgspec.json.decode((SAMPLES / f"{name}-counts.json").read_bytes())
-    tables = [rows_of_csv((SAMPLES / f"{name}-{table}.csv").read_bytes()) for table in ("cdrs", "billing")]
+    read = [msgspec.json.decode(row) for row in (folder / f"{name}.ndjson").read_bytes().splitlines()]
+    counts: dict[str, int] = msgspec.json.decode((folder / f"{name}-counts.json").read_bytes())
+    tables = [rows_of_csv((folder / f"{name}-{table}.csv").read_bytes()) for table in ("cdrs", "billing")]
     return Sample([(row["received_at"], row["query"]) for row in read], counts, *tables)
 
 

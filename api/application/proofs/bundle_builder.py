@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from msgspec import structs
 
 from api.application.proofs.bundle_check import encode_rows, fold_bundle
@@ -17,6 +18,7 @@ from domain.events.operator_events import NoticesMoved
 from domain.events.streams import CLOSINGS, TARIFFS, account_stream
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from domain.notices.line_number import LINE_RULE_1
 from domain.proofs.checkpoint import parse_checkpoint
 from domain.proofs.notes import parse_note
 from domain.proofs.tile_set import tiles_for
@@ -54,8 +56,16 @@ def bundle_call(ledger: Ledger, call: UUID) -> MadeBundle:
 
 def _described(ledger: Ledger, kind: str, **of: str) -> BundleDescription:
     versions = {"tringledger": version("tringledger"), "read_models": str(SCHEMA)}
+    line_rule: int | msgspec.UnsetType = msgspec.UNSET if ledger.line_rule == LINE_RULE_1 else ledger.line_rule
     return BundleDescription(
-        format=FORMAT, kind=kind, ledger=ledger.id, origin="", timezone=ledger.timezone, versions=versions, **of
+        format=FORMAT,
+        kind=kind,
+        ledger=ledger.id,
+        origin="",
+        timezone=ledger.timezone,
+        versions=versions,
+        line_rule=line_rule,
+        **of,
     )
 
 

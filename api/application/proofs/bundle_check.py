@@ -14,6 +14,7 @@ from domain.errors import LedgerError
 from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
 from domain.events.operator_events import MonthBooks, MonthClosed
+from domain.notices.line_number import LINE_RULE_1
 from domain.proofs.checkpoint import VerifiedCheckpoint
 from domain.proofs.entry import hash_events
 from domain.proofs.offline import Trust
@@ -94,7 +95,7 @@ def fold_bundle(described: BundleDescription, events: Sequence[LogRow]) -> list[
         return entry.call_id == described.call
 
     try:
-        return fold_entries(events, described.timezone, is_wanted)
+        return fold_entries(events, described.timezone, described.line_rule or LINE_RULE_1, is_wanted)
     except (LedgerError, ValueError, KeyError, IndexError) as error:
         msg = f"the events cannot be folded: {error!r}"
         raise ProofRefused(msg) from error

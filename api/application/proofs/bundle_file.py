@@ -27,7 +27,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # The earliest time that a zip can hold: equal c
 class BundleDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What a bundle is of: ``kind`` is ``bill`` (of ``account`` and ``period``) or ``call`` (of ``call``).
 
-    ``timezone`` is the ledger's billing time zone; ``versions`` are those of tringledger and of the read models' schema.
+    ``timezone`` is the ledger's billing time zone, ``line_rule`` its line rule where that is not the first; ``versions`` are those of tringledger and of the read models' schema.
     """
 
     format: str
@@ -38,6 +38,7 @@ class BundleDescription(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     period: str = ""
     call: str = ""
+    line_rule: int | msgspec.UnsetType = msgspec.UNSET
     versions: dict[str, str] = {}
 
 

@@ -15,17 +15,19 @@ from api.application.importing.files import OpenedFile
 from api.application.importing.rows import UnreadableRow, WrongTable
 from api.application.reconciliation import columns
 from api.application.reconciliation.columns import SRC, TAG, TIME, CarrierColumns
-from domain.notices import call_notice, notification
+from domain.notices import notification
+from domain.notices.line_number import LINE_RULE_2, line_number
 
 _decode = msgspec.json.Decoder(float_hook=str).decode
 
 
 class CarrierLayout(NamedTuple):
-    """How to read a statement: the columns that the user named, the delimiter, and the time zone."""
+    """How to read a statement: the columns that the user named, the delimiter, the time zone, and the ledger's line rule."""
 
     given: Mapping[str, str]
     delimiter: str = ","
     timezone: str = "UTC"
+    line_rule: int = LINE_RULE_2
 
 
 class CarrierRecord(NamedTuple):
@@ -74,7 +76,7 @@ def _entry(found: CarrierColumns, layout: CarrierLayout, line: int, cells: list[
             msg = f"{name}={notification.shorten(text)!r}: expected a text in UTF-8"
             raise ValueError(msg)
     at = moments.read_table_time(cells[places[TIME]], layout.timezone, TIME)
-    return CarrierRecord(line, tag, call_notice.normalised_number(src), at, found.numbers(cells))
+    return CarrierRecord(line, tag, line_number(src, layout.line_rule), at, found.numbers(cells))
 
 
 def _objects(first: bytes, opened: OpenedFile) -> tuple[list[str], Iterator[tuple[int, Any]]]:

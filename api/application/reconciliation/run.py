@@ -15,7 +15,7 @@ from api.application.reconciliation.columns import SRC, weight
 from api.application.reconciliation.matching import DistanceMeasure, MatchPair, match_records
 from api.application.reconciliation.record_spool import AT_ONCE, OURS, THEIRS, MatchRecord, RecordSpool
 from domain.ledger import Ledger
-from domain.notices import call_notice
+from domain.notices.line_number import line_number
 from projections.queries.row_stream import open_row_stream
 from projections.queries.selection import Selection
 from projections.stores.generations import ReadStore
@@ -136,7 +136,7 @@ def _ours(
     row: Sequence[Any], places: Mapping[str, int], terms: ReconciliationOptions, outcome: ReconciliationResult
 ) -> MatchRecord:
     tag, src, first_at, at, call_id = (row[places[name]] for name in ("tag", "src", "opened_at", "cdr_at", "call_id"))
-    number = call_notice.normalised_number(src) if outcome.by_number else ""
+    number = line_number(src, terms.layout.line_rule) if outcome.by_number else ""
     return MatchRecord(
         OURS,
         tag,

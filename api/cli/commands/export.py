@@ -128,6 +128,7 @@ def export(
             if waiting
             else None,
             timezone=ledger.timezone,
+            line_rule=ledger.line_rule,
         )
         looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
         with looking as read_store, progress("Exporting", None, "rows") as moved:

@@ -74,9 +74,9 @@ def history(
 def _find(ledger: Ledger, tag: str, src: str, ordinal: int | None) -> UUID:
     from domain.calls.correlation import BY_TAG
     from domain.events.streams import call_id as id_of_call
-    from domain.notices import call_notice
+    from domain.notices.line_number import line_number
 
-    line = (tag, None if ledger.correlation == BY_TAG else call_notice.normalised_number(src))
+    line = (tag, None if ledger.correlation == BY_TAG else line_number(src, ledger.line_rule))
     last = ledger.last_ordinal(line)
     if ordinal is None and last > 1:
         note(f"call {last} of {last} on this line; --ordinal shows another")

@@ -130,7 +130,10 @@ def reconcile(
     with open_ledger(store) as (ledger, _):
         limits = _limits(tag, since, until, period, ledger.timezone)
         terms = ReconciliationOptions(
-            CarrierLayout(columns, delimiter or ",", timezone or "UTC"), limits, tolerance, window * times.SECOND
+            CarrierLayout(columns, delimiter or ",", timezone or "UTC", ledger.line_rule),
+            limits,
+            tolerance,
+            window * times.SECOND,
         )
         outcome = ReconciliationResult()
         with _spooled(name, terms, outcome) as spool, read_models(ledger, caught_up=not no_catch_up) as read_store:

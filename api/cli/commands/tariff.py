@@ -48,9 +48,9 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
     from domain.billing.tariff import InvalidTariff
     from domain.billing.tariff_notes import tariff_notes
 
-    timezone, last = _timezone_and_last_version(store)
+    timezone, line_rule, last = _terms_of_ledger(store)
     try:
-        read = tariffs.parse_tariff(_text(file), NO_VERSION, timezone=timezone, name=str(file))
+        read = tariffs.parse_tariff(_text(file), NO_VERSION, timezone=timezone, line_rule=line_rule, name=str(file))
     except InvalidTariff as broken:
         _show_findings(broken, output)
         context.exit(1)
@@ -80,7 +80,7 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
     read = settings.load_settings(store=store)
     with Ledger(read.store, options=read.ledger_options, create=read.creates) as ledger:
         text = _text(file)
-        tariffs.parse_tariff(text, NO_VERSION, timezone=ledger.timezone, name=str(file))
+        tariffs.parse_tariff(text, NO_VERSION, timezone=ledger.timezone, line_rule=ledger.line_rule, name=str(file))
         with ledger.operator_session(by, reason) as session:
             position = session.publish_tariff(text)
         published = next(each.tariff for each in ledger.billing_context().tariffs if each.position == position)
@@ -153,19 +153,20 @@ def _text(file: Path) -> str:
         raise InvalidTariff(str(file), [found]) from error
 
 
-def _timezone_and_last_version(store: str | None) -> tuple[str, int]:
-    """Return the ledger's billing time zone and the last version of its tariff (0 without one).
+def _terms_of_ledger(store: str | None) -> tuple[str, int, int]:
+    """Return the ledger's billing time zone, its line rule, and the last version of its tariff (0 without one).
 
-    If there is no ledger yet, the time zone is that of the settings.
+    If there is no ledger yet, the time zone is that of the settings, and the rule that of new ledgers.
     """
     from api import settings
+    from domain.notices.line_number import LINE_RULE_2
 
     try:
         with open_ledger(store) as (ledger, _):
             tariffs = ledger.billing_context().tariffs
-            return ledger.timezone, tariffs[-1].tariff.version if tariffs else NO_VERSION
+            return ledger.timezone, ledger.line_rule, tariffs[-1].tariff.version if tariffs else NO_VERSION
     except NoLedger:
-        return settings.load_settings(store=store).timezone or "UTC", NO_VERSION
+        return settings.load_settings(store=store).timezone or "UTC", LINE_RULE_2, NO_VERSION
 
 
 def _show_findings(broken: InvalidTariff, output: str) -> None:

@@ -13,7 +13,7 @@ from api.web.pages.formatting import account_path
 from api.web.pages.rendering import address, render
 from api.web.pages.request_filters import with_error_pages
 from domain.events.log_row import LogRow
-from domain.notices import call_notice
+from domain.notices.line_number import line_number
 from domain.text import is_whole_number
 from projections.queries import call_lookup
 from projections.queries.accounts import has_account
@@ -86,7 +86,7 @@ def _tags(room: ReadSession, query: str) -> list[SearchHit]:
 
 
 def _numbers(room: ReadSession, query: str) -> list[SearchHit]:
-    number = call_notice.normalised_number(query)
+    number = line_number(query, room.ledger.line_rule)
     if not number or not number.isdigit():
         return []
     calls = call_lookup.count_calls_with_number(room.connection, number, COUNTED_MAX)

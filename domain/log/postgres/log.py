@@ -166,7 +166,7 @@ class PostgresLog(ApplicationRecorder):
         return {row[0] for row in self._rows(query, (list(delivery_keys),))}
 
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
-        query = f"SELECT authentic, count(*) FROM {SCHEMA}.quarantine WHERE position = 0 GROUP BY authentic"
+        query = f"SELECT authentic, notices FROM {SCHEMA}.quarantine_totals"
         counts = dict(self._rows(query))
         return counts.get(False, 0), counts.get(True, 0)
 

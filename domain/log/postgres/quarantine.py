@@ -4,31 +4,31 @@ Entries are prefetched for a whole batch, and changes are queued. The queued sta
 before a query that depends on them.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from domain.log.contract import Lookup, QuarantineEntry
-from domain.log.postgres.schema import SCHEMA
+from domain.log.contract import Lookup, QuarantineEntry, QuarantineTotals
+from domain.log.postgres.schema import DROPPED_IN_ORDER, SCHEMA
 from domain.log.tables import LAST_NUMBER
-from domain.notices.signature import SIGNATURE_REUSED
+from domain.notices.signature import SIGNATURE_FITS_ELSEWHERE, SIGNATURE_REUSED
 
 _QUARANTINE = f"{SCHEMA}.quarantine"
 FIND_ENTRIES = f"SELECT delivery_key, id, authentic, position FROM {_QUARANTINE} WHERE delivery_key = ANY(%b::bytea[])"
-COUNT_UNAUTHENTIC = f"SELECT count(*) FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
+TOTALS = f"SELECT notices, bytes FROM {_QUARANTINE}_totals WHERE NOT authentic"
 # A notice that was found authentic once stays authentic, whatever signature comes later.
 COUNT_AGAIN = (
     f"UPDATE {_QUARANTINE} SET times = times + 1, last_received_at = greatest(last_received_at, %s),"
     " reason = CASE WHEN %s >= authentic THEN %s ELSE reason END, authentic = authentic OR %s WHERE id = %s"
 )
 INSERT_ENTRY = f"INSERT INTO {_QUARANTINE} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-_OPEN = f"FROM {_QUARANTINE} WHERE position = 0 AND NOT authentic"
-_REUSED = f"starts_with(reason, '{SIGNATURE_REUSED}')"
-# What is no news to anybody goes first: its condition is that of an index.
-DROP_OLDEST = (
-    f"DELETE FROM {_QUARANTINE} WHERE id IN (SELECT id FROM"
-    f" ((SELECT id, 0 AS place {_OPEN} AND {_REUSED} ORDER BY id LIMIT %s)"
-    f" UNION ALL (SELECT id, 1 {_OPEN} AND NOT {_REUSED} ORDER BY id LIMIT %s)) AS open ORDER BY place, id LIMIT %s)"
+# Each condition is that of an index. One round trip finds what a flood drops in many batches.
+FIRST_TO_DROP = " UNION ALL ".join(
+    f"(SELECT {place} AS place, id, octet_length(raw) FROM {_QUARANTINE} WHERE {condition} ORDER BY id LIMIT 512)"
+    for place, condition in enumerate(DROPPED_IN_ORDER)
 )
+FIRST_TO_DROP += " ORDER BY place, id LIMIT 512"
+DROP = f"DELETE FROM {_QUARANTINE} WHERE id = ANY(%s) AND position = 0 AND NOT authentic"
 MARK_AUTHENTIC = f"UPDATE {_QUARANTINE} SET authentic = true, reason = %s WHERE id = %s"
 MARK_SETTLED = f"UPDATE {_QUARANTINE} SET position = %s WHERE id = %s"
 
@@ -43,6 +43,13 @@ Queue = Callable[[str, Sequence[Any]], None]
 KnownEntry = tuple[int, bool, int]
 
 
+def _place_of(entry: QuarantineEntry) -> int:
+    """Return the place in DROPPED_IN_ORDER of a notice with a wrong signature."""
+    if entry.reason.startswith(SIGNATURE_REUSED):
+        return 0
+    return 2 if entry.reason.startswith(SIGNATURE_FITS_ELSEWHERE) else 1
+
+
 class QuarantineTable:
     """See LogTransaction for what each method does."""
 
@@ -51,7 +58,10 @@ class QuarantineTable:
         self._ask = ask
         self._queue = queue
         self._known: dict[bytes, KnownEntry | None] = {}
-        self._unauthentic: int | None = None  # Counted once: a flood of notices must not cost a count each.
+        self._totals: QuarantineTotals | None = None  # Read once: a flood of notices must not cost a round trip each.
+        # Those that go next, of one place in the order: others of that place may come meanwhile, and go before the next place.
+        self._first_to_drop: deque[tuple[int, int]] = deque()
+        self._place = 0
         self._dropped = False
         self._last: int | None = None
 
@@ -77,8 +87,8 @@ class QuarantineTable:
         number, authentic, position = known
         at, found = entry.last_received_at, entry.authentic
         self._queue(COUNT_AGAIN, (at, found, entry.reason, found, number))
-        if found and not authentic and not position and self._unauthentic is not None:
-            self._unauthentic -= 1
+        if found and not authentic and not position:
+            self._forget_totals()
         self._known[entry.delivery_key] = (number, authentic or found, position)
         return number
 
@@ -89,29 +99,59 @@ class QuarantineTable:
         self._last += 1
         self._queue(INSERT_ENTRY, (self._last, *entry[1:]))
         self._known[entry.delivery_key] = (self._last, entry.authentic, entry.position)
-        if self._unauthentic is not None:
-            self._unauthentic += not entry.authentic
+        if not entry.authentic:
+            self._change_totals(1, len(entry.raw))
+            if _place_of(entry) < self._place:
+                self._first_to_drop.clear()  # It goes before those that were found.
         return self._last
 
-    def count_unauthentic(self) -> int:
-        """Return how many notices with a wrong signature are open."""
-        if self._unauthentic is None:
-            self._unauthentic = int(self._ask(COUNT_UNAUTHENTIC, ())[0][0])
-        return self._unauthentic
+    def unauthentic_totals(self) -> QuarantineTotals:
+        """Return the totals of the open notices with a wrong signature."""
+        if self._totals is None:
+            self._totals = QuarantineTotals(*self._ask(TOTALS, ())[0])
+        return self._totals
 
-    def drop_oldest_unauthentic(self, count: int) -> None:
-        """Delete the oldest open notices with a wrong signature, to make room."""
-        self._unauthentic = max(self.count_unauthentic() - count, 0)
-        self._dropped = True
-        self._queue(DROP_OLDEST, (count, count, count))
+    def _change_totals(self, notices: int, size: int) -> None:
+        if self._totals is not None:
+            self._totals = QuarantineTotals(self._totals.notices + notices, self._totals.bytes + size)
+
+    def _forget_totals(self) -> None:
+        self._totals = None
+        self._first_to_drop.clear()
+
+    def drop_unauthentic(self, notices: int, size: int) -> int:
+        """Delete open notices with a wrong signature to make room; return how many."""
+        dropped: list[int] = []
+        freed = 0
+        while len(dropped) < notices or freed < size:
+            if not self._first_to_drop:
+                self._queue_drop(dropped[:])
+                found = self._ask(FIRST_TO_DROP, ())
+                if not found:
+                    break
+                self._place = found[0][0]
+                self._first_to_drop.extend(each[1:] for each in found if each[0] == self._place)
+            number, length = self._first_to_drop.popleft()
+            dropped.append(number)
+            freed += length
+        self._queue_drop(dropped)
+        self._change_totals(-len(dropped), -freed)
+        return len(dropped)
+
+    def _queue_drop(self, numbers: list[int]) -> None:
+        if numbers:
+            self._dropped = True
+            self._queue(DROP, (numbers,))
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Mark a notice as authentic, with the reason why it is still refused."""
         self._queue(MARK_AUTHENTIC, (reason, entry_id))
+        self._forget_totals()
 
     def mark_settled(self, entry_id: int, position: int) -> None:
         """Mark a notice as recorded at a position."""
         self._queue(MARK_SETTLED, (position, entry_id))
+        self._forget_totals()
 
     @property
     def last_number(self) -> int | None:

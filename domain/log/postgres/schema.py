@@ -9,13 +9,18 @@ from psycopg import Connection
 
 from domain.errors import LedgerError
 from domain.log.tables import POSTGRES_SCHEMA
-from domain.notices.signature import SIGNATURE_REUSED
+from domain.notices.signature import SIGNATURE_FITS_ELSEWHERE, SIGNATURE_REUSED
 
 SCHEMA = POSTGRES_SCHEMA
 
 # The number of the log schema; stores of each kind count for themselves. Schema 1 had no table of signatures and no triggers, and its writers locked
-# the table of events; those of schema 2 lock the ledger's row.
-SCHEMA_NUMBER = 2
+# the table of events; those of schema 2 lock the ledger's row. Schema 2 had no totals of the quarantine and no line rule (SPEC 9.2).
+SCHEMA_NUMBER = 3
+
+OPEN = "position = 0 AND NOT authentic"
+_REUSED, _FITTING = (f"starts_with(reason, '{begin}')" for begin in (SIGNATURE_REUSED, SIGNATURE_FITS_ELSEWHERE))
+# The notices with a wrong signature by what goes first when there is no room; each has an index.
+DROPPED_IN_ORDER = (f"{OPEN} AND {_REUSED}", f"{OPEN} AND NOT {_REUSED} AND NOT {_FITTING}", f"{OPEN} AND {_FITTING}")
 
 # The number of an advisory lock: any that nothing else in the database uses.
 MIGRATING = 0x7472_696E_676D
@@ -47,8 +52,12 @@ STATEMENTS = (
         authentic boolean NOT NULL, reason text NOT NULL, raw bytea NOT NULL, received_at bigint NOT NULL,
         last_received_at bigint NOT NULL, times bigint NOT NULL, source text NOT NULL, position bigint NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS quarantine_waiting ON {SCHEMA}.quarantine (authentic, id) WHERE position = 0",
-    f"""CREATE INDEX IF NOT EXISTS quarantine_reused ON {SCHEMA}.quarantine (id)
-        WHERE position = 0 AND NOT authentic AND starts_with(reason, '{SIGNATURE_REUSED}')""",
+    *(
+        f"CREATE INDEX IF NOT EXISTS quarantine_{name} ON {SCHEMA}.quarantine (id) WHERE {condition}"
+        for name, condition in zip(("reused", "misfits", "fitting"), DROPPED_IN_ORDER, strict=True)
+    ),
+    f"""CREATE TABLE IF NOT EXISTS {SCHEMA}.quarantine_totals (
+        authentic boolean PRIMARY KEY, notices bigint NOT NULL, bytes bigint NOT NULL) WITH (fillfactor = 10)""",
     f"CREATE INDEX IF NOT EXISTS quarantine_settled ON {SCHEMA}.quarantine (position) WHERE position > 0",
 )
 
@@ -64,13 +73,34 @@ FUNCTIONS = (
                 ' the version of tringledger that ran `tringledger migrate`';
         END IF;
         RETURN NULL; END $$""",
+    # Whoever writes the quarantine, its totals follow: an older program, or a copy that fills it.
+    f"""CREATE OR REPLACE FUNCTION {SCHEMA}.count_quarantined() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF TG_OP <> 'INSERT' AND OLD.position = 0 THEN
+            UPDATE {SCHEMA}.quarantine_totals SET notices = notices - 1, bytes = bytes - octet_length(OLD.raw)
+                WHERE authentic = OLD.authentic;
+        END IF;
+        IF TG_OP <> 'DELETE' AND NEW.position = 0 THEN
+            UPDATE {SCHEMA}.quarantine_totals SET notices = notices + 1, bytes = bytes + octet_length(NEW.raw)
+                WHERE authentic = NEW.authentic;
+        END IF;
+        RETURN NULL; END $$""",
 )
-# Each fires once a statement, also for the owner of the table and for superusers.
+# Each by its table and name; they fire also for the owner of the table and for superusers.
 TRIGGERS = {
-    "events_never_change": f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.stored_events"
+    ("stored_events", "events_never_change"): f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.stored_events"
     f" EXECUTE FUNCTION {SCHEMA}.refuse_change()",
-    "events_know_their_schema": f"BEFORE INSERT ON {SCHEMA}.stored_events EXECUTE FUNCTION {SCHEMA}.check_writer()",
+    ("stored_events", "events_know_their_schema"): f"BEFORE INSERT ON {SCHEMA}.stored_events"
+    f" EXECUTE FUNCTION {SCHEMA}.check_writer()",
+    ("quarantine", "quarantine_counts_in_and_out"): f"AFTER INSERT OR DELETE ON {SCHEMA}.quarantine FOR EACH ROW"
+    f" EXECUTE FUNCTION {SCHEMA}.count_quarantined()",
+    ("quarantine", "quarantine_counts_over"): f"AFTER UPDATE OF authentic, position ON {SCHEMA}.quarantine FOR EACH ROW"
+    f" EXECUTE FUNCTION {SCHEMA}.count_quarantined()",
 }
+_COUNT_ONCE = (
+    f"INSERT INTO {SCHEMA}.quarantine_totals SELECT kind, count(id), coalesce(sum(octet_length(raw)), 0)"
+    f" FROM (VALUES (false), (true)) AS kinds(kind) LEFT JOIN {SCHEMA}.quarantine ON authentic = kind AND position = 0"
+    " GROUP BY kind ON CONFLICT DO NOTHING"
+)
 _HAS_TRIGGER = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
 
 
@@ -88,7 +118,9 @@ def create(connection: Connection[Any]) -> None:
             connection.execute(statement)
         for function in FUNCTIONS:
             connection.execute(function)
-        for name, definition in TRIGGERS.items():
+        for (table, name), definition in TRIGGERS.items():
             # Not replaced where it exists: its creation waits for writers, VACUUM and ANALYZE.
-            if not connection.execute(_HAS_TRIGGER, (f"{SCHEMA}.stored_events", name)).fetchone():
+            if not connection.execute(_HAS_TRIGGER, (f"{SCHEMA}.{table}", name)).fetchone():
                 connection.execute(f"CREATE TRIGGER {name} {definition}".encode())
+        # After the triggers, whose creation keeps writers out until the end.
+        connection.execute(_COUNT_ONCE.encode())

@@ -14,7 +14,7 @@ from psycopg import Connection
 from domain.errors import StoreUnavailable
 from domain.events.codec import decode_recorded_at
 from domain.log.advisory_lock import CHANNEL
-from domain.log.contract import Lookup, QuarantineEntry
+from domain.log.contract import Lookup, QuarantineEntry, QuarantineTotals
 from domain.log.postgres.line_calls import PUT_CALLS, PrefetchedLine, PrefetchedLines
 from domain.log.postgres.quarantine import QuarantineTable
 from domain.log.postgres.schema import SCHEMA
@@ -235,11 +235,11 @@ class PostgresTransaction:
     def quarantine(self, entry: QuarantineEntry) -> int:  # noqa: D102
         return self._quarantine.keep(entry)
 
-    def count_unauthentic(self) -> int:  # noqa: D102
-        return self._quarantine.count_unauthentic()
+    def unauthentic_totals(self) -> QuarantineTotals:  # noqa: D102
+        return self._quarantine.unauthentic_totals()
 
-    def drop_oldest_unauthentic(self, count: int) -> None:  # noqa: D102
-        self._quarantine.drop_oldest_unauthentic(count)
+    def drop_unauthentic(self, notices: int, size: int) -> int:  # noqa: D102
+        return self._quarantine.drop_unauthentic(notices, size)
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:  # noqa: D102
         self._quarantine.mark_authentic(entry_id, reason)

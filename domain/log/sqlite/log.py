@@ -195,7 +195,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
         return {row[0] for row in self._by_key("delivery_key", "quarantine", delivery_keys)}
 
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
-        counts = dict(self._rows("SELECT authentic, count(*) FROM quarantine WHERE position = 0 GROUP BY authentic"))
+        counts = dict(self._rows("SELECT authentic, notices FROM quarantine_totals"))
         return counts.get(0, 0), counts.get(1, 0)
 
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102

@@ -8,19 +8,15 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from domain.events.codec import decode_recorded_at
-from domain.log.contract import Lookup, QuarantineEntry
+from domain.log.contract import Lookup, QuarantineEntry, QuarantineTotals
 from domain.log.known_calls import KnownCalls
 from domain.log.sqlite.line_calls import PUT_CALLS, LongLine, read_line
-from domain.log.sqlite.schema import LAST_EVENT
-from domain.notices.signature import SIGNATURE_REUSED
+from domain.log.sqlite.schema import DROPPED_IN_ORDER, LAST_EVENT
 
-_OPEN = "SELECT id FROM quarantine WHERE position = 0 AND authentic = 0"
-# What is no news to anybody goes first: the condition is the index's own.
-DROP_REUSED = (
-    f"DELETE FROM quarantine WHERE id IN ({_OPEN}"
-    f" AND substr(reason, 1, {len(SIGNATURE_REUSED)}) = '{SIGNATURE_REUSED}' ORDER BY id LIMIT ?)"
-)
-DROP_OLDEST = f"DELETE FROM quarantine WHERE id IN ({_OPEN} ORDER BY id LIMIT ?)"
+# Each condition is that of an index.
+_FIRST_TO_DROP = [
+    f"SELECT id, length(raw) FROM quarantine WHERE {condition} ORDER BY id" for condition in DROPPED_IN_ORDER
+]
 
 
 class SQLiteTransaction:
@@ -35,7 +31,6 @@ class SQLiteTransaction:
         self._pending: list[tuple[int, str, int, str, bytes]] = []
         self._versions: dict[UUID, int] = {}
         self._lines: dict[str, KnownCalls | LongLine] = {}
-        self._unauthentic: int | None = None  # Counted once: a flood of notices must not cost a count each.
         self.position, self.recorded_at, self.last_state = 0, 0, b""
         for position, state in cursor.execute(LAST_EVENT):
             self.position, self.recorded_at, self.last_state = position, decode_recorded_at(state), state
@@ -117,28 +112,27 @@ class SQLiteTransaction:
         )
         if not self._cursor.rowcount:
             return 0
-        self._unauthentic = None
         entry_id: int = self._one("SELECT id FROM quarantine WHERE delivery_key = ?", (entry.delivery_key,))
         return entry_id
 
     def quarantine(self, entry: QuarantineEntry) -> int:  # noqa: D102
         self._cursor.execute("INSERT INTO quarantine VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry[1:])
         assert self._cursor.lastrowid
-        if self._unauthentic is not None:
-            self._unauthentic += not entry.authentic
         return self._cursor.lastrowid
 
-    def count_unauthentic(self) -> int:  # noqa: D102
-        if self._unauthentic is None:
-            statement = "SELECT count(*) FROM quarantine WHERE position = 0 AND authentic = 0"
-            self._unauthentic = int(self._one(statement, ()))
-        return self._unauthentic
+    def unauthentic_totals(self) -> QuarantineTotals:  # noqa: D102
+        row = self._cursor.execute("SELECT notices, bytes FROM quarantine_totals WHERE authentic = 0").fetchone()
+        return QuarantineTotals(*row)
 
-    def drop_oldest_unauthentic(self, count: int) -> None:  # noqa: D102
-        for drop in (DROP_REUSED, DROP_OLDEST):
-            self._cursor.execute(drop, (count,))
-            count -= self._cursor.rowcount
-            self._unauthentic = None if self._unauthentic is None else self._unauthentic - self._cursor.rowcount
+    def drop_unauthentic(self, notices: int, size: int) -> int:  # noqa: D102
+        found: list[tuple[int]] = []
+        for first in _FIRST_TO_DROP:
+            self._cursor.execute(first)
+            while (notices > len(found) or size > 0) and (row := self._cursor.fetchone()):
+                found.append(row[:1])
+                size -= row[1]
+        self._cursor.executemany("DELETE FROM quarantine WHERE id = ?", found)
+        return len(found)
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:  # noqa: D102
         self._cursor.execute("UPDATE quarantine SET authentic = 1, reason = ? WHERE id = ?", (reason, entry_id))

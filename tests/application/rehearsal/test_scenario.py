@@ -8,7 +8,8 @@ from api.application.rehearsal import random_charges as cdr
 from api.application.rehearsal.plan import Signer, orderly_plan
 from api.application.rehearsal.scenario import Scenario
 from api.application.rehearsal.simulated_call import KINDS, CallSequence, SimulatedCall
-from domain.notices import call_notice, notification
+from domain.notices import notification
+from domain.notices.line_number import LINE_RULE_2, line_number
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
 from domain.notices.statuses import INPUTS, KNOWN
 from tests.support.notices import KEY
@@ -73,7 +74,7 @@ class TestTheNotices:
         assert any(" (" in src for src in spelt)
         assert any(src.startswith("+") for src in spelt)
         for call in placed():
-            assert {call_notice.normalised_number(notice.value("src")) for notice in call.notices} == {call.src}
+            assert {line_number(notice.value("src"), LINE_RULE_2) for notice in call.notices} == {call.src}
 
     def test_carry_digits_only_on_inputs(self) -> None:
         for call in placed():

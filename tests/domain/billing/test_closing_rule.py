@@ -9,6 +9,7 @@ from domain.billing.rating import PublishedTariff
 from domain.billing.tariff import parse_tariff
 from domain.errors import CommandRejected
 from domain.months import Month
+from domain.notices.line_number import LINE_RULE_2
 
 OCTOBER = Month("2026-10")
 FARTHEST_WEST = "Pacific/Pago_Pago"
@@ -19,10 +20,14 @@ OVER_THERE = OVER_IN_UTC + 11 * 3600 * times.SECOND
 
 def books(*texts: str, closed: tuple[str, ...] = (), timezone: str = "UTC") -> BillingContext:
     published = [
-        PublishedTariff(position, parse_tariff(text, position, timezone=timezone), falls_back=True)
+        PublishedTariff(
+            position, parse_tariff(text, position, timezone=timezone, line_rule=LINE_RULE_2), falls_back=True
+        )
         for position, text in enumerate(texts, 1)
     ]
-    return BillingContext(timezone, published, [Closing(10 + number, month) for number, month in enumerate(closed)])
+    return BillingContext(
+        timezone, LINE_RULE_2, published, [Closing(10 + number, month) for number, month in enumerate(closed)]
+    )
 
 
 @pytest.mark.parametrize("now", [OVER_IN_UTC, OVER_THERE - 1])

@@ -20,6 +20,7 @@ from domain.billing.rating import (
     version_in_effect,
 )
 from domain.notices.call_notice import NO_CHARGES, Charges
+from domain.notices.line_number import LINE_RULE_2
 from domain.times import parse
 from tests.support import random_tariffs as tariffs
 from tests.support.model import tariff as model_tariff
@@ -32,7 +33,9 @@ def rated(
 ) -> RatedCdr:
     """Rate a call with these charges by one rule, or by the text of rules."""
     text = rule if isinstance(rule, str) else tariffs.text({"tag": "*"} | rule)
-    return rate_cdr(tariff.parse_tariff(text, 3, timezone="UTC"), tag, src, at, NO_CHARGES._replace(**given))
+    return rate_cdr(
+        tariff.parse_tariff(text, 3, timezone="UTC", line_rule=LINE_RULE_2), tag, src, at, NO_CHARGES._replace(**given)
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,13 +183,15 @@ def test_rules_and_files_take_effect_at_the_start_of_a_day_in_the_tariffs_time_z
     times = ("2026-10-01T03:59:59Z", "2026-10-01T04:00:00Z", "2026-10-02T03:59:59Z", "2026-10-02T04:00:00Z")
     assert [rated(text, at=parse(time)).rule for time in times] == [0, 2, 2, 1]
     assert {rated(text, at=parse(time)).timezone for time in times} == {"Asia/Tokyo"}
-    assert tariff.parse_tariff(text, 1, timezone="UTC").since == parse("2026-10-01T04:00:00Z")
+    assert tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2).since == parse("2026-10-01T04:00:00Z")
 
 
 def test_the_version_is_the_latest_one_published_before_the_cdr_and_in_effect_at_its_time() -> None:
     dates = ("2026-01-01", "2026-11-01", "2026-06-01")
     read = [
-        tariff.parse_tariff(f'effective_from = {date}\n[[rules]]\ntag = "*"\n', version, timezone="UTC")
+        tariff.parse_tariff(
+            f'effective_from = {date}\n[[rules]]\ntag = "*"\n', version, timezone="UTC", line_rule=LINE_RULE_2
+        )
         for version, date in enumerate(dates, 1)
     ]
     published = [PublishedTariff(position, each) for position, each in zip((10, 20, 30), read, strict=True)]
@@ -211,7 +216,7 @@ def test_the_version_is_the_latest_one_published_before_the_cdr_and_in_effect_at
 
 @given(tariffs.rules(), tariffs.charges())
 def test_any_rule_prices_any_call_as_the_model_does(rule: dict[str, Any], charges: Charges) -> None:
-    read = tariff.parse_tariff(tariffs.text(rule), 7, timezone="UTC")
+    read = tariff.parse_tariff(tariffs.text(rule), 7, timezone="UTC", line_rule=LINE_RULE_2)
     found = rate_cdr(read, "tag", "1", AT, charges)
     price, added = model_tariff.price(rule, charges)
     assert found.price == price
@@ -236,7 +241,9 @@ def test_a_total_is_rounded_as_python_rounds_decimals(amount: int, mode: str, pl
 
 
 def test_a_tariff_can_be_sent_to_another_process() -> None:
-    read = tariff.parse_tariff('[[rules]]\ntag_regex = "(?P<account>a+)"\nper_minute = 1.5\n', 1, timezone="UTC")
+    read = tariff.parse_tariff(
+        '[[rules]]\ntag_regex = "(?P<account>a+)"\nper_minute = 1.5\n', 1, timezone="UTC", line_rule=LINE_RULE_2
+    )
     assert pickle.loads(pickle.dumps(read)) == read  # noqa: S301  # Our own bytes.
 
 

@@ -4,6 +4,7 @@ from domain.billing.billing_context import BillingContext
 from domain.billing.rating import PublishedTariff, RatedCdr
 from domain.billing.tariff import parse_tariff
 from domain.notices.call_notice import Charges
+from domain.notices.line_number import LINE_RULE_2
 from domain.times import parse
 
 ALWAYS = '[[rules]]\ntag = "*"\nper_minute = 15\n'
@@ -24,9 +25,9 @@ CENT = 1_000_000
 
 def books(*texts: str, earlier: int = 0) -> BillingContext:
     """Versions published one after another; the first so many in shape 1."""
-    parsed = [parse_tariff(text, number, timezone="UTC") for number, text in enumerate(texts, 1)]
+    parsed = [parse_tariff(text, number, timezone="UTC", line_rule=LINE_RULE_2) for number, text in enumerate(texts, 1)]
     return BillingContext(
-        "UTC", [PublishedTariff(each.version, each, falls_back=each.version > earlier) for each in parsed]
+        "UTC", LINE_RULE_2, [PublishedTariff(each.version, each, falls_back=each.version > earlier) for each in parsed]
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from domain.billing import tag_patterns as tariff_patterns
 from domain.billing import tariff
 from domain.billing.toml_lines import TomlLines
+from domain.notices.line_number import LINE_RULE_2
 from tests.support import random_tariffs as tariffs
 
 RULE = '[[rules]]\ntag = "*"\n'
@@ -17,7 +18,7 @@ RULE = '[[rules]]\ntag = "*"\n'
 def findings(text: str) -> list[str]:
     """Read a tariff that is broken, and return its findings as a person sees them."""
     with pytest.raises(tariff.InvalidTariff) as refused:
-        tariff.parse_tariff(text, 1, timezone="UTC", name="prices.toml")
+        tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2, name="prices.toml")
     heading, *lines = str(refused.value).split("\n")
     assert heading == "prices.toml is no tariff that could be used:"
     assert lines == refused.value.lines
@@ -40,7 +41,7 @@ def test_every_finding_is_listed_with_file_line_key_value_and_what_was_expected(
 def test_a_file_of_exactly_2_to_the_18_bytes_is_taken_and_one_byte_more_is_not() -> None:
     whole = f"{RULE}# {'é' * 2**16}"
     whole += "x" * (2**18 - len(whole.encode()))
-    assert len(tariff.parse_tariff(whole, 1, timezone="UTC").rules) == 1
+    assert len(tariff.parse_tariff(whole, 1, timezone="UTC", line_rule=LINE_RULE_2).rules) == 1
     assert findings(whole + "x") == ["prices.toml:1: the file: expected at most 262144 bytes"]
 
 
@@ -180,7 +181,7 @@ def test_a_broken_value_is_found_at_its_line_wherever_it_stands(
     rules: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     text = tariffs.text(*rules)
-    assert len(tariff.parse_tariff(text, 1, timezone="UTC").rules) == len(rules)
+    assert len(tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2).rules) == len(rules)
     lines = text.split("\n")
     places = [number for number, line in enumerate(lines) if " = " in line]
     broken = data.draw(st.sampled_from(places))
@@ -195,7 +196,7 @@ def test_a_broken_value_is_found_at_its_line_wherever_it_stands(
 @given(st.text(max_size=200) | st.text("[]{}=\"'.#\n rulestag0-9", max_size=60))
 def test_any_text_is_a_tariff_or_refused_with_findings(text: str) -> None:
     try:
-        tariff.parse_tariff(text, 1, timezone="UTC")
+        tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2)
     except tariff.InvalidTariff as refused:
         assert refused.findings  # noqa: PT017  # Either outcome is right, and this is what the second one must have.
 

@@ -4,10 +4,11 @@ import pytest
 
 from domain.billing.tariff import parse_tariff
 from domain.billing.tariff_notes import tariff_notes
+from domain.notices.line_number import LINE_RULE_2
 
 
 def notes(text: str, before: int = 1) -> list[str]:
-    return [str(note) for note in tariff_notes(parse_tariff(text, 2, timezone="UTC"), before)]
+    return [str(note) for note in tariff_notes(parse_tariff(text, 2, timezone="UTC", line_rule=LINE_RULE_2), before)]
 
 
 def rule(tag: str, more: str = "") -> str:
@@ -59,9 +60,11 @@ def test_rules_that_begin_with_the_tariff_itself_need_no_note() -> None:
 )
 def test_a_rule_behind_one_that_takes_all_its_calls_is_never_reached(first: str, second: str) -> None:
     line = first.count("\n") + 1
-    assert [note for note in tariff_notes(parse_tariff(first + second, 1, timezone="UTC"), 0) if not note.until] == [
-        (line, 2, 0, "never reached: rule 1, at line 1, takes every call that it fits")
-    ]
+    assert [
+        note
+        for note in tariff_notes(parse_tariff(first + second, 1, timezone="UTC", line_rule=LINE_RULE_2), 0)
+        if not note.until
+    ] == [(line, 2, 0, "never reached: rule 1, at line 1, takes every call that it fits")]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from domain.calls import call as calls
 from domain.calls.call import Call
 from domain.events.notice_events import Notice
-from domain.notices.call_notice import normalised_number
 from domain.notices.statuses import DISPOSITIONS
 from tests.support.notices import SECOND, START, SentNotice, callstatus, cdr
 
@@ -289,26 +288,3 @@ def test_a_reused_nonce_is_flagged_where_the_event_says_so(position: int) -> Non
 
 def test_every_status_that_ends_has_its_disposition() -> None:
     assert DISPOSITIONS == OUTCOMES | FAILED_OPENINGS
-
-
-# The line's number
-
-
-@pytest.mark.parametrize(
-    ("src", "expected"),
-    [
-        ("+1 (858) 555-0001", "18585550001"),
-        ("1.858.555.0001", "18585550001"),
-        ("(+1)858", "1858"),
-        ("++1858", "+1858"),
-        ("1+858", "1+858"),
-        ("+", ""),
-        ("", ""),
-        ("sip:bob", "sip:bob"),
-        ("٣", "٣"),
-        ("1\t8", "1\t8"),
-        ("1\u00a08", "1\u00a08"),
-    ],
-)
-def test_a_number_loses_its_punctuation_and_then_one_leading_plus(src: str, expected: str) -> None:
-    assert normalised_number(src) == expected

@@ -6,6 +6,7 @@ import pytest
 
 from domain.calls.correlation import CallHead, CorrelationWindow, correlate
 from domain.notices import call_notice
+from domain.notices.line_number import LINE_RULE_2
 from tests.support.notices import GRACE, MAX_AGE, SECOND, START, SentNotice, callstatus, cdr
 
 OUTCOMES = ("COMPLETED", "DESTBUSY", "DESTNOTANSWERED", "DESTCONGESTED", "DESTNETWORKERROR")
@@ -335,9 +336,9 @@ def test_the_default_grace_is_300_seconds_and_the_default_max_age_a_day() -> Non
 @pytest.mark.parametrize(("by", "line"), [("tag-src", ("sales", "18585550001")), ("tag", ("sales", None))])
 def test_the_line_is_tag_and_number_or_the_tag_alone(by: str, line: tuple[str, str | None]) -> None:
     notice = callstatus("SRCANSWERED", src="+1 (858) 555-0001")
-    assert call_notice.read_call_notice(dict(notice.pairs), START).line(by) == line
+    assert call_notice.read_call_notice(dict(notice.pairs), START).line(by, LINE_RULE_2) == line
 
 
 def test_a_missing_tag_or_number_is_an_empty_one() -> None:
     notice = callstatus("SRCANSWERED", tag=None, src=None)
-    assert call_notice.read_call_notice(dict(notice.pairs), START).line("tag-src") == ("", "")
+    assert call_notice.read_call_notice(dict(notice.pairs), START).line("tag-src", LINE_RULE_2) == ("", "")

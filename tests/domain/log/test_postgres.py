@@ -251,16 +251,16 @@ def test_an_older_schema_is_upgraded_where_asked_for_and_a_newer_one_refused(
 ) -> None:
     with opened(database) as ledger:
         assert ledger.found_schema == 0
-    monkeypatch.setattr(PostgresLog, "schema", 3)
+    monkeypatch.setattr(PostgresLog, "schema", 4)
     with pytest.raises(
-        LedgerError, match="has schema 2, and this version of tringledger knows 3: run `tringledger migr"
+        LedgerError, match="has schema 3, and this version of tringledger knows 4: run `tringledger migr"
     ):
         Ledger(database)
     with opened(database) as ledger:
-        assert ledger.found_schema == 2
+        assert ledger.found_schema == 3
     monkeypatch.undo()
     for create in (False, True):
-        with pytest.raises(LedgerError, match="has schema 3, and this version of tringledger knows 2: use the newer"):
+        with pytest.raises(LedgerError, match="has schema 4, and this version of tringledger knows 3: use the newer"):
             Ledger(database, create=create)
 
 

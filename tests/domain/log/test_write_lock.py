@@ -159,7 +159,7 @@ def test_a_program_of_the_schema_before_that_still_runs_can_append_nothing(
     ledger: Ledger, administrator: psycopg.Connection
 ) -> None:
     administrator.execute(OLD_BEGIN.encode())
-    with pytest.raises(psycopg.errors.RaiseException, match="log schema 2; got a program that does not know it"):
+    with pytest.raises(psycopg.errors.RaiseException, match="log schema 3; got a program that does not know it"):
         administrator.execute(INSERT, (2,))
     assert positions(ledger) == [1]
 
@@ -167,12 +167,13 @@ def test_a_program_of_the_schema_before_that_still_runs_can_append_nothing(
 def test_a_ledger_of_the_schema_before_is_refused_until_it_is_migrated(
     ledger: Ledger, administrator: psycopg.Connection
 ) -> None:
-    for name in postgres_schema.TRIGGERS:
-        administrator.execute(f"DROP TRIGGER {name} ON tringledger.stored_events".encode())
-    administrator.execute("DROP FUNCTION tringledger.refuse_change, tringledger.check_writer")
+    for table, name in postgres_schema.TRIGGERS:
+        administrator.execute(f"DROP TRIGGER {name} ON tringledger.{table}".encode())
+    functions = ("refuse_change", "check_writer", "count_quarantined")
+    administrator.execute(f"DROP FUNCTION {', '.join(f'tringledger.{name}' for name in functions)}".encode())
     administrator.execute("UPDATE tringledger.ledger SET value = '1' WHERE name = 'schema'")
     with pytest.raises(
-        LedgerError, match="has schema 1, and this version of tringledger knows 2: run `tringledger mig"
+        LedgerError, match="has schema 1, and this version of tringledger knows 3: run `tringledger mig"
     ):
         Ledger(ledger.url)
     with closing(Ledger(ledger.url, create=True)) as upgraded:

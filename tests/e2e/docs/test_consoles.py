@@ -17,6 +17,7 @@ import pytest
 from api.cli.main import main
 from domain.billing import tariff, tariff_schema
 from domain.log import urls
+from domain.notices.line_number import LINE_RULE_2
 from tests.e2e.docs.documents import DOCS, DOCUMENTS, ROOT, blocks, commands, mentioned_commands, name
 from tests.e2e.docs.shell import Shell, shell
 
@@ -78,7 +79,7 @@ def test_every_block_says_what_it_is_so_that_what_can_be_run_is_run() -> None:
 def test_every_tariff_that_is_shown_can_be_used() -> None:
     shown = [(name(document), text) for document in DOCUMENTS for text in blocks(document.read_text(), "toml")]
     for number, (_, text) in enumerate(shown, 1):
-        tariff.parse_tariff(text, number, timezone="UTC")
+        tariff.parse_tariff(text, number, timezone="UTC", line_rule=LINE_RULE_2)
     assert "docs/reference/tariff-file.md" in {document for document, _ in shown}
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from domain.calls.correlation import CorrelationWindow
+from domain.notices.line_number import LINE_RULE_2
 from projections.queries import facets
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
@@ -19,7 +20,7 @@ from projections.queries.selection import Selection
 from projections.schema.read_models import READ_MODELS, TABLES
 from tests.support.export_ledgers import a_ledger, record_sample
 
-TERMS = FilterContext("UTC", CorrelationWindow(), 1_790_856_000_000_000)
+TERMS = FilterContext("UTC", LINE_RULE_2, CorrelationWindow(), 1_790_856_000_000_000)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

@@ -18,6 +18,7 @@ from domain.events.log_row import POSITION_MAX
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from domain.notices.call_notice import Charges
+from domain.notices.line_number import LINE_RULE_2
 from projections.building.catch_up import catch_up
 from projections.queries.price_history import PriceHistory, price_history
 from projections.schema.tables import CDRS, POSTINGS
@@ -34,7 +35,7 @@ ALL_STEPS |= {rating.CREDITS, rating.MINIMUM, rating.MAXIMUM}
 
 @given(rule=tariffs.rules(), charges=tariffs.charges())
 def test_the_last_step_is_the_price_before_it_was_rounded(rule: tariffs.Rule, charges: Charges) -> None:
-    tariff = parse_tariff(tariffs.text(rule), 1, timezone="UTC")
+    tariff = parse_tariff(tariffs.text(rule), 1, timezone="UTC", line_rule=LINE_RULE_2)
     rated = rate_cdr(tariff, TAG, SRC, 0, charges)
     *_, last = price_steps(tariff, rated.rule, 0, charges)
     exact = Fraction(rated.price - rated.rounding, ONE)

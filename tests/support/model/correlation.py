@@ -11,12 +11,30 @@ from tests.support.model.call import ANSWERED, FAILED_OPENINGS, OPENINGS, OUTCOM
 MICROSECONDS = 1_000_000
 
 
-def line_of(notice: Notice, correlation: str) -> Line:
+def line_of(notice: Notice, correlation: str, line_rule: int) -> Line:
     """The line: the tag, and the bare number unless tags are unique per call."""
     if correlation == "tag":
         return notice.get("tag"), None
-    bare = "".join(character for character in notice.get("src") if character not in " -.()")
-    return notice.get("tag"), bare.removeprefix("+")
+    src = notice.get("src")
+    bare = "".join(character for character in src if character not in " -.()")
+    if line_rule == 1 or is_number(bare):
+        return notice.get("tag"), bare.removeprefix("+")
+    return notice.get("tag"), without_password(src)
+
+
+def is_number(bare: str) -> bool:
+    """Section 9.2: nothing but ASCII digits, and at most one plus, which stands first."""
+    digits = bare[1:] if bare[:1] == "+" else bare
+    return all(character in "0123456789" for character in digits)
+
+
+def without_password(src: str) -> str:
+    """Section 9.2: `***` for the password of `sip:user:password@host`."""
+    scheme, colon, rest = src.partition(":")
+    user, second, secret = rest.partition(":")
+    if scheme.lower() in ("sip", "sips") and second and "@" not in user and "@" in secret:
+        return f"{scheme}{colon}{user}:***@{secret.rpartition('@')[2]}"
+    return src
 
 
 @dataclass(frozen=True)

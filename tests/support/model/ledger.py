@@ -74,6 +74,7 @@ class Model:
         grace_seconds: int = 300,
         max_age_seconds: int = 86400,
         timezone: str = "UTC",
+        line_rule: int = 2,
     ) -> None:
         self.keys = keys
         self.formula = formula
@@ -81,6 +82,7 @@ class Model:
         self.grace_seconds = grace_seconds
         self.max_age_seconds = max_age_seconds
         self.timezone = timezone
+        self.line_rule = line_rule
         self.log: list[tuple[Event, Outcome]] = []
         self.delivery_keys: list[str] = []  # of the log's events, in its order
         self.all_calls: list[Call] = []
@@ -127,7 +129,7 @@ class Model:
     def _recorded(self, notice: Notice, position: int) -> tuple[Event, Outcome]:
         if notice.get("type") not in CALL_TYPES:
             return Event(position, notice, None), Outcome("recorded", position)
-        line = line_of(notice, self.correlation)
+        line = line_of(notice, self.correlation, self.line_rule)
         calls = [call for call in self.all_calls if call.line == line]
         joined, rule = Rules(notice, calls, self.grace_seconds, self.max_age_seconds).place()
         call = joined or self._opened(line, len(calls) + 1)
