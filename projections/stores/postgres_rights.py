@@ -50,6 +50,7 @@ SERVICE = (
     *rights_on(LOG, APPEND, "stored_events", "delivery_keys", "nonces", "signatures"),
     *rights_on(LOG, CHANGE, "ledger", "line_calls"),
     *rights_on(LOG, ALL, "quarantine"),
+    *rights_on(LOG, ("SELECT", "UPDATE"), "quarantine_totals"),  # By the triggers of the quarantine.
     *(right for slot in _SLOTS for right in rights_on(slot, ALL, *_SLOT_TABLES)),
     *(right for slot in _SLOTS for right in rights_on(slot, READ, _ENTRIES)),
     *rights_on(slots.VIEWS, READ, *_SHOWN),
@@ -57,9 +58,8 @@ SERVICE = (
 )
 READER = (
     *_use(LOG, slots.VIEWS, *_SLOTS),
-    *rights_on(
-        LOG, READ, "stored_events", "delivery_keys", "nonces", "signatures", "ledger", "line_calls", "quarantine"
-    ),
+    *rights_on(LOG, READ, "stored_events", "delivery_keys", "nonces", "signatures", "ledger", "line_calls"),
+    *rights_on(LOG, READ, "quarantine", "quarantine_totals"),
     *(right for slot in _SLOTS for right in rights_on(slot, READ, *_SLOT_TABLES, _ENTRIES)),
     *rights_on(slots.VIEWS, READ, *_SHOWN),
 )
