@@ -5,9 +5,11 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from api.web.auth import users
@@ -91,6 +93,47 @@ class TestABackup:
         (tmp_path / "file").write_text("")
         said = run("backup", str(tmp_path / "file" / "below"), "--store", world.ledger.url)
         assert (said.code, "cannot be written" in said.err) == (3, True)
+
+
+@contextmanager
+def reading_role(url: str, *schemas: str) -> Iterator[str]:
+    """Return a database's address for a new role that may read these schemas, and write nothing."""
+    name = f"reader_{uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN".encode())
+        connection.execute(f"ALTER ROLE {name} SET default_transaction_read_only = on".encode())
+        for schema in schemas:
+            connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {name}".encode())
+            connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {name}".encode())
+        try:
+            yield url.replace("//postgres@", f"//{name}@")
+        finally:
+            connection.execute(f"DROP OWNED BY {name}".encode())
+            connection.execute(f"DROP ROLE {name}".encode())
+
+
+@pytest.mark.only_on("postgres")
+class TestARoleThatOnlyReads:
+    @pytest.fixture(autouse=True)
+    def user(self, world: World) -> None:
+        assert run("user", "add", "kim", "--role", "read", "--store", world.ledger.url).code == 0
+
+    def test_saves_the_whole_ledger(self, world: World, tmp_path: Path) -> None:
+        with reading_role(world.ledger.url, "tringledger", "tringledger_proofs", "tringledger_access") as url:
+            said = run("backup", str(tmp_path / "backups"), "--store", url)
+        assert said.code == 0, said.err
+        assert dump(f"sqlite:///{said.out.strip()}/ledger.db") == dump(world.ledger.url)
+        assert restored(Path(said.out.strip()), tmp_path / "new.db").code == 0
+
+    @pytest.mark.parametrize("schemas", [("tringledger",), ("tringledger", "tringledger_proofs")])
+    def test_that_may_not_read_a_part_makes_no_backup_and_says_which(
+        self, world: World, tmp_path: Path, schemas: tuple[str, ...]
+    ) -> None:
+        with reading_role(world.ledger.url, *schemas) as url:
+            said = run("backup", str(tmp_path / "backups"), "--store", url)
+        missing = "tringledger_access" if len(schemas) > 1 else "tringledger_proofs"
+        assert (said.code, f"permission denied for schema {missing}" in said.err) == (3, True)
+        assert list((tmp_path / "backups").iterdir()) == []
 
 
 class TestARestoredLedger:
