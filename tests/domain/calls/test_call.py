@@ -2,11 +2,13 @@
 
 import itertools
 
+import msgspec
 import pytest
 
 from domain.calls import call as calls
-from domain.calls.call import Call
+from domain.calls.call import Call, CallFlag, Cdr
 from domain.events.notice_events import Notice
+from domain.notices.call_notice import NO_CHARGES, Charges, read_call_notice
 from domain.notices.statuses import DISPOSITIONS
 from tests.support.notices import SECOND, START, SentNotice, callstatus, cdr
 
@@ -288,3 +290,116 @@ def test_a_reused_nonce_is_flagged_where_the_event_says_so(position: int) -> Non
 
 def test_every_status_that_ends_has_its_disposition() -> None:
     assert DISPOSITIONS == OUTCOMES | FAILED_OPENINGS
+
+
+# What each flag says: who raised it, when, and what money is at stake
+
+CHARGED = {"srcduration": "60", "destduration": "50", "srccharge": "1.5", "destcharge": "2"}
+
+
+def raised(*notices: SentNotice, nonce_reused: int = 0) -> list[CallFlag]:
+    """Return the flags of the call that these notices are; ``nonce_reused`` is said of the last one."""
+    events = [
+        Notice(1, sent.at, sent.at, "callback", "off", "", sent.pairs, ("sales", "18585550001"), 1) for sent in notices
+    ]
+    events[-1] = msgspec.structs.replace(events[-1], nonce_reused=nonce_reused)
+    call = calls.new_call("the-call", events[0])
+    for position, event in enumerate(events, start=11):
+        call.apply(position, event)
+    return call.call_flags
+
+
+def charges(notice: SentNotice) -> Charges | None:
+    return read_call_notice(dict(notice.pairs), notice.at).charges
+
+
+def test_a_repeated_cdr_puts_its_own_charges_at_stake() -> None:
+    other = cdr(2 * SECOND, **(CHARGED | {"destcharge": "3"}))
+    assert raised(ANSWERED, cdr(SECOND, **CHARGED), other) == [
+        CallFlag("repeated-cdr", 13, START + 2 * SECOND, charges(other))
+    ]
+
+
+@pytest.mark.parametrize("name", ["SRCANSWERED", "COMPLETED"])
+def test_a_repeated_status_puts_nothing_at_stake(name: str) -> None:
+    again = callstatus(name, 3 * SECOND)
+    assert raised(ANSWERED, callstatus("COMPLETED", SECOND), again) == [
+        CallFlag("repeated-status", 13, START + 3 * SECOND, None)
+    ]
+
+
+def test_an_unrecognised_status_puts_the_charges_of_its_cdr_at_stake() -> None:
+    unknown = cdr(SECOND, "RINGING", **CHARGED)
+    assert raised(ANSWERED, unknown) == [CallFlag("unrecognised-status", 12, START + SECOND, charges(unknown))]
+    assert raised(ANSWERED, callstatus("RINGING", SECOND)) == [
+        CallFlag("unrecognised-status", 12, START + SECOND, None)
+    ]
+
+
+def test_a_nonce_used_again_puts_the_charges_of_its_cdr_at_stake() -> None:
+    last = cdr(SECOND, **CHARGED)
+    assert raised(ANSWERED, last, nonce_reused=7) == [CallFlag("nonce-reused", 12, START + SECOND, charges(last))]
+
+
+@pytest.mark.parametrize("name", ["srccharge", "destcharge", "srcsipcharge", "destsipcharge"])
+def test_a_charge_that_was_rounded_is_flagged_on_a_cdr_alone_with_nothing_at_stake(name: str) -> None:
+    finer = CHARGED | {name: "0.00000049"}
+    assert raised(ANSWERED, cdr(SECOND, **finer)) == [CallFlag("rounded-charge", 12, START + SECOND, None)]
+    assert raised(ANSWERED, callstatus("COMPLETED", SECOND, **finer)) == []
+    assert raised(ANSWERED, cdr(SECOND, **(CHARGED | {name: "0.00015000"}))) == []
+
+
+def test_a_contradiction_and_a_missing_opening_put_the_calls_own_charges_at_stake() -> None:
+    own = cdr(SECOND, "COMPLETED", **CHARGED)
+    assert raised(callstatus("DESTBUSY"), own) == [
+        CallFlag("contradictory-outcome", 12, START + SECOND, charges(own)),
+        CallFlag("missing-opening", 11, START, charges(own)),
+    ]
+
+
+# Times, and what the call keeps of its CDR
+
+
+def test_the_first_answer_and_the_first_end_count_in_whatever_order_they_come() -> None:
+    late, early = callstatus("SRCANSWERED", 9 * SECOND), callstatus("SRCANSWERED", 4 * SECOND)
+    for notices in ((late, early), (early, late)):
+        assert given(*notices).answered_at == START + 4 * SECOND
+    late, early = callstatus("COMPLETED", 9 * SECOND), callstatus("DESTBUSY", 4 * SECOND)
+    for notices in ((late, early), (early, late)):
+        assert given(ANSWERED, *notices).ended_at == START + 4 * SECOND
+    assert given(ANSWERED, cdr(5 * SECOND), cdr(3 * SECOND)).ended_at == START + 5 * SECOND
+
+
+def test_the_cdr_is_kept_with_its_position_time_number_status_and_charges() -> None:
+    own = cdr(SECOND, "COMPLETED", src="+1 858 555 0001", **CHARGED)
+    assert given(ANSWERED, own, cdr(2 * SECOND)).cdr == Cdr(
+        2, START + SECOND, "+1 858 555 0001", "COMPLETED", charges(own) or NO_CHARGES
+    )
+    nameless = given(cdr(SECOND, src=None)).cdr
+    assert nameless
+    assert nameless.src == ""
+
+
+def test_a_new_call_has_the_line_ordinal_and_moment_of_its_first_notice() -> None:
+    notice = Notice(1, START, START + 7, "callback", "off", "", ANSWERED.pairs, ("sales", "18585550001"), 3)
+    call = calls.new_call("the-call", notice)
+    assert (call.id, call.line, call.ordinal) == ("the-call", ("sales", "18585550001"), 3)
+    assert (call.head.ordinal, call.head.first_at, call.head.last_at) == (3, START, START)
+
+
+@pytest.mark.parametrize(
+    ("params", "recognised", "nonce_reused", "expected"),
+    [
+        ([("type", "fax")], False, 0, ["unrecognised-type"]),
+        ([("type", "voicemail")], True, 0, []),
+        ([("status", "RINGING")], True, 0, ["unrecognised-status"]),
+        ([("status", "COMPLETED")], True, 0, []),
+        ([("status", "")], True, 7, ["nonce-reused"]),
+        ([("status", "RINGING")], False, 7, ["unrecognised-type", "unrecognised-status", "nonce-reused"]),
+    ],
+)
+def test_a_notice_of_no_call_has_flags_of_its_own(
+    params: list[tuple[str, str]], expected: list[str], *, recognised: bool, nonce_reused: int
+) -> None:
+    notice = Notice(1, START, START, "callback", "off", "", params, nonce_reused=nonce_reused)
+    assert calls.flags_without_call(notice, recognised=recognised) == expected

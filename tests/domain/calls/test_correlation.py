@@ -342,3 +342,16 @@ def test_the_line_is_tag_and_number_or_the_tag_alone(by: str, line: tuple[str, s
 def test_a_missing_tag_or_number_is_an_empty_one() -> None:
     notice = callstatus("SRCANSWERED", tag=None, src=None)
     assert call_notice.read_call_notice(dict(notice.pairs), START).line("tag-src", LINE_RULE_2) == ("", "")
+
+
+@pytest.mark.parametrize(("at", "distance"), [(9, 1), (0, 10), (10, 0), (15, 0), (20, 0), (21, 1), (50, 30)])
+def test_the_distance_of_a_call_is_0_in_its_span_and_else_that_to_its_nearer_end(at: int, distance: int) -> None:
+    assert CallHead(1, 10, 20).distance(at) == distance
+
+
+def test_a_call_counts_its_events_and_spans_them() -> None:
+    head = CallHead(1, START, START)
+    for at in (5, -3, 9):
+        notice = callstatus("RINGING", at)
+        head.apply(call_notice.read_call_notice(dict(notice.pairs), notice.at))
+    assert (head.events, head.first_at, head.last_at) == (3, START - 3, START + 9)

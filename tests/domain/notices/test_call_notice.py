@@ -1,6 +1,6 @@
 """The numbers of a CDR by their names, and what they add up to (SPEC 1)."""
 
-from domain.notices.call_notice import NO_CHARGES, Charges, read_call_notice
+from domain.notices.call_notice import NO_CHARGES, CallNotice, Charges, read_call_notice
 
 CDR = {
     "type": "cdr",
@@ -38,3 +38,20 @@ def test_a_number_that_is_empty_or_missing_is_absent_and_adds_nothing() -> None:
 
 def test_a_status_has_no_charges() -> None:
     assert read_call_notice(CDR | {"type": "callstatus"}, 0).charges is None
+
+
+def test_what_is_missing_is_an_empty_text() -> None:
+    assert read_call_notice({}, 7) == CallNotice(7, False, "", "", "", "", None)
+    assert read_call_notice({"status": "USERDTMFINPUT"}, 7) == CallNotice(7, False, "", "", "USERDTMFINPUT", "", None)
+
+
+def test_digits_are_those_of_an_input_that_is_no_cdr() -> None:
+    said = {"p": "12#", "tag": "sales", "src": "1"}
+    for status, kind, digits in (
+        ("USERDTMFINPUT", "callstatus", "12#"),
+        ("USERDTMPINPUT", "callstatus", "12#"),
+        ("COMPLETED", "callstatus", ""),
+        ("USERDTMFINPUT", "cdr", ""),
+    ):
+        found = read_call_notice(said | {"status": status, "type": kind}, 0)
+        assert (found.digits, found.tag, found.src, found.is_cdr) == (digits, "sales", "1", kind == "cdr")
