@@ -85,7 +85,8 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
             position = session.publish_tariff(text)
         published = next(each.tariff for each in ledger.billing_context().tariffs if each.position == position)
     said = f"version {published.version} published at position {position}: {_sentence(published)}"
-    note("\n".join([said, *_note_lines(file, tariff_notes(published, published.version - 1))]))
+    for line in (said, *_note_lines(file, tariff_notes(published, published.version - 1))):
+        note(line)
 
 
 @tariff.command("list")
