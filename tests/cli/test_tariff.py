@@ -110,7 +110,7 @@ class TestRulesThatBeginLaterOrAreNeverReached:
         without, after = published(file), published(file)
         assert f"{file}:3: rule 2: until {self.until}, the calls that it fits have no rule" in without
         assert f"{file}:3: rule 2: until {self.until}, version 1 decides on the calls that it fits" in after
-        assert "rule 3: never reached" in after
+        assert f"\n{file}:6: rule 3: never reached" in after
 
 
 class TestPublish:

@@ -1,5 +1,7 @@
 """The numbers of a CDR by their names, and what they add up to (SPEC 1)."""
 
+import msgspec
+
 from domain.notices.call_notice import NO_CHARGES, CallNotice, Charges, read_call_notice
 
 CDR = {
@@ -41,8 +43,10 @@ def test_a_status_has_no_charges() -> None:
 
 
 def test_what_is_missing_is_an_empty_text() -> None:
-    assert read_call_notice({}, 7) == CallNotice(7, False, "", "", "", "", None)
-    assert read_call_notice({"status": "USERDTMFINPUT"}, 7) == CallNotice(7, False, "", "", "USERDTMFINPUT", "", None)
+    nothing = CallNotice(7, is_cdr=False, tag="", src="", status="", digits="", charges=None)
+    assert read_call_notice({}, 7) == nothing
+    said = msgspec.structs.replace(nothing, status="USERDTMFINPUT")
+    assert read_call_notice({"status": "USERDTMFINPUT"}, 7) == said
 
 
 def test_digits_are_those_of_an_input_that_is_no_cdr() -> None:
