@@ -3,7 +3,7 @@
 The changes of a batch are calculated before its transaction begins. A call that changed in between is rated again later.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from uuid import UUID
 
 from domain.ledger import Ledger
@@ -14,7 +14,7 @@ CALLS_AT_ONCE = 50
 
 def preview_rerating(
     rerating: ReratingPreview, call_ids: Sequence[str], moved: Callable[[int], None]
-) -> Iterator[RerateChange]:
+) -> Generator[RerateChange, None, None]:
     """Yield the change of each call that would change; ``moved`` gets the number of calls rated so far."""
     for number, call_id in enumerate(call_ids, 1):
         change = rerating.change(call_id)
@@ -31,7 +31,7 @@ def rerate_calls(  # noqa: PLR0917  # What, who and why, in the order of the com
     by: str,
     reason: str,
     moved: Callable[[int], None],
-) -> Iterator[RerateChange]:
+) -> Generator[RerateChange, None, None]:
     """Rerate calls, and yield the committed change of each; raises CommandRejected, StoreUnavailable."""
     waiting, done = list(call_ids), 0
     while waiting:

@@ -4,10 +4,11 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
-from api.application.intake import BATCH_MAX, Intake, IntakeBusy
+from api.application.intake import BATCH_MAX, Begin, Intake, IntakeBusy
 from domain.errors import StoreUnavailable
 from domain.notices.notification import Notification
 from domain.notices.signature import SignatureVerdict
@@ -63,7 +64,7 @@ def with_intake(
     on = disk or Disk()
 
     async def run() -> None:
-        intake = Intake(on.begin, queue_max)
+        intake = Intake(cast("Begin", on.begin), queue_max)
         intake.start()
         try:
             await scenario(intake, on)

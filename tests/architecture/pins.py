@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import MetaData
+from sqlalchemy import Dialect, MetaData
 from sqlalchemy.dialects import postgresql
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
 from api import settings
 from api.application import forwarding_position
+from api.application.process_state import ProcessState
 from api.application.proofs import tree_keeper
 from api.cli import exit_codes
 from api.cli.main import main
@@ -117,7 +118,7 @@ def _facts(*files: Path) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys((log_tables.COPYING, log_tables.LAST_NUMBER))
     for name, of in (
         (jobs.FACT, jobs.BackgroundJob),
-        (forwarding_position.FORWARDED, forwarding_position.ProcessState),
+        (forwarding_position.FORWARDED, ProcessState),
         (f"{forwarding_position.SKIPPED}N", forwarding_position.SkippedRange),
     ):
         found[name] = dict.fromkeys(of.__struct_fields__)
@@ -158,7 +159,7 @@ def _postgresql() -> dict[str, Any]:
 
 
 def _columns(metadata: MetaData) -> dict[str, Any]:
-    dialect = postgresql.dialect()
+    dialect: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     return {
         table.name: {column.name: column.type.compile(dialect) for column in table.columns}
         for table in metadata.sorted_tables

@@ -91,18 +91,18 @@ def _workers() -> list[str]:
     return started.read_text().split() if started.exists() else []
 
 
-def _rebuild(ledger: Ledger, jobs: int, look: Callable[..., object]) -> None:
+def _rebuild(ledger: Ledger, jobs: int, look: Callable[..., None]) -> None:
     rebuild(ledger, look, SEQUENTIAL if jobs == 1 else ProcessFolding(jobs))
 
 
-def _verify(ledger: Ledger, jobs: int, look: Callable[..., object]) -> None:
+def _verify(ledger: Ledger, jobs: int, look: Callable[..., None]) -> None:
     with opened_proofs(ledger) as store, store.reading() as rows:
         check_delivery_keys(
             ledger.store, check_log(ledger.store, rows, tell=look, check_spans=SpanWorkers(ledger, (), jobs))
         )
 
 
-def _back_up(ledger: Ledger, _jobs: int, look: Callable[..., object]) -> None:
+def _back_up(ledger: Ledger, _jobs: int, look: Callable[..., None]) -> None:
     with TemporaryDirectory(dir=Path(ledger.path).parent) as folder:
         make_backup(ledger, Path(folder), save_access, None, lambda _what, _total: nullcontext(look))
 

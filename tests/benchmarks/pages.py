@@ -94,7 +94,7 @@ def _pages() -> Iterator[Work]:
         yield f"the first of {name}", partial(_page, model, selection, "")
         moment = sort.removeprefix(browsing.DESCENDING)
         deep = million.START + million.SPAN // 50
-        ends = {"calls": [deep, 1], "cdrs": [deep, 1, ""]}
+        ends: dict[str, list[str | int]] = {"calls": [deep, 1], "cdrs": [deep, 1, ""]}
         yield (
             f"a deep one of {name} by {moment}",
             partial(_page, model, selection, cursors.encode_cursor(model, sort, ends[model])),

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from domain.copying import copy as copying
+from domain.copying import copy_marks
 from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import open as address
@@ -123,7 +123,7 @@ class TestWhatIsCopied:
             assert (ledger.id, ledger.head()) == (ledger_id, 0)
 
     def test_what_is_said_of_a_store_stays_with_it(self, source: str, target: str) -> None:
-        assert GENERATION in copying.copy_marks.NOT_CARRIED
+        assert GENERATION in copy_marks.NOT_CARRIED
         run("rebuild", "--store", source)
         copied(source, target)
         assert copies.facts(source)[GENERATION] == "2"
@@ -256,7 +256,7 @@ class TestInterrupted:
         with closing(address.open_log(target)) as log:
             log.create()
             with Ledger(source) as ledger, log.fill() as filling:
-                filling.set_fact("copying", copying.copy_marks.mark_in_progress(ledger, 0))
+                filling.set_fact("copying", copy_marks.mark_in_progress(ledger, 0))
         sample = str(SAMPLES / "traffic.ndjson")
         for command in (("status",), ("export", "cdrs"), ("import", sample), ("serve", "--port", "0"), ("rebuild",)):
             said = run_alone(*command, "--store", target, cwd=tmp_path)
@@ -276,7 +276,7 @@ class TestWhatWasOpenBefore:
         with Ledger(target, Keyring("md5-params", [KEY]), create=True) as open_before:
             delivery = open_before.verify_delivery(signed(callstatus(r=1, tag="stray")).encode(), 0)
             with Ledger(source) as ledger, open_before.store.fill() as filling:
-                filling.set_fact("copying", copying.copy_marks.mark_in_progress(ledger, 0))
+                filling.set_fact("copying", copy_marks.mark_in_progress(ledger, 0))
             with pytest.raises(StoreUnavailable, match="that is not complete"):
                 open_before.record([delivery])
             copied(source, target)
@@ -378,7 +378,7 @@ class TestTheComparison:
             put = SQLiteFill.put
 
             def losing_one(filling: SQLiteFill, table: LogTable, rows: Sequence[TableRow]) -> None:
-                put(filling, table, rows[:2] + rows[3:] if table.name == name else rows)
+                put(filling, table, [*rows[:2], *rows[3:]] if table.name == name else rows)
 
             monkeypatch.setattr(SQLiteFill, "put", losing_one)
 

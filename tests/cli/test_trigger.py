@@ -124,9 +124,9 @@ class TestWithARunningService:
         repeated = ("--set", "r=1")
         trigger("SRCANSWERED", *repeated, to=to)
         assert trigger("SRCANSWERED", *repeated, to=to).json() == {"status": "duplicate", "position": 4}
-        for words, status in ((("cdr", "--set", "srccharge=x"), 202), (("cdr", "--set", "sig=x"), 403)):
+        for words, code in ((("cdr", "--set", "srccharge=x"), 202), (("cdr", "--set", "sig=x"), 403)):
             said = trigger(*words, to=to)
-            assert (said.code, said.json()["status"]) == (FINDING, status)
+            assert (said.code, said.json()["status"]) == (FINDING, code)
         assert trigger("cdr", "--set", "f=x", to=to).code == FINDING
         history = run(
             "history", "--tag", "trigger", "--src", "12025550123", "--ordinal", "1", "--format", "json"

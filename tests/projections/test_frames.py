@@ -17,7 +17,8 @@ from domain.errors import NoLedger
 from projections import frames
 from projections.frames import FrameReader
 from projections.queries.conditions import build_selection, conditions
-from projections.queries.selection import Selection, SelectionError
+from projections.queries.selection import Selection
+from projections.queries.time_points import SelectionError
 from projections.schema.column_kinds import exported_columns
 from projections.schema.read_models import STORED_TABLES
 from projections.schema.tables import BILLING

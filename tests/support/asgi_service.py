@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from api import settings
 from api.service import Service
-from api.web.callbacks import FORM
 from domain import times
 from domain.events.codec import decode_notice
 from domain.events.notice_events import Notice
+from domain.notices.notification import FORM
 from tests.support.follower_thread import FollowerThread
 from tests.support.notices import KEY
 
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
 
 def service_at(
-    path: Path, clock: Callable[[], int] | None = None, *, follows: bool = False, **environment: str
+    path: Path, clock: Callable[[], int] | None = None, /, *, follows: bool = False, **environment: str
 ) -> Service:
     """Return a service over a store in this directory, not started, with these settings beside the usual ones.
 

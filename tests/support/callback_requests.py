@@ -5,7 +5,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from api.service import Service
-from api.web.callbacks import FORM
+from domain.notices.notification import FORM
 from tests.support.notices import KEY, callstatus, signed
 
 PROBLEM = "application/problem+json"

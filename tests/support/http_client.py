@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api.web.callbacks import FORM
+from domain.notices.notification import FORM
 
 CONNECTIONS = 16
 SECONDS_MAX = 20

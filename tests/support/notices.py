@@ -37,23 +37,23 @@ class SentNotice(list[tuple[str, str]]):
         return list(self)
 
 
-def notice(at: int = 0, **values: Value) -> SentNotice:
+def notice(at: int = 0, /, **values: Value) -> SentNotice:
     """Return a notice with just these parameters after ``f``; those that are None are absent."""
     given = {"f": "tm", **values}
     return SentNotice(START + at, [(name, str(value)) for name, value in given.items() if value is not None])
 
 
-def callstatus(status: str | None = "SRCANSWERED", at: int = 0, **more: Value) -> SentNotice:
+def callstatus(status: str | None = "SRCANSWERED", at: int = 0, /, **more: Value) -> SentNotice:
     """Return a ``callstatus`` of the usual line; its ``r`` follows from ``at`` unless given."""
     return notice(at, **{"type": "callstatus", "status": status, "tag": TAG, "src": SRC, "r": at, **more})
 
 
-def cdr(at: int = 0, status: str | None = None, **more: Value) -> SentNotice:
+def cdr(at: int = 0, status: str | None = None, /, **more: Value) -> SentNotice:
     """Return a ``cdr`` of the usual line; its ``r`` follows from ``at`` unless given."""
     return notice(at, **{"type": "cdr", "status": status, "tag": TAG, "src": SRC, "r": at, **more})
 
 
-def priced_cdr(at: int = 0, status: str | None = None, **more: Value) -> SentNotice:
+def priced_cdr(at: int = 0, status: str | None = None, /, **more: Value) -> SentNotice:
     """Return a ``cdr`` of a minute that costs 1.5 + 2 cents."""
     minute = {"srcduration": "60", "destduration": "50", "srccharge": "1.5", "destcharge": "2"}
     return cdr(at, status, **{**minute, **more})

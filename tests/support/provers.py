@@ -101,8 +101,8 @@ class World:
                 connection.execute(statement.replace("?", "%s").encode(), parameters)
         else:
             path = path_beside(self._path()) if schema else self._path()
-            with closing(sqlite3.connect(path)) as connection, connection:
-                connection.execute(statement, parameters)
+            with closing(sqlite3.connect(path)) as file, file:
+                file.execute(statement, parameters)
 
     def _path(self) -> Path:
         return Path(self.ledger.path)

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service import Service
-from api.web.callbacks import FORM
+from domain.notices.notification import FORM
 from tests.support.callback_requests import SIZE_MAX_BYTES, filled, get, is_problem, post, quarantined
 from tests.support.notices import callstatus, encoded, signed
 

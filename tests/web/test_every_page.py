@@ -128,7 +128,7 @@ def addresses(guarded: GuardedRoute, call_id: str) -> Iterator[str]:
     for name in re.findall(r"{(\w+)(?::\w+)?}", guarded.path):
         assert name in PARTS, f"say in PARTS what {name!r} of {guarded.path} may be"
         found = [
-            re.sub(rf"{{{name}(:\w+)?}}", lambda _, part=part: part, path) for path in found for part in PARTS[name]
+            re.sub(rf"{{{name}(:\w+)?}}", part.replace("\\", r"\\"), path) for path in found for part in PARTS[name]
         ]
     for path in found:
         yield path.replace("CALL", call_id)
@@ -149,7 +149,7 @@ def asked(client: TestClient, path: str, query: str, headers: list[tuple[bytes, 
             hung_up.set()
 
     def named(name: str) -> str:
-        return dict(sent[0]["headers"]).get(name.encode(), b"").decode()
+        return str(dict(sent[0]["headers"]).get(name.encode(), b"").decode())
 
     scope = {
         "type": "http",

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from api.application.rehearsal import expected_books as booking
 from api.application.rehearsal import observed_books as finding
+from api.application.rehearsal.charged_call import tag_totals
 from api.application.rehearsal.expected_books import BooksFile
 from api.application.rehearsal.observed_books import ObservedBooks
 from api.application.rehearsal.verification import BookDifference, book_differences
@@ -140,7 +141,7 @@ class TestACall:
             (number, call) for number, call in enumerate(books.calls) if call.row and call.sort == "single"
         )
         calls = [*books.calls[:number], replace(call, unsure=True), *books.calls[number + 1 :]]
-        totals = booking.tag_totals([each.row for each in calls if each.row and not each.unsure])
+        totals = tag_totals([each.row for each in calls if each.row and not each.unsure])
         unsure = replace(books, calls=calls, totals=totals)
         without = [row for row in found.rows if (row.tag, row.src) != (call.tag, call.src)]
         assert list(book_differences(unsure, found)) == []

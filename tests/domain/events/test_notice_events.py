@@ -42,7 +42,9 @@ def notice(params: list[tuple[str, str]] | None = None) -> Notice:
 def stored_again(event: NoticeRecorded) -> NoticeRecorded:
     """Return an event on its way into the store and back."""
     mapper = NoticeMapper()
-    return mapper.to_domain_event(mapper.to_stored_event(event))
+    found = mapper.to_domain_event(mapper.to_stored_event(event))
+    assert isinstance(found, NoticeRecorded)
+    return found
 
 
 # Topics

@@ -11,13 +11,14 @@ from time import monotonic
 import psycopg
 import pytest
 
-from domain import ledger as ledgers
 from domain.errors import LedgerError, NoLedger, StoreUnavailable, UnknownStore
 from domain.ledger import Ledger
 from domain.log import urls
 from domain.log.postgres import connections as postgres_connections
 from domain.log.postgres import line_calls as postgres_lines
 from domain.log.postgres.log import PostgresLog
+from domain.log.postgres.transaction import PostgresTransaction
+from domain.notices.signature import Keyring
 from domain.outcomes import Duplicate, Recorded
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
@@ -150,7 +151,8 @@ def test_a_commit_is_durable_whatever_the_server_is_set_to(database: str, postgr
     name = postgres.name_of(database)
     postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     with opened(database) as ledger, ledger.store.transaction() as log:
-        assert log._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)  # type: ignore[attr-defined]
+        assert isinstance(log, PostgresTransaction)
+        assert log._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
     postgres.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
 
@@ -182,9 +184,9 @@ def test_delivery_keys_are_looked_up_many_at_once(ledger: Ledger) -> None:
         ledger.verify_delivery(signed(notice.pairs).encode(), 1).notification.key
         for notice in (cdr(1), cdr(2, srccharge="x"), cdr(3))
     ]
-    assert ledger.store.positions(keys) == {keys[0]: 1}  # type: ignore[attr-defined]
-    assert ledger.store.quarantined_keys(keys) == {keys[1]}  # type: ignore[attr-defined]
-    assert (ledger.store.positions([]), ledger.store.quarantined_keys([])) == ({}, set())  # type: ignore[attr-defined]
+    assert ledger.store.positions(keys) == {keys[0]: 1}
+    assert ledger.store.quarantined_keys(keys) == {keys[1]}
+    assert (ledger.store.positions([]), ledger.store.quarantined_keys([])) == ({}, set())
 
 
 # What an address may be, and what is shown of it
@@ -277,7 +279,7 @@ def test_the_longest_texts_that_are_allowed_find_room(database: str) -> None:
     longest = ["".join(chr(0x1F300 + (number * step) % 700) for number in range(256)) for step in (17, 31)]
     control = "".join(chr(1 + number * 7 % 30) for number in range(256))
     r = "".join(chr(0x4E00 + number * 13 % 9000) for number in range(5000))
-    with closing(Ledger(database, ledgers.Keyring("md5-r-key", ["k"]), create=True)) as ledger:
+    with closing(Ledger(database, Keyring("md5-r-key", ["k"]), create=True)) as ledger:
         for tag, src in (longest, (control, control)):
             notice = cdr(1, tag=tag, src=src, r=r)
             delivery = ledger.verify_delivery(signed(notice.pairs, "k", "md5-r-key").encode(), notice.at)

@@ -95,7 +95,7 @@ def test_how_it_is_divided_into_batches_changes_nothing(database: str, tmp_path:
         assert kept(one.store) == kept(other.store)
 
 
-def line_calls_of_postgres(url: str) -> list[object]:
+def line_calls_of_postgres(url: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url) as connection:
         return connection.execute("SELECT * FROM tringledger.line_calls ORDER BY line, ordinal").fetchall()
 

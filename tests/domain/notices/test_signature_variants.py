@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
@@ -69,7 +70,7 @@ def with_key(chosen: SignatureVariant, text: str, key: str) -> str:
 def sig(chosen: SignatureVariant, pairs: Pairs, key: str = KEY) -> str:
     text = signed_text(chosen, pairs)
     if chosen.key == "hmac":
-        made = hmac.new(key.encode(), text.encode(), chosen.digest)
+        made: Any = hmac.new(key.encode(), text.encode(), chosen.digest)
     else:
         made = hashlib.new(chosen.digest, with_key(chosen, text, key).encode(), usedforsecurity=False)
     return made.hexdigest() if chosen.digits == "hex" else base64.b64encode(made.digest()).decode()

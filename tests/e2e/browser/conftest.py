@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 from tests.e2e.browser import chromium
 from tests.e2e.browser import page_looks as looking
@@ -35,6 +35,12 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield started
 
 
+def refuse(dialog: Dialog, errors: list[str]) -> None:
+    """Count a dialog as an error, and close it."""
+    errors.append(f"a dialog: {dialog.message}")
+    dialog.dismiss()
+
+
 @pytest.fixture
 def opened(browser: Browser, site: Site) -> Iterator[Opened]:
     """Return a function that opens a window, signed in as a user; an error in a page's script fails the test."""
@@ -46,7 +52,7 @@ def opened(browser: Browser, site: Site) -> Iterator[Opened]:
         ) -> Page:
             page = windows.enter_context(looking.context(browser, size, theme, script=script)).new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("dialog", lambda dialog: (errors.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+            page.on("dialog", lambda dialog: refuse(dialog, errors))
             page.on("console", lambda said: errors.append(said.text) if _is_refusal(said.text) else None)
             if name:
                 site.sign_in(page, name, then)

@@ -59,10 +59,11 @@ def test_every_exit_code_is_listed() -> None:
 
 
 def test_every_topic_is_listed(described: dict[str, str]) -> None:
-    topics = [
-        *(kind.TOPIC for kind in (*notice_events.EVENTS.values(), notice_events.UnrecognisedRecorded)),
-        *operator_events.OPERATOR_EVENTS,
+    notices: list[type[notice_events.NoticeRecorded]] = [
+        *notice_events.EVENTS.values(),
+        notice_events.UnrecognisedRecorded,
     ]
+    topics = [*(kind.TOPIC for kind in notices), *operator_events.OPERATOR_EVENTS]
     assert [topic for topic in topics if topic not in described["reference/events"]] == []
 
 

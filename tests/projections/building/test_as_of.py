@@ -26,7 +26,8 @@ from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.process_pool import ProcessFolding
 from projections.export.writer import write_export
 from projections.queries.log_points import LogPoint, resolve_point
-from projections.queries.selection import Selection, SelectionError
+from projections.queries.selection import Selection
+from projections.queries.time_points import SelectionError
 from projections.schema.read_models import STORED_TABLES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current

@@ -42,7 +42,7 @@ def test_the_files_of_a_closed_month_stay_the_same_whatever_comes_later(before: 
         run(ledger, world, [*steps_of(before), wait(40), close])
         followed(ledger)
         closed = ledger.billing_context().closings[-1].period
-        months = sorted({row[1] for row in tables(ledger)["billing"] if row[1] <= closed})
+        months = sorted({month for row in tables(ledger)["billing"] if (month := str(row[1])) <= closed})
         as_closed = {month: files(ledger, month) for month in months}
         run(ledger, world, steps_of(after))
         followed(ledger)

@@ -22,6 +22,7 @@ from domain.errors import NotANotification
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome
+from domain.recording import Delivery
 from projections.building import catch_up as catching_up
 from projections.building.catch_up import catch_up
 from projections.building.rebuild import check_read_models, rebuild
@@ -115,14 +116,14 @@ def pages(size: int) -> AbstractContextManager[object]:
 
 def take(ledger: Ledger, batch: Sequence[Raw]) -> list[RecordOutcome | None]:
     """Record a batch in one transaction; None stands for what is no notification."""
-    deliveries = []
+    deliveries: list[Delivery | None] = []
     for at, raw in batch:
         try:
             deliveries.append(ledger.verify_delivery(raw, at))
         except NotANotification:
             deliveries.append(None)
     answers = iter(ledger.record([delivery for delivery in deliveries if delivery]))
-    return [delivery and next(answers) for delivery in deliveries]
+    return [next(answers) if delivery else None for delivery in deliveries]
 
 
 def batches(log: Sequence[Raw], sizes: Sequence[int]) -> Iterator[Sequence[Raw]]:

@@ -29,11 +29,13 @@ from sqlalchemy import delete
 from domain.amounts import plain
 from domain.errors import LedgerError
 from projections import frames
+from projections.atomic_file import NotWritten
 from projections.export.excel import SheetTooSmall
 from projections.export.text_formats import excel_safe_text
-from projections.export.writer import Format, NotWritten, write_export
+from projections.export.writer import Format, write_export
 from projections.queries.conditions import build_selection
-from projections.queries.selection import Selection, SelectionError
+from projections.queries.selection import Selection
+from projections.queries.time_points import SelectionError
 from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.read_models import STORED_TABLES
 from tests.conftest import STORES

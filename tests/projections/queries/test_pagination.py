@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -44,7 +45,7 @@ def a_database(request: pytest.FixtureRequest) -> Iterator[Iterator[str]]:
         yield iter([url])
 
 
-def whole(connection: Connection, model: str, selection: Selection) -> list[tuple[object, ...]]:
+def whole(connection: Connection, model: str, selection: Selection) -> list[tuple[Any, ...]]:
     with closing(RowStream(connection, model, selection, "UTC")) as reading:
         return [tuple(row) for rows in reading.chunks() for row in rows]
 
@@ -72,7 +73,7 @@ def sorts() -> list[tuple[str, str]]:
 def test_the_pages_of_every_order_hold_each_row_once_and_sorted(connection: Connection, model: str, sort: str) -> None:
     rows, _ = walked(connection, model, Selection(), sort, 7)
     column = [each.name for each in TABLES[model].columns].index(sort.removeprefix("-"))
-    shown = [row[column] for row in rows]
+    shown: list[Any] = [row[column] for row in rows]
     assert shown == sorted(shown, reverse=sort.startswith("-"))
     width = len(whole(connection, model, Selection())[0]) if rows else 0
     assert sorted(map(repr, (row[:width] for row in rows))) == sorted(map(repr, whole(connection, model, Selection())))
@@ -116,7 +117,8 @@ def test_an_order_that_no_index_holds_is_refused(connection: Connection) -> None
 
 
 def test_sums_are_those_of_the_rows(connection: Connection) -> None:
-    for wanted in ({}, {"disposition": "ANSWERED"}, {"tag": "nobody"}):
+    nothing: dict[str, Any] = {}
+    for wanted in (nothing, {"disposition": "ANSWERED"}, {"tag": "nobody"}):
         selection = build_selection("cdrs", timezone="UTC", **wanted)
         rows = whole(connection, "cdrs", selection)
         names = [column.name for column in TABLES["cdrs"].columns]
@@ -131,7 +133,8 @@ def test_facets_count_what_their_filters_would_select(connection: Connection) ->
     for model in ("calls", "cdrs", "exceptions"):
         for name, counts in facets.count_facets(connection, model, Selection(), "UTC").items():
             for value, rows in counts[:5]:
-                selection = build_selection(model, timezone="UTC", **{fields.get(name, name): value})
+                wanted: dict[str, Any] = {fields.get(name, name): value}
+                selection = build_selection(model, timezone="UTC", **wanted)
                 assert len(whole(connection, model, selection)) == rows, (model, name, value)
 
 

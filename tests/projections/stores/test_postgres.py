@@ -301,8 +301,8 @@ class TestTurns:
 
 
 def test_every_read_model_is_made_in_its_own_schema(
-    kept: PostgresGenerations, execute: Callable[..., list[object]]
+    kept: PostgresGenerations, execute: Callable[..., list[tuple[str]]]
 ) -> None:
     kept.open(7).close()
     found = execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tringledger_read_1'")
-    assert {name for (name,) in found} == {table.name for table in STORED_TABLES.values()} | {"progress", "generation"}  # type: ignore[misc]
+    assert {row[0] for row in found} == {table.name for table in STORED_TABLES.values()} | {"progress", "generation"}

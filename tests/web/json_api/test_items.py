@@ -1,5 +1,7 @@
 """One of a kind: a call and its events, the quarantine, the status, and the documents that describe the API."""
 
+from typing import Any
+
 from starlette.testclient import TestClient
 
 from api.service import Service
@@ -77,7 +79,8 @@ class TestResolving:
         get(client, signed(callstatus(r=77), OTHER_KEY))
         entry = client.get("/api/v1/quarantine").json()["items"][-1]
         path = f"/api/v1/quarantine/{entry['id']}/resolve"
-        for body in ({}, {"reason": " "}, {"reason": "x", "by": "y"}, {"reason": 1}, []):
+        bodies: list[Any] = [{}, {"reason": " "}, {"reason": "x", "by": "y"}, {"reason": 1}, []]
+        for body in bodies:
             assert client.post(path, json=body).status_code == 400, body
         position = client.post(path, json={"reason": "a test of ours"}).json()["position"]
         assert position == service.ledger.head()

@@ -53,7 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
 
 @DOCUMENT.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_answer_is_a_fault_or_undocumented(case: Case, served: dict[str, Any]) -> None:
+def test_no_answer_is_a_fault_or_undocumented(case: Case[Any], served: dict[str, Any]) -> None:
     # Waiting for what does not come ends with 503, as it should; that has a test of its own.
     case.query.pop("min_position", None)
     case.call_and_validate(**served, excluded_checks=NOT_SO)

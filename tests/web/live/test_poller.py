@@ -45,9 +45,9 @@ def shown(window: LiveWindow) -> list[tuple[str, str, str]]:
 def test_calls_move_from_event_to_event(store_url: str) -> None:
     with opened(store_url) as ledger, looked_at(ledger) as looker:
         assert shown(looker.poll()) == []
-        record(ledger, callstatus("SRCANSWERED"), callstatus("USERDTMFINPUT", at=SECOND, p="1"))
+        record(ledger, callstatus("SRCANSWERED"), callstatus("USERDTMFINPUT", SECOND, p="1"))
         assert shown(looker.poll()) == [("sales", "in-progress", "USERDTMFINPUT")]
-        record(ledger, callstatus("SRCANSWERED", tag="b"), callstatus("COMPLETED", at=9 * SECOND), cdr(at=10 * SECOND))
+        record(ledger, callstatus("SRCANSWERED", tag="b"), callstatus("COMPLETED", 9 * SECOND), cdr(10 * SECOND))
         assert shown(looker.poll()) == [("b", "in-progress", "SRCANSWERED"), ("sales", "ended", "CDR")]
 
 
@@ -58,8 +58,8 @@ def test_who_looks_on_sees_what_a_new_look_sees(store_url: str, monkeypatch: pyt
             at = number * SECOND
             record(
                 ledger,
-                callstatus("SRCANSWERED", at=at, tag=f"tag {number}"),
-                callstatus("COMPLETED", at=at, tag="other"),
+                callstatus("SRCANSWERED", at, tag=f"tag {number}"),
+                callstatus("COMPLETED", at, tag="other"),
             )
             going_on = looker.poll()
             with looked_at(ledger) as another:
@@ -83,7 +83,7 @@ def test_a_call_in_progress_is_shown_however_far_back_its_events_lie(
 
 def test_stale_calls_are_counted_and_not_shown_as_in_progress(store_url: str) -> None:
     with opened(store_url) as ledger, looked_at(ledger, START + MAX_AGE + SECOND) as looker:
-        record(ledger, callstatus("SRCANSWERED"), callstatus("SRCANSWERED", at=2 * SECOND, tag="b"))
+        record(ledger, callstatus("SRCANSWERED"), callstatus("SRCANSWERED", 2 * SECOND, tag="b"))
         window = looker.poll()
         assert shown(window) == [("b", "in-progress", "SRCANSWERED")]
         assert (window.counts.live, window.counts.stale) == (1, 1)
