@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from api.application.masking import shown_parameters
 from domain import amounts, times
 from domain.billing.billing_context import BillingContext
 from domain.calls.call import Call
@@ -14,6 +15,7 @@ from domain.events.operator_events import OperatorEvent
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from domain.months import Month
+from domain.notices.line_number import hide_password
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
 from projections.rows.calls import CallRow
@@ -114,7 +116,7 @@ def _of_notice(notice: Notice) -> dict[str, Any]:
         "rule": notice.rule,
         "nonce_reused": notice.nonce_reused or None,
         "voucher": msgspec.to_builtins(notice.voucher),
-        "parameters": notice.params,
+        "parameters": shown_parameters(notice.params),
     }
 
 
@@ -125,7 +127,8 @@ def _of_act(act: OperatorEvent | None) -> dict[str, Any]:
 
 
 def _shown(table: Any, row: CallRow | CdrRow) -> dict[str, Any]:
-    return {column.name: _value(getattr(row, column.name), column_kind(column)) for column in exported_columns(table)}
+    shown = {column.name: _value(getattr(row, column.name), column_kind(column)) for column in exported_columns(table)}
+    return shown | {"src": hide_password(row.src)}
 
 
 def _value(value: Any, of_kind: ColumnKind) -> Any:

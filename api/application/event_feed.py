@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from api.application.masking import shown_parameters
 from domain import times
 from domain.amounts import plain
 from domain.errors import StoreUnavailable
@@ -17,6 +18,7 @@ from domain.events.notice_events import Notice
 from domain.events.operator_events import OPERATOR_EVENTS, OperatorEvent
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from domain.notices.line_number import hide_password
 
 PAGE_SIZE = 1000
 # Left out of an event's line: what its beginning says already, and what only proves its authenticity.
@@ -62,9 +64,9 @@ def read_event(row: LogRow) -> FeedEvent:
         type=said.get("type", ""),
         status=said.get("status", ""),
         tag=said.get("tag", ""),
-        src=said.get("src", ""),
+        src=hide_password(said.get("src", "")),
         rule=notice.rule or None,
-        parameters=notice.params,
+        parameters=shown_parameters(notice.params),
     )
 
 
@@ -138,4 +140,4 @@ def field_text(name: str, value: object) -> str:
     if name in AMOUNTS:
         assert isinstance(value, int)
         return plain(value)
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return hide_password(value if isinstance(value, str) else msgspec.json.encode(value).decode())

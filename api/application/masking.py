@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from domain.notices import notification
+from domain.notices.line_number import hide_password
 
 HIDDEN = "•"
 HIDDEN_MIN = 4
@@ -110,6 +111,22 @@ def masked_operator_event(said: Mapping[str, Any]) -> dict[str, Any]:
         tag, src = said["line"]
         shown["line"] = [tag, src and masked_number(src)]
     return shown
+
+
+def shown_parameters(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return a notification's parameters as users with ``pii`` see them: without the passwords of SIP addresses (SPEC 9.2)."""
+    return [(name, hide_password(value)) for name, value in pairs]
+
+
+def shown_raw(raw: bytes) -> bytes:
+    """Return the raw bytes of a quarantined notice as users with ``pii`` see them: as they are, but for such passwords."""
+    return b"&".join(_shown_segment(segment) for segment in raw.split(b"&"))
+
+
+def _shown_segment(segment: bytes) -> bytes:
+    pairs = notification.parse_pairs(segment)
+    shown = shown_parameters(pairs)
+    return segment if shown == pairs else notification.encode_query(shown)
 
 
 def masked_raw(raw: bytes) -> bytes:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from api.application.masking import masked_parameters, masked_raw, masked_text
+from api.application.masking import masked_parameters, masked_raw, masked_text, shown_parameters, shown_raw
 from domain import amounts, times
 from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
 from domain.notices import notification
+from domain.notices.line_number import hide_password
 from domain.outcomes import Duplicate, Recorded, RowConflict
 from domain.text import escape_undecodable
 
@@ -78,14 +79,16 @@ def whole_document(entry: QuarantineEntry, *, whole: bool) -> dict[str, Any]:
 def shown_reason(reason: str, *, whole: bool) -> str:
     """Return why a notice was refused, as it may be shown."""
     text = escape_undecodable(reason)
-    return text if whole else masked_text(text)
+    return hide_password(text) if whole else masked_text(text)
 
 
 def shown_contents(entry: QuarantineEntry, *, whole: bool) -> tuple[str, list[tuple[str, str]]]:
     """Return a notice's bytes as text, and its parameters, as they may be shown; what is not UTF-8 is escaped."""
-    parameters, raw = notification.parse_pairs(entry.raw), entry.raw
-    if not whole:
-        parameters, raw = masked_parameters(parameters), masked_raw(raw)
+    parameters = notification.parse_pairs(entry.raw)
+    if whole:
+        parameters, raw = shown_parameters(parameters), shown_raw(entry.raw)
+    else:
+        parameters, raw = masked_parameters(parameters), masked_raw(entry.raw)
     shown = [(escape_undecodable(name), escape_undecodable(value)) for name, value in parameters]
     return raw.decode(errors="backslashreplace"), shown
 

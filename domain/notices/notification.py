@@ -12,6 +12,7 @@ import msgspec
 
 from domain.amounts import ONE, millionths
 from domain.errors import NotANotification
+from domain.notices.line_number import hide_password
 from domain.text import escape_undecodable
 
 PARAMETERS_MAX = 64
@@ -200,21 +201,23 @@ def _problems(pairs: list[tuple[str, str]], *, is_plain: bool) -> Iterator[Param
     for name, value in pairs:
         form = _FORMS.get(name)
         if form and not form[0](value):
-            yield ParameterProblem(shorten(name), shorten(value), form[1])
+            yield ParameterProblem(shorten(name), shorten(hide_password(value)), form[1])
         elif name in _TEXTS and len(value) > TEXT_LENGTH_MAX:
-            yield ParameterProblem(shorten(name), shorten(value), f"at most {TEXT_LENGTH_MAX} characters")
+            yield ParameterProblem(
+                shorten(name), shorten(hide_password(value)), f"at most {TEXT_LENGTH_MAX} characters"
+            )
 
 
 def _repeated(pairs: list[tuple[str, str]]) -> Iterator[ParameterProblem]:
     names = [name for name, _ in pairs]
     for number, (name, value) in enumerate(pairs):
         if name in names[:number]:
-            yield ParameterProblem(shorten(name), shorten(value), "each parameter once")
+            yield ParameterProblem(shorten(name), shorten(hide_password(value)), "each parameter once")
 
 
 def _broken(pairs: list[tuple[str, str]]) -> Iterator[ParameterProblem]:
     for name, value in pairs:
         if _NOT_UTF8.search(name + value):
-            yield ParameterProblem(shorten(name), shorten(value), "valid UTF-8")
+            yield ParameterProblem(shorten(name), shorten(hide_password(value)), "valid UTF-8")
         if "\0" in name + value:
-            yield ParameterProblem(shorten(name), shorten(value), "no character U+0000")
+            yield ParameterProblem(shorten(name), shorten(hide_password(value)), "no character U+0000")

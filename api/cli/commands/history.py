@@ -141,7 +141,9 @@ def _row(step: HistoryStep, first: int) -> tuple[object, ...]:
     state = (call["state"], call["disposition"], call["flags"])
     price = step.price["price"] if step.price else ""
     if step.notice:
-        parameters = " ".join(f"{name}={value}" for name, value in step.notice.params)
+        from api.application.masking import shown_parameters
+
+        parameters = " ".join(f"{name}={value}" for name, value in shown_parameters(step.notice.params))
         return (*what, step.notice.rule, *state, price, step.notice.source, parameters)
     assert step.operator_event
     return (*what, "", *state, price, step.operator_event.by, _said(step.operator_event))

@@ -12,6 +12,7 @@ import msgspec
 from api.application.masking import masked_number
 from api.web.live.window import LiveCall, LiveWindow
 from domain import times
+from domain.notices.line_number import hide_password
 
 CHANGE, RESET, FAILING = "change", "reset", "failing"
 PING = b": still here\n\n"
@@ -58,7 +59,7 @@ def _rows(rows: Iterable[LiveCall], *, whole: bool) -> list[dict[str, Any]]:
             "live": row.is_live,
             "disposition": row.disposition,
             "tag": row.tag,
-            "number": row.src if whole else masked_number(row.src),
+            "number": hide_password(row.src) if whole else masked_number(row.src),
             "opened": times.iso(row.opened_at),
             "ended": times.iso(row.ended_at) if row.ended_at is not None else None,
             "last": row.last,

@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.masking import mask_text, masked_parameters, masked_text
+from api.application.masking import mask_text, masked_parameters, masked_text, shown_parameters
 from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import call_life as lives
@@ -58,7 +58,7 @@ def call(request: Request) -> Response:
         drawing=draw_timeline(life),
         seen=life.event.step.after or life.events[0].step.after or {},
         around=_around(request, life),
-        masked=(lambda pairs: pairs) if who.sees_pii else masked_parameters,
+        masked=shown_parameters if who.sees_pii else masked_parameters,
         hide=(lambda value: value) if who.sees_pii else mask_text,
         careful=(lambda value: value) if who.sees_pii else masked_text,
         after_cdr=times.iso(times.parse(life.cdr["cdr_at"]) + 1) if life.cdr else "",

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.application import event_feed
-from api.application.masking import masked_operator_event, masked_parameters
+from api.application.masking import masked_operator_event, masked_parameters, shown_parameters
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
@@ -46,6 +46,6 @@ def _operator_event(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[t
 
 def _notice(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     notice = decode_notice(row.state)
-    parameters = list(notice.params) if whole else masked_parameters(notice.params)
+    parameters = shown_parameters(notice.params) if whole else masked_parameters(notice.params)
     facts = {"received": notice.received_at, "recorded": notice.recorded_at, "source": notice.source}
     return facts, [(str(name), str(value)) for name, value in parameters]

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from api.application.masking import masked_number, masked_value
 from domain import amounts, times
+from domain.notices.line_number import hide_password
 
 NOTHING = Markup('<span class="none"><span aria-hidden="true">\u2013</span><span class="said">none</span></span>')
 MINUTE = 60
@@ -96,7 +97,7 @@ def number(context: Context, value: str | None) -> Markup:
     if not value:
         return NOTHING
     who = context.get("who")
-    shown = value if who is not None and who.sees_pii else masked_number(value)
+    shown = hide_password(value) if who is not None and who.sees_pii else masked_number(value)
     return Markup('<bdi class="number">{}</bdi>').format(shown)
 
 
