@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import chdir
+from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.mutants.groups import GROUPS, MutantGroup
@@ -39,9 +40,9 @@ def main() -> None:
         home = ROOT / "build" / "mutants" / name
         if "--left" not in words:
             _run(home, GROUPS[name])
-        _report(name, list(_mutants(home)))
+        _report(name, list(_mutants(home, GROUPS[name])))
         if "--left" in words:
-            _show(home)
+            _show(home, GROUPS[name])
 
 
 def _run(home: Path, group: MutantGroup) -> None:
@@ -103,10 +104,12 @@ def _forget_survivors(home: Path) -> None:
         path.write_text(json.dumps(kept))
 
 
-def _mutants(home: Path) -> Iterator[Mutant]:
-    """Yield the module and the name of each mutant, and what became of it."""
+def _mutants(home: Path, group: MutantGroup) -> Iterator[Mutant]:
+    """Yield the module and the name of each mutant of the group, and what became of it."""
     for path in _found(home):
         module = str(path.relative_to(home / "mutants")).removesuffix(".meta")
+        if not any(fnmatch(module, pattern) for pattern in group.modules):
+            continue
         for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
             yield module, name, LEFT.get(code, "noticed")
 
@@ -120,11 +123,11 @@ def _report(group: str, mutants: list[Mutant]) -> None:
         print(f"  {module}: {', '.join(str(found[name]) for name in COUNTED)}")
 
 
-def _show(home: Path) -> None:
+def _show(home: Path, group: MutantGroup) -> None:
     from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415 - it looks for its settings at once
 
     with chdir(home):
-        for module, name, became in _mutants(home):
+        for module, name, became in _mutants(home, group):
             if became in {"survived", "no test runs it"}:
                 print(f"{name}: {became}\n{get_diff_for_mutant(name, path=module)}")
 

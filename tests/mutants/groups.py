@@ -49,6 +49,7 @@ GROUPS = {
     "bills": MutantGroup(
         modules=("projections/rows/*.py", "projections/queries/statement.py"),
         tests=(
+            "tests/projections/rows",
             "tests/projections/test_calls_moved_across_closings.py",
             "tests/projections/building/test_operator_events.py",
             "tests/projections/building/test_read_models.py",

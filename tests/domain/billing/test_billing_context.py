@@ -10,6 +10,7 @@ from domain.events.log_row import LogRow
 from domain.events.operator_events import TariffPublished
 from domain.events.streams import TARIFFS
 from domain.notices.call_notice import NO_CHARGES
+from domain.notices.line_number import LINE_RULE_2
 from domain.times import parse
 from tests.support.ledgers import opened
 
@@ -21,10 +22,12 @@ CLOSINGS = [Closing(10, "2026-08"), Closing(20, "2026-09")]
 
 def version(number: int, per_minute: int, begins: str = "") -> PublishedTariff:
     text = f'{begins}[[rules]]\ntag = "*"\nper_minute = {per_minute}\n'
-    return PublishedTariff(number * 10, parse_tariff(text, number, timezone="UTC"), falls_back=True)
+    return PublishedTariff(
+        number * 10, parse_tariff(text, number, timezone="UTC", line_rule=LINE_RULE_2), falls_back=True
+    )
 
 
-CONTEXT = BillingContext("Europe/Berlin", [version(1, 15), version(2, 16)], CLOSINGS)
+CONTEXT = BillingContext("Europe/Berlin", LINE_RULE_2, [version(1, 15), version(2, 16)], CLOSINGS)
 
 
 @pytest.mark.parametrize(("position", "price"), [(10, 5), (11, 15_000_000), (20, 15_000_000), (21, 16_000_000)])
@@ -42,8 +45,8 @@ def test_a_rerating_asks_its_own_version_whenever_that_was_published(rerated: in
 def test_without_a_rerating_the_version_in_effect_is_asked() -> None:
     assert CONTEXT.tariff_for(1, AT) is None
     assert CONTEXT.tariff_for(15, AT) == CONTEXT.tariff_version(1)
-    assert BillingContext("UTC").tariff_for(15, AT, 1) is None
-    later = BillingContext("UTC", [version(1, 15), version(2, 16, "effective_from = 2026-10-16\n")])
+    assert BillingContext("UTC", LINE_RULE_2).tariff_for(15, AT, 1) is None
+    later = BillingContext("UTC", LINE_RULE_2, [version(1, 15), version(2, 16, "effective_from = 2026-10-16\n")])
     assert later.tariff_for(30, AT) == later.tariff_version(1)
     assert later.tariff_version(0) is None
 
@@ -100,7 +103,7 @@ def test_the_context_is_read_from_the_streams_of_the_ledger(store_url: str) -> N
 
 
 def tariff_of(text: str, number: int) -> Tariff:
-    return parse_tariff(text, number, timezone="UTC")
+    return parse_tariff(text, number, timezone="UTC", line_rule=LINE_RULE_2)
 
 
 @pytest.mark.parametrize(("shape", "falls_back"), [(1, False), (2, True)])
@@ -109,5 +112,5 @@ def test_a_version_of_shape_1_decides_finally(shape: int, *, falls_back: bool) -
         version=3, text='[[rules]]\ntag = "*"\n', v=shape, recorded_at=AT, by="ann", reason="prices"
     )
     row = LogRow(7, TARIFFS.hex, 3, TariffPublished.TOPIC, msgspec.json.encode(event))
-    (found,) = from_streams("Asia/Tokyo", [row], []).tariffs
+    (found,) = from_streams("Asia/Tokyo", LINE_RULE_2, [row], []).tariffs
     assert (found.position, found.falls_back, found.tariff.timezone) == (7, falls_back, "Asia/Tokyo")

@@ -254,7 +254,7 @@ ALL_TERMS |= {"sip_credit_price": 3, "minimum": 30, "maximum": 40, "leg": "both"
 
 def steps(rule: dict[str, Any], charges: Charges, *, number: int = 2) -> list[tuple[str, tuple[int, ...], Fraction]]:
     text = tariffs.text({"tag": "other", "fixed": 9}, {"tag": "*"} | rule)
-    found = price_steps(tariff.parse_tariff(text, 1, timezone="UTC"), number, AT, charges)
+    found = price_steps(tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2), number, AT, charges)
     return [(step.kind, step.factors, step.price) for step in found]
 
 
@@ -298,7 +298,7 @@ def test_without_any_version_the_account_is_the_tag_and_the_price_the_cost() -> 
 def test_a_version_counts_from_the_very_moment_at_which_it_begins_and_from_the_position_after_it() -> None:
     text = tariffs.text({"tag": "*"}, head="effective_from = 2026-10-15")
     begins = parse("2026-10-15T00:00:00Z")
-    published = [PublishedTariff(5, tariff.parse_tariff(text, 1, timezone="UTC"))]
+    published = [PublishedTariff(5, tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2))]
     assert version_in_effect(published, 6, begins) is published[0].tariff
     assert version_in_effect(published, 6, begins - 1) is None
     assert version_in_effect(published, 5, begins) is None

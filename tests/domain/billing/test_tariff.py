@@ -50,6 +50,7 @@ def test_a_file_of_exactly_2_to_the_18_bytes_is_taken_and_one_byte_more_is_not()
     [
         ("a =", "prices.toml:1: the file: expected TOML"),
         ("a = 1\nb = = 2\n", "prices.toml:2: the file: expected TOML"),
+        ("a = 1\nb = [\n", "prices.toml:3: the file: expected TOML"),
         (RULE + RULE.replace("]]", "]"), "prices.toml:3: the file: expected TOML"),
         ("a = [" * 5000, "prices.toml:1: the file: expected TOML"),
         ("a = " + "9" * 5000, "prices.toml:1: the file: expected TOML"),
@@ -131,6 +132,8 @@ def test_a_rule_with_a_value_that_cannot_be_is_refused(line: str, expected: str)
         (".*.*.*.*x", "a regular expression with few ways"),
         ("(?=(a+)+b)a", "a regular expression with few ways"),
         ("x|(a*)*", "a regular expression with few ways"),
+        ("(a+?)+?b", "a regular expression with few ways"),
+        (".*?.*?.*?.*?x", "a regular expression with few ways"),
     ],
 )
 def test_a_regular_expression_that_is_none_or_may_never_end_is_refused(pattern: str, expected: str) -> None:
@@ -202,21 +205,23 @@ def test_any_text_is_a_tariff_or_refused_with_findings(text: str) -> None:
 
 
 def test_the_largest_number_of_rules_and_the_longest_increment_are_taken() -> None:
-    assert len(tariff.parse_tariff(RULE * 1000, 1, timezone="UTC").rules) == 1000
-    (rule,) = tariff.parse_tariff(f'{RULE}per_minute = 1\nincrement = "86400/1"\n', 1, timezone="UTC").rules
+    assert len(tariff.parse_tariff(RULE * 1000, 1, timezone="UTC", line_rule=LINE_RULE_2).rules) == 1000
+    (rule,) = tariff.parse_tariff(
+        f'{RULE}per_minute = 1\nincrement = "86400/1"\n', 1, timezone="UTC", line_rule=LINE_RULE_2
+    ).rules
     assert rule.increment == (86_400, 1)
 
 
 def test_a_minimum_may_equal_the_maximum() -> None:
-    (rule,) = tariff.parse_tariff(f"{RULE}minimum = 2\nmaximum = 2\n", 1, timezone="UTC").rules
+    (rule,) = tariff.parse_tariff(f"{RULE}minimum = 2\nmaximum = 2\n", 1, timezone="UTC", line_rule=LINE_RULE_2).rules
     assert (rule.minimum, rule.maximum) == (2_000_000, 2_000_000)
     assert findings(f"{RULE}minimum = 2\nmaximum = 1\n") == [
         "prices.toml:3: rule 1: minimum = 2: expected no more than the maximum"
     ]
-    assert len(tariff.parse_tariff(f"{RULE}maximum = 0\n", 1, timezone="UTC").rules) == 1
+    assert len(tariff.parse_tariff(f"{RULE}maximum = 0\n", 1, timezone="UTC", line_rule=LINE_RULE_2).rules) == 1
 
 
 def test_a_rule_begins_with_the_file_unless_it_says_when_itself() -> None:
     text = f"{RULE}effective_from = 1970-01-01\n{RULE}"
-    assert [rule.since for rule in tariff.parse_tariff(text, 1, timezone="UTC").rules] == [0, 0]
-    assert tariff.parse_tariff(text, 1, timezone="UTC").since == 0
+    assert [rule.since for rule in tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2).rules] == [0, 0]
+    assert tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2).since == 0
