@@ -25,7 +25,7 @@ from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import CorrelationWindow
 from domain.errors import WrongUsage
-from domain.ledger_options import QUARANTINE_BYTES_MAX, QUARANTINE_MAX, LedgerOptions
+from domain.ledger_options import QUARANTINE_BYTES_MAX, QUARANTINE_MAX, SUSPECT_DAYS, LedgerOptions
 from domain.log import urls
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring, fingerprint
 
@@ -97,6 +97,12 @@ SETTINGS = (
         "Maximum size of these notices in bytes, whatever their number.",
         whole_number_reader(1 << 16),
     ),
+    Setting(
+        "TRINGLEDGER_SUSPECT_DAYS", "suspect_days",
+        str(SUSPECT_DAYS),
+        "How many days before a call an equal one makes it a suspect: it may have been sent again.",
+        whole_number_reader(1),
+    ),
     Setting("TRINGLEDGER_NOTIFY_PATH", "notify_path", "/notify", "The path that TringMe calls.", read_path),
     Setting(
         "TRINGLEDGER_TRUSTED_PROXIES", "trusted_proxies",
@@ -161,6 +167,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_age_seconds: int
     quarantine_max: int
     quarantine_bytes: int
+    suspect_days: int
     notify_path: str
     trusted_proxies: tuple[str, ...]
     forward_url: str | None
@@ -182,7 +189,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def ledger_options(self) -> LedgerOptions:
         """The options to open the ledger with."""
         reach = CorrelationWindow(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
-        return LedgerOptions(self.correlation, self.timezone, reach, self.quarantine_max, self.quarantine_bytes)
+        return LedgerOptions(
+            self.correlation, self.timezone, reach, self.quarantine_max, self.quarantine_bytes, self.suspect_days
+        )
 
     def keyring(self) -> Keyring:
         """Return the active keys; raises InvalidSetting if the formula needs a private key and none is set."""

@@ -11,13 +11,14 @@ from domain.errors import LedgerError, LedgerSettingsMismatch
 
 QUARANTINE_MAX = 100_000
 QUARANTINE_BYTES_MAX = 64 << 20
+SUSPECT_DAYS = 31
 
 
 class LedgerOptions(msgspec.Struct, frozen=True):
     """A ledger's options. ``correlation`` and ``timezone`` are fixed at its creation; None accepts those of the ledger.
 
     ``window`` says how far apart the notices of a call may be. ``quarantine_max`` and ``quarantine_bytes`` limit the open
-    notices with a wrong signature.
+    notices with a wrong signature. ``suspect_days`` is how many days before a suspect its twin can be (SPEC 9.7).
     """
 
     correlation: str | None = None
@@ -25,6 +26,7 @@ class LedgerOptions(msgspec.Struct, frozen=True):
     window: CorrelationWindow = CorrelationWindow()
     quarantine_max: int = QUARANTINE_MAX
     quarantine_bytes: int = QUARANTINE_BYTES_MAX
+    suspect_days: int = SUSPECT_DAYS
 
     def check(self) -> None:
         """Raise LedgerError for an unknown correlation, ValueError for an unknown time zone."""

@@ -18,6 +18,7 @@ from projections.queries.closing_blockers import (
     ClosingBlocker,
     changes_closing,
     find_blockers,
+    find_month_suspects,
     find_quarantine_blockers,
 )
 from projections.queries.month_books import load_month_books
@@ -31,11 +32,15 @@ NOTHING_OPEN = "the month is over, and nothing in it is open"
 
 
 class ClosingResult(msgspec.Struct, frozen=True):
-    """What was open in a month, and the position of its closing, 0 where it was not closed."""
+    """What was open in a month, and the position of its closing, 0 where it was not closed.
+
+    ``suspects_alone`` is the number of suspects that are in no run: they keep no month open.
+    """
 
     period: str
     blockers: list[ClosingBlocker]
     position: int = 0
+    suspects_alone: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -56,7 +61,10 @@ class ClosingResult(msgspec.Struct, frozen=True):
 def check_month(ledger: Ledger, store: ReadStore, period: str) -> ClosingResult:
     """Look for what is open in a month, in read models that are up to date; raises CommandRejected."""
     check_closable(ledger.billing_context(), read_month(period), times.now())
-    return ClosingResult(period, _find(ledger, store, period))
+    with store.snapshot() as connection:
+        suspects = find_month_suspects(ledger, connection, period)
+        blockers = find_blockers(ledger, connection, period, suspects)
+    return ClosingResult(period, blockers, suspects_alone=len(suspects.alone))
 
 
 def close_month(ledger: Ledger, store: ReadStore, period: str, by: str, accept: str | None) -> ClosingResult:
@@ -72,11 +80,12 @@ def close_month(ledger: Ledger, store: ReadStore, period: str, by: str, accept: 
         catch_up(ledger, store)
         seen = _look(ledger, store, period)
         if seen.blockers and accept is None:
-            return ClosingResult(period, seen.blockers)
+            return ClosingResult(period, seen.blockers, suspects_alone=seen.suspects_alone)
         with ledger.operator_session(by, accept or NOTHING_OPEN) as session:
             if _is_unchanged(ledger, store, period, seen, session.position):
                 accepted = [str(each) for each in seen.blockers]
-                return ClosingResult(period, seen.blockers, session.close_month(period, accepted, seen.books))
+                position = session.close_month(period, accepted, seen.books)
+                return ClosingResult(period, seen.blockers, position, seen.suspects_alone)
     msg = f"{period} still changes: events of it came each of {ATTEMPTS_MAX} times; expected none while it is closed. Try again"
     raise CommandRejected(msg)
 
@@ -88,15 +97,17 @@ class _Seen(NamedTuple):
     quarantined: int
     blockers: list[ClosingBlocker]
     books: list[MonthBooks]
+    suspects_alone: int
 
 
 def _look(ledger: Ledger, store: ReadStore, period: str) -> _Seen:
     quarantined = max((entry.id for entry in ledger.store.quarantined(settled=True)), default=0)
     with store.snapshot() as connection:
         position = store.position(connection, ledger.store)
-        blockers = find_blockers(ledger, connection, period)
+        suspects = find_month_suspects(ledger, connection, period)
+        blockers = find_blockers(ledger, connection, period, suspects)
         books = load_month_books(connection, ledger.billing_context().closed_through(POSITION_MAX), period)
-    return _Seen(position, quarantined, blockers, books)
+    return _Seen(position, quarantined, blockers, books, len(suspects.alone))
 
 
 def _is_unchanged(ledger: Ledger, store: ReadStore, period: str, seen: _Seen, head: int) -> bool:
@@ -113,11 +124,6 @@ def _is_unchanged(ledger: Ledger, store: ReadStore, period: str, seen: _Seen, he
     return not changed and monotonic() < until
 
 
-def _find(ledger: Ledger, store: ReadStore, period: str) -> list[ClosingBlocker]:
-    with store.snapshot() as connection:
-        return find_blockers(ledger, connection, period)
-
-
 def closing_document(result: ClosingResult) -> dict[str, Any]:
     """Return the result as JSON has it; amounts are exact decimals, null where they are not known."""
     cost, credits_, unknown = result.amounts_at_risk
@@ -125,6 +131,7 @@ def closing_document(result: ClosingResult) -> dict[str, Any]:
         "period": result.period,
         "closed_at_position": result.position or None,
         "at_risk": {"cost": cost, "sip_credits": credits_, "unknown": unknown},
+        "suspects_alone": result.suspects_alone,
         "open": [blocker_document(each) for each in result.blockers],
     }
 

@@ -18,6 +18,7 @@ from projections.proofs.tree_rows import CHECKPOINT_SECONDS
 from projections.queries import call_health as calls
 from projections.queries.call_health import OverdueCounts
 from projections.queries.facets import count_rows
+from projections.queries.suspects import recent_suspects
 from projections.stores.generations import ReadModelsUnusable, ReadStore
 
 EVENTS_AT_ONCE = 1000
@@ -57,7 +58,8 @@ class ForwardingStatus(msgspec.Struct):
 class LedgerStatus(msgspec.Struct):
     """What ``tringledger status`` shows; times are microseconds, UTC, or None.
 
-    ``waiting`` is None if the read models must not be used.
+    ``waiting`` is None if the read models must not be used. ``suspect_runs`` are those that came within RECENT_DAYS; None if
+    they were not counted, because that would take long.
     """
 
     store: str
@@ -71,6 +73,7 @@ class LedgerStatus(msgspec.Struct):
     wrong_signatures: int
     broken_values: int
     waiting: OverdueCounts | None
+    suspect_runs: int | None
     tags_without_openings: list[tuple[str, int, int]]
     forwarding: ForwardingStatus | None
     rebuilt: Certificate | None
@@ -90,7 +93,7 @@ def ledger_status(
     """Return the state of a ledger, with the lag from before catching up; counting rows takes long, so you can leave it out."""
     head = ledger.head()
     models = ReadModelStatus(0, head, head, 0)
-    waiting, tags = None, []
+    waiting, tags, runs = None, [], None
     try:
         models = _read_models(ledger, store, now)
         if caught_up:
@@ -99,6 +102,8 @@ def ledger_status(
             models.rows = count_rows(connection) if counted else {}
             waiting = calls.count_overdue(connection, ledger.options.window, now)
             tags = calls.tags_without_openings(connection, head)
+            recent = recent_suspects(ledger, connection, now) if counted else None
+            runs = None if recent is None else len(recent.runs)
     except ReadModelsUnusable as error:
         models.failure = str(error)
     models.lag = max(head - models.position, 0)
@@ -115,6 +120,7 @@ def ledger_status(
         wrong_signatures=wrong_signatures,
         broken_values=broken_values,
         waiting=waiting,
+        suspect_runs=runs,
         tags_without_openings=tags,
         forwarding=_forwarding(ledger, forward_url, now),
         rebuilt=certificate.load_certificate(ledger),

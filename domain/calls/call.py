@@ -24,6 +24,8 @@ CONTRADICTORY_OUTCOME = "contradictory-outcome"
 NONCE_REUSED = "nonce-reused"
 UNRECOGNISED_TYPE = "unrecognised-type"
 VOIDED = "voided"
+# No event raises it: a query finds calls that resemble earlier ones (SPEC 9.7). It is resolved as exceptions are.
+SUSPECT = "suspect"
 # The flags that make an exception; a call is voided on purpose.
 FLAGS = (
     CONTRADICTORY_OUTCOME,
@@ -35,6 +37,7 @@ FLAGS = (
     UNRECOGNISED_STATUS,
     UNRECOGNISED_TYPE,
 )
+RESOLVABLE = (*FLAGS, SUSPECT)
 
 IN_PROGRESS = "in-progress"
 ENDED = "ended"
@@ -50,11 +53,12 @@ class CallFlag(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """The resolution of an exception: the position of the operator event, its author, and the reason."""
+    """The resolution of an exception: the position of the operator event, its author, the reason, and when (microseconds, UTC)."""
 
     position: int
     by: str
     reason: str
+    at: int
 
 
 @dataclass(slots=True)

@@ -146,7 +146,9 @@ class CallStream:
             elif isinstance(event, ExceptionResolved) and event.reopened:
                 call.resolved.pop((event.flag, event.position), None)
             elif isinstance(event, ExceptionResolved):
-                call.resolved[event.flag, event.position] = Resolution(position, event.by, event.reason)
+                call.resolved[event.flag, event.position] = Resolution(
+                    position, event.by, event.reason, event.recorded_at
+                )
         return call
 
     def states(self) -> Iterator[tuple[int, OperatorEvent | None, Call]]:

@@ -11,7 +11,7 @@ from domain.billing.billing_context import Closing
 from domain.billing.closing_rule import check_not_closed
 from domain.billing.rating import PublishedTariff
 from domain.billing.tariff import parse_tariff
-from domain.calls.call import flags_without_call
+from domain.calls.call import SUSPECT, flags_without_call
 from domain.errors import CommandRejected
 from domain.events.codec import decode_notice, decode_operator_event
 from domain.events.log_row import POSITION_MAX
@@ -90,13 +90,16 @@ class OperatorSession(CallCorrections):
         )
 
     def resolve_exception(self, flag: str, position: int, *, reopened: bool = False) -> int:
-        """Mark an exception, named by its flag and position, as resolved, or as open again."""
+        """Mark an exception, named by its flag and position, as resolved, or as open again; a suspect by its CDR's position."""
         event = ExceptionResolved(**self._common_fields, flag=flag, position=position, reopened=reopened)
         row = self._row(position)
         if row.topic in NOTICES_OF_CALLS:
             stream = self._stream_owning(position)
             call = stream.call_at(stream.last)
-            _check_flag(flag, position, [raised.flag for raised in call.call_flags if raised.position == position])
+            raised = [each.flag for each in call.call_flags if each.position == position]
+            if call.cdr is not None and call.cdr.position == position:
+                raised.append(SUSPECT)  # Any CDR may be settled so: suspects are found by a query (SPEC 9.7).
+            _check_flag(flag, position, raised)
             return self._append_to_call(stream, event)
         raised_flags: list[str] = []
         if row.topic not in OPERATOR_EVENTS:

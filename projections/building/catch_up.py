@@ -20,7 +20,7 @@ from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events
 from projections.rows.entry import Entry
 from projections.rows.projector import ProjectionStopped, Projector, RowBatch, as_tuples
 from projections.schema.read_models import READ_MODELS
-from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
+from projections.schema.tables import CALLS, CDRS, EXCEPTIONS, RESOLUTIONS
 from projections.stores.generations import ReadStore
 from projections.stores.log_binding import event_digest
 from projections.stores.upsert import delete_rows, put_rows
@@ -76,7 +76,7 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     billing.apply_difference(connection, old, batch.of(CdrRow), postings)
     known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
-    for table in (CALLS, CDRS, EXCEPTIONS):
+    for table in (CALLS, CDRS, EXCEPTIONS, RESOLUTIONS):
         delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in batch.acted])
     write_batch(connection, batch)
     resolutions.apply_resolutions(connection, batch.resolutions)

@@ -25,9 +25,10 @@ from domain.notices.notification import Notification
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
 from projections.queries.exception_totals import IS_OPEN
+from projections.queries.suspects import FoundSuspects, SuspectRange, find_suspects
 from projections.schema.tables import BILLING, CALLS, EXCEPTIONS
 
-QUARANTINED, MISSING_CDR, OPEN_MONTH = "quarantined", "missing-cdr", "open-month"
+QUARANTINED, MISSING_CDR, OPEN_MONTH, SUSPECT_RUN = "quarantined", "missing-cdr", "open-month", "suspect-run"
 CALLS_AT_ONCE = 400
 TOUCHING_MONEY = (REPEATED_CDR, CONTRADICTORY_OUTCOME, NONCE_REUSED)
 
@@ -35,7 +36,8 @@ TOUCHING_MONEY = (REPEATED_CDR, CONTRADICTORY_OUTCOME, NONCE_REUSED)
 class ClosingBlocker(msgspec.Struct, frozen=True):
     """An open item: its kind, where to find it, and the money at risk, if known.
 
-    ``where`` is the number in the quarantine, the call's id, the exception's position, or the month. The amounts are in
+    ``where`` is the number in the quarantine, the call's id, the exception's position, the month, or the position of the first CDR
+    of a run of suspects. The amounts are in
     millionths of a US cent and of a SIP credit, None if unknown.
     """
 
@@ -50,7 +52,13 @@ class ClosingBlocker(msgspec.Struct, frozen=True):
         return f"{self.kind} {self.where}"
 
 
-def find_blockers(ledger: Ledger, connection: Connection, period: str) -> list[ClosingBlocker]:
+def find_month_suspects(ledger: Ledger, connection: Connection, period: str) -> FoundSuspects:
+    """Return the suspects among the calls of a month and of the open months before it (SPEC 9.7)."""
+    closed = ledger.billing_context().closed_through(POSITION_MAX)
+    return find_suspects(ledger, connection, SuspectRange(after=closed, through=period))
+
+
+def find_blockers(ledger: Ledger, connection: Connection, period: str, suspects: FoundSuspects) -> list[ClosingBlocker]:
     """Return the blockers of a month and of the open months before it; ``check_closable`` comes first."""
     books = ledger.billing_context()
     span = _ClosingSpan(books, period)
@@ -59,6 +67,7 @@ def find_blockers(ledger: Ledger, connection: Connection, period: str) -> list[C
         *(each for entry in ledger.store.quarantined(settled=False) for each in _quarantined(entry, span)),
         *_missing_cdrs(connection, span),
         *_exceptions(connection, span),
+        *_runs(suspects),
     ]
 
 
@@ -133,6 +142,13 @@ def _quarantined(entry: QuarantineEntry, span: _ClosingSpan) -> Iterator[Closing
     charges = read_call_notice(dict(parameters) | {"type": "cdr"}, entry.received_at).charges if readable else None
     amounts = (charges.cost, charges.sip_credits) if charges else (None, None)
     yield ClosingBlocker(QUARANTINED, str(entry.id), notification.shorten(values.get("tag", "")), *amounts)
+
+
+def _runs(suspects: FoundSuspects) -> Iterator[ClosingBlocker]:
+    for run in suspects.runs:
+        tags = {each.tag for each in run.suspects}
+        tag = run.suspects[0].tag if len(tags) == 1 else ""
+        yield ClosingBlocker(SUSPECT_RUN, str(run.suspects[0].position), tag, run.cost, run.sip_credits)
 
 
 def _missing_cdrs(connection: Connection, span: _ClosingSpan) -> Iterator[ClosingBlocker]:

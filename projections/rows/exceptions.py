@@ -1,4 +1,4 @@
-"""The rows of the read model ``exceptions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
+"""The rows of the read models ``exceptions`` and ``resolutions``: every flag, with the notice that raised it and the money at stake (SPEC 6, 7)."""
 
 import msgspec
 
@@ -20,6 +20,25 @@ class ExceptionRow(msgspec.Struct, frozen=True, gc=False):
     sip_credits: int | None
     resolved_by: str
     resolution: str
+
+
+class ResolutionRow(msgspec.Struct, frozen=True, gc=False):
+    """An exception of a call, or a suspect, that an operator resolved; ``resolved_at`` is microseconds, UTC."""
+
+    flag: str
+    position: int
+    call_id: str
+    resolved_at: int
+    resolved_by: str
+    resolution: str
+
+
+def resolution_rows(call: Call) -> list[ResolutionRow]:
+    """Return the rows of what was resolved of a call."""
+    return [
+        ResolutionRow(flag, position, call.id, found.at, found.by, found.reason)
+        for (flag, position), found in call.resolved.items()
+    ]
 
 
 def exception_rows(call: Call) -> list[ExceptionRow]:

@@ -34,7 +34,7 @@ from projections.rows import operator_events as act_rows
 from projections.rows import voicemails_and_channels as notices
 from projections.rows.billed_amounts import CallMoney
 from projections.rows.entry import Entry
-from projections.rows.exceptions import ExceptionRow
+from projections.rows.exceptions import ExceptionRow, ResolutionRow
 from projections.rows.posted_amounts import BilledAmount
 
 Row = tuple[Any, ...]
@@ -112,6 +112,8 @@ class Projector:
             )
             self.batch.add(call_rows.call_row(call, account, period))
             self.batch.of(ExceptionRow).extend(exceptions.exception_rows(call))
+            if call.resolved:
+                self.batch.of(ResolutionRow).extend(exceptions.resolution_rows(call))
         if money.cdr:
             self.batch.add(money.cdr)
         self.batch.of(Entry).extend(money.postings)

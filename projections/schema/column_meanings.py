@@ -47,6 +47,7 @@ _ANYWHERE = {
     "reason": "The reason that the operator gave, or why the difference was posted.",
     "received_at": "When the notice was received.",
     "resolution": "Why the exception was resolved; empty while it is open.",
+    "resolved_at": "When the exception was resolved.",
     "resolved_by": "The operator who resolved the exception; empty while it is open.",
     "rounding": "The part of the price that rounding of the call has added, in US cents.",
     "rule": "The number of the tariff's rule; 0 if none priced the call.",

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from projections.rows.calls import CallRow
 from projections.rows.cdrs import CdrRow
 from projections.rows.entry import Entry
-from projections.rows.exceptions import ExceptionRow
+from projections.rows.exceptions import ExceptionRow, ResolutionRow
 from projections.rows.operator_events import ClosingRow, TariffRow
 from projections.rows.voicemails_and_channels import ChannelRow, VoicemailRow
 from projections.schema import tables
@@ -177,6 +177,23 @@ EXCEPTIONS = ReadModel(
     },
 )
 
+RESOLUTIONS = ReadModel(
+    "resolutions",
+    tables.RESOLUTIONS,
+    "The exceptions of calls, and the suspects, that operators resolved.",
+    row=ResolutionRow,
+    time_column="resolved_at",
+    order=("position", "flag"),
+    sorts=("position", "flag"),
+    facets=("flag",),
+    meanings={
+        "flag": "The flag, or `suspect`.",
+        "position": "The position of the notice that raised the flag; of a suspect's CDR.",
+        "resolution": "Why the exception was resolved.",
+        "resolved_by": "The operator who resolved the exception.",
+    },
+)
+
 POSTINGS = ReadModel(
     "postings",
     tables.POSTINGS,
@@ -228,6 +245,7 @@ READ_MODELS = (
     VOICEMAILS,
     CHANNELS,
     EXCEPTIONS,
+    RESOLUTIONS,
     POSTINGS,
     CLOSINGS,
     TARIFFS,

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, Table
 
 from projections.schema.column_kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
-SCHEMA = 3
+SCHEMA = 4
 
 METADATA = MetaData()
 VIEWS = MetaData()
@@ -200,6 +200,17 @@ EXCEPTIONS = Table(
     whole_column("ordinal", ColumnKind.NUMBER, nullable=True),
     whole_column("cost", ColumnKind.AMOUNT, nullable=True),
     whole_column("sip_credits", ColumnKind.AMOUNT, nullable=True),
+    text_column("resolved_by"),
+    text_column("resolution"),
+)
+
+RESOLUTIONS = Table(
+    "resolutions",
+    METADATA,
+    text_column("flag", primary_key=True),
+    whole_column("position", ColumnKind.NUMBER, primary_key=True),
+    text_column("call_id", index=True),
+    whole_column("resolved_at", ColumnKind.TIME),
     text_column("resolved_by"),
     text_column("resolution"),
 )

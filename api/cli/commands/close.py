@@ -39,8 +39,8 @@ def close(
     Closed months stay the same, byte for byte. Later changes, such as late or imported CDRs, reratings and corrections, are posted to the first open month.
 
     The command exits with 1 and closes nothing while items are open that may change what is billed: CDRs in quarantine,
-    ended calls without their CDR, the exceptions repeated-cdr, contradictory-outcome and nonce-reused, and earlier
-    months with entries that are not closed. It lists them with the money at risk. --accept closes the month anyway; the
+    ended calls without their CDR, the exceptions repeated-cdr, contradictory-outcome and nonce-reused, runs of suspects
+    (calls that were perhaps sent again, see `exception suspects`), and earlier months with entries that are not closed. It lists them with the money at risk. --accept closes the month anyway; the
     open items and the reason are kept with the closing. You cannot close a month that is not over.
 
     \b
@@ -75,6 +75,8 @@ def _show(result: ClosingResult, output: str) -> None:
         print_more(len(found) - TABLE_ROWS_MAX, "json")
         cost, credits_, unknown = result.amounts_at_risk
         note(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} with unknown amounts")
+    if result.suspects_alone:
+        note(f"{result.suspects_alone} suspects that are in no run: `tringledger exception suspects` lists them")
     if result.position:
         note(f"{result.period} is closed, at position {result.position}")
     elif found:

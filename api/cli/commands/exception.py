@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.console import note, print_json, print_table
+from api.cli.console import TABLE_ROWS_MAX, note, print_json, print_more, print_table
 from api.cli.correction_output import run_operator_command
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.options import author_options, catch_up_option, format_option, store_option
+from api.cli.options import author_options, catch_up_option, format_option, optional_period, store_option
 from domain import amounts, times
-from domain.calls.call import FLAGS
+from domain.calls.call import FLAGS, RESOLVABLE, SUSPECT
 
+if TYPE_CHECKING:
+    from domain.operators.session import OperatorSession
+    from projections.queries.suspects import FoundSuspects, Suspect
+
+SUSPECT_COLUMNS = ["position", "cdr_at", "call_id", "tag", "src", "cost", "sip_credits", "twin_position", "twin"]
 COLUMNS = [
     "flag",
     "position",
@@ -25,7 +30,7 @@ COLUMNS = [
     "resolved_by",
     "resolution",
 ]
-flag_argument = click.argument("flag", type=click.Choice(FLAGS))
+flag_argument = click.argument("flag", type=click.Choice(RESOLVABLE))
 position_argument = click.argument("position", type=click.IntRange(min=1))
 
 
@@ -82,11 +87,103 @@ def list_(
 def resolve(flag: str, position: int, by: str, reason: str, output: str, store: str | None) -> None:
     """Resolve an exception, named by its flag and position. `exception list --all` still lists it.
 
+    A suspect is named by the position of its CDR; you can settle any CDR so, and it is then neither a suspect nor a twin.
+
     \b
     Examples:
+      tringledger exception resolve suspect 412 --by kim --reason "two calls, says the customer"
       tringledger exception resolve repeated-cdr 93 --by kim --reason "TringMe confirms: sent twice"
     """
     run_operator_command(store, by, reason, lambda session: session.resolve_exception(flag, position), output)
+
+
+@exception.command("settle-run")
+@position_argument
+@author_options
+@format_option
+@store_option
+def settle_run(position: int, by: str, reason: str, output: str, store: str | None) -> None:
+    """Resolve all suspects of a run, named by the position of one of them.
+
+    \b
+    Examples:
+      tringledger exception settle-run 412 --by kim --reason "TringMe confirms: these calls took place"
+    """
+    from projections.queries.suspects import find_run
+
+    with (
+        open_ledger(store) as (ledger, _),
+        read_models(ledger, caught_up=True) as read_store,
+        read_store.snapshot() as connection,
+    ):
+        read_store.position(connection, ledger.store)
+        positions = [each.position for each in find_run(ledger, connection, position).suspects]
+
+    def settle(session: OperatorSession) -> int:
+        return [session.resolve_exception(SUSPECT, each) for each in positions][-1]
+
+    run_operator_command(store, by, reason, settle, output)
+
+
+@exception.command()
+@click.option("--period", metavar="YYYY-MM", callback=optional_period, help="Only suspects of this month.")
+@format_option
+@catch_up_option
+@store_option
+def suspects(period: str | None, output: str, no_catch_up: bool, store: str | None) -> None:
+    """List calls that equal an earlier call of their line, runs first: a stretch was perhaps sent again.
+
+    A call is a suspect if its deciding status, durations and charges equal those of a call of its line at most
+    TRINGLEDGER_SUSPECT_DAYS earlier, its twin. Such calls are billed. Three or more with twins at the same distance are
+    a run. Single suspects are common on lines that are priced by the minute.
+
+    Void the calls that did not take place (`call void`), and settle the others (`exception resolve suspect`, `exception settle-run`).
+
+    \b
+    Examples:
+      tringledger exception suspects --period 2026-10
+    """
+    from api.application.suspect_list import suspect_document
+    from projections.queries.suspects import SuspectRange, find_suspects, month_range
+
+    wanted = month_range(period) if period else SuspectRange()
+    with (
+        open_ledger(store) as (ledger, _),
+        read_models(ledger, caught_up=not no_catch_up) as read_store,
+        read_store.snapshot() as connection,
+    ):
+        read_store.position(connection, ledger.store)
+        found = find_suspects(ledger, connection, wanted)
+    if output == "json":
+        print_json(suspect_document(found))
+        return
+    _print_suspects(found)
+
+
+def _print_suspects(found: FoundSuspects) -> None:
+    from api.application.suspect_list import shift_shown
+
+    for number, run in enumerate(found.runs, start=1):
+        at_stake = f"{amounts.plain(run.cost)} US cents and {amounts.plain(run.sip_credits)} SIP credits at stake"
+        click.echo(f"run {number}: {len(run.suspects)} calls, {shift_shown(run.shift)} after their twins, {at_stake}")
+        _print_rows(run.suspects)
+        click.echo()
+    if found.alone:
+        click.echo("in no run")
+        _print_rows(found.alone)
+    note(f"{len(found.runs)} runs, {len(found.alone)} suspects in no run")
+
+
+def _print_rows(suspects: list[Suspect]) -> None:
+    rows = [
+        (
+            *(each.position, times.iso(each.cdr_at), each.call_id, each.tag, each.src),
+            *(amounts.plain(each.cost), amounts.plain(each.sip_credits), each.twin_position, each.twin),
+        )
+        for each in suspects[:TABLE_ROWS_MAX]
+    ]
+    print_table(SUSPECT_COLUMNS, rows)
+    print_more(len(suspects) - TABLE_ROWS_MAX, "json")
 
 
 @exception.command()

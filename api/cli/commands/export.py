@@ -30,6 +30,7 @@ MODELS = (
     "voicemails",
     "channels",
     "exceptions",
+    "resolutions",
     "postings",
     "closings",
     "tariffs",

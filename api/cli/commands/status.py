@@ -128,6 +128,7 @@ def _print(found: LedgerStatus) -> None:
         ("events", f"{found.events}, head at position {found.head}{recorded}"),
         ("quarantine", f"{found.wrong_signatures} wrong signatures, {found.broken_values} broken values"),
         ("calls", _waiting(found.waiting)),
+        ("suspects", _suspects(found)),
         ("rebuilt", f"{found.rebuilt.made_at}, up to position {found.rebuilt.last}" if found.rebuilt else "never"),
     ]
     if found.forwarding:
@@ -167,6 +168,14 @@ def _waiting(waiting: OverdueCounts | None) -> str:
     if waiting is None:
         return "not known: the read models cannot be used"
     return f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR"
+
+
+def _suspects(found: LedgerStatus) -> str:
+    from projections.queries.suspects import RECENT_DAYS
+
+    if found.suspect_runs is None:
+        return "not counted; `tringledger exception suspects` finds them"
+    return f"{found.suspect_runs} runs of calls that were perhaps sent again, in the last {RECENT_DAYS} days"
 
 
 def _told(forwarding: ForwardingStatus) -> str:

@@ -203,7 +203,7 @@ REASON = ApiParameter(
     _reason,
     "body",
 )
-FLAG = ApiParameter("flag", "The exception's flag.", _choice(call.FLAGS), choice_reader(call.FLAGS), "path")
+FLAG = ApiParameter("flag", "The exception's flag.", _choice(call.RESOLVABLE), choice_reader(call.RESOLVABLE), "path")
 POSITION = ApiParameter(
     "position",
     "The position of the notice that raised it.",

@@ -5,19 +5,23 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.application.suspect_list import shift_shown
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
 from api.web.pages.operator_forms import redirect_back, run_form
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import filter_context, read_filters, with_error_pages
+from domain.calls.call import SUSPECT
 from domain.errors import LedgerError
 from domain.operators.session import OperatorSession
 from projections.queries import call_health as calls
 from projections.queries import conditions, selection
 from projections.queries import exception_totals as at_stake
 from projections.queries import pagination as browsing
+from projections.queries.suspects import RECENT_DAYS, find_run, recent_suspects
 
 ROWS = 100
+RUN_ROWS = 5
 PATH = "/exceptions"
 MEANINGS = {
     "contradictory-outcome": "outcomes that differ, or a failed CDR status beside an answer or an outcome",
@@ -54,7 +58,9 @@ def exceptions(request: Request) -> Response:
         )
         context |= {"kinds": at_stake.totals_by_flag(room.connection, without_flag)}
         reach, now = room.ledger.options.window, filter_context(request).now
+        context |= {"suspects": recent_suspects(room.ledger, room.connection, now)}
         context |= {"waiting": calls.count_overdue(room.connection, reach, now)}
+    context |= {"shift_shown": shift_shown, "recent_days": RECENT_DAYS, "run_rows": RUN_ROWS}
     context |= {"rows": found.rows, "next": found.next, "previous": found.previous}
     return render(request, "exceptions.html", is_first=not query.get("cursor"), **context)
 
@@ -67,6 +73,10 @@ def resolve(request: Request) -> Response:
     """Resolve or reopen the chosen exceptions, all with one reason."""
     form = request.state.form
     chosen = [_named(text) for text in form.getlist("exception")]
+    try:
+        chosen += _suspects_of_run(request, str(form.get("run", "")))
+    except LedgerError as error:
+        return redirect_back(request, PATH, failed=str(error))
     if not chosen:
         return redirect_back(request, PATH, failed="none is chosen")
     reopened = form.get("do") == "reopen"
@@ -80,6 +90,16 @@ def resolve(request: Request) -> Response:
     except LedgerError as error:
         return redirect_back(request, PATH, failed=str(error))
     return redirect_back(request, PATH, done=f"{len(chosen)} {'open again' if reopened else 'resolved'}")
+
+
+def _suspects_of_run(request: Request, position: str) -> list[tuple[str, int]]:
+    """Return the suspects of the run that has a position, named as exceptions are; none for an empty text."""
+    if not position:
+        return []
+    _, found = _named(f"{SUSPECT}:{position}")
+    with request.app.state.read_models.session() as room:
+        run = find_run(room.ledger, room.connection, found)
+    return [(SUSPECT, each.position) for each in run.suspects]
 
 
 def _named(text: Any) -> tuple[str, int]:
