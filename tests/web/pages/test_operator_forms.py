@@ -1,5 +1,6 @@
 """What operators do on pages: resolve, reprocess, rebuild; and what they are told where that cannot be."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,13 +24,17 @@ from api.processes.jobs import (
     known_jobs,
 )
 from api.service import Service
+from domain import times
 from domain.notices.signature import Keyring
+from domain.times import DAY
 from projections.building import certificate
+from projections.building.catch_up import catch_up
 from projections.schema.tables import EXCEPTIONS
+from projections.stores.generations import open_current
 from tests.support import web_users as users
 from tests.support.asgi_service import eventually
-from tests.support.ledgers import opened
-from tests.support.notices import FORMULA, KEY, SECOND
+from tests.support.ledgers import opened, record
+from tests.support.notices import FORMULA, KEY, SECOND, START, priced_cdr
 from tests.support.page_ledger import ANOTHER_KEY, HOSTILE, fill, open_shop
 
 JOB_SECONDS_MAX = 60
@@ -66,6 +71,30 @@ def test_an_exception_is_resolved_with_a_reason_and_opened_again(shop: tuple[Tes
     assert "<script>" not in client.get("/exceptions").text
     post(client, "/exceptions/resolve", **form | {"exception": [first]}, do="reopen")
     assert len([each for each in resolutions(service).values() if each[1]]) == 1
+
+
+def test_a_run_of_suspects_is_shown_first_with_its_twins_and_settled_with_a_reason(
+    shop: tuple[TestClient, Service],
+) -> None:
+    client, service = shop
+    yesterday = times.now() - START - DAY
+    with opened(service.ledger.url) as ledger:
+        for at in (yesterday - DAY, yesterday):
+            calls = (
+                priced_cdr(at + place * SECOND, tag="again", src=place, destduration=7 + place) for place in range(3)
+            )
+            record(ledger, *calls)
+        with closing(open_current(ledger)) as store:
+            catch_up(ledger, store)
+    page = client.get("/exceptions").text
+    assert ">3</data> calls were perhaps sent again" in page
+    assert page.index("Settle the run") < page.index("Reason for the chosen ones")
+    assert "They equal calls 1 d earlier." in page
+    (first,) = re.findall(r'name="run" value="([0-9]+)"', page)
+    assert (
+        post(client, "/exceptions/resolve", run=first, reason="they took place", do="resolve")["done"] == "3 resolved"
+    )
+    assert "perhaps sent again" not in client.get("/exceptions").text
 
 
 @pytest.mark.parametrize(
