@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import effort
-from tests.support.postgres_server import Postgres
+from tests.support.postgres_server import Postgres, start_or_share
 
 # Making a ledger for each example is slow in Hypothesis's eyes, and what these tests are about.
 for profile, examples in (("quick", effort.QUICK), ("thorough", effort.THOROUGH)):
@@ -66,7 +66,7 @@ def _place(item: pytest.Item) -> int:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """Return a PostgreSQL server that is started once it is asked for, one for all tests of a worker."""
-    server = Postgres(durable=False)
+    server = start_or_share()
     yield server
     server.end()
 

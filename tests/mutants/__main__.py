@@ -11,11 +11,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import chdir
+from contextlib import chdir, contextmanager, nullcontext
 from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.mutants.groups import GROUPS, MutantGroup
+from tests.support.postgres_server import SHARED, Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("api", "domain", "projections")
@@ -25,6 +26,8 @@ PROGRAM = str(Path(sys.executable).with_name("mutmut"))
 LEFT = {0: "survived", 33: "no test runs it", None: "not tried"}
 # Words of a refusal have tests of their own. An assertion states what the types cannot.
 UNTOUCHED = (r"^\s*raise ", r"^\s*msg = ", r"^\s*assert ")
+ON_SQLITE = "not thorough and not postgres and not browser"
+ON_POSTGRES = "postgres and not thorough and not browser"
 COUNTED = ("noticed", *LEFT.values())
 
 Mutant = tuple[str, str, str]
@@ -53,7 +56,19 @@ def _run(home: Path, group: MutantGroup) -> None:
     # The same examples for each mutant, or else luck decides.
     environment = os.environ | {"CI": "true", "PYTHONDONTWRITEBYTECODE": "1"}
     at_once = os.environ.get("MUTANTS_AT_ONCE", "1")
-    subprocess.run(["nice", PROGRAM, "run", "--max-children", at_once], cwd=home, env=environment, check=False)
+    with _postgres() if group.on_postgres else nullcontext({}) as server:
+        words = ["nice", PROGRAM, "run", "--max-children", at_once]
+        subprocess.run(words, cwd=home, env=environment | server, check=False)
+
+
+@contextmanager
+def _postgres() -> Iterator[dict[str, str]]:
+    """Start one server for all mutants, and yield what tells their tests of it."""
+    server = Postgres(durable=False)
+    try:
+        yield {SHARED: str(server.directory)}
+    finally:
+        server.end()
 
 
 def _copy(home: Path) -> None:
@@ -78,7 +93,7 @@ def _configuration(group: MutantGroup) -> str:
         "only_mutate": list(group.modules),
         "do_not_mutate_patterns": list(UNTOUCHED),
         "also_copy": ["docs", "tringledger.py"],
-        "pytest_add_cli_args": ["-m", group.marks, "-p", "no:cacheprovider"],
+        "pytest_add_cli_args": ["-m", ON_POSTGRES if group.on_postgres else ON_SQLITE, "-p", "no:cacheprovider"],
         "pytest_add_cli_args_test_selection": selection,
         "track_dependencies": False,
         "use_git_change_detection": False,

@@ -4,15 +4,25 @@ from typing import NamedTuple
 
 
 class MutantGroup(NamedTuple):
-    """Modules of one matter, the tests of that matter, and which of these are left out."""
+    """Modules of one matter, the tests of that matter on one kind of store, and the names of tests that are left out."""
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
-    marks: str = "not thorough and not postgres and not browser"
+    on_postgres: bool = False
     without: str = ""
 
 
-# The tests of whole processes are left out: a process of its own would import the code as it is.
+LOG_TESTS = (
+    "tests/domain/log/test_log.py",
+    "tests/domain/log/test_known_calls.py",
+    "tests/domain/log/test_long_lines.py",
+    "tests/domain/log/test_stores_agree.py",
+    "tests/domain/test_used_signatures.py",
+    "tests/domain/test_ledger.py",
+)
+# A process of its own would import the code as it is, and a server that stops would stop for all.
+PROCESSES = "(killed or stopped)"
+
 GROUPS = {
     "rating": MutantGroup(
         modules=(
@@ -69,12 +79,17 @@ GROUPS = {
         tests=("tests/application/reconciliation",),
     ),
     "sqlite": MutantGroup(
-        modules=("domain/log/sqlite/*.py", "domain/log/known_calls.py", "domain/log/line_call_rows.py"),
-        tests=("tests/domain/log", "tests/domain/test_ledger.py"),
+        modules=(
+            *(f"domain/log/sqlite/{name}.py" for name in ("log", "transaction", "line_calls")),
+            *(f"domain/log/{name}.py" for name in ("known_calls", "line_call_rows", "claimed_signatures")),
+        ),
+        tests=LOG_TESTS,
+        without=PROCESSES,
     ),
     "postgres": MutantGroup(
-        modules=("domain/log/postgres/*.py",),
-        tests=("tests/domain/log", "tests/domain/test_ledger.py"),
-        marks="postgres and not thorough",
+        modules=tuple(f"domain/log/postgres/{name}.py" for name in ("log", "transaction", "line_calls", "quarantine")),
+        tests=LOG_TESTS,
+        on_postgres=True,
+        without=PROCESSES,
     ),
 }

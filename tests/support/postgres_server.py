@@ -4,6 +4,7 @@ It listens on a socket in its own short-named directory only. One server serves 
 empty database of its own. Stopping the server and killing its backends is how tests see what heals without help.
 """
 
+import os
 import subprocess
 import tempfile
 import warnings
@@ -38,6 +39,10 @@ def patiently(start: Callable[[], Started]) -> Started:
         except subprocess.SubprocessError:
             continue
     return start()
+
+
+# Where it is set, a server is running there for many runs of tests, as for those of `make mutants`.
+SHARED = "TRINGLEDGER_TESTS_POSTGRES"
 
 
 class Postgres:
@@ -77,7 +82,7 @@ class Postgres:
     def database(self) -> Iterator[str]:
         """Give the address of an empty database; at the end, whoever still uses it is cut off."""
         if not self._unused:
-            self._unused.append(f"ledger_{next(_numbers)}")
+            self._unused.append(f"ledger_{os.getpid()}_{next(_numbers)}")
             self.execute(f"CREATE DATABASE {self._unused[-1]}")
         name = self._unused.pop()
         try:
@@ -105,3 +110,30 @@ class Postgres:
     def end(self) -> None:
         """Stop the server for good and remove its files."""
         self._server.cleanup()
+
+
+class SharedPostgres(Postgres):
+    """A server that another process has started, and goes on using."""
+
+    def __init__(self, directory: Path) -> None:
+        """Use the server with its socket in a directory."""
+        self.directory = directory
+        self._unused = []
+
+    def stop(self) -> None:
+        """Not possible: others use it."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Do nothing: it runs."""
+
+    def end(self) -> None:
+        """Drop the databases that were made here."""
+        for name in self._unused:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def start_or_share() -> Postgres:
+    """Return the server that is running for many runs, or start one."""
+    shared = os.environ.get(SHARED)
+    return SharedPostgres(Path(shared)) if shared else Postgres(durable=False)

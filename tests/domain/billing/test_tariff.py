@@ -225,3 +225,19 @@ def test_a_rule_begins_with_the_file_unless_it_says_when_itself() -> None:
     text = f"{RULE}effective_from = 1970-01-01\n{RULE}"
     assert [rule.since for rule in tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2).rules] == [0, 0]
     assert tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2).since == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "finding"),
+    [
+        ('tag = "a"\ntag_regex = "b"\n', 'prices.toml:2: rule 1: tag = "a": expected either tag or tag_regex'),
+        ('tag_regex = "b"\ntag = "a"\n', 'prices.toml:3: rule 1: tag = "a": expected either tag or tag_regex'),
+        ("fixed = 1\n", "prices.toml:1: rule 1: expected either tag or tag_regex"),
+        (
+            'tag = "a"\ngreater = true\n',
+            "prices.toml:3: rule 1: greater = true: expected per_minute beside it, an own price to compare with",
+        ),
+    ],
+)
+def test_keys_that_do_not_go_together_are_found_at_the_key_that_is_wrong(keys: str, finding: str) -> None:
+    assert findings(f"[[rules]]\n{keys}")[0] == finding
