@@ -41,7 +41,7 @@ lint: $(VENV)/installed-for-tests ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/installed-for-tests ## format the code, and mend what can be mended by itself
+format: $(VENV)/installed-for-tests ## format the code, and fix what can be fixed automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

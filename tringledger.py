@@ -1,7 +1,7 @@
 """The program's entry, under a name of its own: ``api``, ``domain`` and ``projections`` are names that other code has too.
 
 If a module or folder of such a name comes first on Python's path, the import of ours would fail far from the cause. So
-whoever needs our packages asks here first whether they are the ones that lie beside this file.
+code that needs our packages asks here first whether they are the ones next to this file.
 """
 
 import sys

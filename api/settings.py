@@ -127,7 +127,7 @@ SETTINGS = (
         "TRINGLEDGER_ORIGIN", "origin",
         "",
         "The name of the log in its checkpoints: a URL without its scheme. Default: the name of the key, which is"
-        " `tringledger/LEDGER-ID` where nothing else was said when it was made.",
+        " `tringledger/LEDGER-ID` unless you chose another name when you made it.",
         read_origin,
     ),
     Setting(

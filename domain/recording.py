@@ -29,7 +29,7 @@ CALL_TYPES = ("callstatus", "cdr")
 class Delivery(msgspec.Struct, frozen=True):
     """A notification to be recorded, its verdict (None for a wrong signature), and its source.
 
-    ``voucher`` is there where somebody vouches for it in place of a signature. ``misfit`` says what a wrong signature fits
+    ``voucher`` names the person who vouches for it in place of a signature. ``misfit`` says what a wrong signature fits
     instead, if anything.
     """
 
@@ -180,7 +180,7 @@ class Recording:
     def _refuse(
         self, delivery: Delivery, key: bytes, problem: ParameterProblem | None, before: int = 0
     ) -> Quarantined | Rejected:
-        """Keep an unfit delivery aside; ``before`` is the position of the event that has used its signature."""
+        """Quarantine an unfit delivery; ``before`` is the position of the event that has used its signature."""
         received, authentic = delivery.notification, delivery.verdict is not None and not before
         at = received.received_at
         reason = delivery.misfit or Quarantined(0, problem, is_new=True, before=before).reason

@@ -139,7 +139,7 @@ class Intake:
     def recent_failure(self) -> str:
         """Return why callbacks could not be recorded a moment ago, or nothing.
 
-        It passes after a while: whoever sends callbacks by what ``/health`` says must come back to find out.
+        It passes after a while: a proxy that sends callbacks by what ``/health`` says must come back to find out.
         """
         return self._failure if monotonic() < self._failed_at + FAILING_SECONDS else ""
 

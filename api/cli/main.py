@@ -55,7 +55,7 @@ SUMMARIES = {
     "user": "Add and remove users of pages and API, and set their roles.",
     "verify": "Verify a bundle, the proof of an event, or a checkpoint.",
 }
-# Earlier names, which go on working.
+# Earlier names, which still work.
 ALIASES = {"access-log": "audit-log"}
 
 

@@ -15,7 +15,7 @@ SECURITY = {
     "x-frame-options": "DENY",
 }
 _RAW = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
-# What remains of them for short answers that nobody takes for a page.
+# What remains of them for short answers that are not pages.
 FOR_DATA = [(b"content-security-policy", b"default-src 'none'"), (b"x-content-type-options", b"nosniff")]
 
 

@@ -113,7 +113,7 @@ def rate_by_versions(
 def versions_before(tariffs: Sequence[PublishedTariff], asked: Tariff, tag: str, src: str) -> Iterator[Tariff]:
     """Yield the versions to which the one asked leaves a call that none of its rules prices, one after another.
 
-    The next one is for whoever finds that the last one yielded does not price the call either.
+    The next one is asked where the last one yielded does not price the call either.
     """
     leaves = False
     for published in reversed(tariffs):

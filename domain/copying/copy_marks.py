@@ -122,7 +122,7 @@ def _check_unused(source: Ledger, target: Log, shown: str, facts: Mapping[str, s
     if head != left.head or digest_table(target, QUARANTINE) != left.quarantine:
         msg = (
             f"{shown} has been used since it was made a copy of ledger {source.id} at {left.completed_at} (its head was"
-            f" {left.head} and is {head}): expected an empty store, or a copy that nobody has written since"
+            f" {left.head} and is {head}): expected an empty store, or a copy that has not been written since"
         )
         raise NotCopyTarget(msg)
     if source.store.page(head - 1, 1, head) != target.page(head - 1, 1, head):

@@ -141,7 +141,7 @@ class QuarantineResolved(OperatorEvent, frozen=True):
 
 
 class LogForked(OperatorEvent, frozen=True):
-    """The log lost events that were signed, and goes on as a log of its own: a new epoch of its proofs, with a new name.
+    """The log lost events that were signed, and continues as a log of its own: a new epoch of its proofs, with a new name.
 
     ``epoch`` and ``origin`` are the new ones; ``checkpoint`` is the last signed note of the old one, empty where there was
     none; ``kept`` is the last position that both have. In the stream of forks.

@@ -1,4 +1,4 @@
-"""A SQLite file saved as it is at one moment, beside whoever writes it, and looked at without being changed."""
+"""A SQLite file saved as it is at one moment, while others write to it, and read without being changed."""
 
 import os
 import sqlite3
@@ -14,7 +14,7 @@ from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS
 def save_copy(path: Path, target: Path) -> None:
     """Write all that a file has at this moment into a new file, on disk; raises StoreUnavailable.
 
-    Not by the backup API in steps: beside a busy writer that begins again and again and never ends.
+    Not by the backup API in steps: with a busy writer it begins again and again, and never ends.
     """
     with _mapped(path), closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)) as source:
         source.execute("VACUUM INTO ?", (str(target),))
@@ -27,7 +27,7 @@ def save_copy(path: Path, target: Path) -> None:
 
 
 def find_damage(path: Path) -> list[str]:
-    """Read a file whole that nobody writes; return what SQLite finds damaged in it."""
+    """Read a whole file that nothing writes to; return what SQLite finds damaged in it."""
     try:
         with _read_only(path) as file:
             return [text for (text,) in file.execute("PRAGMA quick_check(10)") if text != "ok"]
@@ -36,7 +36,7 @@ def find_damage(path: Path) -> list[str]:
 
 
 def read_log_file(path: Path) -> tuple[dict[str, str], int]:
-    """Return the facts and the head of a ledger in a file that nobody writes; raises StoreUnavailable."""
+    """Return the facts and the head of a ledger in a file that nothing writes to; raises StoreUnavailable."""
     with _mapped(path), _read_only(path) as file:
         facts = dict(file.execute("SELECT name, value FROM ledger").fetchall())
         (head,) = file.execute("SELECT coalesce(max(position), 0) FROM stored_events").fetchone()

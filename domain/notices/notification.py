@@ -182,7 +182,7 @@ def _canonical(pairs: list[tuple[str, str]]) -> str:
 def _plain(pairs: list[tuple[str, str]]) -> str | None:
     """Return pairs joined as they are, or None if any of them must be encoded.
 
-    Most notifications have no character but the unreserved ones, and no separator beside our own.
+    Most notifications have no character but the unreserved ones, and no separator except our own.
     """
     text = "&".join([f"{name}={value}" for name, value in pairs])
     return text if _UNRESERVED.fullmatch(text) and text.count("=") == len(pairs) == text.count("&") + 1 else None

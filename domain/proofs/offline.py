@@ -56,7 +56,7 @@ def _entry_of(proof: ProofFile, event: EventFields | None) -> bytes:
     """Return the entry to prove: made from the event, which the proof's own entry must equal where it carries one."""
     if event is None:
         if proof.extra is None:
-            raise ProofRefused("the proof carries no entry; expected the event beside it")
+            raise ProofRefused("the proof carries no entry; expected the event with it")
         return proof.extra
     entry = encode_entry(*event)
     if proof.extra is not None and proof.extra != entry:

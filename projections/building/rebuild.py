@@ -57,7 +57,7 @@ def rebuild(
 ) -> RebuildReport:
     """Build anew, swap, and return how the old read models differed from the log.
 
-    The log is first checked against its proof tree, where it has one; ``unproven`` goes on with a log that does not hold, and
+    The log is first checked against its proof tree, where it has one; ``unproven`` continues with a log that does not hold, and
     the certificate says so. ``progress`` is called with the number of events done and of all. Raises LogUnproven,
     RebuildRunning, ProjectionStopped, and what ``folding`` raises.
     """

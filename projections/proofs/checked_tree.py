@@ -33,7 +33,7 @@ def check_against_tree(
 ) -> CheckedTree | None:
     """Check the events of a ledger against its tree, and return the tree; None where there is none.
 
-    Raises LogUnproven where the log does not hold, unless ``unproven`` says to go on nevertheless.
+    Raises LogUnproven where the log does not hold, unless ``unproven`` is set.
     """
     store = find_proofs(ledger.url, ledger.id)
     if store is None:
@@ -45,7 +45,7 @@ def check_against_tree(
     if not check.holds and not unproven:
         msg = (
             f"the log does not hold against its proofs: {_told(check)}. `tringledger proof verify` names each position;"
-            " --unproven goes on nevertheless"
+            " --unproven continues anyway"
         )
         raise LogUnproven(msg)
     return CheckedTree(check.size, check.root.hex(), check.holds)

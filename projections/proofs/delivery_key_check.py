@@ -1,7 +1,7 @@
 """The delivery keys of a log against its notices, as a whole: each notice has its key in the table, and no key is left over.
 
 Looking up each key would cost more than all other checks of a notice: keys are hashes, so each lookup reads another page. So
-sums over both sides are compared, and only where they differ is each key looked up. A sum is no secret and no proof: whoever
+sums over both sides are compared, and only where they differ is each key looked up. A sum is neither a secret nor a proof: someone who
 changes the log on purpose can change the table too. That is what the tree is for.
 """
 

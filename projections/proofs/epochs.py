@@ -1,4 +1,4 @@
-"""Epochs of a proof tree: a log that lost signed events goes on under a new name, beside the evidence of what was lost.
+"""Epochs of a proof tree: a log that lost signed events continues under a new name, and keeps the evidence of what was lost.
 
 A log must never sign two histories. So its old epoch stays as it is, tiles and checkpoints, and the new one shares its
 beginning up to the last event that both have.
@@ -29,7 +29,7 @@ class Epoch(NamedTuple):
 
 
 def next_epoch(log: Log, rows: TreeRows) -> Epoch:
-    """Return the epoch in which a log that diverged from its tree can go on.
+    """Return the epoch in which a log that diverged from its tree can continue.
 
     Raises CommandRejected where the log continues its tree, or events before the end were changed in place: that is no
     loss of the end, and a fork would hide it.

@@ -22,7 +22,7 @@ from projections.stores.sqlite_file import SQLiteFile
 
 CONTENTS = "the proofs"
 PG_SCHEMA = "tringledger_proofs"
-# The second number of an advisory lock's name, beside those of the read models and of the access store.
+# The second number of an advisory lock's name, next to those of the read models and of the access store.
 PROOFS = 12
 _FIRST_EPOCH = "1"
 # What a service, and a reader, need of this schema in PostgreSQL. Checkpoints are thinned out as they get old.
@@ -117,7 +117,7 @@ class ProofStore:
 
 
 class SQLiteProofStore(ProofStore):
-    """A file beside the ledger's."""
+    """A file next to the ledger's."""
 
     def __init__(self, path: Path, ledger_id: str) -> None:
         """Use the file at a path."""

@@ -1,4 +1,4 @@
-"""A proof tree saved into a file beside whoever keeps it, looked at there, and brought back into a store."""
+"""A proof tree saved into a file while others write to it, read there, and loaded into a store again."""
 
 from pathlib import Path
 from typing import NamedTuple

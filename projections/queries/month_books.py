@@ -1,6 +1,6 @@
 """The books of months as a closing keeps them: rows, digest and money, so that the month's total is itself an event.
 
-The digest is over a list of columns that stays as it is for ever (``entries/1``), whatever columns entries get later.
+The digest is over a list of columns that never changes (``entries/1``), whatever columns entries get later.
 """
 
 from collections.abc import Iterable

@@ -43,7 +43,7 @@ def internal_column(name: str) -> Column[str]:
 
 def position_column(name: str = "position") -> Column[int]:
     """Return a primary key of positions in the log."""
-    # On SQLite a BigInteger key would be an index beside the table, an INTEGER one is the table's own order.
+    # On SQLite a BigInteger key would be an index next to the table, an INTEGER one is the table's own order.
     column: Column[int] = Column(
         name,
         BigInteger().with_variant(Integer(), "sqlite"),

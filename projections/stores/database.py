@@ -62,7 +62,7 @@ class Database(ABC):
 
     @contextmanager
     def adding(self) -> Iterator[Connection]:
-        """Begin a transaction that only adds rows, beside others of its kind where possible, and commit it at the end."""
+        """Begin a transaction that only adds rows, at the same time as others of its kind where possible, and commit it at the end."""
         with self.connected(self._begin_adding) as connection:
             yield connection
             connection.commit()

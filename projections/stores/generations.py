@@ -29,7 +29,7 @@ GENERATION = "read_models"
 
 
 def generations(ledger: Ledger) -> Generations:
-    """Return the generations of a ledger's read models: in the database of its log, or in files beside it."""
+    """Return the generations of a ledger's read models: in the database of its log, or in files next to it."""
     if urls.is_postgres(ledger.url):
         from projections.stores.postgres import PostgresGenerations  # noqa: PLC0415 - most ledgers are SQLite files
 

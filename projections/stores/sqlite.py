@@ -1,4 +1,4 @@
-"""Read models on SQLite: a file for each generation beside the log's, so that readers and intake share no lock."""
+"""Read models on SQLite: a file for each generation next to the log's, so that readers and intake share no lock."""
 
 import fcntl
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class SQLiteFollowerLock:
 
 
 class SQLiteGenerations:
-    """The files beside a log, each with its generation in its name; see Generations for what each method does."""
+    """The files next to a log, each with its generation in its name; see Generations for what each method does."""
 
     def __init__(self, log: Path, ledger_id: str) -> None:
         """Use the log's file, and the id of its ledger."""
@@ -75,7 +75,7 @@ class SQLiteGenerations:
     def clear(self, generation: int) -> None:  # noqa: D102
         self.remove(generation)
 
-    def remove(self, generation: int) -> None:  # noqa: D102 - readers of the files may go on
+    def remove(self, generation: int) -> None:  # noqa: D102 - readers of the files may continue
         path = self.path(generation)
         for suffix in ("", "-wal", "-shm", "-journal"):
             with suppress(FileNotFoundError):

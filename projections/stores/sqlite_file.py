@@ -1,4 +1,4 @@
-"""A SQLite file beside the ledger's, in write-ahead mode: readers and its writer do not wait for each other."""
+"""A SQLite file next to the ledger's, in write-ahead mode: readers and its writer do not wait for each other."""
 
 from pathlib import Path
 from typing import Any

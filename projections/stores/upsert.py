@@ -78,7 +78,7 @@ def copy_rows(source: Connection, target: Connection, metadata: MetaData) -> Non
 
 
 def _go_on_counting(target: Connection, table: Table) -> None:
-    """Let a table go on with its numbers behind those that were copied: PostgreSQL counts apart from the rows."""
+    """Continue a table's numbers after those that were copied: PostgreSQL counts apart from the rows."""
     column = table.autoincrement_column
     if column is not None and column.autoincrement is True:
         name = f"'{table.name}', '{column.name}'"

@@ -99,7 +99,7 @@ class TestARebuild:
         said = run("rebuild")
         assert said.code == FINDING
         assert "the event at position 7 is not the event in the tree" in said.err
-        assert "--unproven goes on nevertheless" in said.err
+        assert "--unproven continues anyway" in said.err
         assert run("certificate", "--format", "json").code != DONE
         assert run("rebuild", "--unproven").code == DONE
         assert run("certificate", "--format", "json").json()["tree"]["holds"] is False

@@ -1,1 +1,1 @@
-"""Backups of a ledger: made beside a running service, and restored only once all of it is verified."""
+"""Backups of a ledger: made while the service runs, and restored only once all of it is verified."""

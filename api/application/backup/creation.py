@@ -1,4 +1,4 @@
-"""Making a backup beside a running service: proofs first, then the log, then users, so that nothing is ahead of its source.
+"""Making a backup while the service runs: proofs first, then the log, then users, so that nothing is ahead of its source.
 
 It is written under another name, put on disk, read once whole, and only then gets its name: a folder with a manifest is
 a whole backup. The signing key is not in it, and read models are not: they are made from the log.

@@ -1,4 +1,4 @@
-"""What was lost between a backup and the latest checkpoint: how many events, and how a log goes on after that."""
+"""What was lost between a backup and the latest checkpoint: how many events, and how a log continues after that."""
 
 from api.application.backup.manifest import BackupRefused
 from api.application.proofs.log_key import default_origin
@@ -62,7 +62,7 @@ def _epoch_of(origin: str) -> int:
 
 
 def fork_after_loss(ledger: Ledger, lost: Checkpoint, note: bytes, author: Author, key: VerifierKey | None) -> None:
-    """Let a log go on in a new epoch of its proofs, from its head on: what was signed behind that is gone."""
+    """Continue a log in a new epoch of its proofs, from its head on: what was signed after it is gone."""
     kept = open_proofs(ledger.url, ledger.id)
     try:
         with kept.reading() as rows:

@@ -1,4 +1,4 @@
-"""Restoring a backup: everything is verified in a folder aside, before anything can use the result.
+"""Restoring a backup: everything is verified in a temporary folder, before anything can use the result.
 
 Files against the manifest, events against their leaves, tiles against signed checkpoints, those against a later
 checkpoint from outside, read models against the certificate. Only then does the ledger get its place.

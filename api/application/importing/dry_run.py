@@ -1,7 +1,7 @@
 """A dry run: the outcomes that an import would have, from the ledger and the input so far.
 
 Nothing is written, and a missing ledger is not created. The number of new notices in quarantine can differ from the import
-in one case: if the quarantine is full and notices that it dropped come again.
+in one case: if the quarantine is full and TringMe sends dropped notices again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -119,7 +119,7 @@ def find_files(names: Sequence[str]) -> list[ImportFile]:
     """Return the files for names and patterns, each file once; raises NoSuchFile for one that matches none."""
     paths = dict.fromkeys(path for name in names for path in _matching(name))
     if STDIN in paths and len(paths) > 1:
-        raise NoSuchFile("- (stdin) stands for itself: expected no files beside it")
+        raise NoSuchFile("- (stdin) stands for itself: expected no other files")
     return [ImportFile(path, _size(path)) for path in paths]
 
 

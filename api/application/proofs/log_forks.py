@@ -19,7 +19,7 @@ from projections.proofs.tree_rows import KeptCheckpoint
 
 
 def fork_log(ledger: Ledger, by: str, reason: str) -> LogForked:
-    """Let a log that lost signed events go on in a new epoch of its proofs; return what the log keeps of it.
+    """Continue a log that lost signed events in a new epoch of its proofs; return what the log keeps of it.
 
     Raises CommandRejected where the log continues its proofs, or was changed in place, and for a missing author or reason.
     """
@@ -85,7 +85,7 @@ def _epoch_of(ledger: Ledger, origin: str) -> int:
 
 
 def _forks(ledger: Ledger) -> Iterator[LogForked]:
-    """Yield the forks that the log notes; what somebody put among them is left alone."""
+    """Yield the forks that the log notes; other events among them are left alone."""
     for row in ledger.store.stream(FORKS, POSITION_MAX):
         if row.topic == LogForked.TOPIC:
             event = decode_operator_event(row.topic, row.state)

@@ -25,7 +25,7 @@ class SigningSettings(NamedTuple):
 
 
 def default_origin(ledger: Ledger) -> str:
-    """Return the name that a ledger's log has where nobody gave it one."""
+    """Return the name that a ledger's log has if it was given no other."""
     return f"{DEFAULT_ORIGIN}{ledger.id}"
 
 

@@ -16,7 +16,7 @@ from domain.proofs.refusals import ProofRefused
 
 
 class OfflineFiles(NamedTuple):
-    """What is verified: the file itself, the event beside a proof, and the older checkpoint with its proof beside a newer one."""
+    """What is verified: the file itself, the event of a proof, and the older checkpoint with its proof for a newer one."""
 
     file: bytes
     event: bytes | None = None

@@ -64,7 +64,7 @@ def prove_event(ledger: Ledger, position: int) -> tuple[ProofFile, LogRow]:
 def prove_consistency(ledger: Ledger, old: bytes) -> tuple[bytes, bytes]:
     """Return the proof that the last checkpoint continues an older one, and that last checkpoint.
 
-    ``old`` is the older checkpoint as a note; its signature is for whoever verifies the proof. Raises NoProof where the log
+    ``old`` is the older checkpoint as a note; its signature is checked by those who verify the proof. Raises NoProof where the log
     is now smaller, ProofRefused where the log does not continue it.
     """
     earlier = parse_checkpoint(parse_note(old).text)

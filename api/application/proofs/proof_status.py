@@ -24,7 +24,7 @@ class ProofStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``size`` is how many events the tree has, ``lag`` how many it lacks, ``lag_seconds`` for how long the first of those has
     been in the log. ``checkpoint_size`` and ``checkpoint_at`` are those of the last checkpoint, ``witnesses`` who cosigned
     it; nothing is proved of the time before ``since``. ``diverged`` says how the log and the tree differ; ``problem`` is
-    the first thing that somebody must see to, that one included, or empty.
+    the first thing that needs attention, that one included, or empty.
     """
 
     size: int = 0

@@ -1,6 +1,6 @@
 """What keeps a ledger's proof tree: rounds of the prover, and witnesses for each new checkpoint. One at a time does it.
 
-The prover process of a service and `tringledger prove` both run it. Whatever stops it, recording goes on.
+The prover process of a service and `tringledger prove` both run it. Whatever stops it, recording continues.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ RETRY_SECONDS = 2.0
 
 
 class StopWish(Protocol):
-    """Tells whether somebody wants it to end, as an Event does."""
+    """Tells whether it should end, as an Event does."""
 
     def is_set(self) -> bool:
         """Whether it is to end."""

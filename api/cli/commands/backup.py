@@ -1,4 +1,4 @@
-"""``tringledger backup``: save a ledger beside a running service."""
+"""``tringledger backup``: save a ledger while its service runs."""
 
 from __future__ import annotations
 

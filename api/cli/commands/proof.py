@@ -13,7 +13,7 @@ SUMMARIES = {
     "checkpoint": "Write the last checkpoint: the log's signed size and root.",
     "consistency": "Prove that the log still has all that an older CHECKPOINT covers.",
     "event": "Prove that the event at POSITION stands in the log.",
-    "fork": "Let a log that lost signed events go on under a new name.",
+    "fork": "Continue a log that lost signed events under a new name.",
     "key": "Show the log's public key, or make a new key.",
     "publish": "Write the log as static files to DIR, for any web server.",
     "verify": "Check every event against the tree, the tree against checkpoints, and every notice against itself.",
@@ -24,6 +24,6 @@ SUMMARIES = {
 def proof() -> None:
     """Prove that the log was not changed since it was signed.
 
-    A tree over all events is kept beside the log, and signed checkpoints of it. `tringledger verify` checks what these
+    A tree over all events is kept next to the log, with signed checkpoints of it. `tringledger verify` checks what these
     commands write, with nothing but the public key.
     """

@@ -24,8 +24,8 @@ def prove(context: click.Context, once: bool, store: str | None) -> None:
     """Keep the proof tree of a ledger, and sign its checkpoints.
 
     Runs until Ctrl-C. A service does this by itself. Run it elsewhere, with TRINGLEDGER_LOG_KEY set there and not for the service, if the
-    key must not be on the service's host: it needs to read the log only, and to write the proofs beside it. Of several
-    provers one keeps the tree, and the others stand by.
+    key must not be on the service's host: it needs to read the log only, and to write the proofs next to it. Of several
+    provers one keeps the tree, and the others are its standbys.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--checkpoint",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The latest checkpoint that left the house: it shows whether signed events are missing.",
+    help="The latest checkpoint that you keep elsewhere: it shows whether signed events are missing.",
 )
 @click.option("--key", metavar="VKEY", help="The log's public key (default: the one that the backup names).")
 @click.option(
@@ -34,7 +34,7 @@ def restore(
 ) -> None:
     """Verify a backup, and restore it into an empty store.
 
-    DIR is the folder of the backup. TO is an address: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Nothing is there before everything
+    DIR is the folder of the backup. TO is a store URL: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Nothing is restored before everything
     fits: each file its SHA-256, each event its leaf in the tree, the tree its signed checkpoints and FILE, the read models
     the certificate of the last rebuild. What does not fit is named, and nothing is restored (exit code 1).
 
@@ -65,7 +65,7 @@ def _tell(done: Restored) -> None:
     if not done.is_certified:
         note("the backup has no certificate that this version can compare its read models with")
     if done.lost:
-        note(f"{done.lost} signed events are lost; the log goes on as a new epoch of its proofs, and says so")
+        note(f"{done.lost} signed events are lost; the log continues as a new epoch of its proofs, and records that")
     if not done.is_signed_again:
         note(
             "nothing is signed yet, since no later checkpoint was given: run `tringledger proof adopt` with the latest one"

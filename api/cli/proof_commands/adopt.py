@@ -18,7 +18,7 @@ from api.cli.options import store_option
 def adopt(checkpoint: BinaryIO, key: str | None, store: str | None) -> None:
     """Let a copied, restored or new tree be signed, once it holds CHECKPOINT.
 
-    Take the last checkpoint that left the house. Two stores of one ledger that both sign are two histories: stop the
+    Take the last checkpoint that you keep in another place. Two stores of one ledger that both sign are two histories: stop the
     service of the other one first.
 
     \b

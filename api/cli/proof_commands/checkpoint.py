@@ -17,7 +17,7 @@ from api.cli.proof_output import output_option, write_proof
 def checkpoint(output: Path | None, store: str | None) -> None:
     """Write the last checkpoint: the log's signed size and root.
 
-    Keep checkpoints outside the house: any of them shows later whether the log was changed or lost events.
+    Keep checkpoints in another place: any of them shows later whether the log was changed or lost events.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tringledger proof fork``: a log that lost signed events goes on."""
+"""``tringledger proof fork``: a log that lost signed events continues."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from api.cli.options import author_options, store_option
 @author_options
 @store_option
 def fork(by: str, reason: str, store: str | None) -> None:
-    """Let a log that lost signed events go on under a new name.
+    """Continue a log that lost signed events under a new name.
 
     For a log that was restored from a backup and lacks events that were signed. It is noted in the log, with the last
-    checkpoint before; checkpoints go on as NAME/2, NAME/3 and so on; the old tree stays, as evidence of what was lost.
+    checkpoint before; later checkpoints are named NAME/2, NAME/3 and so on; the old tree stays, as evidence of what was lost.
     It is refused for a log that continues its proofs, and for one in which events were changed: restore that.
 
     \b

@@ -22,7 +22,7 @@ from api.cli.options import store_option
 def key(generate: Path | None, store: str | None) -> None:
     """Show the log's public key, or make a new key.
 
-    The public key (vkey) goes to stdout: give it to whoever is to verify bills, on a way that the log's operator does not
+    The public key (vkey) goes to stdout: give it to those who will verify bills, in a way that the log's operator does not
     control alone. The private key stays in its file, which TRINGLEDGER_LOG_KEY names.
 
     \b

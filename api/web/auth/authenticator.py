@@ -1,6 +1,6 @@
 """Identifies the user of each request; a user who is removed is out at once, in every process.
 
-A valid token is accepted even from an address with too many failed attempts: nobody guesses 256 bits, but many
+A valid token is accepted even from an address with too many failed attempts: 256 bits cannot be guessed, but many
 users may share an address.
 """
 
@@ -26,7 +26,7 @@ class Authenticator:
     """Identifies the user of a request, and writes the audit log."""
 
     def __init__(self, url: str, clock: Callable[[], int]) -> None:
-        """Use the access store beside the ledger at ``url``; ``clock`` gives microseconds, UTC.
+        """Use the access store next to the ledger at ``url``; ``clock`` gives microseconds, UTC.
 
         The store is opened at the first request that needs it, so callbacks do not depend on it.
         """

@@ -1,4 +1,4 @@
-"""Where users, sessions and the audit log are kept: beside the ledger, never in it, since they get deleted and pruned.
+"""Where users, sessions and the audit log are kept: next to the ledger, never in it, since they get deleted and pruned.
 
 On SQLite this is the file ``<ledger file>.access.db``, readable by its owner only; on PostgreSQL the schema
 ``tringledger_access`` of the ledger's database. The first process that needs it creates it.
@@ -68,7 +68,7 @@ class AccessStore:
         return self._database.writing()
 
     def append(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction that only adds rows, beside others of its kind, and commit it at the end."""
+        """Begin a transaction that only adds rows, at the same time as others of its kind, and commit it at the end."""
         return self._database.adding()
 
     def snapshot(self) -> AbstractContextManager[Connection]:

@@ -1,4 +1,4 @@
-"""The access store saved into a file beside a running service, and brought back: users and the audit log."""
+"""The access store saved into a file while the service runs, and brought back: users and the audit log."""
 
 from pathlib import Path
 

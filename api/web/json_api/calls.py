@@ -107,4 +107,4 @@ def _masked_texts(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _missing(asked: ApiRequest) -> ApiError:
-    return ApiError(404, f"there is no call {asked.values['call_id']} by then")
+    return ApiError(404, f"call {asked.values['call_id']} did not exist at that time")

@@ -17,7 +17,7 @@ class ApiResponse(NamedTuple):
     """A handler's answer: the JSON content, and cursors by relation (``next``, ``prev``)."""
 
     content: Any
-    cursors: dict[str, str] = {}  # noqa: RUF012 - of a tuple, which nobody changes
+    cursors: dict[str, str] = {}  # noqa: RUF012 - of a tuple, which does not change
 
 
 Handler = Callable[[ApiRequest], ApiResponse | Response]

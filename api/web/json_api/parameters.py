@@ -80,7 +80,7 @@ def _job_id(value: str) -> UUID:
     try:
         return _call_id(value)
     except ValueError:
-        msg = "the id of a job, as it was said when it began"
+        msg = "the id of a job, as in the answer when it was started"
         raise ValueError(msg) from None
 
 

@@ -125,7 +125,7 @@ class LiveFeed:
         """Poll once and publish what is new; return whether something was, and how long to wait."""
         try:
             window = await asyncio.to_thread(self._looker.poll)
-        except Exception as error:  # noqa: BLE001 - whatever it is must be told, and looking goes on
+        except Exception as error:  # noqa: BLE001 - whatever it is must be told, and polling continues
             return self._fail(str(error)), FAILED_LOOK_SECONDS
         before, self._window = self._window, window
         recovered, self._failure = bool(self._failure), ""

@@ -1,6 +1,6 @@
 """What the live page shows: the calls that changed last, as of one position of the log.
 
-A window holds a limited number of calls in progress and ended, however many there are: nobody reads more, and the
+A window holds a limited number of calls in progress and ended, however many there are: a reader sees no more, and the
 service must not work for more. Two windows differ by the calls that changed between them.
 """
 

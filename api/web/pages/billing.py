@@ -1,6 +1,6 @@
 """The billing page: each account by day or month, as a chart and as the table behind the chart.
 
-Every cell links to the CDRs that it sums up and to the postings beside them; their total is the cell's, to the last
+Every cell links to the CDRs that it sums up and to the other postings; their total is the cell's, to the last
 digit.
 """
 

@@ -52,7 +52,7 @@ class DateRange(NamedTuple):
 
     @property
     def entries(self) -> dict[str, str]:
-        """The filters that select its CDRs and the postings beside them."""
+        """The filters that select its CDRs and their other postings."""
         return selecting(self.first, self.after)
 
     def beside(self, direction: int) -> "DateRange":

@@ -24,7 +24,7 @@ ROWS = 100
 RUN_ROWS = 5
 PATH = "/exceptions"
 MEANINGS = {
-    "contradictory-outcome": "outcomes that differ, or a failed CDR status beside an answer or an outcome",
+    "contradictory-outcome": "outcomes that differ, or a failed CDR status together with an answer or an outcome",
     "missing-opening": "no opening notice came",
     "rounded-charge": "a charge has more than six digits after the point, and was rounded half-even to a millionth",
     "nonce-reused": "the same r with other content, where the signature covers only r",

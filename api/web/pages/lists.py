@@ -168,7 +168,7 @@ def _of(read: RequestFilters) -> dict[str, Any]:
 
 
 class SelectionSums(NamedTuple):
-    """The sums of a selection; ``posted`` sums the postings beside its CDRs, if there are any, and ``total`` both."""
+    """The sums of a selection; ``posted`` sums the postings that are not CDRs, if there are any, and ``total`` both."""
 
     sums: dict[str, int]
     posted: dict[str, int] | None = None
@@ -180,7 +180,7 @@ POSTINGS_SHOWN = 50
 
 
 def sum_selection(room: ReadSession, model: str, read: RequestFilters) -> SelectionSums:
-    """Sum a selection, with the postings beside its CDRs if the filters say which postings belong to it."""
+    """Sum a selection, with the postings that are not CDRs if the filters say which postings belong to it."""
     assert read.selection is not None
     timezone = room.ledger.timezone
     sums = facets.sum_columns(room.connection, model, read.selection, timezone)

@@ -52,7 +52,7 @@ def address(path: str, *queries: dict[str, Any], **changes: Any) -> str:
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
     """Return a page made from a template of this folder.
 
-    Every template has ``request``, ``who`` (the user; None if nobody is signed in), ``csrf_token``, ``foot``,
+    Every template has ``request``, ``who`` (the user; None without a signed-in user), ``csrf_token``, ``foot``,
     ``shown`` (theme and zone) and the given values. Call it in a thread: a page reads the head from the ledger's
     store.
     """

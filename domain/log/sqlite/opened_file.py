@@ -1,7 +1,7 @@
 """A ledger's file as it was opened: whether it, its write-ahead log and what it holds are still the same.
 
 Two things take a file away while its device and inode stay: another file that is copied over it (`cp backup.db ledger.db`),
-and a write-ahead log that is deleted (`rm ledger.db-wal`), which SQLite goes on writing where nobody finds it again. A copy
+and a write-ahead log that is deleted (`rm ledger.db-wal`), which SQLite keeps writing where no one finds it again. A copy
 shows in the main file, looked at past SQLite and its caches: checkpoints alone change it, and by them it never loses events.
 """
 
@@ -82,7 +82,7 @@ class MainFile:
         if changed_at == self._seen_at:
             return ""
         found, loss = self._look()
-        # A checkpoint that is under way shows old pages beside new ones for a moment.
+        # A checkpoint that is under way shows old pages next to new ones for a moment.
         for _ in range(_LOOKS if loss else 0):
             sleep(_PAUSE.total_seconds())
             found, loss = self._look()
