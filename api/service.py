@@ -103,6 +103,7 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         self.intake.start()
+        await asyncio.to_thread(self._reserve_connection)
         for helper in self.helpers:
             helper.start()
         tasks = [asyncio.create_task(self._log_counts()), asyncio.create_task(self._let_go_of_read_models())]
@@ -120,6 +121,10 @@ class Service:
             self.proofs.close()
             self.authenticator.close()
             self.ledger.close()
+
+    def _reserve_connection(self) -> None:
+        with suppress(StoreUnavailable):  # It is opened with the first callback then.
+            self.ledger.store.reserve_writer()
 
     async def _log_counts(self) -> None:
         logged = self.counts()
@@ -161,6 +166,7 @@ class Service:
                 "lag": max(head - following.position, 0),
                 "failure": standstill or None,
                 "standing_by": following.stands_by,
+                **({"held_by": following.held_by} if following.held_by else {}),
             },
         }
         if self.forwarder and self.settings.forward_url:

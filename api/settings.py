@@ -27,6 +27,7 @@ from domain.calls.correlation import CorrelationWindow
 from domain.errors import WrongUsage
 from domain.ledger_options import QUARANTINE_BYTES_MAX, QUARANTINE_MAX, SUSPECT_DAYS, LedgerOptions
 from domain.log import urls
+from domain.log.keepalive import CONNECTIONS_MAX
 from domain.notices.signature import FORMULAS, UNCHECKED, Keyring, fingerprint
 
 INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")
@@ -143,6 +144,13 @@ SETTINGS = (
         read_witnesses,
     ),
     Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "Maximum number of callbacks that wait to be recorded; further ones get 503.", whole_number_reader(1)),
+    Setting(
+        "TRINGLEDGER_CONNECTIONS_MAX", "connections_max",
+        str(CONNECTIONS_MAX),
+        "PostgreSQL: maximum number of connections with which a process reads the log, and as many the read models. The intake"
+        " has one of its own.",
+        whole_number_reader(2),
+    ),
     Setting("TRINGME_API_URL", "api_url", "http://api.tringme.com/api.php", "The URL of TringMe's API, for `register`.", read_api_url),
     Setting("TRINGME_API_KEY", "api_key", "", "TringMe's public API key, for `register`.", str),
     Setting(
@@ -176,6 +184,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_seconds: int
     witnesses: tuple[str, ...]
     queue_max: int
+    connections_max: int
     api_url: str
     api_key: str
     api_signature: str
@@ -190,7 +199,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The options to open the ledger with."""
         reach = CorrelationWindow(self.grace_seconds * times.SECOND, self.max_age_seconds * times.SECOND)
         return LedgerOptions(
-            self.correlation, self.timezone, reach, self.quarantine_max, self.quarantine_bytes, self.suspect_days
+            self.correlation,
+            self.timezone,
+            reach,
+            self.quarantine_max,
+            self.quarantine_bytes,
+            self.suspect_days,
+            self.connections_max,
         )
 
     def keyring(self) -> Keyring:

@@ -45,6 +45,10 @@ class StoreUnavailable(Unavailable):
     """The store cannot be read or written now: it is locked, full, unreadable or gone."""
 
 
+class StoreReadOnly(StoreUnavailable):
+    """The store's server is a standby, which cannot be written; it can after it is promoted."""
+
+
 class StoreLost(StoreUnavailable):
     """The store of a running process was replaced or damaged, or lost committed events; an operator must act."""
 

@@ -88,7 +88,7 @@ class Ledger(Application[UUID]):
 
     def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:  # noqa: ARG002
         """Return the factory of this ledger's log."""
-        return address.log_factory(self.url)
+        return address.log_factory(self.url, self.options.connections_max)
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Return the mapper of notices."""

@@ -19,6 +19,8 @@ class LedgerOptions(msgspec.Struct, frozen=True):
 
     ``window`` says how far apart the notices of a call may be. ``quarantine_max`` and ``quarantine_bytes`` limit the open
     notices with a wrong signature. ``suspect_days`` is how many days before a suspect its twin can be (SPEC 9.7).
+    ``connections_max`` limits the connections with which a process reads from
+    PostgreSQL, to the log and to the read models each; None for the usual number.
     """
 
     correlation: str | None = None
@@ -27,6 +29,7 @@ class LedgerOptions(msgspec.Struct, frozen=True):
     quarantine_max: int = QUARANTINE_MAX
     quarantine_bytes: int = QUARANTINE_BYTES_MAX
     suspect_days: int = SUSPECT_DAYS
+    connections_max: int | None = None
 
     def check(self) -> None:
         """Raise LedgerError for an unknown correlation, ValueError for an unknown time zone."""

@@ -68,7 +68,7 @@ class FrameReader:
 
         ``since`` and ``until`` (excluded) are days, months, or times with their offset, as texts or as Python's own
         types; days and months begin in the ledger's billing time zone. ``period`` is a month ``YYYY-MM``. The read
-        models first catch up with the log, unless ``catch_up`` is False. With ``as_of`` (a position of the log, or a day,
+        models first catch up with the log, unless ``catch_up`` is False, or this is a standby or a role that may only read. With ``as_of`` (a position of the log, or a day,
         month or time) you get the rows that the ledger had then: they are built anew from the log, in a temporary file.
         Raises NoLedger, SelectionError, StoreUnavailable.
         """
@@ -110,7 +110,7 @@ def _store(ledger: Ledger, as_of: int | str | date | None, *, catch_up: bool) ->
             yield store
         return
     with closing(open_current(ledger)) as store:
-        if catch_up:
+        if catch_up and store.can_write():
             bring_up(ledger, store)
         yield store
 

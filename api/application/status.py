@@ -96,7 +96,7 @@ def ledger_status(
     waiting, tags, runs = None, [], None
     try:
         models = _read_models(ledger, store, now)
-        if caught_up:
+        if caught_up and store.can_write():
             models.position, models.failure = _caught_up(ledger, store, head, models.position)
         with store.snapshot() as connection:
             models.rows = count_rows(connection) if counted else {}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from api.cli.console import progress
+from api.cli.console import note, progress
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -26,6 +27,9 @@ def frozen_imports() -> Iterator[None]:
         gc.enable()
 
 
+RETRY_SECONDS = 0.5
+
+
 @contextmanager
 def open_ledger(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
     """Open an existing ledger for reading; the private key is not needed."""
@@ -35,6 +39,31 @@ def open_ledger(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
     read = settings.load_settings(store=store)
     with Ledger(read.store, options=read.ledger_options) as ledger:
         yield ledger, read
+
+
+def wait_for_store(url: str, seconds: float) -> None:
+    """Wait until the server of a store answers, at most so many seconds; raises StoreUnavailable after that.
+
+    What a wait does not cure is raised at once: a URL that cannot be read, a pooler that pools by transaction.
+    """
+    from domain.errors import StoreUnavailable
+    from domain.log.open import open_log
+
+    until = monotonic() + seconds
+    is_first = True
+    while True:
+        try:
+            with closing(open_log(url)) as log:
+                log.facts()
+        except StoreUnavailable as error:
+            if monotonic() >= until:
+                raise
+            if is_first:
+                note(f"waiting up to {seconds:g} s: {error}")
+            is_first = False
+            sleep(min(RETRY_SECONDS, max(until - monotonic(), 0)))
+        else:
+            return
 
 
 @contextmanager
@@ -53,15 +82,28 @@ def read_models_as_of(ledger: Ledger, position: int) -> Iterator[ReadStore]:
 
 @contextmanager
 def read_models(ledger: Ledger, *, caught_up: bool) -> Iterator[ReadStore]:
-    """Open the read models of a ledger; with ``caught_up`` they are first brought up to the current head of the log."""
+    """Open the read models of a ledger; with ``caught_up`` they are first brought up to the current head of the log.
+
+    On a standby, and with a role that may only read, they are read as they are, and a note says how far they are behind.
+    """
     from projections.building.catch_up import catch_up
     from projections.stores.generations import open_current
 
     store = open_current(ledger)
     try:
-        if caught_up:
+        if caught_up and not store.can_write():
+            _note_lag(ledger, store)
+        elif caught_up:
             with progress("Catching up", ledger.head(), "events") as moved:
                 catch_up(ledger, store, progress=moved)
         yield store
     finally:
         store.close()
+
+
+def _note_lag(ledger: Ledger, store: ReadStore) -> None:
+    with store.snapshot() as connection:
+        lag = ledger.head() - store.position(connection, ledger.store)
+    note(
+        f"the read models cannot be written here (a standby, or a role that only reads): they are {lag} events behind the log"
+    )

@@ -27,6 +27,17 @@ def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--wait``."""
+    return click.option(
+        "--wait",
+        metavar="SECONDS",
+        default=0.0,
+        type=click.FloatRange(0, 86400),
+        help="Wait up to this long for a PostgreSQL server that cannot be reached yet.",
+    )(command)
+
+
 def catch_up_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--no-catch-up``."""
     return click.option(

@@ -37,6 +37,7 @@ class Follower:
         """Apply the next events, or on standby read how far the active follower is; return the state."""
         try:
             is_ours = self._turn.acquire()
+            held_by = "" if is_ours else self._turn.holder()
             store = self._opened()
             if is_ours:
                 self._catch_up(store)
@@ -47,7 +48,7 @@ class Follower:
             return self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - any failure is reported and retried
             return self._failed(repr(error))
-        return ProcessState(self._position, stands_by=not is_ours)
+        return ProcessState(self._position, stands_by=not is_ours, held_by=held_by)
 
     def _opened(self) -> ReadStore:
         if self._store and not is_current(self._ledger, self._store):

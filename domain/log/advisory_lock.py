@@ -11,11 +11,29 @@ from typing import Generic, Protocol, TypeVar
 CHANNEL = "tringledger"
 
 
+# Two numbers name the advisory locks of a log, and of its read models' follower; nothing else in the database uses them.
+LOCK_QUERY = 0x7472_696D
+# The sessions that hold the lock that two numbers name, as one text each. Every role may read these tables.
+HOLDERS = """
+    SELECT concat('process ', l.pid, ', role ', a.usename, ', ', nullif(a.application_name, ''),
+        ', from ' || host(a.client_addr))
+    FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = %s::bigint::oid
+        AND l.objid = %s::bigint::oid AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+        AND l.pid <> pg_catalog.pg_backend_pid()
+    ORDER BY 1
+"""
+STANDBY = "the primary: this server is a standby"
+
+
 class LockConnection(Protocol):
     """A connection that is there for one lock alone. Methods raise the driver's errors where it has ended."""
 
     def try_lock(self) -> bool:
         """Take the lock unless another session has it; whether it was taken."""
+
+    def holders(self) -> list[str]:
+        """Return the sessions that hold the lock, each as one text: the server process, its role and its name."""
 
     def check(self) -> None:
         """Make sure that the connection, and so the lock, still holds."""
@@ -51,6 +69,11 @@ class AdvisoryLockHolder(Generic[C]):
             self.close()
             raise
         return self.is_held
+
+    def holder(self) -> str:
+        """Return who holds the lock, if another does: the session by its process, role and name. Raises our errors."""
+        with self._map_errors():
+            return "; ".join(self.connection.holders()) if self.connection and not self.is_held else ""
 
     def close(self) -> None:
         """Release the lock and end the connection; the next ``acquire`` connects anew."""

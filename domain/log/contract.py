@@ -175,6 +175,9 @@ class Log(Protocol):
     def find_damage(self) -> list[str]:
         """Read the whole log and return what the database finds damaged in it: nothing where all is in order."""
 
+    def reserve_writer(self) -> None:
+        """Keep what a writer needs ready, so that readers never take it: a connection on a server, nothing in a file."""
+
     def checkpoint(self) -> None:
         """Do the store's housekeeping, which a commit would otherwise have to do; safe at any time, in any process."""
 

@@ -5,6 +5,9 @@ the server's side), and the holder must soon stop believing that it has the lock
 driver is imported here: SQLite needs none.
 """
 
+# How many connections a process opens at most to read the log, and as many to read the read models.
+CONNECTIONS_MAX = 5
+
 HOLDER_SESSION = {
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",

@@ -27,10 +27,10 @@ def may_exist(url: str) -> bool:
     return is_postgres(url) or Path(sqlite_path(url)).exists()
 
 
-def log_factory(url: str) -> InfrastructureFactory[Any]:
-    """Return the factory for the log at a URL; raises UnknownStore."""
+def log_factory(url: str, connections_max: int | None = None) -> InfrastructureFactory[Any]:
+    """Return the factory for the log at a URL; raises UnknownStore. ``connections_max`` is for PostgreSQL (LedgerOptions)."""
     if is_postgres(url):
-        factory: InfrastructureFactory[Any] = _postgres().PostgresLogFactory(url)
+        factory: InfrastructureFactory[Any] = _postgres().PostgresLogFactory(url, connections_max)
         return factory
     return SQLiteLogFactory(sqlite_path(url))
 

@@ -57,6 +57,10 @@ class ReadStore(ABC):
         """Begin a transaction that sees the read models as they are at one position; raises StoreUnavailable."""
         return self._database.reading()
 
+    def can_write(self) -> bool:
+        """Whether this process may change the read models at present: a standby, and a role of a reader, may not."""
+        return True
+
     def still_exists(self) -> bool:
         """Whether the opened generation still exists at its place: read models may be deleted at any time."""
         return self._database.still_exists()
@@ -116,6 +120,9 @@ class FollowerLock(Protocol):
 
     def acquire(self) -> bool:
         """Take the lock if it is free; whether it is held, as the database says each time. Raises StoreUnavailable."""
+
+    def holder(self) -> str:
+        """Return which other process has the lock, as the database names it; empty if none has, or none is named."""
 
     def wait(self, stopping: Event) -> None:
         """Wait until it is worthwhile to read the log again, or ``stopping`` is set."""

@@ -12,13 +12,15 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolBusy
 
-from domain.errors import LedgerError, StoreUnavailable
+from domain.errors import LedgerError, StoreReadOnly, StoreUnavailable
 
 LOCK_TIMEOUT_SECONDS = 30
 
 # What SQLite (SQLITE_CORRUPT, SQLITE_NOTADB) and PostgreSQL call a damaged file, page or index.
 _SQLITE_DAMAGE = (11, 26)
 _POSTGRES_DAMAGE = ("XX001", "XX002")
+_READ_ONLY = "25006"
+STANDBY_SERVER = "the server is a standby; expected the primary, or the standby's promotion"
 
 Refusal = Callable[[str, BaseException], LedgerError]
 
@@ -35,10 +37,17 @@ def is_damage(error: BaseException) -> bool:
     return code in _SQLITE_DAMAGE or getattr(cause, "sqlstate", "") in _POSTGRES_DAMAGE
 
 
+def is_standby(error: BaseException) -> bool:
+    """Whether a server refuses to write because it is a standby."""
+    return getattr(getattr(error, "orig", error), "sqlstate", "") == _READ_ONLY
+
+
 def unavailable(contents: str) -> Refusal:
     """Return the refusal that names what a database holds: ``CONTENTS in NAME cannot be used now: ...``."""
 
     def refuse(name: str, error: BaseException) -> LedgerError:
+        if is_standby(error):
+            return StoreReadOnly(f"{contents} in {name} cannot be written now: {STANDBY_SERVER}")
         return StoreUnavailable(f"{contents} in {name} cannot be used now: {driver_message(error)}")
 
     return refuse

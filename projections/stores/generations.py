@@ -33,7 +33,7 @@ def generations(ledger: Ledger) -> Generations:
     if urls.is_postgres(ledger.url):
         from projections.stores.postgres import PostgresGenerations  # noqa: PLC0415 - most ledgers are SQLite files
 
-        return PostgresGenerations(ledger.url, ledger.id)
+        return PostgresGenerations(ledger.url, ledger.id, ledger.options.connections_max)
     return SQLiteGenerations(Path(ledger.path), ledger.id)
 
 

@@ -20,21 +20,31 @@ from projections.stores.postgres_engine import (
     OPEN,
     REBUILDING,
     hold_lock,
+    holders_of,
     map_errors,
     postgres_engine,
 )
 from projections.stores.postgres_follower_lock import PostgresFollowerLock
 from projections.stores.postgres_slot import PostgresSlot
 
-REMOVAL_TIMEOUT_SECONDS = 5
+REMOVAL_TIMEOUT_SECONDS = 15
+# The sessions that have locked a table of a schema, as HOLDERS names them.
+_LOCKED_BY = """
+    SELECT DISTINCT concat('process ', l.pid, ', role ', a.usename, ', ', nullif(a.application_name, ''))
+    FROM pg_locks l JOIN pg_class c ON c.oid = l.relation LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.granted AND l.locktype = 'relation' AND c.relnamespace = to_regnamespace(%s) AND l.pid <> pg_backend_pid()
+    ORDER BY 1
+"""
 
 
 class PostgresReadStore(ReadStore):
     """A generation in its schema."""
 
-    def __init__(self, url: str, generation: int, ledger_id: str, *, building: bool = False) -> None:
+    def __init__(
+        self, url: str, generation: int, ledger_id: str, connections_max: int | None = None, *, building: bool = False
+    ) -> None:
         """Open the generation, or create it where its schema is empty; ``building`` is for one that is not read yet."""
-        self._slot = PostgresSlot(url, generation, building=building)
+        self._slot = PostgresSlot(url, generation, connections_max, building=building)
         super().__init__(self._slot, generation, ledger_id)
         try:
             if not self._slot.is_there():
@@ -54,6 +64,12 @@ class PostgresReadStore(ReadStore):
                     self._slot.finish(connection)
             self._slot.check_stamp(connection)
             connection.commit()
+
+    def can_write(self) -> bool:
+        """Whether the server is no standby, and the role may write the read models."""
+        query = "SELECT NOT pg_is_in_recovery() AND has_table_privilege('progress', 'UPDATE')"
+        with self.snapshot() as connection:
+            return bool(connection.exec_driver_sql(query).scalar_one())
 
     def find_damage(self) -> list[str]:
         """Read every row: the server checks each page that it reads, where it keeps checksums."""
@@ -93,14 +109,15 @@ def creating(name: str) -> Iterator[None]:
 class PostgresGenerations:
     """The schemas of a database, each with its generation in its name; see Generations for what each method does."""
 
-    def __init__(self, url: str, ledger_id: str) -> None:
-        """Use the database at a URL, and the id of its ledger."""
+    def __init__(self, url: str, ledger_id: str, connections_max: int | None = None) -> None:
+        """Use the database at a URL, and the id of its ledger; ``connections_max`` is that of LedgerOptions."""
+        self._connections_max = connections_max
         self._url = url
         self._ledger_id = ledger_id
         self._engine = postgres_engine(url, name="tringledger-read-models", poolclass=NullPool)
 
     def open(self, generation: int, *, building: bool = False) -> ReadStore:  # noqa: D102
-        return PostgresReadStore(self._url, generation, self._ledger_id, building=building)
+        return PostgresReadStore(self._url, generation, self._ledger_id, self._connections_max, building=building)
 
     def make(self) -> bool:
         """Make the schemas, or bring them up to date; return whether read models were dropped for that."""
@@ -109,9 +126,23 @@ class PostgresGenerations:
 
     def clear(self, generation: int) -> None:  # noqa: D102
         where = slots.schema_of(slots.slot_of(generation))
-        with map_errors(f"the read models in {where}"), self._begin() as connection:
-            if slots.are_made(connection):
-                _empty(connection, generation, f"{REMOVAL_TIMEOUT_SECONDS}s")
+        try:
+            with map_errors(f"the read models in {where}"), self._begin() as connection:
+                if slots.are_made(connection):
+                    _empty(connection, generation, f"{REMOVAL_TIMEOUT_SECONDS}s")
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, OperationalError):
+                raise
+            msg = f"{where} is still in use, so no rebuild can fill it: {self._users_of(generation) or error}; try again later"
+            raise StoreUnavailable(msg) from error
+
+    def _users_of(self, generation: int) -> str:
+        """Return the sessions that have locked the place of a generation, or a table there."""
+        slot = slots.slot_of(generation)
+        with map_errors("the database of the read models"), self._begin() as connection:
+            readers = holders_of(connection, OPEN, slot)
+            queries = connection.exec_driver_sql(_LOCKED_BY, (slots.schema_of(slot),)).scalars()
+            return "; ".join(dict.fromkeys((*readers, *queries)))
 
     def remove(self, generation: int) -> None:  # noqa: D102
         with map_errors(f"the read models of generation {generation}"), self._begin() as connection:
@@ -139,7 +170,9 @@ class PostgresGenerations:
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         with connection:
             if not hold_lock(connection, f"lock({ONLY_ONE}, {REBUILDING})"):
-                raise RebuildRunning("another rebuild is running on this database")
+                holders = "; ".join(holders_of(connection, ONLY_ONE, REBUILDING))
+                msg = f"another rebuild is running on this database (its lock is held by {holders or 'a session that has ended'})"
+                raise RebuildRunning(msg)
             try:
                 yield
             finally:

@@ -10,15 +10,25 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from domain.errors import StoreUnavailable
+from domain.errors import StoreReadOnly, StoreUnavailable
+from domain.log.advisory_lock import HOLDERS
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
-from projections.stores.database import driver_message
+from projections.stores.database import LOCK_TIMEOUT_SECONDS, STANDBY_SERVER, driver_message, is_standby
 
 # Two numbers name a lock in a database: one of these, and the generation or, for ONLY_ONE, the kind of work.
 OPEN, WRITING, ONLY_ONE = 1_953_655_301, 1_953_655_302, 1_953_655_303
 CREATING, REBUILDING, FOLLOWING = 1, 2, 3
 
-_GIVE_UP_SOON = "; ".join(f"SET {name} = '{value}'" for name, value in HOLDER_SESSION.items())
+# The longest that a statement, the wait for a lock, and a pause within a transaction may take. Exports pause while whoever
+# reads them does, and the server keeps old rows meanwhile: an hour is enough for both.
+SESSION = {
+    **HOLDER_SESSION,
+    "statement_timeout": "300s",
+    "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
+    "idle_in_transaction_session_timeout": "1h",
+}
+NO_TIMEOUTS = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+_SETTINGS = "; ".join(f"SET {name} = '{value}'" for name, value in SESSION.items())
 
 
 def postgres_engine(url: str, *statements: str, name: str, **options: Any) -> Engine:
@@ -37,8 +47,7 @@ def postgres_engine(url: str, *statements: str, name: str, **options: Any) -> En
 
     @event.listens_for(made, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        for statement in (_GIVE_UP_SOON, *statements):
-            connection.execute(statement)
+        connection.execute("; ".join((_SETTINGS, *statements)))
         connection.commit()
 
     return made
@@ -46,10 +55,13 @@ def postgres_engine(url: str, *statements: str, name: str, **options: Any) -> En
 
 @contextmanager
 def map_errors(what: str) -> Iterator[None]:
-    """Turn the driver's errors into StoreUnavailable, which names ``what`` cannot be used."""
+    """Turn the driver's errors into StoreUnavailable, or StoreReadOnly on a standby, which names ``what`` cannot be used."""
     try:
         yield
     except DBAPIError as error:
+        if is_standby(error):
+            msg = f"{what} cannot be written now: {STANDBY_SERVER}"
+            raise StoreReadOnly(msg) from error
         msg = f"{what} cannot be used now: {driver_message(error)}"
         raise StoreUnavailable(msg) from error
 
@@ -58,3 +70,8 @@ def hold_lock(connection: Connection, lock: str) -> bool:
     """Try to take a lock without waiting: ``lock(a, b)`` for the session, ``xact_lock(a, b)`` for the transaction."""
     taken: bool = connection.exec_driver_sql(f"SELECT pg_try_advisory_{lock}").scalar_one()
     return taken
+
+
+def holders_of(connection: Connection, first: int, second: int) -> list[str]:
+    """Return the other sessions that hold the lock that two numbers name, each as one text."""
+    return [*connection.exec_driver_sql(HOLDERS, (first, second)).scalars()]

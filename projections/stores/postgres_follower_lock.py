@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError
 
-from domain.log.advisory_lock import CHANNEL, AdvisoryLockHolder
-from projections.stores.postgres_engine import FOLLOWING, ONLY_ONE, hold_lock, map_errors, postgres_engine
+from domain.log.advisory_lock import CHANNEL, STANDBY, AdvisoryLockHolder
+from projections.stores.postgres_engine import FOLLOWING, ONLY_ONE, hold_lock, holders_of, map_errors, postgres_engine
 
 LOOK_AGAIN = timedelta(seconds=1)
 # Notifications come in bursts: a moment later, one page holds the events of many.
@@ -33,6 +33,9 @@ class PostgresFollowerLock:
 
     def acquire(self) -> bool:  # noqa: D102
         return self._holder.acquire()
+
+    def holder(self) -> str:  # noqa: D102
+        return self._holder.holder()
 
     def wait(self, stopping: Event) -> None:  # noqa: D102
         until = monotonic() + LOOK_AGAIN.total_seconds()
@@ -54,10 +57,20 @@ class _ListeningConnection:
         self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def try_lock(self) -> bool:
+        if self._is_standby():
+            return False
         if not hold_lock(self._connection, f"lock({ONLY_ONE}, {FOLLOWING})"):
             return False
         self._connection.exec_driver_sql(f"LISTEN {CHANNEL}")
         return True
+
+    def _is_standby(self) -> bool:
+        return bool(self._connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one())
+
+    def holders(self) -> list[str]:
+        if self._is_standby():
+            return [STANDBY]
+        return holders_of(self._connection, ONLY_ONE, FOLLOWING)
 
     def check(self) -> None:
         self._connection.exec_driver_sql("SELECT 1")

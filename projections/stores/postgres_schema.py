@@ -2,8 +2,11 @@
 
 from sqlalchemy import Connection
 
-from projections.stores.database import LOCK_TIMEOUT_SECONDS, Database, Refusal
+from domain.log.keepalive import CONNECTIONS_MAX
+from projections.stores.database import Database, Refusal
 from projections.stores.postgres_engine import postgres_engine
+
+IDLE_MAX = 2
 
 
 class PostgresSchema(Database):
@@ -13,16 +16,28 @@ class PostgresSchema(Database):
     """
 
     def __init__(
-        self, url: str, schema: str, marker: str, refuse: Refusal, *statements: str, lock: tuple[int, int] | None
+        self,
+        url: str,
+        schema: str,
+        marker: str,
+        refuse: Refusal,
+        *statements: str,
+        lock: tuple[int, int] | None,
+        connections_max: int | None = None,
     ) -> None:
-        """Use the schema in the database at a URL; each connection begins with the statements."""
+        """Use the schema in the database at a URL; each connection begins with the statements.
+
+        Of at most ``connections_max`` connections, IDLE_MAX stay open while nobody uses them.
+        """
+        size = min(IDLE_MAX, connections_max or CONNECTIONS_MAX)
         engine = postgres_engine(
             url,
             f"SET search_path TO {schema}",
-            f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
             *statements,
             name=schema,
             pool_pre_ping=True,
+            pool_size=size,
+            max_overflow=(connections_max or CONNECTIONS_MAX) - size,
         )
         super().__init__(engine, f"schema {schema}", refuse)
         self._schema = schema

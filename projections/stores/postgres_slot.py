@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from domain.errors import StoreUnavailable
 from projections.stores import postgres_slots as slots
 from projections.stores.base import ReadModelsUnusable, refuse_read_models
-from projections.stores.postgres_engine import OPEN, WRITING
+from projections.stores.postgres_engine import NO_TIMEOUTS, OPEN, WRITING
 from projections.stores.postgres_schema import PostgresSchema
 
 _BEGIN_READING = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -16,7 +16,7 @@ _BEGIN_READING = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 class PostgresSlot(PostgresSchema):
     """The place of a generation. Its transactions make sure that it still holds this generation."""
 
-    def __init__(self, url: str, generation: int, *, building: bool) -> None:
+    def __init__(self, url: str, generation: int, connections_max: int | None = None, *, building: bool) -> None:
         """Use the place of a generation in the database at a URL."""
         self._generation = generation
         self._number = slots.slot_of(generation)
@@ -29,8 +29,11 @@ class PostgresSlot(PostgresSchema):
             # A read model that loses its last second in a crash catches it up again: its commits need not wait.
             "SET synchronous_commit = off",
             f"SELECT pg_advisory_lock_shared({OPEN}, {self._number})",
+            # A build takes as long as it takes.
+            *((NO_TIMEOUTS,) if building else ()),
             # Only its builders know of a generation that is being built, and they do not write the same rows.
             lock=None if building else (WRITING, self._number),
+            connections_max=connections_max,
         )
 
     def is_there(self) -> bool:

@@ -50,6 +50,9 @@ class SQLiteFollowerLock:
     def acquire(self) -> bool:  # noqa: D102
         return True
 
+    def holder(self) -> str:  # noqa: D102
+        return ""
+
     def wait(self, stopping: Event) -> None:  # noqa: D102
         stopping.wait(LOOK_AGAIN.total_seconds())
 

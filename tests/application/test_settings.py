@@ -22,6 +22,7 @@ WRONG = [
     ("TRINGLEDGER_MAX_AGE_SECONDS", "1e5", "a whole number, at least 0"),
     ("TRINGLEDGER_QUARANTINE_MAX", "0", "a whole number, at least 1"),
     ("TRINGLEDGER_QUEUE_MAX", "0", "a whole number, at least 1"),
+    ("TRINGLEDGER_CONNECTIONS_MAX", "1", "a whole number, at least 2"),
     ("TRINGME_API_URL", "api.tringme.com", "http:// or https:// with a host"),
     ("TRINGME_API_URL", "http://me@api.tringme.com/", "an address without query, user and password"),
     ("TRINGME_API_SIGNATURE", "off", "one of md5-params"),
@@ -70,7 +71,7 @@ class TestWithNothingSet:
 
     def test_the_terms_leave_correlation_and_time_zone_to_the_ledger(self) -> None:
         assert settings.load_settings({}).ledger_options == LedgerOptions(
-            None, None, CorrelationWindow(300 * SECOND, 86_400 * SECOND), 100_000
+            None, None, CorrelationWindow(300 * SECOND, 86_400 * SECOND), 100_000, connections_max=5
         )
 
     def test_an_empty_or_blank_setting_has_its_default_too(self) -> None:
@@ -125,11 +126,14 @@ class TestWithEverythingSet:
                 "TRINGLEDGER_QUARANTINE_MAX": "5",
                 "TRINGLEDGER_NOTIFY_PATH": "/hooks/tringme",
                 "TRINGLEDGER_QUEUE_MAX": "7",
+                "TRINGLEDGER_CONNECTIONS_MAX": "9",
             }
         )
         assert (read.store, read.notify_path, read.queue_max) == ("sqlite:////var/lib/calls.db", "/hooks/tringme", 7)
         assert read.signature == "hmac-sha256-params"
-        assert read.ledger_options == LedgerOptions("tag", "Europe/Berlin", CorrelationWindow(0, 60 * SECOND), 5)
+        assert read.ledger_options == LedgerOptions(
+            "tag", "Europe/Berlin", CorrelationWindow(0, 60 * SECOND), 5, connections_max=9
+        )
 
     def test_a_commands_store_goes_before_the_environments(self) -> None:
         assert (

@@ -9,7 +9,8 @@ import click
 
 from api.cli.console import note
 from api.cli.exit_codes import FINDING
-from api.cli.options import store_option
+from api.cli.ledger_access import wait_for_store
+from api.cli.options import store_option, wait_option
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
@@ -37,8 +38,11 @@ DROPPED = "the read models have a new form, and are empty now: run `tringledger 
     is_flag=True,
     help="Change nothing: say what the roles lack; without a role, what your own lacks to serve.",
 )
+@wait_option
 @store_option
-def migrate(service: tuple[str, ...], reader: tuple[str, ...], check_rights: bool, store: str | None) -> None:
+def migrate(
+    service: tuple[str, ...], reader: tuple[str, ...], check_rights: bool, wait: float, store: str | None
+) -> None:
     """Create a ledger, or update the schema of an older one.
 
     In PostgreSQL, run it once, and after each new version, with a database role that may create schemas: it owns all
@@ -60,6 +64,8 @@ def migrate(service: tuple[str, ...], reader: tuple[str, ...], check_rights: boo
     if (service or reader or check_rights) and not urls.is_postgres(read.store):
         msg = f"roles and rights belong to PostgreSQL; got the store {read.store}"
         raise click.UsageError(msg)
+    if wait:
+        wait_for_store(read.store, wait)
     if check_rights:
         _check_rights(read.store, service, reader)
         return

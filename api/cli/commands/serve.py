@@ -13,7 +13,8 @@ import click
 from api import urls as addresses
 from api.cli.console import note
 from api.cli.exit_codes import UNAVAILABLE
-from api.cli.options import store_option
+from api.cli.ledger_access import wait_for_store
+from api.cli.options import store_option, wait_option
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -39,8 +40,9 @@ LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S1
     type=click.IntRange(1, 256),
     help="Number of processes; more than one needs a store in PostgreSQL.",
 )
+@wait_option
 @store_option
-def serve(host: str, port: int, count: int, store: str | None) -> None:
+def serve(host: str, port: int, count: int, wait: float, store: str | None) -> None:
     """Record TringMe's callbacks, and serve the pages and the API.
 
     Runs until Ctrl-C, and keeps the read models up to date. Every callback is committed before it is answered. The pages and the API need a user: `tringledger user add`. A ledger
@@ -58,6 +60,8 @@ def serve(host: str, port: int, count: int, store: str | None) -> None:
     if read.forward_url and is_own(read.forward_url, host, port, read.notify_path):
         msg = f"TRINGLEDGER_FORWARD_URL={addresses.redacted(read.forward_url)} cannot be used: it is the URL of this service"
         raise InvalidSetting(msg)
+    if wait:
+        wait_for_store(read.store, wait)
     if count > 1:
         _serve_by_many(read, host, port, count)
     else:

@@ -4,6 +4,7 @@ A valid token is accepted even from an address with too many failed attempts: 25
 users may share an address.
 """
 
+import logging
 from collections.abc import Callable
 from threading import Lock
 
@@ -17,9 +18,12 @@ from api.web.auth.audit_log import AuditEntry
 from api.web.auth.refusal import SIGN_IN, AccessRefused
 from api.web.auth.roles import AuditAction, Identity
 from api.web.auth.store import AccessStore, open_access_store
+from domain.errors import StoreReadOnly
 
 COOKIE = "tringledger"
 SESSION, TOKEN = "session", "token"
+
+_log = logging.getLogger(__name__)
 
 
 class Authenticator:
@@ -98,7 +102,13 @@ class Authenticator:
             "" if path == SIGN_IN else request.url.query
         )  # A sign-in link is a secret: it does not belong in the log.
         of = (self.clock(), who, how, host(request), did, unmasked, request.method, path, query, status)
-        records.add_entry(self.store, AuditEntry(*of))
+        entry = AuditEntry(*of)
+        try:
+            records.add_entry(self.store, entry)
+        except StoreReadOnly:
+            # On a standby what is read is still recorded somewhere: in the service's own log.
+            (masked,) = records.mask_entries([entry])
+            _log.warning("audit log, on a standby: %s %s %s %s %s", who, how, did, status, masked.what)
 
 
 def host(request: Request) -> str:

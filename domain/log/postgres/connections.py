@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,7 +16,8 @@ from psycopg import Connection, pq
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.errors import StoreUnavailable, UnknownStore
+from domain.errors import StoreReadOnly, StoreUnavailable, UnknownStore
+from domain.log.keepalive import CONNECTIONS_MAX
 from domain.log.postgres.pooling import check_pooling
 from domain.log.urls import EXPECTED, redacted
 
@@ -25,6 +27,8 @@ PROBE_SECONDS_MAX = 5
 STATEMENT_SECONDS_MAX = 25
 ANSWER_SECONDS_MAX = 30
 SILENT_SECONDS_MAX = 10
+# More idle connections than these are given back to the server at once.
+IDLE_MAX = 2
 
 # A lost network must be noticed within half a minute: by this program and, because of the lock, by the server.
 _NETWORK = {
@@ -53,6 +57,8 @@ _SESSION = {
 }
 _T = TypeVar("_T")
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+# What a standby answers to BEGIN READ WRITE, and to whatever else would write.
+_READ_ONLY = (psycopg.errors.FeatureNotSupported, psycopg.errors.ReadOnlySqlTransaction)
 _NOT_FOR_US = (psycopg.errors.InsufficientPrivilege,)
 
 
@@ -89,40 +95,84 @@ class _Connection(Connection[tuple[Any, ...]]):
 
 
 class ConnectionPool:
-    """The connections of one process to one database; any thread may borrow one."""
+    """The connections of one process to one database; any thread may borrow one.
 
-    def __init__(self, url: str) -> None:
-        """Begin without a connection; the first one is opened when it is needed."""
+    A service reserves a connection for its writer: however few the server has left, callbacks are recorded.
+    """
+
+    def __init__(self, url: str, connections_max: int | None = None) -> None:
+        """Begin without a connection; at most ``connections_max`` are borrowed at once, apart from writers' and long ones."""
         self._url = url
         self._idle: deque[_Connection] = deque()
+        self._places = BoundedSemaphore(connections_max or CONNECTIONS_MAX)
+        self._reserved: deque[_Connection] | None = None
         self._is_pooling_checked = False
 
+    def reserve_writer(self) -> None:
+        """Open a connection that is kept for writers alone; raises StoreUnavailable."""
+        with self.map_errors():
+            self._reserved = deque()
+            self._reserved.append(self.connect())
+
     @contextmanager
-    def borrow(self, answer_seconds_max: int | None = None) -> Iterator[Connection[Any]]:
+    def borrow(self) -> Iterator[Connection[Any]]:
         """Borrow a connection in autocommit mode and outside a transaction; raises StoreUnavailable.
 
-        A connection that is returned in another state is closed. ``answer_seconds_max`` allows a slower answer than usual.
+        A connection that is returned in another state is closed.
         """
-        with self.map_errors():
-            connection = self._take()
+        if not self._places.acquire(timeout=LOCK_SECONDS_MAX):
+            msg = (
+                f"the store {redacted(self._url)} cannot be used now: all connections of this process are busy; expected one to be"
+                f" free within {LOCK_SECONDS_MAX} s (TRINGLEDGER_CONNECTIONS_MAX)"
+            )
+            raise StoreUnavailable(msg)
+        try:
+            with self._lent(self._idle) as connection:
+                yield connection
+        finally:
+            self._places.release()
+
+    @contextmanager
+    def borrow_long(self, answer_seconds_max: int | None = None) -> Iterator[Connection[Any]]:
+        """Borrow a connection for a long time; ``answer_seconds_max`` allows a slower answer than usual."""
+        with self._lent(self._idle) as connection:
             connection.answer_seconds_max = answer_seconds_max
+            yield connection
+
+    @contextmanager
+    def borrow_for_writing(self) -> Iterator[Connection[Any]]:
+        """Borrow the connection that is reserved for writers, or another one; one that finds a standby is closed."""
+        with self._lent(self._idle if self._reserved is None else self._reserved) as connection:
+            try:
+                yield connection
+            except _READ_ONLY:
+                # The next connection may be to another server.
+                connection.close()
+                raise
+
+    @contextmanager
+    def _lent(self, idle: deque[_Connection]) -> Iterator[_Connection]:
+        with self.map_errors():
+            connection = self._take(idle)
+            connection.answer_seconds_max = None
             try:
                 yield connection
             finally:
-                self._return(connection)
+                self._return(connection, idle)
 
-    def _take(self) -> _Connection:
+    def _take(self, idle: deque[_Connection]) -> _Connection:
         with suppress(IndexError):
             while True:
-                connection = self._idle.pop()
+                connection = idle.pop()
                 if _is_alive(connection):
                     return connection
                 connection.close()
         return self.connect()
 
-    def _return(self, connection: _Connection) -> None:
-        if connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
-            self._idle.append(connection)
+    def _return(self, connection: _Connection, idle: deque[_Connection]) -> None:
+        is_idle = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+        if is_idle and len(idle) < (1 if idle is self._reserved else IDLE_MAX):
+            idle.append(connection)
         else:
             connection.close()
 
@@ -168,6 +218,12 @@ class ConnectionPool:
         """Raise StoreUnavailable, naming the store, for the errors of the driver when a store fails."""
         try:
             yield
+        except _READ_ONLY as error:
+            msg = (
+                f"the store {redacted(self._url)} cannot be written now: its server is a standby; expected the primary, or the"
+                " standby's promotion"
+            )
+            raise StoreReadOnly(msg) from error
         except (*_BROKEN, *_NOT_FOR_US) as error:
             reason = re.sub(r"\s+", " ", str(error)).strip()
             msg = f"the store {redacted(self._url)} cannot be used now: {reason}"
@@ -175,8 +231,9 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+        for idle in (self._idle, self._reserved or deque()):
+            while idle:
+                idle.pop().close()
 
 
 def _is_alive(connection: Connection[Any]) -> bool:

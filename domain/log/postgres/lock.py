@@ -7,12 +7,9 @@ from zlib import crc32
 import psycopg
 from psycopg import Connection
 
-from domain.log.advisory_lock import AdvisoryLockHolder
+from domain.log.advisory_lock import HOLDERS, LOCK_QUERY, STANDBY, AdvisoryLockHolder
 from domain.log.keepalive import HOLDER_NETWORK, HOLDER_SESSION
 from domain.log.postgres.connections import ConnectionPool
-
-# Two numbers name an advisory lock: this one, which nothing else in the database uses, and one of the purpose.
-LOCK_QUERY = 0x7472_696D
 
 
 class PostgresLock(AdvisoryLockHolder["_LockConnection"]):
@@ -36,9 +33,15 @@ class _LockConnection:
         self._purpose = purpose
 
     def try_lock(self) -> bool:
-        query = "SELECT pg_try_advisory_lock(%s::int, %s::int)"
+        # On a standby nobody has work to do.
+        query = "SELECT NOT pg_is_in_recovery() AND pg_try_advisory_lock(%s::int, %s::int)"
         (taken,) = self._connection.execute(query, (LOCK_QUERY, self._purpose)).fetchone() or (False,)
         return bool(taken)
+
+    def holders(self) -> list[str]:
+        if self._connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+            return [STANDBY]
+        return [text for (text,) in self._connection.execute(HOLDERS, (LOCK_QUERY, self._purpose))]
 
     def check(self) -> None:
         self._connection.execute("SELECT 1")

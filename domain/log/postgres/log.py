@@ -57,7 +57,7 @@ class PostgresLog(ApplicationRecorder):
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:  # noqa: D102
-        with self._connections.borrow() as connection:
+        with self._connections.borrow_for_writing() as connection:
             try:
                 transaction = PostgresTransaction(connection)
                 self._continuity.check_continues(transaction.position, transaction.last_state, transaction.state_at)
@@ -72,12 +72,12 @@ class PostgresLog(ApplicationRecorder):
 
     @contextmanager
     def snapshot(self) -> Iterator[PostgresSnapshot]:  # noqa: D102
-        with self._connections.borrow(SORTING_SECONDS_MAX) as connection, connection.transaction():
+        with self._connections.borrow_long(SORTING_SECONDS_MAX) as connection, connection.transaction():
             yield PostgresSnapshot(connection)
 
     @contextmanager
     def fill(self) -> Iterator[PostgresFill]:  # noqa: D102
-        with self._connections.borrow() as connection, connection.transaction():
+        with self._connections.borrow_long() as connection, connection.transaction():
             yield PostgresFill(connection)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
@@ -97,13 +97,16 @@ class PostgresLog(ApplicationRecorder):
         """Read every row: the server checks each page that it reads, where it keeps checksums."""
         found = []
         for table in ("ledger", *(table.name for table in TABLES)):
-            with self._connections.borrow(SORTING_SECONDS_MAX) as connection, connection.transaction():
+            with self._connections.borrow_long(SORTING_SECONDS_MAX) as connection, connection.transaction():
                 connection.execute("SET LOCAL statement_timeout = 0")
                 try:
                     connection.execute(f"SELECT sum(length(t::text)) FROM {SCHEMA}.{table} t".encode())
                 except psycopg.InternalError as error:
                     found.append(f"{table}: {error}")
         return found
+
+    def reserve_writer(self) -> None:  # noqa: D102
+        self._connections.reserve_writer()
 
     def checkpoint(self) -> None:
         """Do nothing: the server does its own housekeeping."""
@@ -143,7 +146,7 @@ class PostgresLog(ApplicationRecorder):
             f"SELECT {EVENT} FROM {SCHEMA}.stored_events WHERE (stream, version) > (%s, %s) AND stream < %s"
             " AND position <= %s ORDER BY stream, version"
         )
-        with self._connections.borrow() as connection, connection.transaction():
+        with self._connections.borrow_long() as connection, connection.transaction():
             # A reader may take long over each event: it holds no lock that anything waits for.
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             with connection.cursor("by_stream", binary=True) as cursor:
@@ -234,11 +237,11 @@ class PostgresLog(ApplicationRecorder):
 class PostgresLogFactory(InfrastructureFactory[TrackingRecorder]):
     """Creates the log of a PostgreSQL database for the library's Application."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections_max: int | None = None) -> None:
         """Begin without a connection; raises UnknownStore for a URL that the driver cannot read."""
         check_url(url)
         super().__init__(Environment())
-        self._connections = ConnectionPool(url)
+        self._connections = ConnectionPool(url, connections_max)
 
     def application_recorder(self) -> ApplicationRecorder:
         """Return the log."""

@@ -127,6 +127,9 @@ class SQLiteLog(SQLiteApplicationRecorder):
         except StoreLost as error:
             return [str(error)]
 
+    def reserve_writer(self) -> None:
+        """Do nothing: a file has no limit of connections."""
+
     def checkpoint(self) -> None:  # noqa: D102
         self._rows("PRAGMA wal_checkpoint(PASSIVE)")
 
