@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +24,7 @@ from domain.proofs.notes import parse_note
 from domain.proofs.offline import Trust, verify_continuation, verify_event
 from domain.proofs.proof_file import parse_consistency_file
 from domain.proofs.refusals import ProofRefused
+from domain.proofs.tiles import Tile
 from projections.proofs.checked_tree import LogUnproven
 from projections.proofs.proof_store import path_beside
 from projections.proofs.prover import LogDiverged
@@ -49,6 +50,7 @@ class History:
     taken: list[bytes] = field(default_factory=list)
     outside: list[tuple[bytes, list[bytes]]] = field(default_factory=list)
     copies: int = 0
+    is_forged: bool = False
 
     def entries(self) -> list[bytes]:
         return model_entries(self.w.ledger)
@@ -68,7 +70,12 @@ class History:
         except LogDiverged:
             assert not fits
             return
-        assert fits
+        except ProofRefused:
+            assert self.is_forged
+            return
+        assert fits or self.is_forged
+        if not fits:
+            return
         self.taken += entries[ends:]
         if done.checkpoint and (not self.outside or self.outside[-1][0] != done.checkpoint.note):
             assert parse_checkpoint(parse_note(done.checkpoint.note).text).root == model.root(self.taken)
@@ -83,6 +90,27 @@ class History:
 
     def retopic(self, place: int) -> None:
         self.w.tamper("UPDATE EVENTS SET topic = 'tringledger:cdr-recorded' WHERE position = ?", self._place(place))
+
+    def forge(self, place: int) -> None:
+        """Change an event, and the leaf in its tile as well, so that the two fit each other."""
+        at = self._place(place)
+        if not self._current() or at > len(self._current()[-1][1]):
+            return
+        self.is_forged = True
+        self.change(at - 1)
+        with self.w.store.writing() as rows:
+            state = rows.state()
+            number, index = divmod(at - 1, 256)
+            tile = bytearray(rows.read_tile(state.epoch, 0, number))
+            tile[index * 32 : index * 32 + 32] = model.leaf_hash(self.entries()[at - 1])
+            rows.put_tiles(state.epoch, [Tile(0, number, bytes(tile))])
+
+    def swap(self, place: int) -> None:
+        """Exchange two events that follow each other."""
+        at = self._place(place)
+        if at < self.w.ledger.head():
+            for old, new in ((at, -1), (at + 1, at), (-1, at + 1)):
+                self.w.tamper("UPDATE EVENTS SET position = ? WHERE position = ?", new, old)
 
     def _place(self, place: int) -> int:
         return 1 + place % max(self.w.ledger.head(), 1)
@@ -140,11 +168,17 @@ class History:
         for position in {1, len(signed) // 2 + 1, len(signed)}:
             if position <= min(len(entries), len(signed)):
                 proof, event = prove_event(self.w.ledger, position)
-                if entries[position - 1] == signed[position - 1]:
+                if self.is_forged:
+                    with suppress(ProofRefused):
+                        verify_event(proof._replace(extra=None).encode(), trust, event)
+                        assert entries[position - 1] == signed[position - 1]
+                elif entries[position - 1] == signed[position - 1]:
                     assert verify_event(proof.encode(), trust, event).entry.digest == sha256(event.state).hexdigest()
                 else:
                     with pytest.raises(ProofRefused):
                         verify_event(proof._replace(extra=None).encode(), trust, event)
+        if self.is_forged:
+            return
         oldest = self._current()[0][0]
         hashes, last = prove_consistency(self.w.ledger, oldest)
         verify_continuation(oldest, last, parse_consistency_file(hashes), trust)
@@ -174,6 +208,9 @@ EPISODES = (
     (("change", 400), ("prove", 0)),
     (("retopic", 400), ("fork", 0)),
     (("change", 400), ("lose", 9), ("fork", 0)),
+    (("swap", 400), ("prove", 0)),
+    (("forge", 400), ("prove", 0)),
+    (("forge", 400), ("copy", 0)),
 )
 HONEST = 7
 
@@ -194,6 +231,8 @@ def test_one_name_signs_one_history_and_nothing_else_passes(seed: int) -> None:
         history.record(5)
         history.prove(0)
         for step, number in steps_of(seed):
+            if history.is_forged and step not in ("prove", "copy"):
+                break  # With tiles that were changed nothing can go on, whatever an operator does.
             getattr(history, step)(number)
             history.check()
         signed = [(parse_checkpoint(parse_note(note).text), entries) for note, entries in history.outside]

@@ -1,9 +1,15 @@
 """The prover takes a log into its tree and signs it, on both stores; it never signs a log that does not continue the tree."""
 
+from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
+from api.application.process_state import ProcessState
+from api.application.proofs.prover_settings import ProverSettings
+from api.application.proofs.tree_keeper import TreeKeeper
 from domain.errors import StoreUnavailable
 from domain.proofs.checkpoint import verify_checkpoint
 from domain.proofs.entry import hash_leaf
@@ -15,10 +21,11 @@ from projections.proofs import prover
 from projections.proofs.proof_store import ForeignProofs, open_proofs, path_beside
 from projections.proofs.prover import LogDiverged
 from projections.proofs.tree_rows import KeptCheckpoint
+from projections.stores.sqlite_file import SQLiteFile
 from tests.conftest import new_store
-from tests.support.ledgers import opened
+from tests.support.ledgers import opened, record
 from tests.support.model import merkle as model
-from tests.support.notices import SECOND
+from tests.support.notices import SECOND, callstatus
 from tests.support.provers import KEY, model_entries, world
 
 DAY_SECONDS = 86_400
@@ -348,3 +355,49 @@ class TestAStoreOfProofs:
                 finally:
                     w.tamper("DROP OWNED BY prover")
                     w.tamper("DROP ROLE prover")
+
+    def test_in_a_database_is_kept_by_a_role_that_can_only_read_the_log(self, database: str) -> None:
+        """So whoever owns the database or the service cannot sign."""
+        with world(database) as w:
+            w.record(10)
+            w.tamper("CREATE ROLE signer LOGIN")
+            try:
+                for schema, rights in (("tringledger", "SELECT"), ("tringledger_proofs", "ALL")):
+                    w.tamper(f"GRANT USAGE ON SCHEMA {schema} TO signer")
+                    w.tamper(f"GRANT {rights} ON ALL TABLES IN SCHEMA {schema} TO signer")
+                with world(database.replace("postgres@", "signer@")) as signing:
+                    signing.run()
+                    with pytest.raises(StoreUnavailable, match="permission denied"):
+                        signing.record(1)
+                assert w.checkpoint().size == 10
+            finally:
+                w.tamper("DROP OWNED BY signer")
+                w.tamper("DROP ROLE signer")
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_full_disk_for_the_tree_stops_no_recording_and_the_tree_catches_up_once_there_is_room(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(store_url) as ledger, closing(TreeKeeper(ledger, ProverSettings())) as keeper:
+        numbers = count(1)
+
+        def hear(many: int) -> None:
+            record(ledger, *(callstatus("SRCRINGING", next(numbers) * 3600 * SECOND) for _ in range(many)))
+
+        hear(10)
+        assert keeper.run_once() == ProcessState(10, "")
+        with monkeypatch.context() as patch:
+            begin = SQLiteFile._begin_writing
+
+            def begin_on_a_full_disk(self: SQLiteFile, connection: Connection) -> None:
+                begin(self, connection)
+                connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+            patch.setattr(SQLiteFile, "_begin_writing", begin_on_a_full_disk)
+            hear(1000)
+            assert "full" in keeper.run_once().failure
+            hear(1000)
+            assert "full" in keeper.run_once().failure
+        assert keeper.catch_up() == ProcessState(2010, "")
+        assert ledger.head() == 2010
