@@ -309,3 +309,10 @@ def test_a_rule_with_an_account_group_bills_it_and_one_without_bills_the_tag_or_
     assert rated('[[rules]]\ntag_regex = "([a-z]+)-.*"\n', tag="acme-7").account == "acme-7"
     assert rated('[[rules]]\ntag_regex = "(?P<account>[a-z]*)-.*"\n', tag="-7").account == "-7"
     assert rated({"account": "other"}, tag="acme-7").account == "other"
+
+
+def test_a_call_that_is_rounded_by_itself_adds_nothing_to_the_rounding_of_the_total() -> None:
+    by_call = rated({"per_minute": 1, "rounding": {"mode": "up", "places": 0}}, dest_seconds=61)
+    assert (by_call.price, by_call.rounding, by_call.level) == (2_000_000, 983_333, "")
+    by_total = rated({"per_minute": 1, "rounding": {"mode": "up", "places": 0, "level": "statement"}}, dest_seconds=61)
+    assert (by_total.price, by_total.rounding, by_total.level) == (1_016_667, 0, "up:0")

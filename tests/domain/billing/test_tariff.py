@@ -241,3 +241,23 @@ def test_a_rule_begins_with_the_file_unless_it_says_when_itself() -> None:
 )
 def test_keys_that_do_not_go_together_are_found_at_the_key_that_is_wrong(keys: str, finding: str) -> None:
     assert findings(f"[[rules]]\n{keys}")[0] == finding
+
+
+def only_rule(keys: str) -> tariff.Rule:
+    (rule,) = tariff.parse_tariff(f"{RULE}{keys}", 1, timezone="UTC", line_rule=LINE_RULE_2).rules
+    return rule
+
+
+def test_the_longest_account_is_taken_and_none_with_a_zero_character() -> None:
+    assert only_rule(f'account = "{"a" * 256}"\n').account == "a" * 256
+    for text, key in (('"a\\u0000b"', "account"), ('"a\\u0000b"', "tag_regex")):
+        other = RULE if key == "account" else "[[rules]]\n"
+        assert findings(f"{other}{key} = {text}\n")[0].startswith(
+            f"prices.toml:{other.count(chr(10)) + 1}: rule 1: {key}"
+        )
+
+
+def test_a_price_of_sip_credits_holds_always_or_from_the_day_that_each_names() -> None:
+    assert only_rule("sip_credit_price = 3\n").sip_prices == ((0, 3_000_000),)
+    for broken in ("[1]", "[{ from = 2026-10-01, cost = 1 }]", "[{ price = 1 }]", "[]"):
+        assert findings(f"{RULE}sip_credit_price = {broken}\n")[0].startswith("prices.toml:3: rule 1: sip_credit_price")
