@@ -59,22 +59,24 @@ def call_history(ledger: Ledger, call_id: UUID, until: int) -> CallHistory | Non
     stream = CallStream(rows, ledger.events_at)
     notices = dict(stream.notices)
     steps = [
-        _step((position, version), notices.get(position), act, call, books)
-        for version, (position, act, call) in enumerate(stream.states(), start=1)
+        _step((position, version), notices.get(position), operator_event, call, books)
+        for version, (position, operator_event, call) in enumerate(stream.states(), start=1)
     ]
     row = bills.money_with_closings(stream, books).cdr
     return CallHistory(stream.id, steps, _shown(CDRS, row) if row else None)
 
 
 def _step(
-    key: tuple[int, int], notice: Notice | None, act: OperatorEvent | None, call: Call, books: BillingContext
+    key: tuple[int, int], notice: Notice | None, operator_event: OperatorEvent | None, call: Call, books: BillingContext
 ) -> HistoryStep:
     values = dict(notice.params) if notice else {}
-    kind = act.TOPIC.partition(":")[2] if act else values["type"]
+    kind = operator_event.TOPIC.partition(":")[2] if operator_event else values["type"]
     due = bills.billed_amount(call, books)
     account, period = (due.rated.account, str(Month.of_day(due.day))) if due else ("", "")
     after = _shown(CALLS, call_rows.call_row(call, account, period)) if call.first else None
-    return HistoryStep(*key, kind, values.get("status", ""), notice, act, after, _price(due) if due else None)
+    return HistoryStep(
+        *key, kind, values.get("status", ""), notice, operator_event, after, _price(due) if due else None
+    )
 
 
 def _price(due: BilledAmount) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def history_document(history: CallHistory) -> dict[str, Any]:
 
 
 def _event(step: HistoryStep) -> dict[str, Any]:
-    said = _of_notice(step.notice) if step.notice else _of_act(step.operator_event)
+    said = _of_notice(step.notice) if step.notice else _of_operator_event(step.operator_event)
     return {
         "position": step.position,
         "version": step.version,
@@ -120,10 +122,10 @@ def _of_notice(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _of_act(act: OperatorEvent | None) -> dict[str, Any]:
-    assert act
-    said: dict[str, Any] = msgspec.to_builtins(act)
-    return said | {"recorded_at": times.iso(act.recorded_at)}
+def _of_operator_event(operator_event: OperatorEvent | None) -> dict[str, Any]:
+    assert operator_event
+    said: dict[str, Any] = msgspec.to_builtins(operator_event)
+    return said | {"recorded_at": times.iso(operator_event.recorded_at)}
 
 
 def _shown(table: Any, row: CallRow | CdrRow) -> dict[str, Any]:

@@ -71,15 +71,15 @@ def read_event(row: LogRow) -> FeedEvent:
 
 
 def _of_operator_event(row: LogRow) -> FeedEvent:
-    act = decode_operator_event(row.topic, row.state)
-    said = {**event_fields(act), "reason": act.reason}
-    at = times.iso(act.recorded_at)
+    operator_event = decode_operator_event(row.topic, row.state)
+    said = {**event_fields(operator_event), "reason": operator_event.reason}
+    at = times.iso(operator_event.recorded_at)
     return FeedEvent(
         position=row.position,
         call_id=row.stream_id if is_of_call(row) else None,
         received_at=at,
         recorded_at=at,
-        source=act.by,
+        source=operator_event.by,
         type=row.topic.partition(":")[2],
         status="",
         tag="",
@@ -130,9 +130,13 @@ AMOUNTS = ("amount",)
 COMMON = ("v", "recorded_at", "by", "reason")
 
 
-def event_fields(act: OperatorEvent) -> dict[str, str]:
+def event_fields(operator_event: OperatorEvent) -> dict[str, str]:
     """Return the own fields of an operator event, as text."""
-    return {name: field_text(name, value) for name, value in msgspec.to_builtins(act).items() if name not in COMMON}
+    return {
+        name: field_text(name, value)
+        for name, value in msgspec.to_builtins(operator_event).items()
+        if name not in COMMON
+    }
 
 
 def field_text(name: str, value: object) -> str:

@@ -162,7 +162,7 @@ def _pricing(pricing: PriceVersion) -> dict[str, Any]:
     return {
         "position": pricing.position,
         "event": pricing.event,
-        **operator_event_document(pricing.act),
+        **operator_event_document(pricing.operator_event),
         "account": rated.account if rated else None,
         "billed_seconds": rated.billed_seconds if rated else None,
         "price": amounts.plain(rated.price) if rated else None,

@@ -13,10 +13,10 @@ from projections.schema.tables import EXCEPTIONS
 
 def apply_resolutions(connection: Connection, resolutions: Iterable[tuple[int, ExceptionResolved]]) -> None:
     """Apply resolutions, given with their positions in any order; the latest one of an exception wins."""
-    for _, act in sorted(resolutions):
-        by, reason = ("", "") if act.reopened else (act.by, act.reason)
+    for _, operator_event in sorted(resolutions):
+        by, reason = ("", "") if operator_event.reopened else (operator_event.by, operator_event.reason)
         connection.execute(
             update(EXCEPTIONS)
-            .where(EXCEPTIONS.c.flag == act.flag, EXCEPTIONS.c.position == act.position)
+            .where(EXCEPTIONS.c.flag == operator_event.flag, EXCEPTIONS.c.position == operator_event.position)
             .values(resolved_by=by, resolution=reason)
         )

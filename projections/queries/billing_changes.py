@@ -15,7 +15,7 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.rows import billed_amounts as bills
-from projections.rows import operator_events as act_rows
+from projections.rows import operator_events as operator_rows
 from projections.rows.cdrs import CdrRow
 from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events
 from projections.rows.projector import read_stream
@@ -67,10 +67,10 @@ def _of_page(ledger: Ledger, rows: list[LogRow]) -> Iterator[BillingChange]:
 
 
 def _of_adjustment(row: LogRow, books: BillingContext) -> Iterator[BillingChange]:
-    act = decode_operator_event(row.topic, row.state)
-    assert isinstance(act, AccountAdjusted)
-    posting = act_rows.adjustment_row(row.position, act, books)
-    yield from _changes(row, "", act, billing.total_differences([], [], [posting])[1])
+    operator_event = decode_operator_event(row.topic, row.state)
+    assert isinstance(operator_event, AccountAdjusted)
+    posting = operator_rows.adjustment_row(row.position, operator_event, books)
+    yield from _changes(row, "", operator_event, billing.total_differences([], [], [posting])[1])
 
 
 def _of_stream(ledger: Ledger, rows: list[LogRow], books: BillingContext, start: int) -> Iterator[BillingChange]:
@@ -81,15 +81,15 @@ def _of_stream(ledger: Ledger, rows: list[LogRow], books: BillingContext, start:
         now = [standing.row] if standing.row else []
         if row.position >= start and (now != before or standing.postings):
             _, months = billing.total_differences(before, now, standing.postings)
-            yield from _changes(row, stream.id, standing.act, months)
+            yield from _changes(row, stream.id, standing.operator_event, months)
         before = now
 
 
 def _changes(
-    row: LogRow, call_id: str, act: OperatorEvent | None, months: dict[billing.Key, billing.Totals]
+    row: LogRow, call_id: str, operator_event: OperatorEvent | None, months: dict[billing.Key, billing.Totals]
 ) -> Iterator[BillingChange]:
     event = row.topic.partition(":")[2]
-    by, reason = (act.by, act.reason) if act else ("", "")
+    by, reason = (operator_event.by, operator_event.reason) if operator_event else ("", "")
     for (account, period), totals in months.items():
         seen = tuple(totals[: len(TOTALS)])
         if any(seen):

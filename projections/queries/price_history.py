@@ -53,15 +53,15 @@ class TariffChoice(NamedTuple):
 class PriceVersion(NamedTuple):
     """The price of a call after an event of its stream.
 
-    ``event`` is its topic without the prefix, ``act`` the operator event, if it was one. ``rated`` and ``choice`` are None if
-    the call had no CDR then. ``entered`` are the month to which the call's row of ``cdrs`` is posted and its own month, if
+    ``event`` is its topic without the prefix, ``operator_event`` the event itself if an operator caused it. ``rated`` and
+    ``choice`` are None if the call had no CDR then. ``entered`` are the month to which the call's row of ``cdrs`` is posted and its own month, if
     the event changed the row; ``postings`` are what it posted instead. ``closing`` is the closing that moved money to a
     later month than its own.
     """
 
     position: int
     event: str
-    act: OperatorEvent | None
+    operator_event: OperatorEvent | None
     rated: RatedCdr | None
     choice: TariffChoice | None
     steps: list[PriceStep]
@@ -119,7 +119,7 @@ def _pricing(event: LogRow, standing: BillingState, books: BillingContext, enter
     return PriceVersion(
         event.position,
         event.topic.partition(":")[2],
-        standing.act,
+        standing.operator_event,
         due.rated if due else None,
         choice,
         found,
@@ -176,12 +176,12 @@ def rule_texts(ledger: Ledger, choices: list[TariffChoice]) -> dict[tuple[int, i
         for each in choices
         if each.published and each.rule
     }
-    acts = {row.position: decode_operator_event(row.topic, row.state) for row in ledger.history(TARIFFS)}
+    operator_events = {row.position: decode_operator_event(row.topic, row.state) for row in ledger.history(TARIFFS)}
     found = {}
     for (position, line), key in sorted(wanted.items()):
-        act = acts[position]
-        assert isinstance(act, TariffPublished)
-        found[key] = _table(act.text, line)
+        operator_event = operator_events[position]
+        assert isinstance(operator_event, TariffPublished)
+        found[key] = _table(operator_event.text, line)
     return found
 
 

@@ -78,7 +78,7 @@ class ReratingPreview:
         if at < tariff.since:
             self.passed_over += 1
             return None
-        after, becomes, _ = _standing([*rows, _act(rows[-1], self._version)], self._books, self._ledger)
+        after, becomes, _ = _standing([*rows, _rerating_row(rows[-1], self._version)], self._books, self._ledger)
         if becomes is None or becomes == was:
             return None
         return RerateChange(call_id, rows[-1].position, at, was, becomes, list(_posted(before, after)))
@@ -91,10 +91,10 @@ def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tupl
     return projector.batch, due.rated if due else None, call.cdr.received_at if call.cdr else 0
 
 
-def _act(last: LogRow, version: int) -> LogRow:
+def _rerating_row(last: LogRow, version: int) -> LogRow:
     """Return the event that would rerate the call, as the next one of the log."""
-    act = CallRerated(v=SHAPE, recorded_at=0, by="", reason="", tariff=version)
-    return LogRow(POSITION_MAX, last.stream, last.version + 1, CallRerated.TOPIC, _encode(act))
+    operator_event = CallRerated(v=SHAPE, recorded_at=0, by="", reason="", tariff=version)
+    return LogRow(POSITION_MAX, last.stream, last.version + 1, CallRerated.TOPIC, _encode(operator_event))
 
 
 def _posted(before: RowBatch, after: RowBatch) -> list[PostedPrice]:

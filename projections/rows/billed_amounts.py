@@ -65,13 +65,13 @@ def current_money(call: Call, due: BilledAmount | None, books: BillingContext, p
 class BillingState(NamedTuple):
     """A call's money after an event of its stream.
 
-    ``act`` is the operator event, if it was one; ``call`` is the call, the same object each time. ``due`` is its billed
+    ``operator_event`` is the event if an operator caused it; ``call`` is the call, the same object each time. ``due`` is its billed
     amount; ``row`` its row of ``cdrs``, which does not change once its month is closed; ``postings`` what the event posted
     instead.
     """
 
     position: int
-    act: OperatorEvent | None
+    operator_event: OperatorEvent | None
     call: Call
     due: BilledAmount | None
     row: CdrRow | None
@@ -82,21 +82,25 @@ def billing_states(stream: CallStream, books: BillingContext) -> Iterator[Billin
     """Yield the state of a call's money after each event of its stream."""
     row: CdrRow | None = None
     amounts = PostedAmounts()
-    acts = dict(stream.operator_events)
-    for position, act, call in stream.states():
+    operator_events = dict(stream.operator_events)
+    for position, operator_event, call in stream.states():
         due = billed_amount(call, books)
         postings: list[Entry] = []
         if row is None or row.period > books.closed_through(position):
             row = _cdr_row(call, due, books, position) if due else None
             amounts.replace(due)
         else:
-            undone = acts.get(act.reversed_position) if isinstance(act, CorrectionReversed) else None
-            changes = amounts.change(due, act, undone, row.original_period)
+            undone = (
+                operator_events.get(operator_event.reversed_position)
+                if isinstance(operator_event, CorrectionReversed)
+                else None
+            )
+            changes = amounts.change(due, operator_event, undone, row.original_period)
             postings = [
-                _difference(call, change, (position, number), books.open_period(change.month, position), act)
+                _difference(call, change, (position, number), books.open_period(change.month, position), operator_event)
                 for number, change in enumerate(changes, start=1)
             ]
-        yield BillingState(position, act, call, due, row, postings)
+        yield BillingState(position, operator_event, call, due, row, postings)
 
 
 def money_with_closings(stream: CallStream, books: BillingContext) -> CallMoney:
@@ -117,7 +121,7 @@ def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int
 
 
 def _difference(
-    call: Call, change: AmountChange, key: tuple[int, int], period: str, act: OperatorEvent | None
+    call: Call, change: AmountChange, key: tuple[int, int], period: str, operator_event: OperatorEvent | None
 ) -> Entry:
     """Return the posting of a change: it is dated on the first day of the month to which it is posted."""
     tag, src = call.line
@@ -140,8 +144,8 @@ def _difference(
         level=rated.level if rated else "",
         tariff=rated.tariff if rated else "",
         rule=rated.rule if rated else 0,
-        posted_by=act.by if act else "",
-        reason=act.reason if act else RECORDED_LATER,
+        posted_by=operator_event.by if operator_event else "",
+        reason=operator_event.reason if operator_event else RECORDED_LATER,
     )
 
 

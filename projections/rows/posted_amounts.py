@@ -54,14 +54,18 @@ class PostedAmounts:
         self._due = due
 
     def change(
-        self, due: BilledAmount | None, act: OperatorEvent | None, undone: OperatorEvent | None, as_closed: str
+        self,
+        due: BilledAmount | None,
+        operator_event: OperatorEvent | None,
+        undone: OperatorEvent | None,
+        as_closed: str,
     ) -> list[AmountChange]:
         """Return what an event changes, given the billed amount after it, and note the changes as posted.
 
-        ``act`` is the operator event, if it is one, ``undone`` the one that it reverses, and ``as_closed`` the own month of
-        the call's row.
+        ``operator_event`` is the event where an operator caused it, ``undone`` the one that it reverses, and ``as_closed`` the
+        own month of the call's row.
         """
-        if act is None or act.v < BY_MONTH:
+        if operator_event is None or operator_event.v < BY_MONTH:
             changes = self._by_account(due, due.key[1] if due else as_closed)
         elif undone is not None and undone.v < BY_MONTH:
             changes = self._by_month(self._posted, due)

@@ -30,7 +30,7 @@ from domain.months import Month
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
 from projections.rows import exceptions
-from projections.rows import operator_events as act_rows
+from projections.rows import operator_events as operator_rows
 from projections.rows import voicemails_and_channels as notices
 from projections.rows.billed_amounts import CallMoney
 from projections.rows.entry import Entry
@@ -139,15 +139,15 @@ class Projector:
         found = exceptions.exception_rows_of_notice(row.position, notice, recognised=recognised)
         self.batch.of(ExceptionRow).extend(found)
 
-    def _add_operator_event(self, row: LogRow, act: OperatorEvent) -> None:
-        if isinstance(act, MonthClosed):
-            self.batch.add(act_rows.closing_row(row.position, act))
-        elif isinstance(act, TariffPublished):
-            self.batch.add(act_rows.tariff_row(row.position, act))
-        elif isinstance(act, AccountAdjusted):
-            self.batch.add(act_rows.adjustment_row(row.position, act, self._books))
-        elif isinstance(act, ExceptionResolved):
-            self.batch.resolutions.append((row.position, act))
+    def _add_operator_event(self, row: LogRow, operator_event: OperatorEvent) -> None:
+        if isinstance(operator_event, MonthClosed):
+            self.batch.add(operator_rows.closing_row(row.position, operator_event))
+        elif isinstance(operator_event, TariffPublished):
+            self.batch.add(operator_rows.tariff_row(row.position, operator_event))
+        elif isinstance(operator_event, AccountAdjusted):
+            self.batch.add(operator_rows.adjustment_row(row.position, operator_event, self._books))
+        elif isinstance(operator_event, ExceptionResolved):
+            self.batch.resolutions.append((row.position, operator_event))
 
 
 def read_stream(rows: list[LogRow], fetch: Fetch) -> CallStream:

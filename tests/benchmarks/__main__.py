@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: measure what ARCHITECTURE.md, "How fast", asks for, and print one table.
+"""``python -m tests.benchmarks``: measure what docs/explanation/performance.md tells, and print one table.
 
 The exit code is 0 once everything was measured, whatever the figures are, and 1 where something could not be.
 """

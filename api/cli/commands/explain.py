@@ -107,7 +107,7 @@ def _print(found: PriceHistory) -> None:
 def _event(pricing: PriceVersion) -> tuple[object, str]:
     from api.application.price_explanation import operator_event_document
 
-    said = operator_event_document(pricing.act)
+    said = operator_event_document(pricing.operator_event)
     return pricing.position, pricing.event + (f" by {said['by']}: {said['reason']}" if said["by"] else "")
 
 

@@ -146,7 +146,7 @@ def _row(step: HistoryStep, first: int) -> tuple[object, ...]:
         parameters = " ".join(f"{name}={value}" for name, value in shown_parameters(step.notice.params))
         return (*what, step.notice.rule, *state, price, step.notice.source, parameters)
     assert step.operator_event
-    return (*what, "", *state, price, step.operator_event.by, _said(step.operator_event))
+    return (*what, "", *state, price, step.operator_event.by, _event_text(step.operator_event))
 
 
 def _when(step: HistoryStep, first: int) -> tuple[str, str]:
@@ -157,9 +157,9 @@ def _when(step: HistoryStep, first: int) -> tuple[str, str]:
     return times.iso(step.operator_event.recorded_at), ""
 
 
-def _said(act: OperatorEvent) -> str:
+def _event_text(event: OperatorEvent) -> str:
     """Return the fields of an operator event, and its reason."""
     from api.application.event_feed import event_fields
 
-    said = [f"{name}={value}" for name, value in event_fields(act).items()]
-    return " ".join([*said, f"reason={act.reason}"])
+    said = [f"{name}={value}" for name, value in event_fields(event).items()]
+    return " ".join([*said, f"reason={event.reason}"])

@@ -101,7 +101,7 @@ def list_(output: str, store: str | None) -> None:
     """
     with open_ledger(store) as (ledger, _):
         books = ledger.billing_context()
-        versions = [_version(position, act, books) for position, act in _published(ledger)]
+        versions = [_version(position, event, books) for position, event in _published(ledger)]
     if output == "json":
         print_json(versions)
         return
@@ -125,11 +125,11 @@ def show(version: int, output: str, store: str | None) -> None:
         if not found:
             msg = f"there is no tariff version {version}; `tringledger tariff list` shows the published versions"
             raise CommandRejected(msg)
-        [(position, act)] = found
+        [(position, event)] = found
         if output == "json":
-            print_json({**_version(position, act, ledger.billing_context()), "text": act.text})
+            print_json({**_version(position, event, ledger.billing_context()), "text": event.text})
         else:
-            click.echo(act.text, nl=not act.text.endswith("\n"))
+            click.echo(event.text, nl=not event.text.endswith("\n"))
 
 
 def _published(ledger: Ledger) -> list[tuple[int, TariffPublished]]:
@@ -137,8 +137,8 @@ def _published(ledger: Ledger) -> list[tuple[int, TariffPublished]]:
     from domain.events.operator_events import TariffPublished
     from domain.events.streams import TARIFFS
 
-    acts = [(row.position, decode_operator_event(row.topic, row.state)) for row in ledger.history(TARIFFS)]
-    return [(position, act) for position, act in acts if isinstance(act, TariffPublished)]
+    events = [(row.position, decode_operator_event(row.topic, row.state)) for row in ledger.history(TARIFFS)]
+    return [(position, event) for position, event in events if isinstance(event, TariffPublished)]
 
 
 def _text(file: Path) -> str:
@@ -200,14 +200,14 @@ def _sentence(read: Tariff) -> str:
     return f"{count}, in effect {since}, time zone {read.timezone}"
 
 
-def _version(position: int, act: TariffPublished, books: BillingContext) -> dict[str, Any]:
-    read = books.tariff_version(act.version)
+def _version(position: int, event: TariffPublished, books: BillingContext) -> dict[str, Any]:
+    read = books.tariff_version(event.version)
     assert read
     return {
-        "version": act.version,
+        "version": event.version,
         "position": position,
-        "published_at": times.iso(act.recorded_at),
-        "by": act.by,
-        "reason": act.reason,
+        "published_at": times.iso(event.recorded_at),
+        "by": event.by,
+        "reason": event.reason,
         **_told(read),
     }

@@ -38,10 +38,14 @@ def show_event(request: Request) -> Response:
 
 
 def _operator_event(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    act = decode_operator_event(row.topic, row.state)
-    said = {name: value for name, value in msgspec.to_builtins(act).items() if name not in ("v", "recorded_at")}
+    operator_event = decode_operator_event(row.topic, row.state)
+    said = {
+        name: value for name, value in msgspec.to_builtins(operator_event).items() if name not in ("v", "recorded_at")
+    }
     said = said if whole else masked_operator_event(said)
-    return {"recorded": act.recorded_at}, [(name, event_feed.field_text(name, value)) for name, value in said.items()]
+    return {"recorded": operator_event.recorded_at}, [
+        (name, event_feed.field_text(name, value)) for name, value in said.items()
+    ]
 
 
 def _notice(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
