@@ -3,7 +3,9 @@
 Numbers are read from their text, so numbers in JSON do not become binary floats either.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -14,32 +16,58 @@ from api.application.importing import timestamps as moments
 from api.application.importing.files import OpenedFile
 from api.application.importing.rows import UnreadableRow, WrongTable
 from api.application.reconciliation import columns
-from api.application.reconciliation.columns import SRC, TAG, TIME, CarrierColumns
+from api.application.reconciliation.columns import PLAIN_NUMBERS, SRC, TAG, TIME, CarrierColumns, NumberFormat
+from domain import times
 from domain.notices import notification
 from domain.notices.line_number import LINE_RULE_2, line_number
 
-_decode = msgspec.json.Decoder(float_hook=str).decode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+DIGITS_MAX = 50
+_SECONDS_BEFORE = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
 
 
 class CarrierLayout(NamedTuple):
-    """How to read a statement: the columns that the user named, the delimiter, the time zone, and the ledger's line rule."""
+    """How to read a statement: the columns that the user named, the delimiter, the time zone, and the ledger's line rule.
+
+    ``records`` is the path to the records in JSON, names joined by points. ``date_format`` is the form of times (as in
+    strptime), ``relative_to`` the time (microseconds, UTC) before which they count in seconds.
+    """
 
     given: Mapping[str, str]
     delimiter: str = ","
     timezone: str = "UTC"
     line_rule: int = LINE_RULE_2
+    records: str | None = None
+    numbers: NumberFormat = PLAIN_NUMBERS
+    date_format: str | None = None
+    relative_to: int | None = None
+
+    def times(self, text: str) -> tuple[int, ...]:
+        """Return the moments that a time can mean, two in the hour that comes twice; raises ValueError."""
+        if self.relative_to is None:
+            return moments.read_time_readings(text, self.timezone, TIME, self.date_format)
+        if not _SECONDS_BEFORE.fullmatch(text):
+            msg = f"{TIME}={notification.shorten(text)!r}: expected seconds before the time of --relative-to"
+            raise ValueError(msg)
+        whole, _, fraction = text.partition(".")
+        before = int(whole) * times.SECOND + int(fraction.ljust(6, "0") or 0)
+        if before > self.relative_to:
+            msg = f"{TIME}={text!r}: expected seconds that do not reach before 1970"
+            raise ValueError(msg)
+        return (self.relative_to - before,)
 
 
 class CarrierRecord(NamedTuple):
-    """A record of the statement: its line (or number), tag, phone number, time (microseconds, UTC) and values.
+    """A record of the statement: its line (or number), tag, phone number, times (microseconds, UTC) and values.
 
-    ``numbers`` are in the order of ``Columns.compared``.
+    ``at`` and ``or_at`` are both readings of a local time in the hour that comes twice, else they are equal. ``numbers`` are in the order of ``Columns.compared``.
     """
 
     line: int
     tag: str
     src: str
     at: int
+    or_at: int
     numbers: tuple[int, ...]
 
 
@@ -55,7 +83,7 @@ def read_carrier_statement(opened: OpenedFile, layout: CarrierLayout) -> Carrier
     first = next(opened.lines, b"")
     start = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start in (b"[", b"{"):
-        return _from_objects(_objects(first, opened), layout)
+        return _from_objects(_objects(first, opened, layout.records), layout)
     found: list[CarrierColumns] = []
 
     def plan(header: list[str]) -> delimited.Row[CarrierRecord]:
@@ -75,25 +103,40 @@ def _entry(found: CarrierColumns, layout: CarrierLayout, line: int, cells: list[
         if not text.isascii() and text.encode(errors="ignore").decode() != text:
             msg = f"{name}={notification.shorten(text)!r}: expected a text in UTF-8"
             raise ValueError(msg)
-    at = moments.read_table_time(cells[places[TIME]], layout.timezone, TIME)
-    return CarrierRecord(line, tag, line_number(src, layout.line_rule), at, found.numbers(cells))
+    at = layout.times(cells[places[TIME]])
+    numbers = found.numbers(cells, layout.numbers)
+    return CarrierRecord(line, tag, line_number(src, layout.line_rule), at[0], at[-1], numbers)
 
 
-def _objects(first: bytes, opened: OpenedFile) -> tuple[list[str], Iterator[tuple[int, Any]]]:
+def _objects(first: bytes, opened: OpenedFile, path: str | None) -> tuple[list[str], Iterator[tuple[int, Any]]]:
     """Return the names of objects, and the objects with their lines (in an array: with their numbers)."""
     one = _decoded(first)
-    if isinstance(one, dict) and not _listed(one):
+    if path is None and isinstance(one, dict) and not _listed(one):
         rest = ((number, _decoded(line)) for number, line in enumerate(opened.lines, start=2) if line.strip())
         return list(one), chain([(1, one)], rest)
     whole = _decoded(first + opened.whole())
     if isinstance(whole, ValueError):
         msg = f"the JSON cannot be read: {whole}"
         raise WrongTable(msg)
-    listed = whole if isinstance(whole, list) else _listed(whole)
+    listed = _at_path(whole, path) if path else whole if isinstance(whole, list) else _listed(whole)
     if not listed:
         raise WrongTable("expected a JSON array of objects, or one object a line")
     names = dict.fromkeys(name for each in listed if isinstance(each, dict) for name in each)
     return list(names), iter(enumerate(listed, start=1))
+
+
+def _at_path(whole: Any, path: str) -> list[Any]:
+    """Return the array at a path of names; raises WrongTable if there is none. An object there is one record."""
+    for name in path.split("."):
+        if not isinstance(whole, dict) or name not in whole:
+            names = ", ".join(map(notification.shorten, whole)) if isinstance(whole, dict) else "no names"
+            msg = f"--records {path}: there is no {name!r}; got {names}"
+            raise WrongTable(msg)
+        whole = whole[name]
+    if not isinstance(whole, list | dict):
+        msg = f"--records {path}: expected an array of objects there"
+        raise WrongTable(msg)
+    return whole if isinstance(whole, list) else [whole]
 
 
 def _listed(whole: dict[str, Any]) -> list[Any] | None:
@@ -136,6 +179,12 @@ def _cells(names: list[str], each: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    """Return a value as text; numbers of JSON by their value, so that 60.0 is 60 and 1.0e-5 is 0.00001."""
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        if abs(value.adjusted()) > DIGITS_MAX:
+            return str(value)
+        plain = f"{value:f}"
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

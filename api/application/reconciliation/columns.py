@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 from api.application.importing.rows import WrongTable
@@ -28,7 +30,19 @@ ALIASES: dict[str, tuple[str, ...]] = {name: (name.replace("_", ""),) for name i
 }
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
-_AMOUNT = re.compile(r"(-?)([0-9]{1,9}(?:\.[0-9]{1,6})?)0*")
+_CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,5}):([0-5][0-9])")
+_AMOUNT = re.compile(r"(-?)([0-9]{1,9}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)")
+_GROUPED = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?")
+
+
+class NumberFormat(NamedTuple):
+    """How charges are written: with a comma for the decimal point, or not, and in how many of our units each is."""
+
+    comma: bool = False
+    scale: Decimal = Decimal(1)
+
+
+PLAIN_NUMBERS = NumberFormat()
 
 
 class CarrierColumns(NamedTuple):
@@ -41,9 +55,9 @@ class CarrierColumns(NamedTuple):
         """The names of the durations and charges to compare."""
         return tuple(name for name in COMPARED if name in self.places)
 
-    def numbers(self, cells: Sequence[str]) -> tuple[int, ...]:
+    def numbers(self, cells: Sequence[str], form: NumberFormat = PLAIN_NUMBERS) -> tuple[int, ...]:
         """Return the compared numbers, in seconds and in millionths, with 0 for missing ones; raises ValueError."""
-        return tuple(read_number(name, cells[self.places[name]]) for name in self.compared)
+        return tuple(read_number(name, cells[self.places[name]], form) for name in self.compared)
 
 
 def find_columns(header: list[str], given: Mapping[str, str]) -> CarrierColumns:
@@ -81,21 +95,40 @@ def _plain(column: str) -> str:
     return "".join(character for character in column.casefold() if character.isalnum())
 
 
-def read_number(name: str, text: str) -> int:
-    """Read a duration in seconds, or a charge in millionths of its unit; an empty one is 0. Raises ValueError."""
+def read_number(name: str, text: str, form: NumberFormat = PLAIN_NUMBERS) -> int:
+    """Read a duration in seconds, or a charge in millionths of its unit; an empty one is 0. Raises ValueError.
+
+    A duration may be written ``mm:ss`` or ``h:mm:ss``. A charge is rounded half-even to a millionth.
+    """
     if not text:
         return 0
     if name in DURATIONS:
         if _SECONDS.fullmatch(text):
             return int(text)
-        expected = "a whole number of seconds"
+        clock = _CLOCK.fullmatch(text)
+        if clock:
+            hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+            return (hours * 60 + minutes) * 60 + seconds
+        expected = "a whole number of seconds, or mm:ss"
     else:
-        read = _AMOUNT.fullmatch(text)
+        read = _AMOUNT.fullmatch(_with_point(text) if form.comma else text)
         if read:
-            return -millionths(read[2]) if read[1] else millionths(read[2])
-        expected = "a plain decimal, at most 9 digits before and 6 after the point"
+            amount = millionths(read[2]) if form.scale == 1 else _scaled(read[2], form.scale)
+            return -amount if read[1] else amount
+        expected = f"a plain decimal{' with a comma' if form.comma else ''}, at most 9 digits before and 30 after the {'comma' if form.comma else 'point'}"
     msg = f"{name}={text!r}: expected {expected}"
     raise ValueError(msg)
+
+
+def _with_point(text: str) -> str:
+    """Return a number with a decimal comma, and perhaps points between thousands, with a decimal point."""
+    if _GROUPED.fullmatch(text):
+        text = text.replace(".", "")
+    return "" if "." in text else text.replace(",", ".", 1)
+
+
+def _scaled(text: str, scale: Decimal) -> int:
+    return int((Fraction(text) * Fraction(scale) * ONE).__round__())
 
 
 def weight(name: str) -> int:

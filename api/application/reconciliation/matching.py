@@ -3,17 +3,23 @@
 The goals, in order: as many exact pairs as possible, as many pairs as possible, the least total difference, and the
 nearest times. The distance between a call and a time is measured from the call's span, since a statement may name the
 beginning or the end of a call.
+
+Records are first divided where nothing is near. A part that is small is assigned as a whole. In a larger one, exact pairs are
+found first, the nearest ones, and what is left is divided again and assigned; where so many are left, they are matched in
+order of time.
 """
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from api.application.reconciliation.assignment import assign
 from api.application.reconciliation.record_spool import OURS, THEIRS, MatchRecord
 
 ASSIGNED_MAX = 200
+PART_MAX = 20_000  # More are not kept in memory at once.
+NEAR_MAX = 100
 
 
 class MatchPair(NamedTuple):
@@ -30,8 +36,9 @@ class DistanceMeasure(NamedTuple):
     weights: tuple[int, ...]
 
     def apart(self, here: MatchRecord, there: MatchRecord) -> int:
-        """Return the distance between a time and a call's span, in microseconds."""
-        return max(0, here.first_at - there.at, there.at - here.at)
+        """Return the distance between a call's span and a time, in microseconds; of two readings of a time, the nearer counts."""
+        first = max(0, here.first_at - there.first_at, there.first_at - here.at)
+        return first if there.first_at == there.at else min(first, max(0, here.first_at - there.at, there.at - here.at))
 
     def difference(self, here: MatchRecord, there: MatchRecord) -> int:
         """Return the weighted difference of two records."""
@@ -40,17 +47,123 @@ class DistanceMeasure(NamedTuple):
 
 
 def match_records(group: Iterable[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
-    """Match the records of one tag and number, which come in order of time."""
-    rest = iter(group)
-    first = list(islice(rest, 2 * ASSIGNED_MAX + 1))
-    ours = [record for record in first if record.side == OURS]
-    theirs = [record for record in first if record.side == THEIRS]
-    if max(len(ours), len(theirs)) > ASSIGNED_MAX:
-        return _in_order_of_time(chain(first, rest), measure)
-    return _assigned(ours, theirs, measure)
+    """Match the records of one tag and number, which come in the order in which they begin.
+
+    Of two readings of a time, a pair has the nearer one, and a record without a counterpart the first.
+    """
+    part: list[MatchRecord] = []
+    reach = 0
+    for record in group:
+        if part and record.first_at > reach:
+            yield from _match_part(part, measure)
+            part, reach = [], 0
+        elif len(part) >= PART_MAX:
+            pairs = list(_match_part(part, measure))
+            open_pairs = [pair for pair in pairs if _waits(pair, record.first_at - measure.window)][-PART_MAX // 2 :]
+            waiting = set(map(id, open_pairs))
+            yield from (pair for pair in pairs if id(pair) not in waiting)
+            part = sorted((each for pair in open_pairs for each in pair if each), key=_begin)
+        part.append(record)
+        reach = max(reach, record.at + measure.window)
+    if part:
+        yield from _match_part(part, measure)
 
 
-def _assigned(ours: list[MatchRecord], theirs: list[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
+def _waits(pair: MatchPair, since: int) -> bool:
+    """Whether a record is alone that may still find a counterpart among those that come later."""
+    record = pair.here or pair.there
+    return None in pair and record is not None and record.at >= since
+
+
+def _match_part(part: Sequence[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
+    for pair in _assigned(part, measure) if _is_small(part) else _match_large(part, measure):
+        yield _with_one_reading(pair, measure)
+
+
+def _with_one_reading(pair: MatchPair, measure: DistanceMeasure) -> MatchPair:
+    here, there = pair
+    if there is None or there.first_at == there.at:
+        return pair
+    first, second = (there._replace(first_at=at, at=at) for at in (there.first_at, there.at))
+    is_second = here is not None and measure.apart(here, second) < measure.apart(here, first)
+    best = second if is_second else first
+    return MatchPair(here, best)
+
+
+def _parts(records: Iterable[MatchRecord], window: int) -> Iterator[list[MatchRecord]]:
+    """Divide records, in the order in which they begin, where nothing is near."""
+    part: list[MatchRecord] = []
+    reach = 0
+    for record in records:
+        if part and record.first_at > reach:
+            yield part
+            part, reach = [], 0
+        part.append(record)
+        reach = max(reach, record.at + window)
+    if part:
+        yield part
+
+
+def _is_small(part: Sequence[MatchRecord]) -> bool:
+    ours = sum(record.side == OURS for record in part)
+    return max(ours, len(part) - ours) <= ASSIGNED_MAX
+
+
+def _match_large(part: Sequence[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
+    left: list[MatchRecord] = []
+    alike: dict[tuple[int, ...], list[MatchRecord]] = {}
+    for record in part:
+        alike.setdefault(record.numbers, []).append(record)
+    for records in alike.values():
+        for near in _parts(records, measure.window):
+            for pair in _assigned(near, measure) if _is_small(near) else _nearest(near, measure):
+                if pair.here and pair.there:
+                    yield pair
+                else:
+                    left += [record for record in pair if record]
+    for rest in _parts(sorted(left, key=_begin), measure.window):
+        yield from _assigned(rest, measure) if _is_small(rest) else _in_order_of_time(rest, measure)
+
+
+def _begin(record: MatchRecord) -> tuple[int, int]:
+    return record.first_at, record.at
+
+
+def _nearest(part: Sequence[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
+    """Match records that are all alike: of what is left, those that are nearest to each other come first."""
+    ours = [record for record in part if record.side == OURS]
+    theirs = sorted((record for record in part if record.side == THEIRS), key=_begin)
+    near = sorted(
+        (apart, row, column)
+        for row, here in enumerate(ours)
+        for column, there in _near_ones(here, theirs, measure)
+        if (apart := measure.apart(here, there)) <= measure.window
+    )
+    rows: dict[int, int] = {}
+    columns: set[int] = set()
+    for _, row, column in near:
+        if row not in rows and column not in columns:
+            rows[row] = column
+            columns.add(column)
+    for row, here in enumerate(ours):
+        yield MatchPair(here, theirs[rows[row]] if row in rows else None)
+    yield from (MatchPair(None, there) for column, there in enumerate(theirs) if column not in columns)
+
+
+def _near_ones(
+    here: MatchRecord, theirs: Sequence[MatchRecord], measure: DistanceMeasure
+) -> Iterator[tuple[int, MatchRecord]]:
+    """Yield the records of theirs that may be near, with their places: NEAR_MAX on each side of the call's end."""
+    middle = bisect_left(theirs, (here.at, 0), key=_begin)
+    first = max(0, middle - NEAR_MAX)
+    for column, there in enumerate(theirs[first : middle + NEAR_MAX], start=first):
+        if there.at >= here.first_at - measure.window and there.first_at <= here.at + measure.window:
+            yield column, there
+
+
+def _assigned(part: Sequence[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
+    ours = [record for record in part if record.side == OURS]
+    theirs = [record for record in part if record.side == THEIRS]
     columns = assign(*_costs(ours, theirs, measure))
     for here, column in zip(ours, columns, strict=True):
         yield MatchPair(here, None if column is None else theirs[column])
@@ -86,7 +199,7 @@ def _costs(
 def _in_order_of_time(group: Iterable[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
     """Match each record with the earliest unmatched record of the other side within the window."""
     waiting: deque[MatchRecord] = deque()
-    for record in group:
+    for record in sorted(group, key=lambda each: each.at):
         while waiting and waiting[0].side != record.side and not _near(waiting[0], record, measure):
             yield _pair(waiting.popleft(), None)
         if waiting and waiting[0].side != record.side:

@@ -1,6 +1,6 @@
 """Keeps the records of both sides in a temporary SQLite file, so that a year needs no more memory than a day.
 
-Records are added in any order, and read by tag and number in order of time.
+Records are added in any order, and read by tag and number in the order in which they begin.
 """
 
 import sqlite3
@@ -16,9 +16,10 @@ AT_ONCE = 10_000
 
 
 class MatchRecord(NamedTuple):
-    """A record of one side (HERE is ours, THERE theirs).
+    """A record of one side (OURS or THEIRS).
 
-    ``first_at`` and ``at`` are its times (microseconds, UTC): ours is a call from its beginning to its CDR, theirs one moment.
+    ``first_at`` and ``at`` are its times (microseconds, UTC): ours is a call from its beginning to its CDR; theirs one moment, or
+    two that a local time in the hour that comes twice can mean.
     ``wanted`` is whether it is within the limits; others are only used as matches. ``ref`` is our call id, or their line
     number.
     """
@@ -50,8 +51,8 @@ class RecordSpool:
         self._connection.executemany(self._insert, ((*record[:-1], *record.numbers) for record in records))
 
     def groups(self) -> Iterator[Iterator[MatchRecord]]:
-        """Yield the records of each tag and number, in order of time; each group must be read before the next."""
-        cursor = self._connection.execute("SELECT * FROM records ORDER BY tag, src, at, side, rowid")
+        """Yield the records of each tag and number, in the order in which they begin; each group must be read before the next."""
+        cursor = self._connection.execute("SELECT * FROM records ORDER BY tag, src, first_at, at, side, rowid")
         rows = (_record(row) for row in cursor)
         return (group for _, group in groupby(rows, key=lambda record: (record.tag, record.src)))
 

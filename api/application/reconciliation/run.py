@@ -10,6 +10,7 @@ from api.application.importing.files import ImportFile
 from api.application.importing.rows import UnreadableRow
 from api.application.reconciliation import carrier_statement as statement
 from api.application.reconciliation.carrier_statement import CarrierLayout, CarrierRecord
+from api.application.reconciliation.charge_factor import ChargeFactor
 from api.application.reconciliation.classes import ClassTotal, MatchClass, charged_amounts, classify
 from api.application.reconciliation.columns import SRC, weight
 from api.application.reconciliation.matching import DistanceMeasure, MatchPair, match_records
@@ -56,12 +57,14 @@ class ReconciliationResult:
         self.by_number = False
         self.totals: dict[tuple[MatchClass, str], ClassTotal] = {}
         self.unreadable = 0
+        self.factor = ChargeFactor()
 
     def add(self, found: ClassifiedPair) -> None:
         """Add a record to the total of its class."""
         here, there = found.pair
         record = here or there
         assert record is not None
+        self.factor.add(found.pair, self.compared)
         key = (found.verdict, record.tag)
         before = self.totals.get(key, ClassTotal())
         self.totals[key] = before.plus(charged_amounts(here, self.compared), charged_amounts(there, self.compared))
@@ -103,8 +106,8 @@ def spool_statement(
 
 
 def _theirs(entry: CarrierRecord, terms: ReconciliationOptions) -> MatchRecord:
-    line, tag, src, at, numbers = entry
-    return MatchRecord(THEIRS, tag, src, at, at, terms.wants(at), str(line), numbers)
+    line, tag, src, at, or_at, numbers = entry
+    return MatchRecord(THEIRS, tag, src, at, or_at, terms.wants(at) or terms.wants(or_at), str(line), numbers)
 
 
 def spool_ledger(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import click
 
-from api.application.reconciliation.columns import NAMES
+from api.application.reconciliation.columns import NAMES, NumberFormat
 from api.cli.console import note, progress
 from api.cli.exit_codes import FINDING
 from api.cli.ledger_access import open_ledger, read_models
@@ -27,6 +30,22 @@ if TYPE_CHECKING:
     from api.application.reconciliation.record_spool import RecordSpool
     from api.application.reconciliation.run import ReconciliationOptions, ReconciliationResult
     from projections.queries.selection import Selection
+
+_SCALE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+def _scale(_context: click.Context, _option: click.Parameter, text: str) -> Decimal:
+    if not _SCALE.fullmatch(text) or not Decimal(text):
+        msg = f"{text!r}: expected a plain decimal over 0, such as 100"
+        raise click.BadParameter(msg)
+    return Decimal(text)
+
+
+def _moment(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else times.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -47,6 +66,30 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--timezone", metavar="ZONE", callback=time_zone, help="The time zone of times without an offset (default: UTC)."
+)
+@click.option(
+    "--records", "path", metavar="PATH", help="JSON: where the records are in nested objects, such as result.data."
+)
+@click.option(
+    "--decimal",
+    type=click.Choice(["point", "comma"]),
+    default="point",
+    show_default=True,
+    help="How charges are written: 1.5, or 1,5 (then with points between thousands).",
+)
+@click.option(
+    "--scale",
+    metavar="NUMBER",
+    default="1",
+    callback=_scale,
+    help="By what the statement's charges are multiplied, such as 100 if they are in dollars (default: 1).",
+)
+@click.option("--date-format", metavar="FORMAT", help="The form of times, such as '%d.%m.%Y %H:%M' (as in strptime).")
+@click.option(
+    "--relative-to",
+    metavar="TIME",
+    callback=_moment,
+    help="Times are seconds before this one (ISO 8601 with its offset), as in answers of TringMe's API.",
 )
 @click.option("--tag", help="Only this tag.")
 @span_options
@@ -77,6 +120,11 @@ def reconcile(
     columns: dict[str, str],
     delimiter: str | None,
     timezone: str | None,
+    path: str | None,
+    decimal: str,
+    scale: Decimal,
+    date_format: str | None,
+    relative_to: int | None,
     tag: str | None,
     since: str | None,
     until: str | None,
@@ -93,11 +141,12 @@ def reconcile(
     FILE is CSV with a header, a JSON array of objects, or one object a line; plain or gzip; - is stdin. The columns tag, src,
     time, src_duration, dest_duration, src_charge, dest_charge, src_sip_charge, dest_sip_charge, cost and sip_credits (the sums
     of both legs) are found by these names and by TringMe's, others with --column. Columns that the statement does not have
-    are not compared. Without src, records are matched by tag alone. A missing number is 0.
+    are not compared. Without src, records are matched by tag alone. A missing number is 0. Durations are seconds, mm:ss
+    or h:mm:ss. A local time in the hour that comes twice is tried as both.
 
     Records of the same tag and number are matched one to one, within --window: first those that agree exactly, then as many
-    as possible with the least total difference (a second counts as a cent, and as a SIP credit). With more than 200
-    records on a side they are matched in order of time. Each record is then in one class:
+    as possible with the least total difference (a second counts as a cent, and as a SIP credit). Where more than 200 records
+    of a side are near each other and none agrees exactly, they are matched in order of time. Each record is then in one class:
 
     \b
     exact              all numbers agree
@@ -130,7 +179,10 @@ def reconcile(
     with open_ledger(store) as (ledger, _):
         limits = _limits(tag, since, until, period, ledger.timezone)
         terms = ReconciliationOptions(
-            CarrierLayout(columns, delimiter or ",", timezone or "UTC", ledger.line_rule),
+            CarrierLayout(
+                *(columns, delimiter or ",", timezone or "UTC", ledger.line_rule, path),
+                *(NumberFormat(decimal == "comma", scale), date_format, relative_to),
+            ),
             limits,
             tolerance,
             window * times.SECOND,
@@ -188,5 +240,18 @@ def _tell(context: click.Context, outcome: ReconciliationResult) -> None:
     counts = {verdict: total.records for verdict, total in outcome.by_class().items()}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     note(said + (f", {outcome.unreadable} unreadable" if outcome.unreadable else ""))
+    if (factor := outcome.factor.factor) is not None:
+        note(
+            f"all charges of the statement are {_decimal(factor)} times ours: is it in another unit? --scale {_decimal(1 / factor)} makes"
+            " them equal"
+        )
     agreed = sum(counts[verdict] for verdict in AGREED) == sum(counts.values())
     context.exit(FINDING if outcome.unreadable or not agreed else 0)
+
+
+def _decimal(factor: Fraction) -> str:
+    """Return a factor as a decimal with at most nine digits after the point, or as a fraction if it has more."""
+    parts = factor * 10**9
+    if parts.denominator != 1:
+        return str(factor)
+    return f"{Decimal(parts.numerator).scaleb(-9).normalize():f}"

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,3 +165,33 @@ def test_the_spool_gives_back_each_tag_and_number_in_order_of_time() -> None:
     ]
     assert sorted((each for group in given_back for each in group), key=lambda each: each.at) == kept
     assert all(group == sorted(group, key=lambda each: each.at) for group in given_back)
+
+
+def test_the_missing_one_of_many_calls_of_a_day_is_found_although_the_statement_has_no_numbers() -> None:
+    """400 calls of one tag, each 3 minutes after the last, and many of one price; the statement lacks one."""
+    random = Random(4)
+    measure = DistanceMeasure(300, MEASURE.weights)
+    prices = [(60 * random.randrange(1, 4), random.randrange(3)) for _ in range(400)]
+    ours = [record(OURS, at * 180, *price, since=at * 180 - 40, ref=f"{at}") for at, price in enumerate(prices)]
+    for missing in (0, 199, 200, 399):
+        theirs = [record(THEIRS, each.at - 7, *each.numbers) for each in ours if each.ref != f"{missing}"]
+        found = list(match_records(sorted(ours + theirs, key=lambda each: (each.first_at, each.at)), measure))
+        assert [here and here.ref for here, there in found if there is None] == [f"{missing}"]
+        assert all(here and there and here.at - there.at == 7 for here, there in found if there)
+
+
+def test_more_records_than_are_kept_at_once_are_matched_as_if_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "PART_MAX", 500)
+    group = [each for at in range(2000) for each in (record(OURS, at * 3, at), record(THEIRS, at * 3 + 4, at))]
+    found = list(match_records(sorted(group, key=lambda each: each.first_at), MEASURE))
+    assert len(found) == 2000
+    assert all(here and there and here.numbers == there.numbers for here, there in found)
+
+
+def test_of_two_readings_of_a_time_the_nearer_one_is_taken_and_without_a_counterpart_the_first() -> None:
+    hour = 3600
+    either = record(THEIRS, hour, 5, since=0, ref="either")
+    for at in (0, hour):
+        ((here, there),) = match_records([record(OURS, at, 5), either], MEASURE)
+        assert (here and here.at, there and (there.first_at, there.at)) == (at, (at, at))
+    assert list(match_records([either], MEASURE)) == [MatchPair(None, either._replace(first_at=0, at=0))]
