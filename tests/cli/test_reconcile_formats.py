@@ -1,8 +1,14 @@
 """``tringledger reconcile``: statements as carriers write them, times on the edge of the limits, and units that differ."""
 
+from contextlib import closing
+
 import pytest
 
 from domain import times
+from projections.building.catch_up import catch_up
+from projections.queries.conditions import build_selection
+from projections.queries.row_stream import open_row_stream
+from projections.stores.generations import open_current
 from tests.support.command import Said, run
 from tests.support.ledgers import opened, record
 from tests.support.notices import START, callstatus, line, priced_cdr, signed
@@ -169,14 +175,40 @@ class TestAFactor:
         assert "times ours" not in reconciled(self.statement(*charges)).err
 
 
-def test_a_call_that_moved_after_its_month_was_closed_is_found_by_the_first_of_the_month(store: str) -> None:
-    """It has a row in each of its two calls: the limits take both, and it is still one record."""
+@pytest.fixture
+def moved(store: str) -> str:
+    """Return a ledger with a CDR of October that moved to another call after October was closed: it is billed in November."""
     run("import", "-", stdin=line(signed(callstatus()), AT) + line(signed(priced_cdr()), AT))
     with opened(store) as ledger, ledger.operator_session("kim", "over") as session:
         session.close_month("2026-10")
     (row,) = run("export", "cdrs", "--format", "json").json()
-    assert run("call", "split", row["call_id"], "1", "--by", "kim", "--reason", "two calls").code == DONE
-    assert (
-        judged("tag,time,cost\nsales,2026-10-15 12:00:00,3.5\n", "--from", "2026-10-01", "--to", "2026-11-01") == EXACT
+    assert run("call", "split", row["call_id"], "2", "--by", "kim", "--reason", "two calls").code == DONE
+    return store
+
+
+class TestACdrThatMovedAfterItsMonthWasClosed:
+    def test_is_one_record_within_limits(self, moved: str) -> None:
+        text = "tag,time,cost\nsales,2026-10-15 12:00:00,3.5\n"
+        for limits in (("--from", "2026-10-01", "--to", "2026-11-01"), ("--from", "2026-10"), ()):
+            assert judged(text, "--store", moved, *limits) == EXACT
+
+    @pytest.mark.parametrize(
+        ("day", "periods"),
+        [
+            ("2026-11-01", ["2026-11"]),
+            ("2026-11-01..2026-11-02", ["2026-11"]),
+            ("2026-10-31..2026-11-01", ["2026-11"]),
+            ("2026-11-02", []),
+            ("2026-10-15", ["2026-10"]),
+            ("2026-10-15..2026-11-01", ["2026-10", "2026-11"]),
+        ],
     )
-    assert judged("tag,time,cost\nsales,2026-10-15 12:00:00,3.5\n", "--period", "2026-10") == EXACT
+    def test_is_found_by_the_first_of_the_month_in_which_it_is_billed(
+        self, day: str, periods: list[str], moved: str
+    ) -> None:
+        with opened(moved) as ledger, closing(open_current(ledger)) as models:
+            catch_up(ledger, models)
+            wanted = build_selection("cdrs", day=day, timezone="UTC")
+            with open_row_stream(ledger, models, "cdrs", wanted) as rows:
+                place = rows.column_names.index("period")
+                assert [row[place] for chunk in rows.chunks() for row in chunk] == periods
