@@ -35,7 +35,6 @@ from domain.copying import copy as copying
 from domain.events import streams
 from domain.log import advisory_lock
 from domain.log import tables as log_tables
-from domain.log.postgres import lock as postgres_lock
 from domain.log.postgres import schema as postgres_schema
 from projections import frames
 from projections.proofs import proof_tables
@@ -171,7 +170,7 @@ def _locks() -> dict[str, Any]:
     engine = postgres_engine
     return {
         "migrating": postgres_schema.MIGRATING,
-        "alone": postgres_lock.LOCK_QUERY,
+        "alone": advisory_lock.LOCK_QUERY,
         "read models": [engine.OPEN, engine.WRITING, engine.ONLY_ONE],
         "only one": [engine.CREATING, engine.REBUILDING, engine.FOLLOWING, access_store.ACCESS],
         "purposes": [forwarder.PURPOSE, copying.PURPOSE],

@@ -107,7 +107,7 @@ def _back_up(ledger: Ledger, _jobs: int, look: Callable[..., None]) -> None:
         make_backup(ledger, Path(folder), save_access, None, lambda _what, _total: nullcontext(look))
 
 
-WORKS: dict[str, Callable[[Ledger, int, Callable[..., object]], None]] = {
+WORKS: dict[str, Callable[[Ledger, int, Callable[..., None]], None]] = {
     "rebuild": _rebuild,
     "verify": _verify,
     "backup": _back_up,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, nullcontext
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def _run(home: Path, group: MutantGroup) -> None:
     # The same examples for each mutant, or else luck decides.
     environment = os.environ | {"CI": "true", "PYTHONDONTWRITEBYTECODE": "1"}
     at_once = os.environ.get("MUTANTS_AT_ONCE", "1")
-    with _postgres() if group.on_postgres else nullcontext({}) as server:
+    running: AbstractContextManager[dict[str, str]] = _postgres() if group.on_postgres else nullcontext({})
+    with running as server:
         words = ["nice", PROGRAM, "run", "--max-children", at_once]
         subprocess.run(words, cwd=home, env=environment | server, check=False)
 

@@ -16,7 +16,8 @@ class Standby:
         """Copy the primary, and start; it replays what the primary writes within a moment."""
         self._server = primary._server
         self.directory = Path(tempfile.mkdtemp(prefix="tl-sb-"))
-        shutil.chown(self.directory, self._server.system_user or None)
+        if self._server.system_user:
+            shutil.chown(self.directory, self._server.system_user)
         self._data = self.directory / "data"
         self._run(
             "pg_basebackup", "-h", str(primary.directory), "-U", "postgres", "-D", str(self._data), "-R", "-c", "fast"

@@ -1,5 +1,7 @@
 """What a call is billed by at each position of the log: the version that is asked, and the month that is open."""
 
+from typing import Literal
+
 import msgspec
 import pytest
 
@@ -107,7 +109,7 @@ def tariff_of(text: str, number: int) -> Tariff:
 
 
 @pytest.mark.parametrize(("shape", "falls_back"), [(1, False), (2, True)])
-def test_a_version_of_shape_1_decides_finally(shape: int, *, falls_back: bool) -> None:
+def test_a_version_of_shape_1_decides_finally(shape: Literal[1, 2], *, falls_back: bool) -> None:
     event = TariffPublished(
         version=3, text='[[rules]]\ntag = "*"\n', v=shape, recorded_at=AT, by="ann", reason="prices"
     )

@@ -12,6 +12,7 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.log.postgres import connections as postgres_connections
+from domain.log.postgres.lock import PostgresLock
 from domain.notices.signature import Keyring
 from domain.outcomes import Recorded
 from projections.stores.generations import RebuildRunning, generations, open_current
@@ -105,9 +106,10 @@ def test_whoever_holds_a_lock_is_named(database: str) -> None:
         with closing(kept.follower_lock()) as first, closing(kept.follower_lock()) as second:
             assert (first.acquire(), second.acquire()) == (True, False)
             assert (first.holder(), "role postgres, tringledger-lock-follow" in second.holder()) == ("", True)
-        with closing(ledger.store.lock("forward")) as first, closing(ledger.store.lock("forward")) as second:
-            assert (first.acquire(), second.acquire()) == (True, False)
-            assert "role postgres, tringledger-lock-forward" in second.holder()
+        with closing(ledger.store.lock("forward")) as one, closing(ledger.store.lock("forward")) as other:
+            assert (one.acquire(), other.acquire()) == (True, False)
+            assert isinstance(other, PostgresLock)
+            assert "role postgres, tringledger-lock-forward" in other.holder()
 
 
 def test_a_rebuild_names_a_stranger_that_holds_its_lock(database: str) -> None:
