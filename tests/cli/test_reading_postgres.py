@@ -82,6 +82,7 @@ def stands_by(port: int) -> bool:
     return bool(caller.health(port)["read_models"]["standing_by"])
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("postgres_store")
 def test_of_two_services_one_follows_and_the_other_takes_over_when_it_is_killed(tmp_path: Path) -> None:
     queries, replies = traffic(range(40)), Replies()

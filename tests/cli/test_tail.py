@@ -202,6 +202,7 @@ class TestWhileAnotherProcessRecords:
             assert tail.positions(1) == [4]
             assert next_of(tail.stop()[2]) == 6
 
+    @pytest.mark.thorough
     def test_interrupted_again_and_again_it_misses_nothing_and_repeats_nothing(self, store: str) -> None:
         total, after = 3000, 2
         recorder = Thread(target=_record_many, args=[store, range(3, total + 1)])

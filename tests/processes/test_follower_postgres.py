@@ -165,6 +165,7 @@ class TestTakingOver:
         assert took < TAKEOVER_SECONDS_MAX
         assert agrees(ledger, 2)
 
+    @pytest.mark.thorough
     def test_again_and_again_under_load_doubles_no_row(self, database: str, ledger: Ledger) -> None:
         numbers, done = count(1), threading.Event()
 
@@ -232,6 +233,7 @@ class TestHealing:
             within(HEALING_SECONDS_MAX, lambda: follower.is_at(6))
         assert agrees(ledger, 2)
 
+    @pytest.mark.thorough
     def test_a_server_stopped_and_cut_at_any_moment_under_load(
         self, database: str, ledger: Ledger, postgres: Postgres
     ) -> None:

@@ -288,6 +288,7 @@ class TestWhenTheServiceIsKilled:
         await load
         return {query for query, reply in replies.items() if reply.status == 200}
 
+    @pytest.mark.thorough
     def test_told_to_stop_it_keeps_its_position_to_the_notification(
         self, tmp_path: Path, handler: TheirHandler
     ) -> None:

@@ -19,6 +19,8 @@ from tests.support.postgres_server import Postgres
 
 TAKEN_OVER_SECONDS_MAX = 5
 
+pytestmark = pytest.mark.only_on("postgres")
+
 
 @pytest.fixture(autouse=True)
 def store(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
