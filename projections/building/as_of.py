@@ -52,6 +52,9 @@ class TemporaryReadStore(ReadStore):
         """Return nothing: the file was made a moment ago."""
         return []
 
+    def note_growth(self, connection: Connection, before: int, position: int) -> None:
+        """Do nothing: the file is built once."""
+
     def finish_build(self) -> None:
         """Do nothing: the file ends with its connection."""
 

@@ -6,21 +6,20 @@ rows. Python adds up the sums: its whole numbers do not overflow into floats as 
 
 from collections.abc import Iterable, Sequence
 from operator import add, attrgetter
+from typing import cast
 
-from sqlalchemy import Connection, Table, func, insert, select, tuple_
+from sqlalchemy import Connection, Table, func, insert, select
 
 from domain.months import Month
 from projections.building.sum_limits import check_sums, find_large_sum
 from projections.rows.cdrs import CdrRow, amounts_of_cdr
 from projections.rows.entry import Entry
 from projections.schema.tables import BILLING, BILLING_DAYS, ENTRIES, TOTALS
-from projections.stores.upsert import delete_rows, put_rows
+from projections.stores.upsert import delete_rows, find_rows, put_rows
 
 ENTRIES_COUNT = -1  # The last of a table's totals: how many entries it sums. A row of no entries is deleted.
 WIDTH = len(TOTALS) + 1
 _amounts = attrgetter(*TOTALS)
-
-KEYS_AT_ONCE = 300
 
 Key = tuple[str, str]
 Totals = list[int]
@@ -68,11 +67,9 @@ def add_postings(days: dict[Key, Totals], postings: Iterable[Entry]) -> None:
 def _apply(connection: Connection, table: Table, changes: dict[Key, Totals], new: Sequence[CdrRow]) -> None:
     """Add changes to the rows of their keys; a row whose last entry is gone is deleted."""
     key_columns = list(table.primary_key)
-    for start in range(0, len(changes), KEYS_AT_ONCE):
-        keys = list(changes)[start : start + KEYS_AT_ONCE]
-        for account, period, *before in connection.execute(select(table).where(tuple_(*key_columns).in_(keys))):
-            after = changes[account, period]
-            after[:] = map(add, before, after)
+    for account, period, *before in find_rows(connection, table, key_columns, list(changes)):
+        after = changes[cast("Key", (account, period))]
+        after[:] = map(add, cast("Totals", before), after)
     check_sums(connection, changes, new)
     empty = [key for key, totals in changes.items() if not totals[ENTRIES_COUNT]]
     delete_rows(connection, table, key_columns, empty)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection
 
 from domain.events.log_row import LogRow
 from domain.events.streams_of_calls import is_of_call
@@ -23,11 +23,9 @@ from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS, RESOLUTIONS
 from projections.stores.generations import ReadStore
 from projections.stores.log_binding import event_digest
-from projections.stores.upsert import delete_rows, put_rows
+from projections.stores.upsert import delete_rows, find_rows, put_rows
 
 __all__ = ["ProjectionStopped", "catch_up", "write_batch"]
-
-ROWS_AT_ONCE = 400
 
 
 def catch_up(
@@ -52,6 +50,7 @@ def catch_up(
             if events:
                 _apply(connection, ledger, events)
                 store.set_position(connection, events[-1].position, event_digest(events[-1]))
+                store.note_growth(connection, position, events[-1].position)
 
 
 def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None:
@@ -91,6 +90,5 @@ def write_batch(connection: Connection, batch: RowBatch) -> None:
 
 def _current_cdrs(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[CdrRow]:
     """Yield the stored CDR rows that have one of these values in a column."""
-    for start in range(0, len(values), ROWS_AT_ONCE):
-        found = connection.execute(select(CDRS).where(column.in_(values[start : start + ROWS_AT_ONCE])))
-        yield from (CdrRow(*row) for row in found)
+    for row in find_rows(connection, CDRS, [column], [(value,) for value in values]):
+        yield CdrRow(*row)  # type: ignore[arg-type]

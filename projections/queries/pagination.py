@@ -11,9 +11,11 @@ from sqlalchemy import Column, Connection, Row, Select, literal, select, tuple_
 
 from projections.queries import cursors
 from projections.queries.conditions import conditions
+from projections.queries.entries_page import entries_page
 from projections.queries.selection import Selection, order, read_model, table_of
 from projections.queries.time_points import SelectionError
 from projections.schema.column_kinds import ColumnKind, column_kind
+from projections.schema.tables import ENTRIES
 
 LIMIT = 100
 LIMIT_MAX = 1000
@@ -58,10 +60,14 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
     place = cursors.decode_cursor(cursor, model, sort, kinds) if cursor else None
     backwards = place is not None and place.backwards
     descending = sort.startswith(DESCENDING) != backwards
-    statement = select(table_of(model)).where(*conditions(model, selection, timezone))
+    wanted = conditions(model, selection, timezone)
     if place:
-        statement = statement.where(_behind(columns, place.key, descending=descending))
-    statement = _ordered(statement, columns, descending=descending).limit(limit + 1)
+        wanted = [*wanted, _behind(columns, place.key, descending=descending)]
+    if table_of(model) is ENTRIES:
+        first = None if place is None else _behind(columns[:1], place.key[:1], descending=descending, inclusive=True)
+        statement = entries_page(wanted, first, limit + 1, descending=descending)
+    else:
+        statement = _ordered(select(table_of(model)).where(*wanted), columns, descending=descending).limit(limit + 1)
     rows = list(connection.execute(statement))
     more = len(rows) > limit
     rows = rows[:limit]
@@ -69,7 +75,8 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
         rows.reverse()
 
     def at(row: Row[Any], *, backwards: bool) -> str:
-        return cursors.encode_cursor(model, sort, [row._mapping[column] for column in columns], backwards=backwards)  # noqa: SLF001
+        key = [getattr(row, column.name) for column in columns]
+        return cursors.encode_cursor(model, sort, key, backwards=backwards)
 
     has_next, has_previous = (True, more) if backwards else (more, place is not None)
     if not rows:
@@ -92,7 +99,9 @@ def _keys(model: str, sort: str) -> list[Column[Any]]:
     return [first, *(column for column in order(model) if column is not first)]
 
 
-def _behind(columns: Sequence[Column[Any]], key: Sequence[object], *, descending: bool) -> Any:
+def _behind(columns: Sequence[Column[Any]], key: Sequence[object], *, descending: bool, inclusive: bool = False) -> Any:
+    if inclusive:
+        return columns[0] <= key[0] if descending else columns[0] >= key[0]
     if len(columns) == 1:
         return columns[0] < key[0] if descending else columns[0] > key[0]
     here, there = (

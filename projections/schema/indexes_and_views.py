@@ -7,8 +7,10 @@ from sqlalchemy import Connection, Select, case, func, literal, select, union_al
 from sqlalchemy.sql.expression import ColumnElement
 
 from projections.rows.entry import ANSWERED, CDR
-from projections.schema.read_models import READ_MODELS
+from projections.schema.read_models import NO_CDR_ONLY, READ_MODELS
 from projections.schema.tables import CDRS, ENTRIES, POSTINGS
+
+WAITING = "calls_waiting"
 
 _c = CDRS.c
 _OF_A_CDR: dict[str, ColumnElement[object]] = {
@@ -27,17 +29,23 @@ _OF_A_CDR: dict[str, ColumnElement[object]] = {
 def create_entries_view(connection: Connection) -> None:
     """Create the view in a database that has the tables and not the view."""
     name, columns = ENTRIES.name, ", ".join(ENTRIES.columns.keys())
-    both = union_all(_of_cdrs(), select(*(POSTINGS.c[column.name] for column in ENTRIES.columns)))
+    both = union_all(entries_of_cdrs(), entries_of_postings())
     text = both.compile(connection, compile_kwargs={"literal_binds": True})
     connection.exec_driver_sql(f"CREATE VIEW {name} ({columns}) AS {text}")
 
 
-def _of_cdrs() -> Select[tuple[object, ...]]:
+def entries_of_cdrs() -> Select[tuple[object, ...]]:
+    """Select the entries that are CDRs, in the columns of the view."""
     wanted = [
         (_OF_A_CDR[column.name] if column.name in _OF_A_CDR else _c[column.name]).label(column.name)
         for column in ENTRIES.columns
     ]
     return select(*wanted)
+
+
+def entries_of_postings() -> Select[tuple[object, ...]]:
+    """Select the entries that are postings, in the columns of the view."""
+    return select(*(POSTINGS.c[column.name] for column in ENTRIES.columns))
 
 
 def create_indexes(connection: Connection) -> None:
@@ -50,9 +58,24 @@ def create_indexes(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def index_statements(schema: str = "") -> dict[str, str]:
-    """Return by the index's name the statement that creates it, for the tables of a schema or those of the search path."""
-    place = f"{schema}." if schema else ""
+def index_statements() -> dict[str, str]:
+    """Return by the index's name the statement that creates it on SQLite."""
+    return _statements("")
+
+
+def postgres_index_statements(schema: str) -> dict[str, str]:
+    """Return by the index's name the statement that creates it for the tables of a PostgreSQL schema.
+
+    There an index holds every column that it names: the long call id is left to the table, since hardly two rows have the
+    same position. And a row whose indexed columns stay the same is updated within its page: so the index of calls that wait
+    for their CDR does not name what changes with each event.
+    """
+    statements = {name: text.replace(", call_id", "") for name, text in _statements(f"{schema}.").items()}
+    statements[WAITING] = f"CREATE INDEX IF NOT EXISTS {WAITING} ON {schema}.calls (opened_at) WHERE {NO_CDR_ONLY}"
+    return statements
+
+
+def _statements(place: str) -> dict[str, str]:
     return {
         name: f"CREATE INDEX IF NOT EXISTS {name} ON {place}{model.table.name} ({columns})"
         + (f" WHERE {where}" if where else "")

@@ -57,6 +57,10 @@ class ReadStore(ABC):
         """Begin a transaction that sees the read models as they are at one position; raises StoreUnavailable."""
         return self._database.reading()
 
+    @abstractmethod
+    def note_growth(self, connection: Connection, before: int, position: int) -> None:
+        """Take statistics where catching up from one position to another has made that worthwhile."""
+
     def can_write(self) -> bool:
         """Whether this process may change the read models at present: a standby, and a role of a reader, may not."""
         return True

@@ -63,7 +63,7 @@ class PostgresSlot(PostgresSchema):
             raise ReadModelsUnusable(msg)
 
     def finish(self, connection: Connection) -> None:
-        """Create the indexes that are missing, and take statistics."""
+        """Create the indexes that are missing, and take statistics: however long that takes."""
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SELECT {slots.FINISH_SLOT}({self._number})")
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import LedgerError
 from domain.log.tables import POSTGRES_SCHEMA as LOG_SCHEMA
-from projections.schema.indexes_and_views import create_entries_view, index_statements
+from projections.schema.indexes_and_views import create_entries_view, postgres_index_statements
 from projections.schema.read_models import TABLES
 from projections.schema.tables import METADATA, PROGRESS, SCHEMA
 from projections.stores.database import driver_message
@@ -171,11 +171,13 @@ def _make_functions(connection: Connection) -> None:
 
 def _emptying(schema: str) -> list[str]:
     """Return the statements that empty a place, and drop the indexes that are quicker to make after the rows."""
-    tables, indexes = (", ".join(f"{schema}.{name}" for name in names) for names in (_TABLES, index_statements(schema)))
+    tables, indexes = (
+        ", ".join(f"{schema}.{name}" for name in names) for names in (_TABLES, postgres_index_statements(schema))
+    )
     return [f"TRUNCATE {tables}", f"DROP INDEX IF EXISTS {indexes}"]
 
 
 def _finishing(schema: str) -> list[str]:
     """Return the statements that create the indexes of a place that are missing, and take its statistics."""
     tables = ", ".join(f"{schema}.{name}" for name in _TABLES)
-    return [*index_statements(schema).values(), f"ANALYZE {tables}"]
+    return [*postgres_index_statements(schema).values(), f"ANALYZE {tables}"]

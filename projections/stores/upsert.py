@@ -3,14 +3,15 @@
 Both databases accept the same statements, except for placeholders; PostgreSQL takes many rows faster as arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, and_, bindparam, delete, insert, select
+from sqlalchemy import Column, Connection, MetaData, Table, and_, bindparam, delete, insert, select, tuple_
 
 PLACEHOLDERS = {"qmark": "?", "pyformat": "%s"}
 ARRAYS_FROM = 50
+KEYS_AT_ONCE = 300
 
 # By SQLAlchemy's name of a column's type, PostgreSQL's name for an array of its values.
 _ARRAYS = {"text": "text[]", "big_integer": "bigint[]", "integer": "bigint[]", "large_binary": "bytea[]"}
@@ -33,6 +34,31 @@ def _put_arrays(connection: Connection, table: Table, rows: Sequence[TableRow]) 
     driver: Any = connection.connection.driver_connection
     columns = [list(column) for column in zip(*rows, strict=True)]
     driver.execute(_arrays_statement(table), columns, prepare=True)
+
+
+def find_rows(
+    connection: Connection, table: Table, columns: Sequence[Column[Any]], keys: Sequence[TableRow]
+) -> Iterator[TableRow]:
+    """Yield the rows whose columns have one of these values, in the table's column order."""
+    if connection.dialect.name == "postgresql":
+        if keys:
+            driver: Any = connection.connection.driver_connection
+            arrays = [list(column) for column in zip(*keys, strict=True)]
+            yield from driver.execute(_find_statement(table, tuple(columns)), arrays, prepare=True).fetchall()
+        return
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        part = keys[start : start + KEYS_AT_ONCE]
+        where = tuple_(*columns).in_(part) if len(columns) > 1 else columns[0].in_([key[0] for key in part])
+        yield from (tuple(row) for row in connection.execute(select(table).where(where)))
+
+
+@lru_cache(maxsize=64)
+def _find_statement(table: Table, columns: tuple[Column[Any], ...]) -> str:
+    # A list of values is planned anew for each length, and by the statistics that the table has at the moment.
+    arrays = ", ".join(f"%b::{_ARRAYS[column.type.__visit_name__]}" for column in columns)
+    names = [column.name for column in columns]
+    equal = " AND ".join(f"t.{name} = w.{name}" for name in names)
+    return f"SELECT t.* FROM unnest({arrays}) AS w({', '.join(names)}) JOIN {table.name} t ON {equal}"
 
 
 @lru_cache(maxsize=64)

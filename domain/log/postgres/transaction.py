@@ -43,6 +43,12 @@ INSERT_EVENTS = (
     " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[])"
 )
 INSERT_KEYS = f"INSERT INTO {SCHEMA}.delivery_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
+# Imports come in batches of thousands; callbacks are too few at a time for a statement more.
+COPIED_FROM = 500
+COPY_EVENTS = f"COPY {SCHEMA}.stored_events FROM STDIN (FORMAT BINARY)"
+EVENT_TYPES = ("int8", "text", "int8", "text", "bytea")
+COPY_KEYS = f"COPY {SCHEMA}.delivery_keys FROM STDIN (FORMAT BINARY)"
+KEY_TYPES = ("bytea", "int8")
 INSERT_SIGNATURES = f"INSERT INTO {SCHEMA}.signatures SELECT * FROM unnest(%b::text[], %b::bigint[])"
 INSERT_NONCES = f"INSERT INTO {SCHEMA}.nonces SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bigint[])"
 SET_FACT = f"INSERT INTO {SCHEMA}.ledger VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -198,8 +204,13 @@ class PostgresTransaction:
 
     def commit(self) -> None:
         """Write all that was gathered and commit it durably; raises StoreUnavailable if the server did not."""
-        self._queue_rows(INSERT_EVENTS, self._events)
-        self._queue_rows(INSERT_KEYS, self._claimed)
+        if len(self._events) >= COPIED_FROM:
+            self._run_queued()
+            self._copy(COPY_EVENTS, EVENT_TYPES, self._events)
+            self._copy(COPY_KEYS, KEY_TYPES, self._claimed)
+        else:
+            self._queue_rows(INSERT_EVENTS, self._events)
+            self._queue_rows(INSERT_KEYS, self._claimed)
         self._queue_rows(INSERT_SIGNATURES, self._signatures_claimed)
         self._queue_rows(INSERT_NONCES, self._nonces_claimed)
         self._queue_rows(PUT_CALLS, self._lines.changed())
@@ -214,6 +225,12 @@ class PostgresTransaction:
         if committed.statusmessage != "COMMIT":
             msg = f"the store answered the commit with {committed.statusmessage}"
             raise StoreUnavailable(msg)
+
+    def _copy(self, statement: str, types: Sequence[str], rows: Rows) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
 
     def _queue_rows(self, statement: str, rows: Rows) -> None:
         if rows:
