@@ -57,13 +57,16 @@ GROUPS = {
         ),
     ),
     "bills": MutantGroup(
-        modules=("projections/rows/*.py", "projections/queries/statement.py"),
+        modules=(
+            *(f"projections/rows/{name}.py" for name in ("entry", "cdrs", "billed_amounts", "posted_amounts")),
+            "projections/rows/folded_entries.py",
+            "projections/queries/statement.py",
+        ),
         tests=(
             "tests/projections/rows",
             "tests/projections/test_calls_moved_across_closings.py",
-            "tests/projections/building/test_operator_events.py",
-            "tests/projections/building/test_read_models.py",
             "tests/projections/queries/test_statement.py",
+            "tests/cli/test_statement.py",
         ),
     ),
     "closings": MutantGroup(
