@@ -26,6 +26,7 @@ PROGRAM = str(Path(sys.executable).with_name("mutmut"))
 LEFT = {0: "survived", 33: "no test runs it", None: "not tried"}
 # Words of a refusal have tests of their own. An assertion states what the types cannot.
 UNTOUCHED = (r"^\s*raise ", r"^\s*msg = ", r"^\s*assert ")
+PLUGINS = ("-p", "no:cacheprovider", "-p", "tests.mutants.fastest_first")
 ON_SQLITE = "not thorough and not postgres and not browser"
 ON_POSTGRES = "postgres and not thorough and not browser"
 COUNTED = ("noticed", *LEFT.values())
@@ -94,7 +95,7 @@ def _configuration(group: MutantGroup) -> str:
         "only_mutate": list(group.modules),
         "do_not_mutate_patterns": list(UNTOUCHED),
         "also_copy": ["docs", "tringledger.py"],
-        "pytest_add_cli_args": ["-m", ON_POSTGRES if group.on_postgres else ON_SQLITE, "-p", "no:cacheprovider"],
+        "pytest_add_cli_args": ["-m", ON_POSTGRES if group.on_postgres else ON_SQLITE, *PLUGINS],
         "pytest_add_cli_args_test_selection": selection,
         "track_dependencies": False,
         "use_git_change_detection": False,
