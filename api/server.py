@@ -5,6 +5,7 @@ SIGTERM. If it is killed itself, the workers end too; otherwise they would keep 
 used: it ignores signals while it waits for a worker that starts slowly.
 """
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -13,15 +14,17 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from threading import Event, Thread
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
 from api.service import Service
 from api.settings import Settings
+from api.web.transport import HEAD_SECONDS_MAX, ConnectionLimits, LimitedProtocol
 from domain.errors import LedgerError
 
 BACKLOG = 2048
@@ -49,7 +52,11 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service, begun: Begun, **where: Any) -> None:
         """Serve at ``where``, uvicorn's host and port; without, on the sockets with which the server is run."""
-        super().__init__(uvicorn.Config(service.app, **where, **OPTIONS))
+        limits = ConnectionLimits(
+            service.settings.half_open_max, service.notify.counts, service.notify.note_unparsed, HEAD_SECONDS_MAX
+        )
+        http = cast("type[asyncio.Protocol]", partial(LimitedProtocol, limits))
+        super().__init__(uvicorn.Config(service.app, http=http, **where, **OPTIONS))
         self._service = service
         self._begun = begun
 

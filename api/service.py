@@ -19,6 +19,7 @@ from api.application.intake import Intake
 from api.application.process_state import ProcessState
 from api.application.proofs.proof_status import ProofReader, proof_status_document
 from api.application.read_model_pool import ReadModelPool
+from api.application.request_samples import RequestSamples, samples_file
 from api.processes import process_factory
 from api.processes.jobs import Jobs
 from api.processes.process_factory import follower_process
@@ -56,7 +57,9 @@ class TringledgerApp(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "http" and scope["path"] == self._notify_path:
+        if scope["type"] == "http" and (
+            scope["path"] == self._notify_path or plain_path(scope["path"]) == self._notify_path
+        ):
             await self._notify(scope, receive, send)
         else:
             await self._behind_proxy(scope, receive, headers.secured(send))
@@ -64,7 +67,19 @@ class TringledgerApp(Starlette):
     async def _nothing_there(self, request: Request, _error: Exception) -> Response:
         """Count it as well: it may be a callback, if TringMe was given a wrong path."""
         self._notify.counts["refused with 404"] += 1
+        if self._is_near(request):
+            await self._notify.note_refusal(request.scope, 404, f"expected {self._notify_path}")
         return problem(404, f"there is nothing at {request.url.path}: callbacks are taken at {self._notify_path}")
+
+    def _is_near(self, request: Request) -> bool:
+        """Whether a path that leads nowhere may be meant for callbacks."""
+        name = self._notify_path.rpartition("/")[2].casefold()
+        return request.query_params.get("f") == "tm" or bool(name and name in request.url.path.casefold())
+
+
+def plain_path(path: str) -> str:
+    """Return a path without repeated slashes and without one at its end."""
+    return "/" + "/".join(part for part in path.split("/") if part)
 
 
 class Service:
@@ -83,7 +98,9 @@ class Service:
         self.prover = process_factory.prover_process(self.ledger.url, settings)
         self.helpers: list[HelperProcess] = [self.follower, self.prover, *([self.forwarder] if self.forwarder else [])]
         self.proofs = ProofReader(self.ledger, settings.checkpoint_seconds)
-        self.notify = NotifyEndpoint(self.ledger, self.intake, clock)
+        self.samples_file = samples_file(self.ledger.url, settings.samples)
+        self.samples = RequestSamples(self.samples_file)
+        self.notify = NotifyEndpoint(self.ledger, self.intake, clock, self.samples)
         self.authenticator = Authenticator(self.ledger.url, clock)
         # Health is public, since load balancers ask for it; all other routes are behind the guard.
         routes = [
@@ -121,6 +138,7 @@ class Service:
             self.proofs.close()
             self.authenticator.close()
             self.ledger.close()
+            await asyncio.to_thread(self.samples.close)
 
     def _reserve_connection(self) -> None:
         with suppress(StoreUnavailable):  # It is opened with the first callback then.
@@ -143,6 +161,8 @@ class Service:
     def counts(self) -> str:
         """Return the counts of callbacks since the start, as one line."""
         named = [f"{count} {name}" for name, count in sorted(self.notify.counts.items())]
+        if dropped := self.ledger.dropped_from_quarantine:
+            named.append(f"{dropped} dropped from the quarantine")
         return ", ".join(named) or "no callbacks"
 
     async def health(self, _request: Request) -> Response:

@@ -106,6 +106,20 @@ SETTINGS = (
     ),
     Setting("TRINGLEDGER_NOTIFY_PATH", "notify_path", "/notify", "The path that TringMe calls.", read_path),
     Setting(
+        "TRINGLEDGER_SAMPLES", "samples",
+        "",
+        "The file with samples of refused requests. Default: `LEDGER-FILE.samples.db`, or `tringledger.samples.db` in the current"
+        " directory if the ledger is in PostgreSQL.",
+        read_file_path,
+    ),
+    Setting(
+        "TRINGLEDGER_HALF_OPEN_MAX", "half_open_max",
+        "512",
+        "Maximum number of connections of one address that have not sent a whole head of a request; if there are more, the"
+        " oldest of them ends.",
+        whole_number_reader(1),
+    ),
+    Setting(
         "TRINGLEDGER_TRUSTED_PROXIES", "trusted_proxies",
         "127.0.0.1,::1",
         "The proxies, as addresses or networks, whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.",
@@ -177,6 +191,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quarantine_bytes: int
     suspect_days: int
     notify_path: str
+    samples: Path | None
+    half_open_max: int
     trusted_proxies: tuple[str, ...]
     forward_url: str | None
     log_key: Path | None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from domain.errors import Unavailable
+from domain.private_files import open_new
 
 PREFIX = ".tringledger-export-"
 
@@ -28,7 +29,7 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     temporary = target.with_name(f"{PREFIX}{secrets.token_hex(8)}")
     try:
-        with temporary.open("xb") as file:
+        with os.fdopen(open_new(temporary), "wb") as file:
             if target.exists():
                 os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
             yield file

@@ -4,38 +4,78 @@ Checked in this order: method, content type, size, count, ``f``, signature, valu
 bytes, which are what the signature covers.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.application.intake import Intake, IntakeBusy
+from api.application.request_samples import CONTENT_BYTES_MAX, RequestSample, RequestSamples, request_text
 from api.web import security_headers as headers
 from api.web.problems import RETRY_AFTER_SECONDS, problem
 from api.web.request_body import BodyRefused, is_form, read_body
 from domain.errors import NotANotification
 from domain.ledger import Ledger
-from domain.notices.notification import FORM, SIZE_MAX_BYTES
+from domain.notices.notification import FORM, SIZE_MAX_BYTES, encode_query
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict
+
+# How long an answer waits for the rest of what a sample shows.
+HEARD_SECONDS_MAX = 1.0
+MULTIPART = "multipart/form-data"
 
 
 class CallbackRefused(Exception):
     """A request that is not a notification; carries the answer to send."""
 
-    def __init__(self, response: Response) -> None:
-        """Refuse with an answer."""
+    def __init__(self, response: Response, reason: str = "") -> None:
+        """Refuse with an answer; with a ``reason`` it was refused before its signature was checked, and leaves a sample."""
         super().__init__(response.status_code)
         self.response = response
+        self.reason = reason
+        self.is_sampled = bool(reason)
+
+
+class BodyListener:
+    """Receives a body for somebody else, and remembers how it begins."""
+
+    def __init__(self, receive: Receive) -> None:
+        """Listen."""
+        self._receive = receive
+        self.heard = bytearray()
+        self._is_whole = False
+
+    async def __call__(self) -> Message:
+        """Receive the next part."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            if len(self.heard) < CONTENT_BYTES_MAX:
+                self.heard += message.get("body", b"")
+            self._is_whole = not message.get("more_body", False)
+        return message
+
+    async def hear_out(self) -> None:
+        """Receive what is still to come, as far as a sample has room for it, for a second at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_SECONDS_MAX):
+                while not self._is_whole and len(self.heard) < CONTENT_BYTES_MAX:
+                    if (await self())["type"] != "http.request":
+                        return
 
 
 class NotifyEndpoint:
     """The endpoint that TringMe calls: an ASGI application of its own, outside the framework's router."""
 
-    def __init__(self, ledger: Ledger, intake: Intake, clock: Callable[[], int]) -> None:
-        """Check with the ledger, record through the intake; the clock sets received_at (microseconds, UTC)."""
+    def __init__(self, ledger: Ledger, intake: Intake, clock: Callable[[], int], samples: RequestSamples) -> None:
+        """Check with the ledger, record through the intake; the clock sets received_at (microseconds, UTC).
+
+        What is refused before its signature is checked leaves a sample.
+        """
+        self._samples = samples
         self._ledger = ledger
         self._intake = intake
         self._clock = clock
@@ -44,15 +84,50 @@ class NotifyEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one callback."""
         response: ASGIApp
+        if scope["method"] == "HEAD":
+            self.counts["probes"] += 1
+            await Response()(scope, receive, headers.secured(send))
+            return
+        came = receive if scope["method"] == "GET" else BodyListener(receive)
         try:
-            response = await self._answer(scope, receive)
+            response = await self._answer(scope, came)
         except CallbackRefused as refused:
             response = refused.response
             self.counts[f"refused with {refused.response.status_code}"] += 1
+            if refused.is_sampled:
+                await self.note_refusal(scope, refused.response.status_code, refused.reason, came)
         except ClientDisconnect:
             self.counts["hung up"] += 1
             return
         await response(scope, receive, send if isinstance(response, JsonAnswer) else headers.secured(send))
+
+    async def note_refusal(self, scope: Scope, status: int, reason: str, receive: Receive | None = None) -> None:
+        """Keep a sample of a request that was refused before its signature was checked."""
+        body = b""
+        if isinstance(receive, BodyListener):
+            await receive.hear_out()
+            body = bytes(receive.heard)
+        given, query = scope["headers"], scope["query_string"]
+        target = scope.get("raw_path") or scope["path"].encode()
+        line = scope["method"].encode() + b" " + target + (b"?" + query if query else b"")
+        kind = next((value for name, value in given if name == b"content-type"), b"")
+        client = scope.get("client")
+        self._samples.add(
+            RequestSample(
+                self._clock(),
+                status,
+                reason,
+                scope["method"],
+                scope["path"],
+                kind.decode("latin-1"),
+                client[0] if client else "",
+                request_text(line, given, body),
+            )
+        )
+
+    def note_unparsed(self, status: int, reason: str, address: str, content: bytes) -> None:
+        """Keep a sample of what was refused before it was a request."""
+        self._samples.add(RequestSample(self._clock(), status, reason, "", "", "", address, content))
 
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         received_at = self._clock()
@@ -60,7 +135,7 @@ class NotifyEndpoint:
         try:
             delivery = self._ledger.verify_delivery(raw, received_at)
         except NotANotification as error:
-            raise CallbackRefused(problem(400, str(error))) from error
+            raise CallbackRefused(problem(400, str(error)), str(error)) from error
         try:
             answer = await self._intake.record(delivery)
         except IntakeBusy as error:
@@ -88,22 +163,44 @@ async def read_request(scope: Scope, receive: Receive) -> bytes:
     if method == "GET":
         return _sized(query)
     if method != "POST":
-        allow = {"Allow": "GET, POST"}
-        raise CallbackRefused(problem(405, f"the method is {method}: expected GET or POST", allow))
+        raise _refused(405, f"the method is {method}: expected GET or POST", {"Allow": "GET, POST"})
     request = Request(scope, receive)
-    if not is_form(request):
-        given = request.headers.get("content-type", "")
-        raise CallbackRefused(problem(415, f"the content type is {given!r}: expected {FORM}"))
+    given = request.headers.get("content-type", "")
+    is_multipart = given.partition(";")[0].strip().lower() == MULTIPART
+    if not is_form(request) and not is_multipart and _has_body(request):
+        raise _refused(415, f"the content type is {given!r}: expected {FORM}")
     try:
         body = await read_body(request, SIZE_MAX_BYTES)
     except BodyRefused as refused:
-        raise CallbackRefused(problem(refused.status, refused.detail)) from None
+        raise _refused(refused.status, refused.detail) from None
+    if is_multipart and body:
+        body = _read_multipart(given, body)
     return b"&".join(part for part in (_sized(query), body) if part)
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _read_multipart(content_type: str, body: bytes) -> bytes:
+    """Return the text fields of a form as a query."""
+    from api.web.multipart import BrokenForm, FileField, parse_multipart  # noqa: PLC0415 - hardly anybody sends such a form
+
+    try:
+        return encode_query(parse_multipart(content_type, body))
+    except FileField as error:
+        raise _refused(415, f"{error}: expected text fields only") from None
+    except BrokenForm as error:
+        raise _refused(400, f"the form cannot be read: {error}; expected {MULTIPART} with a boundary") from None
+
+
+def _refused(status: int, detail: str, headers: dict[str, str] | None = None) -> CallbackRefused:
+    return CallbackRefused(problem(status, detail, headers), detail)
 
 
 def _sized(query: bytes) -> bytes:
     if len(query) > SIZE_MAX_BYTES:
-        raise CallbackRefused(problem(414, f"the query has {len(query)} bytes: expected at most {SIZE_MAX_BYTES}"))
+        raise _refused(414, f"the query has {len(query)} bytes: expected at most {SIZE_MAX_BYTES}")
     return query
 
 

@@ -18,6 +18,7 @@ TITLES = {
     413: "Body too large",
     414: "Query too long",
     415: "Content type not supported",
+    431: "Head too large",
     503: "Cannot be taken now",
 }
 

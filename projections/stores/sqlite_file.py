@@ -1,5 +1,6 @@
 """A SQLite file next to the ledger's, in write-ahead mode: readers and its writer do not wait for each other."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from domain.log.wal_mode import enter_wal_mode
+from domain.private_files import make_private
 from projections.stores.database import LOCK_TIMEOUT_SECONDS, Database, Refusal
 
 # For a file that is built and not read yet: a build that is cut short is thrown away.
@@ -41,6 +43,11 @@ class SQLiteFile(Database):
 def sqlite_engine(path: Path, pragmas: str) -> Engine:
     """Return an engine for a file in write-ahead mode (but one that is being built); its users begin each transaction."""
     made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
+
+    @event.listens_for(made, "do_connect")
+    def _make_private(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
+        with suppress(OSError):  # SQLite says better what is wrong.
+            make_private(path)
 
     @event.listens_for(made, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

@@ -38,15 +38,13 @@ class TestWhatIsNoNotification:
         assert (quarantined(service), service.ledger.head()) == ([], 0)
         assert service.notify.counts == {"refused with 400": 1}
 
-    @pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+    @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
     def test_other_methods_are_told_which_there_are(self, client: TestClient, service: Service, method: str) -> None:
         answer = client.request(method, f"/notify?{signed(callstatus())}")
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
         assert (service.notify.counts, service.ledger.head()) == ({"refused with 405": 1}, 0)
 
-    @pytest.mark.parametrize(
-        "content_type", ["", "application/json", "multipart/form-data; boundary=x", "text/plain", f"{FORM}x"]
-    )
+    @pytest.mark.parametrize("content_type", ["", "application/json", "text/plain", f"{FORM}x"])
     def test_other_content_types_are_refused(self, client: TestClient, service: Service, content_type: str) -> None:
         assert is_problem(post(client, signed(callstatus()), content_type), 415, FORM)
         assert service.notify.counts == {"refused with 415": 1}

@@ -110,6 +110,34 @@ def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store
     )
 
 
+@quarantine.command()
+@format_option
+@store_option
+def samples(output: str, store: str | None) -> None:
+    """Show the last requests that were refused before their signature was checked, newest first.
+
+    They tell what a platform sends that calls in a way that nobody foresaw. The last 100 are kept, on the host that refused
+    them.
+
+    \b
+    Example:
+      tringledger quarantine samples
+    """
+    from api import settings
+    from api.application.request_samples import read_samples, sample_document, samples_file
+
+    read = settings.load_settings(store=store)
+    found = [sample_document(each) for each in read_samples(samples_file(read.store, read.samples))]
+    if output == "json":
+        print_json(found)
+        return
+    for each in found:
+        content = each.pop("content")
+        print_table(["sample", ""], list(each.items()))
+        click.echo("".join(f"  {printable(line)}\n" for line in content.splitlines()))
+    note(f"{len(found)} samples")
+
+
 def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> list[QuarantineEntry]:
     from api.application.quarantine import find_entry
 

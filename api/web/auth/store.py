@@ -4,7 +4,6 @@ On SQLite this is the file ``<ledger file>.access.db``, readable by its owner on
 ``tringledger_access`` of the ledger's database. The first process that needs it creates it.
 """
 
-import os
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ from api.web.auth.tables import FACTS, METADATA, RECORDS, SCHEMA
 from api.web.auth.tokens import SIZE_BYTES, KeyedDigest
 from domain.errors import StoreUnavailable
 from domain.log import urls
+from domain.private_files import make_private
 from projections.stores.database import Database, unavailable
 from projections.stores.postgres_engine import ONLY_ONE
 from projections.stores.postgres_rights import ALL, APPEND, Right, rights_on
@@ -87,7 +87,7 @@ class AccessStore:
 def _open_sqlite(path: Path, synchronous: str) -> AccessStore:
     try:
         # SQLite gives its -wal and -shm files the same permissions.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(path)
     except OSError as error:
         msg = f"{CONTENTS} in {path} cannot be used now: {error.strerror}"
         raise StoreUnavailable(msg) from error

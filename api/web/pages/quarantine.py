@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application import quarantine
+from api.application.request_samples import read_samples, sample_document
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
 from api.web.pages.operator_forms import redirect_back, run_form, wait_for
@@ -55,7 +56,16 @@ def listed(request: Request) -> Response:
         is_first=not after,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
         outcome=read_flash(request),
+        samples=_samples(request),
     )
+
+
+def _samples(request: Request) -> list[dict[str, Any]]:
+    """Return the samples of refused requests, for users who may see numbers."""
+    if not request.state.identity.sees_pii:
+        return []
+    found = read_samples(request.app.state.service.samples_file)
+    return [{**sample_document(each), "at": each.at} for each in found]
 
 
 def _shown(request: Request, entry: QuarantineEntry) -> dict[str, Any]:

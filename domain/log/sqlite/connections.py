@@ -15,6 +15,7 @@ from domain.errors import StoreUnavailable
 from domain.log.continuity import Continuity
 from domain.log.sqlite.opened_file import MainFile
 from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode
+from domain.private_files import make_private
 
 # A commit that finds 8,000 pages in the write-ahead log moves them into the file; `checkpoint` leaves it few of them.
 PRAGMAS = """
@@ -112,6 +113,10 @@ class SQLitePool(SQLiteConnectionPool):
 
     def _create_connection(self) -> SQLiteConnection:
         self.check_in_place()
+        with suppress(
+            OSError
+        ):  # SQLite says better what is wrong. It gives its -wal and -shm files the same permissions.
+            make_private(self.path)
         connection = sqlite3.connect(
             self.db_name,
             uri=True,
