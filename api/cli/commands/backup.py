@@ -20,7 +20,7 @@ from api.cli.options import store_option
 def backup(folder: Path, keep: int | None, store: str | None) -> None:
     """Save a ledger into a new folder, while the service runs.
 
-    The folder is DIR/LEDGER-HEAD, and has the ledger as it is at this moment. It has the log, the proofs, the users and the access log, and manifest.json with the
+    The folder is DIR/LEDGER-HEAD, and has the ledger as it is at this moment. It has the log, the proofs, the users and the audit log, and manifest.json with the
     SHA-256 of each file. The signing key and your settings are not in it: keep them elsewhere. Read models are not in it:
     `tringledger restore` makes them from the log.
 

@@ -22,7 +22,7 @@ from projections.stores.postgres_rights import ALL, APPEND, Right, rights_on
 from projections.stores.postgres_schema import PostgresSchema
 from projections.stores.sqlite_file import SQLiteFile
 
-CONTENTS = "the users and the access log"
+CONTENTS = "the users and the audit log"
 PG_SCHEMA = "tringledger_access"
 # The second number of the advisory lock; the read models use others.
 ACCESS = 11

@@ -31,7 +31,7 @@ def log(request: Request) -> Response:
     filters = {"who": who, "did": did}
     return render(
         request,
-        "access_log.html",
+        "audit_log.html",
         filters=filters,
         kinds=list(AuditAction),
         entries=shown,

@@ -222,7 +222,7 @@ def test_the_file_is_its_owners_alone_with_what_sqlite_puts_beside_it(tmp_path: 
 def test_a_store_that_cannot_be_opened_says_which(tmp_path: Path) -> None:
     (tmp_path / "ledger.db.access.db").mkdir()
     with pytest.raises(
-        StoreUnavailable, match=r"the users and the access log in .*ledger\.db\.access\.db cannot be used"
+        StoreUnavailable, match=r"the users and the audit log in .*ledger\.db\.access\.db cannot be used"
     ):
         open_access_store(f"sqlite:///{tmp_path}/ledger.db", durable=True)
 
