@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +12,8 @@ import pytest
 from pypdf import PdfReader
 
 from domain.events.streams import call_id
+from projections.queries.statement import billed_calls
+from projections.stores.generations import open_current
 from tests.support.command import Said, run
 from tests.support.ledgers import opened, record
 from tests.support.notices import SRC, START, TAG, cdr
@@ -134,6 +137,15 @@ def test_csv_has_a_row_for_each_day_and_disposition_the_rounding_and_the_total()
         "sales,2026-10,draft,total,,,,4,3,83,666,726,4.5,2,7.25",
         "sales,2026-10,draft,due,,,,,,,,,,,7.25",
     ]
+
+
+def test_the_calls_of_a_bill_are_those_with_an_entry_in_its_month(store: str) -> None:
+    assert run("export", "billing").code == DONE
+    with opened(store) as ledger, closing(open_current(ledger)) as read_store, read_store.snapshot() as connection:
+        calls = {str(call_id((TAG, src), 1)) for src in (SRC, "2", "3", "4")}
+        assert billed_calls(connection, TAG, "2026-10") == calls
+        assert billed_calls(connection, TAG, "2026-11") == set()
+        assert billed_calls(connection, "Zürich Büro", "2026-10") == {str(call_id(("Zürich Büro", SRC), 1))}
 
 
 def test_the_total_is_that_of_the_billing_table() -> None:

@@ -199,3 +199,12 @@ def test_a_call_without_a_cdr_counts_for_the_account_and_month_of_its_beginning(
         "ops",
         "2026-10",
     )
+
+
+def test_its_account_is_that_of_the_tariff_that_was_known_when_it_began_or_of_its_rerating() -> None:
+    call = given(callstatus("SRCANSWERED", moment(0)))
+    later = parse_tariff(TARIFF.replace("acme", "other"), 2, timezone="UTC", line_rule=LINE_RULE_2)
+    context = books().with_more([PublishedTariff(5, later, falls_back=True)])
+    assert account_of_call(call, context) == ("acme", "2026-11")
+    call.rerated = 2
+    assert account_of_call(call, context) == ("other", "2026-11")

@@ -6,6 +6,7 @@ import pytest
 
 from domain.events.log_row import LogRow
 from domain.events.streams import call_id
+from domain.ledger_options import LedgerOptions
 from domain.notices.line_number import LINE_RULE_2
 from projections.rows.entry import Entry
 from projections.rows.folded_entries import (
@@ -21,6 +22,7 @@ from tests.support.ledgers import record as recorded
 from tests.support.notices import SECOND, SRC, START, TAG, cdr, notice
 
 TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 6\n'
+BY_TOTAL = TARIFF + 'rounding = { mode = "up", places = 0, level = "statement" }\n'
 LATER = START + 40 * 86_400 * SECOND
 
 
@@ -84,3 +86,31 @@ def test_a_bill_is_written_as_its_row_and_its_entries_each_behind_their_columns(
     assert lines[2:] == [list(ENTRY_COLUMNS), *(list(entry) for entry in november)]
     assert encode_entries(november) == b"\n".join(encode_bill("acme", "2026-11", november).splitlines()[2:]) + b"\n"
     assert sum_entries([]) == dict.fromkeys(columns[2:-1], 0)
+
+
+def test_a_difference_has_all_of_its_call_and_of_the_rule_that_priced_it(store_url: str) -> None:
+    by_tag = LedgerOptions(correlation="tag")
+    with opened(store_url, by_tag, clock=lambda: LATER) as ledger:
+        with ledger.operator_session("ann", "prices") as session:
+            session.publish_tariff(BY_TOTAL)
+        recorded(ledger, cdr(0, "COMPLETED", destduration="60", destcharge="1", src="sip:ann:secret@pbx.example"))
+        call = call_id((TAG, None), 1)
+        with ledger.operator_session("ann", "all there") as session:
+            session.close_month("2026-10")
+        with ledger.operator_session("bob", "our test") as session:
+            session.void_call(call)
+        first, difference = fold_entries(ledger.store.page(0, 100, 100), "UTC", LINE_RULE_2, lambda _: True)
+    assert first.src == "sip:ann:***@pbx.example"
+    assert tuple(difference) == (
+        4, 1, "difference", "acme", "2026-11", "2026-10", "2026-11-01", str(call), TAG, "", "ANSWERED",
+        0, 0, 0, 0, 0, 0, -60, -6_000_000, -6_000_000, 0, "up:0", "1", 1, "bob", "our test",
+    )  # fmt: skip
+
+
+def test_what_was_moved_between_calls_is_found_among_the_events(store_url: str) -> None:
+    with opened(store_url, clock=lambda: LATER) as ledger:
+        recorded(ledger, cdr(0, destcharge="10"), cdr(0, destcharge="70", src="2"))
+        with ledger.operator_session("ann", "one call") as session:
+            session.merge_calls(call_id((TAG, "2"), 1), call_id((TAG, SRC), 1))
+        (found,) = folded(ledger.store.page(0, 100, 100))
+    assert (found.position, found.price, found.call_id) == (1, 10_000_000, str(call_id((TAG, SRC), 1)))
