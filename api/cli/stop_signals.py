@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Self
+from typing import Self, TextIO
 
 import click
 
@@ -91,8 +91,8 @@ def end_quietly_when_unread() -> Iterator[None]:
         finally:
             sys.stdout.flush()  # Here, where it can still be told apart: Python's exit would complain.
     except BrokenPipeError:
-        stdout = _descriptor()
-        if stdout is None or not _is_unread(stdout) or _is_unread(sys.stderr.fileno()):
+        stdout, stderr = _descriptor(), _descriptor(sys.stderr)
+        if stdout is None or not _is_unread(stdout) or (stderr is not None and _is_unread(stderr)):
             raise
         # What is left in Python's buffer goes nowhere, instead of failing once more at the exit.
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -108,9 +108,9 @@ def _is_unread(descriptor: int) -> bool:
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in polling.poll(0))
 
 
-def _descriptor() -> int | None:
-    """Return stdout's file descriptor, or None if it is not a file."""
+def _descriptor(stream: TextIO | None = None) -> int | None:
+    """Return the file descriptor of a stream, stdout by default, or None if it is not a file."""
     try:
-        return sys.stdout.fileno()
+        return (stream or sys.stdout).fileno()
     except OSError:
         return None
