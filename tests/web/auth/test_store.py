@@ -228,5 +228,5 @@ def test_a_store_that_cannot_be_opened_says_which(tmp_path: Path) -> None:
 
 
 def test_without_a_ledger_no_user_is_added(tmp_path: Path) -> None:
-    said = run("user", "add", "ann", "--role", "read", "--access_store", f"sqlite:///{tmp_path}/nowhere.db")
+    said = run("user", "add", "ann", "--role", "read", "--store", f"sqlite:///{tmp_path}/nowhere.db")
     assert (said.code, list(tmp_path.iterdir())) == (3, [])
