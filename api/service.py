@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import routes as table
 from api import urls as addresses
+from api.application.clock_check import find_clock_problem
 from api.application.intake import Intake
 from api.application.process_state import ProcessState
 from api.application.proofs.proof_status import ProofReader, proof_status_document
@@ -88,6 +89,7 @@ class Service:
     def __init__(self, settings: Settings, clock: Callable[[], int] = times.now) -> None:
         """Open the ledger, or create one in a file; raises what Ledger and the settings' keyring raise."""
         self.settings = settings
+        self._clock, self._clock_problem = clock, ""
         self.ledger = Ledger(
             settings.store, settings.keyring(), settings.ledger_options, create=settings.creates, clock=clock
         )
@@ -151,6 +153,15 @@ class Service:
             if self.counts() != logged:
                 logged = self.counts()
                 _log.info("since start: %s", logged)
+            with suppress(StoreUnavailable):
+                await asyncio.to_thread(self.log_clock_problem)
+
+    def log_clock_problem(self) -> None:
+        """Log what the last event tells of the clock, unless it was logged."""
+        problem = find_clock_problem(self.ledger, self._clock())
+        if problem and not self._clock_problem:
+            _log.warning("%s", problem)
+        self._clock_problem = problem
 
     async def _let_go_of_read_models(self) -> None:
         while True:
@@ -195,7 +206,9 @@ class Service:
                 content["status"] = "degraded"
         proofs = self.proofs.status(times.now(), self.prover.state.failure)
         content["proofs"] = proof_status_document(proofs)
-        if proofs.problem and not failure:
+        clock = find_clock_problem(self.ledger, self._clock())
+        content["clock"] = clock or None
+        if (proofs.problem or clock) and not failure:
             content["status"] = "degraded"
         return content
 

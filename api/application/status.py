@@ -6,6 +6,7 @@ import msgspec
 
 from api import urls as addresses
 from api.application import forwarding_position as forwarder
+from api.application.clock_check import find_clock_problem
 from api.application.proofs.proof_status import ProofStatus, proof_status_document, read_proof_status
 from domain import times
 from domain.errors import LedgerError
@@ -78,6 +79,7 @@ class LedgerStatus(msgspec.Struct):
     forwarding: ForwardingStatus | None
     rebuilt: Certificate | None
     proofs: ProofStatus
+    clock: str
 
 
 def ledger_status(
@@ -125,6 +127,7 @@ def ledger_status(
         forwarding=_forwarding(ledger, forward_url, now),
         rebuilt=certificate.load_certificate(ledger),
         proofs=read_proof_status(ledger, checkpoint_seconds, now),
+        clock=find_clock_problem(ledger, now),
     )
 
 
@@ -195,6 +198,8 @@ def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, 
         found.append(f"no callback recorded for {limits.silent_hours} h")
     if status.proofs.problem:
         found.append(status.proofs.problem)
+    if status.clock:
+        found.append(status.clock)
     waiting = status.wrong_signatures + status.broken_values
     if waiting > limits.quarantine:
         found.append(f"{waiting} notices in quarantine; the limit is {limits.quarantine}")
@@ -222,6 +227,7 @@ def status_document(status: LedgerStatus) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(status)
     document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
     document["proofs"] = proof_status_document(status.proofs)
+    document["clock"] = status.clock or None
     document["waiting"] = status.waiting and status.waiting._asdict()
     if status.forwarding is None:
         del document["forwarding"]

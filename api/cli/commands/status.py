@@ -142,6 +142,8 @@ def _print(found: LedgerStatus) -> None:
         note(f"read models stopped at position {models.position}: {models.failure}")
     if found.proofs.problem:
         note(found.proofs.problem)
+    if found.clock:
+        note(found.clock)
     if found.forwarding and found.forwarding.failure:
         note(f"forwarding stopped at position {found.forwarding.position}: {found.forwarding.failure}")
     for tag, lacking, calls in found.tags_without_openings:
