@@ -22,22 +22,26 @@ SOURCES = (*PACKAGES, "tringledger.py", "pyproject.toml", "README.md", "LICENSE"
 SAMPLE = ROOT / "tests/samples/traffic.ndjson"
 KEY = "s3cr3t-private-key"
 FRAMES = "from projections import frames; print(len(frames.cdrs('sqlite:///tringledger.db')))"
-USAGE = 2
+FINDING, USAGE = 1, 2
 
 
 class Installed:
     """The installed program, in a directory that is not the repository's."""
 
     def __init__(self, environment: Path, directory: Path) -> None:
+        self.environment = environment
         self._bin = environment / "bin"
         self.directory = directory
 
-    def run(self, *words: str, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a program of the environment; ``path`` becomes PYTHONPATH."""
+    def run(
+        self, *words: str, path: Path | None = None, cwd: Path | None = None, log_key: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment; ``path`` becomes PYTHONPATH, and ``log_key`` names the key that signs."""
         variables = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TRINGLEDGER"))
         }
         variables |= {"TRINGME_PRIVATE_KEY": KEY} | ({"PYTHONPATH": str(path)} if path else {})
+        variables |= {"TRINGLEDGER_LOG_KEY": log_key} if log_key else {}
         command = [str(self._bin / words[0]), *words[1:]]
         return subprocess.run(
             command, cwd=cwd or self.directory, env=variables, capture_output=True, text=True, check=False, timeout=300
@@ -90,6 +94,27 @@ def try_program(installed: Installed) -> None:
     installed.output("tringledger", "export", "cdrs", "--format", "xlsx", "-o", "cdrs.xlsx")
 
 
+def try_auditor(installed: Installed, directory: Path) -> None:
+    """Verify a bill where nothing is but the program, the bundle and the public key; then a dozen changes of it."""
+    vkey = installed.output("tringledger", "proof", "key", "--generate", "log.key").strip()
+    installed.run("tringledger", "prove", "--once", log_key="log.key")
+    billed = json.loads(installed.output("tringledger", "export", "billing", "--format", "json"))[0]
+    words = ("--account", billed["account"], "--period", billed["period"], "-o", str(directory / "bill.zip"))
+    installed.output("tringledger", "proof", "bill", *words)
+    clean = directory / "auditor"
+    clean.mkdir()
+    shutil.move(directory / "bill.zip", clean / "bill.zip")
+    auditor = Installed(installed.environment, clean)
+    verify = ("tringledger", "verify", "bill.zip", "--key", vkey, "--format", "json")
+    found = json.loads(auditor.output(*verify))
+    assert (found["cost"], found["price"]) == (billed["cost"], billed["price"]), (found, billed)
+    whole = (clean / "bill.zip").read_bytes()
+    for place in range(0, len(whole), len(whole) // 12):
+        (clean / "bill.zip").write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert auditor.run(*verify).returncode == FINDING, place
+    assert [file.name for file in clean.iterdir()] == ["bill.zip"]
+
+
 def measure(installed: Installed) -> None:
     """Print what processor time some commands take, user and system."""
     for words in (("--help",), ("adjust", "--help"), ("status",)):
@@ -140,9 +165,10 @@ def main(arguments: Sequence[str] = ()) -> int:
         elsewhere.mkdir()
         installed = Installed(directory / "environment", elsewhere)
         try_program(installed)
+        try_auditor(installed, directory)
         measure(installed)
         try_clashes(installed, directory)
-        print("the installed program works, and says what hides its packages")
+        print("the installed program works, verifies a bill by itself, and says what hides its packages")
         if arguments:
             shutil.copy(wheel, arguments[0])
     return 0
