@@ -1,10 +1,13 @@
 """The key of a log under the names of its epochs: so checkpoints from before a fork can be verified again."""
 
-from domain.proofs.checkpoint import parse_checkpoint
+from collections.abc import Iterator
+from contextlib import suppress
+
+from domain.proofs.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from domain.proofs.keys import NOTE, VerifierKey
 from domain.proofs.notes import parse_note
 from domain.proofs.refusals import ProofRefused
-from projections.proofs.tree_rows import ProofState
+from projections.proofs.tree_rows import ProofState, TreeRows
 
 
 class EpochKeys:
@@ -30,3 +33,17 @@ class EpochKeys:
             msg = f"the checkpoint is of the log {origin!r}; expected {base!r} or {f'{base}/{epoch}'!r}"
             raise ProofRefused(msg)
         return VerifierKey(origin, NOTE, self._key.public)
+
+
+def shared_checkpoints(rows: TreeRows, state: ProofState, keys: EpochKeys) -> Iterator[Checkpoint]:
+    """Return the checkpoints of the epoch before that the present epoch holds as well: it begins with the same events.
+
+    Those that do not verify are left out: the check of their own epoch names them.
+    """
+    if not state.kept:
+        return
+    for kept in rows.checkpoints(state.epoch - 1):
+        if kept.size > state.kept:
+            return
+        with suppress(ProofRefused):
+            yield verify_checkpoint(kept.note, keys.key_of(kept.epoch, kept.note)).checkpoint

@@ -76,7 +76,7 @@ def begin_epoch(rows: TreeRows, epoch: Epoch) -> None:
     """Write the start of an epoch: the tiles at the edge of what it shares with the one before, and its facts."""
     old = rows.state()
     rows.put_tiles(epoch.number, _edge(rows, old.epoch, epoch.kept))
-    rows.note({"epoch": epoch.number, "size": epoch.kept, "diverged": "", "witness_failures": ""})
+    rows.note({"epoch": epoch.number, "size": epoch.kept, "kept": epoch.kept, "diverged": "", "witness_failures": ""})
     if epoch.vkey:
         rows.note({"origin": epoch.origin, "vkey": epoch.vkey})
 

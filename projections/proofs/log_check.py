@@ -13,12 +13,13 @@ from domain.proofs.keys import VerifierKey
 from domain.proofs.refusals import ProofRefused
 from domain.proofs.tiles import TILE_BYTES, WIDTH, Tile
 from domain.proofs.tree import GrowingTree
-from projections.proofs.epoch_keys import EpochKeys
+from projections.proofs.epoch_keys import EpochKeys, shared_checkpoints
 from projections.proofs.log_spans import NO_EVENT, LogFinding, Span, cut_spans
 from projections.proofs.span_check import CheckedSpan, CheckSpans, hash_spans
 from projections.proofs.tree_rows import ProofState, TreeRows
 
 FINDINGS_MAX = 1000
+OUTSIDE, BEFORE = "checkpoint from outside", "checkpoint that it shares with the epoch before"
 
 
 @dataclass
@@ -79,7 +80,10 @@ def check_log(
     check = LogCheck(state.size, log.head())
     tree = _FreshTree(check, rows, state)
     keys = EpochKeys(key, state)
-    due = _Roots(check, rows, state.epoch, keys, anchors)
+    shared = shared_checkpoints(rows, state, keys)
+    due = _Roots(
+        check, rows, state.epoch, keys, [(OUTSIDE, each) for each in anchors] + [(BEFORE, each) for each in shared]
+    )
     due.compare(0, tree.root())
     for checked in (check_spans or hash_spans(log))(cut_spans(state.size)):
         leaves = _compare(check, checked, _kept_leaves(check, rows, state, checked.span))
@@ -101,7 +105,7 @@ def _check_older(check: LogCheck, rows: TreeRows, state: ProofState, keys: Epoch
         return
     older = state._replace(size=last.size)
     tree = _FreshTree(check, rows, older)
-    due = _Roots(check, rows, older.epoch, keys, ())
+    due = _Roots(check, rows, older.epoch, keys, [])
     due.compare(0, tree.root())
     for span in cut_spans(older.size):
         _append(tree, due, span.first, _split(_kept_leaves(check, rows, older, span)))
@@ -182,15 +186,15 @@ class _FreshTree:
 
 
 class _Roots:
-    """The checkpoints that the tree must lead to, smallest first: stored ones, and those from outside."""
+    """The checkpoints that the tree must lead to, smallest first: stored ones, and others with what they are called."""
 
     def __init__(
-        self, check: LogCheck, rows: TreeRows, epoch: int, keys: EpochKeys, anchors: Iterable[Checkpoint]
+        self, check: LogCheck, rows: TreeRows, epoch: int, keys: EpochKeys, anchors: Iterable[tuple[str, Checkpoint]]
     ) -> None:
         self._check = check
         self._kind = "kept checkpoint" + (f" (epoch {epoch})" if epoch != keys.present else "")
         self._kept = self._verified(rows, epoch, keys)
-        self._anchors = sorted(anchors, key=lambda anchor: anchor.size)
+        self._anchors = sorted(anchors, key=lambda anchor: anchor[1].size)
         self._next_kept = next(self._kept, None)
 
     def _verified(self, rows: TreeRows, epoch: int, keys: EpochKeys) -> Iterator[Checkpoint]:
@@ -207,7 +211,7 @@ class _Roots:
                 yield checkpoint
 
     def _smallest(self) -> Checkpoint | None:
-        waiting = [first for first in (self._next_kept, *self._anchors[:1]) if first]
+        waiting = [first for first in (self._next_kept, *(anchor for _, anchor in self._anchors[:1])) if first]
         return min(waiting, key=lambda checkpoint: checkpoint.size, default=None)
 
     def sizes_until(self, size: int) -> Iterator[int]:
@@ -228,8 +232,8 @@ class _Roots:
         if checkpoint is self._next_kept:
             self._next_kept = next(self._kept, None)
             return self._kind
-        del self._anchors[0]
-        return "checkpoint from outside"
+        kind, _ = self._anchors.pop(0)
+        return kind
 
     def name_rest(self) -> None:
         """Add a finding for each checkpoint of a size that the tree does not have."""

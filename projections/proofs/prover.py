@@ -14,12 +14,13 @@ from domain.events.log_row import LogRow
 from domain.log.contract import Log
 from domain.proofs.checkpoint import parse_checkpoint, sign_checkpoint, verify_checkpoint
 from domain.proofs.entry import hash_events
-from domain.proofs.keys import SigningKey
+from domain.proofs.keys import SigningKey, VerifierKey
 from domain.proofs.merkle import verify_consistency
 from domain.proofs.notes import parse_note
 from domain.proofs.refusals import KeyRefused, ProofRefused
 from domain.proofs.tree import GrowingTree
 from domain.times import SECOND
+from projections.proofs.epoch_keys import EpochKeys
 from projections.proofs.proof_store import ProofStore
 from projections.proofs.tree_rows import CHECKPOINT_SECONDS, HOUR, KeptCheckpoint, ProofState, TreeRows
 
@@ -147,7 +148,11 @@ class Prover:
             if rows.state() != state:
                 return last  # Another prover was here; the next round sees to it.
             if last:
-                _check_continues(rows, state, last, root, fitting)
+                _check_continues(rows, state, last.note, root, fitting.verifier)
+            elif shared := rows.last_checkpoint(state.epoch - 1, state.kept):
+                # The first of an epoch: it continues what was signed before the loss.
+                keys = EpochKeys(fitting.verifier, state)
+                _check_continues(rows, state, shared.note, root, keys.key_of(shared.epoch, shared.note))
             rows.put_checkpoint(made)
             if not state.vkey:
                 vkey = fitting.verifier.text
@@ -188,13 +193,13 @@ def _check_key(key: SigningKey, state: ProofState) -> SigningKey:
     return named
 
 
-def _check_continues(rows: TreeRows, state: ProofState, last: KeptCheckpoint, root: bytes, key: SigningKey) -> None:
-    """Verify that the tree continues the last checkpoint: a log must never sign two histories."""
+def _check_continues(rows: TreeRows, state: ProofState, note: bytes, root: bytes, key: VerifierKey) -> None:
+    """Verify that the tree continues an earlier checkpoint: a log must never sign two histories."""
     try:
-        old = verify_checkpoint(last.note, key.verifier).checkpoint
+        old = verify_checkpoint(note, key).checkpoint
         hashes = rows.reader(state).prove_consistency(old.size, state.size)
         verify_consistency(old.size, old.root, state.size, root, hashes)
     except ProofRefused as error:
-        size = parse_checkpoint(parse_note(last.note).text).size
+        size = parse_checkpoint(parse_note(note).text).size
         msg = f"the tree does not continue its checkpoint of size {size}, so nothing is signed: {error}"
         raise ProofRefused(msg) from error

@@ -25,7 +25,8 @@ class ProofState(NamedTuple):
     ``size`` is how many events it has; ``origin`` and ``vkey`` are those of the last checkpoint, empty before the first;
     ``since_size`` and ``since_at`` (microseconds, UTC) are those of the first: nothing is proved of the time before;
     ``mark`` is there in a copy that must not sign; ``diverged`` says how the log and the tree differ, where they do;
-    ``witness_failures`` says which witnesses did not cosign the last checkpoint, and why.
+    ``witness_failures`` says which witnesses did not cosign the last checkpoint, and why; ``kept`` is how many events this
+    epoch shares with the one before, 0 in the first.
     """
 
     epoch: int
@@ -37,6 +38,7 @@ class ProofState(NamedTuple):
     mark: str = ""
     diverged: str = ""
     witness_failures: str = ""
+    kept: int = 0
 
 
 class KeptCheckpoint(NamedTuple):
@@ -62,7 +64,7 @@ class TreeRows:
     def state(self) -> ProofState:
         """Return the facts about the tree as a whole."""
         facts = self.facts()
-        numbers = ("epoch", "size", "since_size", "since_at")
+        numbers = ("epoch", "size", "since_size", "since_at", "kept")
         found = {
             name: int(facts[name]) if name in numbers else facts[name] for name in ProofState._fields if name in facts
         }

@@ -59,7 +59,9 @@ def _measure(sizes: Sizes, name: str, make: Callable[[Sizes], Path], work: str, 
     runs = min(sizes.runs, RUNS_MAX)
     pairs = in_turns(runs, lambda _: _peak(small, work, jobs), lambda _: _peak(large, work, jobs))
     what = f"peak memory of a {name}, {sizes.events:,} events"
-    return Row(what, f"with {small_sizes.events:,}", " MiB", 1.5, 1.1, pairs, at_most=True)
+    # Each process may keep 64 MiB of pages; a log that fills them in one process of several needs no more when it grows.
+    marks = (1.5, 1.1) if work != "verify" else (2, 1.5)
+    return Row(what, f"with {small_sizes.events:,}", " MiB", *marks, pairs, at_most=True)
 
 
 def _billed(sizes: Sizes) -> Path:

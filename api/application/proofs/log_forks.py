@@ -70,9 +70,11 @@ def adopt_tree(ledger: Ledger, note: bytes, key: VerifierKey | None = None) -> C
             msg = f"the tree does not hold the checkpoint of size {size}: got the root {made.hex()}; expected {root.hex()}"
             raise ProofRefused(msg)
         epoch = _epoch_of(ledger, key.name) or state.epoch
-        rows.note({"mark": "", "epoch": epoch, "origin": key.name, "vkey": key.text})
-        kept = rows.last_checkpoint(epoch, size)
-        if kept is None or kept.size != size:
+        # What a tree shares with the epoch before is known where it forked itself.
+        kept = state.kept if epoch == state.epoch else 0
+        rows.note({"mark": "", "epoch": epoch, "kept": kept, "origin": key.name, "vkey": key.text})
+        last = rows.last_checkpoint(epoch, size)
+        if last is None or last.size != size:
             rows.put_checkpoint(KeptCheckpoint(epoch, size, note, times.now()))
         if not state.vkey:
             rows.note({"since_size": size, "since_at": times.now()})

@@ -9,6 +9,7 @@ from domain.errors import CommandRejected
 from domain.proofs.checkpoint import sign_checkpoint, verify_checkpoint
 from domain.proofs.keys import SigningKey, VerifierKey
 from domain.proofs.merkle import verify_inclusion
+from domain.proofs.refusals import ProofRefused
 from domain.proofs.tiles import Tile
 from projections.proofs.epochs import begin_epoch, next_epoch
 from projections.proofs.prover import LogDiverged
@@ -119,6 +120,29 @@ class TestTheEvidenceOfAnOlderEpoch:
         first, second = self.said()
         assert "(epoch 1) of size 300 does not hold: the checkpoint is of the log 'another.example/log'" in first
         assert "(epoch 1) of size 600 does not hold: the signature of" in second
+
+
+def test_the_first_checkpoint_of_an_epoch_continues_what_was_signed_before_or_nothing_is_signed(store_url: str) -> None:
+    with world(store_url) as w:
+        w.record(300)
+        w.run()
+        w.record(300)
+        w.run()
+        lose(w, 500)
+        fork(w)
+        # An event that both epochs have is changed, and the leaf of the new epoch made to fit, before that has signed.
+        w.tamper("UPDATE EVENTS SET topic = 'tringledger:cdr-recorded' WHERE position = 290")
+        leaf, place = model.leaf_hash(model_entries(w.ledger)[289]), (289 - 256) * 32
+        with w.store.writing() as rows:
+            tile = rows.read_tile(2, 0, 1)
+            rows.put_tiles(2, [Tile(0, 1, tile[:place] + leaf + tile[place + 32 :])])
+        (finding,) = w.check().findings
+        assert "the tree does not hold the checkpoint that it shares with the epoch before of size 300" in finding.what
+        w.record(10)
+        w.prover = w.new_prover()
+        with pytest.raises(ProofRefused, match="does not continue its checkpoint of size 300, so nothing is signed"):
+            w.run()
+        assert w.sizes() == [300, 600]
 
 
 def test_a_whole_log_and_one_changed_in_place_are_not_forked(store_url: str) -> None:
