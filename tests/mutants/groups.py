@@ -65,6 +65,7 @@ GROUPS = {
         tests=(
             "tests/projections/rows",
             "tests/projections/test_calls_moved_across_closings.py",
+            "tests/projections/queries/test_billing_changes.py",
             "tests/projections/queries/test_statement.py",
             "tests/cli/test_statement.py",
         ),

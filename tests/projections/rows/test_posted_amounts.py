@@ -99,3 +99,20 @@ def test_a_row_that_is_made_anew_forgets_what_was_posted_before() -> None:
     found.replace(None)
     assert found.change(bill(5), None, None, "2026-10") == [AmountChange("acme", "2026-10", amounts(5), bill(5))]
     assert posted(None).change(None, NEW, None, "2026-10") == []
+
+
+def test_what_was_posted_in_several_steps_is_given_back_whole() -> None:
+    found = posted(bill(10))
+    found.change(bill(12), OLD, None, "2026-10")
+    found.change(bill(15), OLD, None, "2026-10")
+    (back,) = found.change(bill(10), UNDO, OLD, "2026-10")
+    assert (back.month, back.totals) == ("2026-10", NO_AMOUNTS._replace(price=-5, margin=-5))
+
+
+def test_without_a_row_before_all_of_the_bill_is_posted() -> None:
+    assert PostedAmounts().change(bill(5), NEW, None, "2026-10") == [
+        AmountChange("acme", "2026-10", amounts(5), bill(5))
+    ]
+    assert PostedAmounts().change(bill(5), UNDO, OLD, "2026-10") == [
+        AmountChange("acme", "2026-10", amounts(5), bill(5))
+    ]
