@@ -274,3 +274,20 @@ def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path: Pat
     assert "the statement cannot be written to" in said.err
     said = run("export", "journal", "--format", "hledger", "-o", str(tmp_path / "no" / "such.journal"))
     assert (said.code, "the journal cannot be written to" in said.err) == (UNAVAILABLE, True)
+
+
+def test_a_month_was_closed_by_the_first_closing_that_covers_it(store: str) -> None:
+    close(store)
+    before = statement("--format", "json").json()
+    with (
+        opened(store, clock=lambda: START + 70 * DAY) as ledger,
+        ledger.operator_session("bob", "all there, too") as session,
+    ):
+        session.close_month("2026-11")
+    after = statement("--format", "json").json()
+    assert (after["state"], after["closed_at"], after["position"]) == (
+        "closed",
+        before["closed_at"],
+        before["position"],
+    )
+    assert statement("--format", "json", period="2026-09").json()["closed_at"] == before["closed_at"]
