@@ -33,4 +33,5 @@ def mentioned_commands(text: str) -> Iterator[str]:
     unfenced = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     yield from re.findall(r"`(tringledger [^`]+)`", unfenced)
     for block in blocks(text, "sh"):
-        yield from re.findall(r"^(?:\S+/)?(tringledger [^#\n]+)", block, re.MULTILINE)
+        whole = block.replace("\\\n", " ")  # A line that ends in a backslash continues in the next one.
+        yield from re.findall(r"^(?:\S+/)?(tringledger [^#\n]+)", whole, re.MULTILINE)
