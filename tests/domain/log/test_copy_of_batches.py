@@ -1,6 +1,7 @@
 """Large batches, as imports have them, reach PostgreSQL by COPY: the same rows, and the same refusals."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ def ledger(database: str) -> Iterator[Ledger]:
         yield found
 
 
-def rows(ledger: Ledger) -> list[list[tuple[object, ...]]]:
+def rows(ledger: Ledger) -> list[list[tuple[Any, ...]]]:
     with psycopg.connect(ledger.url) as connection:
         return [
             connection.execute(f"SELECT * FROM tringledger.{table} ORDER BY 1, 2".encode()).fetchall()

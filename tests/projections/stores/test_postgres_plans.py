@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -39,7 +40,7 @@ def test_a_page_of_entries_reads_its_rows_alone_wherever_it_is(read_models: Read
     with read_models.transaction() as connection:
         connection.exec_driver_sql(CDRS)
     read_models.finish_build()
-    statements: list[tuple[str, object]] = []
+    statements: list[tuple[str, Any]] = []
     with read_models.snapshot() as connection:
         event.listen(connection, "before_cursor_execute", lambda *given: statements.append((given[2], given[3])))
         first = fetch_page(connection, "entries", Selection(account="acme"), "UTC")
