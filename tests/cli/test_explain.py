@@ -58,7 +58,7 @@ def test_a_call_is_explained_step_by_step_with_every_price_that_it_had() -> None
     assert "rule 1 of tariff version 2, as published:" in found
 
 
-def test_it_can_be_explained_as_it_stood_before() -> None:
+def test_a_price_can_be_explained_as_it_stood_before() -> None:
     assert [price["position"] for price in run("explain", CALL, "--format", "json").json()["prices"]] == [3, 6]
     before = run("explain", CALL, "--format", "json", "--as-of", "5").json()
     assert [(price["position"], price["price"], price["posted_to"]) for price in before["prices"]] == [

@@ -22,7 +22,7 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return found
 
 
-def test_it_says_what_it_did_and_again_that_there_was_nothing_to_do(store_url: str) -> None:
+def test_migrate_says_what_it_did_and_again_that_there_was_nothing_to_do(store_url: str) -> None:
     ledger = f"ledger {store_url}, correlation tag-src, time zone UTC\n"
     schema = 3
     first, again = run("migrate", "--store", store_url), run("migrate", "--store", store_url)
@@ -62,6 +62,6 @@ def test_several_at_one_moment_make_one_ledger(url: str) -> None:
         assert ledger.head() == 1
 
 
-def test_it_needs_no_private_key(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migrate_needs_no_private_key(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRINGME_PRIVATE_KEY")
     assert run("migrate", "--store", url).code == DONE

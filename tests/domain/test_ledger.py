@@ -71,7 +71,7 @@ def froms(entries: Sequence[QuarantineEntry]) -> list[int]:
 # Given an empty ledger: what an authentic, well-formed notification becomes
 
 
-def test_it_is_one_event_at_the_next_position(store_url: str) -> None:
+def test_a_notification_is_one_event_at_the_next_position(store_url: str) -> None:
     with opened(store_url) as ledger:
         assert ledger.head() == 0
         answers = record(ledger, ANSWERED, callstatus("COMPLETED", 1), cdr(2))
@@ -119,7 +119,9 @@ def test_an_unchecked_ledger_says_so_in_each_event(store_url: str) -> None:
         (notice(), "unrecognised", stream_id("unrecognised")),
     ],
 )
-def test_it_goes_into_the_stream_of_its_kind(store_url: str, notice: SentNotice, topic: str, stream: object) -> None:
+def test_a_notice_goes_into_the_stream_of_its_kind(
+    store_url: str, notice: SentNotice, topic: str, stream: object
+) -> None:
     with opened(store_url) as ledger:
         (answer,) = record(ledger, notice)
         (row,) = everything(ledger)
@@ -184,7 +186,7 @@ def test_history_is_the_calls_events_up_to_a_position(store_url: str) -> None:
 # The same notification again
 
 
-def test_it_is_a_duplicate_that_names_the_first_position_and_keeps_nothing(store_url: str) -> None:
+def test_a_repeat_is_a_duplicate_that_names_the_first_position_and_keeps_nothing(store_url: str) -> None:
     with opened(store_url) as ledger:
         record(ledger, notice(type="fax"), ANSWERED)
         again = SentNotice(ANSWERED.at + 99 * GRACE, list(reversed(ANSWERED.pairs)))

@@ -62,7 +62,7 @@ def eventually(holds: object) -> None:
         time.sleep(0.1)
 
 
-def test_it_is_read_as_it_is_and_what_reads_says_how_far_behind_that_is(standby: tuple[Standby, str]) -> None:
+def test_a_standby_is_read_as_it_is_and_what_reads_says_how_far_behind_that_is(standby: tuple[Standby, str]) -> None:
     _, url = standby
     said = run("export", "cdrs", "--store", url)
     assert (said.code, said.out.count("\n")) == (DONE, 2)

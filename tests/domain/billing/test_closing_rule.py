@@ -37,7 +37,7 @@ def test_one_that_is_over_in_the_ledgers_zone_but_not_in_an_accounts_is_refused_
     assert str(refused.value) == f"2026-10 is not over yet in {FARTHEST_WEST}; expected a month that has ended"
 
 
-def test_it_can_be_closed_from_the_very_moment_at_which_it_is_over_there() -> None:
+def test_a_month_can_be_closed_from_the_very_moment_at_which_it_is_over_there() -> None:
     check_closable(books(TARIFF), OCTOBER, OVER_THERE)
     check_closable(books(), OCTOBER, OVER_IN_UTC)
 

@@ -32,7 +32,7 @@ def test_examples(wide: str, narrow: str, covers: bool) -> None:  # noqa: FBT001
 
 
 @given(globs, globs)
-def test_it_is_so_for_all_short_tags(wide: str, narrow: str) -> None:
+def test_coverage_is_right_for_all_short_tags(wide: str, narrow: str) -> None:
     alone = [tag for tag in TAGS if fnmatchcase(tag, narrow) and not fnmatchcase(tag, wide)]
     if glob_covers(wide, narrow):
         assert alone == []

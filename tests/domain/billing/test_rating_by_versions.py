@@ -65,7 +65,7 @@ def test_a_rule_of_another_number_leaves_nothing_to_the_version_before() -> None
     assert rated(books(ALWAYS, text), "x", src="+49 30 1").price == 15 * CENT
 
 
-def test_it_goes_back_as_far_as_rules_have_not_begun() -> None:
+def test_the_search_for_a_version_goes_back_as_far_as_rules_have_not_begun() -> None:
     assert rated(books(ALWAYS, FROM_NOVEMBER, FROM_NOVEMBER), "x").tariff == "1"
 
 

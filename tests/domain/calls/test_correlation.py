@@ -121,7 +121,7 @@ def test_a_call_without_answer_or_without_outcome_awaits_nothing_yet(notices: li
 
 
 @pytest.mark.parametrize("name", FAILED_OPENINGS)
-def test_it_awaits_a_cdr_of_just_its_status(name: str) -> None:
+def test_a_failed_call_awaits_a_cdr_of_just_its_status(name: str) -> None:
     assert last(callstatus(name), cdr(NEAR, name)) == (1, 1)
 
 
@@ -189,7 +189,7 @@ def test_a_repeated_cdr_is_near(at: int, expected: tuple[int, int]) -> None:
     assert last(cdr(**AMOUNTS), cdr(at, **AMOUNTS)) == expected
 
 
-def test_it_repeats_the_lowest_of_several_calls_that_it_equals() -> None:
+def test_a_repeated_cdr_repeats_the_lowest_of_several_calls_that_it_equals() -> None:
     assert placed(cdr(**AMOUNTS), cdr(NOT_NEAR, **AMOUNTS), cdr(SECOND, **AMOUNTS)) == [(4, 1), (4, 2), (2, 1)]
 
 

@@ -58,7 +58,7 @@ def test_without_r_a_formula_that_covers_only_r_signs_nothing(formula: str) -> N
 
 @pytest.mark.parametrize("formula", EXPECTED)
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
-def test_it_fits_with_its_digits_in_either_case_and_in_any_order(formula: str, case: type[str]) -> None:
+def test_a_signature_fits_with_its_digits_in_either_case_and_in_any_order(formula: str, case: type[str]) -> None:
     pairs = [("sig", case(EXPECTED[formula])), *reversed(PAIRS)]
     verdict = Keyring(formula, [KEY]).verify(pairs)
     assert verdict

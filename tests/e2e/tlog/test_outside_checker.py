@@ -57,21 +57,21 @@ def checked(checker: Path, published: Path, key: str = KEY.verifier.text) -> sub
     return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
 
 
-def test_it_makes_the_same_roots_and_tiles_and_accepts_every_proof(checker: Path, published: Path) -> None:
+def test_the_checker_makes_the_same_roots_and_tiles_and_accepts_every_proof(checker: Path, published: Path) -> None:
     found = checked(checker, published)
     assert (found.returncode, found.stderr) == (0, "")
     root = (published / "checkpoint").read_text().splitlines()[2]
     assert found.stdout.startswith(f"{SIZE} events, root {root}, ")
 
 
-def test_it_refuses_another_key_and_a_changed_checkpoint(checker: Path, published: Path) -> None:
+def test_the_checker_refuses_another_key_and_a_changed_checkpoint(checker: Path, published: Path) -> None:
     assert checked(checker, published, SigningKey(KEY.name, bytes(32)).verifier.text).returncode == 1
     checkpoint = published / "checkpoint"
     checkpoint.write_text(checkpoint.read_text().replace(f"\n{SIZE}\n", f"\n{SIZE - 1}\n"))
     assert checked(checker, published).returncode == 1
 
 
-def test_it_refuses_an_entry_that_was_forged_together_with_its_tile(checker: Path, published: Path) -> None:
+def test_the_checker_refuses_an_entry_that_was_forged_together_with_its_tile(checker: Path, published: Path) -> None:
     tile = TileId(0, 1, 256)
     bundle = published / tile.bundle_path
     entries = decode_bundle(bundle.read_bytes(), 256)
@@ -82,7 +82,7 @@ def test_it_refuses_an_entry_that_was_forged_together_with_its_tile(checker: Pat
     assert (found.returncode, "do not make the signed root" in found.stderr) == (1, True)
 
 
-def test_it_refuses_a_tile_that_was_changed_alone(checker: Path, published: Path) -> None:
+def test_the_checker_refuses_a_tile_that_was_changed_alone(checker: Path, published: Path) -> None:
     tile = published / TileId(1, 0, 2).path
     tile.write_bytes(tile.read_bytes()[:-1] + b"\0")
     found = checked(checker, published)

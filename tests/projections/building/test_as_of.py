@@ -119,7 +119,7 @@ def test_what_stood_at_a_position_is_what_a_ledger_shows_whose_log_ends_there(
         assert as_of(ledger, ledger.head()) == now(ledger)
 
 
-def test_it_is_the_same_whoever_folds(ledger: Ledger) -> None:
+def test_an_earlier_state_is_the_same_whoever_folds(ledger: Ledger) -> None:
     record(ledger, *(cdr(number, src=str(number), srccharge=str(number)) for number in range(50)))
     assert as_of(ledger, 40, ProcessFolding(2)) == as_of(ledger, 40)
 

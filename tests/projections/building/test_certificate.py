@@ -36,7 +36,7 @@ def certified(ledger: Ledger) -> Certificate:
     return rebuild(ledger).certificate
 
 
-def test_it_says_of_which_events_by_whom_and_what_came_out(ledger: Ledger) -> None:
+def test_a_certificate_says_of_which_events_by_whom_and_what_came_out(ledger: Ledger) -> None:
     found = certified(ledger)
     assert (found.ledger, found.first, found.last, found.events) == (ledger.id, 1, len(LOG), len(LOG))
     assert (found.version, found.schema, found.jobs) == ("0.1.0", SCHEMA, 1)
@@ -62,7 +62,7 @@ def test_two_rebuilds_of_the_same_events_give_the_same_digests_and_a_check_too(l
     )
 
 
-def test_it_describes_what_was_swapped_in_with_the_events_that_came_meanwhile(ledger: Ledger) -> None:
+def test_a_certificate_describes_what_was_swapped_in_with_the_events_that_came_meanwhile(ledger: Ledger) -> None:
     late = [cdr(30 * GRACE, srccharge="3")]
 
     def record_late(_done: int, _total: int) -> None:
@@ -92,7 +92,7 @@ def test_one_amount_that_differs_by_a_millionth_shows(store_url: str, tmp_path: 
     assert [name for name in STORED_TABLES if found[0][name] != found[1][name]] == ["cdrs", "billing", "billing-days"]
 
 
-def test_it_outlives_the_read_models_and_a_check_leaves_none(ledger: Ledger) -> None:
+def test_a_certificate_outlives_the_read_models_and_a_check_leaves_none(ledger: Ledger) -> None:
     assert load_certificate(ledger) is None
     check_read_models(ledger)
     assert load_certificate(ledger) is None

@@ -7,7 +7,7 @@ from tests.web.json_api.conftest import Asking
 PATH = "/api/v1/access-log"
 
 
-def test_it_tells_the_latest_first_and_goes_back_by_cursors(client: TestClient) -> None:
+def test_the_audit_log_tells_the_latest_first_and_goes_back_by_cursors(client: TestClient) -> None:
     for number in range(5):
         client.get(f"/api/v1/cdrs?limit={number + 1}")
     first = client.get(f"{PATH}?limit=2&did=viewed")
@@ -27,7 +27,7 @@ def test_exports_are_told_from_looks_and_unmasked_from_masked(asking: Asking) ->
     assert masked["what"] == "/api/v1/cdrs.csv?number=185••••••12"
 
 
-def test_it_is_for_who_operates_and_says_what_is_wrong(asking: Asking) -> None:
+def test_the_audit_log_is_for_operators_and_says_what_is_wrong(asking: Asking) -> None:
     assert asking("read", "export", "pii").get(PATH).status_code == 403
     refused = asking("operate").get(f"{PATH}?did=everything&cursor=x")
     assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (400, "did")
