@@ -73,9 +73,13 @@ class RunFinder:
     def _twins(self, place: int, most: int) -> list[int]:
         """Return equal calls within the window before a call, the nearest first."""
         number = self._number[place]
+        if not number:
+            return []
         equals = self._places[self._keys[place]][max(0, number - most) : number]
         earliest = self._times[place] - self._window
-        return [each for each in reversed(equals) if self._times[each] >= earliest]
+        if self._times[equals[0]] < earliest:
+            equals = [each for each in equals if self._times[each] >= earliest]
+        return equals[::-1]
 
     def _stretches(self, suspects: Sequence[TwinPair]) -> Iterator[list[int]]:
         """Yield stretches of suspects with about the same shift: candidates for runs.
@@ -83,16 +87,17 @@ class RunFinder:
         Shifts are put into buckets twice as wide as those of a run can differ; a second set of them overlaps the first, so that
         no run is cut.
         """
-        width = 4 * self._grace + 1
-        for offset in (0, width // 2):
-            buckets: defaultdict[int, list[int]] = defaultdict(list)
-            for order, (place, _) in enumerate(suspects):
-                at = self._times[place] + offset
-                for bucket in {(at - self._times[twin]) // width for twin in self._twins(place, TWINS_TRIED)}:
-                    buckets[bucket].append(order)
-            for orders in buckets.values():
-                if len(orders) >= RUN_LEAST:
-                    yield from ([suspects[order].suspect for order in part] for part in _dense_parts(orders))
+        half = 2 * self._grace + 1
+        # Numbered by halves of a bucket, each bucket begins at one of them: even numbers are one set, odd ones the other.
+        buckets: defaultdict[int, list[int]] = defaultdict(list)
+        times = self._times
+        for order, (place, _) in enumerate(suspects):
+            halves = {(times[place] - times[twin]) // half for twin in self._twins(place, TWINS_TRIED)}
+            for bucket in halves | {number - 1 for number in halves}:
+                buckets[bucket].append(order)
+        for orders in buckets.values():
+            if len(orders) >= RUN_LEAST:
+                yield from ([suspects[order].suspect for order in part] for part in _dense_parts(orders))
 
     def _best_run(self, stretch: Sequence[int]) -> list[TwinPair]:
         """Return the longest run that begins with the first suspect of a stretch from which one begins."""
