@@ -220,6 +220,7 @@ def test_a_missing_row_of_any_read_model_is_found(ledger: Ledger, name: str) -> 
         session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
         session.close_month("2026-01")
         session.adjust_account("acme", 5)
+        session.resolve_exception("suspect", 3)
     followed(ledger)
     table = STORED_TABLES[name]
     keys = ", ".join(column.name for column in table.primary_key)
