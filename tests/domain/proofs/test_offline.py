@@ -358,7 +358,7 @@ class TestAnEntry:
 
     def test_fits_every_stored_topic(self) -> None:
         golden = Path(__file__).parents[2] / "golden"
-        files = [*golden.glob("events-*.ndjson"), *golden.glob("acts-*.ndjson")]
+        files = [*golden.glob("events-*.ndjson"), *golden.glob("operator-events-*.ndjson")]
         lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
         topics = {json.loads(line)["topic"] for line in lines}
         assert len(topics) >= 14
