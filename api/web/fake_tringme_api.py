@@ -1,9 +1,10 @@
 """A simulated ``api.php`` of TringMe: it accepts the operation ``setnotifyurl``, and passes on the URL that was set.
 
 TringMe's page documents no answers of this operation, so these are plain text of our own. It documents no formula either:
-the signature is right if one of the named formulas fits.
+a signature is right if it has 32 lower-case hexadecimal digits, as those in TringMe's examples, and covers the request's content.
 """
 
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,10 +22,11 @@ from api.application.rehearsal.sender import TargetUnreachable
 from api.application.rehearsal.target_url import InvalidTarget
 from api.application.tringme_api import OPERATION
 from domain.notices import notification
-from domain.notices.signature import FORMULAS, UNCHECKED, Keyring
+from domain.notices.signature import FORMULAS, UNCHECKED, Keyring, covers_content
 
 HOST = "127.0.0.1"
 PATH = "/api.php"
+_DIGEST = re.compile("[0-9a-f]{32}")
 
 
 class FakeTringMeApi:
@@ -50,8 +52,11 @@ class FakeTringMeApi:
             return _refused(400, f"op is {values.get('op', '')!r}: expected {OPERATION}")
         if not values.get("apikey"):
             return _refused(403, "apikey is missing")
-        if self._formula != UNCHECKED and not self._is_authentic(pairs):
-            return _refused(403, f"sig is wrong or missing: none of {', '.join(FORMULAS)} fits")
+        if self._formula != UNCHECKED:
+            if not _DIGEST.fullmatch(values.get("sig", "")):
+                return _refused(403, "sig is missing or has another form: expected 32 lower-case hexadecimal digits")
+            if not self._is_authentic(pairs):
+                return _refused(403, "sig is wrong: expected a signature of the request's content")
         return self._take(values.get("url", ""))
 
     def _take(self, url: str) -> Response:
@@ -67,7 +72,7 @@ class FakeTringMeApi:
         return PlainTextResponse("OK\n")
 
     def _is_authentic(self, pairs: list[tuple[str, str]]) -> bool:
-        return any(Keyring(formula, self._keys).verify(pairs) for formula in FORMULAS)
+        return any(Keyring(formula, self._keys).verify(pairs) for formula in FORMULAS if covers_content(formula))
 
 
 def _refused(status: int, why: str) -> Response:

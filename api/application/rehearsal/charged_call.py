@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from api.application.rehearsal.random_charges import Numbers
+from domain.notices.line_number import LINE_RULE_1, hide_password, line_number
 
 ZERO = Decimal(0)
 
@@ -31,6 +32,11 @@ class ChargedCall(msgspec.Struct, frozen=True):
 
 
 COLUMNS = ChargedCall.__struct_fields__
+
+
+def comparable_src(src: str) -> str:
+    """Return a number or address as ledgers of either line rule have it in common: without separators and passwords."""
+    return line_number(hide_password(src), LINE_RULE_1)
 
 
 class TagTotal(msgspec.Struct, frozen=True):

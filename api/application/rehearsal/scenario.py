@@ -9,6 +9,7 @@ from random import Random
 
 from api.application.rehearsal import random_charges as cdr
 from api.application.rehearsal.simulated_call import CallSequence, Kind, Pairs, SimulatedCall, SimulatedNotice
+from domain.notices.line_number import LINE_RULE_2, line_number
 from domain.notices.statuses import ANSWERED, FAILED_OPENINGS, INPUTS
 from domain.times import SECOND
 
@@ -18,6 +19,15 @@ BULK_MIN, BULK_MAX = 8, 20
 AGAIN_MAX = 4
 PAUSE_SECONDS_MAX = 90
 SPELLINGS = ("+{0}{1}{2}{3}", "+{0} ({1}) {2}-{3}", "{0}.{1}.{2}.{3}", "{0}-{1} {2} {3}", "{0}{1}{2}{3}")
+# How TringMe's page writes what is no phone number; a number makes each of them the only one of its kind.
+ADDRESSES = (
+    "sip:u.{0}@pbx-1.example.com",
+    "sip:u{0}:pass.word-1@pbx.example.com:5060",
+    "gtalk:jo.ann{0}@example.com",
+    "gtalk:joann.{0}@example.com",
+)
+ADDRESS_SHARE = 0.15
+LIST_SHARE = 0.2
 OUTCOMES = ("COMPLETED",) * 14 + ("DESTNOTANSWERED",) * 3 + ("DESTBUSY",) * 2 + ("DESTCONGESTED", "DESTNETWORKERROR")
 SYSTEM_SHARE = 0.04
 FAILED_SHARE = 0.1
@@ -34,6 +44,7 @@ class Scenario:
         self._seed = seed
         self._rate = rate
         self._random = Random(f"scenario {seed}")
+        self._of_addresses = Random(f"addresses {seed}")
         self._placed = 0
         self._numbers: set[str] = set()
 
@@ -54,14 +65,14 @@ class Scenario:
             count = BULK_MIN + int(self._random.random() * (BULK_MAX - BULK_MIN))
             tag = self._tag(f"{BULK_TAG} {self._placed + 1}")
             for _ in range(min(count, left)):
-                yield CallSequence(begins, [self._call("bulk", tag, self._number())])
+                yield CallSequence(begins, [self._call("bulk", tag, self._number_or_list())])
         elif chance < 0.12:
             yield CallSequence(begins, self._again(min(2 + int(self._random.random() * (AGAIN_MAX - 1)), left)))
         elif chance < 0.25:
             # A browser has no number: each of these calls has a tag of its own.
             yield CallSequence(begins, [self._call("flash", self._tag(f"{FLASH_TAG} {self._placed + 1}"), "")])
         else:
-            yield CallSequence(begins, [self._call("single", self._any_tag(), self._number())])
+            yield CallSequence(begins, [self._call("single", self._any_tag(), self._address())])
 
     def _tag(self, name: str) -> str:
         return f"{name} r{self._seed}"
@@ -75,6 +86,22 @@ class Scenario:
             if number not in self._numbers:
                 self._numbers.add(number)
                 return number
+
+    def _address(self) -> str:
+        """Return a number, or an address of a SIP phone or a messenger."""
+        number = self._number()
+        if self._of_addresses.random() < ADDRESS_SHARE:
+            return self._of_addresses.choice(ADDRESSES).format(number)
+        return number
+
+    def _number_or_list(self) -> str:
+        """Return a number, or several that a bulk call rings together."""
+        number = self._number()
+        return (
+            f"{number},{number[:-1]}{(int(number[-1]) + 1) % 10}"
+            if self._of_addresses.random() < LIST_SHARE
+            else number
+        )
 
     def _again(self, count: int) -> list[SimulatedCall]:
         """Return consecutive calls of one line; no two have a CDR with the same numbers."""
@@ -97,7 +124,7 @@ class Scenario:
             notices = self._failed(leg, begins)
         else:
             notices = self._answered(leg, begins)
-        return SimulatedCall(sort, tag, src, list(notices))
+        return SimulatedCall(sort, tag, line_number(src, LINE_RULE_2), list(notices))
 
     def _failed(self, leg: "_SimulatedLeg", at: int) -> Iterator[SimulatedNotice]:
         status = list(FAILED_OPENINGS)[int(self._random.random() * len(FAILED_OPENINGS))]
@@ -162,6 +189,8 @@ class _SimulatedLeg:
 
     def head(self) -> Pairs:
         src = self._spelt() if self._varies else self._number
+        if not self._number.isdigit():
+            src = self._number  # Only phone numbers are spelt in many ways.
         return [("f", "tm"), ("tag", self._tag), *([("src", src)] if src else [])]
 
     def _spelt(self) -> str:

@@ -25,7 +25,7 @@ class SimulatedNotice(msgspec.Struct, frozen=True):
 
 
 class SimulatedCall(msgspec.Struct, frozen=True):
-    """One call, or a notice of the system, which belongs to none; ``src`` is the number in digits, however it is spelt.
+    """One call, or a notice of the system, which belongs to none; ``src`` is the number as new ledgers have it.
 
     ``sort`` says what it is: single, bulk, again (a number called several times), flash, voicemail or deletechannel.
     """

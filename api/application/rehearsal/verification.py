@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from api.application.rehearsal.charged_call import COLUMNS, ChargedCall, TagTotal, tag_totals
+from msgspec.structs import replace
+
+from api.application.rehearsal.charged_call import COLUMNS, ChargedCall, TagTotal, comparable_src, tag_totals
 from api.application.rehearsal.expected_books import BooksFile, CallEntry, InvalidRequest
 from api.application.rehearsal.observed_books import ObservedBooks
 from domain.outcomes import WRONG_SIGNATURE
@@ -32,6 +34,8 @@ class BookDifference(NamedTuple):
 
 def book_differences(books: BooksFile, found: ObservedBooks) -> Iterator[BookDifference]:
     """Yield the differences between the expected books and a ledger's; none if they agree."""
+    books = replace(books, calls=[_comparable_call(call) for call in books.calls])
+    found = _comparable_books(found)
     unsure = unsure_lines(books.calls)
     tags = {call.tag for call in books.calls}
     rows = [row for row in found.rows if row.tag in tags and (row.tag, row.src) not in unsure]
@@ -48,6 +52,19 @@ def book_differences(books: BooksFile, found: ObservedBooks) -> Iterator[BookDif
         yield from _quarantine(books.unfit, found.quarantine)
     yield from _once("voicemail", books.voicemails, found.voicemails)
     yield from _once("channel", books.channels, found.channels)
+
+
+def _comparable_call(call: CallEntry) -> CallEntry:
+    row = call.row and replace(call.row, src=comparable_src(call.src))
+    return replace(call, src=comparable_src(call.src), row=row)
+
+
+def _comparable_books(found: ObservedBooks) -> ObservedBooks:
+    events: Counter[Line] | None = None if found.events is None else Counter()
+    for (tag, src), count in (found.events or {}).items():
+        assert events is not None
+        events[tag, comparable_src(src)] += count
+    return replace(found, rows=[replace(row, src=comparable_src(row.src)) for row in found.rows], events=events)
 
 
 def unsure_lines(calls: Sequence[CallEntry]) -> set[Line]:

@@ -76,6 +76,15 @@ class TestTheNotices:
         for call in placed():
             assert {line_number(notice.value("src"), LINE_RULE_2) for notice in call.notices} == {call.src}
 
+    def test_come_from_phones_sip_phones_and_messengers_and_from_several_numbers_at_once(self) -> None:
+        single = {call.src for call in placed() if call.sort == "single"}
+        assert {src.partition(":")[0] for src in single if ":" in src} == {"sip", "gtalk"}
+        assert any(":***@" in src for src in single)
+        assert {len(src) for src in single if src.isdigit()} == {11}
+        bulk = {call.src for call in placed(2000) if call.sort == "bulk"}
+        assert any(src.count(",") == 1 for src in bulk)
+        assert any(src.isdigit() for src in bulk)
+
     def test_carry_digits_only_on_inputs(self) -> None:
         for call in placed():
             for notice in call.notices:

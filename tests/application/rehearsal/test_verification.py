@@ -16,9 +16,11 @@ from api.application.rehearsal.observed_books import ObservedBooks
 from api.application.rehearsal.verification import BookDifference, book_differences
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
+from domain.notices.line_number import LINE_RULE_1, LINE_RULE_2
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support.command import run
+from tests.support.database_edits import as_made_before
 from tests.support.ledgers import opened
 from tests.support.played_rehearsal import play_into, script
 
@@ -239,3 +241,17 @@ def exported(saved: Callable[[], str], folder: Path) -> str:
     saved()
     assert run("export", "cdrs", "-o", str(folder / "cdrs.csv")).code == 0
     return str(folder / "cdrs.csv")
+
+
+@pytest.mark.parametrize("rule", [LINE_RULE_1, LINE_RULE_2])
+def test_ledgers_of_either_line_rule_agree(store: str, rule: int) -> None:
+    with opened(store):
+        pass
+    if rule == LINE_RULE_1:
+        as_made_before(store)
+    with opened(store) as ledger, closing(open_current(ledger)) as read_models:
+        books = play_into(ledger, script(calls=200))
+        assert any(":" in call.src for call in books.calls)
+        assert any("," in call.src for call in books.calls)
+        catch_up(ledger, read_models)
+        assert list(book_differences(books, finding.read_ledger_books(ledger, read_models))) == []
