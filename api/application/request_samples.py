@@ -1,4 +1,4 @@
-"""Samples of refused requests: what somebody sent who calls the notify path in a way that nobody foresaw (SPEC 9.4).
+"""Samples of refused requests: what callers of the notify path sent that the ledger does not accept (SPEC 9.4).
 
 They are in a file of their own, apart from the log, readable by its owner only. The last 100 are kept, and at most ten are
 written a second, by all processes together. Losing them is no fault.
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 class RequestSample(msgspec.Struct, frozen=True):
     """A refused request: when it came (microseconds, UTC), the answer's status and reason, and the request as it came.
 
-    ``content`` are its first 16 KiB: the request line, the headers and the body, without what signs somebody in.
+    ``content`` are its first 16 KiB: the request line, the headers and the body, without what signs a user in.
     """
 
     at: int
@@ -51,7 +51,7 @@ class RequestSample(msgspec.Struct, frozen=True):
 
 
 def samples_file(store_url: str, given: Path | None) -> Path:
-    """Return the file of a ledger's samples: the given one, or one beside a SQLite ledger, or in the current directory."""
+    """Return the file of a ledger's samples: the given one, or one next to a SQLite ledger, or in the current directory."""
     if given:
         return given
     if urls.is_postgres(store_url):

@@ -42,7 +42,7 @@ def open_ledger(store: str | None) -> Iterator[tuple[Ledger, Settings]]:
 
 
 def wait_for_store(url: str, seconds: float) -> None:
-    """Wait until the server of a store answers, at most so many seconds; raises StoreUnavailable after that.
+    """Wait until the server of a store answers, for at most ``seconds``; raises StoreUnavailable after that.
 
     What a wait does not cure is raised at once: a URL that cannot be read, a pooler that pools by transaction.
     """

@@ -72,7 +72,7 @@ def report_format_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def output_options(
     formats: Sequence[str], default: str, text: str, suffixes: Mapping[str, str]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return what gives a command the options ``--output`` and ``--format``; the file's suffix says the format, too.
+    """Return a decorator that gives a command the options ``--output`` and ``--format``; the file's suffix says the format, too.
 
     ``suffixes`` maps suffixes to formats. A suffix that is not among them says nothing.
     """

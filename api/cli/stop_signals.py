@@ -81,7 +81,7 @@ def sleep_while_read(seconds: float) -> None:
 
 @contextmanager
 def end_quietly_when_unread() -> Iterator[None]:
-    """End a command with exit code 0 and without a word once nobody reads its stdout, as ``head -n 1`` makes it.
+    """End a command with exit code 0 and without a message once its stdout is no longer read, as ``head -n 1`` makes it.
 
     Any other broken pipe, of a process or of stderr, stays the error that it is.
     """
@@ -102,7 +102,7 @@ def end_quietly_when_unread() -> Iterator[None]:
 
 
 def _is_unread(descriptor: int) -> bool:
-    """Whether a descriptor is a pipe that nobody can read any more."""
+    """Whether a descriptor is a pipe without a reader."""
     polling = select.poll()
     polling.register(descriptor, 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in polling.poll(0))

@@ -41,7 +41,7 @@ class CallbackRefused(Exception):
 
 
 class BodyListener:
-    """Receives a body for somebody else, and remembers how it begins."""
+    """Receives a body for another reader, and remembers how it begins."""
 
     def __init__(self, receive: Receive) -> None:
         """Listen."""

@@ -13,7 +13,7 @@ class FileField(ValueError):
 
 
 class BrokenForm(ValueError):
-    """The body is no such form."""
+    """The body is not such a form."""
 
 
 def parse_multipart(content_type: str, body: bytes) -> list[Pair]:

@@ -188,7 +188,7 @@ class PostgresGenerations:
 
 
 def _empty(connection: Connection, generation: int, lock_timeout: str) -> None:
-    """Empty the place of a generation, unless somebody reads it."""
+    """Empty the place of a generation, unless it is being read."""
     slot = slots.slot_of(generation)
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{lock_timeout}'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({OPEN}, {slot})")

@@ -1,4 +1,4 @@
-"""Grants on tables and views that are made anew: whoever might read or write them before may do so afterwards."""
+"""Grants on tables and views that are made anew: those who could read or write them before still can."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -308,7 +308,7 @@ class TestWrongUsage:
         ("text", "why"),
         [
             (table(ROW).encode("utf-16"), 'the file is UTF-16, as "Unicode text" from Excel is: expected UTF-8'),
-            (table(ROW).encode("utf-16-le"), "the file is no text in UTF-8: its header has the byte 0x00"),
+            (table(ROW).encode("utf-16-le"), "the file is not text in UTF-8: its header has the byte 0x00"),
             (
                 table(ROW, header=(*COLUMNS[:-1], "Gebühr")).encode("latin-1"),
                 "the file is not UTF-8: its header has the byte 0xfc",

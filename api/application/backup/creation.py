@@ -115,7 +115,7 @@ def _save_log(ledger: Ledger, target: Path, progress: Progress) -> None:
 
 
 def _remove_older(folder: Path, ledger: str, keep: int) -> list[Path]:
-    """Remove all but the newest backups of a ledger; what is no backup is left alone."""
+    """Remove all but the newest backups of a ledger; anything else is left alone."""
     found = [each.parent for each in folder.glob(f"{ledger}-*/{NAME}")]
     made = sorted(found, key=lambda each: read_manifest(each).made_at, reverse=True)
     for old in made[keep:]:

@@ -95,7 +95,7 @@ def restore_backup(
 
 @contextmanager
 def _aside(folder: Path, url: str) -> Iterator[Path]:
-    """Return a folder for the time of the work: beside the target, so that files can be moved there."""
+    """Return a temporary folder next to the target, so that files can be moved there."""
     home = folder.parent if urls.is_postgres(url) else Path(urls.sqlite_path(url)).absolute().parent
     aside = home / f".{folder.name}.restoring"
     try:
@@ -208,7 +208,7 @@ def _check_certificate(ledger: Ledger, manifest: BackupManifest) -> bool:
 
 
 def _mark(ledger: Ledger) -> None:
-    """Keep the tree from being signed: without a later checkpoint nobody knows what was signed after the backup."""
+    """Keep the tree from being signed: without a later checkpoint it is unknown what was signed after the backup."""
     found = find_proofs(ledger.url, ledger.id)
     assert found
     try:

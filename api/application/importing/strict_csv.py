@@ -76,7 +76,7 @@ def _first(line: bytes) -> str:
         msg = f"the file is not UTF-8: its header has the byte 0x{error.object[error.start]:02x}"
         raise WrongTable(msg) from None
     if "\0" in text:
-        raise WrongTable("the file is no text in UTF-8: its header has the byte 0x00")
+        raise WrongTable("the file is not text in UTF-8: its header has the byte 0x00")
     return text
 
 

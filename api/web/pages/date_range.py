@@ -132,7 +132,7 @@ def year_to(span: DateRange) -> DateRange:
 
 
 def move_months(first: date, months: int) -> date:
-    """Return the first of a month so many months later; raises SelectionError beyond the calendar."""
+    """Return the first day of a month, a number of months later; raises SelectionError beyond the calendar."""
     year, month = divmod(first.year * MONTHS_A_YEAR + first.month - 1 + months, MONTHS_A_YEAR)
     try:
         return date(year, month + 1, 1)

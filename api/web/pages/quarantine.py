@@ -137,6 +137,6 @@ def _resolve(request: Request, entries: list[QuarantineEntry]) -> Response:
 
 def _number(text: str) -> int:
     if text and not is_whole_number(text):
-        msg = f"{text!r} is no number of a notice"
+        msg = f"{text!r} is not the number of a notice"
         raise SelectionError(msg)
     return int(text or 0)
