@@ -51,6 +51,8 @@ def exceptions(request: Request) -> Response:
     if read.selection is None:
         return render(request, "exceptions.html", status=400, rows=None, **context)
     timezone = request.app.state.ledger.timezone
+    # They are not filtered, and looking for them takes time: they stand on the first page without filters alone.
+    shows_runs = not read.filters and not query.get("cursor")
     without_flag = conditions.conditions("exceptions", _without_flag(read.selection), timezone)
     with request.app.state.read_models.session() as room:
         found = browsing.fetch_page(
@@ -58,9 +60,10 @@ def exceptions(request: Request) -> Response:
         )
         context |= {"kinds": at_stake.totals_by_flag(room.connection, without_flag)}
         reach, now = room.ledger.options.window, filter_context(request).now
-        context |= {"suspects": recent_suspects(room.ledger, room.connection, now)}
+        if shows_runs:
+            context |= {"suspects": recent_suspects(room.ledger, room.connection, now)}
         context |= {"waiting": calls.count_overdue(room.connection, reach, now)}
-    context |= {"shift_shown": shift_shown, "recent_days": RECENT_DAYS, "run_rows": RUN_ROWS}
+    context |= {"shows_runs": shows_runs, "shift_shown": shift_shown, "recent_days": RECENT_DAYS, "run_rows": RUN_ROWS}
     context |= {"rows": found.rows, "next": found.next, "previous": found.previous}
     return render(request, "exceptions.html", is_first=not query.get("cursor"), **context)
 
