@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from sphinx.application import Sphinx
 
-from generated_reference import commands, events, json_api, settings, tables
+from generated_reference import commands, events, grants, json_api, settings, tables
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/settings": settings.describe,
@@ -16,6 +16,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/events": events.describe,
     "reference/tables": tables.describe,
     "reference/json-api": json_api.describe,
+    "reference/postgresql-grants": grants.describe,
 }
 
 
