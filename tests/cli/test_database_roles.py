@@ -1,6 +1,5 @@
 """An owner, a service and a reader are three roles in PostgreSQL: each can do its part over TCP, and no more."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.notices.signature import Keyring
 from domain.outcomes import Recorded
+from generated_reference import grants
 from projections.building.catch_up import catch_up
 from projections.building.rebuild import rebuild
 from projections.proofs.proof_store import open_proofs
@@ -168,9 +168,6 @@ def test_roles_of_a_store_in_a_file_are_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_the_script_of_the_documents_grants_all_that_is_needed(postgres: Postgres, database: str) -> None:
-    sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-    from generated_reference import grants  # noqa: PLC0415 - part of the site
-
     with three_roles(postgres, database) as roles:
         assert run("migrate", "--store", roles.owner).code == DONE
         assert run("migrate", "--check-rights", *GRANTS, "--store", roles.owner).code == FINDING
