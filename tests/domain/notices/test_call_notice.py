@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.notices.call_notice import NO_CHARGES, CallNotice, Charges, read_call_notice
+from domain.notices.line_number import LINE_RULE_1, LINE_RULE_2
 
 CDR = {
     "type": "cdr",
@@ -59,3 +60,10 @@ def test_digits_are_those_of_an_input_that_is_no_cdr() -> None:
     ):
         found = read_call_notice(said | {"status": status, "type": kind}, 0)
         assert (found.digits, found.tag, found.src, found.is_cdr) == (digits, "sales", "1", kind == "cdr")
+
+
+def test_the_line_has_the_number_by_the_rule_of_the_ledger_or_none_where_tags_are_unique() -> None:
+    said = read_call_notice({"tag": "sales", "src": "gtalk:jo.ann@example.com"}, 0)
+    assert said.line("tag-src", LINE_RULE_1) == ("sales", "gtalk:joann@examplecom")
+    assert said.line("tag-src", LINE_RULE_2) == ("sales", "gtalk:jo.ann@example.com")
+    assert said.line("tag", LINE_RULE_1) == said.line("tag", LINE_RULE_2) == ("sales", None)
