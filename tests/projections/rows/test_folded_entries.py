@@ -7,7 +7,7 @@ import pytest
 from domain.events.log_row import LogRow
 from domain.events.streams import call_id
 from domain.ledger_options import LedgerOptions
-from domain.notices.line_number import LINE_RULE_2
+from domain.notices.line_number import LINE_RULE_1, LINE_RULE_2
 from projections.rows.entry import Entry
 from projections.rows.folded_entries import (
     ENTRY_COLUMNS,
@@ -99,8 +99,10 @@ def test_a_difference_has_all_of_its_call_and_of_the_rule_that_priced_it(store_u
             session.close_month("2026-10")
         with ledger.operator_session("bob", "our test") as session:
             session.void_call(call)
-        first, difference = fold_entries(ledger.store.page(0, 100, 100), "UTC", LINE_RULE_2, lambda _: True)
-    assert first.src == "sip:ann:***@pbx.example"
+        events = ledger.store.page(0, 100, 100)
+        first, difference = fold_entries(events, "UTC", LINE_RULE_2, lambda _: True)
+        by_rule_1, _ = fold_entries(events, "UTC", LINE_RULE_1, lambda _: True)
+    assert (first.src, by_rule_1.src) == ("sip:ann:***@pbx.example", "sip:ann:secret@pbx.example")
     assert tuple(difference) == (
         4, 1, "difference", "acme", "2026-11", "2026-10", "2026-11-01", str(call), TAG, "", "ANSWERED",
         0, 0, 0, 0, 0, 0, -60, -6_000_000, -6_000_000, 0, "up:0", "1", 1, "bob", "our test",
