@@ -38,7 +38,7 @@ class ImportStopped(LedgerError):
 class ImportSummary(msgspec.Struct):
     """How many lines had which outcome.
 
-    ``kept_aside`` counts those of the quarantined that the ledger did not hold before, ``wrongly_signed`` those of the
+    ``newly_quarantined`` counts those of the quarantined that the ledger did not hold before, ``wrongly_signed`` those of the
     quarantined whose signature is wrong or missing, ``bodiless`` those of the unreadable that are POSTs in an access log,
     and ``elsewhere`` the other requests there. ``in_conflict`` counts rows with the source and id of an event that has other
     parameters, ``without_id`` the unsigned rows that have no id and so cannot be in conflict.
