@@ -141,7 +141,7 @@ class TestTheBilledAmount:
         due = billed_amount(call, books())
         assert due
         assert due.totals == EntryAmounts(1, 1, 70, 61, 3_500_000, 9_000_000, 0, 0, -3_500_000, 0)
-        assert (due.rated.account, due.rated.tariff, due.rated.rule) == ("acme", "1", 1)
+        assert due.rated == RATED._replace(billed_seconds=0, price=0, rounding=0)
 
     @pytest.mark.parametrize(("status", "answered"), [("DESTBUSY", 0), ("COMPLETED", 1)])
     def test_counts_an_answered_call_as_such(self, status: str, answered: int) -> None:
@@ -162,6 +162,12 @@ class TestTheBilledAmount:
         due = billed_amount(call, context)
         assert due
         assert (due.rated.tariff, due.rated.price) == ("2", 1_100_000)
+
+    def test_of_a_cdr_that_was_moved_to_another_line_is_that_of_the_lines_number(self) -> None:
+        by_number = TARIFF.replace('tag = "sales"', 'tag = "sales"\nsrc_prefix = "1858"')
+        due = billed_amount(given(cdr(moment(0), src="49", **NUMBERS)), books(tariff=by_number))
+        assert due
+        assert due.rated.rule == 1
 
     def test_takes_the_number_of_the_line_or_under_correlation_by_tag_of_the_cdr(self) -> None:
         by_number = TARIFF.replace('tag = "sales"', 'tag = "sales"\nsrc_prefix = "1858"')
@@ -186,6 +192,14 @@ class TestTheMoneyOfACall:
     def test_is_on_the_first_day_of_the_first_open_month_where_its_own_was_closed_before(self) -> None:
         assert self.money(Closing(2, "2026-11")) == ("2026-12", "2026-12-01", "2026-11")
         assert self.money(Closing(6, "2026-11")) == ("2026-11", "2026-11-01", "2026-11")
+
+    @pytest.mark.parametrize(("rule", "src"), [(LINE_RULE_1, "sip:ann:secret@x"), (LINE_RULE_2, "sip:ann:***@x")])
+    def test_has_the_number_by_the_line_rule(self, rule: int, src: str) -> None:
+        call = given(cdr(moment(0), src="sip:ann:secret@x"), line=("sales", None))
+        context = BillingContext("UTC", rule)
+        row, _ = current_money(call, billed_amount(call, context), context, 4)
+        assert row
+        assert row.src == src
 
     def test_of_a_call_without_a_cdr_there_is_none(self) -> None:
         assert current_money(given(callstatus("SRCANSWERED", moment(0))), None, books(), 4) == (None, [])

@@ -19,7 +19,7 @@ from projections.rows.folded_entries import (
 )
 from tests.support.ledgers import opened
 from tests.support.ledgers import record as recorded
-from tests.support.notices import SECOND, SRC, START, TAG, cdr, notice
+from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr, notice
 
 TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 6\n'
 BY_TOTAL = TARIFF + 'rounding = { mode = "up", places = 0, level = "statement" }\n'
@@ -116,3 +116,14 @@ def test_what_was_moved_between_calls_is_found_among_the_events(store_url: str) 
             session.merge_calls(call_id((TAG, "2"), 1), call_id((TAG, SRC), 1))
         (found,) = folded(ledger.store.page(0, 100, 100))
     assert (found.position, found.price, found.call_id) == (1, 10_000_000, str(call_id((TAG, SRC), 1)))
+
+
+def test_a_notice_that_comes_after_the_closing_posts_what_it_changes_and_says_so(store_url: str) -> None:
+    with opened(store_url, clock=lambda: LATER) as ledger:
+        recorded(ledger, cdr(0, destduration="60", destcharge="1"))
+        with ledger.operator_session("ann", "all there") as session:
+            session.close_month("2026-10")
+        recorded(ledger, callstatus("DESTBUSY", 0))
+        _, difference = folded(ledger.store.page(0, 100, 100))
+    assert (difference.position, difference.disposition, difference.answered, difference.price) == (3, "BUSY", -1, 0)
+    assert (difference.posted_by, difference.reason) == ("", "recorded after the month was closed")
