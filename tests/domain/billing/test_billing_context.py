@@ -12,7 +12,7 @@ from domain.events.log_row import LogRow
 from domain.events.operator_events import TariffPublished
 from domain.events.streams import TARIFFS
 from domain.notices.call_notice import NO_CHARGES
-from domain.notices.line_number import LINE_RULE_2
+from domain.notices.line_number import LINE_RULE_1, LINE_RULE_2
 from domain.times import parse
 from tests.support.ledgers import opened
 
@@ -116,3 +116,35 @@ def test_a_version_of_shape_1_decides_finally(shape: Literal[1, 2], *, falls_bac
     row = LogRow(7, TARIFFS.hex, 3, TariffPublished.TOPIC, msgspec.json.encode(event))
     (found,) = from_streams("Asia/Tokyo", LINE_RULE_2, [row], []).tariffs
     assert (found.position, found.falls_back, found.tariff.timezone) == (7, falls_back, "Asia/Tokyo")
+
+
+@pytest.mark.parametrize("rule", [LINE_RULE_1, LINE_RULE_2])
+def test_the_line_rule_is_kept_by_the_context_and_all_that_comes_of_it(rule: int) -> None:
+    assert BillingContext("UTC", rule).line_rule == rule
+    assert BillingContext("UTC", rule).with_more().line_rule == rule
+    assert from_streams("UTC", rule, [], []).line_rule == rule
+
+
+@pytest.mark.parametrize(
+    ("rule", "prefix", "src", "price"),
+    [
+        (LINE_RULE_1, "gtalk:jo.ann", "gtalk:joann@x", 15),
+        (LINE_RULE_1, "gtalk:jo.ann", "gtalk:jo.ann@x", 15),
+        (LINE_RULE_1, "gtalk:joann", "gtalk:jo.ann@x", 15),
+        (LINE_RULE_2, "gtalk:jo.ann", "gtalk:jo.ann@x", 15),
+        (LINE_RULE_2, "gtalk:jo.ann", "gtalk:joann@x", 5),
+        (LINE_RULE_2, "+1 858", "1-858-555", 15),
+    ],
+)
+def test_a_prefix_fits_a_number_by_the_line_rule_in_this_version_and_in_the_one_before(
+    rule: int, prefix: str, src: str, price: int
+) -> None:
+    first = f'[[rules]]\ntag = "*"\nsrc_prefix = "{prefix}"\nper_minute = 15\n'
+    later = f'[[rules]]\ntag = "*"\nsrc_prefix = "{prefix}"\neffective_from = 2026-11-01\nper_minute = 16\n'
+    versions = [
+        PublishedTariff(number, parse_tariff(text, number, timezone="UTC", line_rule=rule), falls_back=True)
+        for number, text in enumerate((first, later), 1)
+    ]
+    for published in (versions[:1], versions):
+        found = BillingContext("UTC", rule, published).rate_cdr(("acme", src), 9, AT, CHARGES)
+        assert found.price == (price * 1_000_000 if price != 5 else 5)

@@ -261,3 +261,11 @@ def test_a_price_of_sip_credits_holds_always_or_from_the_day_that_each_names() -
     assert only_rule("sip_credit_price = 3\n").sip_prices == ((0, 3_000_000),)
     for broken in ("[1]", "[{ from = 2026-10-01, cost = 1 }]", "[{ price = 1 }]", "[]"):
         assert findings(f"{RULE}sip_credit_price = {broken}\n")[0].startswith("prices.toml:3: rule 1: sip_credit_price")
+
+
+def test_the_longest_pattern_is_taken() -> None:
+    assert only_rule("").glob == "*"
+    for key in ("tag", "tag_regex"):
+        text = f'[[rules]]\n{key} = "{"a" * 256}"\n'
+        assert len(tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2).rules) == 1
+        assert "at most 256 characters" in findings(text.replace("aaa", "aaaa", 1))[0]
