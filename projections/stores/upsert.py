@@ -39,7 +39,8 @@ def _put_arrays(connection: Connection, table: Table, rows: Sequence[TableRow]) 
 def find_rows(
     connection: Connection, table: Table, columns: Sequence[Column[Any]], keys: Sequence[TableRow]
 ) -> Iterator[TableRow]:
-    """Yield the rows whose columns have one of these values, in the table's column order."""
+    """Yield each row whose columns have one of these values once, in the table's column order; a value may come twice."""
+    keys = list(dict.fromkeys(map(tuple, keys)))
     if connection.dialect.name == "postgresql":
         if keys:
             driver: Any = connection.connection.driver_connection

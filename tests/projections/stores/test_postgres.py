@@ -20,7 +20,7 @@ from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadModelsUnusable, ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
 from projections.stores.postgres_follower_lock import PostgresFollowerLock
-from projections.stores.upsert import ARRAYS_FROM, put_rows
+from projections.stores.upsert import ARRAYS_FROM, find_rows, put_rows
 from tests.support.postgres_server import Postgres
 
 LEDGER = "a ledger's id"
@@ -133,6 +133,13 @@ class TestRows:
             put(store, *["before"] * (count + 1))
             put(store, *["after"] * count)
             assert [row[2] for row in channels(store)] == ["after"] * count + ["before"]
+
+    def test_are_found_once_each_however_often_their_key_is_asked_for(self, kept: PostgresGenerations) -> None:
+        with closing(kept.open(1)) as store:
+            put(store, "one", "two", "three")
+            with store.snapshot() as connection:
+                found = find_rows(connection, CHANNELS, [CHANNELS.c.position], [(1,), (3,), (1,), (9,)])
+                assert sorted(str(row[2]) for row in found) == ["one", "three"]
 
     def test_hold_any_text(self, kept: PostgresGenerations) -> None:
         texts = ["", "\\N", "\\.", "a\tb\nc\r", "é", "𝄞", "'\"", "{1,2}", "%s"] * 20
