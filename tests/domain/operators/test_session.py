@@ -10,7 +10,9 @@ import pytest
 
 from domain.billing.tariff_findings import InvalidTariff
 from domain.errors import CommandRejected
-from domain.events.streams import call_id
+from domain.events.codec import decode_operator_event
+from domain.events.operator_events import ExceptionResolved, MonthBooks, MonthClosed
+from domain.events.streams import CLOSINGS, call_id
 from domain.ledger import Ledger
 from domain.log.tables import EVENTS, LINE_CALLS
 from domain.operators.session import OperatorSession
@@ -179,3 +181,33 @@ def test_of_two_who_act_at_once_one_waits_for_the_other(store_url: str) -> None:
             act(other, lambda session: session.close_month("2026-09"))
         assert (first, other.head()) == (1, 1)
         assert (BY, WHY) == ("ann", "the customer asked")
+
+
+def test_an_exception_is_settled_in_the_stream_of_its_call_with_its_flag_and_position(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        record(ledger, callstatus("SRCANSWERED", 0), callstatus("SRCANSWERED", SECOND, r="again"))
+        assert act(ledger, lambda session: session.resolve_exception("repeated-status", 2)) == 3
+        assert act(ledger, lambda session: session.resolve_exception("repeated-status", 2, reopened=True)) == 4
+        settled, opened_again = (decode_operator_event(row.topic, row.state) for row in ledger.history(CALL)[2:])
+        for event, reopened in ((settled, False), (opened_again, True)):
+            assert isinstance(event, ExceptionResolved)
+            assert (event.flag, event.position, event.reopened) == ("repeated-status", 2, reopened)
+        for flag, position in (("repeated-status", 1), ("unrecognised-status", 2)):
+            with (
+                pytest.raises(CommandRejected, match=f"there is no exception {flag} at position {position}"),
+                ledger.operator_session(BY, WHY) as session,
+            ):
+                session.resolve_exception(flag, position)
+
+
+def test_a_closing_keeps_what_was_accepted_and_is_seen_at_once(store_url: str) -> None:
+    books = [MonthBooks("2026-09", "entries/1", 1, "0a", {"cost": 1, "price": 3})]
+    with opened(store_url, clock=lambda: START) as ledger:
+        with ledger.operator_session(BY, WHY) as session:
+            assert session.close_month("2026-09", ["an item"], books) == 1
+            with pytest.raises(CommandRejected, match="2026-09 is closed already; expected a month from 2026-10 on"):
+                session.close_month("2026-09")
+        (row,) = ledger.history(CLOSINGS)
+        event = decode_operator_event(row.topic, row.state)
+        assert isinstance(event, MonthClosed)
+        assert (event.period, event.accepted, event.books) == ("2026-09", ["an item"], books)
