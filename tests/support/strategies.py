@@ -30,7 +30,15 @@ START = 1_793_491_080 * SECOND
 
 TAGS = ("sales", "Zürich Büro")
 # Three spellings of one number, another number, and lines without one.
-SOURCES = ("18585550001", "+1 (858) 555-0001", "1.858.555.0001", "18585550002", "", None)
+ADDRESSES = (
+    "gtalk:jo.ann@example.com",
+    "gtalk:joann@example.com",
+    "sip:bob@pbx-1.example.com",
+    "1858,1859",
+    "1+858",
+    "++1",
+)
+SOURCES = ("18585550001", "+1 (858) 555-0001", "1.858.555.0001", "18585550002", "", None, *ADDRESSES)
 UNKNOWN_STATUSES = ("RINGING", "completed", "SRCANSWERED ", "")
 EXTRAS = (("colour", "blue"), ("_type_", "x"), ("Type", "cdr"), ("é", "=&;+% \r\n"), ("empty", ""))
 TOO_LONG = "é" * 257
