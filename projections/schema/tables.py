@@ -5,7 +5,7 @@ What each read model offers to its readers is declared in ``read_models.py``.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import DDL, BigInteger, Column, MetaData, PrimaryKeyConstraint, Table, Text, event
 
 from projections.schema.column_kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
@@ -36,9 +36,11 @@ CALLS = Table(
     position_column(),
     internal_column("account"),
     internal_column("period"),
-    # Room for the next version of a row within its page: a call changes with each of its events.
-    postgresql_with={"fillfactor": 80},
 )
+# Room for the next version of a row within its page: a call changes with each of its events. As an option of the table it would
+# load SQLAlchemy's dialect for PostgreSQL wherever the tables are looked at.
+_ROOM = DDL("ALTER TABLE %(fullname)s SET (fillfactor = 80)")  # type: ignore[no-untyped-call]
+event.listen(CALLS, "after_create", _ROOM.execute_if(dialect="postgresql"))
 
 CDRS = Table(
     "cdrs",
