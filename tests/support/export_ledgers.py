@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from sqlalchemy import BigInteger, insert
+from sqlalchemy import BigInteger, func, insert, select
 
 from domain import times
 from domain.errors import NotANotification
@@ -17,6 +17,7 @@ from domain.notices.signature import Keyring, digest
 from projections.building.catch_up import catch_up
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import STORED_TABLES
+from projections.schema.tables import CDRS
 from projections.stores.generations import ReadStore, open_current
 
 KEY = "s3cr3t-private-key"
@@ -56,11 +57,15 @@ def record_sample(case: Case, name: str) -> None:
 
 
 def operate(case: Case) -> None:
-    """Have a tariff published, a month closed and an account adjusted."""
+    """Have a tariff published, a month closed, an account adjusted, and the ledger's last CDR settled as a suspect."""
+    catch_up(case.ledger, case.store)
+    with case.store.snapshot() as connection:
+        position = connection.execute(select(func.max(CDRS.c.position))).scalar_one()
     with case.ledger.operator_session("kim", "so that there is a row") as session:
         session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10')
         session.close_month("2026-01")
         session.adjust_account("acme", 5_000_000)
+        session.resolve_exception("suspect", position)
     catch_up(case.ledger, case.store)
 
 
