@@ -41,11 +41,12 @@ def find_large_sum(connection: Connection) -> SumTooLarge | None:
     sums = [func.sum(cast(ENTRIES.c[name], Float)) for name in TOTALS]
     for found in connection.execute(select(account, month, *sums).group_by(account, month).order_by(account, month)):
         for name, total in zip(TOTALS, found[2:], strict=True):
-            # Near enough to find it; the sum that is told is exact.
+            # Near enough to find it; the sum that decides is exact.
             if abs(total) >= SUM_MAX:
                 exact = select(ENTRIES.c[name]).where(account == found[0], month == found[1])
                 got = sum(connection.execute(exact).scalars())
-                return _too_large(connection, (found[0], found[1]), name, _shown(name, got), ())
+                if abs(got) > SUM_MAX:
+                    return _too_large(connection, (found[0], found[1]), name, _shown(name, got), ())
     return None
 
 
