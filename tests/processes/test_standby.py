@@ -90,7 +90,7 @@ def test_a_service_refuses_callbacks_with_one_line_shows_its_pages_and_records_a
         token = users.add_user(store, "ann", [Role.READ], 1)
     time.sleep(1)
     caplog.set_level(logging.INFO)
-    service = asgi.service_at(server.directory, TRINGLEDGER_STORE=url)
+    service = asgi.service_at(server.directory, follows=True, TRINGLEDGER_STORE=url)
     with asgi.running(service) as client:
         answers = [get(client, signed(cdr(9, tag=f"t{number}"))) for number in range(5)]
         assert [answer.status_code for answer in answers] == [503] * 5

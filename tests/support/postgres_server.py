@@ -24,6 +24,9 @@ EMPTY = """
         FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'
             LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
         CREATE SCHEMA public;
+        EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO PUBLIC', current_database());
+        GRANT USAGE ON SCHEMA public TO PUBLIC;
+        EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT -1', current_database());
     END $$
 """
 ATTEMPTS_MAX = 6
