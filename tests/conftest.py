@@ -39,6 +39,14 @@ HEAVIEST = (
     "tests/projections/building/",
     "tests/projections/",
 )
+# What starts services, clusters or a browser, and so takes seconds.
+SLOW = (
+    "tests/processes/",
+    "tests/e2e/",
+    "tests/cli/test_rebuild_dask",
+    "tests/cli/test_tail",
+    "tests/cli/test_rehearse",
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,13 +57,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server or a browser, and put the heaviest files first."""
+    """Mark what needs a server or a browser and what is slow, and put the heaviest files first."""
     for item in items:
         for marker in {NEEDS[name] for name in getattr(item, "fixturenames", ()) if name in NEEDS}:
             item.add_marker(marker)
         callspec = getattr(item, "callspec", None)
         if callspec and "postgres" in [value for value in callspec.params.values() if isinstance(value, str)]:
             item.add_marker("postgres")
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
     items.sort(key=_place)
 
 
