@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psycopg
 import pytest
 
 from domain.copying import copy_marks
@@ -27,6 +28,7 @@ from projections.stores.generations import GENERATION
 from tests.conftest import new_store
 from tests.support import http_client as caller
 from tests.support import store_copies as copies
+from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, Said, run, run_alone, serving
 from tests.support.http_client import Replies, ask, deliver, get
 from tests.support.ledger_inspection import SHOWN, head
@@ -217,7 +219,17 @@ def kill_midway(origin: str, to: str, random: Random) -> bool:
             process.wait(random.uniform(0.05, 0.6))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-        return process.wait() != DONE
+        ended = process.wait()
+    if urls.is_postgres(to):
+        _wait_for_its_sessions(to)
+    return ended != DONE
+
+
+def _wait_for_its_sessions(store: str) -> None:
+    """Wait until the server has noticed that a killed process is gone: until then its copy counts as one that runs."""
+    others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(store, autocommit=True) as connection:
+        eventually(lambda: not connection.execute(others).fetchall())
 
 
 def _facts_if_any(store: str) -> dict[str, str]:
