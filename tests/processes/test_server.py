@@ -26,18 +26,23 @@ def migrated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return named_store("postgres", request, monkeypatch)
 
 
+def proc_file(process: int, name: str) -> bytes:
+    """Return what the kernel says of a process; nothing if the process has ended, at whatever moment."""
+    try:
+        return Path(f"/proc/{process}/{name}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def workers_of(server: Server) -> list[int]:
     """Return the process ids of a service's workers, those that have the listening socket."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    children = proc_file(server.process.pid, f"task/{server.process.pid}/children").split()
+    return [int(child) for child in children if b"spawn_main" in proc_file(int(child), "cmdline")]
 
 
 def is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return b") Z " not in Path(f"/proc/{process}/stat").read_bytes()
+    stat = proc_file(process, "stat")
+    return bool(stat) and b") Z " not in stat
 
 
 def queries(calls: range) -> list[str]:
