@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
 from random import Random
@@ -79,8 +80,10 @@ def first_occurrences(queries: Sequence[str]) -> list[str]:
 
 def helpers(server: Server) -> list[int]:
     """Return the ids of the processes of follower, prover and forwarder, whichever thread started them."""
-    threads = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-    found = [int(pid) for thread in threads for pid in thread.read_text().split()]
+    found: list[int] = []
+    for thread in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # A thread may end while we look.
+            found += map(int, thread.read_text().split())
     assert len(found) == 3
     return found
 
