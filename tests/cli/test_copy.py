@@ -38,7 +38,7 @@ from tests.support.store_copies import dump
 
 DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 COMPLETE = "the copy is complete: "
-SLOWLY = "from domain.copying import copy; copy.ROWS_A_TRANSACTION = 10; from api.cli.main import main; main()"
+SLOWLY = "from domain.copying import copy; copy.ROWS_A_TRANSACTION = 2; from api.cli.main import main; main()"
 
 
 @pytest.fixture(scope="module")
