@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
@@ -14,6 +13,7 @@ from threading import Event
 from tests.benchmarks import ledgers, program, serving
 from tests.benchmarks.measure import Row, Sizes, in_turns
 from tests.benchmarks.traffic import notifications
+from tests.support.alongside import alongside
 
 SEED_OF_FILE = 2
 LINES_AT_LEAST = 100_000  # So that the import outlasts the callbacks.
@@ -84,9 +84,8 @@ def _backing_up(store: Path, taken: list[float] | None) -> Iterator[None]:
         yield
         return
     command = [*(sys.executable, "-m", "api", "backup", str(store.with_suffix(".backups"))), "--keep", "1"]
-    ended = Event()
 
-    def back_up() -> None:
+    def back_up(ended: Event) -> None:
         while not ended.is_set():
             begun = time.perf_counter()
             environment = serving.environment_with(program.SERVE_ENVIRONMENT)
@@ -95,13 +94,8 @@ def _backing_up(store: Path, taken: list[float] | None) -> Iterator[None]:
             )
             taken.append(time.perf_counter() - begun)
 
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(back_up)
-        try:
-            yield
-        finally:
-            ended.set()
-        done.result()
+    with alongside(back_up):
+        yield
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from statistics import median
 from threading import Event
@@ -19,6 +18,7 @@ from projections.stores.generations import generations, open_current
 from tests.benchmarks import ledgers, program, serving
 from tests.benchmarks.measure import Pair, Row, Sizes, in_turns, per_second
 from tests.benchmarks.traffic import FORMULA, KEY, notifications
+from tests.support.alongside import alongside
 from tests.support.postgres_server import Postgres
 
 SEED = 2
@@ -76,22 +76,16 @@ def measure_vacuum(sizes: Sizes) -> Row:
 @contextmanager
 def _vacuuming(url: str, rounds: list[int]) -> Iterator[None]:
     """Vacuum until the block ends, once at least, and note the milliseconds that each took."""
-    ended = Event()
 
-    def vacuum() -> None:
+    def vacuum(ended: Event) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
             while not rounds or not ended.is_set():
                 begun = time.perf_counter()
                 connection.execute(VACUUM.encode())
                 rounds.append(round((time.perf_counter() - begun) * 1000))
 
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(vacuum)
-        try:
-            yield
-        finally:
-            ended.set()
-        done.result()
+    with alongside(vacuum):
+        yield
 
 
 def measure_catch_up(sizes: Sizes) -> Row:

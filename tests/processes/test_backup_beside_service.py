@@ -4,7 +4,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -12,6 +11,7 @@ from threading import Event
 import pytest
 
 from tests.processes.test_crash import LIMITED, is_kept, logged, recorded, traffic
+from tests.support.alongside import alongside
 from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, Server, run, serving, spawn
 from tests.support.http_client import Replies, deliver
@@ -39,21 +39,15 @@ def restore(backup: Path, to: Path) -> str:
 @contextmanager
 def load(server: Server, queries: list[str], replies: Replies) -> Iterator[None]:
     """Send callbacks, some at a time, until the block ends or none is left."""
-    ended = Event()
 
-    def send() -> None:
+    def send(ended: Event) -> None:
         for start in range(0, len(queries), 20):
             if ended.is_set():
                 return
             asyncio.run(deliver(server.port, queries[start : start + 20], replies))
 
-    with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(send)
-        try:
-            yield
-        finally:
-            ended.set()
-        sending.result()
+    with alongside(send):
+        yield
 
 
 def test_a_backup_under_load_has_all_that_came_before_it_and_the_service_answers_everybody(

@@ -54,14 +54,6 @@ def standby(primary: tuple[Postgres, str]) -> Iterator[tuple[Standby, str]]:
         yield found, found.url(server.name_of(url))
 
 
-def eventually(holds: object) -> None:
-    assert callable(holds)
-    until = time.monotonic() + SECONDS_MAX
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.1)
-
-
 def test_a_standby_is_read_as_it_is_and_what_reads_says_how_far_behind_that_is(standby: tuple[Standby, str]) -> None:
     _, url = standby
     said = run("export", "cdrs", "--store", url)
@@ -101,12 +93,13 @@ def test_a_service_refuses_callbacks_with_one_line_shows_its_pages_and_records_a
         shown = client.get("/api/v1/calls", headers={"Authorization": f"Bearer {token}"})
         assert shown.status_code == 200
         assert "audit log, on a standby: ann token viewed 200" in caplog.text
-        eventually(lambda: client.get("/health").json()["read_models"].get("held_by") == STANDBY)
+        asgi.eventually(lambda: client.get("/health").json()["read_models"].get("held_by") == STANDBY, SECONDS_MAX)
         server.promote()
-        eventually(lambda: get(client, signed(cdr(9, tag="after"))).status_code == 200)
-        eventually(
+        asgi.eventually(lambda: get(client, signed(cdr(9, tag="after"))).status_code == 200, SECONDS_MAX)
+        asgi.eventually(
             lambda: (
                 client.get("/health").json()["read_models"]
                 == {"position": 3, "lag": 0, "failure": None, "standing_by": False}
-            )
+            ),
+            SECONDS_MAX,
         )
