@@ -11,13 +11,13 @@ from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import CallHead, CorrelationWindow
 from domain.errors import InvalidValue
-from domain.events.notice_events import EVENTS, Notice, UnrecognisedRecorded, Voucher
+from domain.events.notice_events import EVENTS, Notice, UnrecognisedRecorded, Voucher, notice_claim
 from domain.events.streams import call_id, line_key, stream_id
 from domain.log.contract import LogTransaction, Lookup, QuarantineEntry
 from domain.notices import call_notice
 from domain.notices.call_notice import CallNotice, LineKey
-from domain.notices.notification import Notification, ParameterProblem, delivery_key, row_claim, unsigned_key
-from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, SignatureVerdict, covers_content
+from domain.notices.notification import Notification, ParameterProblem, delivery_key, unsigned_key
+from domain.notices.signature import COVERS_ONLY_R, UNSIGNED, SignatureVerdict
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict, quarantine_full
 
 SIGNATURE_FITTED = "signature_fitted"
@@ -95,14 +95,9 @@ class ParsedDelivery(NamedTuple):
 
 
 def claim_of(delivery: Delivery, values: Mapping[str, str]) -> str | None:
-    """Return what no other notification may have: the signature, in lower case, if it covers the content (SPEC 9.3).
-
-    For a table's row without signature it is its source and id (SPEC 9.6). ``values`` are the delivery's parameters.
-    """
-    verdict, voucher = delivery.verdict, delivery.voucher
-    if voucher is not None:
-        return row_claim(delivery.source, voucher.row)
-    return values["sig"].lower() if verdict is not None and covers_content(verdict.formula) else None
+    """Return what no other notification may have, see `notice_claim`; ``values`` are the delivery's parameters."""
+    formula = delivery.verdict.formula if delivery.verdict else None
+    return notice_claim(delivery.source, formula, delivery.voucher, values)
 
 
 class Placement(NamedTuple):

@@ -6,6 +6,7 @@ A stored event is its stream's id, its version there, its topic, and its notice 
 its own version ``v``: a new shape gets a new number and an upcast from the old one, and nothing stored is ever edited.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -13,6 +14,8 @@ import msgspec
 from eventsourcing.utils import register_topic
 
 from domain.notices.call_notice import LineKey
+from domain.notices.notification import row_claim
+from domain.notices.signature import covers_content
 
 
 class Voucher(msgspec.Struct, frozen=True, gc=False):
@@ -99,3 +102,14 @@ EVENTS: dict[str, type[NoticeRecorded]] = {
 for _event in (CallStatusRecorded, CdrRecorded, VoicemailRecorded, ChannelDeletionRecorded, UnrecognisedRecorded):
     _kind: type[NoticeRecorded] = _event
     register_topic(_kind.TOPIC, _kind)
+
+
+def notice_claim(source: str, formula: str | None, voucher: Voucher | None, values: Mapping[str, str]) -> str | None:
+    """Return the signature, in lower case, if its ``formula`` covers the content; for a row without signature its source and id (SPEC 9.3, 9.6).
+
+    ``values`` are the parameters; without a formula nothing fitted. None where nothing is claimed.
+    """
+    if voucher is not None:
+        return row_claim(source, voucher.row)
+    used = values.get("sig")
+    return used.lower() if used and formula and covers_content(formula) else None

@@ -2,11 +2,9 @@
 
 from domain.events.codec import decode_notice
 from domain.events.log_row import POSITION_MAX, LogRow
-from domain.events.notice_events import Notice
+from domain.events.notice_events import notice_claim
 from domain.events.operator_events import OPERATOR_EVENTS
 from domain.log.contract import Log, LogTransaction
-from domain.notices.notification import row_claim
-from domain.notices.signature import covers_content
 
 EVENTS_AT_ONCE = 2000
 
@@ -30,12 +28,5 @@ def claim_signatures(transaction: LogTransaction, events: list[LogRow]) -> None:
         if event.topic in OPERATOR_EVENTS:
             continue
         notice = decode_notice(event.state)
-        if claim := _claim(notice):
+        if claim := notice_claim(notice.source, notice.formula, notice.voucher, dict(notice.params)):
             transaction.claim_signature(claim, event.position)
-
-
-def _claim(notice: Notice) -> str | None:
-    if notice.voucher is not None:
-        return row_claim(notice.source, notice.voucher.row)
-    used = dict(notice.params).get("sig")
-    return used.lower() if used and covers_content(notice.formula) else None

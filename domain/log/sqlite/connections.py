@@ -113,9 +113,8 @@ class SQLitePool(SQLiteConnectionPool):
 
     def _create_connection(self) -> SQLiteConnection:
         self.check_in_place()
-        with suppress(
-            OSError
-        ):  # SQLite says better what is wrong. It gives its -wal and -shm files the same permissions.
+        # SQLite gives its -wal and -shm files the same permissions, and says better what is wrong.
+        with suppress(OSError):
             make_private(self.path)
         connection = sqlite3.connect(
             self.db_name,
