@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -18,6 +17,7 @@ from domain.proofs.notes import parse_note
 from domain.proofs.proof_file import parse_witness_request
 from domain.proofs.refusals import ProofRefused
 from tests.support.proof_trees import COSIGNED_AT, LOG, OTHER_WITNESS, WITNESS, Tree, event, tree_of
+from tests.support.stub_server import StubServer
 
 
 @dataclass
@@ -58,15 +58,12 @@ def listening(answer: Callable[[bytes], tuple[int, bytes]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
+    server = StubServer(0, Handler)
+    server.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/w"
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        server.stop()
 
 
 def own_checkpoint(tree: Tree) -> bytes:
@@ -132,7 +129,7 @@ def other_key(body: bytes) -> tuple[int, bytes]:
 
 
 def hanging(_body: bytes) -> tuple[int, bytes]:
-    time.sleep(0.6)
+    time.sleep(0.4)
     return 200, b""
 
 

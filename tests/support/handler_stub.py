@@ -3,10 +3,11 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Event
 
 from tests.support.ports import free_port
+from tests.support.stub_server import StubServer
 
 SECONDS_MAX = 20
 MORE_THAN_ANYBODY_READS = 200_000_000
@@ -69,8 +70,11 @@ class TheirHandler:
         self.heard: list[str] = []
         self.taken: list[str] = []
         self.cookies: list[str] = []
-        self.connections: list[socket.socket] = []
         self.released = Event()
+
+    @property
+    def connections(self) -> list[socket.socket]:
+        return self._server.connections
 
     @property
     def url(self) -> str:
@@ -97,31 +101,15 @@ class TheirHandler:
                 if behaviour is taking:
                     handler.taken.append(query)
 
-            def setup(self) -> None:
-                super().setup()
-                handler.connections.append(self.connection)
-
             def log_message(self, *_: object) -> None: ...
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
-            def handle_error(self, *_: object) -> None: ...
-
-        self._server = Server(("127.0.0.1", self.port), Heard)
-        self._thread = Thread(target=self._server.serve_forever, args=[0.01], daemon=True)
-        self._thread.start()
+        self._server = StubServer(self.port, Heard)
+        self._server.start()
 
     def stop(self) -> None:
         """End it, and with it every connection."""
         self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        for connection in self.connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self._server.stop()
 
 
 @contextmanager
