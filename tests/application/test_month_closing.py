@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from hashlib import sha256
-from time import sleep
 from typing import Any
 
 import pytest
@@ -23,6 +22,8 @@ from projections.schema.tables import ENTRIES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current
 from tests.support.command import run
+from tests.support.ledgers import opened
+from tests.support.ledgers import record as book
 from tests.support.notices import callstatus, line, priced_cdr, signed
 
 OCTOBER, NOVEMBER = "2024-10", "2024-11"
@@ -148,15 +149,70 @@ def test_a_month_that_keeps_changing_is_not_closed(
     ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     between(monkeypatch, *(lambda number=number: record_call(number) for number in range(10, 16)))
-    with pytest.raises(CommandRejected, match="2024-10 still changes"):
+    with pytest.raises(CommandRejected, match="2024-10 is not closed after 5 attempts: it still changes"):
         close_month(ledger, read_store, OCTOBER, "kim", None)
 
 
-def test_the_lock_is_given_up_where_looking_takes_too_long(
+def before_the_lock(monkeypatch: pytest.MonkeyPatch, does: Callable[[], object]) -> None:
+    """Have this done each time when all but the look under the lock is over."""
+    look = closings._look_at_rest
+
+    def then(*arguments: Any) -> Any:
+        found = look(*arguments)
+        does()
+        return found
+
+    monkeypatch.setattr(closings, "_look_at_rest", then)
+
+
+def test_much_that_came_since_is_looked_at_in_pieces(
     ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closings, "LOCK_SECONDS_MAX", 0.01)
-    monkeypatch.setattr(closings, "changes_closing", lambda *_: sleep(0.02))
-    with pytest.raises(CommandRejected, match="Try again"):
+    monkeypatch.setattr(closings, "EVENTS_AT_ONCE", 2)
+    look = closings.changes_closing
+    seen: list[int] = []
+
+    def looked(books: Any, connection: Any, events: Any, period: str) -> bool:
+        seen.extend(event.position for event in events)
+        return look(books, connection, events, period)
+
+    monkeypatch.setattr(closings, "changes_closing", looked)
+    between(monkeypatch, lambda: record_call(5, NOVEMBER))
+    numbers = iter((6,))
+    before_the_lock(monkeypatch, lambda: record_call(next(numbers), NOVEMBER))
+    assert close_month(ledger, read_store, OCTOBER, "kim", None).position == 16
+    assert seen == [10, 11, 12, 13, 14, 15]
+
+
+def test_the_lock_is_released_where_looking_takes_too_long_and_the_closing_tried_again(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closings, "LOCK_SECONDS_MAX", 0.05)
+    numbers, tries = iter((5, 6)), []
+
+    def look(*_: Any) -> bool:
+        tries.append(ledger.head())
+        if len(tries) == 1:
+            # It waits for the very lock under which it is called: it would never end if the lock were kept.
+            with opened(ledger.url) as other:
+                book(other, callstatus(r=70))
+        return False
+
+    monkeypatch.setattr(closings, "changes_closing", look)
+    before_the_lock(monkeypatch, lambda: record_call(next(numbers), NOVEMBER))
+    result = close_month(ledger, read_store, NOVEMBER, "kim", "all of it")
+    assert tries == [12, 16]
+    assert result.position == 17
+
+
+def test_the_look_itself_ends_when_its_time_is_over(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closings, "LOCK_SECONDS_MAX", 0)
+    monkeypatch.setattr(
+        closings, "_look_at_rest", lambda *given: (given[-1]._replace(position=0), closings._Change.NONE)
+    )
+    monkeypatch.setattr(closings, "changes_closing", lambda *_: pytest.fail("it was looked at too late"))
+    with pytest.raises(CommandRejected, match=r"2024-10 is not closed after 5 attempts: .* longer than the 250 ms"):
         close_month(ledger, read_store, OCTOBER, "kim", None)
     assert ledger.head() == 9
