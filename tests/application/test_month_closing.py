@@ -16,6 +16,7 @@ from domain.events.operator_events import MonthBooks, MonthClosed
 from domain.events.streams import CLOSINGS
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
+from projections.queries.closing_blockers import changes_closing
 from projections.queries.month_books import load_month_books
 from projections.rows.folded_entries import ENTRY_COLUMNS
 from projections.schema.tables import ENTRIES
@@ -169,7 +170,7 @@ def test_much_that_came_since_is_looked_at_in_pieces(
     ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closings, "EVENTS_AT_ONCE", 2)
-    look = closings.changes_closing
+    look = changes_closing
     seen: list[int] = []
 
     def looked(books: Any, connection: Any, events: Any, period: str) -> bool:
