@@ -60,13 +60,14 @@ class FrameReader:
         account: str | None = None,
         since: Moment = None,
         until: Moment = None,
+        through: Moment = None,
         period: str | None = None,
         catch_up: bool = True,
         as_of: int | str | date | None = None,
     ) -> pd.DataFrame:
         """Return the rows of the read model in the ledger at a store URL such as ``sqlite:///tringledger.db``.
 
-        ``since`` and ``until`` (excluded) are days, months, or times with their offset, as texts or as Python's own
+        ``since``, ``until`` (excluded) and ``through`` (taken in, instead of ``until``) are days, months, or times with their offset, as texts or as Python's own
         types; days and months begin in the ledger's billing time zone. ``period`` is a month ``YYYY-MM``. The read
         models first catch up with the log, unless ``catch_up`` is False, or this is a standby or a role that may only read. With ``as_of`` (a position of the log, or a day,
         month or time) you get the rows that the ledger had then: they are built anew from the log, in a temporary file.
@@ -79,6 +80,7 @@ class FrameReader:
                 account=account,
                 since=since,
                 until=until,
+                through=through,
                 period=period,
                 timezone=ledger.timezone,
             )

@@ -16,6 +16,7 @@ from domain.text import printable
 
 if TYPE_CHECKING:
     from api.application.http_get import HttpAnswer
+    from projections.queries.selection import Selection
 
 UNLIMITED_COLUMNS = 10_000
 # Longer tables are cut: a terminal shows no more, and programs ask for another format.
@@ -25,6 +26,14 @@ TABLE_ROWS_MAX = 50
 def note(text: str) -> None:
     """Print a message on stderr."""
     click.echo(printable(text), err=True)
+
+
+def note_span(selection: Selection, timezone: str) -> None:
+    """Print on stderr from when to when rows are selected, if they are: days may end where you did not expect it."""
+    from projections.queries.time_points import describe_span
+
+    if span := describe_span(selection.since, selection.until, timezone):
+        note(span)
 
 
 def print_table(

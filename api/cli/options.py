@@ -118,9 +118,14 @@ def as_of_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options ``--from``, ``--to`` and ``--period``, which select rows by their time."""
+    """Give a command the options ``--from``, ``--to``, ``--through`` and ``--period``, which select rows by their time."""
     for option in (
         click.option("--period", metavar="YYYY-MM", help="Only this month, in the billing time zone."),
+        click.option(
+            "--through",
+            metavar="TIME",
+            help="Only rows up to this day, month or time, which is taken in; instead of --to.",
+        ),
         click.option("--to", "until", metavar="TIME", help="Only rows before this day, month or time."),
         click.option(
             "--from",

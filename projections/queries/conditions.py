@@ -37,6 +37,7 @@ def build_selection(
     *,
     since: Moment = None,
     until: Moment = None,
+    through: Moment = None,
     timezone: str,
     now: int | None = None,
     line_rule: int = LINE_RULE_2,
@@ -44,17 +45,24 @@ def build_selection(
 ) -> Selection:
     """Read filters as people write them; days and months begin in the billing time zone.
 
-    Times such as ``24h`` are counted back from ``now`` (microseconds, UTC); ``filters`` are a Selection's other fields.
+    ``until`` itself is excluded; ``through`` is taken in: a day or a month whole. Times such as ``24h`` are counted back from ``now`` (microseconds, UTC); ``filters`` are a Selection's other fields.
     Raises SelectionError for a value that cannot be read, or a filter that the read model does not have.
     """
+    if until is not None and through is not None:
+        msg = f"got the end {until}, which is excluded, and the end {through}, which is taken in: expected one of them"
+        raise SelectionError(msg)
+    end = moments.read_last(through, timezone, now) if until is None else moments.read_time_point(until, timezone, now)
     selection = Selection(
         since=moments.read_time_point(since, timezone, now),
-        until=moments.read_time_point(until, timezone, now),
+        until=end,
         line_rule=None if filters.get("number") is None else line_rule,
         **filters,
     )
-    if selection.since is not None and selection.until is not None and selection.until < selection.since:
-        msg = f"the end {until} is before the beginning {since}: expected a later one (the end itself is excluded)"
+    # An end that is taken in is never at the beginning, or nothing would be taken in.
+    shortest = 0 if through is None else 1
+    if selection.since is not None and end is not None and end < selection.since + shortest:
+        kind = "the end itself is excluded" if through is None else "the end itself is taken in"
+        msg = f"the end {until or through} is before the beginning {since}: expected a later one ({kind})"
         raise SelectionError(msg)
     conditions(model, selection, timezone)
     return selection

@@ -16,6 +16,7 @@ from projections.queries.time_points import SelectionError
 FIELDS = {
     "from": "since",
     "to": "until",
+    "through": "through",
     "period": "period",
     "day": "day",
     "tag": "tag",
@@ -30,7 +31,7 @@ FIELDS = {
     "without": "without",
 }
 NAMES = tuple(FIELDS)
-ALWAYS = ("from", "to", "period", "without")
+ALWAYS = ("from", "to", "through", "period", "without")
 WITHOUT = ("tag", "account", "number", "disposition", "flag")
 WAITING = (STALE, MISSING_CDR)
 
@@ -81,7 +82,8 @@ def read_filters(model: str, given: Mapping[str, str], terms: FilterContext) -> 
         try:
             return build_selection(model, timezone=terms.timezone, now=terms.now, line_rule=terms.line_rule, **fields)
         except SelectionError as error:
-            bad.append(BadFilter("to", given.get("to", ""), str(error)))
+            end = "through" if given.get("through") else "to"
+            bad.append(BadFilter(end, given.get(end, ""), str(error)))
     raise WrongFilters(bad)
 
 

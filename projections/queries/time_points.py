@@ -4,7 +4,7 @@ Days and months begin in the billing time zone. A time must have its offset: wit
 """
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from domain import times
 from domain.errors import WrongUsage
@@ -19,6 +19,9 @@ Moment = str | date | None
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
+_ONE_DAY = timedelta(days=1)
+_DAY_LENGTH = len("2026-10-01T")
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = {"m": 60 * times.SECOND, "h": 3600 * times.SECOND, "d": 86_400 * times.SECOND}
 
 
@@ -54,6 +57,55 @@ def _read(text: str, timezone: str, now: int | None) -> int:
     if len(text) == len("YYYY-MM"):
         return times.start_of_day(Month.parse(text).first_day, timezone)
     return times.parse(text)
+
+
+def read_last(value: Moment, timezone: str, now: int | None = None) -> int | None:
+    """Return the end of a span that takes in a day, a month or a time: the first microsecond, UTC, after it.
+
+    None gives None. Raises SelectionError.
+    """
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            if _DAY.fullmatch(value):
+                return times.start_of_day(date.fromisoformat(value) + _ONE_DAY, timezone)
+            if len(value) == len("YYYY-MM"):
+                return times.start_of_day(Month.parse(value).next.first_day, timezone)
+        elif not isinstance(value, datetime):
+            return times.start_of_day(value + _ONE_DAY, timezone)
+    except (ValueError, OverflowError):
+        msg = f"{str(value)!r} is not a moment: {EXPECTED}"
+        raise SelectionError(msg) from None
+    at = read_time_point(value, timezone, now)
+    return None if at is None else at + 1
+
+
+def describe_span(since: int | None, until: int | None, timezone: str) -> str:
+    """Return the span from ``since`` up to ``until`` (excluded; microseconds, UTC) in words; empty if it has no ends.
+
+    A day is said to end at 24:00, as in ``1 Oct 2026 00:00 to 31 Oct 2026 24:00, Europe/Berlin``.
+    """
+    if since is None and until is None:
+        return ""
+    first = "" if since is None else describe_time(since, timezone)
+    last = "" if until is None else describe_time(until, timezone, ends=True)
+    ends = f"{first} to {last}" if first and last else f"from {first} on" if first else f"up to {last}"
+    return f"{ends}, {timezone}"
+
+
+def describe_time(at: int, timezone: str, *, ends: bool = False) -> str:
+    """Return a time (microseconds, UTC) in a time zone, with its offset unless a day begins, or ``ends``, there."""
+    day = date.fromisoformat(times.day(at, timezone))
+    if times.start_of_day(day, timezone) == at:
+        return f"{_day_in_words(day - _ONE_DAY)} 24:00" if ends and at else f"{_day_in_words(day)} 00:00"
+    local = times.to_datetime(at).astimezone(times.zone(timezone))
+    exactness = "microseconds" if local.microsecond else "seconds" if local.second else "minutes"
+    return f"{_day_in_words(day)} {local.isoformat(timespec=exactness)[_DAY_LENGTH:]}"
+
+
+def _day_in_words(day: date) -> str:
+    return f"{day.day} {_MONTH_NAMES[day.month - 1]} {day.year}"
 
 
 def read_month(period: str) -> Month:

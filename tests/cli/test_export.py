@@ -47,6 +47,13 @@ class TestExport:
             row for row in everything if row["tag"] == tag
         ]
 
+    def test_the_last_day_is_taken_in_on_demand_and_the_span_is_said(self) -> None:
+        taken_in = run("export", "calls", "--from", "2026-10-01", "--through", "2026-10-02")
+        excluded = run("export", "calls", "--from", "2026-10-01", "--to", "2026-10-03")
+        assert taken_in.out == excluded.out
+        assert taken_in.err == excluded.err == "1 Oct 2026 00:00 to 2 Oct 2026 24:00, UTC\n"
+        assert run("export", "calls", "--through", "2026-10", "--to", "2026-10").code == USAGE
+
     @pytest.mark.parametrize(
         "words",
         [("cdr",), ("cdrs", "--format", "xls"), ("cdrs", "--from", "soon"), ("cdrs", "--period", "2026-13"), ()],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from api.cli.console import Moved, note, progress
+from api.cli.console import Moved, note, note_span, progress
 from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
 from api.cli.options import as_of_option, catch_up_option, output_options, span_options, store_option
 from domain import times
@@ -78,6 +78,7 @@ def export(
     state: str | None,
     since: str | None,
     until: str | None,
+    through: str | None,
     period: str | None,
     waiting: str | None,
     excel_safe: bool,
@@ -88,7 +89,7 @@ def export(
     """Write a read model to a file, or to stdout.
 
     A file is written under a temporary name and then renamed, so it is never incomplete. Days and months are those of
-    the billing time zone; --to itself is excluded. Amounts are US cents or SIP credits.
+    the billing time zone; --to itself is excluded, --through is taken in. Amounts are US cents or SIP credits.
 
     With --as-of the rows are built from the log up to a position, or up to the last event recorded at or before a time.
     The live read models are not used, so --no-catch-up has no effect.
@@ -100,7 +101,7 @@ def export(
       tringledger export billing
       tringledger export cdrs --period 2026-10 -o october.xlsx
       tringledger export calls --waiting missing-cdr
-      tringledger export cdrs --account acme-000123 --from 2026-10-01 --to 2026-10-08 --format json
+      tringledger export cdrs --account acme-000123 --from 2026-10-01 --through 2026-10-07 --format json
       tringledger export billing --as-of 2026-11-01
       tringledger export journal -o books.beancount
     """
@@ -124,6 +125,7 @@ def export(
             state=state,
             since=since,
             until=until,
+            through=through,
             period=period,
             waiting=OverdueFilter(waiting, ledger.options.window, past.at if past else times.now())
             if waiting
@@ -131,6 +133,7 @@ def export(
             timezone=ledger.timezone,
             line_rule=ledger.line_rule,
         )
+        note_span(wanted, ledger.timezone)
         looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
         with looking as read_store, progress("Exporting", None, "rows") as moved:
             target = output or sys.stdout.buffer

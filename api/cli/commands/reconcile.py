@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from api.application.reconciliation.columns import NAMES, NumberFormat
-from api.cli.console import note, progress
+from api.cli.console import note, note_span, progress
 from api.cli.exit_codes import FINDING
 from api.cli.ledger_access import open_ledger, read_models
 from api.cli.options import (
@@ -128,6 +128,7 @@ def reconcile(
     tag: str | None,
     since: str | None,
     until: str | None,
+    through: str | None,
     period: str | None,
     tolerance: int,
     window: int,
@@ -156,7 +157,7 @@ def reconcile(
     missing-here       only the statement has it
     missing-there      only the ledger has it
 
-    --tag, --from, --to and --period select records on both sides; a record outside may still match one inside. Without
+    --tag, --from, --to, --through and --period select records on both sides; a record outside may still match one inside. Without
     them, the whole ledger is compared. The exit code is 1 unless all records are exact or within tolerance and all lines
     are readable.
 
@@ -177,7 +178,8 @@ def reconcile(
 
     show = {"table": report.report_tables, "json": report.report_json, "csv": report.report_csv}[form]
     with open_ledger(store) as (ledger, _):
-        limits = _limits(tag, since, until, period, ledger.timezone)
+        limits = _limits(tag, (since, until, through), period, ledger.timezone)
+        note_span(limits, ledger.timezone)
         terms = ReconciliationOptions(
             CarrierLayout(
                 *(columns, delimiter or ",", timezone or "UTC", ledger.line_rule, path),
@@ -195,18 +197,18 @@ def reconcile(
     _tell(context, outcome)
 
 
-def _limits(tag: str | None, since: str | None, until: str | None, period: str | None, timezone: str) -> Selection:
+def _limits(
+    tag: str | None, span: tuple[str | None, str | None, str | None], period: str | None, timezone: str
+) -> Selection:
+    """Read the limits; ``span`` is its beginning, its end if that is excluded, and its end if that is taken in."""
     from projections.queries import conditions
-    from projections.queries import time_points as moments
+    from projections.queries.time_points import read_month
 
-    limits = conditions.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
-    if period is None:
-        return limits
-    if since or until:
-        raise click.UsageError("expected either --period, or --from and --to")
-    month = moments.read_month(period)
-    since, until = str(month), str(month.next)
-    return conditions.build_selection("cdrs", tag=tag, since=since, until=until, timezone=timezone)
+    if period and any(span):
+        raise click.UsageError("expected either --period, or --from and --to or --through")
+    month = period and str(read_month(period))
+    since, until, through = (month, None, month) if month else span
+    return conditions.build_selection("cdrs", tag=tag, since=since, until=until, through=through, timezone=timezone)
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from api.web.json_api.parameters import AT, CALL_ID, Schema
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import object_schema, row_documents, row_schema
-from domain import times
 from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from projections.queries.call_lookup import rows_of_call
+from projections.queries.log_points import resolve_point
 from projections.schema.read_models import CALLS, CDRS, EXCEPTIONS
 
 _ANY: Schema = {"type": "object"}
@@ -83,7 +83,7 @@ def _events(asked: ApiRequest) -> ApiResponse:
 def _position_until(ledger: Ledger, at: int | str | None) -> int:
     if at is None:
         return POSITION_MAX
-    return at if isinstance(at, int) else ledger.position_at(times.parse(at))
+    return at if isinstance(at, int) else resolve_point(ledger, at).position
 
 
 def _masked(document: dict[str, Any]) -> dict[str, Any]:

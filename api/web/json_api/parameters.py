@@ -9,12 +9,11 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from api.processes import jobs
-from domain import times
 from domain.calls import call
 from domain.months import PATTERN as MONTH_PATTERN
 from domain.operators import author
 from domain.text import WHOLE_DIGITS_MAX
-from projections.queries import conditions, selection
+from projections.queries import conditions, selection, time_points
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 
@@ -95,13 +94,13 @@ def _call_id(value: str) -> UUID:
 
 
 def _point(value: str) -> int | str:
-    """Read a position or a time; a time stays a text until it is looked up."""
+    """Read a position, or a time, which stays a text until it is looked up."""
     if re.fullmatch("[0-9]{1,18}", value):
         return int(value)
     try:
-        times.parse(value)
-    except ValueError:
-        msg = "a position, or a time such as 2026-10-01T04:30:25Z"
+        time_points.read_time_point(value, "UTC")
+    except time_points.SelectionError:
+        msg = f"a position of the log; {time_points.EXPECTED}"
         raise ValueError(msg) from None
     return value
 
@@ -145,6 +144,7 @@ FILTERS = {
     for each in (
         _filter("from", "Only rows from this day, month or time on; `24h ago` works too. Days and months begin in the billing time zone.", _MOMENT),
         _filter("to", "Only rows before this day, month or time.", _MOMENT),
+        _filter("through", "Only rows up to this day, month or time, which is taken in; instead of `to`.", _MOMENT),
         _filter("period", "Only rows of this month, in the billing time zone.", _MONTH),
         _filter("day", "Only rows billed on this day, or on the days `FIRST..LAST`.", _DAYS),
         _filter("tag", "Only rows with this tag.", _TEXT),
@@ -185,8 +185,8 @@ JOB_KIND = ApiParameter("kind", "What to do.", _choice(list(jobs.KINDS)), choice
 ACCOUNT = ApiParameter("account", "The account.", _TEXT | {"minLength": 1}, read_text(), "path")
 AT = ApiParameter(
     "at",
-    "As of this log position, or of this time.",
-    {"type": "string", "pattern": r"^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+))$"},
+    "As of this log position, or of the beginning of this day, month or time.",
+    {"type": "string", "pattern": rf"^([0-9]{{1,18}}|{_MOMENT['pattern'].strip('^$')})$"},
     _point,
 )
 SETTLED = ApiParameter("settled", "Include settled entries.", {"type": "boolean"}, _truth)

@@ -73,7 +73,7 @@ def billing(request: Request) -> Response:
     """Show a span."""
     query, state = request.query_params, request.app.state
     measure, account = read_measure(query), query.get("account") or None
-    filters = {name: query[name] for name in ("from", "to", "period", "account") if query.get(name)}
+    filters = {name: query[name] for name in ("from", "to", "through", "period", "account") if query.get(name)}
     with state.read_models.session() as room:
         latest = overview.latest_month(room.connection, account)
         try:
@@ -88,6 +88,7 @@ def billing(request: Request) -> Response:
         filters=filters,
         problem="",
         span=span,
+        timezone=state.ledger.timezone,
         chart=chart,
         measures=MEASURES,
         accounts=accounts[:ACCOUNTS_MAX],

@@ -18,9 +18,9 @@ from api.web.pages.request_filters import not_found, with_error_pages
 from domain import times
 from domain.calls.correlation import BY_TAG
 from domain.events import streams
-from domain.ledger import Ledger
 from projections.queries.call_lookup import calls_with_ids, exceptions_of_call
-from projections.queries.time_points import SelectionError
+from projections.queries.log_points import LogPoint
+from projections.queries.time_points import describe_time
 
 NEIGHBOURS = 2
 
@@ -40,14 +40,14 @@ def routes() -> list[GuardedRoute]:
 
 @with_error_pages
 def call(request: Request) -> Response:
-    """Show a call as it is now, or as of ``at``: a position of the log, or a time."""
+    """Show a call as it is now, or as of ``at``: a position of the log, a day, a month or a time."""
     state, text = request.app.state, request.path_params["call_id"]
     try:
         call_id = UUID(text)
     except ValueError:
         return not_found(request, f"{text!r} is not a call's id: expected a UUID")
-    at = _at(state.ledger, request.query_params.get("at", "").strip())
-    life = lives.call_life(state.ledger, state.settings, call_id, at)
+    at = lives.moment(state.ledger, request.query_params.get("at", "").strip())
+    life = lives.call_life(state.ledger, state.settings, call_id, at.position if at else None)
     if life is None:
         return not_found(request, f"no call {call_id} is in this ledger")
     who = request.state.identity
@@ -55,6 +55,7 @@ def call(request: Request) -> Response:
         request,
         "call.html",
         life=life,
+        as_of=as_of_words(at, state.ledger.timezone),
         drawing=draw_timeline(life),
         seen=life.event.step.after or life.events[0].step.after or {},
         around=_around(request, life),
@@ -66,12 +67,9 @@ def call(request: Request) -> Response:
     )
 
 
-def _at(ledger: Ledger, text: str) -> int | None:
-    try:
-        return lives.moment(ledger, text)
-    except ValueError as error:
-        msg = f"at {error}, or a position of the log"
-        raise SelectionError(msg) from None
+def as_of_words(at: LogPoint | None, timezone: str) -> str:
+    """Return what a time in the address was taken for; empty without one."""
+    return f"{describe_time(at.at, timezone)}, {timezone}" if at and at.at else ""
 
 
 def _around(request: Request, life: CallLife) -> CallSurroundings:

@@ -13,10 +13,10 @@ from api.application import event_feed
 from api.application.call_history import HistoryStep
 from api.settings import Settings
 from api.web.pages.signature_check import SignatureCheck, check_signature
-from domain import times
 from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from domain.notices.notification import DURATIONS
+from projections.queries.log_points import LogPoint, resolve_point
 
 STEPS_SHOWN = 200
 LABELS = {
@@ -163,13 +163,16 @@ def numbers(event: TimelineEvent) -> dict[str, int]:
     return {name: int(values[name]) for name in DURATIONS if event.step.notice and values.get(name, "").isdigit()}
 
 
-def moment(ledger: Ledger, text: str) -> int | None:
-    """Return the position that ``at`` names, itself or by a time; None for now. Raises ValueError."""
+def moment(ledger: Ledger, text: str) -> LogPoint | None:
+    """Return the point of the log that ``at`` names: a position, or the beginning of a day, a month or a time.
+
+    A position has the time 0, and may lie beyond the head. None is now. Raises SelectionError.
+    """
     if not text:
         return None
     if text.isascii() and text.isdigit():
-        return min(int(text[:19]), POSITION_MAX)
-    return ledger.position_at(times.parse(text))
+        return LogPoint(min(int(text[:19]), POSITION_MAX), 0)
+    return resolve_point(ledger, text)
 
 
 RULES = {

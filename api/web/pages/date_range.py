@@ -43,12 +43,17 @@ class DateRange(NamedTuple):
             return f"{self.first:%Y-%m} to {self.last:%Y-%m}"
         return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
 
+    def in_words(self, timezone: str) -> str:
+        """Return it with its hours in a time zone."""
+        first, after = (times.start_of_day(day, timezone) for day in (self.first, self.after))
+        return moments.describe_span(first, after, timezone)
+
     @property
     def filters(self) -> dict[str, str]:
         """The filters that select it on the billing page."""
         if self.is_of_months and move_months(self.first, 1) == self.after:
             return {"period": f"{self.first:%Y-%m}", "by": self.by}
-        return {"from": str(self.first), "to": str(self.after), "by": self.by}
+        return {"from": str(self.first), "through": str(self.last), "by": self.by}
 
     @property
     def entries(self) -> dict[str, str]:
@@ -93,7 +98,7 @@ def read_date_range(query: Mapping[str, str], timezone: str, now: int, latest: s
     if by == MONTH:
         span = DateRange(span.first.replace(day=1), _next_first(span.after), by)
     if span.after <= span.first:
-        msg = f"the end {span.after} lies before the beginning {span.first}: expected a later one, which is itself left out"
+        msg = f"the last day {span.last} lies before the first {span.first}: expected a later one"
         raise SelectionError(msg)
     if by == DAY and (span.after - span.first).days > DAYS_MAX:
         msg = f"{(span.after - span.first).days} days are too many to be shown by day: expected at most {DAYS_MAX}, or by month"
@@ -109,20 +114,27 @@ def _read(query: Mapping[str, str], timezone: str, now: int, latest: str | None,
     if query.get("period"):
         month = moments.read_month(query["period"])
         return DateRange(month.first_day, month.next.first_day, by)
-    if not (query.get("from") or query.get("to")):
+    if not any(query.get(name) for name in ("from", "to", "through")):
         month = Month(latest) if latest else Month.of_day(today)
         first, after = month.first_day, month.next.first_day
         return DateRange(first if by == DAY else move_months(after, -MONTHS_USUAL), after, by)
     after = date.fromisoformat(today) + ONE_DAY
-    if query.get("to"):
-        until = moments.read_time_point(query["to"], timezone, now)
-        assert until is not None
+    if (until := _until(query, timezone, now)) is not None:
         after = date.fromisoformat(times.day(max(until - 1, 0), timezone)) + ONE_DAY
     if not query.get("from"):
         return DateRange(move_months(after.replace(day=1), -1), after, by)
     since = moments.read_time_point(query["from"], timezone, now)
     assert since is not None
     return DateRange(date.fromisoformat(times.day(since, timezone)), after, by)
+
+
+def _until(query: Mapping[str, str], timezone: str, now: int) -> int | None:
+    """Return the end that an address names, in microseconds, UTC, excluded; ``through`` is taken in."""
+    until, through = query.get("to") or None, query.get("through") or None
+    if until and through:
+        msg = f"got to={until}, which is excluded, and through={through}, which is taken in: expected one of them"
+        raise SelectionError(msg)
+    return moments.read_last(through, timezone, now) if through else moments.read_time_point(until, timezone, now)
 
 
 def year_to(span: DateRange) -> DateRange:

@@ -47,7 +47,7 @@ def exceptions(request: Request) -> Response:
     """Show the flags, and the exceptions that the filters select."""
     read, query = read_filters(request, "exceptions"), request.query_params
     context: dict[str, Any] = {"filters": read.filters, "problem": read.problem, "meanings": MEANINGS, "path": PATH}
-    context |= {"outcome": read_flash(request)}
+    context |= {"outcome": read_flash(request), "span": read.span}
     if read.selection is None:
         return render(request, "exceptions.html", status=400, rows=None, **context)
     timezone = request.app.state.ledger.timezone

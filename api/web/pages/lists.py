@@ -124,7 +124,13 @@ class ListPage:
     def _shown(self, request: Request) -> Response:
         listed, read = self.listed, read_filters(request, self.listed.model)
         sort = request.query_params.get("sort") or browsing.default_sort(listed.model)
-        context: dict[str, Any] = {"listed": listed, "filters": read.filters, "sort": sort, "problem": read.problem}
+        context: dict[str, Any] = {
+            "listed": listed,
+            "filters": read.filters,
+            "sort": sort,
+            "problem": read.problem,
+            "span": read.span,
+        }
         context |= {"sorts": read_model(listed.model).sorts, "rows": None, "summed": None, "whole": False}
         if read.selection is None:
             return render(request, "list.html", status=400, **context)

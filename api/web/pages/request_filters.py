@@ -15,7 +15,7 @@ from domain.errors import LedgerError, StoreUnavailable
 from projections.queries import filter_texts as filters
 from projections.queries.filter_texts import WrongFilters
 from projections.queries.selection import Selection
-from projections.queries.time_points import SelectionError
+from projections.queries.time_points import SelectionError, describe_span
 from projections.stores.generations import ReadModelsUnusable
 
 Endpoint = Callable[[Request], Response]
@@ -24,11 +24,15 @@ _UNFIT = "The read models must be rebuilt"
 
 
 class RequestFilters(NamedTuple):
-    """Filters as texts by name, and their selection; it is None if they are invalid (see ``problem``)."""
+    """Filters as texts by name, and their selection; it is None if they are invalid (see ``problem``).
+
+    ``span`` says from when to when rows are selected; it is empty if they are not selected by their time.
+    """
 
     filters: dict[str, str]
     selection: Selection | None
     problem: str = ""
+    span: str = ""
 
 
 def filters_given(query: Mapping[str, str], names: tuple[str, ...] = filters.NAMES) -> dict[str, str]:
@@ -44,9 +48,10 @@ def filter_context(request: Request) -> filters.FilterContext:
 
 def read_filters(request: Request, model: str) -> RequestFilters:
     """Read the filters on a read model."""
-    found = filters_given(request.query_params)
+    found, context = filters_given(request.query_params), filter_context(request)
     try:
-        return RequestFilters(found, filters.read_filters(model, found, filter_context(request)))
+        selection = filters.read_filters(model, found, context)
+        return RequestFilters(found, selection, span=describe_span(selection.since, selection.until, context.timezone))
     except WrongFilters as wrong:
         return RequestFilters(found, None, ". ".join(each.problem for each in wrong.bad))
 

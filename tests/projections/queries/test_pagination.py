@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from domain import times
 from domain.calls.correlation import CorrelationWindow
 from domain.notices.line_number import LINE_RULE_2
 from projections.queries import facets
@@ -18,6 +19,7 @@ from projections.queries.filter_texts import FilterContext, WrongFilters
 from projections.queries.pagination import WrongSort
 from projections.queries.row_stream import RowStream
 from projections.queries.selection import Selection
+from projections.queries.time_points import describe_span
 from projections.schema.read_models import READ_MODELS, TABLES
 from tests.support.export_ledgers import a_ledger, record_sample
 
@@ -154,6 +156,34 @@ def test_every_bad_filter_is_named() -> None:
 def test_filters_that_fit_one_by_one_and_not_together_are_refused() -> None:
     with pytest.raises(WrongFilters, match="is before the beginning"):
         filters.read_filters("cdrs", {"from": "2026-10", "to": "2026-09"}, TERMS)
+
+
+def test_the_end_of_a_span_is_taken_in_or_excluded_and_never_both() -> None:
+    excluded = filters.read_filters("cdrs", {"from": "2026-10", "to": "2026-11"}, TERMS)
+    assert filters.read_filters("cdrs", {"from": "2026-10", "through": "2026-10"}, TERMS) == excluded
+    assert filters.read_filters("cdrs", {"from": "2026-10", "through": "2026-10-31"}, TERMS) == excluded
+    assert filters.read_filters("cdrs", {"through": "1970-01-01T00:00:00Z"}, TERMS).until == 1
+    assert filters.read_filters("billing", {"through": "2026-10"}, TERMS).until == excluded.until
+    for given in ({"to": "2026-10", "through": "2026-10"}, {"from": "2026-11", "through": "2026-10"}):
+        with pytest.raises(WrongFilters, match=r"expected one of them|itself is taken in") as refused:
+            filters.read_filters("cdrs", given, TERMS)
+        assert refused.value.bad[0].name == "through"
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "zone", "words"),
+    [
+        ("2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z", "Europe/Berlin", "1 Oct 2026 00:00 to 31 Oct 2026 24:00"),
+        ("2026-10-25T00:30:00Z", None, "Europe/Berlin", "from 25 Oct 2026 02:30+02:00 on"),
+        ("2026-10-25T01:30:00.000001Z", None, "Europe/Berlin", "from 25 Oct 2026 02:30:00.000001+01:00 on"),
+        (None, "1970-01-01T00:00:00Z", "UTC", "up to 1 Jan 1970 00:00"),
+    ],
+)
+def test_a_span_in_words_has_its_hours_and_its_time_zone(
+    since: str | None, until: str | None, zone: str, words: str
+) -> None:
+    ends = [None if end is None else times.parse(end) for end in (since, until)]
+    assert describe_span(ends[0], ends[1], zone) == f"{words}, {zone}"
 
 
 def test_how_long_ago_is_counted_back_from_now() -> None:

@@ -31,6 +31,9 @@ class TestACall:
         found = client.get(f"{CALL}/events?at=2").json()
         assert ([event["position"] for event in found["events"]], found["cdr"]) == ([1, 2], None)
         assert client.get(f"{CALL}/events?at=2026-01-01T00:00:00Z").status_code == 404
+        assert client.get(f"{CALL}/events?at=2026-01-01").status_code == 404
+        assert client.get(f"{CALL}/events?at=2100-01").json() == client.get(f"{CALL}/events").json()
+        assert client.get(f"{CALL}/events?at=soon").status_code == 400
 
     def test_who_may_not_see_numbers_sees_none(self, asking: Asking) -> None:
         for path in (CALL, f"{CALL}/events"):

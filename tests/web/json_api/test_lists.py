@@ -59,6 +59,7 @@ def test_filters_select_as_they_do_for_the_export(client: TestClient) -> None:
         "disposition=BUSY",
         "flag=missing-opening",
         "period=2026-10",
+        "from=2026-10-01&through=2026-10-01",
     ):
         rows = walked(client, f"/api/v1/cdrs?limit=3&{query}")
         exported = list(csv.DictReader(io.StringIO(client.get(f"/api/v1/cdrs.csv?{query}").text, newline="")))

@@ -33,7 +33,7 @@ PAGES = [
     "/fragments/calls/facets?flag=repeated-cdr",
     "/billing",
     "/billing?by=month&measure=margin",
-    "/billing?from=2026-10-03&to=2026-10-09&measure=calls",
+    "/billing?from=2026-10-03&through=2026-10-09&measure=calls",
     "/accounts/sales",
     "/accounts/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22'%26%E2%80%AE%E2%81%A7",
     "/accounts/sales?whole=1",
@@ -111,6 +111,18 @@ def test_only_who_may_see_numbers_and_addresses_sees_them_whole(shop: Shop, path
     assert ">1234<" not in masked
     if path in ("/calls", "/cdrs"):
         assert NUMBER in signed_in(shop, "pii").get(path).text
+
+
+def test_a_page_says_from_when_to_when_it_selects_and_at_which_time_a_call_is_shown(shop: Shop) -> None:
+    client = signed_in(shop, "read")
+    span = "3 Oct 2026 00:00 to 9 Oct 2026 24:00, UTC"
+    for path in ("/calls", "/cdrs", "/billing", "/exceptions"):
+        assert span in client.get(f"{path}?from=2026-10-03&through=2026-10-09").text, path
+        assert "let go" in client.get(f"{path}?from=2026-10-03&to=2026-10-10").text, path
+    call = re.search('href="(/calls/[0-9a-f-]{36})"', client.get("/calls?sort=opened_at").text)
+    assert call
+    assert "As known at 2 Oct 2026 00:00, UTC" in client.get(f"{call[1]}?at=2026-10-02").text
+    assert client.get(f"{call[1]}?at=soon").status_code == 400
 
 
 def test_only_who_may_export_is_offered_downloads_and_only_operators_buttons(shop: Shop) -> None:
