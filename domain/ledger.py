@@ -173,7 +173,7 @@ class Ledger(Application[UUID]):
             rules = RecordingRules(
                 self.correlation, self.line_rule, options.window, options.quarantine_max, options.quarantine_bytes
             )
-            recording = Recording(log, self.mapper, rules, self._clock(), fitted=fitted)
+            recording = Recording(log, rules, self._clock(), fitted=fitted)
             yield recording
         self._signature_fitted = recording.signature_ever_fitted
         self.dropped_from_quarantine += recording.dropped
@@ -193,9 +193,7 @@ class Ledger(Application[UUID]):
         Raises CommandRejected unless it says who acts and why; StoreUnavailable.
         """
         with self.store.transaction() as log:
-            yield OperatorSession(
-                log, self.store, self.mapper, self.billing_context(), self._clock(), Author(by, reason)
-            )
+            yield OperatorSession(log, self.store, self.billing_context(), self._clock(), Author(by, reason))
 
     def reprocess(self, entry: QuarantineEntry) -> RecordOutcome:
         """Reprocess a quarantined notice, with its original ``received_at``, once the cause is fixed (SPEC 2)."""

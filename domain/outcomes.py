@@ -1,5 +1,7 @@
 """The outcomes of recording a notification, from which the answers to callers follow (SPEC 2)."""
 
+from uuid import UUID
+
 import msgspec
 
 from domain.notices.notification import ParameterProblem
@@ -9,10 +11,15 @@ WRONG_SIGNATURE = "the signature is wrong or missing"
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """The notification is now an event, at this position; ``call_id`` is empty for one that belongs to no call."""
+    """The notification is now an event, at this position; ``call`` is the stream of its call, if it belongs to one."""
 
     position: int
-    call_id: str = ""
+    call: UUID | None = None
+
+    @property
+    def call_id(self) -> str:
+        """The id of its call, or nothing."""
+        return str(self.call or "")
 
 
 class Duplicate(msgspec.Struct, frozen=True):

@@ -5,13 +5,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import Mapper
 
 from domain import times
 from domain.calls import correlation
 from domain.calls.correlation import CallHead, CorrelationWindow
 from domain.errors import InvalidValue
-from domain.events.notice_events import EVENTS, Notice, UnrecognisedRecorded, Voucher, notice_claim
+from domain.events.codec import encode_state
+from domain.events.notice_events import EVENTS, Notice, NoticeRecorded, UnrecognisedRecorded, Voucher, notice_claim
 from domain.events.streams import call_id, line_key, stream_id
 from domain.log.contract import LogTransaction, Lookup, QuarantineEntry
 from domain.notices import call_notice
@@ -69,24 +69,20 @@ class RecordingRules(msgspec.Struct, frozen=True):
 
 
 class ParsedDelivery(NamedTuple):
-    """A delivery, parsed once: its key, its problem, if any, and its call notice, if it is a call's."""
+    """A delivery, parsed once: its key, its problem, if any, what it claims (see `claim_of`), and its call notice, if it is a call's."""
 
     delivery: Delivery
     key: bytes
     problem: ParameterProblem | None
     values: dict[str, str]
     kind: str
+    claim: str | None
     call_notice: CallNotice | None
 
     @property
     def is_refused(self) -> bool:
         """Whether it cannot become an event: its signature is wrong, or a value is invalid."""
         return self.delivery.verdict is None or self.problem is not None
-
-    @property
-    def claim(self) -> str | None:
-        """See `claim_of`."""
-        return claim_of(self.delivery, self.values)
 
     @property
     def signature_covers_only_r(self) -> bool:
@@ -117,12 +113,9 @@ class ClaimedBefore(NamedTuple):
 class Recording:
     """Records deliveries inside a transaction that already holds the write lock."""
 
-    def __init__(
-        self, log: LogTransaction, mapper: Mapper[UUID], rules: RecordingRules, now: int, *, fitted: bool
-    ) -> None:
+    def __init__(self, log: LogTransaction, rules: RecordingRules, now: int, *, fitted: bool) -> None:
         """Record into the transaction ``log``; ``now`` is in microseconds, UTC; ``fitted`` is whether a signature ever fitted."""
         self._log = log
-        self._mapper = mapper
         self._rules = rules
         self._recorded_at = max(now, log.recorded_at)
         self.signature_ever_fitted = fitted
@@ -132,6 +125,8 @@ class Recording:
         """Record deliveries; return the outcome of each, in the same order."""
         read = [_read(delivery) for delivery in deliveries]
         self._log.prefetch(self._lookups(read))
+        accepted = [each for each in read if not each.is_refused]
+        self._log.claim_ahead([each.key for each in accepted], [each.claim for each in accepted])
         answers = [self._record_one(each) for each in read]
         if self.dropped:
             before = int(self._log.get_fact(QUARANTINE_DROPPED) or 0)
@@ -146,17 +141,18 @@ class Recording:
                 yield Lookup(each.key, refused=True)
                 continue
             nonce = each.values["r"] if each.signature_covers_only_r else None
-            claim = each.claim
             if each.call_notice is None:
                 stream = _stream_of_no_call(each.kind, each.values)
-                yield Lookup(each.key, refused=False, stream=stream, nonce=nonce, claim=claim)
+                yield Lookup(each.key, refused=False, stream=stream, nonce=nonce, claim=each.claim)
                 continue
             at, line = (
                 each.call_notice.received_at,
                 line_key(each.call_notice.line(self._rules.correlation, self._rules.line_rule)),
             )
             since = at - grace if each.call_notice.is_cdr else None
-            yield Lookup(each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce, claim=claim)
+            yield Lookup(
+                each.key, refused=False, line=line, since=since, until=at + grace, nonce=nonce, claim=each.claim
+            )
 
     def _record_one(self, read: ParsedDelivery) -> RecordOutcome:
         verdict = read.delivery.verdict
@@ -230,7 +226,7 @@ class Recording:
         if placed:
             stream = call_id(placed.line, placed.head.ordinal)
             self._store(EVENTS[kind], stream, placed.head.events, notice)
-            return Recorded(position, str(stream))
+            return Recorded(position, stream)
         stream = _stream_of_no_call(kind, values)
         self._store(EVENTS.get(kind, UnrecognisedRecorded), stream, self._log.last_version(stream) + 1, notice)
         return Recorded(position)
@@ -271,8 +267,8 @@ class Recording:
         content = delivery_key([(name, value) for name, value in values.items() if name != "sig"])
         return self._log.claim_nonce(values["r"], content, position)
 
-    def _store(self, event: type, stream: UUID, version: int, notice: Notice) -> None:
-        self._log.append(self._mapper.to_stored_event(event(stream, version, notice)))
+    def _store(self, event: type[NoticeRecorded], stream: UUID, version: int, notice: Notice) -> None:
+        self._log.append(stream, version, event.TOPIC, encode_state(notice))
 
 
 def _read(delivery: Delivery) -> ParsedDelivery:
@@ -282,7 +278,8 @@ def _read(delivery: Delivery) -> ParsedDelivery:
     kind = values.get("type", "")
     is_of_call = kind in CALL_TYPES and delivery.verdict is not None and problem is None
     said = call_notice.read_call_notice(values, received.received_at) if is_of_call else None
-    return ParsedDelivery(delivery, delivery.key, problem, values, kind, said)
+    claim = None if problem else claim_of(delivery, values)
+    return ParsedDelivery(delivery, delivery.key, problem, values, kind, claim, said)
 
 
 def _stream_of_no_call(kind: str, values: dict[str, str]) -> UUID:

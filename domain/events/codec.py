@@ -26,6 +26,11 @@ def decode_operator_event(topic: str, state: bytes) -> OperatorEvent:
     return event
 
 
+def encode_state(event: Notice | OperatorEvent) -> bytes:
+    """Return a notice or an operator event as it is stored."""
+    return _encode(event)
+
+
 _decode = msgspec.json.Decoder(Notice).decode
 
 
@@ -71,9 +76,9 @@ class NoticeMapper(Mapper[UUID]):
         """Return the event as it is stored."""
         assert isinstance(domain_event, NoticeRecorded | OperatorEventRecorded)
         if isinstance(domain_event, OperatorEventRecorded):
-            topic, state = domain_event.event.TOPIC, _encode(domain_event.event)
+            topic, state = domain_event.event.TOPIC, encode_state(domain_event.event)
         else:
-            topic, state = domain_event.TOPIC, _encode(domain_event.notice)
+            topic, state = domain_event.TOPIC, encode_state(domain_event.notice)
         return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> NoticeRecorded | OperatorEventRecorded:

@@ -8,8 +8,6 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
-
 from domain.calls.correlation import CallHead, CallIndex
 from domain.events.log_row import LogRow
 from domain.log.tables import FillTransaction, LogSnapshot
@@ -84,6 +82,12 @@ class LogTransaction(Protocol):
         This changes no result: anything that was not prefetched is read when it is needed.
         """
 
+    def claim_ahead(self, delivery_keys: Sequence[bytes], claims: Sequence[str | None]) -> None:
+        """Claim the delivery keys and the signatures of deliveries that are about to be appended, in this order.
+
+        This changes no result: it makes the claims that follow cheaper where all are new, and does nothing else.
+        """
+
     def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:
         """Claim a delivery key for a position; return 0, or the position that has it already."""
 
@@ -105,8 +109,8 @@ class LogTransaction(Protocol):
     def last_version(self, stream: UUID) -> int:
         """Return how many events a stream has."""
 
-    def append(self, stored: StoredEvent) -> None:
-        """Append an event at the next position."""
+    def append(self, stream: UUID, version: int, topic: str, state: bytes) -> None:
+        """Append an event to a stream, at the next position; ``state`` is the event as it is stored."""
 
     def flush(self) -> None:
         """Write what was gathered so far; the end of the transaction does so in any case."""

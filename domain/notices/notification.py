@@ -50,6 +50,11 @@ _TEXTS = ("tag", "src")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~=&-]*")
 _HEX_CASE = str.maketrans("ABCDEF", "abcdef")
+_UNRESERVED_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~=&-"
+# All numbers of a notice, as most have them: what does not match may still be valid.
+_PLAIN_NUMBERS = re.compile(
+    ",".join([f"(?:{_WHOLE_SECONDS.pattern})"] * len(DURATIONS) + [f"(?:{_PLAIN_AMOUNT.pattern})"] * len(CHARGES))
+)
 
 
 class ParameterProblem(msgspec.Struct, frozen=True):
@@ -88,12 +93,15 @@ class Notification(msgspec.Struct, frozen=True):
     @property
     def key(self) -> bytes:
         """The delivery key: equal for the same notification, in whatever order its parameters came (SPEC 2)."""
-        return delivery_key(self.pairs)
+        plain = _canonical_bytes(self.raw, len(self.pairs))
+        return delivery_key(self.pairs) if plain is None else hashlib.sha256(plain).digest()
 
     def problem(self) -> ParameterProblem | None:
         """Return the first problem by SPEC 1, in the order of delivery, or None."""
         # Most notices are ASCII with nothing encoded; none of their texts can be invalid.
         is_plain = self.raw.isascii() and b"%" not in self.raw and b"\0" not in self.raw
+        if is_plain and _is_valid(self.pairs):
+            return None
         return next(_problems(self.pairs, is_plain=is_plain), None)
 
 
@@ -177,6 +185,33 @@ def _canonical(pairs: list[tuple[str, str]]) -> str:
     )
     text = _plain(folded)
     return "&".join([f"{_encode(name)}={_encode(value)}" for name, value in folded]) if text is None else text
+
+
+def _canonical_bytes(raw: bytes, pairs: int) -> bytes | None:
+    """Return what ``_canonical`` makes of a query with so many pairs; None where anything of it must be decoded or encoded."""
+    if raw.translate(None, _UNRESERVED_BYTES):
+        return None
+    start = raw.find(b"sig=") + 4
+    end = raw.find(b"&", start)
+    signature = raw[start:] if end < 0 else raw[start:end]
+    # U+0000 sorts before all that a name may have, as the end of a name does.
+    segments = raw.replace(b"=", b"\0").split(b"&")
+    if len(segments) != pairs or raw.count(b"=") != pairs or raw.count(b"sig=") != 1 or not signature.islower():
+        return None
+    if [segment for segment in segments if b"\0" not in segment]:
+        return None
+    segments.sort()
+    return b"&".join(segments).replace(b"\0", b"=")
+
+
+def _is_valid(pairs: list[tuple[str, str]]) -> bool:
+    """Whether plain pairs have no problem. Where this is false, ``_problems`` has the last word."""
+    values = dict(pairs)
+    if len(values) < len(pairs) or max(len(values.get("tag", "")), len(values.get("src", ""))) > TEXT_LENGTH_MAX:
+        return False
+    if _FORMS.keys().isdisjoint(values):
+        return True
+    return _PLAIN_NUMBERS.fullmatch(",".join([values.get(name, "") for name in _FORMS])) is not None
 
 
 def _plain(pairs: list[tuple[str, str]]) -> str | None:

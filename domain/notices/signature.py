@@ -31,6 +31,9 @@ class SignatureVerdict(msgspec.Struct, frozen=True):
         return self.formula not in (UNCHECKED, UNSIGNED)
 
 
+_by_name = itemgetter(0)
+
+
 def _bytes(text: str) -> bytes:
     return text.encode(errors="surrogateescape")
 
@@ -40,11 +43,10 @@ def _name(pair: tuple[str, str]) -> bytes:
 
 
 def _text(pairs: Pairs, separator: str) -> bytes:
-    unsorted = [pair for pair in pairs if pair[0] != "sig"]
-    text = separator.join([f"{name}={value}" for name, value in sorted(unsorted, key=itemgetter(0))])
+    text = separator.join([f"{name}={value}" for name, value in sorted(pairs, key=_by_name) if name != "sig"])
     if not text.isascii():
         # The bytes of the names decide; names that are not UTF-8 sort differently as characters.
-        text = separator.join([f"{name}={value}" for name, value in sorted(unsorted, key=_name)])
+        text = separator.join([f"{name}={value}" for name, value in sorted(pairs, key=_name) if name != "sig"])
     return _bytes(text)
 
 
@@ -81,6 +83,7 @@ FORMULAS: dict[str, Callable[[Pairs, bytes], str | None]] = {
     "hmac-sha256-params": _hmac_sha256_params,
 }
 COVERS_ONLY_R = ("md5-r-key", "md5-key-r")
+_COVERS_NO_CONTENT = frozenset((UNCHECKED, UNSIGNED, *COVERS_ONLY_R))
 # How the reason of a quarantined notice begins whose signature another one has used (SPEC 9.3): by it they are found.
 SIGNATURE_REUSED = "this signature came before, at position "
 
@@ -91,7 +94,7 @@ SIGNATURE_FITS_ELSEWHERE = "this signature fits "
 
 def covers_content(formula: str) -> bool:
     """Whether a signature of a stored formula covers what the notification says, and not its nonce alone."""
-    return formula not in (UNCHECKED, UNSIGNED, *COVERS_ONLY_R)
+    return formula not in _COVERS_NO_CONTENT
 
 
 def digest(formula: str, pairs: Pairs, key: str) -> str | None:

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import Mapper
-
 from domain.billing.billing_context import BillingContext
 from domain.calls.call import REPEATED_CDR, Call
 from domain.calls.call_stream import CallStream
 from domain.calls.correlation import CallHead
 from domain.errors import CommandRejected
+from domain.events.codec import encode_state
 from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.operator_events import (
     MERGE,
@@ -22,7 +21,6 @@ from domain.events.operator_events import (
     CorrectionReversed,
     NoticesMoved,
     OperatorEvent,
-    OperatorEventRecorded,
 )
 from domain.events.streams import call_id, line_key
 from domain.events.streams_of_calls import NOTICES_OF_CALLS
@@ -40,8 +38,8 @@ class CallCorrections:
     of a call is also written for correlation, so that later notices find the call as it is now.
     """
 
-    def __init__(  # noqa: PLR0917  # Only the ledger opens one.
-        self, log: LogTransaction, store: Log, mapper: Mapper[UUID], books: BillingContext, now: int, author: Author
+    def __init__(  # Only the ledger opens one.
+        self, log: LogTransaction, store: Log, books: BillingContext, now: int, author: Author
     ) -> None:
         """Open in the transaction ``log``; reads go to ``store``. ``now`` is in microseconds, UTC; ``books`` are those of now.
 
@@ -50,7 +48,6 @@ class CallCorrections:
         author.check()
         self._log = log
         self._store = store
-        self._mapper = mapper
         self._books = books
         self._streams: dict[UUID, CallStream] = {}
         self._recorded_at = max(now, log.recorded_at)
@@ -176,7 +173,7 @@ class CallCorrections:
 
     def _append(self, stream: UUID, event: OperatorEvent) -> int:
         version = self._log.last_version(stream) + 1
-        self._log.append(self._mapper.to_stored_event(OperatorEventRecorded(stream, version, event)))
+        self._log.append(stream, version, event.TOPIC, encode_state(event))
         return self._log.position
 
     def _row(self, position: int) -> LogRow:

@@ -1,13 +1,16 @@
 """One signature, one notification (SPEC 9.3): who reads a signed text in another way gets no second event out of it."""
 
+from pathlib import Path
+
 import pytest
 
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
+from domain.notices.notification import parse_pairs
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome
 from tests.support.database_edits import execute
 from tests.support.ledgers import opened
-from tests.support.notices import KEY, START, signature
+from tests.support.notices import KEY, START, cdr, signature, signed
 
 # Under md5-params the text of these is the same: names and values stand behind one another without a separator.
 FIRST = [("f", "tm"), ("src", "1858"), ("tag", "salestx=9"), ("type", "cdr")]
@@ -110,3 +113,32 @@ class TestASignatureThatDoesNotCoverTheContent:
         with opened(store_url, formula="off") as ledger:
             said = [f"f=tm&type=cdr&tag={tag}&sig=00".encode() for tag in ("a", "b")]
             assert [type(outcome) for outcome in hear(ledger, *said)] == [Recorded, Recorded]
+
+
+class TestWhatABatchClaims:
+    @pytest.mark.parametrize("place", range(4))
+    @pytest.mark.parametrize("odd", [raw(FIRST), raw(SECOND), b"f=tm&tag=wrong&sig=00"], ids=["known", "used", "wrong"])
+    def test_is_the_same_as_one_by_one_wherever_a_notice_is_that_is_not_new(
+        self, store_url: str, tmp_path: Path, place: int, odd: bytes
+    ) -> None:
+        new = [signed(cdr(r=number, tag="new").pairs, formula="md5-params").encode() for number in range(3)]
+        batch = [*new[:place], odd, *new[place:]]
+        with opened(store_url) as ledger, opened(f"sqlite:///{tmp_path / 'one-by-one.db'}") as other:
+            hear(ledger, raw(FIRST))
+            hear(other, raw(FIRST))
+            at_once = hear(ledger, *batch)
+            one_by_one = [hear_at(other, each, START + index) for index, each in enumerate(batch)]
+            assert at_once == one_by_one
+            claims = [dict_of(each, "sig").lower() for each in (raw(FIRST), *batch)]
+            assert ledger.store.claimed_positions(claims) == other.store.claimed_positions(claims)
+            keys = [ledger.verify_delivery(each, START).key for each in (raw(FIRST), *batch)]
+            assert ledger.store.positions(keys) == other.store.positions(keys)
+            assert ledger.head() == 1 + len(new)
+
+
+def hear_at(ledger: Ledger, said: bytes, at: int) -> RecordOutcome:
+    return ledger.record([ledger.verify_delivery(said, at)])[0]
+
+
+def dict_of(said: bytes, name: str) -> str:
+    return dict(parse_pairs(said))[name]

@@ -85,7 +85,8 @@ class PostgresLog(ApplicationRecorder):
         with self.transaction() as log:
             first = log.position + 1
             for stored in stored_events:
-                log.append(stored)
+                assert isinstance(stored.originator_id, UUID)
+                log.append(stored.originator_id, stored.originator_version, stored.topic, stored.state)
         return range(first, first + len(stored_events))
 
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:

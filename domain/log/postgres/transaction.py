@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
 from domain.errors import StoreUnavailable
@@ -134,6 +133,9 @@ class PostgresTransaction:
         """Return the stored state of the event at a position; None where there is none."""
         return next((row[0] for row in self._ask(STATE, (position,))), None)
 
+    def claim_ahead(self, delivery_keys: Sequence[bytes], claims: Sequence[str | None]) -> None:
+        """Do nothing: claims are gathered, and written at once, in any case."""
+
     def claim_delivery_key(self, delivery_key: bytes, position: int) -> int:  # noqa: D102
         if delivery_key not in self._keys:
             self._keys[delivery_key] = next((row[1] for row in self._ask(POSITIONS_OF_KEYS, ([delivery_key],))), 0)
@@ -190,14 +192,11 @@ class PostgresTransaction:
         self._prefetch_versions([stream])
         return self._versions[stream]
 
-    def append(self, stored: StoredEvent) -> None:  # noqa: D102
-        assert isinstance(stored.originator_id, UUID)
+    def append(self, stream: UUID, version: int, topic: str, state: bytes) -> None:  # noqa: D102
         self.position += 1
-        self.last_state = stored.state
-        self._versions[stored.originator_id] = stored.originator_version
-        self._events.append(
-            (self.position, stored.originator_id.hex, stored.originator_version, stored.topic, stored.state)
-        )
+        self.last_state = state
+        self._versions[stream] = version
+        self._events.append((self.position, stream.hex, version, topic, state))
 
     def flush(self) -> None:
         """Do nothing: the commit writes all, in one round trip."""

@@ -58,7 +58,7 @@ class SQLitePool(SQLiteConnectionPool):
             is_in_place = False
         if not is_in_place:
             raise OSError("its file was moved, deleted or replaced while it was open: bring it back, or start again")
-        if self._wal and self._is_open() and not self._is_wal_in_place(self._wal):
+        if self._wal and not self._is_wal_in_place(self._wal) and self._is_open():
             what = f"the write-ahead log {self._wal_path} was deleted or replaced while it was open"
             raise self.continuity.fail(what)
         loss = self._main.find_loss(found.st_mtime_ns) if found and self._main else ""
