@@ -18,6 +18,7 @@ from api.web.pages import (
     search,
     sign_in,
     statements,
+    tariffs,
     theme,
 )
 
@@ -39,6 +40,7 @@ def guarded() -> list[GuardedRoute]:
         *operations.routes(),
         *search.routes(),
         *statements.routes(),
+        *tariffs.routes(),
         *event.routes(),
         *proofs.routes(),
         *json_api.routes(),

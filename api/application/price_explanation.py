@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from api.application.masking import masked_row
 from domain import amounts
 from domain.amounts import PLACES
 from domain.billing import rating
@@ -210,3 +211,12 @@ AMOUNTS = ("cost", "sip_credits", "rounding", "price", "margin")
 def entry_document(found: Entry) -> dict[str, Any]:
     """Return an entry of the books as a document, its amounts as decimals."""
     return found._asdict() | {name: amounts.plain(getattr(found, name)) for name in AMOUNTS}
+
+
+def masked_explanation(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an explanation's document as users without the role ``pii`` see it."""
+    prices = [
+        masked_row(price) | {"postings": [masked_row(posting) for posting in price["postings"]]}
+        for price in document["prices"]
+    ]
+    return masked_row(document) | {"prices": prices}

@@ -6,7 +6,7 @@ once, half to even.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, tuple_
 
 from domain.amounts import ONE, PLACES, plain
 from projections.rows.entry import ANSWERED
@@ -59,17 +59,30 @@ class Metrics(NamedTuple):
     dest_cost_per_minute: str | None
 
 
-def account_metrics(connection: Connection, *, account: str | None = None, period: str | None = None) -> list[Metrics]:
-    """Return the metrics of each account and month, in code-point order; of one account or month, if given."""
+def account_metrics(
+    connection: Connection,
+    *,
+    account: str | None = None,
+    period: str | None = None,
+    behind: tuple[str, str] | None = None,
+    limit: int | None = None,
+) -> list[Metrics]:
+    """Return the metrics of each account and month, in code-point order; of one account or month, if given.
+
+    With ``behind`` (an account and a month) you get those that follow it, and at most ``limit`` of them.
+    """
     wanted = [
         column == value for column, value in ((CALLS.c.account, account), (CALLS.c.period, period)) if value is not None
     ]
+    if behind is not None:
+        wanted.append(tuple_(CALLS.c.account, CALLS.c.period) > tuple_(*map(literal, behind)))
     query = (
         select(CALLS.c.account, CALLS.c.period, func.count(), *_summed())
         .select_from(CALLS.outerjoin(CDRS, and_(CDRS.c.call_id == CALLS.c.call_id, CALLS.c.has_cdr == 1)))
         .where(*wanted)
         .group_by(CALLS.c.account, CALLS.c.period)
         .order_by(CALLS.c.account, CALLS.c.period)
+        .limit(limit)
     )
     return [
         compute_metrics(MetricSums(account, period, *(int(value) for value in values)))

@@ -44,6 +44,7 @@ PARTS = {
     "path": ["0/000", "entries/000.p/3"],
     "period": ["2026-10"],
     "position": [str(position) for position in range(1, 14)],
+    "version": ["1"],
 }
 JOB = BackgroundJob(
     id=PARTS["job_id"][0], kind=jobs.CHECK, by=HOSTILE, state=jobs.DONE, started_at=1, seen_at=2, failure=HOSTILE

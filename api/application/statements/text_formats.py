@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from api.application.masking import masked_value
 from domain import times
 from domain.amounts import plain
 from projections.export.text_formats import excel_safe_text
-from projections.queries.statement import Statement, StatementLine, StatementSums
+from projections.queries.statement import CALLS, Statement, StatementLine, StatementSums
 
 TOTAL, STATEMENT_ROUNDING, DUE = "total", "statement-rounding", "due"
 _TEXTS = ("account", "period", "state", "kind", "day", "original_period", "text")
@@ -49,10 +50,15 @@ def _state(statement: Statement) -> tuple[str, str, str]:
 
 
 def as_json(statement: Statement) -> bytes:
-    """Return a JSON object; ``closed_at`` is null if the month is not closed."""
+    """Return the document as a JSON object."""
+    return msgspec.json.format(msgspec.json.encode(statement_document(statement)), indent=2) + b"\n"
+
+
+def statement_document(statement: Statement) -> dict[str, Any]:
+    """Return a statement as JSON has it; ``closed_at`` is None if the month is not closed."""
     account, period, state = _state(statement)
     heading = statement.heading
-    document = {
+    return {
         "account": account,
         "period": period,
         "state": state,
@@ -68,7 +74,6 @@ def as_json(statement: Statement) -> bytes:
             for used in statement.tariffs
         ],
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def _line(line: StatementLine) -> dict[str, Any]:
@@ -79,6 +84,16 @@ def _line(line: StatementLine) -> dict[str, Any]:
         "text": line.text,
         **_numbers(line.sums),
     }
+
+
+def masked_statement(statement: Statement) -> Statement:
+    """Return a statement as users without the role ``pii`` see it: operators' texts are masked."""
+    lines = [
+        line if line.kind == CALLS else line._replace(text=masked_value("reason", line.text))
+        for line in statement.lines
+    ]
+    tariffs = [used._replace(reason=masked_value("reason", used.reason)) for used in statement.tariffs]
+    return statement._replace(lines=lines, tariffs=tariffs)
 
 
 def _numbers(sums: StatementSums) -> dict[str, Any]:

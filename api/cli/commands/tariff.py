@@ -14,11 +14,8 @@ from domain import times
 from domain.errors import CommandRejected, NoLedger
 
 if TYPE_CHECKING:
-    from domain.billing.billing_context import BillingContext
     from domain.billing.tariff import InvalidTariff, Tariff
     from domain.billing.tariff_notes import TariffNote
-    from domain.events.operator_events import TariffPublished
-    from domain.ledger import Ledger
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 NO_VERSION = 0
@@ -44,6 +41,7 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
     Examples:
       tringledger tariff check prices.toml
     """
+    from api.application.published_tariffs import tariff_facts
     from domain.billing import tariff as tariffs
     from domain.billing.tariff import InvalidTariff
     from domain.billing.tariff_notes import tariff_notes
@@ -56,7 +54,7 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
         context.exit(1)
     notes = tariff_notes(read, last)
     if output == "json":
-        print_json({"findings": [], **_told(read), "notes": [_note(each) for each in notes]})
+        print_json({"findings": [], **tariff_facts(read), "notes": [_note(each) for each in notes]})
     else:
         click.echo("\n".join([f"{file}: {_sentence(read)}", *_note_lines(file, notes)]))
 
@@ -99,9 +97,10 @@ def list_(output: str, store: str | None) -> None:
     Examples:
       tringledger tariff list
     """
+    from api.application.published_tariffs import published_versions, version_document
+
     with open_ledger(store) as (ledger, _):
-        books = ledger.billing_context()
-        versions = [_version(position, event, books) for position, event in _published(ledger)]
+        versions = [version_document(each) for each in published_versions(ledger)]
     if output == "json":
         print_json(versions)
         return
@@ -120,25 +119,18 @@ def show(version: int, output: str, store: str | None) -> None:
     Examples:
       tringledger tariff show 3 > prices.toml
     """
+    from api.application.published_tariffs import published_versions, version_document
+
     with open_ledger(store) as (ledger, _):
-        found = [each for each in _published(ledger) if each[1].version == version]
-        if not found:
+        found = next((each for each in published_versions(ledger) if each.event.version == version), None)
+        if found is None:
             msg = f"there is no tariff version {version}; `tringledger tariff list` shows the published versions"
             raise CommandRejected(msg)
-        [(position, event)] = found
+        text = found.event.text
         if output == "json":
-            print_json({**_version(position, event, ledger.billing_context()), "text": event.text})
+            print_json({**version_document(found), "text": text})
         else:
-            click.echo(event.text, nl=not event.text.endswith("\n"))
-
-
-def _published(ledger: Ledger) -> list[tuple[int, TariffPublished]]:
-    from domain.events.codec import decode_operator_event
-    from domain.events.operator_events import TariffPublished
-    from domain.events.streams import TARIFFS
-
-    events = [(row.position, decode_operator_event(row.topic, row.state)) for row in ledger.history(TARIFFS)]
-    return [(position, event) for position, event in events if isinstance(event, TariffPublished)]
+            click.echo(text, nl=not text.endswith("\n"))
 
 
 def _text(file: Path) -> str:
@@ -186,28 +178,7 @@ def _note(found: TariffNote) -> dict[str, Any]:
     return {"line": found.line, "rule": found.rule, "until": until, "note": found.text}
 
 
-def _told(read: Tariff) -> dict[str, Any]:
-    return {
-        "rules": len(read.rules),
-        "effective_from": times.iso(read.since) if read.since else None,
-        "timezone": read.timezone,
-    }
-
-
 def _sentence(read: Tariff) -> str:
     count = f"{len(read.rules)} rule{'s' if len(read.rules) > 1 else ''}"
     since = f"from {times.iso(read.since)} on" if read.since else "always"
     return f"{count}, in effect {since}, time zone {read.timezone}"
-
-
-def _version(position: int, event: TariffPublished, books: BillingContext) -> dict[str, Any]:
-    read = books.tariff_version(event.version)
-    assert read
-    return {
-        "version": event.version,
-        "position": position,
-        "published_at": times.iso(event.recorded_at),
-        "by": event.by,
-        "reason": event.reason,
-        **_told(read),
-    }

@@ -5,6 +5,7 @@ from typing import Any
 
 from api.application import call_history as history
 from api.application.masking import masked_parameters, masked_row, masked_text
+from api.application.price_explanation import explanation_document, masked_explanation
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AT, CALL_ID, Schema
 from api.web.json_api.refusal import ApiError
@@ -14,6 +15,7 @@ from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from projections.queries.call_lookup import rows_of_call
 from projections.queries.log_points import resolve_point
+from projections.queries.price_history import price_history
 from projections.schema.read_models import CALLS, CDRS, EXCEPTIONS
 
 _ANY: Schema = {"type": "object"}
@@ -28,6 +30,17 @@ _EVENT = object_schema(
         "price": {"type": ["object", "null"]},
     }
 ) | {"additionalProperties": True}
+_OBJECTS: Schema = {"type": "array", "items": {"type": "object"}}
+_EXPLAINED = object_schema(
+    {
+        "call_id": {"type": "string"},
+        "tag": {"type": "string"},
+        "src": {"type": "string"},
+        "ordinal": {"type": "integer"},
+        "prices": _OBJECTS,
+        "rules": _OBJECTS,
+    }
+)
 _CDR: Schema = {"anyOf": [row_schema(CDRS), {"type": "null"}]}
 
 
@@ -56,6 +69,15 @@ def operations() -> list[ApiOperation]:
             (CALL_ID, AT),
             refusals=(404,),
         ),
+        ApiOperation(
+            f"{BASE}/calls/{{call_id}}/explanation",
+            "explain-call",
+            "Why a call costs what it costs: every price that it had, the event, the tariff and the rule behind it, each step, and where it was posted.",
+            _explanation,
+            _EXPLAINED,
+            (CALL_ID, AT),
+            refusals=(404,),
+        ),
     ]
 
 
@@ -78,6 +100,14 @@ def _events(asked: ApiRequest) -> ApiResponse:
         raise _missing(asked)
     document = history.history_document(found)
     return ApiResponse(document if asked.identity.sees_pii else _masked(document))
+
+
+def _explanation(asked: ApiRequest) -> ApiResponse:
+    found = price_history(asked.ledger, asked.values["call_id"], _position_until(asked.ledger, asked.values.get("at")))
+    if found is None:
+        raise _missing(asked)
+    document = explanation_document(found)
+    return ApiResponse(document if asked.identity.sees_pii else masked_explanation(document))
 
 
 def _position_until(ledger: Ledger, at: int | str | None) -> int:

@@ -28,7 +28,7 @@ class ApiOperation(NamedTuple):
 
     ``model`` is the read model whose filters it accepts; ``response_schema`` is the JSON schema of the answer, or
     None if the answer has one of the ``media`` types instead; ``refusals`` are statuses in addition to those of
-    every operation.
+    every operation. ``route`` is the path for the router, if a parameter may contain slashes.
     """
 
     path: str
@@ -42,6 +42,7 @@ class ApiOperation(NamedTuple):
     required_role: Role = Role.READ
     refusals: tuple[int, ...] = ()
     media: tuple[str, ...] = (JSON,)
+    route: str = ""
 
     @property
     def changes(self) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 from api.processes import jobs
 from domain.calls import call
 from domain.months import PATTERN as MONTH_PATTERN
+from domain.months import Month
 from domain.operators import author
 from domain.text import WHOLE_DIGITS_MAX
 from projections.queries import conditions, selection, time_points
@@ -112,6 +113,14 @@ def _reason(value: str) -> str:
     return value
 
 
+def _month(value: str) -> str:
+    try:
+        return str(Month.parse(value))
+    except ValueError:
+        msg = "a month such as 2026-10"
+        raise ValueError(msg) from None
+
+
 def _truth(value: str) -> bool:
     return choice_reader(("true", "false"))(value) == "true"
 
@@ -183,6 +192,19 @@ CALL_ID = ApiParameter("call_id", "The call's id.", {"type": "string", "format":
 JOB_ID = ApiParameter("job_id", "The job's id.", {"type": "string", "format": "uuid"}, _job_id, "path")
 JOB_KIND = ApiParameter("kind", "What to do.", _choice(list(jobs.KINDS)), choice_reader(list(jobs.KINDS)), "body")
 ACCOUNT = ApiParameter("account", "The account.", _TEXT | {"minLength": 1}, read_text(), "path")
+STATED_ACCOUNT = ACCOUNT._replace(schema=_TEXT)
+MONTH = ApiParameter("period", "The month.", _MONTH, _month, "path")
+ONLY_MONTH = MONTH._replace(meaning="Only this month.", place="query")
+VERSION = ApiParameter(
+    "version",
+    "The version.",
+    {"type": "integer", "minimum": 1, "maximum": POSITION_MAX},
+    whole_number_reader(1, POSITION_MAX),
+    "path",
+)
+AGAINST = VERSION._replace(
+    name="against", meaning="The version to compare with (default: the one before).", place="query"
+)
 AT = ApiParameter(
     "at",
     "As of this log position, or of the beginning of this day, month or time.",

@@ -1,7 +1,7 @@
 """All operations of the API, and the two documents that are made from them."""
 
 from api.web.auth.guard import GuardedRoute, Role
-from api.web.json_api import accounts, calls, exceptions, jobs, lists, openapi, quarantine
+from api.web.json_api import accounts, calls, exceptions, jobs, lists, openapi, quarantine, statements, tariffs
 from api.web.json_api import audit_log as access_log
 from api.web.json_api import reference_page as reference
 from api.web.json_api import status as state
@@ -18,6 +18,8 @@ def operations() -> list[ApiOperation]:
         *Downloads().operations(),
         *calls.operations(),
         *accounts.operations(),
+        *statements.operations(),
+        *tariffs.operations(),
         *exceptions.operations(),
         *quarantine.operations(),
         *access_log.operations(),
@@ -29,7 +31,8 @@ def routes() -> list[GuardedRoute]:
     """Return the API's routes."""
     described = operations()
     served = [
-        GuardedRoute(each.path, Endpoint(each), each.required_role, (each.method,), each.name) for each in described
+        GuardedRoute(each.route or each.path, Endpoint(each), each.required_role, (each.method,), each.name)
+        for each in described
     ]
     document, page = openapi.OpenApiDocument(described), reference.ReferencePage(described)
     return [

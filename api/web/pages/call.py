@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application.masking import mask_text, masked_parameters, masked_text, shown_parameters
+from api.application.price_explanation import explanation_lines
 from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import call_life as lives
@@ -18,8 +19,10 @@ from api.web.pages.request_filters import not_found, with_error_pages
 from domain import times
 from domain.calls.correlation import BY_TAG
 from domain.events import streams
+from domain.events.log_row import POSITION_MAX
 from projections.queries.call_lookup import calls_with_ids, exceptions_of_call
 from projections.queries.log_points import LogPoint
+from projections.queries.price_history import price_history
 from projections.queries.time_points import describe_time
 
 NEIGHBOURS = 2
@@ -55,6 +58,8 @@ def call(request: Request) -> Response:
         request,
         "call.html",
         life=life,
+        explained=price_history(state.ledger, call_id, POSITION_MAX),
+        lines_of=explanation_lines,
         as_of=as_of_words(at, state.ledger.timezone),
         drawing=draw_timeline(life),
         seen=life.event.step.after or life.events[0].step.after or {},

@@ -1,26 +1,19 @@
-"""The page of a statement, line by line; and the page of tariffs and closings."""
+"""The page of a statement, line by line, and its files."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.masking import masked_value
-from api.application.read_model_pool import ReadSession
 from api.application.statements import text_formats as texts
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from projections.queries import statement
 from projections.queries import time_points as moments
-from projections.queries.pagination import fetch_page
-from projections.queries.selection import Selection
-from projections.queries.statement import CALLS, NoStatement, Statement
+from projections.queries.statement import NoStatement, Statement
 
 FORMS = {"csv": ("text/csv; charset=utf-8", texts.as_csv), "json": ("application/json", texts.as_json)}
-LISTED_MAX = 500
 _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -33,7 +26,6 @@ def routes() -> list[GuardedRoute]:
         GuardedRoute(
             "/statements/{account:path}/{period}", with_error_pages(show_statement), Role.READ, name="statement"
         ),
-        GuardedRoute("/tariffs", with_error_pages(tariffs_and_closings), Role.READ),
     ]
 
 
@@ -66,26 +58,4 @@ def _statement(request: Request) -> Statement:
     moments.read_month(period)
     with request.app.state.read_models.session() as room:
         found = statement.load_statement(room.connection, account, period, room.position)
-    return found if request.state.identity.sees_pii else _masked(found)
-
-
-def _masked(statement: Statement) -> Statement:
-    """Return a statement with operators' texts masked for users without the role ``pii``."""
-    lines = [
-        line if line.kind == CALLS else line._replace(text=masked_value("reason", line.text))
-        for line in statement.lines
-    ]
-    tariffs = [used._replace(reason=masked_value("reason", used.reason)) for used in statement.tariffs]
-    return statement._replace(lines=lines, tariffs=tariffs)
-
-
-def tariffs_and_closings(request: Request) -> Response:
-    """Show the published tariffs and the closed months, latest first."""
-    with request.app.state.read_models.session() as room:
-        published = _latest(room, "tariffs", "-version")
-        closed = _latest(room, "closings", "-period")
-    return render(request, "tariffs.html", tariffs=published, closings=closed)
-
-
-def _latest(room: ReadSession, model: str, sort: str) -> Sequence[Any]:
-    return fetch_page(room.connection, model, Selection(), room.ledger.timezone, sort, limit=LISTED_MAX).rows
+    return found if request.state.identity.sees_pii else texts.masked_statement(found)

@@ -23,7 +23,7 @@ DOCS = (Path(__file__).parents[3] / "docs/reference/metrics.md").read_text()
 PLACES = {"asr": 4, "ner": 4, "src_asr": 4, "dest_asr": 4, "acd": 2, "src_acd": 2}
 
 
-def metrics(ledger: Ledger, **wanted: str) -> list[dict[str, Any]]:
+def metrics(ledger: Ledger, **wanted: Any) -> list[dict[str, Any]]:
     store = open_current(ledger)
     try:
         catch_up(ledger, store)

@@ -92,6 +92,12 @@ def test_accounts_are_billing_without_its_months(client: TestClient) -> None:
         assert client.get(f"/api/v1/accounts/{each['account']}").json() == each or "/" in each["account"]
 
 
+def test_metrics_come_page_by_page_too(client: TestClient) -> None:
+    found = walked(client, "/api/v1/metrics?limit=2")
+    assert found == client.get("/api/v1/metrics?limit=1000").json()["items"]
+    assert len(found) > 3
+
+
 class TestHeaders:
     def test_what_has_not_changed_is_not_sent_again(self, client: TestClient) -> None:
         first = client.get("/api/v1/cdrs?limit=2")

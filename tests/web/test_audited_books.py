@@ -1,0 +1,147 @@
+"""What an auditor asks of the books, on pages, of the API and by command: all three answer alike, on each store."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.service import Service
+from domain.events.streams import call_id
+from tests.conftest import STORES
+from tests.support import asgi_service as asgi
+from tests.support.command import run
+from tests.support.ledgers import opened, record
+from tests.support.notices import KEY, SRC, START, TAG, callstatus, cdr
+from tests.support.page_ledger import catch_up_with
+from tests.support.web_users import bearer
+
+CALL = call_id((TAG, SRC), 1)
+FIRST = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 0.6\nincrement = "30/6"\n'
+SECOND = FIRST.replace("0.6", "0.7") + 'rounding = { mode = "up", places = 0 }\n'
+WHY = "as agreed with 18585559999"
+
+
+def fill(url: str) -> None:
+    """A tariff at 1, a call with its CDR at 3, a new tariff at 4, its month closed at 5, the call rated anew at 6, an adjustment at 7."""
+    with opened(url, clock=lambda: START) as ledger:
+        with ledger.operator_session("ann", "the first prices") as session:
+            session.publish_tariff(FIRST)
+        record(ledger, callstatus("SRCANSWERED"), cdr(1, srccharge="1.5", destduration="32"))
+        with ledger.operator_session("ann", "the new prices") as session:
+            session.publish_tariff(SECOND)
+        with ledger.operator_session("ann", "the month is over") as session:
+            session.close_month("2026-10", ["1 call in progress", "2 exceptions"])
+        with ledger.operator_session("bob", WHY) as session:
+            session.rerate_call(CALL, 2)
+            session.adjust_account("acme", -1_500_000, "2026-10")
+        catch_up_with(ledger)
+
+
+@pytest.fixture(scope="module", params=STORES)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    if request.param == "sqlite":
+        yield from _running(f"sqlite:///{tmp_path_factory.mktemp('books')}/ledger.db")
+    else:
+        with request.getfixturevalue("postgres").database() as url:
+            yield from _running(url)
+
+
+def _running(url: str) -> Iterator[Service]:
+    fill(url)
+    service = asgi.service_at(Path(), TRINGLEDGER_STORE=url, TRINGME_PRIVATE_KEY=KEY)
+    with asgi.running(service):
+        yield service
+
+
+@pytest.fixture
+def client(service: Service) -> TestClient:
+    client = TestClient(service.app, raise_server_exceptions=False)
+    client.headers.update(bearer(service, "read", "export", "pii"))
+    return client
+
+
+@pytest.fixture
+def reader(service: Service) -> TestClient:
+    client = TestClient(service.app, raise_server_exceptions=False)
+    client.headers.update(bearer(service, "read"))
+    return client
+
+
+def words(page: str) -> str:
+    """Return the words of a page, one blank between them."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", page)).split())
+
+
+class TestWhyThisPrice:
+    def test_the_api_says_what_the_command_says(self, service: Service, client: TestClient) -> None:
+        told = run("explain", str(CALL), "--format", "json", "--store", service.ledger.url).json()
+        assert client.get(f"/api/v1/calls/{CALL}/explanation").json() == told
+        before = client.get(f"/api/v1/calls/{CALL}/explanation?at=5").json()
+        assert [price["position"] for price in before["prices"]] == [3]
+        assert client.get(f"/api/v1/calls/{CALL}/explanation?at=2").json()["prices"] == []
+
+    def test_the_calls_page_has_each_step_and_leads_to_the_line_of_the_tariff(self, client: TestClient) -> None:
+        page = client.get(f"/calls/{CALL}").text
+        assert '<a href="/tariffs/2#line-1">' in page
+        assert "36 s at 0.6 cents a minute 0.36" in words(page)
+        assert "to 2026-11, for 2026-10; 2026-10 was closed at position 5: the difference, to account acme" in words(
+            page
+        )
+        assert f"By bob : {WHY}" in words(page)
+
+    def test_numbers_in_reasons_and_the_lines_own_are_masked(self, reader: TestClient) -> None:
+        for path in (f"/api/v1/calls/{CALL}/explanation", f"/calls/{CALL}"):
+            answer = reader.get(path)
+            assert answer.status_code == 200
+            assert "18585559999" not in answer.text
+            assert SRC not in answer.text
+
+
+class TestTheTariff:
+    def test_a_version_is_its_text_and_what_it_changed(self, service: Service, client: TestClient) -> None:
+        told = run("tariff", "show", "2", "--format", "json", "--store", service.ledger.url).json()
+        found = client.get("/api/v1/tariffs/2").json()
+        assert found | told == found
+        assert "-per_minute = 0.6\n+per_minute = 0.7" in found["diff"]
+        assert client.get("/api/v1/tariffs/2?against=2").json()["diff"] == ""
+        assert client.get("/api/v1/tariffs/1").json()["against"] is None
+        assert [client.get(f"/api/v1/tariffs/{each}").status_code for each in ("3", "2?against=9", "x")] == [
+            404,
+            404,
+            400,
+        ]
+
+    def test_its_page_numbers_the_lines_and_shows_the_change(self, client: TestClient) -> None:
+        page = client.get("/tariffs/2").text
+        assert 'id="line-4"' in page
+        assert "removed per_minute = 0.6" in words(page)
+        assert "added per_minute = 0.7" in words(page)
+        assert 'href="/tariffs/2"' in client.get("/tariffs").text
+        assert "2 items 1 call in progress 2 exceptions" in words(client.get("/tariffs").text)
+        assert client.get("/tariffs/3").status_code == 404
+
+
+class TestTheStatement:
+    def test_the_api_and_the_file_and_the_command_agree(self, service: Service, client: TestClient) -> None:
+        found = client.get("/api/v1/statements/acme/2026-11").json()
+        told = run("statement", "acme", "2026-11", "--format", "json", "--store", service.ledger.url).json()
+        assert found == told == client.get("/statements/acme/2026-11/json").json()
+        assert WHY in [line["text"] for line in found["lines"]]
+
+    def test_there_is_none_of_an_unknown_account(self, client: TestClient, reader: TestClient) -> None:
+        paths = ("nobody/2026-10", "acme/2026-13", "/2026-10", "a/b/2026-10")
+        assert [client.get(f"/api/v1/statements/{path}").status_code for path in paths] == [404, 400, 404, 404]
+        assert "18585559999" not in reader.get("/api/v1/statements/acme/2026-11").text
+
+
+def test_the_metrics_are_those_of_the_command_page_by_page(service: Service, client: TestClient) -> None:
+    told = run("metrics", "--format", "json", "--store", service.ledger.url).json()
+    first = client.get("/api/v1/metrics?limit=1").json()
+    assert first["items"] == told[:1]
+    assert first["next"] is None
+    assert client.get("/api/v1/metrics?account=acme&period=2026-10").json()["items"] == told
+    assert client.get("/api/v1/metrics?account=nobody").json()["items"] == []
+    assert client.get("/api/v1/metrics?period=2026-13").status_code == 400
