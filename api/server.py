@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from threading import Event, Thread
 from typing import Any, cast
@@ -25,6 +25,7 @@ import uvicorn
 from api.service import Service
 from api.settings import Settings
 from api.web.transport import HEAD_SECONDS_MAX, ConnectionLimits, LimitedProtocol
+from api.worker_reports import WorkerReports, send_reports
 from domain.errors import LedgerError
 
 BACKLOG = 2048
@@ -87,26 +88,30 @@ def open_listener(host: str, port: int) -> socket.socket:
     return socket.create_server(where[:2], family=family, backlog=BACKLOG)
 
 
-def run_workers(settings: Settings, listening: socket.socket, count: int) -> None:
-    """Keep ``count`` workers running until SIGTERM or Ctrl-C."""
+def run_workers(settings: Settings, listening: socket.socket, count: int, reports: WorkerReports) -> None:
+    """Keep ``count`` workers running until SIGTERM or Ctrl-C, and read their reports."""
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     log_to_stderr()
-    workers = [_start(settings, listening) for _ in range(count)]
+    workers = [_start(settings, listening, reports) for _ in range(count)]
     while not stopping.is_set():
-        wait([worker.sentinel for worker in workers], LOOK_SECONDS)
+        ready = wait([*(worker.sentinel for worker in workers), *reports.pipes()], LOOK_SECONDS)
+        for pipe in ready:
+            if isinstance(pipe, Connection):
+                reports.read(pipe)
         living = [worker for worker in workers if worker.is_alive()]
         if len(living) < len(workers) and not stopping.wait(RETRY_SECONDS):
             _log.error("%d of %d workers have ended; starting as many", count - len(living), count)
-            workers = living + [_start(settings, listening) for _ in range(count - len(living))]
+            workers = living + [_start(settings, listening, reports) for _ in range(count - len(living))]
     _end(workers)
 
 
-def _start(settings: Settings, listening: socket.socket) -> BaseProcess:
-    worker = _spawn.Process(target=_work, args=(settings, listening))
-    with _deaf_to_ctrl_c():
-        worker.start()
+def _start(settings: Settings, listening: socket.socket, reports: WorkerReports) -> BaseProcess:
+    with reports.open_pipe() as pipe:
+        worker = _spawn.Process(target=_work, args=(settings, listening, pipe))
+        with _deaf_to_ctrl_c():
+            worker.start()
     return worker
 
 
@@ -134,7 +139,7 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
 
 
-def _work(settings: Settings, listening: socket.socket) -> None:
+def _work(settings: Settings, listening: socket.socket, pipe: Connection) -> None:
     """Take callbacks on the socket until told to end."""
     Thread(target=_end_with_parent, name="parent", daemon=True).start()
     log_to_stderr()
@@ -143,6 +148,7 @@ def _work(settings: Settings, listening: socket.socket) -> None:
     except LedgerError as error:
         _log.error("a worker cannot start: %s", error)
         sys.exit(1)
+    Thread(target=send_reports, args=(service.report, pipe), name="reports", daemon=True).start()
     Server(service, _tell_of_start).run([listening])
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from time import perf_counter
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,6 +18,9 @@ from api import routes as table
 from api import urls as addresses
 from api.application.clock_check import find_clock_problem
 from api.application.intake import Intake
+from api.application.monitoring import worker_report as parts
+from api.application.monitoring.callback_timings import CallbackTimings
+from api.application.monitoring.worker_report import WorkerReport, make_report
 from api.application.process_state import ProcessState
 from api.application.proofs.proof_status import ProofReader, proof_status_document
 from api.application.read_model_pool import ReadModelPool
@@ -54,6 +58,7 @@ class TringledgerApp(Starlette):
         super().__init__(routes=routes, lifespan=lifespan, exception_handlers={404: self._nothing_there})
         self._notify_path = settings.notify_path
         self._notify = notify
+        self.timings = CallbackTimings()
         self._behind_proxy: Any = ProxyHeadersMiddleware(super().__call__, list(settings.trusted_proxies))  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +66,9 @@ class TringledgerApp(Starlette):
         if scope["type"] == "http" and (
             scope["path"] == self._notify_path or plain_path(scope["path"]) == self._notify_path
         ):
+            began = perf_counter()
             await self._notify(scope, receive, send)
+            self.timings.add(perf_counter() - began)
         else:
             await self._behind_proxy(scope, receive, headers.secured(send))
 
@@ -175,6 +182,18 @@ class Service:
         if dropped := self.ledger.dropped_from_quarantine:
             named.append(f"{dropped} dropped from the quarantine")
         return ", ".join(named) or "no callbacks"
+
+    def report(self) -> WorkerReport:
+        """Return what the metrics say of this process."""
+        works = {
+            parts.INTAKE: not self.intake.recent_failure(),
+            parts.FOLLOWER: not self.follower.state.failure,
+            parts.PROVER: not self.prover.state.failure,
+        }
+        if self.forwarder:
+            works[parts.FORWARDER] = not self.forwarder.state.failure
+        notify = self.notify
+        return make_report(notify.counts, notify.broken_values, self.app.timings, self.intake.waiting, works)
 
     async def health(self, _request: Request) -> Response:
         """Answer whether callbacks can be accepted (otherwise 503), and how far the read models lag."""

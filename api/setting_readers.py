@@ -3,6 +3,8 @@
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from api import urls as addresses
 from domain import times
@@ -11,6 +13,13 @@ from domain.log import open as address
 from domain.log import urls
 
 DIGITS_MAX = 9
+
+
+class ListenAddress(NamedTuple):
+    """An address to listen on."""
+
+    host: str
+    port: int
 
 
 def read_store(text: str) -> str:
@@ -94,6 +103,20 @@ def read_forward_url(text: str) -> str | None:
 def read_file_path(text: str) -> Path | None:
     """Read the path of a file; an empty text is None."""
     return Path(text).absolute() if text else None
+
+
+def read_listen_address(text: str) -> ListenAddress | None:
+    """Read ``HOST:PORT``; an empty text is None."""
+    if not text:
+        return None
+    try:
+        split = urlsplit(f"//{text}")
+        host, port = split.hostname, split.port
+    except ValueError:  # A port that is not a number, or half an IPv6 address.
+        host = port = None
+    if not host or port is None or split.netloc != text or "@" in text:
+        raise ValueError("HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464")
+    return ListenAddress(host, port)
 
 
 def read_origin(text: str) -> str | None:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from api.setting_readers import (
+    ListenAddress,
     choice_reader,
     read_api_url,
     read_file_path,
     read_forward_url,
     read_keys,
+    read_listen_address,
     read_origin,
     read_path,
     read_proxies,
@@ -157,6 +159,13 @@ SETTINGS = (
         "The witnesses that cosign checkpoints: for each its URL, a space and its key, separated by commas.",
         read_witnesses,
     ),
+    Setting(
+        "TRINGLEDGER_METRICS", "metrics",
+        "",
+        "The address on which `serve` answers Prometheus at `/metrics`, such as `127.0.0.1:9464`. It needs no user: let nobody but"
+        " Prometheus reach it.",
+        read_listen_address,
+    ),
     Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "Maximum number of callbacks that wait to be recorded; further ones get 503.", whole_number_reader(1)),
     Setting(
         "TRINGLEDGER_CONNECTIONS_MAX", "connections_max",
@@ -199,6 +208,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None
     checkpoint_seconds: int
     witnesses: tuple[str, ...]
+    metrics: ListenAddress | None
     queue_max: int
     connections_max: int
     api_url: str

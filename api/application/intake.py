@@ -136,6 +136,11 @@ class Intake:
             _log.exception("cannot record a notification")
             return error
 
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait to be recorded."""
+        return self._waiting
+
     def recent_failure(self) -> str:
         """Return why callbacks could not be recorded a moment ago, or nothing.
 

@@ -80,6 +80,8 @@ class NotifyEndpoint:
         self._intake = intake
         self._clock = clock
         self.counts: Counter[str] = Counter()
+        # Of those that are counted as quarantined; the others have a wrong signature.
+        self.broken_values = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one callback."""
@@ -154,6 +156,7 @@ class NotifyEndpoint:
         if isinstance(answer, Duplicate):
             return JsonAnswer(status="duplicate", position=answer.position)
         assert not isinstance(answer, RowConflict), "only rows of tables can be in conflict"
+        self.broken_values += answer.problem is not None
         return _quarantined(answer)
 
 

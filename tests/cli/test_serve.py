@@ -4,11 +4,14 @@ import re
 import signal
 import subprocess
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from tests.support.command import SECONDS_MAX, run, run_alone, serving, spawn
 from tests.support.notices import KEY
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.only_on("sqlite")  # Nothing here depends on the store.
 
@@ -30,6 +33,22 @@ class TestServe:
         assert "signatures are checked: formula md5-params, 1 active key(s)" in said
         assert f"http://127.0.0.1:{server.port}/notify" in said
         assert KEY not in said
+
+    def test_metrics_have_a_listener_of_their_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        where = f"127.0.0.1:{free_port()}"
+        monkeypatch.setenv("TRINGLEDGER_METRICS", where)
+        with serving(tmp_path) as server:
+            with urlopen(f"http://{where}/metrics", timeout=SECONDS_MAX) as answer:
+                told = answer.read().decode()
+            with pytest.raises(HTTPError) as not_there:
+                urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=SECONDS_MAX).close()
+            not_there.value.close()
+            said = run("serve", TRINGLEDGER_METRICS=where)
+        assert f"metrics at http://{where}/metrics" in server.said
+        assert (not_there.value.code, "tringledger_log_position 0.0" in told) == (404, True)
+        assert 'tringledger_up{part="intake"} 1.0' in told
+        assert said.code == UNAVAILABLE
+        assert f"cannot listen on 127.0.0.1 port {where.partition(':')[2]} for metrics: " in said.err
 
     def test_with_signatures_off_it_starts_and_says_so_loudly(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

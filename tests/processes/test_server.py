@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -55,11 +56,23 @@ def delivered(server: Server, calls: range) -> Replies:
     return replies
 
 
-def test_all_workers_take_callbacks_of_one_ledger_each_once(tmp_path: Path, migrated: str) -> None:
+def metrics(port: int) -> str:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SECONDS_MAX) as answer:
+        return str(answer.read().decode())
+
+
+def test_all_workers_take_callbacks_of_one_ledger_each_once(
+    tmp_path: Path, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRINGLEDGER_METRICS", f"127.0.0.1:{(metrics_port := free_port())}")
     with serving(tmp_path, "--workers", "2") as server:
         eventually(lambda: server.said.count("takes callbacks") == 2, SECONDS_MAX)
         replies = delivered(server, range(60))
         again = delivered(server, range(60))
+        for outcome in ("recorded", "duplicate"):
+            counted = f'tringledger_callbacks_total{{code="200",outcome="{outcome}"}} 180.0'
+            eventually(lambda counted=counted: counted in metrics(metrics_port))
+        assert 'tringledger_up{part="intake"} 1.0' in metrics(metrics_port)
         assert server.terminate() in {DONE, -signal.SIGTERM}
         assert server.said.count("stopped; since start: ") == 2
         assert "Traceback" not in server.said

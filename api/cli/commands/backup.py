@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.console import note, progress
 from api.cli.ledger_access import open_ledger
 from api.cli.options import store_option
+
+if TYPE_CHECKING:
+    from api.application.backup.manifest import BackupManifest
+    from domain.ledger import Ledger
 
 
 @click.command()
@@ -33,8 +38,23 @@ def backup(folder: Path, keep: int | None, store: str | None) -> None:
 
     with open_ledger(store) as (ledger, _):
         made = make_backup(ledger, folder, save_access, keep, lambda what, total: progress(what, total, "rows"))
+        unknown = _save_last(ledger, made.manifest)
     size = sum(file.bytes for file in made.manifest.files)
     click.echo(made.folder)
     note(f"{made.manifest.head} events, {made.manifest.tree_size} of them in the tree of proofs, {size} bytes")
     for removed in made.removed:
         note(f"removed {removed}")
+    if unknown:
+        note(f"the ledger does not know of this backup, so metrics do not show it: {unknown}")
+
+
+def _save_last(ledger: Ledger, manifest: BackupManifest) -> str:
+    """Note the backup in the ledger; return why that cannot be: a role of PostgreSQL that only reads can make backups."""
+    from api.application.backup.last_backup import save_last_backup
+    from domain.errors import LedgerError
+
+    try:
+        save_last_backup(ledger, manifest)
+    except LedgerError as error:
+        return str(error)
+    return ""

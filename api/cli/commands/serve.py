@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from socket import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from api.cli.ledger_access import wait_for_store
 from api.cli.options import store_option, wait_option
 
 if TYPE_CHECKING:
+    from api.application.monitoring.worker_report import WorkerReport
     from api.settings import Settings
     from domain.ledger import Ledger
 
@@ -75,8 +77,28 @@ def _serve_alone(read: Settings, host: str, port: int) -> None:
     service = Service(read)
     server.log_to_stderr()
     _introduce(service.ledger, read)
-    if not server.serve(service, host, port, lambda listening: _say_where(listening, read.notify_path)):
+    with _metrics(read, service.report):
+        served = server.serve(service, host, port, lambda listening: _say_where(listening, read.notify_path))
+    if not served:
         sys.exit(UNAVAILABLE)
+
+
+@contextmanager
+def _metrics(read: Settings, report: Callable[[], WorkerReport]) -> Iterator[None]:
+    """Serve metrics meanwhile, if they are wanted; end the program where their address cannot be had."""
+    if read.metrics is None:
+        yield
+        return
+    from api.metrics_listener import metrics_served
+
+    with ExitStack() as stack:
+        try:
+            where = stack.enter_context(metrics_served(read, read.metrics, report))
+        except OSError as error:
+            note(f"cannot listen on {read.metrics.host} port {read.metrics.port} for metrics: {error.strerror}")
+            sys.exit(UNAVAILABLE)
+        note(f"metrics at {where}")
+        yield
 
 
 def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
@@ -89,6 +111,7 @@ def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
 
 def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
     from api import server
+    from api.worker_reports import WorkerReports
     from domain.ledger import Ledger
     from domain.log import urls
 
@@ -107,7 +130,9 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
         sys.exit(UNAVAILABLE)
     with listening:
         _say_where(listening, read.notify_path)
-        server.run_workers(read, listening, count)
+        reports = WorkerReports()
+        with _metrics(read, reports.total):
+            server.run_workers(read, listening, count, reports)
 
 
 def _introduce(ledger: Ledger, read: Settings) -> None:

@@ -1,0 +1,90 @@
+"""What a process that takes callbacks tells of itself, and how the reports of several become one."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from api.application.monitoring.callback_timings import BOUNDS, CallbackTimings
+
+RECORDED, DUPLICATE, QUARANTINED, REFUSED, UNKEPT = "recorded", "duplicate", "quarantined", "refused", "unkept"
+INTAKE, FOLLOWER, FORWARDER, PROVER = "intake", "follower", "forwarder", "prover"
+
+_REFUSAL = re.compile(r"refused with ([0-9]{3})")
+_NOT_KEPT = "503"
+
+
+class CallbackCount(msgspec.Struct, frozen=True):
+    """How many callbacks had an outcome and were answered with a status code."""
+
+    outcome: str
+    code: str
+    count: int
+
+
+class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts of one process since its start, or of several.
+
+    ``timings`` are those of CallbackTimings, ``seconds`` their sum. ``waiting`` is how many callbacks wait to be recorded.
+    ``parts`` says of each part that runs whether it works. No text that came from outside is in it.
+    """
+
+    callbacks: list[CallbackCount] = []
+    timings: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    seconds: float = 0.0
+    waiting: int = 0
+    parts: dict[str, bool] = {}
+
+    def ended(self) -> "WorkerReport":
+        """Return what remains of it when the process has ended: its counts."""
+        return msgspec.structs.replace(self, waiting=0, parts={})
+
+
+def make_report(
+    counts: Mapping[str, int], broken_values: int, timings: CallbackTimings, waiting: int, parts: dict[str, bool]
+) -> WorkerReport:
+    """Return a report from the counts of the notify endpoint, of whose quarantined notices ``broken_values`` have a broken value."""
+    return WorkerReport(
+        callbacks=_by_outcome(counts, broken_values),
+        timings=list(timings.counts),
+        seconds=timings.seconds,
+        waiting=waiting,
+        parts=parts,
+    )
+
+
+def _by_outcome(counts: Mapping[str, int], broken_values: int) -> list[CallbackCount]:
+    found = [
+        CallbackCount(RECORDED, "200", counts.get(RECORDED, 0)),
+        CallbackCount(DUPLICATE, "200", counts.get(DUPLICATE, 0)),
+        CallbackCount(QUARANTINED, "202", broken_values),
+        CallbackCount(QUARANTINED, "403", counts.get(QUARANTINED, 0) - broken_values),
+        CallbackCount(UNKEPT, _NOT_KEPT, 0),
+    ]
+    for name, count in sorted(counts.items()):
+        if refusal := _REFUSAL.match(name):
+            found.append(CallbackCount(UNKEPT if refusal[1] == _NOT_KEPT else REFUSED, refusal[1], count))
+    return _summed(found)
+
+
+def _summed(counts: Iterable[CallbackCount]) -> list[CallbackCount]:
+    sums: dict[tuple[str, str], int] = {}
+    for each in counts:
+        key = each.outcome, each.code
+        sums[key] = sums.get(key, 0) + each.count
+    return [CallbackCount(*key, count) for key, count in sums.items()]
+
+
+def add_reports(reports: Iterable[WorkerReport]) -> WorkerReport:
+    """Return one report for several processes; a part works if it works in all of them."""
+    found = list(reports)
+    parts: dict[str, bool] = {}
+    for each in found:
+        parts |= {name: parts.get(name, True) and works for name, works in each.parts.items()}
+    return WorkerReport(
+        callbacks=_summed(count for each in found for count in each.callbacks),
+        timings=[sum(column) for column in zip(*(each.timings for each in [WorkerReport(), *found]), strict=True)],
+        seconds=sum(each.seconds for each in found),
+        waiting=sum(each.waiting for each in found),
+        parts=parts,
+    )
