@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -56,9 +57,9 @@ def delivered(server: Server, calls: range) -> Replies:
     return replies
 
 
-def metrics(port: int) -> str:
+def tells(port: int, line: str) -> bool:
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SECONDS_MAX) as answer:
-        return str(answer.read().decode())
+        return line in answer.read().decode().splitlines()
 
 
 def test_all_workers_take_callbacks_of_one_ledger_each_once(
@@ -71,8 +72,8 @@ def test_all_workers_take_callbacks_of_one_ledger_each_once(
         again = delivered(server, range(60))
         for outcome in ("recorded", "duplicate"):
             counted = f'tringledger_callbacks_total{{code="200",outcome="{outcome}"}} 180.0'
-            eventually(lambda counted=counted: counted in metrics(metrics_port))
-        assert 'tringledger_up{part="intake"} 1.0' in metrics(metrics_port)
+            eventually(partial(tells, metrics_port, counted))
+        assert tells(metrics_port, 'tringledger_up{part="intake"} 1.0')
         assert server.terminate() in {DONE, -signal.SIGTERM}
         assert server.said.count("stopped; since start: ") == 2
         assert "Traceback" not in server.said
