@@ -1,14 +1,74 @@
-"""``GET /metrics`` on a listener of its own (TRINGLEDGER_METRICS): it is for Prometheus, and needs no user."""
+"""``GET /metrics`` on a listener of its own (TRINGLEDGER_METRICS), which needs no user.
 
+The first process has it. Workers send it their reports, each over a pipe of its own.
+"""
+
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from threading import Lock
 
+import msgspec
 from prometheus_client import start_http_server
 
 from api.application.monitoring.service_collector import ServiceCollector, make_registry
-from api.application.monitoring.worker_report import WorkerReport
+from api.application.monitoring.worker_report import INTAKE, WorkerReport, add_reports
 from api.setting_readers import ListenAddress
 from api.settings import Settings
+
+REPORT_SECONDS = 1.0
+
+
+class WorkerReports:
+    """The last report of each worker, and the counts of those that have ended: so no counter ever goes back."""
+
+    def __init__(self) -> None:
+        """Begin with no worker."""
+        self._last: dict[Connection, WorkerReport] = {}
+        self._ended = WorkerReport()
+        self._lock = Lock()
+
+    def open_pipe(self) -> Connection:
+        """Return the end of a new pipe that a worker writes to; close it here once the worker has it."""
+        reading, writing = Pipe(duplex=False)
+        with self._lock:
+            self._last[reading] = WorkerReport(parts={INTAKE: False})
+        return writing
+
+    def pipes(self) -> list[Connection]:
+        """Return the ends to read from."""
+        return list(self._last)
+
+    def read(self, pipe: Connection) -> None:
+        """Take a report that has come, or the end of a worker."""
+        try:
+            report = msgspec.json.decode(pipe.recv_bytes(), type=WorkerReport)
+        except (EOFError, OSError):
+            with self._lock:
+                self._ended = add_reports([self._ended, self._last.pop(pipe).ended()])
+            pipe.close()
+            return
+        with self._lock:
+            self._last[pipe] = report
+
+    def total(self) -> WorkerReport:
+        """Return what all workers report; without a worker the intake does not work."""
+        with self._lock:
+            found = list(self._last.values()) or [WorkerReport(parts={INTAKE: False})]
+            return add_reports([self._ended, *found])
+
+
+def send_reports(report: Callable[[], WorkerReport], pipe: Connection) -> None:
+    """In a worker: send a report each second, if it is another one, until nobody reads them."""
+    sent: WorkerReport | None = None
+    with suppress(OSError):
+        while True:
+            if (found := report()) != sent:
+                pipe.send_bytes(msgspec.json.encode(found))
+                sent = found
+            time.sleep(REPORT_SECONDS)
 
 
 @contextmanager

@@ -22,10 +22,10 @@ from typing import Any, cast
 
 import uvicorn
 
+from api.metrics_listener import WorkerReports, send_reports
 from api.service import Service
 from api.settings import Settings
 from api.web.transport import HEAD_SECONDS_MAX, ConnectionLimits, LimitedProtocol
-from api.worker_reports import WorkerReports, send_reports
 from domain.errors import LedgerError
 
 BACKLOG = 2048

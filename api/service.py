@@ -19,8 +19,7 @@ from api import urls as addresses
 from api.application.clock_check import find_clock_problem
 from api.application.intake import Intake
 from api.application.monitoring import worker_report as parts
-from api.application.monitoring.callback_timings import CallbackTimings
-from api.application.monitoring.worker_report import WorkerReport, make_report
+from api.application.monitoring.worker_report import CallbackTimings, WorkerReport, make_report
 from api.application.process_state import ProcessState
 from api.application.proofs.proof_status import ProofReader, proof_status_document
 from api.application.read_model_pool import ReadModelPool

@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 
 from api import settings
 from api.application import forwarding_position
-from api.application.backup import last_backup
+from api.application.backup import manifest
 from api.application.process_state import ProcessState
 from api.application.proofs import tree_keeper
 from api.cli import exit_codes
@@ -118,7 +118,7 @@ def _facts(*files: Path) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys((log_tables.COPYING, log_tables.LAST_NUMBER))
     for name, of in (
         (jobs.FACT, jobs.BackgroundJob),
-        (last_backup.FACT, last_backup.LastBackup),
+        (manifest.BACKUP_FACT, manifest.LastBackup),
         (forwarding_position.FORWARDED, ProcessState),
         (f"{forwarding_position.SKIPPED}N", forwarding_position.SkippedRange),
     ):

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.exposition import generate_latest
 
 from api.application import forwarding_position
-from api.application.backup.last_backup import FACT
+from api.application.backup.manifest import BACKUP_FACT
 from api.application.monitoring.service_collector import ServiceCollector, make_registry
 from api.application.monitoring.worker_report import WorkerReport
 from projections.building.catch_up import catch_up
@@ -39,7 +39,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> str:
         catch_up(made.ledger, store)
         made.run()
         with made.ledger.store.transaction() as log:
-            log.set_fact(FACT, json.dumps({"made_at": "2026-10-15T12:00:00Z", "position": 3}))
+            log.set_fact(BACKUP_FACT, json.dumps({"made_at": "2026-10-15T12:00:00Z", "position": 3}))
         collector = ServiceCollector(url, lambda: WorkerReport(parts={"intake": True}))
         return generate_latest(make_registry(collector)).decode()
 

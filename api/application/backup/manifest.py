@@ -1,4 +1,7 @@
-"""What a backup says of itself: of which ledger it is, up to where, what was signed of it, and a digest of each file."""
+"""What a backup says of itself: of which ledger it is, up to where, what was signed of it, and a digest of each file.
+
+The ledger keeps in its facts when it was last saved, so that every process of its service can tell.
+"""
 
 from hashlib import file_digest
 from pathlib import Path
@@ -6,10 +9,12 @@ from pathlib import Path
 import msgspec
 
 from domain.errors import LedgerError
+from domain.ledger import Ledger
 from projections.building.certificate import Certificate
 
 NAME = "manifest.json"
 FORMAT = "tringledger-backup/1"
+BACKUP_FACT = "backup"
 LOG, PROOFS, ACCESS = "ledger.db", "ledger.db.proofs.db", "ledger.db.access.db"
 
 
@@ -92,3 +97,23 @@ def check_files(folder: Path, manifest: BackupManifest) -> None:
     if LOG not in {wanted.name for wanted in manifest.files}:
         msg = f"the backup {folder} names no file {LOG}: expected the log"
         raise BackupRefused(msg)
+
+
+class LastBackup(msgspec.Struct, frozen=True):
+    """The last backup: when it was made (ISO 8601, UTC), and the position up to which it has the log."""
+
+    made_at: str
+    position: int
+
+
+def save_last_backup(ledger: Ledger, manifest: BackupManifest) -> None:
+    """Note a backup that was made; raises StoreUnavailable where the ledger cannot be written."""
+    made = LastBackup(manifest.made_at, manifest.head)
+    with ledger.store.transaction() as log:
+        log.set_fact(BACKUP_FACT, msgspec.json.encode(made).decode())
+
+
+def load_last_backup(ledger: Ledger) -> LastBackup | None:
+    """Return the last backup of a ledger, or None if none was noted."""
+    kept = ledger.store.facts().get(BACKUP_FACT)
+    return msgspec.json.decode(kept, type=LastBackup) if kept else None

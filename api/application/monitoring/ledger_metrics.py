@@ -6,7 +6,7 @@ from contextlib import closing
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from api.application import forwarding_position
-from api.application.backup.last_backup import load_last_backup
+from api.application.backup.manifest import load_last_backup
 from api.application.proofs.proof_status import ProofStatus
 from api.application.read_model_pool import ReadModelPool, ReadSession
 from domain import times

@@ -12,8 +12,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from api.application.monitoring.callback_timings import BOUNDS
-from api.application.monitoring.worker_report import WorkerReport
+from api.application.monitoring.worker_report import BOUNDS, WorkerReport
 
 
 def build_metric(schema: int) -> Metric:

@@ -1,17 +1,33 @@
 """What a process that takes callbacks tells of itself, and how the reports of several become one."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from api.application.monitoring.callback_timings import BOUNDS, CallbackTimings
-
 RECORDED, DUPLICATE, QUARANTINED, REFUSED, UNKEPT = "recorded", "duplicate", "quarantined", "refused", "unkept"
 INTAKE, FOLLOWER, FORWARDER, PROVER = "intake", "follower", "forwarder", "prover"
 
+# Upper bounds in seconds; what takes longer than the last one is in the bucket after it.
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
 _REFUSAL = re.compile(r"refused with ([0-9]{3})")
 _NOT_KEPT = "503"
+
+
+class CallbackTimings:
+    """The histogram of the seconds that answers took; ``counts`` has a number for each bound, and one for what took longer."""
+
+    def __init__(self) -> None:
+        """Begin with no answer."""
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count an answer."""
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.seconds += seconds
 
 
 class CallbackCount(msgspec.Struct, frozen=True):

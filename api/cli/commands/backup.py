@@ -50,7 +50,7 @@ def backup(folder: Path, keep: int | None, store: str | None) -> None:
 
 def _save_last(ledger: Ledger, manifest: BackupManifest) -> str:
     """Note the backup in the ledger; return why that cannot be: a role of PostgreSQL that only reads can make backups."""
-    from api.application.backup.last_backup import save_last_backup
+    from api.application.backup.manifest import save_last_backup
     from domain.errors import LedgerError
 
     try:

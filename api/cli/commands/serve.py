@@ -111,7 +111,7 @@ def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
 
 def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
     from api import server
-    from api.worker_reports import WorkerReports
+    from api.metrics_listener import WorkerReports
     from domain.ledger import Ledger
     from domain.log import urls
 

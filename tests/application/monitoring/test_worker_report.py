@@ -2,9 +2,15 @@
 
 import msgspec
 
-from api.application.monitoring.callback_timings import BOUNDS, CallbackTimings
-from api.application.monitoring.worker_report import CallbackCount, WorkerReport, add_reports, make_report
-from api.worker_reports import WorkerReports
+from api.application.monitoring.worker_report import (
+    BOUNDS,
+    CallbackCount,
+    CallbackTimings,
+    WorkerReport,
+    add_reports,
+    make_report,
+)
+from api.metrics_listener import WorkerReports
 
 WORKS = {"intake": True, "prover": True}
 
