@@ -20,6 +20,7 @@ from domain.log.urls import absolute
 from projections.building.partitions import FoldedPart, StreamRange, fold_range
 from projections.building.process_pool import WorkersIncompatible, WorkersUnavailable
 from projections.building.worker_process import FoldJob
+from projections.proofs.leaf_product import LeafPoint
 from projections.worker_link import WorkersCrashed, open_same_ledger
 
 CONNECT_SECONDS = 10
@@ -51,8 +52,10 @@ class DaskFolding:
         """Disconnect; the cluster stays as it was."""
         self._client.close()
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
-        job = FoldJob(absolute(ledger.url), ledger.id, cut)
+    def __call__(  # noqa: D102
+        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+    ) -> Iterator[FoldedPart]:
+        job = FoldJob(absolute(ledger.url), ledger.id, cut, at)
         self._check(job)
         waiting = deque(ranges)
         folding: set[Future] = set()
@@ -136,7 +139,7 @@ def _fold(job: FoldJob, expected: str, wanted: StreamRange) -> FoldedPart:
         msg = f"a Dask worker has tringledger {version('tringledger')}: expected {expected}"
         raise WorkersIncompatible(msg)
     with open_same_ledger(job.url, job.ledger_id) as ledger:
-        return fold_range(ledger, job.cut, wanted)
+        return fold_range(ledger, job.cut, wanted, job.at)
 
 
 def _result(future: Future) -> FoldedPart:

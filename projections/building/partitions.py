@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from domain.events.log_row import LogRow
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from projections.proofs.leaf_product import NOTHING, LeafPoint, multiply_events
 from projections.rows.projector import Projector, RowBatch
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
@@ -30,11 +31,12 @@ class StreamRange(NamedTuple):
 
 
 class FoldedPart(NamedTuple):
-    """A folded range: its rows, the number of its events, and the rest of the range, if it was cut."""
+    """A folded range: its rows, the number of its events, the rest of the range, if it was cut, and the product of its leaves."""
 
     batch: RowBatch
     events: int
     rest: StreamRange | None
+    leaves: int = NOTHING
 
 
 class FoldStrategy(Protocol):
@@ -45,8 +47,13 @@ class FoldStrategy(Protocol):
 
     jobs: int
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:
-        """Fold the log up to a position, and yield the parts of each range; closing it early stops all workers."""
+    def __call__(
+        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+    ) -> Iterator[FoldedPart]:
+        """Fold the log up to a position, and yield the parts of each range; closing it early stops all workers.
+
+        With ``at`` each part has the product of its events' leaves.
+        """
 
 
 def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
@@ -57,37 +64,40 @@ def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
     return [StreamRange(first, last) for first, last in pairwise(bounds)]
 
 
-def fold_range(ledger: Ledger, cut: int, wanted: StreamRange) -> FoldedPart:
-    """Fold the streams of a range as they are at a position, until the part is full.
+def fold_range(ledger: Ledger, cut: int, wanted: StreamRange, at: LeafPoint | None = None) -> FoldedPart:
+    """Fold the streams of a range as they are at a position, until the part is full; with ``at`` hash their events, too.
 
     Raises ProjectionStopped, StoreUnavailable.
     """
-    projector, done = Projector(ledger.billing_context(cut), ledger.events_at), 0
+    projector, done, leaves = Projector(ledger.billing_context(cut), ledger.events_at), 0, NOTHING
     rows: Any = ledger.store.read_by_stream(cut, *wanted)
     with closing(rows):
-        for last, events in _pieces(projector, rows):
-            done += events
+        for events in _pieces(projector, rows):
+            done += len(events)
+            if at:
+                leaves = multiply_events(leaves, at, events)
             if done >= PART_EVENTS_MAX:
-                return FoldedPart(projector.batch, done, StreamRange(last.stream, wanted.last, last.version))
-    return FoldedPart(projector.batch, done, None)
+                last = events[-1]
+                return FoldedPart(projector.batch, done, StreamRange(last.stream, wanted.last, last.version), leaves)
+    return FoldedPart(projector.batch, done, None, leaves)
 
 
-def _pieces(projector: Projector, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
-    """Add the rows of each call and each other event; yield the last event of each, and its number of events."""
+def _pieces(projector: Projector, rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
+    """Add the rows of each call and each other event; yield the events of each."""
     for _, stream in groupby(rows, key=attrgetter("stream")):
         yield from _of_stream(projector, stream)
 
 
-def _of_stream(projector: Projector, stream: Iterator[LogRow]) -> Iterator[tuple[LogRow, int]]:
+def _of_stream(projector: Projector, stream: Iterator[LogRow]) -> Iterator[list[LogRow]]:
     first = next(stream)
     if is_of_call(first):
         events = [first, *stream]
         projector.add_stream(events)
-        yield events[-1], len(events)
+        yield events
         return
     for row in chain((first,), stream):
         projector.add(row)
-        yield row, 1
+        yield [row]
 
 
 class SequentialFolding:
@@ -95,11 +105,13 @@ class SequentialFolding:
 
     jobs = 1
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
+    def __call__(  # noqa: D102
+        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+    ) -> Iterator[FoldedPart]:
         for each in ranges:
             left: StreamRange | None = each
             while left:
-                part = fold_range(ledger, cut, left)
+                part = fold_range(ledger, cut, left, at)
                 yield part
                 left = part.rest
 

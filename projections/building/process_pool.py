@@ -12,6 +12,7 @@ from domain.ledger import Ledger
 from domain.log.urls import absolute
 from projections.building.partitions import SEQUENTIAL, FoldedPart, FoldStrategy, StreamRange
 from projections.building.worker_process import FoldJob
+from projections.proofs.leaf_product import LeafPoint
 from projections.worker_link import WorkerLink, WorkersCrashed, usable_cores
 
 MODULE = "projections.building.worker_process"
@@ -52,8 +53,10 @@ class ProcessFolding:
         """Use ``jobs`` processes."""
         self.jobs = jobs
 
-    def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:  # noqa: D102
-        job = FoldJob(absolute(ledger.url), ledger.id, cut)
+    def __call__(  # noqa: D102
+        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+    ) -> Iterator[FoldedPart]:
+        job = FoldJob(absolute(ledger.url), ledger.id, cut, at)
         waiting = deque((each, 0) for each in ranges)
         idle: list[_Worker] = []
         busy: dict[Connection, _Worker] = {}

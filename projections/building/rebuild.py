@@ -4,7 +4,7 @@ A rebuild ends at the position at which it began; from there the ordinary catch-
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from time import perf_counter_ns
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
-from projections.proofs.checked_tree import check_against_tree
+from projections.building.proven_folding import ProvenFolding
 from projections.stores.generations import (
     ReadModelsUnusable,
     ReadStore,
@@ -57,17 +57,19 @@ def rebuild(
 ) -> RebuildReport:
     """Build anew, swap, and return how the old read models differed from the log.
 
-    The log is first checked against its proof tree, where it has one; ``unproven`` continues with a log that does not hold, and
-    the certificate says so. ``progress`` is called with the number of events done and of all. Raises LogUnproven,
+    The log is checked against its proof tree as it is read, where it has one; ``unproven`` continues with a log that does not
+    hold, and the certificate says so. ``progress`` is called with the number of events done and of all. Raises LogUnproven,
     RebuildRunning, ProjectionStopped, and what ``folding`` raises.
     """
     kept = generations(ledger)
     with kept.rebuild_lock():
-        tree = check_against_tree(ledger, unproven=unproven)
+        proven = ProvenFolding(ledger, folding, unproven=unproven)
         generation = generation_of(ledger) + 1
-        with _build(ledger, generation, ledger.head(), progress, folding) as fresh:
+        with ExitStack() as building:
+            with proven.checking():
+                fresh = building.enter_context(_build(ledger, generation, ledger.head(), progress, proven))
             report = _compare_with_live(ledger, fresh)
-            report = report._replace(certificate=structs.replace(report.certificate, tree=tree))
+            report = report._replace(certificate=structs.replace(report.certificate, tree=proven.tree))
             activate(ledger, generation, {certificate.FACT: certificate.encode_certificate(report.certificate)})
         kept.remove_before(generation)
     return report

@@ -19,6 +19,8 @@ from projections.proofs.span_check import CheckedSpan, CheckSpans, hash_spans
 from projections.proofs.tree_rows import ProofState, TreeRows
 
 FINDINGS_MAX = 1000
+# The leaf hashes of a tree, some thousand at a time, in their order.
+Leaves = Iterator[Sequence[bytes]]
 OUTSIDE, BEFORE = "checkpoint from outside", "checkpoint that it shares with the epoch before"
 
 
@@ -78,39 +80,61 @@ def check_log(
     """
     state = rows.state()
     check = LogCheck(state.size, log.head())
-    tree = _FreshTree(check, rows, state)
+
+    def compared() -> Leaves:
+        for checked in (check_spans or hash_spans(log))(cut_spans(state.size)):
+            leaves = _compare(check, checked, _kept_leaves(check, rows, state, checked.span))
+            check.take(checked)
+            yield leaves
+            tell(checked.span.first + checked.span.length)
+
     keys = EpochKeys(key, state)
-    shared = shared_checkpoints(rows, state, keys)
-    due = _Roots(
-        check, rows, state.epoch, keys, [(OUTSIDE, each) for each in anchors] + [(BEFORE, each) for each in shared]
-    )
-    due.compare(0, tree.root())
-    for checked in (check_spans or hash_spans(log))(cut_spans(state.size)):
-        leaves = _compare(check, checked, _kept_leaves(check, rows, state, checked.span))
-        check.take(checked)
-        _append(tree, due, checked.span.first, leaves)
-        tell(tree.size)
-    tree.compare_edges()
-    due.name_rest()
-    check.root = tree.root()
-    for epoch in range(1, state.epoch):
-        _check_older(check, rows, state._replace(epoch=epoch), keys)
+    _check_present(check, rows, state, keys, leaves=compared(), anchors=[(OUTSIDE, each) for each in anchors])
     return check
 
 
-def _check_older(check: LogCheck, rows: TreeRows, state: ProofState, keys: EpochKeys) -> None:
-    """Check the tree of an epoch before the present one against its checkpoints: they are the evidence of what was lost."""
-    last = rows.last_checkpoint(state.epoch)
-    if last is None:
-        return
-    older = state._replace(size=last.size)
-    tree = _FreshTree(check, rows, older)
-    due = _Roots(check, rows, older.epoch, keys, [])
+def check_tree(rows: TreeRows, take: Callable[[Sequence[bytes]], object]) -> LogCheck:
+    """Check a tree by itself, tiles and checkpoints, without its log; ``take`` is called with its leaf hashes, in their order."""
+    state = rows.state()
+    check = LogCheck(state.size, state.size)
+
+    def taken() -> Leaves:
+        for leaves in _all_leaves(check, rows, state):
+            take(leaves)
+            yield leaves
+
+    _check_present(check, rows, state, EpochKeys(None, state), leaves=taken(), anchors=[])
+    return check
+
+
+def _check_present(
+    check: LogCheck,
+    rows: TreeRows,
+    state: ProofState,
+    keys: EpochKeys,
+    *,
+    leaves: Leaves,
+    anchors: list[tuple[str, Checkpoint]],
+) -> None:
+    """Check the tree that these leaves make, and the trees of the epochs before: they are the evidence of what was lost."""
+    shared = [(BEFORE, each) for each in shared_checkpoints(rows, state, keys)]
+    check.root = _check_epoch(check, rows, state, _Roots(check, rows, state.epoch, keys, anchors + shared), leaves)
+    for epoch in range(1, state.epoch):
+        last = rows.last_checkpoint(epoch)
+        if last is not None:
+            older = state._replace(epoch=epoch, size=last.size)
+            _check_epoch(check, rows, older, _Roots(check, rows, epoch, keys, []), _all_leaves(check, rows, older))
+
+
+def _check_epoch(check: LogCheck, rows: TreeRows, state: ProofState, due: "_Roots", leaves: Leaves) -> bytes:
+    """Check the tiles of an epoch and its checkpoints against the tree that its leaves make; return the tree's root."""
+    tree = _FreshTree(check, rows, state)
     due.compare(0, tree.root())
-    for span in cut_spans(older.size):
-        _append(tree, due, span.first, _split(_kept_leaves(check, rows, older, span)))
+    for added in leaves:
+        _append(tree, due, tree.size, added)
     tree.compare_edges()
     due.name_rest()
+    return tree.root()
 
 
 def _append(tree: "_FreshTree", due: "_Roots", first: int, leaves: Sequence[bytes]) -> None:
@@ -130,6 +154,11 @@ def _kept_leaves(check: LogCheck, rows: TreeRows, state: ProofState, span: Span)
         check.add(0, f"{what} (epoch {state.epoch})")
         kept = kept.ljust(count * HASH_BYTES, b"\0")
     return kept
+
+
+def _all_leaves(check: LogCheck, rows: TreeRows, state: ProofState) -> Leaves:
+    for span in cut_spans(state.size):
+        yield _split(_kept_leaves(check, rows, state, span))
 
 
 def _split(hashes: bytes) -> list[bytes]:

@@ -57,11 +57,15 @@ def digests(said: Said) -> object:
 def test_the_same_comes_out_as_from_one_process_though_the_store_is_named_from_here(
     cluster: DaskCluster, tmp_path: Path, store: str
 ) -> None:
-    expected = digests(run("rebuild", "--jobs", "1", "--format", "json"))
+    assert run("prove", "--once").code == DONE
+    alone = run("rebuild", "--jobs", "1", "--format", "json")
+    expected = digests(alone)
     relative = f"sqlite:///{Path(store.removeprefix('sqlite:///')).relative_to(tmp_path)}"
     said = run_alone("rebuild", "--dask", cluster.address, "--format", "json", "--store", relative, cwd=tmp_path)
     assert digests(said) == expected
     assert (said.json()["jobs"], said.json()["found"]) == (2, 0)
+    assert said.json()["tree"] == alone.json()["tree"]
+    assert said.json()["tree"]["holds"]
 
 
 def test_a_worker_that_is_killed_costs_no_rows(tmp_path: Path, store: str) -> None:

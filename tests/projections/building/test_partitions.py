@@ -35,6 +35,7 @@ from projections.building.partitions import (
 )
 from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import check_read_models, rebuild
+from projections.proofs.leaf_product import LeafPoint
 from projections.stores.generations import open_current
 from projections.worker_link import WorkersCrashed, WrongLedger, open_same_ledger
 from tests.support import strategies
@@ -134,8 +135,10 @@ def test_a_part_ends_where_it_is_full_even_within_a_long_stream_and_the_rest_giv
     class Noting:
         jobs = 1
 
-        def __call__(self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange]) -> Iterator[FoldedPart]:
-            for part in SEQUENTIAL(ledger, cut, ranges):
+        def __call__(
+            self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+        ) -> Iterator[FoldedPart]:
+            for part in SEQUENTIAL(ledger, cut, ranges, at):
                 sizes.append(part.events)
                 yield part
 
