@@ -21,7 +21,6 @@ from tests.support.postgres_server import SHARED, Postgres
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("api", "domain", "projections")
 COPIED = (*PACKAGES, "tests", "docs", "tringledger.py", "pyproject.toml")
-PROGRAM = str(Path(sys.executable).with_name("mutmut"))
 # mutmut's codes for what no test noticed; all others but None mean that a test failed, or went on and on.
 LEFT = {0: "survived", 33: "no test runs it", None: "not tried"}
 # Words of a refusal have tests of their own. An assertion states what the types cannot.
@@ -59,7 +58,17 @@ def _run(home: Path, group: MutantGroup) -> None:
     at_once = os.environ.get("MUTANTS_AT_ONCE", "1")
     running: AbstractContextManager[dict[str, str]] = _postgres() if group.on_postgres else nullcontext({})
     with running as server:
-        words = ["nice", PROGRAM, "run", "--max-children", at_once]
+        words = [
+            "nice",
+            "-n",
+            "5",
+            sys.executable,
+            "-m",
+            "tests.mutants.one_collection",
+            "run",
+            "--max-children",
+            at_once,
+        ]
         subprocess.run(words, cwd=home, env=environment | server, check=False)
 
 

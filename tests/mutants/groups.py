@@ -19,9 +19,11 @@ LOG_TESTS = (
     "tests/domain/log/test_stores_agree.py",
     "tests/domain/test_used_signatures.py",
     "tests/domain/test_ledger.py",
+    "tests/domain/test_quarantine_room.py",
+    "tests/domain/operators/test_session.py",
 )
 # A process of its own would import the code as it is, and a server that stops would stop for all.
-PROCESSES = "(killed or stopped)"
+PROCESSES = "(killed or stopped or processes or promised or disk)"
 
 GROUPS = {
     "rating": MutantGroup(
@@ -52,8 +54,11 @@ GROUPS = {
         modules=("domain/recording.py", "domain/operators/*.py", "domain/calls/call_stream.py"),
         tests=(
             "tests/domain/test_ledger.py",
+            "tests/domain/test_recording.py",
             "tests/domain/test_used_signatures.py",
+            "tests/domain/test_quarantine_room.py",
             "tests/domain/operators/test_session.py",
+            "tests/domain/operators/test_kept_events.py",
         ),
     ),
     "bills": MutantGroup(
@@ -76,11 +81,17 @@ GROUPS = {
             "projections/queries/closing_blockers.py",
             "projections/queries/month_books.py",
         ),
-        tests=("tests/application/test_month_closing.py", "tests/projections/building/test_closed_months.py"),
+        tests=("tests/application/test_month_closing.py", "tests/cli/test_close.py", "tests/cli/test_suspects.py"),
+        without="(service or byte_for_byte or TestADay or TestSettling)",
     ),
     "reconciliation": MutantGroup(
         modules=("api/application/reconciliation/*.py",),
-        tests=("tests/application/reconciliation",),
+        tests=(
+            "tests/application/reconciliation",
+            "tests/cli/test_reconcile.py",
+            "tests/cli/test_reconcile_formats.py",
+        ),
+        without="TestASample",
     ),
     "sqlite": MutantGroup(
         modules=(

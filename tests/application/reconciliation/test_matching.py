@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import product
 from random import Random
 
@@ -107,15 +108,96 @@ def test_of_all_matchings_the_best_is_found_and_every_record_is_in_it_once(group
     assert merit(found) == min(merit(other) for other in possible(group))
 
 
+@contextmanager
+def assigned_at_most(count: int) -> Iterator[None]:
+    """Have parts of more records than so many count as large."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "ASSIGNED_MAX", count)
+        yield
+
+
+def begun(group: Iterable[MatchRecord]) -> list[MatchRecord]:
+    return sorted(group, key=lambda each: (each.first_at, each.at))
+
+
+def refs(found: Iterable[MatchPair]) -> set[tuple[str | None, str | None]]:
+    """Return who was matched with whom; that each is on its own side is checked."""
+    pairs = list(found)
+    assert all(here.side == OURS for here, _ in pairs if here)
+    assert all(there.side == THEIRS for _, there in pairs if there)
+    return {(here and here.ref, there and there.ref) for here, there in pairs}
+
+
 @given(groups(most=12))
 def test_in_order_of_time_every_record_is_matched_once_and_within_the_window(group: list[MatchRecord]) -> None:
     found = list(matching._in_order_of_time(group, MEASURE))
     assert Counter(each for pair in found for each in pair if each) == Counter(group)
+    assert len(refs(found)) <= len(found)
     matched = [(here, there) for here, there in found if here and there]
     assert all(MEASURE.apart(here, there) <= WINDOW for here, there in matched)
     assert [there.ref for _, there in matched] == sorted(
         (there.ref for _, there in matched), key=[each.ref for each in group].index
     )
+
+
+@given(groups(most=12))
+def test_in_order_of_time_no_two_are_left_that_are_near(group: list[MatchRecord]) -> None:
+    moments = [each._replace(first_at=each.at) for each in group]
+    alone = [pair for pair in matching._in_order_of_time(reversed(moments), MEASURE) if None in pair]
+    ours, theirs = [here for here, _ in alone if here], [there for _, there in alone if there]
+    assert not any(MEASURE.apart(here, there) <= WINDOW for here in ours for there in theirs)
+
+
+def test_in_order_of_time_a_time_within_the_span_of_a_call_is_near() -> None:
+    group = [record(OURS, 30, since=0, ref="call"), record(THEIRS, 15, ref="line")]
+    assert refs(matching._in_order_of_time(group, MEASURE)) == {("call", "line")}
+
+
+@given(groups(most=8))
+def test_in_a_large_part_records_that_are_alike_are_matched_nearest_first(group: list[MatchRecord]) -> None:
+    alike = begun(each._replace(numbers=(1, 1)) for each in group)
+    with assigned_at_most(0):
+        found = list(match_records(alike, MEASURE))
+    assert Counter(each for pair in found for each in pair if each) == Counter(alike)
+    assert {pair for pair in refs(found) if None not in pair} == nearest_first(alike)
+
+
+def nearest_first(group: Sequence[MatchRecord]) -> set[tuple[str, str]]:
+    """Take the nearest two, and again from what is left, the earlier ones of those that are equally near."""
+    ours, theirs = ([each for each in group if each.side == side] for side in (OURS, THEIRS))
+    near = sorted(
+        (MEASURE.apart(here, there), row, column)
+        for row, here in enumerate(ours)
+        for column, there in enumerate(theirs)
+        if MEASURE.apart(here, there) <= WINDOW
+    )
+    taken: dict[int, int] = {}
+    for _, row, column in near:
+        if row not in taken and column not in taken.values():
+            taken[row] = column
+    return {(ours[row].ref, theirs[column].ref) for row, column in taken.items()}
+
+
+def test_few_that_are_alike_in_a_large_part_are_matched_as_a_whole() -> None:
+    """Nearest first, the second of ours would take the first of theirs, and leave two alone."""
+    alike = [record(side, at, 1, ref=f"{at}") for side, at in ((OURS, 0), (THEIRS, 3), (OURS, 4), (THEIRS, 11))]
+    other = record(OURS, 5, 2, ref="other")
+    expected = {("0", "3"), ("4", "11"), ("other", None)}
+    with assigned_at_most(2):
+        assert refs(match_records(begun([*alike, other]), MEASURE)) == expected
+    with assigned_at_most(1):
+        assert refs(match_records(begun([*alike, other]), MEASURE)) != expected
+
+
+@pytest.mark.parametrize(("most", "lines"), [(1, (0, 4)), (2, (4, 0)), (3, (4, 0))])
+def test_what_a_large_part_has_beside_exact_pairs_is_matched_by_its_numbers_or_where_too_many_in_order_of_time(
+    most: int, lines: tuple[int, int]
+) -> None:
+    ours = [record(OURS, at, at, ref=f"call {at}") for at in (0, 2, 4)]
+    theirs = [record(THEIRS, at + 1, seconds, ref=f"line {at}") for at, seconds in ((0, 5), (2, 2), (4, 1))]
+    with assigned_at_most(most):
+        found = refs(match_records(begun(ours + theirs), MEASURE))
+    assert found == {("call 2", "line 2"), ("call 0", f"line {lines[0]}"), ("call 4", f"line {lines[1]}")}
 
 
 @given(groups())

@@ -1,0 +1,148 @@
+"""Recording names beforehand what its decisions will read, and marks what came before (SPEC 4, 9.3)."""
+
+from collections.abc import Iterable
+from contextlib import closing
+
+import pytest
+
+from domain.calls.call_stream import CallStream, FoldError
+from domain.events.notice_events import Voucher
+from domain.events.streams import call_id, line_key, stream_id
+from domain.ledger import Ledger
+from domain.log.contract import Lookup
+from domain.log.sqlite.transaction import SQLiteTransaction
+from domain.notices.notification import delivery_key, row_claim, unsigned_key
+from domain.notices.signature import Keyring
+from domain.outcomes import Quarantined, Recorded
+from domain.recording import Delivery, vouched_delivery
+from tests.support.ledgers import opened
+from tests.support.notices import (
+    GRACE,
+    KEY,
+    OTHER_KEY,
+    SECOND,
+    SRC,
+    START,
+    TAG,
+    SentNotice,
+    callstatus,
+    cdr,
+    notice,
+    signature,
+    signed,
+)
+from tests.support.operator_histories import act, stream_of
+
+ONLY_R = "md5-r-key"
+BROKEN = {"srccharge": "broken"}
+
+
+def heard(ledger: Ledger, sent: SentNotice, key: str = KEY, formula: str = ONLY_R) -> Delivery:
+    return ledger.verify_delivery(signed(sent, key, formula).encode(), sent.at)
+
+
+def key_of(sent: SentNotice, key: str = KEY, formula: str = ONLY_R) -> bytes:
+    return delivery_key([*sent, ("sig", signature(sent, key, formula))])
+
+
+@pytest.fixture
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[Lookup]:
+    """Return what transactions on SQLite are asked to fetch, in order."""
+    found: list[Lookup] = []
+
+    def prefetch(_: SQLiteTransaction, asked: Iterable[Lookup]) -> None:
+        found.extend(asked)
+
+    monkeypatch.setattr(SQLiteTransaction, "prefetch", prefetch)
+    return found
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_store_is_told_before_all_decisions_what_they_will_read(store_url: str, lookups: list[Lookup]) -> None:
+    forged, broken = callstatus(r="1"), cdr(r="2", **BROKEN)
+    mail, channel, fax = (
+        notice(type="voicemail", email="a@b.c", r="3"),
+        notice(type="deletechannel", src=SRC, r="4"),
+        notice(type="fax", r="5"),
+    )
+    opening, billed = callstatus("SRCANSWERED", 7, r="6"), cdr(9, r="8")
+    line = line_key((TAG, SRC))
+    with opened(store_url, formula=ONLY_R) as ledger:
+        sent = [forged, broken, mail, channel, fax, opening, billed]
+        ledger.record([heard(ledger, each, "wrong" if each is forged else KEY) for each in sent])
+    assert lookups == [
+        Lookup(key_of(forged, "wrong"), refused=True),
+        Lookup(key_of(broken), refused=True),
+        Lookup(key_of(mail), refused=False, stream=stream_id("voicemail", "a@b.c"), nonce="3"),
+        Lookup(key_of(channel), refused=False, stream=stream_id("deletechannel", SRC), nonce="4"),
+        Lookup(key_of(fax), refused=False, stream=stream_id("unrecognised"), nonce="5"),
+        Lookup(key_of(opening), refused=False, line=line, until=START + 7 + GRACE, nonce="6"),
+        Lookup(key_of(billed), refused=False, line=line, since=START + 9 - GRACE, until=START + 9 + GRACE, nonce="8"),
+    ]
+    assert all(type(each.refused) is bool for each in lookups)
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_store_is_told_what_a_notice_claims_its_signature_or_its_row(store_url: str, lookups: list[Lookup]) -> None:
+    sent, row = cdr(9, tag="x"), cdr(9, tag="y")
+    with opened(store_url) as ledger:
+        read = ledger.verify_delivery(signed(row).encode(), row.at).notification
+        vouched = vouched_delivery(read, "old.csv", Voucher("kim", "known", "id=1"))
+        ledger.record([heard(ledger, sent, formula="md5-params"), vouched])
+    assert [each.claim for each in lookups] == [signature(sent), row_claim("old.csv", "id=1")]
+    assert [each.delivery_key for each in lookups] == [
+        key_of(sent, formula="md5-params"),
+        unsigned_key(read.pairs, "old.csv", "id=1"),
+    ]
+    assert [each.nonce for each in lookups] == [None, None]
+
+
+def test_what_is_the_same_but_for_its_signature_does_not_reuse_its_r(store_url: str) -> None:
+    with closing(Ledger(store_url, Keyring(ONLY_R, [KEY, OTHER_KEY]), create=True)) as ledger:
+        said = [heard(ledger, cdr(r="7"), key) for key in (KEY, OTHER_KEY)]
+        assert [type(outcome) for outcome in ledger.record(said)] == [Recorded, Recorded]
+        assert [ledger.notice_at(position).nonce_reused for position in (1, 2)] == [0, 0]
+
+
+def test_a_broken_notice_that_is_tried_again_stays_the_same_entry_and_is_not_new(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        broken = cdr(**BROKEN)
+        (first,) = ledger.record([heard(ledger, broken, formula="md5-params")])
+        assert isinstance(first, Quarantined)
+        (entry,) = ledger.store.quarantined(settled=False)
+        again = ledger.reprocess(entry)
+        assert again == Quarantined(entry.id, first.problem, is_new=False)
+        assert isinstance(again, Quarantined)
+        assert again.is_new is False
+
+
+def test_a_calls_states_are_those_after_each_of_its_events(store_url: str) -> None:
+    with opened(store_url, clock=lambda: START) as ledger:
+        sent = [callstatus(), callstatus("COMPLETED", SECOND), cdr(SECOND, "COMPLETED")]
+        ledger.record([heard(ledger, each, formula="md5-params") for each in sent])
+        call = call_id((TAG, SRC), 1)
+
+        def states() -> list[tuple[object, ...]]:
+            return [
+                (position, event, state.id, state.head.events, state.head.first_at, state.head.last_at, state.voided)
+                for position, event, state in stream_of(ledger, call).states()
+            ]
+
+        plain = [
+            (position, None, str(call), position, START, START + SECOND * (position > 1), False)
+            for position in (1, 2, 3)
+        ]
+        assert states() == plain
+        act(ledger, lambda session: session.void_call(call))
+        (voided,) = stream_of(ledger, call).effective_events(4)
+        assert states() == [*plain, (4, voided.event, str(call), 3, START, START + SECOND, True)]
+
+
+def test_an_event_that_cannot_be_folded_is_named_with_what_is_wrong(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        ledger.record([heard(ledger, callstatus(), formula="md5-params")])
+        (row,) = ledger.history(call_id((TAG, SRC), 1))
+        broken = row._replace(state=b"{")
+        with pytest.raises(FoldError, match="truncated") as refused:
+            CallStream([broken], ledger.events_at)
+        assert refused.value.row == broken
