@@ -62,7 +62,11 @@ class Server(uvicorn.Server):
         self._begun = begun
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and say so."""
+        """Begin to listen, and say so; from now on SIGHUP reads the keys again."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._service.reload_keys)
+        self._service.reload_keys(
+            is_told=False
+        )  # They may have changed since this process was started, or was to be replaced.
         await super().startup(sockets)
         for server in self.servers if self.started else []:
             for listening in server.sockets:
@@ -94,7 +98,9 @@ def run_workers(settings: Settings, listening: socket.socket, count: int, report
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     log_to_stderr()
-    workers = [_start(settings, listening, reports) for _ in range(count)]
+    workers: list[BaseProcess] = []
+    signal.signal(signal.SIGHUP, lambda _number, _frame: _pass_on(signal.SIGHUP, workers))
+    workers += [_start(settings, listening, reports) for _ in range(count)]
     while not stopping.is_set():
         ready = wait([*(worker.sentinel for worker in workers), *reports.pipes()], LOOK_SECONDS)
         for pipe in ready:
@@ -103,26 +109,34 @@ def run_workers(settings: Settings, listening: socket.socket, count: int, report
         living = [worker for worker in workers if worker.is_alive()]
         if len(living) < len(workers) and not stopping.wait(RETRY_SECONDS):
             _log.error("%d of %d workers have ended; starting as many", count - len(living), count)
-            workers = living + [_start(settings, listening, reports) for _ in range(count - len(living))]
+            workers[:] = living + [_start(settings, listening, reports) for _ in range(count - len(living))]
     _end(workers)
+
+
+def _pass_on(number: int, workers: list[BaseProcess]) -> None:
+    """Send a signal to all workers; one that is starting or ending does not need it."""
+    for worker in workers:
+        if worker.pid and worker.is_alive():
+            os.kill(worker.pid, number)
 
 
 def _start(settings: Settings, listening: socket.socket, reports: WorkerReports) -> BaseProcess:
     with reports.open_pipe() as pipe:
         worker = _spawn.Process(target=_work, args=(settings, listening, pipe))
-        with _deaf_to_ctrl_c():
+        with _deaf():
             worker.start()
     return worker
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let a process that is started now ignore Ctrl-C: it is for the first process, which then ends the others."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _deaf() -> Iterator[None]:
+    """Let a process that is started now ignore Ctrl-C, which is for the first process, and SIGHUP until it can take it."""
+    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGHUP)]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _end(workers: list[BaseProcess]) -> None:

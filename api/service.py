@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import Any
@@ -28,7 +29,7 @@ from api.processes import process_factory
 from api.processes.jobs import Jobs
 from api.processes.process_factory import follower_process
 from api.processes.supervised import HelperProcess
-from api.settings import Settings
+from api.settings import Settings, with_current_keys
 from api.web import security_headers as headers
 from api.web.auth import guard
 from api.web.auth.authenticator import Authenticator
@@ -40,6 +41,7 @@ from api.web.problems import problem
 from domain import times
 from domain.errors import LedgerError, StoreUnavailable
 from domain.ledger import Ledger
+from domain.notices.signature import fingerprint
 
 COUNTS_LOGGED_SECONDS = 60.0
 LET_GO_SECONDS = 3.0
@@ -181,6 +183,25 @@ class Service:
         if dropped := self.ledger.dropped_from_quarantine:
             named.append(f"{dropped} dropped from the quarantine")
         return ", ".join(named) or "no callbacks"
+
+    def reload_keys(self, environment: Mapping[str, str] = os.environ, *, is_told: bool = True) -> None:
+        """Read TringMe's keys again, from their files, and log that; if they cannot be used, the old ones stay.
+
+        Where nobody has told the service to do so, only a failure is logged.
+        """
+        try:
+            read = with_current_keys(self.settings, environment)
+        except LedgerError as error:
+            _log.error("the keys stay as they were: %s", error)
+            return
+        self.ledger.change_keyring(read.keyring())
+        self.settings = self.app.state.settings = read
+        if not is_told:
+            return
+        active, retired = (
+            ", ".join(map(fingerprint, keys)) or "none" for keys in (read.private_keys, read.retired_keys)
+        )
+        _log.info("keys were read again: active %s; retired %s", active, retired)
 
     def report(self) -> WorkerReport:
         """Return what the metrics say of this process."""

@@ -32,8 +32,8 @@ def read_store(text: str) -> str:
 
 
 def read_keys(text: str) -> tuple[str, ...]:
-    """Read keys that are separated by commas."""
-    return tuple(key.strip() for key in text.split(",") if key.strip())
+    """Read keys that are separated by commas or lines."""
+    return tuple(key.strip() for key in text.replace("\n", ",").split(",") if key.strip())
 
 
 def choice_reader(*choices: str) -> Callable[[str], str | None]:

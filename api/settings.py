@@ -3,186 +3,26 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from api.setting_readers import (
-    ListenAddress,
-    choice_reader,
-    read_api_url,
-    read_file_path,
-    read_forward_url,
-    read_keys,
-    read_listen_address,
-    read_origin,
-    read_path,
-    read_proxies,
-    read_store,
-    read_timezone,
-    read_witnesses,
-    whole_number_reader,
-)
+from api import secret_files
+from api.secret_files import SecretUnusable
+from api.setting_readers import ListenAddress, read_store
+from api.setting_table import SETTINGS, Setting
 from domain import times
-from domain.calls import correlation
 from domain.calls.correlation import CorrelationWindow
 from domain.errors import WrongUsage
-from domain.ledger_options import QUARANTINE_BYTES_MAX, QUARANTINE_MAX, SUSPECT_DAYS, LedgerOptions
+from domain.ledger_options import LedgerOptions
 from domain.log import urls
-from domain.log.keepalive import CONNECTIONS_MAX
-from domain.notices.signature import FORMULAS, UNCHECKED, Keyring, fingerprint
+from domain.notices.signature import UNCHECKED, Keyring, fingerprint
 
 INJECTED = ("TRINGLEDGER_PORT", "TRINGLEDGER_SERVICE_")
 
 
 class InvalidSetting(WrongUsage):
     """A setting has a value that cannot be used; the message names it, its value and what was expected."""
-
-
-class Setting(NamedTuple):
-    """One setting: its name in the environment and in Settings, its default as text, its meaning, and its reader."""
-
-    name: str
-    field: str
-    default: str
-    meaning: str
-    read: Callable[[str], Any]
-
-
-SETTINGS = (
-    Setting("TRINGLEDGER_STORE", "store", "sqlite:///tringledger.db", "The store of the ledger: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.", read_store),
-    Setting(
-        "TRINGME_PRIVATE_KEY", "private_keys", "", "TringMe's private key; several, separated by commas, while you replace one.", read_keys
-    ),
-    Setting(
-        "TRINGME_RETIRED_KEYS", "retired_keys",
-        "",
-        "Private keys that are no longer in use, separated by commas. They are never accepted; quarantined notices that fit"
-        " one of them say so, and are the last to be dropped.",
-        read_keys,
-    ),
-    Setting(
-        "TRINGLEDGER_SIGNATURE", "signature",
-        "md5-params",
-        "The signature's formula: `md5-params`, `md5-r-key`, `md5-key-r`, `hmac-sha256-params`, or `off` (not checked).",
-        choice_reader(*FORMULAS, UNCHECKED),
-    ),
-    Setting(
-        "TRINGLEDGER_CORRELATION", "correlation",
-        "",
-        "What identifies a line: `tag-src`, or `tag` if tags are unique per call. Written into the ledger"
-        " when it is created (default `tag-src`); a different value is refused later.",
-        choice_reader(*correlation.CORRELATIONS),
-    ),
-    Setting(
-        "TRINGLEDGER_TIMEZONE", "timezone",
-        "",
-        "The billing time zone, an IANA name. Written into the ledger when it is created (default `UTC`); a different value"
-        " is refused later.",
-        read_timezone,
-    ),
-    Setting("TRINGLEDGER_GRACE_SECONDS", "grace_seconds", "300", "Within how many seconds of a call a notice always belongs to it.", whole_number_reader(0)),
-    Setting(
-        "TRINGLEDGER_MAX_AGE_SECONDS", "max_age_seconds",
-        "86400",
-        "For how many seconds a silent call can still get notices; calls in progress that are silent for longer are stale.",
-        whole_number_reader(0),
-    ),
-    Setting(
-        "TRINGLEDGER_QUARANTINE_MAX", "quarantine_max",
-        str(QUARANTINE_MAX),
-        "Maximum number of quarantined notices with a wrong signature; the oldest are dropped first.",
-        whole_number_reader(1),
-    ),
-    Setting(
-        "TRINGLEDGER_QUARANTINE_BYTES", "quarantine_bytes",
-        str(QUARANTINE_BYTES_MAX),
-        "Maximum size of these notices in bytes, whatever their number.",
-        whole_number_reader(1 << 16),
-    ),
-    Setting(
-        "TRINGLEDGER_SUSPECT_DAYS", "suspect_days",
-        str(SUSPECT_DAYS),
-        "How many days before a call an equal one makes it a suspect: it may have been sent again.",
-        whole_number_reader(1),
-    ),
-    Setting("TRINGLEDGER_NOTIFY_PATH", "notify_path", "/notify", "The path that TringMe calls.", read_path),
-    Setting(
-        "TRINGLEDGER_SAMPLES", "samples",
-        "",
-        "The file with samples of refused requests. Default: `LEDGER-FILE.samples.db`, or `tringledger.samples.db` in the current"
-        " directory if the ledger is in PostgreSQL.",
-        read_file_path,
-    ),
-    Setting(
-        "TRINGLEDGER_HALF_OPEN_MAX", "half_open_max",
-        "512",
-        "Maximum number of connections of one address that have not sent a whole head of a request; if there are more, the"
-        " oldest of them ends.",
-        whole_number_reader(1),
-    ),
-    Setting(
-        "TRINGLEDGER_TRUSTED_PROXIES", "trusted_proxies",
-        "127.0.0.1,::1",
-        "The proxies, as addresses or networks, whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.",
-        read_proxies,
-    ),
-    Setting(
-        "TRINGLEDGER_FORWARD_URL", "forward_url",
-        "",
-        "The URL of your own handler: every accepted notification is forwarded to it.",
-        read_forward_url,
-    ),
-    Setting(
-        "TRINGLEDGER_LOG_KEY", "log_key",
-        "",
-        "The file with the key that signs the log's checkpoints, as `proof key --generate` makes it (mode 0600). Without"
-        " it the proof tree is kept, and nothing is signed.",
-        read_file_path,
-    ),
-    Setting(
-        "TRINGLEDGER_ORIGIN", "origin",
-        "",
-        "The name of the log in its checkpoints: a URL without its scheme. Default: the name of the key, which is"
-        " `tringledger/LEDGER-ID` unless you chose another name when you made it.",
-        read_origin,
-    ),
-    Setting(
-        "TRINGLEDGER_CHECKPOINT_SECONDS", "checkpoint_seconds",
-        "10",
-        "How many seconds lie between two checkpoints at least, while the log grows.",
-        whole_number_reader(1),
-    ),
-    Setting(
-        "TRINGLEDGER_WITNESSES", "witnesses",
-        "",
-        "The witnesses that cosign checkpoints: for each its URL, a space and its key, separated by commas.",
-        read_witnesses,
-    ),
-    Setting(
-        "TRINGLEDGER_METRICS", "metrics",
-        "",
-        "The address on which `serve` answers Prometheus at `/metrics`, such as `127.0.0.1:9464`. It needs no user: let nobody but"
-        " Prometheus reach it.",
-        read_listen_address,
-    ),
-    Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "Maximum number of callbacks that wait to be recorded; further ones get 503.", whole_number_reader(1)),
-    Setting(
-        "TRINGLEDGER_CONNECTIONS_MAX", "connections_max",
-        str(CONNECTIONS_MAX),
-        "PostgreSQL: maximum number of connections with which a process reads the log, and as many the read models. The intake"
-        " has one of its own.",
-        whole_number_reader(2),
-    ),
-    Setting("TRINGME_API_URL", "api_url", "http://api.tringme.com/api.php", "The URL of TringMe's API, for `register`.", read_api_url),
-    Setting("TRINGME_API_KEY", "api_key", "", "TringMe's public API key, for `register`.", str),
-    Setting(
-        "TRINGME_API_SIGNATURE", "api_signature",
-        "md5-params",
-        "The formula that `register` signs with: one of those of `TRINGLEDGER_SIGNATURE`, except `off`.",
-        choice_reader(*FORMULAS),
-    ),
-)  # fmt: skip
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,8 +98,7 @@ def load_settings(environment: Mapping[str, str] = os.environ, store: str | None
     """
     values: dict[str, Any] = {}
     for setting in SETTINGS:
-        text = environment.get(setting.name, "").strip() or setting.default
-        values[setting.field] = _read(setting.name, setting.read, text)
+        values[setting.field] = _value(environment, setting)
     if store:
         values["store"] = _read("--store", read_store, store)
     _check_known(environment)
@@ -276,6 +115,28 @@ def load_settings(environment: Mapping[str, str] = os.environ, store: str | None
     return Settings(**values)
 
 
+def with_current_keys(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return settings with TringMe's keys as the environment and its files have them now; raises InvalidSetting."""
+    read = load_settings(environment, settings.store)
+    current = msgspec.structs.replace(settings, private_keys=read.private_keys, retired_keys=read.retired_keys)
+    current.keyring()  # Raises where there is no key.
+    return current
+
+
+def _value(environment: Mapping[str, str], setting: Setting) -> Any:
+    try:
+        secret = secret_files.secret_text(environment, setting.name) if setting.is_secret else None
+    except SecretUnusable as error:
+        raise InvalidSetting(str(error)) from None
+    if secret is None:
+        text = environment.get(setting.name, "").strip() or setting.default
+        return _read(setting.name, setting.read, text)
+    try:
+        return setting.read(secret)
+    except ValueError as error:
+        raise InvalidSetting(secret_files.refusal_of_content(environment, setting.name, str(error))) from None
+
+
 def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
@@ -286,7 +147,12 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
 
 def _check_known(environment: Mapping[str, str]) -> None:
     """Refuse misspelt settings, which would have no effect otherwise."""
-    known = {setting.name for setting in SETTINGS}
+    secrets = {setting.name for setting in SETTINGS if setting.is_secret}
+    try:
+        secret_files.check_names(environment, secrets)
+    except SecretUnusable as error:
+        raise InvalidSetting(str(error)) from None
+    known = {setting.name for setting in SETTINGS} | {name + secret_files.SUFFIX for name in secrets}
     for name in environment:
         # Kubernetes sets these variables for every pod in the namespace of a service called "tringledger".
         if name.startswith("TRINGLEDGER_") and name not in known and not name.startswith(INJECTED):

@@ -158,6 +158,10 @@ class Ledger(Application[UUID]):
         misfit = "" if verdict else self._keyring.explain_misfit(received.pairs)
         return Delivery(received, verdict, source, misfit=misfit)
 
+    def change_keyring(self, keyring: Keyring) -> None:
+        """Verify the signatures of later deliveries with another keyring."""
+        self._keyring = keyring
+
     @contextmanager
     def recording(self) -> Iterator[Recording]:
         """Open a transaction that records deliveries; at the end it is committed durably.

@@ -1,9 +1,12 @@
 """The settings: their defaults, and the refusal of what cannot be used, by name, with the value and what was expected."""
 
+from pathlib import Path
+
 import pytest
 
 from api import settings
-from api.settings import SETTINGS, InvalidSetting
+from api.setting_table import SETTINGS
+from api.settings import InvalidSetting
 from domain.calls.correlation import CorrelationWindow
 from domain.ledger_options import LedgerOptions
 from domain.notices.signature import Keyring
@@ -148,6 +151,59 @@ class TestWithEverythingSet:
 
     def test_foreign_names_are_nobodys_business(self) -> None:
         assert settings.load_settings({"TRINGME_USER": "x", "PATH": "/bin"}) == settings.load_settings({})
+
+
+class TestWithSecretsInFiles:
+    def test_a_file_gives_the_secret_without_the_blanks_around_it(self, tmp_path: Path) -> None:
+        (tmp_path / "key").write_text(f"{KEY}\n{OTHER_KEY}\n")
+        (tmp_path / "store").write_text("sqlite:///a.db\n")
+        read = settings.load_settings(
+            {"TRINGME_PRIVATE_KEY_FILE": str(tmp_path / "key"), "TRINGLEDGER_STORE_FILE": str(tmp_path / "store")}
+        )
+        assert (read.private_keys, read.store) == ((KEY, OTHER_KEY), "sqlite:///a.db")
+
+    def test_each_secret_has_its_file_and_nothing_else_has(self) -> None:
+        assert [setting.name for setting in SETTINGS if setting.is_secret] == [
+            *(
+                "TRINGLEDGER_STORE",
+                "TRINGME_PRIVATE_KEY",
+                "TRINGME_RETIRED_KEYS",
+                "TRINGLEDGER_FORWARD_URL",
+                "TRINGME_API_KEY",
+            )
+        ]
+
+    @pytest.mark.parametrize(
+        "name", ["TRINGME_PRIVATE_KEYS_FILE", "TRINGLEDGER_LOG_KEY_FILE", "TRINGLEDGER_TIMEZONE_FILE"]
+    )
+    def test_a_file_of_no_secret_is_refused_naming_those_that_there_are(self, name: str) -> None:
+        said = refusal({name: "/etc/passwd"})
+        assert said.startswith(f"unknown setting {name}; of files, expected one of ")
+        assert "TRINGME_PRIVATE_KEY_FILE" in said
+
+    def test_a_secret_that_is_set_twice_is_refused(self) -> None:
+        said = refusal({"TRINGME_API_KEY_FILE": "/etc/hostname", "TRINGME_API_KEY": "x"})
+        assert said == "TRINGME_API_KEY and TRINGME_API_KEY_FILE are both set: expected one of them"
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            (None, "a file that can be read (No such file or directory)"),
+            (b" \n", "a file that holds the secret, with 1 to 65536 bytes"),
+            (b"x" * 65_537, "a file that holds the secret, with 1 to 65536 bytes"),
+            (b"\xff", "a file in UTF-8"),
+            (b"hunter2", "sqlite:///PATH"),
+        ],
+    )
+    def test_a_file_that_cannot_be_used_is_named_and_its_content_is_not_told(
+        self, tmp_path: Path, content: bytes | None, expected: str
+    ) -> None:
+        path = tmp_path / "store"
+        if content is not None:
+            path.write_bytes(content)
+        said = refusal({"TRINGLEDGER_STORE_FILE": str(path)})
+        assert said.startswith(f"TRINGLEDGER_STORE_FILE={str(path)!r} cannot be used: expected {expected}")
+        assert "hunter2" not in said
 
 
 class TestWithSeveralKeys:

@@ -30,6 +30,7 @@ from api.cli import exit_codes
 from api.cli.main import main
 from api.processes import forwarder, jobs
 from api.service import Service
+from api.setting_table import SETTINGS
 from api.web.auth import store as access_store
 from api.web.auth import tables as access_tables
 from domain.copying import copy as copying
@@ -67,7 +68,7 @@ def collect() -> dict[str, Any]:
             "files": dict.fromkeys(sorted(file.name for file in Path().iterdir())),
             "locks": _locks(),
             "commands": _command(main),
-            "settings": {setting.name: setting.default for setting in settings.SETTINGS},
+            "settings": {setting.name: setting.default for setting in SETTINGS},
             "exit_codes": _exit_codes(url),
             "csv_headers": {
                 name: text.splitlines()[0].split(",") for name, text in exported.items() if name != "journal"

@@ -12,11 +12,12 @@ from urllib.request import urlopen
 import pytest
 
 from domain.ledger import Ledger
+from domain.notices.signature import fingerprint
 from tests.support.api_fixtures import named_store
 from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, Server, run, serving, spawn
 from tests.support.http_client import Replies, deliver
-from tests.support.notices import notices_of_call, signed
+from tests.support.notices import KEY, OTHER_KEY, notices_of_call, signed
 from tests.support.ports import free_port
 
 DONE, USAGE, UNAVAILABLE = 0, 2, 3
@@ -65,6 +66,10 @@ def tells(port: int, line: str) -> bool:
 def test_all_workers_take_callbacks_of_one_ledger_each_once(
     tmp_path: Path, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    key = tmp_path / "key"
+    key.write_text(KEY)
+    monkeypatch.delenv("TRINGME_PRIVATE_KEY")
+    monkeypatch.setenv("TRINGME_PRIVATE_KEY_FILE", str(key))
     monkeypatch.setenv("TRINGLEDGER_METRICS", f"127.0.0.1:{(metrics_port := free_port())}")
     with serving(tmp_path, "--workers", "2") as server:
         eventually(lambda: server.said.count("takes callbacks") == 2, SECONDS_MAX)
@@ -74,6 +79,10 @@ def test_all_workers_take_callbacks_of_one_ledger_each_once(
             counted = f'tringledger_callbacks_total{{code="200",outcome="{outcome}"}} 180.0'
             eventually(partial(tells, metrics_port, counted))
         assert tells(metrics_port, 'tringledger_up{part="intake"} 1.0')
+        key.write_text(f"{KEY}\n{OTHER_KEY}")
+        server.process.send_signal(signal.SIGHUP)
+        both = f"keys were read again: active {fingerprint(KEY)}, {fingerprint(OTHER_KEY)}; retired none"
+        eventually(lambda: server.said.count(both) == 2)
         assert server.terminate() in {DONE, -signal.SIGTERM}
         assert server.said.count("stopped; since start: ") == 2
         assert "Traceback" not in server.said

@@ -11,9 +11,10 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from domain.log.sqlite import connections as sqlite
+from domain.notices.signature import fingerprint
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import SIZE_MAX_BYTES, filled, get, is_problem, quarantined
-from tests.support.notices import OTHER_KEY, callstatus, signed
+from tests.support.notices import KEY, OTHER_KEY, callstatus, signed
 from tests.support.write_lock import write_lock
 
 
@@ -186,3 +187,34 @@ class TestAtTheEnd:
             get(client, signed(callstatus()))
             get(client, signed(callstatus(tag="caf\udce9")))
         assert "18585550001" not in "".join(record.getMessage() for record in caplog.records if "api" in record.name)
+
+
+class TestWithTheKeyInAFile:
+    @pytest.fixture
+    def environment(self, tmp_path: Path) -> dict[str, str]:
+        (tmp_path / "key").write_text(KEY)
+        return {"TRINGME_PRIVATE_KEY": "", "TRINGME_PRIVATE_KEY_FILE": str(tmp_path / "key")}
+
+    @pytest.fixture
+    def service(self, tmp_path: Path, environment: dict[str, str]) -> Service:
+        return asgi.service_at(tmp_path, follows=False, **environment)
+
+    def test_another_key_is_taken_without_a_restart(
+        self, client: TestClient, service: Service, environment: dict[str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert get(client, signed(callstatus(r=1), OTHER_KEY)).status_code == 403
+        Path(environment["TRINGME_PRIVATE_KEY_FILE"]).write_text(OTHER_KEY)
+        with caplog.at_level(logging.INFO):
+            service.reload_keys(environment)
+        assert get(client, signed(callstatus(r=2), OTHER_KEY)).status_code == 200
+        assert get(client, signed(callstatus(r=3), KEY)).status_code == 403
+        assert f"keys were read again: active {fingerprint(OTHER_KEY)}; retired none" in caplog.text
+        assert OTHER_KEY not in caplog.text
+
+    def test_the_keys_stay_if_the_file_cannot_be_used(
+        self, client: TestClient, service: Service, environment: dict[str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        Path(environment["TRINGME_PRIVATE_KEY_FILE"]).write_text("")
+        service.reload_keys(environment)
+        assert get(client, signed(callstatus(r=1))).status_code == 200
+        assert "the keys stay as they were: TRINGME_PRIVATE_KEY_FILE=" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -47,7 +48,7 @@ LOOPBACK, ANY = {"localhost", "127.0.0.1", "::1"}, {"0.0.0.0", "::"}  # noqa: S1
 def serve(host: str, port: int, count: int, wait: float, store: str | None) -> None:
     """Record TringMe's callbacks, and serve the pages and the API.
 
-    Runs until Ctrl-C, and keeps the read models up to date. Every callback is committed before it is answered. The pages and the API need a user: `tringledger user add`. A ledger
+    Runs until Ctrl-C; SIGHUP reads TringMe's keys again from their files. It keeps the read models up to date. Every callback is committed before it is answered. The pages and the API need a user: `tringledger user add`. A ledger
     in a file is created if it does not exist; in PostgreSQL, run `tringledger migrate` first.
 
     \b
@@ -58,6 +59,7 @@ def serve(host: str, port: int, count: int, wait: float, store: str | None) -> N
     from api import settings
     from api.settings import InvalidSetting
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Until the keys can be read again: it would end the program.
     read = settings.load_settings(store=store)
     if read.forward_url and is_own(read.forward_url, host, port, read.notify_path):
         msg = f"TRINGLEDGER_FORWARD_URL={addresses.redacted(read.forward_url)} cannot be used: it is the URL of this service"

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from api.cli import exit_codes
-from api.settings import SETTINGS
+from api.setting_table import SETTINGS
 from api.web.json_api.routes import operations
 from api.web.problems import TITLES
 from domain.calls import call
