@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from time import perf_counter
@@ -184,7 +183,7 @@ class Service:
             named.append(f"{dropped} dropped from the quarantine")
         return ", ".join(named) or "no callbacks"
 
-    def reload_keys(self, environment: Mapping[str, str] = os.environ, *, is_told: bool = True) -> None:
+    def reload_keys(self, environment: Mapping[str, str] | None = None, *, is_told: bool = True) -> None:
         """Read TringMe's keys again, from their files, and log that; if they cannot be used, the old ones stay.
 
         Where nobody has told the service to do so, only a failure is logged.

@@ -115,9 +115,9 @@ def load_settings(environment: Mapping[str, str] = os.environ, store: str | None
     return Settings(**values)
 
 
-def with_current_keys(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:
+def with_current_keys(settings: Settings, environment: Mapping[str, str] | None = None) -> Settings:
     """Return settings with TringMe's keys as the environment and its files have them now; raises InvalidSetting."""
-    read = load_settings(environment, settings.store)
+    read = load_settings(os.environ if environment is None else environment, settings.store)
     current = msgspec.structs.replace(settings, private_keys=read.private_keys, retired_keys=read.retired_keys)
     current.keyring()  # Raises where there is no key.
     return current
