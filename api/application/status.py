@@ -8,6 +8,7 @@ from api import urls as addresses
 from api.application import forwarding_position as forwarder
 from api.application.clock_check import find_clock_problem
 from api.application.proofs.proof_status import ProofStatus, proof_status_document, read_proof_status
+from api.application.suspect_list import RunCounter
 from domain import times
 from domain.errors import LedgerError
 from domain.events.codec import decode_notice
@@ -19,7 +20,6 @@ from projections.proofs.tree_rows import CHECKPOINT_SECONDS
 from projections.queries import call_health as calls
 from projections.queries.call_health import OverdueCounts
 from projections.queries.facets import count_rows
-from projections.queries.suspects import recent_suspects
 from projections.stores.generations import ReadModelsUnusable, ReadStore
 
 EVENTS_AT_ONCE = 1000
@@ -89,6 +89,7 @@ def ledger_status(
     *,
     caught_up: bool,
     counted: bool = True,
+    count_runs: RunCounter | None = None,
     forward_url: str | None = None,
     checkpoint_seconds: int = CHECKPOINT_SECONDS,
 ) -> LedgerStatus:
@@ -96,6 +97,7 @@ def ledger_status(
     head = ledger.head()
     models = ReadModelStatus(0, head, head, 0)
     waiting, tags, runs = None, [], None
+    count_runs = count_runs or RunCounter()
     try:
         models = _read_models(ledger, store, now)
         if caught_up and store.can_write():
@@ -104,8 +106,7 @@ def ledger_status(
             models.rows = count_rows(connection) if counted else {}
             waiting = calls.count_overdue(connection, ledger.options.window, now)
             tags = calls.tags_without_openings(connection, head)
-            recent = recent_suspects(ledger, connection, now) if counted else None
-            runs = None if recent is None else len(recent.runs)
+            runs = count_runs(ledger, connection, now)
     except ReadModelsUnusable as error:
         models.failure = str(error)
     models.lag = max(head - models.position, 0)

@@ -5,7 +5,7 @@ shows them. Voided calls and settled ones are neither suspects nor twins.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, not_, select
@@ -30,7 +30,8 @@ _NUMBERS = (
 _COLUMNS = (CDRS.c.call_id, CDRS.c.position, CDRS.c.cdr_at, CDRS.c.tag, CDRS.c.src, CDRS.c.cost, CDRS.c.sip_credits)
 
 RECENT_DAYS = 31
-RECENT_CALLS_MAX = 50_000  # The search among so many takes less than a second, in the usual case much less.
+# The search among so many takes less than a second, in the usual case much less.
+RECENT_CALLS_MAX = 50_000
 
 
 class SuspectRange(NamedTuple):
@@ -105,9 +106,9 @@ def find_suspects(ledger: Ledger, connection: Connection, wanted: SuspectRange) 
 
 def month_range(month: str) -> SuspectRange:
     """Return the range of the calls posted to a month ``YYYY-MM``."""
-    return SuspectRange(
-        after=str(Month.of_day((Month(month).first_day - timedelta(days=1)).isoformat())), through=month
-    )
+    first_day = Month(month).first_day
+    before = "" if first_day == date.min else str(Month.of_day((first_day - timedelta(days=1)).isoformat()))
+    return SuspectRange(after=before, through=month)
 
 
 def find_run(ledger: Ledger, connection: Connection, position: int) -> SuspectRun:
@@ -123,9 +124,16 @@ def recent_suspects(ledger: Ledger, connection: Connection, now: int) -> FoundSu
     """Return the suspects that came within RECENT_DAYS, or None where looking among so many calls would take long."""
     since = now - RECENT_DAYS * times.DAY
     reached = CDRS.c.cdr_at >= since - ledger.options.suspect_days * times.DAY
-    if connection.execute(select(func.count()).select_from(CDRS).where(reached)).scalar_one() > RECENT_CALLS_MAX:
+    one_too_many = select(CDRS.c.cdr_at).where(reached).offset(RECENT_CALLS_MAX).limit(1)
+    if connection.execute(one_too_many).first():
         return None
     return find_suspects(ledger, connection, SuspectRange(since))
+
+
+def too_many_calls(ledger: Ledger) -> str:
+    """Return, as a sentence, why ``recent_suspects`` did not look."""
+    days = RECENT_DAYS + ledger.options.suspect_days
+    return f"suspects are not looked for among more than {RECENT_CALLS_MAX:,} calls, and the last {days} days have more"
 
 
 def _rows(connection: Connection, wanted: SuspectRange, window: int, *, by_tag: bool) -> list[Row[Any]]:

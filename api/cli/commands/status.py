@@ -173,10 +173,10 @@ def _waiting(waiting: OverdueCounts | None) -> str:
 
 
 def _suspects(found: LedgerStatus) -> str:
-    from projections.queries.suspects import RECENT_DAYS
+    from projections.queries.suspects import RECENT_CALLS_MAX, RECENT_DAYS
 
     if found.suspect_runs is None:
-        return "not counted; `tringledger exception suspects` finds them"
+        return f"not counted among more than {RECENT_CALLS_MAX:,} calls; `tringledger exception suspects` finds them"
     return f"{found.suspect_runs} runs of calls that were perhaps sent again, in the last {RECENT_DAYS} days"
 
 

@@ -1,7 +1,18 @@
 """All operations of the API, and the two documents that are made from them."""
 
 from api.web.auth.guard import GuardedRoute, Role
-from api.web.json_api import accounts, calls, exceptions, jobs, lists, openapi, quarantine, statements, tariffs
+from api.web.json_api import (
+    accounts,
+    calls,
+    exceptions,
+    jobs,
+    lists,
+    openapi,
+    quarantine,
+    statements,
+    suspects,
+    tariffs,
+)
 from api.web.json_api import audit_log as access_log
 from api.web.json_api import reference_page as reference
 from api.web.json_api import status as state
@@ -21,6 +32,7 @@ def operations() -> list[ApiOperation]:
         *statements.operations(),
         *tariffs.operations(),
         *exceptions.operations(),
+        *suspects.operations(),
         *quarantine.operations(),
         *access_log.operations(),
         *jobs.operations(),

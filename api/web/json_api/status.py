@@ -1,8 +1,10 @@
 """The ledger's status, as ``tringledger status`` shows it."""
 
 from api.application import status
+from api.application.suspect_list import RunCounter
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.request import ApiRequest
+from projections.queries.suspects import RECENT_CALLS_MAX
 
 
 def operations() -> list[ApiOperation]:
@@ -11,23 +13,29 @@ def operations() -> list[ApiOperation]:
         ApiOperation(
             f"{BASE}/status",
             "show-status",
-            "The ledger's status: its head, the lag of its read models, and what needs attention.",
-            _show,
-            {"type": "object", "required": ["ledger", "head", "read_models", "waiting"]},
+            "The ledger's status: its head, the lag of its read models, and what needs attention. Runs of suspects are"
+            f" counted once a minute; they are null among more than {RECENT_CALLS_MAX:,} recent calls.",
+            _StatusHandler(),
+            {"type": "object", "required": ["ledger", "head", "read_models", "waiting", "suspect_runs"]},
         )
     ]
 
 
-def _show(asked: ApiRequest) -> ApiResponse:
-    with asked.read_session() as room:
-        settings = asked.request.app.state.settings
-        found = status.ledger_status(
-            asked.ledger,
-            room.store,
-            asked.now,
-            caught_up=False,
-            counted=False,
-            forward_url=settings.forward_url,
-            checkpoint_seconds=settings.checkpoint_seconds,
-        )
-    return ApiResponse(status.status_document(found))
+class _StatusHandler:
+    def __init__(self) -> None:
+        self._count_runs = RunCounter()
+
+    def __call__(self, asked: ApiRequest) -> ApiResponse:
+        with asked.read_session() as room:
+            settings = asked.request.app.state.settings
+            found = status.ledger_status(
+                asked.ledger,
+                room.store,
+                asked.now,
+                caught_up=False,
+                counted=False,
+                count_runs=self._count_runs,
+                forward_url=settings.forward_url,
+                checkpoint_seconds=settings.checkpoint_seconds,
+            )
+        return ApiResponse(status.status_document(found))

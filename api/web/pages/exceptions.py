@@ -18,7 +18,7 @@ from projections.queries import call_health as calls
 from projections.queries import conditions, selection
 from projections.queries import exception_totals as at_stake
 from projections.queries import pagination as browsing
-from projections.queries.suspects import RECENT_DAYS, find_run, recent_suspects
+from projections.queries.suspects import RECENT_DAYS, find_run, recent_suspects, too_many_calls
 
 ROWS = 100
 RUN_ROWS = 5
@@ -62,6 +62,7 @@ def exceptions(request: Request) -> Response:
         reach, now = room.ledger.options.window, filter_context(request).now
         if shows_runs:
             context |= {"suspects": recent_suspects(room.ledger, room.connection, now)}
+            context |= {"too_many_calls": too_many_calls(room.ledger)}
         context |= {"waiting": calls.count_overdue(room.connection, reach, now)}
     context |= {"shows_runs": shows_runs, "shift_shown": shift_shown, "recent_days": RECENT_DAYS, "run_rows": RUN_ROWS}
     context |= {"rows": found.rows, "next": found.next, "previous": found.previous}
