@@ -12,9 +12,10 @@ from api.service import Service
 from domain import times
 from projections.building.catch_up import catch_up
 from projections.queries import suspects
+from projections.stores.generations import open_current
 from tests.support import asgi_service as asgi
 from tests.support.command import run
-from tests.support.ledgers import open_current, opened, record
+from tests.support.ledgers import opened, record
 from tests.support.notices import START, priced_cdr
 from tests.support.web_users import bearer
 
