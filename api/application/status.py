@@ -8,7 +8,6 @@ from api import urls as addresses
 from api.application import forwarding_position as forwarder
 from api.application.clock_check import find_clock_problem
 from api.application.proofs.proof_status import ProofStatus, proof_status_document, read_proof_status
-from api.application.suspect_list import RunCounter
 from domain import times
 from domain.errors import LedgerError
 from domain.events.codec import decode_notice
@@ -20,6 +19,7 @@ from projections.proofs.tree_rows import CHECKPOINT_SECONDS
 from projections.queries import call_health as calls
 from projections.queries.call_health import OverdueCounts
 from projections.queries.facets import count_rows
+from projections.queries.suspects import RunCounter
 from projections.stores.generations import ReadModelsUnusable, ReadStore
 
 EVENTS_AT_ONCE = 1000

@@ -2,31 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection
-
 from domain import times
 from domain.amounts import plain
-from domain.ledger import Ledger
-from projections.queries.suspects import FoundSuspects, Suspect, SuspectRun, recent_suspects
+from projections.queries.suspects import FoundSuspects, Suspect, SuspectRun
 
-COUNTED_AGAIN = 60 * times.SECOND
 _UNITS = (("d", times.DAY), ("h", 3600 * times.SECOND), ("min", 60 * times.SECOND))
-
-
-class RunCounter:
-    """Counts recent runs, and keeps the count for a minute: whoever asks a service every second costs it little."""
-
-    def __init__(self) -> None:
-        """Begin without a count."""
-        self._counted_at: int | None = None
-        self._runs: int | None = None
-
-    def __call__(self, ledger: Ledger, connection: Connection, now: int) -> int | None:
-        """Return how many runs came recently; None where looking would take long."""
-        if self._counted_at is None or not 0 <= now - self._counted_at < COUNTED_AGAIN:
-            found = recent_suspects(ledger, connection, now)
-            self._runs, self._counted_at = None if found is None else len(found.runs), now
-        return self._runs
 
 
 def suspect_document(found: FoundSuspects) -> dict[str, Any]:

@@ -32,6 +32,7 @@ _COLUMNS = (CDRS.c.call_id, CDRS.c.position, CDRS.c.cdr_at, CDRS.c.tag, CDRS.c.s
 RECENT_DAYS = 31
 # The search among so many takes less than a second, in the usual case much less.
 RECENT_CALLS_MAX = 50_000
+COUNTED_AGAIN = 60 * times.SECOND
 
 
 class SuspectRange(NamedTuple):
@@ -128,6 +129,22 @@ def recent_suspects(ledger: Ledger, connection: Connection, now: int) -> FoundSu
     if connection.execute(one_too_many).first():
         return None
     return find_suspects(ledger, connection, SuspectRange(since))
+
+
+class RunCounter:
+    """Counts recent runs, and keeps the count for a minute: whoever asks a service every second costs it little."""
+
+    def __init__(self) -> None:
+        """Begin without a count."""
+        self._counted_at: int | None = None
+        self._runs: int | None = None
+
+    def __call__(self, ledger: Ledger, connection: Connection, now: int) -> int | None:
+        """Return how many runs came recently; None where looking would take long."""
+        if self._counted_at is None or not 0 <= now - self._counted_at < COUNTED_AGAIN:
+            found = recent_suspects(ledger, connection, now)
+            self._runs, self._counted_at = None if found is None else len(found.runs), now
+        return self._runs
 
 
 def too_many_calls(ledger: Ledger) -> str:

@@ -1,10 +1,9 @@
 """The ledger's status, as ``tringledger status`` shows it."""
 
 from api.application import status
-from api.application.suspect_list import RunCounter
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.request import ApiRequest
-from projections.queries.suspects import RECENT_CALLS_MAX
+from projections.queries.suspects import RECENT_CALLS_MAX, RunCounter
 
 
 def operations() -> list[ApiOperation]:
