@@ -182,6 +182,12 @@ class Log(Protocol):
     def reserve_writer(self) -> None:
         """Keep what a writer needs ready, so that readers never take it: a connection on a server, nothing in a file."""
 
+    def keep_few_pages(self) -> None:
+        """Keep few pages of the store in memory from now on: for a process that reads the log from end to end.
+
+        What it has read it never reads again, and what it kept would grow with the log.
+        """
+
     def checkpoint(self) -> None:
         """Do the store's housekeeping, which a commit would otherwise have to do; safe at any time, in any process."""
 

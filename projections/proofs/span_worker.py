@@ -29,6 +29,7 @@ def serve_spans(connection: Connection) -> None:
     job: CheckJob = connection.recv()
     try:
         with open_same_ledger(job.url, job.ledger_id) as ledger:
+            ledger.store.keep_few_pages()
             for checked in check_notices(ledger.store, job.private_keys)(_received(connection)):
                 connection.send(checked)
     except LedgerError as error:

@@ -25,6 +25,7 @@ def verify_log(
 
     Raises NoProof where there is no tree, ProofRefused where a checkpoint from outside is not the log's.
     """
+    ledger.store.keep_few_pages()
     with opened_proofs(ledger) as store, store.reading() as rows:
         anchors = [_anchor(rows, key, each) for each in checkpoints]
         check_spans = choose_check(ledger, private_keys)

@@ -109,6 +109,9 @@ class PostgresLog(ApplicationRecorder):
     def reserve_writer(self) -> None:  # noqa: D102
         self._connections.reserve_writer()
 
+    def keep_few_pages(self) -> None:
+        """Do nothing: the server keeps the pages."""
+
     def checkpoint(self) -> None:
         """Do nothing: the server does its own housekeeping."""
 

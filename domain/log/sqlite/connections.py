@@ -22,6 +22,7 @@ PRAGMAS = """
     PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;
     PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864
 """
+FEW_PAGES = "PRAGMA cache_size=-2048"
 _ROOT = "SELECT rootpage FROM sqlite_master WHERE name = 'stored_events'"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -47,6 +48,14 @@ class SQLitePool(SQLiteConnectionPool):
         self._wal: os.stat_result | None = None
         self._connections: WeakSet[SQLiteConnection] = WeakSet()
         self._main: MainFile | None = None
+        self._keeps_few_pages = False
+
+    def keep_few_pages(self) -> None:
+        """Have all connections, those to come too, keep 2 MiB of pages."""
+        self._keeps_few_pages = True
+        for connection in self._connections:
+            if not connection.closed:
+                connection.cursor().sqlite_cursor.execute(FEW_PAGES)
 
     def check_in_place(self) -> None:
         """Raise OSError if the path no longer leads to the file that was opened, StoreLost if what it held is lost."""
@@ -125,6 +134,8 @@ class SQLitePool(SQLiteConnectionPool):
             cached_statements=256,
         )
         enter_wal_mode(connection, PRAGMAS)
+        if self._keeps_few_pages:
+            connection.execute(FEW_PAGES)
         connection.execute(_ROOT).fetchall()  # Only a look at the file opens its write-ahead log.
         self._opened = self._opened or self.path.stat()
         if not self._is_open():

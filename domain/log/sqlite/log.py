@@ -131,6 +131,10 @@ class SQLiteLog(SQLiteApplicationRecorder):
     def reserve_writer(self) -> None:
         """Do nothing: a file has no limit of connections."""
 
+    def keep_few_pages(self) -> None:  # noqa: D102
+        with self._pool.map_errors():
+            self._pool.keep_few_pages()
+
     def checkpoint(self) -> None:  # noqa: D102
         self._rows("PRAGMA wal_checkpoint(PASSIVE)")
 

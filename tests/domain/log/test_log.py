@@ -322,6 +322,15 @@ def test_every_commit_waits_for_the_disk(ledger: Ledger) -> None:
         assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+def test_a_process_that_reads_all_of_it_keeps_few_pages_in_every_connection(ledger: Ledger) -> None:
+    record(ledger, callstatus())
+    ledger.store.keep_few_pages()
+    with ledger.store.snapshot() as one, ledger.store.snapshot() as other:
+        sizes = [each._connection.execute("PRAGMA cache_size").fetchall() for each in (one, other)]  # type: ignore[attr-defined]
+    assert sizes == [[(-2048,)], [(-2048,)]]
+    assert [event.position for event in ledger.store.page(0, 10, 10)] == [1]
+
+
 def test_the_head_of_a_line_is_found_without_walking_the_line(ledger: Ledger) -> None:
     with closing(sqlite3.connect(ledger.path)) as connection:
         for statement in (sqlite_line_calls._LATEST_BEGUN, sqlite_line_calls._OVERLAPPING):
