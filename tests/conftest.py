@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import effort
+from tests.support.ledger_databases import ledger_database
 from tests.support.postgres_server import Postgres, start_or_share
 
 # Making a ledger for each example is slow in Hypothesis's eyes, and what these tests are about.
@@ -51,7 +52,7 @@ SLOW = (
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for a store on each kind, or on the one that its mark ``only_on`` names."""
-    for name in {"store", "store_url"}.intersection(metafunc.fixturenames):
+    for name in {"store", "store_url", "empty_store_url"}.intersection(metafunc.fixturenames):
         mark = metafunc.definition.get_closest_marker("only_on")
         metafunc.parametrize(name, mark.args if mark else STORES, indirect=True)
 
@@ -88,6 +89,13 @@ def database(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def migrated(postgres: Postgres) -> Iterator[str]:
+    """Return the address of a PostgreSQL database with an empty ledger."""
+    with ledger_database(postgres) as url:
+        yield url
+
+
 def new_store(kind: str, request: pytest.FixtureRequest) -> str:
     """Return the address of a store that does not exist yet."""
     if kind == "sqlite":
@@ -99,6 +107,12 @@ def new_store(kind: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def store_url(request: pytest.FixtureRequest) -> str:
     """Return the address of a store that does not exist yet, of each kind in turn."""
+    return new_store(request.param, request)
+
+
+@pytest.fixture
+def empty_store_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of a store that does not exist yet, for a ledger whose options are not the default ones."""
     return new_store(request.param, request)
 
 

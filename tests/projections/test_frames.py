@@ -45,8 +45,8 @@ def case(store_url: str) -> Iterator[Case]:
 
 
 @pytest.fixture
-def berlin(store_url: str) -> Iterator[Case]:
-    with a_ledger(store_url, "Europe/Berlin") as made:
+def berlin(empty_store_url: str) -> Iterator[Case]:
+    with a_ledger(empty_store_url, "Europe/Berlin") as made:
         yield made
 
 

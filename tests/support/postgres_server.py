@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests and benchmarks, from a wheel: it starts in about a second, without installation, as root too.
 
-It listens on a socket in its own short-named directory only. One server serves a whole run; what a test gets is an
-empty database of its own. Stopping the server and killing its backends is how tests see what heals without help.
+It listens on a socket in its own short-named directory only. One server serves a whole run; what a test gets is a
+database of its own: an empty one, or a copy of one that is filled already. Stopping the server and killing its backends is how tests see what heals without help.
 """
 
 import os
@@ -60,7 +60,7 @@ class Postgres:
         # Not in the test's own directory: a socket's path may have 107 characters.
         self.directory = Path(tempfile.mkdtemp(prefix="tl-pg-"))
         self._server: PostgresServer = patiently(lambda: get_server(self.directory, cleanup_mode="delete"))
-        self._unused: list[str] = []
+        self._begin()
         if not durable:
             for setting in ("fsync", "full_page_writes"):
                 self.execute(f"ALTER SYSTEM SET {setting} = off")
@@ -95,6 +95,25 @@ class Postgres:
             self.execute(EMPTY, database=name)  # Far faster than dropping it and making another.
             self._unused.append(name)
 
+    @contextmanager
+    def copy_of(self, template: str, fill: Callable[[str], object]) -> Iterator[str]:
+        """Give the address of a copy of a database that ``fill``, given its address, fills once; the copy is dropped at the end.
+
+        Copying the files of a ledger with its read models takes a tenth of the time that making their tables takes.
+        """
+        if template not in self._templates:
+            name = f"{template}_{os.getpid()}_{next(_numbers)}"
+            self._administer(f"CREATE DATABASE {name}")
+            fill(self.url(name))
+            self._templates[template] = name
+        copy = f"copy_{os.getpid()}_{next(_numbers)}"
+        self._administer(f"CREATE DATABASE {copy} TEMPLATE {self._templates[template]} STRATEGY file_copy")
+        try:
+            yield self.url(copy)
+        finally:
+            self.start()
+            self._administer(f"DROP DATABASE {copy} WITH (FORCE)")
+
     def kill_backends(self, url: str) -> int:
         """Cut every connection to a database, as an administrator or a failing network would; return how many."""
         found = self.execute(
@@ -104,6 +123,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the server: everybody is cut off, and nobody gets in."""
+        self._disconnect()
         self._server.stop()
 
     def start(self) -> None:
@@ -112,7 +132,23 @@ class Postgres:
 
     def end(self) -> None:
         """Stop the server for good and remove its files."""
+        self._disconnect()
         self._server.cleanup()
+
+    def _begin(self) -> None:
+        self._unused: list[str] = []
+        self._templates: dict[str, str] = {}
+        self._administrator: psycopg.Connection | None = None
+
+    def _administer(self, statement: str) -> None:
+        """Run a statement on a connection that is kept: opening one takes as long as the statement."""
+        if self._administrator is None or self._administrator.closed:
+            self._administrator = psycopg.connect(self.url("postgres"), autocommit=True)
+        self._administrator.execute(sql.SQL(statement))
+
+    def _disconnect(self) -> None:
+        if self._administrator is not None:
+            self._administrator.close()
 
 
 class SharedPostgres(Postgres):
@@ -121,7 +157,7 @@ class SharedPostgres(Postgres):
     def __init__(self, directory: Path) -> None:
         """Use the server with its socket in a directory."""
         self.directory = directory
-        self._unused = []
+        self._begin()
 
     def stop(self) -> None:
         """Not possible: others use it."""
@@ -132,7 +168,8 @@ class SharedPostgres(Postgres):
 
     def end(self) -> None:
         """Drop the databases that were made here."""
-        for name in self._unused:
+        self._disconnect()
+        for name in (*self._unused, *self._templates.values()):
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

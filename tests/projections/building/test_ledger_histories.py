@@ -22,6 +22,7 @@ from projections.schema.tables import TOTALS
 from projections.stores.generations import open_current
 from tests.conftest import STORES
 from tests.support.effort import examples
+from tests.support.ledger_databases import ledger_database
 from tests.support.ledger_histories import Step, live, lives
 from tests.support.ledgers import opened, tables
 from tests.support.postgres_server import Postgres
@@ -33,7 +34,7 @@ Rows = dict[str, list[tuple[Any, ...]]]
 def a_ledger(kind: str, postgres: Postgres) -> Iterator[Ledger]:
     with ExitStack() as stack:
         if kind == "postgres":
-            url = stack.enter_context(postgres.database())
+            url = stack.enter_context(ledger_database(postgres))
         else:
             url = f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/ledger.db"
         yield stack.enter_context(opened(url))

@@ -88,9 +88,9 @@ def test_a_bill_is_written_as_its_row_and_its_entries_each_behind_their_columns(
     assert sum_entries([]) == dict.fromkeys(columns[2:-1], 0)
 
 
-def test_a_difference_has_all_of_its_call_and_of_the_rule_that_priced_it(store_url: str) -> None:
+def test_a_difference_has_all_of_its_call_and_of_the_rule_that_priced_it(empty_store_url: str) -> None:
     by_tag = LedgerOptions(correlation="tag")
-    with opened(store_url, by_tag, clock=lambda: LATER) as ledger:
+    with opened(empty_store_url, by_tag, clock=lambda: LATER) as ledger:
         with ledger.operator_session("ann", "prices") as session:
             session.publish_tariff(BY_TOTAL)
         recorded(ledger, cdr(0, "COMPLETED", destduration="60", destcharge="1", src="sip:ann:secret@pbx.example"))
