@@ -217,3 +217,73 @@ def test_the_look_itself_ends_when_its_time_is_over(
     with pytest.raises(CommandRejected, match=r"2024-10 is not closed after 5 attempts: .* longer than the 250 ms"):
         close_month(ledger, read_store, OCTOBER, "kim", None)
     assert ledger.head() == 9
+
+
+def looking(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> list[int]:
+    """Have this done once between the look and the lock, and return a list that gets a number for each look."""
+    looks: list[int] = []
+
+    def looked() -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            do()
+
+    between(monkeypatch, *[looked] * closings.ATTEMPTS_MAX)
+    return looks
+
+
+def broken(number: int, month: str = OCTOBER) -> None:
+    record(month, priced_cdr(r=number, tag="broken", srcduration="much"))
+
+
+def test_a_cdr_that_comes_into_quarantine_in_between_is_found(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(1)
+    looks = looking(monkeypatch, lambda: broken(2))
+    result = close_month(ledger, read_store, OCTOBER, "kim", "the first one is known")
+    assert (
+        [str(each) for each in result.blockers] == last_closing(ledger).accepted == ["quarantined 1", "quarantined 2"]
+    )
+    assert (looks, result.position, ledger.head()) == ([1, 1], 10, 10)
+
+
+@pytest.mark.only_on("sqlite")
+def test_what_is_open_and_accepted_and_a_cdr_of_another_month_in_quarantine_do_not_hold_it_up(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(1)
+    looks = looking(monkeypatch, lambda: broken(2, NOVEMBER))
+    assert close_month(ledger, read_store, OCTOBER, "kim", "it is known").position == 10
+    assert looks == [1]
+
+
+@pytest.mark.only_on("sqlite")
+def test_what_came_since_the_look_is_read_in_pages_to_its_end(
+    ledger: Ledger, read_store: ReadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closings, "EVENTS_AT_ONCE", 2)
+    pages: list[list[int]] = []
+
+    def look(_: Any, __: Any, events: Any, ___: str) -> bool:
+        pages.append([event.position for event in events])
+        return False
+
+    monkeypatch.setattr(closings, "changes_closing", look)
+    looks = looking(monkeypatch, lambda: record_call(5, NOVEMBER))
+    assert close_month(ledger, read_store, OCTOBER, "kim", None).position == 13
+    assert (looks, pages) == ([1], [[10, 11], [12]])
+
+
+@pytest.mark.only_on("sqlite")
+def test_the_closing_says_that_nothing_was_open_or_why_that_was_accepted(ledger: Ledger, read_store: ReadStore) -> None:
+    record(OCTOBER, callstatus(r=900, tag="open"), callstatus(r=901, status="COMPLETED", tag="open"))
+    refused = close_month(ledger, read_store, OCTOBER, "kim", None)
+    assert (refused.period, refused.position, refused.is_open, ledger.head()) == (OCTOBER, 0, True, 11)
+    assert close_month(ledger, read_store, OCTOBER, "kim", "no CDR will come").position == 12
+    said = last_closing(ledger)
+    assert (said.by, said.reason, said.period) == ("kim", "no CDR will come", OCTOBER)
+    assert close_month(ledger, read_store, NOVEMBER, "ann", None).position == 13
+    said = last_closing(ledger)
+    assert (said.by, said.reason, said.accepted) == ("ann", "the month is over, and nothing in it is open", [])
+    assert [each.month for each in said.books] == [NOVEMBER]
