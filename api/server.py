@@ -24,6 +24,7 @@ import uvicorn
 
 from api.metrics_listener import WorkerReports, send_reports
 from api.service import Service
+from api.service_log import begin_log
 from api.settings import Settings
 from api.web.transport import HEAD_SECONDS_MAX, ConnectionLimits, LimitedProtocol
 from domain.errors import LedgerError
@@ -33,6 +34,7 @@ LOOK_SECONDS = 0.3
 RETRY_SECONDS = 2.0
 END_SECONDS_MAX = 20.0
 OPTIONS: dict[str, Any] = {
+    "log_config": None,  # Its messages go the way of ours.
     "access_log": False,  # It would carry phone numbers and signatures.
     "proxy_headers": False,
     "log_level": "warning",
@@ -97,7 +99,6 @@ def run_workers(settings: Settings, listening: socket.socket, count: int, report
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    log_to_stderr()
     workers: list[BaseProcess] = []
     signal.signal(signal.SIGHUP, lambda _number, _frame: _pass_on(signal.SIGHUP, workers))
     workers += [_start(settings, listening, reports) for _ in range(count)]
@@ -148,15 +149,10 @@ def _end(workers: list[BaseProcess]) -> None:
             worker.kill()
 
 
-def log_to_stderr() -> None:
-    """Write the service's log, from INFO on, to stderr."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-
-
 def _work(settings: Settings, listening: socket.socket, pipe: Connection) -> None:
     """Take callbacks on the socket until told to end."""
     Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    log_to_stderr()
+    begin_log(settings)
     try:
         service = Service(settings)
     except LedgerError as error:

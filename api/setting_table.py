@@ -158,6 +158,13 @@ SETTINGS = (
         " Prometheus reach it.",
         read_listen_address,
     ),
+    Setting("TRINGLEDGER_LOG_FORMAT", "log_format", "text", "The format of the service's log on stderr: `text`, or `json` (one object a line).", choice_reader("text", "json")),
+    Setting(
+        "TRINGLEDGER_LOG_LEVEL", "log_level",
+        "info",
+        "The level from which on the service logs: `debug`, `info`, `warning` or `error`.",
+        choice_reader("debug", "info", "warning", "error"),
+    ),
     Setting("TRINGLEDGER_QUEUE_MAX", "queue_max", "10000", "Maximum number of callbacks that wait to be recorded; further ones get 503.", whole_number_reader(1)),
     Setting(
         "TRINGLEDGER_CONNECTIONS_MAX", "connections_max",

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_seconds: int
     witnesses: tuple[str, ...]
     metrics: ListenAddress | None
+    log_format: str
+    log_level: str
     queue_max: int
     connections_max: int
     api_url: str

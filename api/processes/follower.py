@@ -8,7 +8,7 @@ then retries, because a rebuild elsewhere, a freed disk or a restarted server ma
 from threading import Event
 from time import monotonic
 
-from api.application.process_state import ProcessState
+from api.application.process_state import ProcessState, describe_failure
 from api.processes import supervised as children
 from api.processes.supervised import RETRY_SECONDS
 from domain.errors import LedgerError
@@ -47,7 +47,7 @@ class Follower:
         except LedgerError as error:
             return self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - any failure is reported and retried
-            return self._failed(repr(error))
+            return self._failed(describe_failure(error))
         return ProcessState(self._position, stands_by=not is_ours, held_by=held_by)
 
     def _opened(self) -> ReadStore:

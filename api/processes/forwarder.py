@@ -12,11 +12,11 @@ from random import random
 from time import monotonic
 
 from api.application import forwarding_position as forwarder
-from api.application.process_state import ProcessState
+from api.application.process_state import ProcessState, describe_failure
 from api.processes import supervised as children
 from api.processes.handler_client import HandlerClient
 from api.processes.supervised import RETRY_SECONDS
-from domain.errors import LedgerError, StoreUnavailable
+from domain.errors import StoreUnavailable
 from domain.events.codec import UnknownEventShape, decode_notice
 from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.notice_events import Notice
@@ -55,7 +55,7 @@ class Forwarder:
             await (self._forward() if self._alone.acquire() else self._stand_by())
         except Exception as error:  # noqa: BLE001 - any failure is reported and retried
             self._alone.close()  # A standby may succeed meanwhile.
-            failure = str(error) if isinstance(error, LedgerError) else repr(error)
+            failure = describe_failure(error)
             children.report_state(ProcessState(self._state.position, failure))
             await asyncio.sleep(RETRY_SECONDS)
 

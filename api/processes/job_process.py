@@ -6,6 +6,7 @@ from threading import Event, Lock, Thread
 import msgspec
 
 from api.application.masking import masked_value
+from api.application.process_state import describe_failure
 from api.processes import jobs
 from api.processes import supervised as children
 from api.processes.jobs import CHECK, DIFFERENCES_KEPT, DONE, FAILED, BackgroundJob
@@ -64,7 +65,7 @@ def main() -> int:
             noting.end(state=FAILED, failure=str(error))
             return 1
         except Exception as error:  # noqa: BLE001 - any failure is reported
-            noting.end(state=FAILED, failure=repr(error))
+            noting.end(state=FAILED, failure=describe_failure(error))
             return 1
         noting.end(
             state=DONE,

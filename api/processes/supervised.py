@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from api.application.process_state import ProcessState
+from api.application.process_state import ProcessState, describe_failure
 
 RETRY_SECONDS = 2.0
 STOP_SECONDS_MAX = 5.0
@@ -73,7 +73,7 @@ class SupervisedProcess:
                 for said in self._said():
                     self._note(msgspec.json.decode(said, type=ProcessState))
             except Exception as error:  # noqa: BLE001 - any failure is reported and retried
-                failure = f"the process {self._module} failed: {error!r}"
+                failure = f"the process {self._module} failed: {describe_failure(error)}"
             if not self._stopping.is_set():
                 self._note(ProcessState(self.state.position, failure))
                 self._stopping.wait(RETRY_SECONDS)

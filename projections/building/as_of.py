@@ -63,7 +63,7 @@ class _TemporaryFile(Database):
     """A file without a name, over one connection: it is that connection's own."""
 
     def __init__(self, name: str) -> None:
-        engine = create_engine("sqlite://", creator=_connect, poolclass=StaticPool)
+        engine = create_engine("sqlite://", hide_parameters=True, creator=_connect, poolclass=StaticPool)
         super().__init__(engine, name, refuse_read_models)
 
     def _begin_writing(self, connection: Connection) -> None:

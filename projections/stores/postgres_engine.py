@@ -36,7 +36,7 @@ def postgres_engine(url: str, *statements: str, name: str, **options: Any) -> En
 
     ``name`` is the application_name of the connections, unless the URL has one.
     """
-    made = create_engine("postgresql+psycopg://", use_native_hstore=False, **options)
+    made = create_engine("postgresql+psycopg://", hide_parameters=True, use_native_hstore=False, **options)
 
     # The driver reads the URL, because SQLAlchemy does not know all that a URL may contain.
     @event.listens_for(made, "do_connect")

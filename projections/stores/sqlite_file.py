@@ -42,7 +42,9 @@ class SQLiteFile(Database):
 
 def sqlite_engine(path: Path, pragmas: str) -> Engine:
     """Return an engine for a file in write-ahead mode (but one that is being built); its users begin each transaction."""
-    made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
+    made = create_engine(
+        URL.create("sqlite", database=str(path)), hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}
+    )
 
     @event.listens_for(made, "do_connect")
     def _make_private(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:

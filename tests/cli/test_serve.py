@@ -43,7 +43,7 @@ class TestServe:
             with pytest.raises(HTTPError) as not_there:
                 urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=SECONDS_MAX).close()
             not_there.value.close()
-            said = run("serve", TRINGLEDGER_METRICS=where)
+            said = run_alone("serve", "--port", "0")
         assert f"metrics at http://{where}/metrics" in server.said
         assert (not_there.value.code, "tringledger_log_position 0.0" in told) == (404, True)
         assert 'tringledger_up{part="intake"} 1.0' in told

@@ -6,7 +6,7 @@ The prover process of a service and `tringledger prove` both run it. Whatever st
 from collections.abc import Callable
 from typing import Protocol
 
-from api.application.process_state import ProcessState
+from api.application.process_state import ProcessState, describe_failure
 from api.application.proofs.log_key import load_log_key
 from api.application.proofs.prover_settings import ProverSettings
 from api.application.proofs.witness_client import WitnessClient
@@ -60,7 +60,7 @@ class TreeKeeper:
         except LedgerError as error:
             return self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - whatever stops it must be told, and tried again
-            return self._failed(repr(error))
+            return self._failed(describe_failure(error))
         return ProcessState(done.size, self._key_failure)
 
     def _opened(self) -> Prover:

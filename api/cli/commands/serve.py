@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from logging import WARNING
 from socket import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -75,9 +76,10 @@ def serve(host: str, port: int, count: int, wait: float, store: str | None) -> N
 def _serve_alone(read: Settings, host: str, port: int) -> None:
     from api import server
     from api.service import Service
+    from api.service_log import begin_log
 
     service = Service(read)
-    server.log_to_stderr()
+    begin_log(read)
     _introduce(service.ledger, read)
     with _metrics(read, service.report):
         served = server.serve(service, host, port, lambda listening: _say_where(listening, read.notify_path))
@@ -92,6 +94,7 @@ def _metrics(read: Settings, report: Callable[[], WorkerReport]) -> Iterator[Non
         yield
         return
     from api.metrics_listener import metrics_served
+    from api.service_log import announce
 
     with ExitStack() as stack:
         try:
@@ -99,7 +102,7 @@ def _metrics(read: Settings, report: Callable[[], WorkerReport]) -> Iterator[Non
         except OSError as error:
             note(f"cannot listen on {read.metrics.host} port {read.metrics.port} for metrics: {error.strerror}")
             sys.exit(UNAVAILABLE)
-        note(f"metrics at {where}")
+        announce(f"metrics at {where}")
         yield
 
 
@@ -114,6 +117,7 @@ def is_own(url: str, host: str, port: int, notify_path: str) -> bool:
 def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
     from api import server
     from api.metrics_listener import WorkerReports
+    from api.service_log import begin_log
     from domain.ledger import Ledger
     from domain.log import urls
 
@@ -124,6 +128,7 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
         )
         raise click.UsageError(msg)
     with closing(Ledger(read.store, read.keyring(), read.ledger_options)) as ledger:
+        begin_log(read)
         _introduce(ledger, read)
     try:
         listening = server.open_listener(host, port)
@@ -139,17 +144,18 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
 
 def _introduce(ledger: Ledger, read: Settings) -> None:
     from api.application import forwarding_position as forwarder
+    from api.service_log import announce
     from domain.notices.signature import UNCHECKED
 
-    note(f"ledger {ledger.shown_url} ({ledger.head()} events)")
+    announce(f"ledger {ledger.shown_url} ({ledger.head()} events)")
     if read.signature == UNCHECKED:
-        note("WARNING: signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anyone can write into this ledger")
+        announce("signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anyone can write into this ledger", WARNING)
     else:
-        note(f"signatures are checked: formula {read.signature}, {len(read.private_keys)} active key(s)")
+        announce(f"signatures are checked: formula {read.signature}, {len(read.private_keys)} active key(s)")
     _introduce_log_key(ledger, read)
     if read.forward_url:
         after = forwarder.load_or_start(ledger).position
-        note(f"forwarding to {addresses.redacted(read.forward_url)}, after position {after}")
+        announce(f"forwarding to {addresses.redacted(read.forward_url)}, after position {after}")
 
 
 def _introduce_log_key(ledger: Ledger, read: Settings) -> None:
@@ -158,16 +164,19 @@ def _introduce_log_key(ledger: Ledger, read: Settings) -> None:
         return
     from api.application.proofs.log_key import public_key
     from api.application.proofs.prover_settings import signing_settings
+    from api.service_log import announce
     from domain.errors import LedgerError
 
     try:
-        note(f"checkpoints are signed as {public_key(ledger, signing_settings(read)).name}")
+        announce(f"checkpoints are signed as {public_key(ledger, signing_settings(read)).name}")
     except LedgerError as error:  # Whatever it is, it must not keep callbacks from being taken.
-        note(f"WARNING: no checkpoint is signed: {error}")
+        announce(f"no checkpoint is signed: {error}", WARNING)
 
 
 def _say_where(listening: socket, notify_path: str) -> None:
+    from api.service_log import announce
+
     host, port = listening.getsockname()[:2]
     here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    note(f"callbacks at {here}{notify_path}; stop with Ctrl-C")
-    note(f"pages and API at {here}/, for users (add one with `tringledger user add`)")
+    announce(f"callbacks at {here}{notify_path}; stop with Ctrl-C")
+    announce(f"pages and API at {here}/, for users (add one with `tringledger user add`)")

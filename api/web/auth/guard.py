@@ -130,7 +130,7 @@ class GuardedEndpoint:
             response = await run_in_threadpool(self._refuse, request, refused)
         except StoreUnavailable as error:
             # The location of the store is for the log only: the answer may go to a stranger.
-            _log.error("%s cannot be answered: %s", request.url.path, error)
+            _log.error("%s cannot be answered: %s", self.guarded.path, error)
             unavailable = AccessRefused(503, "a store that this needs cannot be used now", RETRY_AFTER)
             response = await run_in_threadpool(self._refuse, request, unavailable)
         # The browser's next user must not see these pages in its cache.
