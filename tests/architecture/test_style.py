@@ -11,7 +11,6 @@ FUNCTION_LINES_MAX = 40
 # A command, a page or an operation is a file of its own, however small it is.
 SMALL_BY_NATURE = ("api/cli/commands", "api/web/pages", "api/web/json_api")
 SMALL_ALLOWED = {
-    "api/application/process_state.py",
     "api/application/statements/html.py",
     "api/cli/exit_codes.py",
     "api/web/problems.py",
