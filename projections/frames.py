@@ -103,6 +103,7 @@ postings = FrameReader("postings")
 entries = FrameReader("entries")
 closings = FrameReader("closings")
 tariffs = FrameReader("tariffs")
+operator_events = FrameReader("operator-events")
 
 
 @contextmanager

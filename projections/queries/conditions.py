@@ -76,6 +76,10 @@ def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnEl
         wanted.append(_numbered(model, selection.number, selection.line_rule or LINE_RULE_2))
     if selection.flag is not None:
         wanted.append(_flagged(model, selection.flag))
+    if selection.who is not None:
+        wanted.append(_column(model, "done_by", "who") == selection.who)
+    if selection.why is not None:
+        wanted.append(func.lower(_column(model, "reason", "why")).contains(_lower(selection.why), autoescape=True))
     if selection.period is not None:
         wanted += _in_period(model, table, selection.period, timezone)
     if selection.day is not None:
@@ -96,6 +100,11 @@ def _check_choice(name: str, value: str) -> None:
     if choices and value not in choices:
         msg = f"unknown {name} {value!r}: expected one of {', '.join(filter(None, choices))}"
         raise SelectionError(msg)
+
+
+def _lower(text: str) -> str:
+    """Return a text as both databases' ``lower`` has it: they leave letters beyond ASCII as they are."""
+    return "".join(character.lower() if character.isascii() else character for character in text)
 
 
 def _numbered(model: str, number: str, rule: int) -> ColumnElement[bool]:

@@ -27,6 +27,8 @@ FIELDS = {
     "state": "state",
     "kind": "kind",
     "reason": "reason",
+    "who": "who",
+    "why": "why",
     "waiting": "waiting",
     "without": "without",
 }
@@ -54,12 +56,16 @@ class WrongFilters(SelectionError):
 
 
 class FilterContext(NamedTuple):
-    """The context of reading filters: the billing time zone, the line rule, the correlation window, and the time (microseconds, UTC)."""
+    """The context of reading filters: the billing time zone, the line rule, the correlation window, and the time (microseconds, UTC).
+
+    ``sees_pii`` tells whether the user may see what is masked otherwise.
+    """
 
     timezone: str
     line_rule: int
     window: CorrelationWindow
     now: int
+    sees_pii: bool = True
 
 
 def read_filters(model: str, given: Mapping[str, str], terms: FilterContext) -> Selection:
@@ -94,6 +100,10 @@ def _fields(name: str, value: str, terms: FilterContext) -> dict[str, Any]:
             msg = f"unknown column {unknown[0]!r}: expected some of {', '.join(WITHOUT)}"
             raise SelectionError(msg)
         return dict.fromkeys(names, "")
+    if name == "why" and not terms.sees_pii:
+        # A number that is masked could be found digit by digit.
+        msg = "searching reasons needs the role pii: what is masked in them could be found by it"
+        raise SelectionError(msg)
     if name == "waiting":
         if value not in WAITING:
             msg = f"unknown kind of overdue calls {value!r}: expected one of {', '.join(WAITING)}"
@@ -106,4 +116,5 @@ def filter_names(model: str) -> tuple[str, ...]:
     """Return the filters of a read model."""
     columns = table_of(model).c
     having = {"number": "src" in columns, "flag": "flag" in columns or "flags" in columns, "waiting": model == "calls"}
+    having |= {"who": "done_by" in columns, "why": "reason" in columns}
     return tuple(name for name in NAMES if having.get(name, name in columns or name in ALWAYS))

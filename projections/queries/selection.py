@@ -25,7 +25,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
     rows without one. ``number`` is a number in any notation that
     lines of ``line_rule`` take for the same, ``flag`` one of a row's flags, ``day`` the day on which
-    something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls.
+    something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls. ``who`` is the operator, ``why`` a part of the reason, in upper or lower case.
     """
 
     tag: str | None = None
@@ -37,6 +37,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None = None
     kind: str | None = None
     reason: str | None = None
+    who: str | None = None
+    why: str | None = None
     day: str | None = None
     since: int | None = None
     until: int | None = None

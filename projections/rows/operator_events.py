@@ -1,11 +1,27 @@
-"""The rows that operator events make by themselves: closings, tariffs, and adjustments of accounts (SPEC 4)."""
+"""The rows that operator events make: closings, tariffs, adjustments of accounts, and one row of each for the audit trail (SPEC 4)."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
 from domain import times
 from domain.billing.billing_context import BillingContext
-from domain.events.operator_events import AccountAdjusted, MonthClosed, TariffPublished
+from domain.calls.call_stream import CallStream
+from domain.events.operator_events import (
+    AccountAdjusted,
+    CallRerated,
+    CorrectionReversed,
+    ExceptionResolved,
+    LogForked,
+    MonthClosed,
+    NoticesMoved,
+    OperatorEvent,
+    QuarantineResolved,
+    TariffPublished,
+)
 from domain.months import Month
+from projections.rows import billed_amounts as bills
 from projections.rows.entry import ADJUSTMENT, NO_AMOUNTS, Entry
 
 
@@ -28,6 +44,86 @@ class TariffRow(msgspec.Struct, frozen=True, gc=False):
     published_at: int
     published_by: str
     reason: str
+
+
+class OperatorEventRow(msgspec.Struct, frozen=True, gc=False):
+    """What an operator did, at a position of the log; ``recorded_at`` is microseconds, UTC.
+
+    ``kind`` is the event's topic without its prefix, and ``about`` says in a few words what it is about. ``moved`` is by how much
+    it changed the price of its call or the account's bill (millionths of a US cent; None: it cannot), ``reverses`` the position of the event that it
+    undid, if any.
+    """
+
+    position: int
+    recorded_at: int
+    kind: str
+    done_by: str
+    reason: str
+    about: str
+    account: str
+    call_id: str
+    moved: int | None
+    reverses: int | None
+
+
+def operator_event_row(position: int, event: OperatorEvent) -> OperatorEventRow:
+    """Return the row of an event that is in no call's stream."""
+    adjusted = event if isinstance(event, AccountAdjusted) else None
+    return _operator_event_row(
+        position, event, adjusted.account if adjusted else "", "", adjusted.amount if adjusted else None
+    )
+
+
+def operator_event_rows_of_call(stream: CallStream, books: BillingContext) -> Iterator[OperatorEventRow]:
+    """Yield the rows of a call's corrections, each with the difference between its price after and before the event."""
+    price, account = 0, ""
+    for state in bills.billing_states(stream, books):
+        before, price = price, state.due.totals.price if state.due else 0
+        account = state.due.rated.account if state.due else account
+        if event := state.operator_event:
+            moved = None if isinstance(event, ExceptionResolved) else price - before
+            yield _operator_event_row(state.position, event, account, stream.id, moved)
+
+
+def _operator_event_row(
+    position: int, event: OperatorEvent, account: str, call_id: str, moved: int | None
+) -> OperatorEventRow:
+    reverses = getattr(event, "reversed_position", 0) or None
+    return OperatorEventRow(
+        position=position,
+        recorded_at=event.recorded_at,
+        kind=event.TOPIC.partition(":")[2],
+        done_by=event.by,
+        reason=event.reason,
+        about=_ABOUT[type(event)](event) if type(event) in _ABOUT else "",
+        account=account,
+        call_id=call_id,
+        moved=moved,
+        reverses=reverses,
+    )
+
+
+def _notices(count: int) -> str:
+    return f"{count} notice{'' if count == 1 else 's'}"
+
+
+_ABOUT: dict[type[OperatorEvent], Callable[[Any], str]] = {
+    TariffPublished: lambda event: f"version {event.version}",
+    MonthClosed: lambda event: (
+        event.period + (f", with {len(event.accepted)} open items accepted" if event.accepted else "")
+    ),
+    CallRerated: lambda event: f"by version {event.tariff}",
+    NoticesMoved: lambda event: (
+        f"{event.how}: {_notices(len(event.positions))} {'to' if event.gone else 'from'} {event.other}"
+    ),
+    ExceptionResolved: lambda event: (
+        f"{event.flag} at position {event.position}{', open again' if event.reopened else ''}"
+    ),
+    CorrectionReversed: lambda event: f"position {event.reversed_position}",
+    AccountAdjusted: lambda event: event.period,
+    QuarantineResolved: lambda event: f"notice {event.entry} in quarantine",
+    LogForked: lambda event: f"epoch {event.epoch}, after position {event.kept}",
+}
 
 
 def closing_row(position: int, event: MonthClosed) -> ClosingRow:

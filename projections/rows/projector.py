@@ -35,6 +35,7 @@ from projections.rows import voicemails_and_channels as notices
 from projections.rows.billed_amounts import CallMoney
 from projections.rows.entry import Entry
 from projections.rows.exceptions import ExceptionRow, ResolutionRow
+from projections.rows.operator_events import OperatorEventRow
 from projections.rows.posted_amounts import BilledAmount
 
 Row = tuple[Any, ...]
@@ -95,6 +96,7 @@ class Projector:
         if closes or any(row.topic in CALL_CORRECTIONS for row in rows):
             stream = read_stream(rows, self._fetch)
             self.batch.acted.append(stream.id)
+            self.batch.of(OperatorEventRow).extend(operator_rows.operator_event_rows_of_call(stream, books))
             call = stream.call_at(last)
             due = bills.billed_amount(call, books)
             money = bills.money_with_closings(stream, books) if closes else bills.current_money(call, due, books, last)
@@ -140,6 +142,7 @@ class Projector:
         self.batch.of(ExceptionRow).extend(found)
 
     def _add_operator_event(self, row: LogRow, operator_event: OperatorEvent) -> None:
+        self.batch.add(operator_rows.operator_event_row(row.position, operator_event))
         if isinstance(operator_event, MonthClosed):
             self.batch.add(operator_rows.closing_row(row.position, operator_event))
         elif isinstance(operator_event, TariffPublished):

@@ -6,6 +6,7 @@ A name means the same in every table; a read model whose column means something 
 from projections.schema.read_models import READ_MODELS
 
 _ANYWHERE = {
+    "about": "What the event is about, in a few words: a version, a month, a flag with its position, other calls.",
     "accepted": "The open items that were accepted when the month was closed, joined with `; `.",
     "account": "The account to which the call is billed.",
     "answered": "The number of answered calls.",
@@ -25,6 +26,7 @@ _ANYWHERE = {
     "digits": "The digits that the caller keyed, in the order of receipt.",
     "disposition": "How the call ended: ANSWERED, BUSY, NO ANSWER, CONGESTION, FAILED or UNKNOWN.",
     "email": "The owner of the mailbox.",
+    "done_by": "The operator.",
     "ended_at": "When the first notice that ended the call was received.",
     "events": "The number of notices of the call.",
     "flag": "The flag.",
@@ -34,6 +36,7 @@ _ANYWHERE = {
     "last_at": "When the latest notice was received.",
     "level": "How a statement rounds the total of these entries, `MODE:PLACES`; empty for no rounding.",
     "margin": "Price less cost, in US cents.",
+    "moved": "By how much the event changed the price of its call or the account's bill, in US cents; empty if it cannot.",
     "number": "The number of the posting among those of its event, from 1; 0 for a CDR.",
     "opened_at": "When the earliest notice was received.",
     "ordinal": "The number of the call on its line.",
@@ -46,9 +49,11 @@ _ANYWHERE = {
     "published_by": "The operator who published the version.",
     "reason": "The reason that the operator gave, or why the difference was posted.",
     "received_at": "When the notice was received.",
+    "recorded_at": "When the event was recorded.",
     "resolution": "Why the exception was resolved; empty while it is open.",
     "resolved_at": "When the exception was resolved.",
     "resolved_by": "The operator who resolved the exception; empty while it is open.",
+    "reverses": "The position of the event that this one undid; empty if it undid none.",
     "rounding": "The part of the price that rounding of the call has added, in US cents.",
     "rule": "The number of the tariff's rule; 0 if none priced the call.",
     "sip_credits": "What TringMe charges for both legs, in SIP credits.",

@@ -15,7 +15,7 @@ from projections.rows.calls import CallRow
 from projections.rows.cdrs import CdrRow
 from projections.rows.entry import Entry
 from projections.rows.exceptions import ExceptionRow, ResolutionRow
-from projections.rows.operator_events import ClosingRow, TariffRow
+from projections.rows.operator_events import ClosingRow, OperatorEventRow, TariffRow
 from projections.rows.voicemails_and_channels import ChannelRow, VoicemailRow
 from projections.schema import tables
 from projections.schema.tables import METADATA, TOTALS
@@ -225,6 +225,26 @@ TARIFFS = ReadModel(
     sorts=("version",),
 )
 
+OPERATOR_EVENTS = ReadModel(
+    "operator-events",
+    tables.OPERATOR_EVENTS,
+    "What operators did: who, when, why, on what, and how much money it moved.",
+    row=OperatorEventRow,
+    time_column="recorded_at",
+    sorts=("position", "recorded_at"),
+    facets=("kind", "done_by", "account"),
+    indexes=(
+        Index("operator_events_by_time", "recorded_at, position"),
+        Index("operator_events_by_operator", "done_by, position"),
+        Index("operator_events_by_account", "account, position"),
+    ),
+    meanings={
+        "account": "The account whose bill it changed; empty if none.",
+        "kind": "What was done, such as `call-voided` or `month-closed`.",
+        "reason": "The reason that the operator gave.",
+    },
+)
+
 ENTRIES = ReadModel(
     "entries",
     tables.ENTRIES,
@@ -249,6 +269,7 @@ READ_MODELS = (
     POSTINGS,
     CLOSINGS,
     TARIFFS,
+    OPERATOR_EVENTS,
     ENTRIES,
 )
 BY_NAME = {model.name: model for model in READ_MODELS}

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, BigInteger, Column, MetaData, PrimaryKeyConstraint, 
 
 from projections.schema.column_kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
-SCHEMA = 4
+SCHEMA = 6
 
 METADATA = MetaData()
 VIEWS = MetaData()
@@ -217,6 +217,22 @@ RESOLUTIONS = Table(
     whole_column("resolved_at", ColumnKind.TIME),
     text_column("resolved_by"),
     text_column("resolution"),
+)
+
+# What operators did, one row for each of their events: the books' own audit trail.
+OPERATOR_EVENTS = Table(
+    "operator_events",
+    METADATA,
+    position_column(),
+    whole_column("recorded_at", ColumnKind.TIME),
+    text_column("kind"),
+    text_column("done_by"),
+    text_column("reason"),
+    text_column("about"),
+    text_column("account"),
+    text_column("call_id"),
+    whole_column("moved", ColumnKind.AMOUNT, nullable=True),
+    whole_column("reverses", ColumnKind.NUMBER, nullable=True),
 )
 
 # How far the read models have come, of which ledger and shape they are, and which event they know at their position (the

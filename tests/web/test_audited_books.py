@@ -36,7 +36,9 @@ def fill(url: str) -> None:
             session.close_month("2026-10", ["1 call in progress", "2 exceptions"])
         with ledger.operator_session("bob", WHY) as session:
             session.rerate_call(CALL, 2)
-            session.adjust_account("acme", -1_500_000, "2026-10")
+            adjusted = session.adjust_account("acme", -1_500_000, "2026-10")
+        with ledger.operator_session("eve", "wrong account") as session:
+            session.undo(adjusted)
         catch_up_with(ledger)
 
 
@@ -145,3 +147,47 @@ def test_the_metrics_are_those_of_the_command_page_by_page(service: Service, cli
     assert client.get("/api/v1/metrics?account=acme&period=2026-10").json()["items"] == told
     assert client.get("/api/v1/metrics?account=nobody").json()["items"] == []
     assert client.get("/api/v1/metrics?period=2026-13").status_code == 400
+
+
+class TestWhatOperatorsDid:
+    def test_each_event_says_who_did_what_why_and_what_it_moved(self, client: TestClient) -> None:
+        found = client.get("/api/v1/operator-events?sort=position").json()["items"]
+        told = [(each["position"], each["kind"], each["done_by"], each["account"], each["moved"]) for each in found]
+        assert told == [
+            (1, "tariff-published", "ann", "", None),
+            (4, "tariff-published", "ann", "", None),
+            (5, "month-closed", "ann", "", None),
+            (6, "call-rerated", "bob", "acme", "0.64"),
+            (7, "account-adjusted", "bob", "acme", "-1.5"),
+            (8, "account-adjusted", "eve", "acme", "1.5"),
+        ]
+        assert (found[3]["call_id"], found[3]["about"], found[5]["reverses"]) == (str(CALL), "by version 2", 7)
+        assert found[2]["about"] == "2026-10, with 2 open items accepted"
+
+    def test_they_are_filtered_by_person_kind_time_account_and_searched_by_reason(self, client: TestClient) -> None:
+        for query, positions in {
+            "who=bob": [6, 7],
+            "kind=month-closed": [5],
+            "account=acme": [6, 7, 8],
+            "why=AS+agreed": [6, 7],
+            "why=%25": [],
+            "from=2026-10-02": [],
+            "through=2100-01": [1, 4, 5, 6, 7, 8],
+        }.items():
+            rows = client.get(f"/api/v1/operator-events?sort=position&{query}").json()["items"]
+            assert [row["position"] for row in rows] == positions, query
+            lines = client.get(f"/api/v1/operator-events.csv?{query}").text.splitlines()[1:]
+            assert len(lines) == len(positions)
+
+    def test_the_page_leads_to_calls_and_accounts_and_says_what_was_undone(self, client: TestClient) -> None:
+        page = client.get("/events?whole=1").text
+        assert f'href="/calls/{CALL}"' in page
+        assert 'by <a href="/events/8">' in page
+        assert 'it undid <a href="/events/7">' in page
+        assert "/api/v1/operator-events.csv?who=bob" in client.get("/events?who=bob").text
+        assert "account-adjusted" in words(client.get("/fragments/operator-events/facets").text)
+
+    def test_who_sees_no_numbers_sees_none_in_reasons_and_finds_none_by_searching(self, reader: TestClient) -> None:
+        for path in ("/events", "/api/v1/operator-events"):
+            assert "18585559999" not in reader.get(path).text
+            assert reader.get(f"{path}?why=1858").status_code == 400

@@ -38,7 +38,7 @@ PARTS = {
     "format": ["csv", "json", "ndjson", "parquet"],
     "id": ["CALL"],
     "job_id": ["00000000-0000-4000-8000-000000000001"],
-    "model": ["calls", "cdrs", "voicemails", "channels"],
+    "model": ["calls", "cdrs", "voicemails", "channels", "operator-events"],
     "name": [],
     "part": ["sums", "facets"],
     "path": ["0/000", "entries/000.p/3"],

@@ -34,6 +34,7 @@ MODELS = (
     "postings",
     "closings",
     "tariffs",
+    "operator-events",
     "entries",
 )
 OVERDUE = ("stale", "missing-cdr")

@@ -164,6 +164,8 @@ FILTERS = {
         _filter("state", "Only calls in this state.", _choice(conditions.STATES)),
         _filter("kind", "Only rows of this kind.", _TEXT),
         _filter("reason", "Only rows with this reason.", _TEXT),
+        _filter("who", "Only what this operator did.", _TEXT),
+        _filter("why", "Only rows whose reason contains this text, in upper or lower case; needs the role `pii`.", _TEXT),
         _filter("waiting", "Only overdue calls: stale (in progress but silent for too long), or ended and missing their CDR.", _choice(filters.WAITING)),
         _filter("without", "Only rows in which these columns are empty; several, separated by commas.", {
             "type": "string", "pattern": f"^({'|'.join(filters.WITHOUT)})(,({'|'.join(filters.WITHOUT)}))*$"}),

@@ -144,7 +144,13 @@ def _body(request: Request, known: Mapping[str, ApiParameter]) -> dict[str, str]
 
 def _terms(request: Request) -> FilterContext:
     ledger: Ledger = request.app.state.ledger
-    return FilterContext(ledger.timezone, ledger.line_rule, ledger.options.window, request.app.state.clock())
+    return FilterContext(
+        ledger.timezone,
+        ledger.line_rule,
+        ledger.options.window,
+        request.app.state.clock(),
+        request.state.identity.sees_pii,
+    )
 
 
 def _short(value: str) -> str:

@@ -15,6 +15,7 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
 from projections.queries import facets
 from projections.queries import pagination as browsing
+from projections.queries.operator_events import KINDS, undoing_positions
 from projections.queries.selection import read_model
 from projections.queries.time_points import SelectionError
 
@@ -30,11 +31,12 @@ class ListedModel(NamedTuple):
     about: str
     has: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
+    name: str = ""
 
     @property
     def path(self) -> str:
-        """Its path."""
-        return f"/{self.model}"
+        """Its path: by default that of the read model's name."""
+        return f"/{self.name or self.model}"
 
 
 CALLS = ListedModel(
@@ -101,7 +103,26 @@ CHANNELS = ListedModel(
     ("from", "tag", "number"),
     (("received_at", "Received"), ("src", "Number"), ("tag", "Tag"), ("position", "Position")),
 )
-LISTS = {each.model: each for each in (CALLS, CDRS, VOICEMAILS, CHANNELS)}
+OPERATOR_EVENTS = ListedModel(
+    "operator-events",
+    "What operators did",
+    "The books' own audit trail: who did what, when and why, on what, and how much money it moved.",
+    ("from", "kind", "who", "account", "why"),
+    (
+        ("position", "Position"),
+        ("recorded_at", "Recorded"),
+        ("kind", "What"),
+        ("about", "About"),
+        ("done_by", "By"),
+        ("reason", "Reason"),
+        ("account", "Account"),
+        ("call_id", "Call"),
+        ("moved", "Money moved"),
+        ("reverses", "Undone"),
+    ),
+    "events",
+)
+LISTS = {each.model: each for each in (CALLS, CDRS, VOICEMAILS, CHANNELS, OPERATOR_EVENTS)}
 
 
 def routes() -> list[GuardedRoute]:
@@ -132,6 +153,7 @@ class ListPage:
             "span": read.span,
         }
         context |= {"sorts": read_model(listed.model).sorts, "rows": None, "summed": None, "whole": False}
+        context |= {"undone": {}, "kinds": KINDS}
         if read.selection is None:
             return render(request, "list.html", status=400, **context)
         with request.app.state.read_models.session() as room:
@@ -142,6 +164,8 @@ class ListPage:
             if request.query_params.get(WHOLE):
                 context |= {"whole": True, "summed": sum_selection(room, listed.model, read)}
                 context["facets"] = facet_selection(room, listed.model, read)
+            if listed is OPERATOR_EVENTS:
+                context["undone"] = undoing_positions(room.connection, [row.position for row in found.rows])
         context |= {"rows": found.rows, "next": found.next, "previous": found.previous, "is_first": not cursor}
         return render(request, "list.html", **context)
 

@@ -43,7 +43,8 @@ def filters_given(query: Mapping[str, str], names: tuple[str, ...] = filters.NAM
 def filter_context(request: Request) -> filters.FilterContext:
     """Return the context that filters are read in."""
     ledger = request.app.state.ledger
-    return filters.FilterContext(ledger.timezone, ledger.line_rule, ledger.options.window, request.app.state.clock())
+    now, sees_pii = request.app.state.clock(), request.state.identity.sees_pii
+    return filters.FilterContext(ledger.timezone, ledger.line_rule, ledger.options.window, now, sees_pii)
 
 
 def read_filters(request: Request, model: str) -> RequestFilters:

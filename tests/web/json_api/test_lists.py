@@ -14,7 +14,7 @@ from api.web.json_api import endpoint as serving
 from projections.schema.read_models import BY_NAME, TABLES
 from tests.web.json_api.conftest import Asking
 
-EMPTY = {"voicemails", "channels", "postings", "closings", "tariffs", "resolutions"}
+EMPTY = {"voicemails", "channels", "postings", "closings", "tariffs", "resolutions", "operator-events"}
 
 
 def walked(client: TestClient, path: str) -> list[dict[str, Any]]:

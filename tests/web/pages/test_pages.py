@@ -40,6 +40,8 @@ PAGES = [
     "/fragments/metrics/sales?months=2026-10",
     "/fragments/largest?account=sales&period=2026-10",
     "/statements/sales/2026-10",
+    "/events",
+    "/events?whole=1&kind=account-adjusted",
     "/tariffs",
     "/exceptions",
     "/exceptions?flag=repeated-cdr",
