@@ -15,9 +15,9 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
 from projections.queries import facets
 from projections.queries import pagination as browsing
-from projections.queries.operator_events import KINDS, undoing_positions
 from projections.queries.selection import read_model
 from projections.queries.time_points import SelectionError
+from projections.queries.undone_events import KINDS, undoing_positions
 
 ROWS = 100
 WHOLE = "whole"
