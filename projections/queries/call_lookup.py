@@ -1,4 +1,4 @@
-"""Calls found by what is known of them: an id or its beginning, a tag, a number, or that they are in progress."""
+"""Calls found by what is known of them: an id or its beginning, a tag, a number, or that they are in progress; and what operators undid."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from domain.calls.call import IN_PROGRESS
-from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
+from projections.schema.tables import CALLS, CDRS, EXCEPTIONS, OPERATOR_EVENTS
 
 # Greater than every digit of an id.
 _AFTER_ANY_DIGIT = "g"
@@ -83,3 +83,13 @@ def count_cdrs_after(connection: Connection, position: int, limit: int) -> int:
     """Count the CDRs behind a position of the log, up to ``limit``."""
     some = select(CDRS.c.position).where(CDRS.c.position > position).limit(limit).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def undoing_positions(connection: Connection, positions: Sequence[int]) -> dict[int, int]:
+    """Return the position of the event that undid each of some operator events; those that count are not in it.
+
+    If an event was undone more than once, its last undoing is returned.
+    """
+    undone = OPERATOR_EVENTS.c.reverses
+    wanted = select(undone, func.max(OPERATOR_EVENTS.c.position)).where(undone.in_(positions)).group_by(undone)
+    return {int(of): int(position) for of, position in connection.execute(wanted)}

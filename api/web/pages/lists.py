@@ -13,11 +13,12 @@ from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
+from domain.events.operator_events import OPERATOR_EVENTS as TOPICS
 from projections.queries import facets
 from projections.queries import pagination as browsing
+from projections.queries.call_lookup import undoing_positions
 from projections.queries.selection import read_model
 from projections.queries.time_points import SelectionError
-from projections.queries.undone_events import KINDS, undoing_positions
 
 ROWS = 100
 WHOLE = "whole"
@@ -122,6 +123,8 @@ OPERATOR_EVENTS = ListedModel(
     ),
     "events",
 )
+# As the column `kind` of operator events has them.
+KINDS = sorted(topic.partition(":")[2] for topic in TOPICS)
 LISTS = {each.model: each for each in (CALLS, CDRS, VOICEMAILS, CHANNELS, OPERATOR_EVENTS)}
 
 
