@@ -1,6 +1,6 @@
 """What all tests share: how hard Hypothesis tries, which tests run first, and an address for a new store of each kind.
 
-``make test`` tries each property with a quarter of its examples, ``make test-thorough`` with all of them; ``effort.py`` says
+``make test`` tries each property with a tenth of its examples, ``make test-thorough`` with all of them; ``effort.py`` says
 how. Where CI is set the examples are the same every time; elsewhere each run draws new ones, so that many short runs find
 what no single one does.
 """
@@ -51,10 +51,16 @@ SLOW = (
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for a store on each kind, or on the one that its mark ``only_on`` names."""
+    """Run what asks for a store on each kind, or on the one that its mark ``only_on`` names.
+
+    What is marked ``alike`` has its turn on PostgreSQL in the thorough run.
+    """
     for name in {"store", "store_url", "empty_store_url"}.intersection(metafunc.fixturenames):
         mark = metafunc.definition.get_closest_marker("only_on")
-        metafunc.parametrize(name, mark.args if mark else STORES, indirect=True)
+        kinds = mark.args if mark else STORES
+        if metafunc.definition.get_closest_marker("alike"):
+            kinds = ("sqlite", pytest.param("postgres", marks=pytest.mark.thorough))
+        metafunc.parametrize(name, kinds, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,6 +35,7 @@ def judged(text: str, *arguments: str) -> dict[str, int]:
 EXACT = {"exact": 1}
 
 
+@pytest.mark.alike
 class TestAStatement:
     @pytest.fixture(autouse=True)
     def recorded(self, store: str) -> None:
@@ -150,6 +151,7 @@ def test_a_local_time_that_came_twice_is_tried_as_both(store: str) -> None:
     assert classes(said) == {"exact": 2}
 
 
+@pytest.mark.alike
 class TestAFactor:
     def statement(self, *charges: str) -> str:
         rows = (f"sales,{place},2026-10-15 12:00:00,60,{charge}\n" for place, charge in enumerate(charges))

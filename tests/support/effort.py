@@ -1,10 +1,10 @@
-"""How many examples Hypothesis draws for a property: all of them in a thorough run, a quarter of them else."""
+"""How many examples Hypothesis draws for a property: all of them in a thorough run, a tenth of them else."""
 
 from typing import Any
 
 from hypothesis import settings
 
-THOROUGH, QUICK = 100, 25
+THOROUGH, QUICK = 100, 10
 EXAMPLES_MIN = 4
 
 

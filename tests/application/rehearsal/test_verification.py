@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -14,46 +14,58 @@ from api.application.rehearsal.charged_call import tag_totals
 from api.application.rehearsal.expected_books import BooksFile
 from api.application.rehearsal.observed_books import ObservedBooks
 from api.application.rehearsal.verification import BookDifference, book_differences
-from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
 from domain.notices.line_number import LINE_RULE_1, LINE_RULE_2
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
+from tests.conftest import STORES
 from tests.support.command import run
 from tests.support.database_edits import as_made_before
+from tests.support.ledger_databases import ledger_database
 from tests.support.ledgers import opened
 from tests.support.played_rehearsal import play_into, script
 
 
+@pytest.fixture(scope="module", params=STORES)
+def compared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[BooksFile, ObservedBooks]]:
+    """Play a rehearsal into a ledger on each kind of store; return the platform's books and the ledger's."""
+    with ExitStack() as stack:
+        if request.param == "postgres":
+            url = stack.enter_context(ledger_database(request.getfixturevalue("postgres")))
+        else:
+            url = f"sqlite:///{tmp_path_factory.mktemp('compared')}/ledger.db"
+        ledger = stack.enter_context(opened(url))
+        books = play_into(ledger, script(calls=120))
+        read_models = stack.enter_context(closing(open_current(ledger)))
+        catch_up(ledger, read_models)
+        yield books, finding.read_ledger_books(ledger, read_models)
+
+
 @pytest.fixture
-def books(store: str) -> BooksFile:
+def books(compared: tuple[BooksFile, ObservedBooks]) -> BooksFile:
+    return compared[0]
+
+
+@pytest.fixture
+def found(compared: tuple[BooksFile, ObservedBooks]) -> ObservedBooks:
+    return compared[1]
+
+
+@pytest.fixture
+def played(store: str) -> BooksFile:
     """Play a rehearsal into the store, and return the platform's books."""
     with opened(store) as ledger:
         return play_into(ledger, script(calls=120))
 
 
 @pytest.fixture
-def ledger(books: BooksFile, store: str) -> Iterator[Ledger]:
-    assert books.calls
-    with Ledger(store) as opened_ledger:
-        yield opened_ledger
-
-
-@pytest.fixture
-def found(ledger: Ledger) -> ObservedBooks:
-    read_models = open_current(ledger)
-    catch_up(ledger, read_models)
-    read = finding.read_ledger_books(ledger, read_models)
-    read_models.close()
-    return read
-
-
-@pytest.fixture
-def saved(books: BooksFile, tmp_path: Path) -> Callable[[], str]:
+def saved(played: BooksFile, tmp_path: Path) -> Callable[[], str]:
     """Return a function that saves the books and names the file."""
 
     def save() -> str:
-        booking.save_books(books, tmp_path / "books.json")
+        booking.save_books(played, tmp_path / "books.json")
         return str(tmp_path / "books.json")
 
     return save
@@ -77,9 +89,9 @@ class TestThatAgrees:
         assert list(book_differences(books, replace(found, rows=found.rows[::-1]))) == []
 
     def test_a_second_rehearsal_in_the_same_ledger_leaves_the_first_one_right(
-        self, books: BooksFile, store: str, saved: Callable[[], str]
+        self, played: BooksFile, store: str, saved: Callable[[], str]
     ) -> None:
-        assert books.calls
+        assert played.calls
         with opened(store) as ledger:
             play_into(ledger, script(seed=8))
         assert run("rehearse", "--books", saved(), "--verify", store).code == 0
@@ -193,6 +205,7 @@ class TestTheCommand:
         said = run("rehearse", "--books", str(tmp_path / "books.json"), "--verify", store_url)
         assert (said.code, said.out) == (0, ""), said.out + said.err
 
+    @pytest.mark.alike
     def test_lists_what_differs_and_exits_with_1(self, saved: Callable[[], str], tmp_path: Path) -> None:
         file = exported(saved, tmp_path)
         lines = Path(file).read_bytes().splitlines(keepends=True)
@@ -212,21 +225,25 @@ class TestTheCommand:
         said = run("rehearse", "--books", saved(), "--verify", store)
         assert (said.code, said.out.count("\nbilling  sales")) == (1, 1)
 
+    @pytest.mark.alike
     def test_refuses_a_file_that_is_no_export_of_cdrs(self, saved: Callable[[], str], tmp_path: Path) -> None:
         (tmp_path / "other.csv").write_text("account,period\r\nsales,2026-10\r\n")
         said = run("rehearse", "--books", saved(), "--verify", str(tmp_path / "other.csv"))
         assert said.code == 2
         assert "has no column tag: expected the CSV of `tringledger export cdrs`" in said.err
 
+    @pytest.mark.alike
     def test_refuses_a_file_whose_texts_were_changed(self, saved: Callable[[], str], tmp_path: Path) -> None:
         assert run("export", "cdrs", "--excel-safe", "-o", str(tmp_path / "cdrs.csv")).code == 0
         said = run("rehearse", "--books", saved(), "--verify", str(tmp_path / "cdrs.csv"))
         assert (said.code, "was exported with --excel-safe" in said.err) == (2, True)
 
+    @pytest.mark.alike
     def test_refuses_a_file_that_is_not_there(self, saved: Callable[[], str]) -> None:
         said = run("rehearse", "--books", saved(), "--verify", "nowhere.csv")
         assert (said.code, "nowhere.csv cannot be read" in said.err) == (2, True)
 
+    @pytest.mark.alike
     def test_refuses_a_ledger_that_correlates_by_tag_alone(self, saved: Callable[[], str], tmp_path: Path) -> None:
         other = f"sqlite:///{tmp_path / 'by-tag.db'}"
         with opened(other, LedgerOptions(correlation="tag")):

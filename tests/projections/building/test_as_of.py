@@ -35,6 +35,7 @@ from tests.conftest import STORES
 from tests.projections.building.test_rebuild import insert
 from tests.support import strategies
 from tests.support.effort import examples
+from tests.support.ledger_databases import ledger_database
 from tests.support.ledgers import opened, record, tables
 from tests.support.notices import START, callstatus, cdr, signed
 from tests.support.postgres_server import Postgres
@@ -92,7 +93,7 @@ def new_url(kind: str, postgres: Postgres) -> Iterator[str]:
         with tempfile.TemporaryDirectory() as folder:
             yield f"sqlite:///{folder}/ledger.db"
     else:
-        with postgres.database() as url:
+        with ledger_database(postgres) as url:
             yield url
 
 

@@ -17,6 +17,7 @@ from projections.queries.billing_changes import BillingChange, billing_changes
 from projections.schema.tables import BILLING, TOTALS
 from tests.conftest import STORES
 from tests.support.effort import examples
+from tests.support.ledger_databases import ledger_database
 from tests.support.ledger_histories import Step, live, lives
 from tests.support.ledgers import opened
 from tests.support.postgres_server import Postgres
@@ -26,7 +27,7 @@ from tests.support.postgres_server import Postgres
 def lived(kind: str, postgres: Postgres, life: list[Step]) -> Iterator[Ledger]:
     with ExitStack() as stack:
         if kind == "postgres":
-            url = stack.enter_context(postgres.database())
+            url = stack.enter_context(ledger_database(postgres))
         else:
             url = f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/ledger.db"
         ledger = stack.enter_context(opened(url))
