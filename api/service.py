@@ -64,7 +64,7 @@ class TringledgerApp(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http" and (
-            scope["path"] == self._notify_path or plain_path(scope["path"]) == self._notify_path
+            scope["path"] == self._notify_path or addresses.plain_path(scope["path"]) == self._notify_path
         ):
             began = perf_counter()
             await self._notify(scope, receive, send)
@@ -83,11 +83,6 @@ class TringledgerApp(Starlette):
         """Whether a path that leads nowhere may be meant for callbacks."""
         name = self._notify_path.rpartition("/")[2].casefold()
         return request.query_params.get("f") == "tm" or bool(name and name in request.url.path.casefold())
-
-
-def plain_path(path: str) -> str:
-    """Return a path without repeated slashes and without one at its end."""
-    return "/" + "/".join(part for part in path.split("/") if part)
 
 
 class Service:

@@ -52,6 +52,11 @@ def redacted(url: str, secret: Collection[str] | None = None) -> str:
     return urlunsplit(split._replace(netloc=f"{MASK}@{host}" if host != split.netloc else host, query=query))
 
 
+def plain_path(path: str) -> str:
+    """Return a path without repeated slashes and without one at its end."""
+    return "/" + "/".join(part for part in path.split("/") if part)
+
+
 def with_query(url: str, pairs: list[tuple[str, str]]) -> str:
     """Return the URL with these parameters added after those that it has."""
     return f"{url}{'&' if '?' in url else '?'}{notification.encode_query(pairs).decode()}"

@@ -1,7 +1,7 @@
 """HTTP below the application: limits on heads of requests, and on connections that have not sent a whole one (SPEC 9.4).
 
 uvicorn's protocol on httptools takes heads of any size, at any pace, on any number of connections. Here a head has at most
-64 KiB and 30 seconds, and an address has a limited number of half-open connections: if there are more, the oldest of them
+64 KiB and 30 seconds, what follows a chunked body (its trailers) at most 64 KiB, and an address has a limited number of half-open connections: if there are more, the oldest of them
 ends. So whoever sends half a request many times leaves room for callbacks.
 """
 
@@ -74,6 +74,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head: list[bytes] = []
         self._head_bytes = 0
         self._head_timer: TimerHandle | None = None
+        # Whether the size of a chunk was the last that came: its content follows, or trailers, if it was 0.
+        self._may_be_in_trailers = False
+        self._trailer_bytes = 0
+        self._is_chunk_new = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
@@ -109,6 +113,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         self._head.append(data)
         super().data_received(data)
+        if self._may_be_in_trailers:
+            self._limit_trailers(data)
         if not self._in_head:
             # The head was whole before, or is now: what came is not kept.
             self._head_bytes = 0
@@ -119,6 +125,30 @@ class LimitedProtocol(HttpToolsProtocol):
             # It is of a later request and did not come whole. How much of it came is not known: it came with a body.
             self._head, self._head_bytes = [data], 1
             self._wait_for_head()
+
+    def _limit_trailers(self, data: bytes) -> None:
+        """Refuse trailers over the limit; how much of them came together with the size of the last chunk is not known."""
+        if self._is_chunk_new:
+            self._is_chunk_new = False
+            return
+        self._trailer_bytes += len(data)
+        if self._trailer_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self._head = [data]
+            self._refuse(431, f"the trailers of the body are too large; expected at most {HEAD_BYTES_MAX} bytes")
+
+    def on_chunk_header(self) -> None:
+        """Begin a chunk; after the last one come trailers."""
+        self._may_be_in_trailers = self._is_chunk_new = True
+        self._trailer_bytes = 0
+
+    def on_chunk_complete(self) -> None:
+        """End a chunk."""
+        self._may_be_in_trailers = False
+
+    def on_body(self, body: bytes) -> None:
+        """Pass on a part of the body."""
+        self._may_be_in_trailers = False
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -158,6 +188,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, reason: str) -> None:
         self._limits.note_refusal(status, reason, self._address, self._sample())
         self._end_head()
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()  # An answer is on its way; a second one would be taken for a part of it.
+            return
         body = f"{reason}\n".encode()
         head = f"HTTP/1.1 {status} {TITLES[status]}\r\ncontent-type: text/plain; charset=utf-8\r\n"
         self.transport.write(head.encode() + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.application.importing import access_log
-from api.application.importing.rows import ImportedRow, SkippedLine, UnreadableRow
+from api.application.importing.rows import ImportedRow, MissedPath, SkippedLine, UnreadableRow
 from domain import times
 from domain.ledger import Ledger
 from tests.support.access_logs import NOON, apache, clock, got, logged, nginx
@@ -57,7 +57,7 @@ class TestImportOfAnAccessLog:
         said = imported(
             got(QUERY),
             logged(b"GET / HTTP/1.1"),
-            logged(b"GET /notify/more?%s HTTP/1.1" % QUERY),
+            logged(b"GET /notify/more?x=1 HTTP/1.1"),
             logged(b"HEAD /notify?%s HTTP/1.1" % QUERY),
             logged(b"\\x16\\x03\\x01\\x02"),
             logged(b"-"),
@@ -91,13 +91,25 @@ class TestImportOfAnAccessLog:
     def test_where_nothing_was_to_the_path_it_names_it_and_hints_at_the_option(
         self, arguments: tuple[str, ...]
     ) -> None:
-        elsewhere = got(QUERY, path="/handler.php") + logged(b"POST /login HTTP/1.1")
+        elsewhere = logged(b"GET /handler.php?f=x HTTP/1.1") + logged(b"POST /login HTTP/1.1")
         hint = "no notification to '/notify' found; if TringMe called another path, set --path\n"
         said = imported(elsewhere, arguments=arguments)
         assert (said.code, said.err.endswith(f" 0 unreadable\n{hint}")) == (DONE, True)
         for there in (got(QUERY), got(signed(callstatus(), "other")), logged(b"POST /notify HTTP/1.1")):
             assert hint not in imported(elsewhere, there, arguments=arguments).err
         assert hint not in imported(arguments=arguments).err
+
+    def test_notices_to_other_paths_are_named_with_the_option_that_takes_them(self, store: str) -> None:
+        lines = [got(signed(callstatus(r=r)), path="/tringme/notify") for r in range(3)]
+        said = imported(got(QUERY), *lines, got(QUERY, path="/old notify"), logged(b"GET /?f=x HTTP/1.1"))
+        assert said.code == DONE
+        assert said.err.splitlines()[-2:] == [
+            "3 requests with f=tm were to another path: if TringMe called it, import again with --path /tringme/notify",
+            "1 requests with f=tm were to another path: if TringMe called it, import again with --path '/old notify'",
+        ]
+        assert "5 other requests skipped" in said.err
+        imported(*lines, arguments=("--path", "*/notify"))
+        assert head(store) == 3
 
     def test_empty_lines_are_passed_over_and_yet_numbered(self) -> None:
         said = imported(b"\n", got(QUERY), b" \r\n", b"x\n", b"\n")
@@ -138,7 +150,7 @@ class TestALineOfAnAccessLog:
     def test_whatever_it_says_nothing_breaks(self, text: bytes) -> None:
         for whole in (text, logged(text), logged(b"GET /notify?" + text), logged(b"GET " + text, user=text)):
             (item,) = items(whole)
-            assert isinstance(item, ImportedRow | SkippedLine | UnreadableRow)
+            assert isinstance(item, ImportedRow | SkippedLine | UnreadableRow | MissedPath)
 
     @given(st.text("[]\"\\ :/ab'", max_size=30), st.sampled_from((nginx, apache)))
     def test_who_logged_in_cannot_pretend_another_time_or_request(
@@ -169,10 +181,35 @@ class TestALineOfAnAccessLog:
         assert only(logged(request_line % QUERY)) == (AT_NOON, QUERY)
 
     @pytest.mark.parametrize(
-        "target", [b"", b"*", b"/", b"http://calls.example.com", b"//notify?f=tm", b"/notify/?f=tm", b"/Notify?f=tm"]
+        "target", [b"", b"*", b"/", b"http://calls.example.com", b"/Notify?f=tmx", b"/notifyx", b"/notify/x?f="]
     )
     def test_what_only_looks_like_the_path_is_passed_over(self, target: bytes) -> None:
         assert items(logged(b"GET %s HTTP/1.1" % target)) == [SkippedLine.ELSEWHERE]
+
+    @pytest.mark.parametrize("target", [b"/Notify?f=tm", b"/x/notify?tag=1&f=tm", b"/notify/x?f=tm&r=1"])
+    def test_a_notice_to_another_path_is_passed_over_by_its_path(self, target: bytes) -> None:
+        assert items(logged(b"GET %s HTTP/1.1" % target)) == [MissedPath(target.partition(b"?")[0].decode())]
+
+    @pytest.mark.parametrize("path", [b"/notify/", b"//notify", b"/%6Eotify/", b"///notify//", b"/notif%79"])
+    def test_the_path_may_be_written_as_the_service_takes_it(self, path: bytes) -> None:
+        assert only(logged(b"GET %s?%s HTTP/1.1" % (path, QUERY))) == (AT_NOON, QUERY)
+
+    @pytest.mark.parametrize(
+        ("given", "path", "is_taken"),
+        [
+            ("*/notify", b"/tringme/notify", True),
+            ("*/notify", b"/a/b/notify/", True),
+            ("*/notify", b"/notify", True),
+            ("*/notify", b"/notify/more", False),
+            ("/v*/notify", b"/v2/notify", True),
+            ("/v*/notify", b"/x/v2/notify", False),
+            ("/notify.php", b"/notifyxphp", False),
+            ("/notify/", b"/notify", True),
+        ],
+    )
+    def test_a_star_in_the_path_stands_for_any_text(self, given: str, path: bytes, *, is_taken: bool) -> None:
+        (item,) = items(logged(b"GET %s?%s HTTP/1.1" % (path, QUERY)), path=given)
+        assert isinstance(item, ImportedRow) == is_taken
 
     def test_spaces_that_a_careless_client_left_are_part_of_the_query(self) -> None:
         assert only(logged(b"GET /notify?f=tm&tag=a b HTTP/x HTTP/1.1"))[1] == b"f=tm&tag=a b HTTP/x"

@@ -103,6 +103,50 @@ def test_a_small_head_with_a_large_body_is_none_over_the_limit() -> None:
     at_a_door(scenario)
 
 
+CHUNKED = b"POST /notify HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def test_chunks_and_small_trailers_are_taken_however_they_are_cut() -> None:
+    async def scenario(door: Door) -> None:
+        chunks = (b"%x\r\n" % 70_000 + b"y" * 70_000 + b"\r\n") * 3
+        said = CHUNKED + chunks + b"0\r\nx-one: 1\r\nx-two: " + b"z" * 20_000 + b"\r\n\r\n"
+        for cut in (len(said), len(CHUNKED) + 7, len(CHUNKED) + 70_008, len(said) - 20_004, len(said) - 2):
+            assert b"200 OK" in await door.ask(said[:cut], said[cut:])
+        assert (door.counts, door.samples) == (Counter(), [])
+
+    at_a_door(scenario)
+
+
+@pytest.mark.parametrize("trailers", [b"x: " + b"z" * 70_000, b"x: y\r\n" * 12_000], ids=["one", "many"])
+def test_trailers_over_64_kib_end_the_connection(trailers: bytes) -> None:
+    async def scenario(door: Door) -> None:
+        reader, writer = await door.connect(CHUNKED, b"5\r\nhello\r\n0\r\n")
+        await asyncio.sleep(0.05)
+        with suppress(ConnectionError):
+            # Endless ones: the connection ends before they do.
+            for _ in range(50):
+                writer.write(trailers)
+                await writer.drain()
+            assert (await reader.read()).startswith(b"HTTP/1.1 431 Head too large\r\n")
+        writer.close()
+        assert door.counts == {"refused with 431 before the application": 1}
+        assert "trailers" in door.samples[0][1]
+        assert len(door.samples[0][3]) == 16 * 1024
+
+    at_a_door(scenario)
+
+
+def test_trailers_over_64_kib_at_the_end_are_answered() -> None:
+    async def scenario(door: Door) -> None:
+        reader, writer = await door.connect(CHUNKED, b"0\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(b"x: " + b"z" * 70_000)
+        assert (await reader.read()).startswith(b"HTTP/1.1 431 Head too large\r\n")
+        writer.close()
+
+    at_a_door(scenario)
+
+
 def test_a_head_that_comes_too_slowly_ends_the_connection() -> None:
     async def scenario(door: Door) -> None:
         assert (await door.ask(HALF)).startswith(b"HTTP/1.1 408 ")

@@ -9,12 +9,12 @@ right before the first quotation mark.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from urllib.parse import unquote_to_bytes
 
 from api.application.importing import timestamps as moments
 from api.application.importing import w3c_access_log as w3c
 from api.application.importing.json_access_log import read_json_request, read_json_time
-from api.application.importing.rows import ImportedRow, Item, SkippedLine, UnreadableRow, read_row
+from api.application.importing.notify_path import NotifyPath, is_of_tringme
+from api.application.importing.rows import ImportedRow, Item, MissedPath, SkippedLine, UnreadableRow, read_row
 from domain import times
 from domain.errors import NotANotification
 
@@ -27,8 +27,8 @@ _LETTERS = dict(zip(b'\\"abfnrtv', b'\\"\a\b\f\n\r\t\v', strict=True))
 
 
 def access_log_rows(lines: Iterable[bytes], path: str) -> Iterator[Item]:
-    """Return a row for each line: a notification if the line is a GET of the notify path."""
-    log = _AccessLog(path.encode())
+    """Return a row for each line: a notification if the line is a GET of the notify path, see NotifyPath."""
+    log = _AccessLog(NotifyPath(path))
     for number, line in enumerate(lines, start=1):
         try:
             yield log.item(number, line)
@@ -51,7 +51,7 @@ def looks_like_access_log(line: bytes) -> bool:
 class _AccessLog:
     """Reads a log line by line; ``_fields`` are those of the W3C line that came last."""
 
-    def __init__(self, wanted: bytes) -> None:
+    def __init__(self, wanted: NotifyPath) -> None:
         self._wanted = wanted
         self._fields: list[str] = []
 
@@ -75,13 +75,13 @@ class _AccessLog:
         return _item(number, self._wanted, unescaped(found[2]), lambda: moments.read_log_time(found[1].decode()))
 
 
-def _item(number: int, wanted: bytes, request: bytes, time: Callable[[], int]) -> Item:
+def _item(number: int, wanted: NotifyPath, request: bytes, time: Callable[[], int]) -> Item:
     method, _, rest = request.partition(b" ")
     if method not in (b"GET", b"POST"):
         return SkippedLine.ELSEWHERE
     path, query = _target(rest)
-    if path != wanted and unquote_to_bytes(path) != wanted:
-        return SkippedLine.ELSEWHERE
+    if not wanted.takes(path):
+        return MissedPath(path.decode(errors="replace")) if is_of_tringme(query) else SkippedLine.ELSEWHERE
     if method == b"POST":
         return SkippedLine.BODILESS
     return ImportedRow(number, read_row(query, time()))

@@ -9,13 +9,14 @@ from typing import Protocol
 import msgspec
 
 from api.application.importing.files import CutOff
-from api.application.importing.rows import ImportedRow, Item, SkippedLine, UnreadableRow
+from api.application.importing.rows import ImportedRow, Item, MissedPath, SkippedLine, UnreadableRow
 from domain.errors import InvalidValue, LedgerError
 from domain.notices.notification import shorten
 from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict
 from domain.recording import Delivery
 
 BATCH_SIZE = 2000
+MISSED_PATHS_MAX = 100
 
 
 class Recorder(Protocol):
@@ -41,7 +42,8 @@ class ImportSummary(msgspec.Struct):
     ``newly_quarantined`` counts those of the quarantined that the ledger did not hold before, ``wrongly_signed`` those of the
     quarantined whose signature is wrong or missing, ``bodiless`` those of the unreadable that are POSTs in an access log,
     and ``elsewhere`` the other requests there. ``in_conflict`` counts rows with the source and id of an event that has other
-    parameters, ``without_id`` the unsigned rows that have no id and so cannot be in conflict.
+    parameters, ``without_id`` the unsigned rows that have no id and so cannot be in conflict, ``missed`` by path the requests
+    elsewhere that have ``f=tm``.
     """
 
     recorded: int = 0
@@ -54,6 +56,12 @@ class ImportSummary(msgspec.Struct):
     elsewhere: int = 0
     in_conflict: int = 0
     without_id: int = 0
+    missed: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def note_missed(self, path: str) -> None:
+        """Count a request to another path that has ``f=tm``; of a log full of odd paths only some are kept apart."""
+        if path in self.missed or len(self.missed) < MISSED_PATHS_MAX:
+            self.missed[path] = self.missed.get(path, 0) + 1
 
     @property
     def refused_all(self) -> bool:
@@ -106,11 +114,13 @@ def _gather(batch: list[_Line], row: ImportedRow, way: ImportPipeline, summary: 
     batch.append((row.line, delivery))
 
 
-def _note(item: UnreadableRow | SkippedLine, way: ImportPipeline, summary: ImportSummary) -> None:
+def _note(item: UnreadableRow | SkippedLine | MissedPath, way: ImportPipeline, summary: ImportSummary) -> None:
     if item is SkippedLine.BLANK:
         return
-    if item is SkippedLine.ELSEWHERE:
+    if item is SkippedLine.ELSEWHERE or isinstance(item, MissedPath):
         summary.elsewhere += 1
+        if isinstance(item, MissedPath):
+            summary.note_missed(item.path)
         return
     summary.unreadable += 1
     if isinstance(item, UnreadableRow):

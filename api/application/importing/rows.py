@@ -42,7 +42,13 @@ class SkippedLine(Enum):
     BODILESS = "a POST: its body, and so the notification, is in no access log"
 
 
-Item = ImportedRow | UnreadableRow | SkippedLine
+class MissedPath(msgspec.Struct, frozen=True):
+    """A request of an access log to another path that has ``f=tm``, so that it may be a notification."""
+
+    path: str
+
+
+Item = ImportedRow | UnreadableRow | SkippedLine | MissedPath
 Format = Callable[[Iterable[bytes]], Iterator[Item]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from domain.notices.signature import Keyring
 
+MISSED_SHOWN_MAX = 3
+
 
 def _path(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
-    if path is not None and not path.startswith("/"):
-        msg = f"{path!r}: expected a path such as /notify"
+    if path is not None and not path.startswith(("/", "*")):
+        msg = f"{path!r}: expected a path such as /notify or '*/notify'"
         raise click.BadParameter(msg)
     return path
 
@@ -54,7 +57,7 @@ def _path(_context: click.Context, _option: click.Parameter, path: str | None) -
     "--path",
     metavar="PATH",
     callback=_path,
-    help="access-log: the path that TringMe called (default: TRINGLEDGER_NOTIFY_PATH).",
+    help="access-log: the path that TringMe called; * stands for any text (default: TRINGLEDGER_NOTIFY_PATH).",
 )
 @click.option(
     "--column",
@@ -284,5 +287,9 @@ def _tell(summary: ImportSummary, path: str, *, dry_run: bool) -> None:
         note(
             "no signature fits: the key or the formula is wrong; `tringledger signature identify` finds the formula that would fit"
         )
-    if summary.elsewhere > summary.recorded + summary.duplicate + summary.quarantined + summary.bodiless == 0:
+    for missed, count in sorted(summary.missed.items(), key=lambda each: -each[1])[:MISSED_SHOWN_MAX]:
+        there = shlex.quote(missed) if missed.isprintable() else repr(missed)
+        note(f"{count} requests with f=tm were to another path: if TringMe called it, import again with --path {there}")
+    is_none_there = summary.recorded + summary.duplicate + summary.quarantined + summary.bodiless == 0
+    if summary.elsewhere and is_none_there and not summary.missed:
         note(f"no notification to {path!r} found; if TringMe called another path, set --path")
