@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.application import month_closing as closings
-from api.application.month_closing import close_month
+from api.application.month_closing import check_month, close_month
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
 from domain.events.operator_events import MonthBooks, MonthClosed
@@ -287,3 +287,19 @@ def test_the_closing_says_that_nothing_was_open_or_why_that_was_accepted(ledger:
     said = last_closing(ledger)
     assert (said.by, said.reason, said.accepted) == ("ann", "the month is over, and nothing in it is open", [])
     assert [each.month for each in said.books] == [NOVEMBER]
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_look_alone_finds_what_a_closing_would_and_closes_nothing(ledger: Ledger, read_store: ReadStore) -> None:
+    record(OCTOBER, callstatus(r=900, tag="open"), callstatus(r=901, status="COMPLETED", tag="open"))
+    record("2024-09", priced_cdr(r=910, tag="old"))
+    record(NOVEMBER, priced_cdr(r=911, tag="old"))
+    catch_up(ledger, read_store)
+    for month, alone in ((OCTOBER, 1), (NOVEMBER, 2)):
+        found = check_month(ledger, read_store, month)
+        assert found == close_month(ledger, read_store, month, "kim", None)
+        assert (found.period, found.position, found.suspects_alone) == (month, 0, alone)
+        assert [each.kind for each in found.blockers][-1] == "missing-cdr"
+    with pytest.raises(CommandRejected, match="9998-12 is not over yet in UTC"):
+        check_month(ledger, read_store, "9998-12")
+    assert ledger.head() == 13

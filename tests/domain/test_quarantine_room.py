@@ -1,6 +1,7 @@
 """The quarantine under a flood: caps on notices and bytes, what goes first, and totals that are kept, not counted (SPEC 9.5)."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -92,6 +93,14 @@ def test_bytes_count_as_well_as_notices(store_url: str) -> None:
         assert waiting(ledger) == [wrong(6, 9000)]
     finally:
         ledger.close()
+
+
+@pytest.mark.parametrize(("spare", "kept"), [(0, 2), (-1, 1)])
+def test_the_limit_of_bytes_is_reached_to_the_byte(store_url: str, spare: int, kept: int) -> None:
+    room = len(wrong(1)) + len(wrong(2)) + spare
+    with closing(ledger_with_room(store_url, LedgerOptions(quarantine_bytes=room))) as ledger:
+        hear(ledger, genuine(0), wrong(1), wrong(2))
+        assert len(waiting(ledger)) == kept
 
 
 def test_nothing_is_dropped_for_its_bytes_while_no_signature_has_fitted(store_url: str) -> None:

@@ -84,17 +84,18 @@ def test_a_store_is_told_before_all_decisions_what_they_will_read(store_url: str
 
 @pytest.mark.only_on("sqlite")
 def test_a_store_is_told_what_a_notice_claims_its_signature_or_its_row(store_url: str, lookups: list[Lookup]) -> None:
-    sent, row = cdr(9, tag="x"), cdr(9, tag="y")
+    sent, row, mail = cdr(9, tag="x"), cdr(9, tag="y"), notice(type="voicemail", email="a@b.c", r="3")
     with opened(store_url) as ledger:
         read = ledger.verify_delivery(signed(row).encode(), row.at).notification
         vouched = vouched_delivery(read, "old.csv", Voucher("kim", "known", "id=1"))
-        ledger.record([heard(ledger, sent, formula="md5-params"), vouched])
-    assert [each.claim for each in lookups] == [signature(sent), row_claim("old.csv", "id=1")]
+        ledger.record([heard(ledger, sent, formula="md5-params"), vouched, heard(ledger, mail, formula="md5-params")])
+    assert [each.claim for each in lookups] == [signature(sent), row_claim("old.csv", "id=1"), signature(mail)]
     assert [each.delivery_key for each in lookups] == [
         key_of(sent, formula="md5-params"),
         unsigned_key(read.pairs, "old.csv", "id=1"),
+        key_of(mail, formula="md5-params"),
     ]
-    assert [each.nonce for each in lookups] == [None, None]
+    assert [each.nonce for each in lookups] == [None, None, None]
 
 
 def test_what_is_the_same_but_for_its_signature_does_not_reuse_its_r(store_url: str) -> None:

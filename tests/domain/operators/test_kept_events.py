@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.calls.call import Resolution
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
@@ -14,6 +15,7 @@ from domain.events.operator_events import (
     CallRerated,
     CallVoided,
     CorrectionReversed,
+    ExceptionResolved,
     LogForked,
     NoticesMoved,
     OperatorEvent,
@@ -23,9 +25,11 @@ from domain.events.operator_events import (
 from domain.events.streams import FORKS, RESOLUTIONS, TARIFFS, account_stream, call_id
 from domain.ledger import Ledger
 from domain.ledger_options import LedgerOptions
+from domain.log.tables import LINE_CALLS
+from domain.operators.author import Author
 from domain.operators.session import OperatorSession
 from tests.support.ledgers import opened, record
-from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr
+from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr, notice
 from tests.support.operator_histories import BY, WHY, act, stream_of
 
 CALL, SECOND_CALL = (call_id((TAG, SRC), ordinal) for ordinal in (1, 2))
@@ -176,3 +180,58 @@ def test_a_move_is_not_reversed_where_its_notices_moved_again(store_url: str) ->
         for position in (5, 6):
             with pytest.raises(CommandRejected, match=f"position {position} were moved again since"):
                 act(ledger, partial(OperatorSession.undo, position=position))
+
+
+def test_an_exception_is_settled_and_opened_again_as_often_as_that_is_undone(store_url: str) -> None:
+    with at_start(store_url) as ledger:
+        a_call(ledger)
+        act(ledger, lambda session: session.resolve_exception("repeated-cdr", 4, reopened=True))
+        assert stream_of(ledger, CALL).call_at(5).resolved == {}
+        positions = [act(ledger, lambda session: session.resolve_exception("repeated-cdr", 4))]
+        for _ in range(2):
+            positions.append(act(ledger, partial(OperatorSession.undo, position=positions[-1])))
+        assert [event_at(ledger, position) for position in positions] == [
+            ExceptionResolved(**SAID, flag="repeated-cdr", position=4, reopened=reopened)
+            for reopened in (False, True, False)
+        ]
+        stream = stream_of(ledger, CALL)
+        settled = {("repeated-cdr", 4): Resolution(positions[-1], BY, WHY, START)}
+        assert (stream.call_at(positions[1]).resolved, stream.call_at(positions[2]).resolved) == ({}, settled)
+
+
+def test_of_a_notice_without_a_call_only_the_flags_that_it_has_are_settled(store_url: str) -> None:
+    with at_start(store_url) as ledger:
+        record(ledger, notice(type="voicemail", email="a@b.c"), notice(type="fax", status="SENT"))
+        for position, flag in ((1, "unrecognised-type"), (1, "unrecognised-status"), (2, "nonce-reused")):
+            with pytest.raises(CommandRejected, match=f"there is no exception {flag} at position {position}"):
+                act(ledger, partial(OperatorSession.resolve_exception, flag=flag, position=position))
+        for flag in ("unrecognised-type", "unrecognised-status"):
+            settled = act(ledger, partial(OperatorSession.resolve_exception, flag=flag, position=2))
+            assert event_at(ledger, settled) == ExceptionResolved(**SAID, flag=flag, position=2)
+            assert row_at(ledger, settled).stream == RESOLUTIONS.hex
+
+
+def test_a_call_without_notices_keeps_its_line_and_ordinal_and_comes_before_all_for_correlation(store_url: str) -> None:
+    with at_start(store_url) as ledger:
+        a_call(ledger)
+        act(ledger, lambda session: session.split_call(CALL, [4]))
+        act(ledger, lambda session: session.merge_calls(SECOND_CALL, CALL))
+        empty = stream_of(ledger, SECOND_CALL).call_at(9)
+        assert (empty.line, empty.ordinal, empty.head.events) == ((TAG, SRC), 2, 0)
+        whole = stream_of(ledger, CALL).call_at(9)
+        assert (whole.line, whole.ordinal, whole.head.events) == ((TAG, SRC), 1, 4)
+        with ledger.store.snapshot() as snapshot:
+            first, second = snapshot.rows(LINE_CALLS)
+        assert (first[1:4], second[1:4]) == ((1, START, START + SECOND), (2, -1, -1))
+
+
+@pytest.mark.parametrize("name", ["by", "reason"])
+def test_an_author_has_a_name_and_a_reason_of_some_characters_and_not_too_many(name: str) -> None:
+    most = {"by": 256, "reason": 2000}[name]
+    whole = {"by": BY, "reason": WHY}
+    Author(**whole | {name: "x" * most}).check()
+    for text in ("", " \t", "x" * (most + 1), "x\0y"):
+        with pytest.raises(
+            CommandRejected, match=f"^{name} is .*; expected 1 to {most} characters that say who or why"
+        ):
+            Author(**whole | {name: text}).check()
