@@ -29,6 +29,8 @@ ALIASES: dict[str, tuple[str, ...]] = {name: (name.replace("_", ""),) for name i
     "dest_sip_charge": ("destsipcharge", "dstsipcharge"),
 }
 
+# As for the charges of notices (SPEC 1).
+AMOUNT_MAX = 10**9 * ONE
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,5}):([0-5][0-9])")
 _AMOUNT = re.compile(r"(-?)([0-9]{1,9}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)")
@@ -114,10 +116,17 @@ def read_number(name: str, text: str, form: NumberFormat = PLAIN_NUMBERS) -> int
         read = _AMOUNT.fullmatch(_with_point(text) if form.comma else text)
         if read:
             amount = millionths(read[2]) if form.scale == 1 else _scaled(read[2], form.scale)
-            return -amount if read[1] else amount
-        expected = f"a plain decimal{' with a comma' if form.comma else ''}, at most 9 digits before and 30 after the {'comma' if form.comma else 'point'}"
+            if amount < AMOUNT_MAX:
+                return -amount if read[1] else amount
+        expected = _expected_amount(form)
     msg = f"{name}={text!r}: expected {expected}"
     raise ValueError(msg)
+
+
+def _expected_amount(form: NumberFormat) -> str:
+    comma, mark = (" with a comma", "comma") if form.comma else ("", "point")
+    scaled = "" if form.scale == 1 else f" once multiplied by {form.scale}"
+    return f"a plain decimal{comma}, below 1000000000{scaled}, with at most 9 digits before and 30 after the {mark}"
 
 
 def _with_point(text: str) -> str:
