@@ -4,7 +4,7 @@ A rebuild ends at the position at which it began; from there the ordinary catch-
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from time import perf_counter_ns
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from projections.building import certificate, comparison
 from projections.building.catch_up import catch_up
 from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
-from projections.building.full_build import Progress, fill_read_models, silent
+from projections.building.full_build import Progress, collecting_rarely, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.proven_folding import ProvenFolding
 from projections.stores.generations import (
@@ -33,7 +33,8 @@ from projections.stores.log_binding import digest_at
 class RebuildReport(NamedTuple):
     """The result of a comparison: the first differences, the number of all, and the position of the comparison.
 
-    The position is None if the live read models could not be compared. The certificate is that of the fresh build.
+    The position is None if there were no live read models, or none that could be compared. The certificate is that of the
+    fresh build.
     """
 
     differences: list[RowDifference]
@@ -52,6 +53,7 @@ class _FreshBuild(NamedTuple):
     jobs: int
 
 
+@collecting_rarely()
 def rebuild(
     ledger: Ledger, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL, *, unproven: bool = False
 ) -> RebuildReport:
@@ -75,6 +77,7 @@ def rebuild(
     return report
 
 
+@collecting_rarely()
 def check_read_models(
     ledger: Ledger, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL, *, catch_up_first: bool = True
 ) -> RebuildReport:
@@ -96,17 +99,18 @@ def check_read_models(
 
 
 def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
-    """Compare, if the live read models can be used: a rebuild repairs those that cannot."""
-    try:
-        with closing(open_current(ledger)) as live:
+    """Compare, if there are live read models that can be used: a rebuild repairs those that cannot."""
+    with suppress(ReadModelsUnusable, StoreUnavailable), closing(open_current(ledger)) as live:
+        with live.snapshot() as connection:
+            begun = live.position(connection, ledger.store)
+        # Read models that know nothing were made a moment ago: catching them up would be a second build.
+        if begun or not fresh.cut:
             catch_up(ledger, live)
             return _compare(ledger, live, fresh)
-    except (ReadModelsUnusable, StoreUnavailable):
-        with fresh.store.snapshot() as connection:
-            position = fresh.store.position(connection, ledger.store)
-            return _report(
-                ledger, fresh, ComparisonResult([], 0, comparison.digest_all(connection)), position
-            )._replace(position=None)
+    with fresh.store.snapshot() as connection:
+        position = fresh.store.position(connection, ledger.store)
+        seals = comparison.digest_all(connection)
+    return _report(ledger, fresh, ComparisonResult([], 0, seals), position)._replace(position=None)
 
 
 def _compare(ledger: Ledger, live: ReadStore, fresh: _FreshBuild) -> RebuildReport:

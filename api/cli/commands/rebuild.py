@@ -128,7 +128,7 @@ def _document(report: RebuildReport) -> dict[str, object]:
 
 def _print(report: RebuildReport) -> None:
     if report.position is None:
-        note("the read models could not be compared; they were built again from the log")
+        note("there were no read models that could be compared; they were built from the log")
         return
     if not report.found:
         note(f"the read models agree with the log, up to position {report.position}")

@@ -63,6 +63,7 @@ def test_two_rebuilds_of_the_same_events_give_the_same_digests_and_a_check_too(l
 
 
 def test_a_certificate_describes_what_was_swapped_in_with_the_events_that_came_meanwhile(ledger: Ledger) -> None:
+    certified(ledger)
     late = [cdr(30 * GRACE, srccharge="3")]
 
     def record_late(_done: int, _total: int) -> None:

@@ -19,6 +19,7 @@ from eventsourcing.persistence import StoredEvent
 from domain.events.notice_events import CallStatusRecorded, Notice, VoicemailRecorded
 from domain.events.streams import call_id
 from domain.ledger import Ledger
+from projections.building import rebuild as rebuilding
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.comparison import RowDifference
 from projections.building.rebuild import check_read_models, rebuild
@@ -136,6 +137,18 @@ def kept(ledger: Ledger) -> set[int]:
             for slot in (1, 2)
             for (number,) in connection.execute(f"SELECT number FROM tringledger_read_{slot}.generation".encode())
         }
+
+
+# Given no read models
+
+
+def test_a_rebuild_makes_them_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = tables(ledger)
+    generations(ledger).remove(generation_of(ledger))
+    monkeypatch.setattr(rebuilding, "catch_up", lambda *_: pytest.fail("they were made a second time, to be compared"))
+    report = rebuild(ledger)
+    assert (report.position, report.found, report.certificate.last) == (None, 0, len(LOG))
+    assert tables(ledger) == expected
 
 
 # Given read models that are right
