@@ -36,7 +36,8 @@ from api.web.callbacks import NotifyEndpoint
 from api.web.live.feed import LiveFeed
 from api.web.live.poller import LivePoller
 from api.web.pages import refusal
-from api.web.problems import problem
+from api.web.pages.lost import not_that_method, nothing_there, without_slash
+from api.web.problems import RETRY_AFTER_SECONDS
 from domain import times
 from domain.errors import LedgerError, StoreUnavailable
 from domain.ledger import Ledger
@@ -55,7 +56,10 @@ class TringledgerApp(Starlette):
         self, settings: Settings, notify: NotifyEndpoint, routes: list[Route], lifespan: Lifespan[Starlette]
     ) -> None:
         """Route callbacks at ``notify`` around the router; believe the given proxies."""
-        super().__init__(routes=routes, lifespan=lifespan, exception_handlers={404: self._nothing_there})
+        handlers = {404: self._nothing_there, 405: not_that_method}
+        super().__init__(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+        # Its own way would name the host that the client named.
+        self.router.redirect_slashes = False
         self._notify_path = settings.notify_path
         self._notify = notify
         self.timings = CallbackTimings()
@@ -74,10 +78,12 @@ class TringledgerApp(Starlette):
 
     async def _nothing_there(self, request: Request, _error: Exception) -> Response:
         """Count it as well: it may be a callback, if TringMe was given a wrong path."""
+        if redirect := without_slash(request, self.router.routes):
+            return redirect
         self._notify.counts["refused with 404"] += 1
         if self._is_near(request):
             await self._notify.note_refusal(request.scope, 404, f"expected {self._notify_path}")
-        return problem(404, f"there is nothing at {request.url.path}: callbacks are taken at {self._notify_path}")
+        return await nothing_there(request, self._notify_path)
 
     def _is_near(self, request: Request) -> bool:
         """Whether a path that leads nowhere may be meant for callbacks."""
@@ -106,9 +112,10 @@ class Service:
         self.samples = RequestSamples(self.samples_file)
         self.notify = NotifyEndpoint(self.ledger, self.intake, clock, self.samples)
         self.authenticator = Authenticator(self.ledger.url, clock)
-        # Health is public, since load balancers ask for it; all other routes are behind the guard.
+        # These two are public, since load balancers and orchestrators ask for them; all other routes are behind the guard.
         routes = [
             Route("/health", self.health),
+            Route("/ready", self.ready),
             *guard.guard_routes(table.guarded(), self.authenticator, refusal.answer_refusal),
         ]
         self.app = TringledgerApp(settings, self.notify, routes, self._lifespan)
@@ -208,6 +215,16 @@ class Service:
             works[parts.FORWARDER] = not self.forwarder.state.failure
         notify = self.notify
         return make_report(notify.counts, notify.broken_values, self.app.timings, self.intake.waiting, works)
+
+    async def ready(self, _request: Request) -> Response:
+        """Answer whether callbacks can be taken right now (otherwise 503), whatever else fails; it says no more to strangers."""
+        try:
+            await asyncio.to_thread(self.ledger.head)
+            is_ready = not self.intake.recent_failure() and self.intake.waiting < self.settings.queue_max
+        except StoreUnavailable:
+            is_ready = False
+        headers = {} if is_ready else {"Retry-After": RETRY_AFTER_SECONDS}
+        return JSONResponse({"ready": is_ready, "waiting": self.intake.waiting}, 200 if is_ready else 503, headers)
 
     async def health(self, _request: Request) -> Response:
         """Answer whether callbacks can be accepted (otherwise 503), and how far the read models lag."""

@@ -22,8 +22,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from api.web.auth.csrf import unmask_token
 from api.web.auth.refusal import AccessRefused
 from api.web.auth.roles import AuditAction, Identity, Role
+from api.web.compression import compress_response
 from api.web.request_body import BodyRefused, is_form, read_body
 from domain.errors import StoreUnavailable
 
@@ -133,6 +135,7 @@ class GuardedEndpoint:
             _log.error("%s cannot be answered: %s", self.guarded.path, error)
             unavailable = AccessRefused(503, "a store that this needs cannot be used now", RETRY_AFTER)
             response = await run_in_threadpool(self._refuse, request, unavailable)
+        await compress_response(request, response)
         # The browser's next user must not see these pages in its cache.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
@@ -218,7 +221,7 @@ def _fields(request: Request, body: bytes) -> list[tuple[str, str | UploadFile]]
 def _check_meant(request: Request, who: Identity) -> None:
     """Refuse a request that another site may have made the browser send: it does not know the session's token."""
     given = request.headers.get(CSRF_HEADER) or str(request.state.form.get(CSRF_FIELD, ""))
-    if not hmac.compare_digest(given.encode(), who.csrf_token.encode()):
+    if not hmac.compare_digest(unmask_token(given).encode(), who.csrf_token.encode()):
         raise AccessRefused(
             403, "the form is not one of this session's, or too old: go back, load the page again, and send it again"
         )

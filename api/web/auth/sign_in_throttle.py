@@ -1,7 +1,7 @@
 """Limits on guessing: after five failed sign-ins of a name or an address, the next ones must wait.
 
 An attempt is recorded as failed before it is checked and removed if it succeeds, so parallel attempts all count.
-Names are kept as digests, since users sometimes type a token into the name field.
+Names are kept as digests, since users sometimes type a token into the name field. The right token of a name is taken at any time (see ``sign_in``).
 """
 
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ def begin_attempt(store: AccessStore, of: Sequence[str], now: int) -> int:
     return wait
 
 
-def forget_attempts(store: AccessStore, name: str, host: str, begun: int) -> None:
-    """Remove all attempts for a name, and the one from an address that began at ``begun`` and succeeded.
+def forget_attempts(store: AccessStore, name: str, host: str, begun: int | None = None) -> None:
+    """Remove all attempts for a name, and the one from an address that began at ``begun``, if any, and succeeded.
 
     The other attempts from the address stay; otherwise a user with a token could guess at other users' without
     limit.

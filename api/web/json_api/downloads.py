@@ -54,7 +54,9 @@ class Downloads:
         form = asked.values["format"]
         headers = {"Content-Disposition": f'attachment; filename="{model}.{form}"'}
         if asked.request.method == "HEAD":
-            return Response(headers=headers, media_type=MEDIA[form])
+            described = Response(headers=headers, media_type=MEDIA[form])
+            del described.headers["Content-Length"]  # It is known only once all rows were read.
+            return described
         if not self._free.acquire(blocking=False):
             msg = f"{AT_ONCE_MAX} files are being read already: expected fewer"
             raise ApiError(503, msg)

@@ -79,7 +79,9 @@ class Endpoint:
         if self.operation.changes:
             return Response(body, 200, headers, JSON)
         headers["Cache-Control"] = CACHED
-        tag = headers["ETag"] = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+        tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+        # Weak, because the same content may be sent compressed or not.
+        headers["ETag"] = f"W/{tag}"
         if _is_known(asked.request.headers.get("if-none-match", ""), tag):
             return Response(status_code=304, headers=headers)
         return Response(body, 200, headers, JSON)

@@ -6,11 +6,13 @@ digest is the folder's name, so one script can import another by a relative path
 
 import hashlib
 from functools import cache
+from mimetypes import guess_type
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from api.web.compression import compressed_file, is_compressible, takes_gzip
 from api.web.problems import problem
 
 FOLDER = Path(__file__).parent / "static"
@@ -45,4 +47,10 @@ def serve(request: Request) -> Response:
     if path is None:
         return problem(404, f"there is no file {request.path_params['name']}")
     lasting = request.path_params["digest"] == digest()
-    return FileResponse(path, headers={"Cache-Control": KEPT_FOR_EVER if lasting else "no-cache"})
+    headers = {"Cache-Control": KEPT_FOR_EVER if lasting else "no-cache"}
+    media = guess_type(path.name)[0] or "application/octet-stream"
+    if is_compressible(media):
+        headers["Vary"] = "Accept-Encoding"
+        if takes_gzip(request):
+            return Response(compressed_file(path), headers=headers | {"Content-Encoding": "gzip"}, media_type=media)
+    return FileResponse(path, headers=headers)

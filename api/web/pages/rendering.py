@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api.web.auth.csrf import mask_token
 from api.web.pages import assets
 from api.web.pages import theme as display
 from api.web.pages.footer import read_footer
@@ -61,7 +62,7 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
         "request": request,
         "path": request.url.path,
         "who": who,
-        "csrf_token": getattr(request.state, "csrf_token", ""),
+        "csrf_token": mask_token(getattr(request.state, "csrf_token", "")),
         "foot": read_footer(request) if who else None,  # The ledger's state is not for strangers.
         "shown": display.theme_of(request),
     }

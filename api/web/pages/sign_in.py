@@ -52,15 +52,16 @@ def sign_in(request: Request) -> Response:
     fields = cast("FormData", request.state.form)
     name, token, then = (str(fields.get(field, "")).strip() for field in ("name", "token", "next"))
     authenticator = _authenticator(request)
+    # A right token always counts: it cannot be guessed, and otherwise anybody could lock out a name that they know.
+    if users.has_token(authenticator.store, name, token):
+        attempts.forget_attempts(authenticator.store, name, host(request))
+        return _let_in(request, name, then)
     try:
-        begun = authenticator.attempt(request, name)
+        authenticator.attempt(request, name)
     except AccessRefused as refused:
         return _form(request, refused.status, refused.detail.capitalize() + ".", refused.headers)
-    if not users.has_token(authenticator.store, name, token):
-        authenticator.note(request, name if _is_user(authenticator, name) else "", AuditAction.FAILED, 401)
-        return _form(request, 401, "That name and that token do not belong together.")
-    attempts.forget_attempts(authenticator.store, name, host(request), begun)
-    return _let_in(request, name, then)
+    authenticator.note(request, name if _is_user(authenticator, name) else "", AuditAction.FAILED, 401)
+    return _form(request, 401, "That name and that token do not belong together.")
 
 
 def sign_out(request: Request) -> Response:

@@ -25,7 +25,13 @@ OPEN = {"/sign-in", "/static/{digest}/{name:path}", "/display"}
 # What tells nothing of calls, so that nobody needs to know who looked at it.
 UNRECORDED = {"/fragments/operations", "/openapi.json", "/reference", "/proofs/tile/{path:path}"}
 CHANGING, LOOKING = {AuditAction.CHANGED, AuditAction.SIGNED_OUT}, {AuditAction.VIEWED, AuditAction.EXPORTED}
-VALUES = {"string": "x", "path": "x/y", "integer": "1", "float": "1.5", "uuid": "317c4008-664b-5b39-a554-0d2515e0247a"}
+VALUES = {
+    "string": "x",
+    "path": "x/y",
+    "boundednumber": "1",
+    "float": "1.5",
+    "uuid": "317c4008-664b-5b39-a554-0d2515e0247a",
+}
 TABLE = table.guarded()
 CASES = [
     pytest.param(guarded, method, id=f"{method} {guarded.path}")
@@ -80,7 +86,7 @@ def test_every_route_of_the_service_is_behind_the_guard_but_health(tmp_path: Pat
         routes: list[Any] = service.app.router.routes
     guards = [getattr(getattr(route, "endpoint", None), "__self__", None) for route in routes]
     without = [route.path for route, by in zip(routes, guards, strict=True) if not isinstance(by, GuardedEndpoint)]
-    assert without == ["/health"]
+    assert without == ["/health", "/ready"]
     composed = [by.guarded[:1] + by.guarded[2:] for by in guards if isinstance(by, GuardedEndpoint)]
     assert composed == [guarded[:1] + guarded[2:] for guarded in TABLE]  # Endpoints are made anew each time.
 
