@@ -13,6 +13,7 @@ class MutantGroup(NamedTuple):
 
 
 LOG_TESTS = (
+    "tests/domain/log/test_whole_contract.py",
     "tests/domain/log/test_prefetched_lines.py",
     "tests/domain/log/test_copy_of_batches.py",
     "tests/domain/log/test_log.py",

@@ -5,6 +5,7 @@ forks for each mutant does so within a run of pytest, after its collection: what
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,11 +16,15 @@ from typing import ClassVar, TextIO
 import mutmut.__main__
 import pytest
 from mutmut.configuration import config
+from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.runners.harness import PytestRunner
 from mutmut.workers import isolation
 
 FAILED = 1
+# mutmut's code for what is not tried.
+SKIPPED = 34
+SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|VALUES|PRAGMA)\b")
 CLEAN = 20
 WORDS = ("--rootdir=.", "--capture=sys", "--tb=no", "-q", "-o", "tmp_path_retention_policy=failed")
 
@@ -63,6 +68,13 @@ class CollectedTests(PytestRunner):
 class ForkingInPytest(isolation.ForkServerRunner):
     """The process that forks for each mutant, within pytest's own loop over its tests."""
 
+    def submit(self, mutant_name: str, tests: list[str], cpu_time_limit: int, estimated_time: float) -> None:
+        """Have a mutant tried, unless it is known to change nothing."""
+        if tests and is_same_statement(mutant_name):
+            self._no_tests_results.append(isolation.MutantResult(mutant_name, SKIPPED, 0.0))
+        else:
+            super().submit(mutant_name, tests, cpu_time_limit, estimated_time)
+
     def _forkserver_main(self, work_fd: int, result_fd: int) -> None:
         serve = super()._forkserver_main
 
@@ -77,6 +89,16 @@ class ForkingInPytest(isolation.ForkServerRunner):
         words = [*WORDS, *config().pytest_add_cli_args_test_selection, *config().pytest_add_cli_args]
         with Path("tests.txt").open("w") as printed, redirect_stdout(printed), redirect_stderr(printed):
             pytest.main(words, [Loop()])
+
+
+def is_same_statement(mutant_name: str) -> bool:
+    """Whether a mutant is but the same SQL in other letters, which mean the same there."""
+    path = Path(mutant_name.rpartition(".")[0].replace(".", "/") + ".py")
+    lines = [
+        line for line in get_diff_for_mutant(mutant_name, path=path).splitlines() if line[:3] not in {"---", "+++"}
+    ]
+    gone, come = ("\n".join(line[1:] for line in lines if line.startswith(sign)) for sign in "-+")
+    return gone.casefold() == come.casefold() and any(SQL.search(text) for text in (gone, come))
 
 
 def place(mutant_name: str) -> float:

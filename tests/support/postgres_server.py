@@ -4,6 +4,7 @@ It listens on a socket in its own short-named directory only. One server serves 
 database of its own: an empty one, or a copy of one that is filled already. Stopping the server and killing its backends is how tests see what heals without help.
 """
 
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -152,12 +153,20 @@ class Postgres:
 
 
 class SharedPostgres(Postgres):
-    """A server that another process has started, and goes on using."""
+    """A server that another process has started, and goes on using; the databases made here stay, for those that come later."""
 
     def __init__(self, directory: Path) -> None:
-        """Use the server with its socket in a directory."""
+        """Use the server with its socket in a directory, and a database that no process alive is using."""
         self.directory = directory
         self._begin()
+        # A process that is killed gives its lock up, and leaves a database that is not empty.
+        self._lock, number = next(_free_locks(directory))
+        self._kept = f"kept_{number}"
+        if self.execute("SELECT 1 FROM pg_database WHERE datname = %s", self._kept):
+            self.execute(EMPTY, database=self._kept)
+        else:
+            self.execute(f"CREATE DATABASE {self._kept}")
+        self._unused.append(self._kept)
 
     def stop(self) -> None:
         """Not possible: others use it."""
@@ -167,10 +176,22 @@ class SharedPostgres(Postgres):
         """Do nothing: it runs."""
 
     def end(self) -> None:
-        """Drop the databases that were made here."""
+        """Drop the databases that were made here beside the one that is kept."""
         self._disconnect()
-        for name in (*self._unused, *self._templates.values()):
+        for name in {*self._unused, *self._templates.values()} - {self._kept}:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._lock.close()
+
+
+def _free_locks(directory: Path) -> Iterator[tuple[IO[str], int]]:
+    """Yield locked files that no other process has locked, and their numbers."""
+    for number in count(1):
+        file = (directory / f"kept-{number}.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield file, number
+        except BlockingIOError:
+            file.close()
 
 
 def start_or_share() -> Postgres:
