@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import count, islice
 from pathlib import Path
 from random import Random
@@ -36,6 +36,20 @@ from tests.support.notices import KEY, OTHER_KEY, callstatus, encoded, line, pri
 
 FINDING, USAGE = 1, 2
 STOPPED_SECONDS_MAX = 4
+# Runs what follows on its command line as a service without follower and prover, two processes that most tests here can spare.
+FORWARDING_ALONE = """
+import sys
+from api.service import Service
+
+def without_others(self, *arguments):
+    begin(self, *arguments)
+    self.helpers = [helper for helper in self.helpers if helper is self.forwarder]
+
+begin, Service.__init__ = Service.__init__, without_others
+import tringledger
+sys.argv = sys.argv[1:]
+tringledger.main()
+"""
 
 # On PostgreSQL other things fail: a module of its own has them.
 pytestmark = [pytest.mark.usefixtures("store"), pytest.mark.only_on("sqlite")]
@@ -95,6 +109,11 @@ def kill_with_helpers(server: Server) -> None:
     server.process.wait(SECONDS_MAX)
 
 
+def serving_and_forwarding(directory: Path) -> AbstractContextManager[Server]:
+    """Run a service that has no other process beside it than the forwarder."""
+    return serving(directory, wrapper=(sys.executable, "-c", FORWARDING_ALONE))
+
+
 class TestWhileAllIsWell:
     def test_callbacks_are_forwarded_verbatim_in_order_whatever_their_kind(
         self, tmp_path: Path, handler: TheirHandler, monkeypatch: pytest.MonkeyPatch
@@ -107,7 +126,7 @@ class TestWhileAllIsWell:
             signed(callstatus(r=3, type="voicemail", status=None)),
             signed(callstatus(r=4, type="new")),
         ]
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *sent)
             assert asyncio.run(ask(server.port, post(signed(callstatus(r=5))))).status == 200
             eventually(lambda: len(handler.taken) == 5)
@@ -117,7 +136,7 @@ class TestWhileAllIsWell:
         assert ("sig", signature(odd)) in came[1], "it still fits, for the handler to check"
 
     def test_one_connection_is_kept_and_no_cookie(self, tmp_path: Path, handler: TheirHandler) -> None:
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices(range(50)))
             eventually(lambda: len(handler.taken) == 50)
         assert len(handler.connections) < 10
@@ -129,10 +148,10 @@ class TestWhileAllIsWell:
         before, after = notices(range(3)), notices(range(3, 6))
         with monkeypatch.context() as off:
             off.delenv("TRINGLEDGER_FORWARD_URL")
-            with serving(tmp_path) as server:
+            with serving_and_forwarding(tmp_path) as server:
                 send(server, *before)
                 assert "forwarding" not in caller.health(server.port)
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             assert f"forwarding to {handler.url}, after position 3" in server.said
             send(server, *after)
             eventually(lambda: len(handler.taken) == 3)
@@ -141,7 +160,7 @@ class TestWhileAllIsWell:
     def test_the_first_callback_ever_is_forwarded_however_soon_it_comes(
         self, tmp_path: Path, handler: TheirHandler
     ) -> None:
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices([1]))
             eventually(lambda: handler.taken == notices([1]))
 
@@ -150,7 +169,7 @@ class TestWhileAllIsWell:
     ) -> None:
         file = tmp_path / "calls.ndjson"
         file.write_text("".join(line(query) for query in notices(range(700))))
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             assert run("import", str(file)).code == 0
             send(server, *notices([5, 1000, 1000]))
             assert asyncio.run(ask(server.port, get(signed(callstatus(r=1001), OTHER_KEY)))).status == 403
@@ -166,7 +185,7 @@ class TestWhileAllIsWell:
         called, imported = signed(callstatus(r=1), OTHER_KEY), signed(callstatus(r=2), OTHER_KEY)
         file = tmp_path / "calls.ndjson"
         file.write_text(line(imported))
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             assert asyncio.run(ask(server.port, get(called))).status == 403
             run("import", str(file))
             monkeypatch.setenv("TRINGME_PRIVATE_KEY", f"{KEY},{OTHER_KEY}")
@@ -190,7 +209,7 @@ class TestWhileTheHandlerFails:
     ) -> None:
         handler.behaviour = behaviour
         queries = notices(range(4))
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *queries)
             eventually(lambda: told in failure(server))
             expected = f"the handler refuses the notification at position 1: {told}"
@@ -213,7 +232,7 @@ class TestWhileTheHandlerFails:
 
     def test_killed_it_gets_all_in_order_once_it_is_back(self, tmp_path: Path, handler: TheirHandler) -> None:
         queries = notices(range(60))
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *queries[:20])
             eventually(lambda: len(handler.taken) == 20)
             handler.stop()
@@ -229,7 +248,7 @@ class TestWhileTheHandlerFails:
     ) -> None:
         handler.behaviour = handler.hanging
         queries = notices(range(100))
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, queries[0])
             eventually(lambda: len(handler.heard) == 1)
             send(server, *queries[1:])
@@ -238,12 +257,12 @@ class TestWhileTheHandlerFails:
             assert time.monotonic() - begun < STOPPED_SECONDS_MAX
             assert "Traceback" not in server.said
         handler.behaviour = their_handler.taking
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             eventually(lambda: handler.taken == queries)
 
     def test_an_answer_without_end_is_not_read_to_its_end(self, tmp_path: Path, handler: TheirHandler) -> None:
         handler.behaviour = their_handler.talking_without_end
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices(range(3)))
             eventually(lambda: forwarding(server)["position"] == 3)
         assert handler.heard == notices(range(3))
@@ -254,7 +273,7 @@ class TestWhileTheHandlerFails:
         handler.behaviour = their_handler.failing
         url = f"http://ann:s3cr3t@127.0.0.1:{handler.port}/their.php?token=t0k3n"
         monkeypatch.setenv("TRINGLEDGER_FORWARD_URL", url)
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices([1]))
             eventually(lambda: failure(server) != "")
             shown = f"http://***@127.0.0.1:{handler.port}/their.php?***"
@@ -394,7 +413,7 @@ class TestPassedOver:
             their_handler.answer(request, 422 if refused else 200)
 
         handler.behaviour = refusing_the_first
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *queries)
             eventually(lambda: "position 1: the answer is 422" in failure(server))
             said = run("forward", "skip", "1", "--reason", "it knows no such tag")
@@ -410,18 +429,18 @@ class TestPassedOver:
         self, tmp_path: Path, handler: TheirHandler
     ) -> None:
         handler.behaviour = their_handler.failing
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices(range(3)))
             eventually(lambda: failure(server) != "")
         assert run("forward", "skip", "3", "--reason", "too late").code == 0
         handler.behaviour = their_handler.taking
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices([3]))
             eventually(lambda: handler.taken == notices([3]))
 
     @pytest.mark.parametrize("position", ["2", "4"])
     def test_only_what_waits_can_be_passed_over(self, tmp_path: Path, handler: TheirHandler, position: str) -> None:
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices(range(3)))
             eventually(lambda: forwarding(server)["lag"] == 0)
         said = run("forward", "skip", position, "--reason", "a mistake")
@@ -450,7 +469,7 @@ class TestStatus:
 
     def test_a_lag_beyond_the_limit_is_a_finding(self, tmp_path: Path, handler: TheirHandler) -> None:
         handler.behaviour = their_handler.failing
-        with serving(tmp_path) as server:
+        with serving_and_forwarding(tmp_path) as server:
             send(server, *notices(range(3)))
             eventually(lambda: failure(server) != "")
             assert run("status", "--check").code == 0
