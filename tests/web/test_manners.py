@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from api.application.process_state import ProcessState
 from api.service import Service
+from api.web.auth.audit_log import audit_page
 from api.web.auth.csrf import mask_token, unmask_token
 from api.web.compression import takes_gzip
 from tests.support import asgi_service as asgi
@@ -117,3 +118,20 @@ class TestReadiness:
                 answer = client.get("/ready")
             assert (answer.status_code, answer.json()["ready"]) == (503, False)
             assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_page_with_its_fragments_is_one_line_of_the_audit_log(
+    client: TestClient, service: Service, clock: asgi.Clock
+) -> None:
+    sign_in(client, service, "read")
+
+    def viewed(*paths: str) -> int:
+        before = len(audit_page(service.authenticator.store))
+        assert [client.get(path).status_code for path in paths] == [200] * len(paths)
+        return len(audit_page(service.authenticator.store)) - before
+
+    assert viewed("/calls?tag=a&sort=opened_at", "/fragments/calls/sums?tag=a", "/fragments/calls/facets?tag=a") == 1
+    assert viewed("/fragments/calls/sums?tag=b", "/fragments/cdrs/sums?tag=a") == 2
+    assert viewed("/events", "/fragments/operator-events/facets") == 1
+    clock.at += 61_000_000
+    assert viewed("/fragments/calls/sums?tag=a") == 1

@@ -15,6 +15,7 @@ from api.web.auth import audit_log as records
 from api.web.auth import sessions, users
 from api.web.auth import sign_in_throttle as attempts
 from api.web.auth.audit_log import AuditEntry
+from api.web.auth.page_views import PageViews
 from api.web.auth.refusal import SIGN_IN, AccessRefused
 from api.web.auth.roles import AuditAction, Identity
 from api.web.auth.store import AccessStore, open_access_store
@@ -37,6 +38,7 @@ class Authenticator:
         self._url = url
         self.clock = clock
         self._lock = Lock()
+        self._views = PageViews()
         self._opened: AccessStore | None = None
 
     @property
@@ -90,7 +92,11 @@ class Authenticator:
         """Return the name of the session cookie; over HTTPS the browser binds it to this host and to HTTPS."""
         return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
 
-    async def record(self, request: Request, who: Identity, did: AuditAction, status: int) -> None:  # noqa: D102
+    async def record(self, request: Request, who: Identity, did: AuditAction, status: int) -> None:
+        """Add an entry for what a user did; a page with its fragments is one view."""
+        path, query = request.scope["path"], request.url.query
+        if did is AuditAction.VIEWED and self._views.add(who.name, who.how, path, query, self.clock()):
+            return
         await run_in_threadpool(self.note, request, who.name, did, status, how=who.how, unmasked=who.sees_pii)
 
     def note(

@@ -1,12 +1,10 @@
-"""Read models as files of any size: streamed from one position, in constant memory."""
+"""Read models as files of any size: of one position, in constant memory, whatever their readers' pace."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from threading import BoundedSemaphore
 
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from api.web.auth.guard import Role
 from api.web.json_api import parameters
@@ -14,6 +12,7 @@ from api.web.json_api.operation import BASE, ApiOperation
 from api.web.json_api.parameters import EXCEL_SAFE
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
+from api.web.json_api.spooled_file import SpooledFile
 from projections.queries.row_stream import RowStream
 from projections.schema.read_models import TABLES
 
@@ -24,14 +23,16 @@ MEDIA = {
     "parquet": "application/vnd.apache.parquet",
 }
 AT_ONCE_MAX = 8
+SENT_AT_ONCE_MAX = 64
 
 
 class Downloads:
-    """The operations that return files; a limited number at once, since each lasts as long as its reader takes."""
+    """The operations that return files; a limited number is made at once, and a larger one is sent to slow readers."""
 
     def __init__(self) -> None:
         """Begin with no download running."""
         self._free = BoundedSemaphore(AT_ONCE_MAX)
+        self._sending = BoundedSemaphore(SENT_AT_ONCE_MAX)
 
     def operations(self) -> list[ApiOperation]:
         """Return one operation for each read model."""
@@ -57,14 +58,25 @@ class Downloads:
             described = Response(headers=headers, media_type=MEDIA[form])
             del described.headers["Content-Length"]  # It is known only once all rows were read.
             return described
+        if not self._sending.acquire(blocking=False):
+            msg = f"{SENT_AT_ONCE_MAX} files are being sent already: expected fewer"
+            raise ApiError(503, msg)
+        with ExitStack() as failing:
+            failing.callback(self._sending.release)
+            response = self._begun(asked, model, form, headers)
+            failing.pop_all()
+            return response
+
+    def _begun(self, asked: ApiRequest, model: str, form: str, headers: dict[str, str]) -> Response:
         if not self._free.acquire(blocking=False):
-            msg = f"{AT_ONCE_MAX} files are being read already: expected fewer"
+            msg = f"{AT_ONCE_MAX} files are being made already: expected fewer"
             raise ApiError(503, msg)
         with ExitStack() as opening:
             opening.callback(self._free.release)
             rows = _opened(opening, asked, model)
             parts = _parts(rows, form, excel_safe=asked.values.get("excel_safe", False))
-            return _File(parts, opening.pop_all(), headers, MEDIA[form])
+            made = opening.pop_all().close
+        return SpooledFile(parts, headers, MEDIA[form], made=made, sent=self._sending.release)
 
 
 def _opened(opening: ExitStack, asked: ApiRequest, model: str) -> RowStream:
@@ -79,17 +91,3 @@ def _parts(rows: RowStream, form: str, *, excel_safe: bool) -> Iterator[bytes]:
     from projections.export import writer as export  # noqa: PLC0415
 
     return export.export_parts(rows, export.Format(form), excel_safe=excel_safe)
-
-
-class _File(StreamingResponse):
-    """A file being sent; its read session is released however the download ends."""
-
-    def __init__(self, parts: Iterator[bytes], opened: ExitStack, headers: dict[str, str], media: str) -> None:
-        super().__init__(parts, headers=headers, media_type=media)
-        self._opened = opened
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await run_in_threadpool(self._opened.close)

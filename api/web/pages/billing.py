@@ -4,6 +4,7 @@ Every cell links to the CDRs that it sums up and to the other postings; their to
 digit.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from projections.queries.billing_overview import NOTHING, BillingTotals
 from projections.queries.time_points import SelectionError
 
 SERIES_MAX = 8
-ACCOUNTS_MAX = 500
+ROWS = 100
 # What a chart can show, and the unit of its numbers.
 MEASURES = {
     "price": "Price, US cents",
@@ -72,7 +73,7 @@ def routes() -> list[GuardedRoute]:
 def billing(request: Request) -> Response:
     """Show a span."""
     query, state = request.query_params, request.app.state
-    measure, account = read_measure(query), query.get("account") or None
+    measure, account, page = read_measure(query), query.get("account") or None, read_page(query)
     filters = {name: query[name] for name in ("from", "to", "through", "period", "account") if query.get(name)}
     with state.read_models.session() as room:
         latest = overview.latest_month(room.connection, account)
@@ -91,8 +92,9 @@ def billing(request: Request) -> Response:
         timezone=state.ledger.timezone,
         chart=chart,
         measures=MEASURES,
-        accounts=accounts[:ACCOUNTS_MAX],
-        hidden=len(accounts) - ACCOUNTS_MAX,
+        accounts=accounts[(page - 1) * ROWS : page * ROWS],
+        page=page,
+        pages=-(-len(accounts) // ROWS),
         total=AccountTotals("", together(each.now for each in accounts), _before(accounts)),
     )
 
@@ -104,6 +106,15 @@ def read_measure(query: Mapping[str, str]) -> str:
         msg = f"measure={measure!r}: expected one of {', '.join(MEASURES)}"
         raise SelectionError(msg)
     return measure
+
+
+def read_page(query: Mapping[str, str]) -> int:
+    """Return the number of the page of accounts, from 1 on; raises SelectionError."""
+    text = query.get("page") or "1"
+    if not re.fullmatch("[1-9][0-9]{0,5}", text):
+        msg = f"page={text[:20]!r}: expected a whole number from 1 on"
+        raise SelectionError(msg)
+    return int(text)
 
 
 def together(totals: Iterable[BillingTotals]) -> BillingTotals:

@@ -1,6 +1,11 @@
 """Files from the API: those of the command, byte for byte, of any size, and let go of when nobody reads on."""
 
+import asyncio
 import io
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,7 +13,9 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from api.web.json_api.downloads import AT_ONCE_MAX, MEDIA
+from api.web.json_api.spooled_file import SpooledFile
 from projections.schema.read_models import STORED_TABLES
+from tests.support.asgi_service import on_a_loop
 from tests.support.command import run
 from tests.web.json_api.conftest import Asking
 
@@ -51,3 +58,65 @@ def test_another_format_is_refused(client: TestClient) -> None:
 def test_frames_of_who_may_not_see_numbers_are_masked(asking: Asking) -> None:
     table = pq.read_table(io.BytesIO(asking("export").get("/api/v1/calls.parquet").content))
     assert all("•" in src for src in table.column("src").to_pylist() if src)
+
+
+class TestASlowReader:
+    def test_does_not_hold_up_what_is_made(self) -> None:
+        taken, made, sent = asyncio.Event(), threading.Event(), threading.Event()
+        bodies: list[bytes] = []
+
+        async def send(message: Any) -> None:
+            await taken.wait()
+            bodies.append(message.get("body", b""))
+
+        async def scenario() -> None:
+            file = SpooledFile(iter([b"ab" * 300_000] * 9), {}, "text/csv", made=made.set, sent=sent.set)
+            sending = asyncio.create_task(file({}, self.stays, send))
+            assert await asyncio.to_thread(made.wait, 5)
+            assert (bodies, sent.is_set()) == ([], False)
+            taken.set()
+            await sending
+            assert b"".join(bodies) == b"ab" * 2_700_000
+            assert sent.is_set()
+
+        on_a_loop(scenario)
+
+    def test_who_hangs_up_ends_it(self) -> None:
+        made, sent = threading.Event(), threading.Event()
+
+        async def send(_message: Any) -> None:
+            await asyncio.Event().wait()
+
+        async def scenario() -> None:
+            file = SpooledFile(itertools.repeat(b"x"), {}, "text/csv", made=made.set, sent=sent.set)
+            await file({}, self.leaves, send)
+            assert made.is_set()
+            assert sent.is_set()
+
+        on_a_loop(scenario)
+
+    def test_what_cannot_be_made_whole_does_not_look_whole(self) -> None:
+        messages: list[Any] = []
+
+        def broken() -> Iterator[bytes]:
+            yield b"half"
+            raise ValueError("no more")
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        async def scenario() -> None:
+            file = SpooledFile(broken(), {}, "text/csv", made=lambda: None, sent=lambda: None)
+            with pytest.raises(ValueError, match="no more"):
+                await file({}, self.stays, send)
+            assert all(message.get("more_body", True) for message in messages)
+
+        on_a_loop(scenario)
+
+    @staticmethod
+    async def stays() -> Any:
+        await asyncio.Event().wait()
+
+    @staticmethod
+    async def leaves() -> Any:
+        return {"type": "http.disconnect"}

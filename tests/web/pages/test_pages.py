@@ -236,6 +236,24 @@ def test_pages_of_rows_go_on_behind_each_other_and_show_every_row_once(
     assert len(seen) == len(set(seen)) == 30
 
 
+def test_accounts_are_shown_page_by_page_and_every_page_is_printed_with_what_it_is_about(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(shop, "read")
+    monkeypatch.setattr("api.web.pages.billing.ROWS", 1)
+    pages = [client.get(f"/billing?period=2026-10&page={page}").text for page in (1, 2)]
+    names = [re.findall('<th scope="row"><a href="(/accounts/[^"]*)">', page) for page in pages]
+    assert [len(each) for each in names] == [1, 1]
+    assert names[0] != names[1]
+    assert 'rel="next"' in pages[0]
+    assert "page=1" in pages[1]
+    assert client.get("/billing?page=0").status_code == 400
+    printed = re.search('<p class="printed">(.*)</p>', client.get("/cdrs?account=sales&period=2026-10").text)
+    assert printed
+    told = " ".join(re.sub("<[^>]*>", " ", printed[1]).split())
+    assert f"/cdrs · account sales · period 2026-10 · ledger {shop[1].ledger.id}, position" in told
+
+
 def test_filters_that_make_no_sense_are_named_and_nothing_is_shown(shop: Shop) -> None:
     client = signed_in(shop, "read")
     for path in ("/cdrs?from=yesterday", "/billing?period=October", "/exceptions?flag=odd", "/cdrs?day=1"):

@@ -1,0 +1,53 @@
+"""Which pages were viewed a moment ago: their fragments, which are fetched just after, are not viewed once more."""
+
+from collections import OrderedDict
+from urllib.parse import parse_qsl
+
+from domain import times
+
+SECONDS_MAX = 60
+KEPT_MAX = 1_000
+FRAGMENTS = "/fragments/"
+# What a page has in its address beside the filters, and its fragments do not.
+BESIDE_FILTERS = frozenset({"sort", "cursor", "whole", "min_position"})
+LISTS_ELSEWHERE = {"operator-events": "/events"}
+
+View = tuple[str, str, str, tuple[tuple[str, str], ...]]
+
+
+class PageViews:
+    """The latest views of pages, by user; each process has its own."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._seen: OrderedDict[View, int] = OrderedDict()
+
+    def add(self, who: str, how: str, path: str, query: str, now: int) -> bool:
+        """Note a view at a time (microseconds, UTC); return whether it is a fragment of a page that was viewed just before."""
+        if path.startswith(FRAGMENTS):
+            at = self._seen.get((who, how, *_page_of(path.removeprefix(FRAGMENTS), query)))
+            return at is not None and 0 <= now - at <= SECONDS_MAX * times.SECOND
+        view = (who, how, path, _filters(path, query))
+        self._seen[view] = now
+        self._seen.move_to_end(view)
+        if len(self._seen) > KEPT_MAX:
+            self._seen.popitem(last=False)
+        return False
+
+
+def _page_of(part: str, query: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the path and the filters of the page that a fragment belongs to."""
+    name, _, rest = part.partition("/")
+    if name == "metrics":
+        return f"/accounts/{rest}", ()
+    if name == "largest":
+        return f"/accounts/{dict(parse_qsl(query)).get('account', '')}", ()
+    path = LISTS_ELSEWHERE.get(name, f"/{name}")
+    return path, _filters(path, query)
+
+
+def _filters(path: str, query: str) -> tuple[tuple[str, str], ...]:
+    """Return the filters of an address in any order; an account's page has none: its fragments are of the same account."""
+    if path.startswith("/accounts/"):
+        return ()
+    return tuple(sorted((name, value.strip()) for name, value in parse_qsl(query) if name not in BESIDE_FILTERS))
