@@ -148,11 +148,13 @@ def _array(column: Column[Any], values: Sequence[Any]) -> pa.Array:
         return pa.array(values, pa.string())
     whole = pa.array(values, pa.int64())
     return (
-        _decimals(whole, TYPES[found]) if found in (ColumnKind.AMOUNT, ColumnKind.TOTAL) else whole.cast(TYPES[found])
+        decimals(whole).cast(TYPES[found])
+        if found in (ColumnKind.AMOUNT, ColumnKind.TOTAL)
+        else whole.cast(TYPES[found])
     )
 
 
-def _decimals(millionths: pa.Array, decimal: pa.DataType) -> pa.Array:
+def decimals(millionths: pa.Array) -> pa.Array:
     """Turn whole millionths into decimals: the bits stay the same and only the type changes, so nothing is rounded."""
     whole = millionths.cast(_WHOLE)
-    return pa.Array.from_buffers(_MILLIONTHS, len(whole), whole.buffers(), whole.null_count).cast(decimal)
+    return pa.Array.from_buffers(_MILLIONTHS, len(whole), whole.buffers(), whole.null_count)

@@ -6,7 +6,7 @@ the read models at its position; it is never skipped.
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection
 
@@ -15,6 +15,8 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
+from projections.building.rollups import apply_rollup_differences
+from projections.rows.calls import CallRow
 from projections.rows.cdrs import CdrRow
 from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events
 from projections.rows.entry import Entry
@@ -24,6 +26,8 @@ from projections.schema.tables import CALLS, CDRS, EXCEPTIONS, RESOLUTIONS
 from projections.stores.generations import ReadStore
 from projections.stores.log_binding import event_digest
 from projections.stores.upsert import delete_rows, find_rows, put_rows
+
+R = TypeVar("R")
 
 __all__ = ["ProjectionStopped", "catch_up", "write_batch"]
 
@@ -69,12 +73,19 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start and call.id not in acted]
     # Calls are folded as a whole: what their earlier events posted is in the tables and in the totals already.
     postings = batch.rows[Entry] = [posting for posting in batch.of(Entry) if posting.position >= start]
-    old = chain(
-        _current_cdrs(connection, CDRS.c.position, replaced), _current_cdrs(connection, CDRS.c.call_id, batch.acted)
-    )
+    old = [
+        *_current_rows(connection, CdrRow, CDRS.c.position, replaced),
+        *_current_rows(connection, CdrRow, CDRS.c.call_id, batch.acted),
+    ]
     billing.apply_difference(connection, old, batch.of(CdrRow), postings)
-    known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
-    delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
+    known = [call for call in folded if call.first and call.first[0] < start and call.id not in acted]
+    old_calls = chain(
+        _current_rows(connection, CallRow, CALLS.c.position, [call.first[0] for call in known if call.first]),
+        _current_rows(connection, CallRow, CALLS.c.call_id, batch.acted),
+    )
+    apply_rollup_differences(connection, "cdrs", old, batch.of(CdrRow), ledger.timezone)
+    apply_rollup_differences(connection, "calls", old_calls, batch.of(CallRow), ledger.timezone)
+    delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], [(call.id,) for call in known])
     for table in (CALLS, CDRS, EXCEPTIONS, RESOLUTIONS):
         delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in batch.acted])
     write_batch(connection, batch)
@@ -88,7 +99,7 @@ def write_batch(connection: Connection, batch: RowBatch) -> None:
             put_rows(connection, model.table, as_tuples(batch.rows.get(model.row, ())))
 
 
-def _current_cdrs(connection: Connection, column: Column[Any], values: Sequence[object]) -> Iterator[CdrRow]:
-    """Yield the stored CDR rows that have one of these values in a column."""
-    for row in find_rows(connection, CDRS, [column], [(value,) for value in values]):
-        yield CdrRow(*row)  # type: ignore[arg-type]
+def _current_rows(connection: Connection, kind: type[R], column: Column[Any], values: Sequence[object]) -> Iterator[R]:
+    """Yield the stored rows, of a class, that have one of these values in a column of its table."""
+    for row in find_rows(connection, column.table, [column], [(value,) for value in values]):
+        yield kind(*row)

@@ -16,6 +16,7 @@ from projections.building.digests import TableDigest
 from projections.rows.projector import Row
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import STORED_TABLES
+from projections.schema.rollups import COMPARED_TABLES
 
 ROWS_AT_ONCE = 1000
 DIFFERENCES_LISTED_MAX = 200
@@ -48,18 +49,18 @@ class ComparisonResult(NamedTuple):
 
 
 def compare_read_models(live: Connection, fresh: Connection) -> ComparisonResult:
-    """Compare all read models; both stores must be at the same position of the log."""
+    """Compare all read models and the rollups; both stores must be at the same position of the log."""
     shown: list[RowDifference] = []
     found = 0
-    seals = {model: TableDigest(table) for model, table in STORED_TABLES.items()}
-    for model, table in STORED_TABLES.items():
+    seals = {model: TableDigest(table) for model, table in COMPARED_TABLES.items()}
+    for model, table in COMPARED_TABLES.items():
         # Closed here, however this ends: results must not outlive their connection.
         with closing(_chunks(table, live)) as ours, closing(_chunks(table, fresh)) as theirs:
             for difference in _differences(model, table, ours, seals[model].update_while(theirs)):
                 found += 1
                 if found <= DIFFERENCES_LISTED_MAX:
                     shown.append(difference)
-    return ComparisonResult(shown, found, seals)
+    return ComparisonResult(shown, found, {model: seals[model] for model in STORED_TABLES})
 
 
 def digest_all(fresh: Connection) -> dict[str, TableDigest]:

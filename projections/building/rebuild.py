@@ -19,6 +19,7 @@ from projections.building.comparison import ComparisonResult, RowDifference
 from projections.building.full_build import Progress, collecting_rarely, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.proven_folding import ProvenFolding
+from projections.building.rollups import fill_rollups
 from projections.stores.generations import (
     ReadModelsUnusable,
     ReadStore,
@@ -145,6 +146,7 @@ def _build(
     try:
         with closing(kept.open(generation, building=True)) as store, store.transaction() as connection:
             events = fill_read_models(connection, ledger, cut, progress, folding)
+            fill_rollups(connection, ledger.timezone)
             store.set_position(connection, cut, digest_at(ledger.store, cut))
         with closing(kept.open(generation)) as store:
             store.finish_build()

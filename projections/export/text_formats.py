@@ -1,10 +1,8 @@
-"""Rows as text: CSV for spreadsheets and databases, JSON and NDJSON for programs (SPEC 8).
+"""Rows as text: CSV for spreadsheets and databases (its lines are made by csv_lines.py), JSON and NDJSON for programs (SPEC 8).
 
 Amounts are plain decimals, in JSON as strings, because most JSON readers turn numbers into floats.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
@@ -13,6 +11,7 @@ import msgspec
 
 from domain.amounts import plain
 from domain.times import iso
+from projections.export.csv_lines import csv_heading, csv_lines
 from projections.queries.row_stream import Rows, RowStream
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import READ_MODELS
@@ -42,7 +41,6 @@ _VALUES: dict[ColumnKind, TextChange] = {
     ColumnKind.TIME: _optional(iso),
     ColumnKind.BOOLEAN: bool,
 }
-_CSV_VALUES = {**_VALUES, ColumnKind.BOOLEAN: lambda value: "true" if value else "false"}
 
 
 def excel_safe_text(text: str) -> str:
@@ -75,21 +73,15 @@ def csv_parts(reading: RowStream, *, excel_safe: bool = False) -> Iterator[bytes
     Texts are written unchanged, or with ``excel_safe`` as ``excel_safe_text`` returns them; amounts, times, periods and days
     are always written unchanged.
     """
-    changes = [_CSV_VALUES.get(column_kind(column)) for column in reading.columns]
-    if excel_safe:
-        changes = [
-            excel_safe_text if column_kind(column) is ColumnKind.TEXT and column.name not in DATE_COLUMNS else change
-            for column, change in zip(reading.columns, changes, strict=True)
-        ]
-    yield _csv([reading.column_names])
+    changes: list[TextChange | None] = [
+        excel_safe_text
+        if excel_safe and column_kind(column) is ColumnKind.TEXT and column.name not in DATE_COLUMNS
+        else None
+        for column in reading.columns
+    ]
+    yield csv_heading(reading.column_names)
     for rows in reading.chunks():
-        yield _csv(_changed(rows, changes))
-
-
-def _csv(rows: Iterator[Sequence[object]] | list[list[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
+        yield csv_lines(reading.columns, _changed(rows, changes))
 
 
 def write_ndjson(reading: RowStream, out: BinaryIO) -> None:
@@ -122,13 +114,11 @@ def _objects(reading: RowStream) -> Iterator[list[bytes]]:
     names, encode = reading.column_names, msgspec.json.Encoder().encode
     changes = [_VALUES.get(column_kind(column)) for column in reading.columns]
     for rows in reading.chunks():
-        yield [encode(dict(zip(names, values, strict=True))) for values in _changed(rows, changes)]
+        columns = _changed(rows, changes)
+        yield [encode(dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
 
 
-def _changed(rows: Rows, changes: Sequence[TextChange | None]) -> Iterator[tuple[object, ...]]:
-    """Change the values column by column: most columns need no change."""
+def _changed(rows: Rows, changes: Sequence[TextChange | None]) -> Iterator[Sequence[object]]:
+    """Yield the values column by column, changed where that is needed: most columns need no change."""
     columns = zip(*rows, strict=True)
-    return zip(
-        *(map(change, column) if change else column for change, column in zip(changes, columns, strict=True)),
-        strict=True,
-    )
+    return ([*map(change, column)] if change else column for change, column in zip(changes, columns, strict=True))

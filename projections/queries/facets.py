@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
-from projections.queries.conditions import conditions
-from projections.queries.selection import Selection, read_model, table_of
+from projections.queries.counted_rows import CountedRows, counted_rows
+from projections.queries.selection import Selection, read_model
 from projections.schema.read_models import STORED_TABLES
 
 FACET_VALUES_MAX = 20
@@ -21,9 +21,9 @@ class FacetValue(NamedTuple):
 
 def sum_columns(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
     """Return the number of rows of a selection (``rows``), and the sums of its amounts, durations and counts."""
-    table, names = table_of(model), read_model(model).summed
-    totals = [func.coalesce(func.sum(table.c[name]), 0) for name in names]
-    statement = select(func.count(), *totals).select_from(table).where(*conditions(model, selection, timezone))
+    source, names = counted_rows(model, selection, timezone), read_model(model).summed
+    totals = [func.coalesce(func.sum(source.table.c[name]), 0) for name in names]
+    statement = select(source.rows, *totals).select_from(source.table).where(*source.conditions)
     found = connection.execute(statement).one()
     return dict(zip(("rows", *names), (int(value) for value in found), strict=True))
 
@@ -35,25 +35,24 @@ def count_facets(
 
     ``flags`` is counted flag by flag; a text that is empty counts as a value.
     """
-    table = table_of(model)
-    wanted = conditions(model, selection, timezone)
+    source = counted_rows(model, selection, timezone)
     found = {}
     for name in names or read_model(model).facets:
-        column = table.c[name]
+        column = source.table.c[name]
         if name == "flags":
-            found[name] = _flags(connection, table, wanted)
+            found[name] = _flags(connection, source)
             continue
-        counted = select(column, func.count().label("found")).where(*wanted).group_by(column)
-        counted = counted.order_by(func.count().desc(), column).limit(FACET_VALUES_MAX)
-        found[name] = [FacetValue(*row) for row in connection.execute(counted).all()]
+        counted = select(column, source.rows.label("found")).where(*source.conditions).group_by(column)
+        counted = counted.order_by(source.rows.desc(), column).limit(FACET_VALUES_MAX)
+        found[name] = [FacetValue(value, int(rows)) for value, rows in connection.execute(counted)]
     return found
 
 
-def _flags(connection: Connection, table: Table, wanted: Sequence[ColumnElement[bool]]) -> list[FacetValue]:
+def _flags(connection: Connection, source: CountedRows) -> list[FacetValue]:
     """Count flags in the flagged rows alone: they are few, and have an index."""
-    flags = table.c.flags
-    flagged = connection.execute(select(flags, func.count()).where(*wanted, flags != "").group_by(flags)).all()
-    rows: int = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
+    flags, wanted = source.table.c.flags, source.conditions
+    flagged = connection.execute(select(flags, source.rows).where(*wanted, flags != "").group_by(flags)).all()
+    rows = int(connection.execute(select(source.rows).select_from(source.table).where(*wanted)).scalar_one())
     plain = rows - sum(count for _, count in flagged)
     return _by_flag([*flagged, ("", plain)] if plain else flagged)
 
@@ -62,7 +61,7 @@ def _by_flag(groups: Sequence[Any]) -> list[FacetValue]:
     counts: dict[str, int] = {}
     for flags, rows in groups:
         for flag in flags.split(";") if flags else [""]:
-            counts[flag] = counts.get(flag, 0) + rows
+            counts[flag] = counts.get(flag, 0) + int(rows)
     return sorted((FacetValue(*item) for item in counts.items()), key=lambda each: (-each.rows, each.value))
 
 

@@ -5,11 +5,11 @@ What each read model offers to its readers is declared in ``read_models.py``.
 
 from typing import Any
 
-from sqlalchemy import DDL, BigInteger, Column, MetaData, PrimaryKeyConstraint, Table, Text, event
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, MetaData, PrimaryKeyConstraint, Table, Text, event
 
 from projections.schema.column_kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
-SCHEMA = 6
+SCHEMA = 7
 
 METADATA = MetaData()
 VIEWS = MetaData()
@@ -233,6 +233,29 @@ OPERATOR_EVENTS = Table(
     text_column("call_id"),
     whole_column("moved", ColumnKind.AMOUNT, nullable=True),
     whole_column("reverses", ColumnKind.NUMBER, nullable=True),
+)
+
+
+def _rollup(name: str, keys: tuple[str, ...], summed: tuple[str, ...]) -> Table:
+    # SQLite would carry a sum that is too large on as a float: then it refuses the row, as PostgreSQL does.
+    whole = [CheckConstraint(f"typeof({column}) = 'integer'").ddl_if(dialect="sqlite") for column in summed]
+    return Table(
+        name,
+        METADATA,
+        *(text_column(key, primary_key=True) for key in keys),
+        whole_column("rows", ColumnKind.NUMBER),
+        *(whole_column(column, ColumnKind.NUMBER) for column in summed),
+        *whole,
+        sqlite_with_rowid=False,
+    )
+
+
+# How many calls and CDRs there are, and their sums, by month and by what lists are filtered and counted by (rollups.py).
+CALLS_ROLLUP = _rollup("calls_rollup", ("month", "account", "tag", "disposition", "state", "flags"), ("events",))
+CDRS_ROLLUP = _rollup(
+    "cdrs_rollup",
+    ("month", "period", "account", "tag", "disposition", "flags"),
+    ("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin"),
 )
 
 # How far the read models have come, of which ledger and shape they are, and which event they know at their position (the

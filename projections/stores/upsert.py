@@ -20,20 +20,20 @@ TableRow = Sequence[object]
 COPIED_AT_ONCE = 1000
 
 
-def put_rows(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
-    """Insert rows, in the table's column order, or replace those that have their key."""
+def put_rows(connection: Connection, table: Table, rows: Sequence[TableRow], *, adding: bool = False) -> None:
+    """Insert rows, in the table's column order, or replace those that have their key; ``adding`` adds to their other columns."""
     if len(rows) >= ARRAYS_FROM and connection.dialect.name == "postgresql":
-        _put_arrays(connection, table, rows)
+        _put_arrays(connection, table, rows, adding=adding)
     elif rows:
-        statement = _put_statement(table, PLACEHOLDERS[connection.dialect.paramstyle])
+        statement = _put_statement(table, PLACEHOLDERS[connection.dialect.paramstyle], adding=adding)
         connection.exec_driver_sql(statement, [tuple(row) for row in rows])
 
 
-def _put_arrays(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
+def _put_arrays(connection: Connection, table: Table, rows: Sequence[TableRow], *, adding: bool) -> None:
     """Upsert rows as one array for each column: one statement, without a temporary table, which not every role may make."""
     driver: Any = connection.connection.driver_connection
     columns = [list(column) for column in zip(*rows, strict=True)]
-    driver.execute(_arrays_statement(table), columns, prepare=True)
+    driver.execute(_arrays_statement(table, adding=adding), columns, prepare=True)
 
 
 def find_rows(
@@ -63,9 +63,9 @@ def _find_statement(table: Table, columns: tuple[Column[Any], ...]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _arrays_statement(table: Table) -> str:
+def _arrays_statement(table: Table, *, adding: bool) -> str:
     arrays = ", ".join(f"%b::{_ARRAYS[column.type.__visit_name__]}" for column in table.columns)
-    return _upsert(table, f"SELECT * FROM unnest({arrays})")
+    return _upsert(table, f"SELECT * FROM unnest({arrays})", adding=adding)
 
 
 def delete_rows(
@@ -79,14 +79,15 @@ def delete_rows(
 
 
 @lru_cache(maxsize=64)
-def _put_statement(table: Table, placeholder: str) -> str:
+def _put_statement(table: Table, placeholder: str, *, adding: bool) -> str:
     # Passed to the driver directly: SQLAlchemy's way through dictionaries takes twice as long.
-    return _upsert(table, f"VALUES ({', '.join([placeholder] * len(table.columns))})")
+    return _upsert(table, f"VALUES ({', '.join([placeholder] * len(table.columns))})", adding=adding)
 
 
-def _upsert(table: Table, source: str) -> str:
+def _upsert(table: Table, source: str, *, adding: bool) -> str:
     columns, keys = ([column.name for column in group] for group in (table.columns, table.primary_key))
-    replaced = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    before = f"{table.name}.{{0}} + " if adding else ""
+    replaced = ", ".join(f"{name} = {before.format(name)}excluded.{name}" for name in columns if name not in keys)
     return (
         f"INSERT INTO {table.name} ({', '.join(columns)}) {source}"
         f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {replaced}"

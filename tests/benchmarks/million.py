@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from domain import times
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
+from projections.building.rollups import fill_rollups
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 from projections.stores.generations import open_current
 from projections.stores.upsert import put_rows
@@ -42,6 +43,7 @@ def fill(ledger: Ledger, calls: int) -> None:
                 chunk = []
         _put(connection, chunk)
         billing.fill_billing(connection)
+        fill_rollups(connection, ledger.timezone)
     with closing(open_current(ledger)) as store:
         store.finish_build()
 

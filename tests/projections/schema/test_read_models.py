@@ -7,6 +7,7 @@ from projections.rows.entry import Entry, EntryAmounts
 from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.column_meanings import meaning_of
 from projections.schema.read_models import READ_MODELS, ReadModel
+from projections.schema.rollups import COMPARED_TABLES, ROLLUPS, Rollup
 from projections.schema.tables import METADATA, PROGRESS, TOTALS
 
 every_model = pytest.mark.parametrize("model", READ_MODELS, ids=lambda model: model.name)
@@ -58,9 +59,14 @@ def test_a_read_model_has_a_frame(model: ReadModel) -> None:
     assert getattr(frames, model.name.replace("-", "_")).model == model.name
 
 
-def test_every_table_belongs_to_a_read_model_or_tracks_their_position() -> None:
-    stored = {model.table.name for model in READ_MODELS if model.is_stored}
-    assert stored | {PROGRESS.name} == {*METADATA.tables}
+def test_every_table_belongs_to_a_read_model_or_is_its_rollup_or_tracks_their_position() -> None:
+    assert {table.name for table in COMPARED_TABLES.values()} | {PROGRESS.name} == {*METADATA.tables}
+
+
+@pytest.mark.parametrize("rollup", ROLLUPS.values(), ids=ROLLUPS)
+def test_a_rollup_has_what_its_read_model_is_counted_by_and_its_sums(rollup: Rollup) -> None:
+    sums = (*(each for each in rollup.model.facets if each not in rollup.keys), *rollup.model.summed)
+    assert tuple(rollup.table.columns.keys()) == ("month", *rollup.keys, "rows", *sums)
 
 
 def test_the_amounts_of_an_entry_are_billings_and_the_rounding() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from domain.errors import StoreUnavailable
 from domain.log.advisory_lock import CHANNEL
 from domain.log.open import open_log
-from projections.schema.read_models import STORED_TABLES
+from projections.schema.rollups import COMPARED_TABLES
 from projections.schema.tables import CHANNELS
 from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadModelsUnusable, ReadStore, RebuildRunning
@@ -314,4 +314,4 @@ def test_every_read_model_is_made_in_its_own_schema(
 ) -> None:
     kept.open(7).close()
     found = execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tringledger_read_1'")
-    assert {row[0] for row in found} == {table.name for table in STORED_TABLES.values()} | {"progress", "generation"}
+    assert {row[0] for row in found} == {table.name for table in COMPARED_TABLES.values()} | {"progress", "generation"}
