@@ -15,12 +15,16 @@ import click
 from domain.text import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from api.application.http_get import HttpAnswer
     from projections.queries.selection import Selection
 
 UNLIMITED_COLUMNS = 10_000
 # Longer tables are cut: a terminal shows no more, and programs ask for another format.
 TABLE_ROWS_MAX = 50
+# More than these are printed plainly, also on a terminal.
+DRAWN_ROWS_MAX = 500
 
 
 def note(text: str) -> None:
@@ -45,18 +49,46 @@ def print_table(
     expanded display has them.
     """
     from rich.console import Console
+
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else UNLIMITED_COLUMNS)
+    shown = [["" if value is None else printable(str(value)) for value in row] for row in rows]
+    if title:
+        click.echo(printable(title))
+    if not console.is_terminal or len(rows) > DRAWN_ROWS_MAX:
+        lines = _aligned([columns, *shown] if any(columns) else shown, console.width)
+        if lines is not None:
+            click.echo("".join(f"{line}\n" for line in lines), nl=False)
+            return
+    _draw(console, columns, shown, may_be_records=may_be_records)
+
+
+def _aligned(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
+    """Return a table as lines of plain text, or None where it is wider than that: a hundredth of the work of drawing it."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + 2 * len(widths) > width:
+        return None
+    if all(map(str.isascii, chain.from_iterable(rows))):
+        form = "  ".join(f"{{:{size}}}" for size in widths)
+        return [form.format(*row).rstrip() for row in rows]
+    return [
+        "  ".join(cell + " " * (size - cell_len(cell)) for cell, size in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _draw(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], *, may_be_records: bool) -> None:
+    """Print a table as rich draws it: with a bold heading on a terminal, and folded where it is too wide."""
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else UNLIMITED_COLUMNS)
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
         # As Text, because markup may stand in a tag.
-        drawn.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
-    if title:
-        click.echo(printable(title))
+        drawn.add_row(*map(Text, row))
     if (
         may_be_records
         and console.measure(drawn, options=console.options.update(max_width=UNLIMITED_COLUMNS)).maximum > console.width
@@ -69,14 +101,13 @@ def print_table(
         click.echo(line.rstrip())
 
 
-def _print_records(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def _print_records(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print each row as lines of a column's name and its value; the terminal wraps what is still too long."""
     width = max(map(len, columns))
     for number, row in enumerate(rows, 1):
         click.echo(f"-- {number} of {len(rows)}")
         for column, value in zip(columns, row, strict=True):
-            shown = "" if value is None else printable(str(value))
-            click.echo(f"{column:{width}}  {shown}".rstrip())
+            click.echo(f"{column:{width}}  {value}".rstrip())
 
 
 def print_more(count: int, form: str) -> None:

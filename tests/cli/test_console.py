@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from api.cli import console
 from api.cli.console import print_table
 from tests.support.command import run
 from tests.support.notices import OTHER_KEY, callstatus, encoded, line, signature, signed
@@ -48,6 +49,22 @@ class TestATable:
     def test_nothing_is_cut_off_however_long(self, capsys: pytest.CaptureFixture[str]) -> None:
         print_table(["value", ""], [["x" * 9000, None]])
         assert capsys.readouterr().out.splitlines()[1] == "x" * 9000
+
+    def test_printed_plainly_it_is_what_rich_draws(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for columns, rows in (
+            (["tag", "src", ""], [[text, number, None] for number, text in enumerate(NASTY.values())]),
+            (["tag", "src"], [["Zürich Büro", "電話番号"], ["電話", 1], ["👍🏽 ok", "e\u0301"]]),
+            (["", ""], [["a", "bb"], ["", "b"]]),
+            (["a", "b"], []),
+        ):
+            print_table(columns, rows)
+            plainly = capsys.readouterr().out
+            with monkeypatch.context() as patch:
+                patch.setattr(console, "_aligned", lambda *_: None)
+                print_table(columns, rows)
+            assert plainly == capsys.readouterr().out
 
     def test_wider_than_the_terminal_it_becomes_records_if_it_may(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
