@@ -7,7 +7,7 @@ rows are added. Every order ends with the row's key, which makes it total. Rows 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Row, Select, literal, select, tuple_
+from sqlalchemy import Column, Connection, Row, Select, Table, and_, literal, select, tuple_
 
 from projections.queries import cursors
 from projections.queries.conditions import conditions
@@ -67,7 +67,8 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
         first = None if place is None else _behind(columns[:1], place.key[:1], descending=descending, inclusive=True)
         statement = entries_page(wanted, first, limit + 1, descending=descending)
     else:
-        statement = _ordered(select(table_of(model)).where(*wanted), columns, descending=descending).limit(limit + 1)
+        select_page = _page_by_key if _is_carried(model, columns[0]) else _page_of_rows
+        statement = select_page(table_of(model), wanted, columns, limit + 1, descending=descending)
     rows = list(connection.execute(statement))
     more = len(rows) > limit
     rows = rows[:limit]
@@ -109,6 +110,30 @@ def _behind(columns: Sequence[Column[Any]], key: Sequence[object], *, descending
         tuple_(*(literal(value, column.type) for value, column in zip(key, columns, strict=True))),
     )
     return here < there if descending else here > there
+
+
+def _is_carried(model: str, column: Column[Any]) -> bool:
+    """Whether indexes that are in another order hold a column, to sort by."""
+    return any(column.name in index.carried.split(", ") for index in read_model(model).indexes)
+
+
+def _page_of_rows(
+    table: Table, wanted: Sequence[Any], columns: Sequence[Column[Any]], limit: int, *, descending: bool
+) -> Select[Any]:
+    """Select the first rows of an order."""
+    return _ordered(select(table).where(*wanted), columns, descending=descending).limit(limit)
+
+
+def _page_by_key(
+    table: Table, wanted: Sequence[Any], columns: Sequence[Column[Any]], limit: int, *, descending: bool
+) -> Select[Any]:
+    """Select the first rows of an order: first their keys, which an index may hold with all that is sorted, then the rows."""
+    key = [column.name for column in table.primary_key]
+    names = dict.fromkeys((*(column.name for column in columns), *key))
+    first = _ordered(select(*(table.c[name] for name in names)).where(*wanted), columns, descending=descending)
+    found = first.limit(limit).subquery()
+    same = and_(*(table.c[name] == found.c[name] for name in key))
+    return _ordered(select(table).join(found, same), columns, descending=descending)
 
 
 def _ordered(statement: Select[Any], columns: Sequence[Column[Any]], *, descending: bool) -> Select[Any]:

@@ -60,7 +60,7 @@ def create_indexes(connection: Connection) -> None:
 
 def index_statements() -> dict[str, str]:
     """Return by the index's name the statement that creates it on SQLite."""
-    return _statements("")
+    return _statements("", carried=True)
 
 
 def postgres_index_statements(schema: str) -> dict[str, str]:
@@ -70,15 +70,18 @@ def postgres_index_statements(schema: str) -> dict[str, str]:
     same position. And a row whose indexed columns stay the same is updated within its page: so the index of calls that wait
     for their CDR does not name what changes with each event.
     """
-    statements = {name: text.replace(", call_id", "") for name, text in _statements(f"{schema}.").items()}
+    statements = {
+        name: text.replace(", call_id", "") for name, text in _statements(f"{schema}.", carried=False).items()
+    }
     statements[WAITING] = f"CREATE INDEX IF NOT EXISTS {WAITING} ON {schema}.calls (opened_at) WHERE {NO_CDR_ONLY}"
     return statements
 
 
-def _statements(place: str) -> dict[str, str]:
+def _statements(place: str, *, carried: bool) -> dict[str, str]:
     return {
-        name: f"CREATE INDEX IF NOT EXISTS {name} ON {place}{model.table.name} ({columns})"
-        + (f" WHERE {where}" if where else "")
+        index.name: f"CREATE INDEX IF NOT EXISTS {index.name} ON {place}{model.table.name} ({index.columns}"
+        + (f", {index.carried})" if carried and index.carried else ")")
+        + (f" WHERE {index.where}" if index.where else "")
         for model in READ_MODELS
-        for name, columns, where in model.indexes
+        for index in model.indexes
     }

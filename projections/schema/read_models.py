@@ -24,11 +24,15 @@ IN_PROGRESS_ONLY, FLAGGED_ONLY, NO_CDR_ONLY = "state = 'in-progress'", "flags <>
 
 
 class Index(NamedTuple):
-    """An index by which a read model is browsed: its name, its columns, and the condition of the rows that it holds."""
+    """An index by which a read model is browsed: its name, its columns, and the condition of the rows that it holds.
+
+    ``carried`` are columns that SQLite keeps in it besides: rows are sorted by them without a look at the table.
+    """
 
     name: str
     columns: str
     where: str = ""
+    carried: str = ""
 
 
 class ReadModel(NamedTuple):
@@ -102,15 +106,15 @@ CDRS = ReadModel(
     summed=("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin"),
     has_line_numbers=True,
     indexes=(
-        Index("cdrs_by_time", "cdr_at, position, call_id"),
-        Index("cdrs_by_tag", "tag, cdr_at, position, call_id"),
+        Index("cdrs_by_time", "cdr_at, position, call_id", carried="price"),
+        Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried="price"),
         Index("cdrs_by_account", "account, cdr_at, position, call_id"),
-        Index("cdrs_by_account_and_period", "account, period, cdr_at, position, call_id"),
+        Index("cdrs_by_account_and_period", "account, period, cdr_at, position, call_id", carried="price, disposition"),
         Index("cdrs_by_src", "src, cdr_at, position, call_id"),
-        Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id"),
-        Index("cdrs_by_period", "period, cdr_at, position, call_id"),
+        Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id", carried="price"),
+        Index("cdrs_by_period", "period, cdr_at, position, call_id", carried="price"),
         Index("cdrs_by_price", "price, position, call_id"),
-        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY),
+        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY, "price"),
     ),
     meanings={
         "position": "The position of the CDR's event in the log.",

@@ -53,12 +53,13 @@ class TestATable:
     def test_printed_plainly_it_is_what_rich_draws(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for columns, rows in (
+        tables: list[tuple[list[str], list[list[object]]]] = [
             (["tag", "src", ""], [[text, number, None] for number, text in enumerate(NASTY.values())]),
             (["tag", "src"], [["Zürich Büro", "電話番号"], ["電話", 1], ["👍🏽 ok", "e\u0301"]]),
             (["", ""], [["a", "bb"], ["", "b"]]),
             (["a", "b"], []),
-        ):
+        ]
+        for columns, rows in tables:
             print_table(columns, rows)
             plainly = capsys.readouterr().out
             with monkeypatch.context() as patch:
