@@ -16,11 +16,12 @@ from sqlalchemy import Column
 
 from domain.amounts import PLACES
 from domain.ledger import Ledger
+from projections.arrow_columns import text_array, whole_array
 from projections.building.as_of import open_as_of
 from projections.building.catch_up import catch_up as bring_up
 from projections.queries.conditions import build_selection
 from projections.queries.log_points import resolve_point
-from projections.queries.row_stream import RowStream, open_row_stream
+from projections.queries.row_stream import ROWS_AT_ONCE, RowStream, open_row_stream
 from projections.queries.time_points import Moment
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.stores.generations import ReadStore, open_current
@@ -134,10 +135,10 @@ def arrow_schema(rows: RowStream) -> pa.Schema:
     )
 
 
-def arrow_batches(rows: RowStream) -> Iterator[pa.RecordBatch]:
+def arrow_batches(rows: RowStream, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
     """Yield rows as Arrow batches, one for each chunk."""
     types = arrow_schema(rows)
-    for chunk in rows.chunks():
+    for chunk in rows.chunks(rows_at_once):
         arrays = [_array(column, values) for column, values in zip(rows.columns, zip(*chunk, strict=True), strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=types)
 
@@ -145,8 +146,8 @@ def arrow_batches(rows: RowStream) -> Iterator[pa.RecordBatch]:
 def _array(column: Column[Any], values: Sequence[Any]) -> pa.Array:
     found = column_kind(column)
     if found is ColumnKind.TEXT:
-        return pa.array(values, pa.string())
-    whole = pa.array(values, pa.int64())
+        return text_array(values)
+    whole = whole_array(values)
     return (
         decimals(whole).cast(TYPES[found])
         if found in (ColumnKind.AMOUNT, ColumnKind.TOTAL)

@@ -11,6 +11,7 @@ from pyarrow import compute
 from sqlalchemy import Column
 
 from projections import frames
+from projections.arrow_columns import text_array, whole_array
 from projections.schema.column_kinds import ColumnKind, column_kind
 
 QUOTE, SEPARATOR, LINE_END = '"', ",", "\r\n"
@@ -46,7 +47,7 @@ def _bytes_of(texts: Any) -> bytes:
 
 
 def _text(values: Sequence[Any]) -> Any:
-    texts = pa.array(values, pa.string())
+    texts = text_array(values)
     data = texts.buffers()[2]
     together = data.to_pybytes() if data else b""
     if not any(each in together for each in _QUOTED_FOR_BYTES):
@@ -56,21 +57,21 @@ def _text(values: Sequence[Any]) -> Any:
 
 
 def _number(values: Sequence[Any]) -> Any:
-    return pa.array(values, pa.int64()).cast(pa.string())
+    return whole_array(values).cast(pa.string())
 
 
 def _amount(values: Sequence[Any]) -> Any:
-    text = frames.decimals(pa.array(values, pa.int64())).cast(pa.string())
+    text = frames.decimals(whole_array(values)).cast(pa.string())
     return _c.utf8_rtrim(_c.utf8_rtrim(text, "0"), ".")
 
 
 def _time(values: Sequence[Any]) -> Any:
-    local = pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(pa.string())
+    local = whole_array(values).cast(pa.timestamp("us")).cast(pa.string())
     return _joined(_c.replace_substring(local, " ", "T"), _c.if_else(_c.is_null(local), "", "Z"), "")
 
 
 def _boolean(values: Sequence[Any]) -> Any:
-    return _c.if_else(pa.array(values, pa.int64()).cast(pa.bool_()), "true", "false")
+    return _c.if_else(whole_array(values).cast(pa.bool_()), "true", "false")
 
 
 _TEXTS: dict[ColumnKind, Callable[[Sequence[Any]], Any]] = {

@@ -11,7 +11,6 @@ import msgspec
 
 from domain.amounts import plain
 from domain.times import iso
-from projections.export.csv_lines import csv_heading, csv_lines
 from projections.queries.row_stream import Rows, RowStream
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import READ_MODELS
@@ -73,6 +72,9 @@ def csv_parts(reading: RowStream, *, excel_safe: bool = False) -> Iterator[bytes
     Texts are written unchanged, or with ``excel_safe`` as ``excel_safe_text`` returns them; amounts, times, periods and days
     are always written unchanged.
     """
+    # Arrow is loaded where CSV is written: others need the texts alone.
+    from projections.export.csv_lines import csv_heading, csv_lines  # noqa: PLC0415
+
     changes: list[TextChange | None] = [
         excel_safe_text
         if excel_safe and column_kind(column) is ColumnKind.TEXT and column.name not in DATE_COLUMNS

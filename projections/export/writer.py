@@ -25,9 +25,13 @@ from projections.export.excel import write_xlsx
 from projections.export.text_formats import csv_parts, json_parts, ndjson_parts, write_csv, write_json, write_ndjson
 from projections.queries.row_stream import Progress, RowStream, no_progress, open_row_stream
 from projections.queries.selection import Selection
+from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.stores.generations import ReadStore
 
-BATCHES_IN_A_ROW_GROUP = 5
+# Rows that are read at once for Parquet, and how many times as many make a row group: what is in memory at a time.
+PARQUET_ROWS_AT_ONCE, BATCHES_IN_A_ROW_GROUP = 2_000, 10
+# Columns whose values hardly ever come twice: a dictionary of them costs time and room.
+_DISTINCT = ("call_id", "src", "position")
 
 
 class Format(StrEnum):
@@ -139,10 +143,15 @@ def write_parquet(rows: RowStream, out: BinaryIO) -> None:
 
 def parquet_parts(rows: RowStream) -> Iterator[bytes]:
     """Yield a Parquet file from front to back, row group by row group."""
-    batches = frames.arrow_batches(rows)
+    batches = frames.arrow_batches(rows, PARQUET_ROWS_AT_ONCE)
     types = frames.arrow_schema(rows)
     written = _ByteCollector()
-    with parquet.ParquetWriter(written, types, compression="zstd") as writer:
+    alike = [
+        column.name
+        for column in rows.columns
+        if column.name not in _DISTINCT and column_kind(column) is not ColumnKind.TIME
+    ]
+    with parquet.ParquetWriter(written, types, compression="zstd", use_dictionary=alike) as writer:
         while group := list(islice(batches, BATCHES_IN_A_ROW_GROUP)):
             writer.write_table(pa.Table.from_batches(group, types))
             yield written.taken()

@@ -62,10 +62,19 @@ class RowStream:
     def chunks(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         """Yield the rows in chunks."""
         statement = select(*self.columns).where(*self._conditions).order_by(*order(self.model))
-        for rows in self._executed(statement, rows_at_once).partitions():
+        for rows in self._read(statement, rows_at_once):
             yield self._hidden(rows) if self._masked else rows
             self.done += len(rows)
             self._progress(self.done)
+
+    def _read(self, statement: Select[Any], rows_at_once: int) -> Iterator[Rows]:
+        if self._connection.dialect.name != "sqlite":
+            yield from self._executed(statement, rows_at_once).partitions()
+            return
+        # SQLite's cursor makes its rows one by one, as plain tuples: SQLAlchemy's take half as long again.
+        cursor: Any = self._results.enter_context(self._connection.execute(statement)).cursor
+        while rows := cursor.fetchmany(rows_at_once):
+            yield rows
 
     def _hidden(self, rows: Rows) -> Rows:
         hidden = []

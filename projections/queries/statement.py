@@ -8,15 +8,26 @@ from collections.abc import Iterable, Iterator
 from operator import add
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from domain.errors import LedgerError
 from projections.queries.row_stream import ROWS_AT_ONCE
-from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, Entry, statement_roundings
+from projections.rows.entry import (
+    ADJUSTMENT,
+    CDR,
+    DIFFERENCE,
+    NO_AMOUNTS,
+    Entry,
+    EntryAmounts,
+    statement_roundings,
+)
 from projections.schema.tables import CLOSINGS, ENTRIES, TARIFFS
 
 CALLS, ROUNDING = "calls", "rounding"
 ORDER = (CALLS, DIFFERENCE, ADJUSTMENT, ROUNDING)
+# What tells apart the CDRs of a month where a statement does.
+CDRS_BY = ("kind", "period", "original_period", "day", "disposition", "level", "tariff")
+NO_CDR = Entry(0, 0, CDR, "", "", "", "", "", "", "", "", *NO_AMOUNTS, "", "", 0, "", "")
 
 
 class NoStatement(LedgerError):
@@ -184,8 +195,16 @@ def _closing(connection: Connection, period: str) -> tuple[int, MonthClosing] | 
 
 
 def _entries(connection: Connection, account: str, period: str) -> Iterator[Entry]:
-    wanted = select(ENTRIES).where(ENTRIES.c.account == account, ENTRIES.c.period == period)
-    with connection.execute(wanted.execution_options(yield_per=ROWS_AT_ONCE)) as rows:
+    """Yield the account's postings of the month, and its CDRs: those that go to the same lines are summed up by the database."""
+    here = (ENTRIES.c.account == account, ENTRIES.c.period == period)
+    by = [ENTRIES.c[name] for name in CDRS_BY]
+    summed = select(*by, *(func.sum(ENTRIES.c[name]) for name in EntryAmounts._fields))
+    for row in connection.execute(summed.where(*here, ENTRIES.c.kind == CDR).group_by(*by)):
+        amounts = EntryAmounts(*map(int, row[len(CDRS_BY) :]))
+        texts = dict(zip(CDRS_BY, row, strict=False))
+        yield NO_CDR._replace(account=account, **texts, **amounts._asdict())
+    postings = select(ENTRIES).where(*here, ENTRIES.c.kind != CDR)
+    with connection.execute(postings.execution_options(yield_per=ROWS_AT_ONCE)) as rows:
         yield from (Entry(*row) for row in rows)
 
 

@@ -66,7 +66,9 @@ LIBRARIES_OF = {
     "domain/log/postgres": {"psycopg"},
     "domain/proofs/keys.py": {"cryptography"},
     "projections/building/dask_cluster.py": {"distributed"},
+    "projections/arrow_columns.py": {"pyarrow"},
     "projections/frames.py": {"pandas", "pyarrow"},
+    "projections/export/csv_lines.py": {"pyarrow"},
     "projections/export/writer.py": {"pandas", "pyarrow"},
     "projections/export/excel.py": {"xlsxwriter"},
 }

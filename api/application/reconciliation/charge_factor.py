@@ -21,21 +21,27 @@ class ChargeFactor:
         self._least: Fraction | None = None
         self._most: Fraction | None = None
         self._differs = False
+        self._holds_one = False
 
     def add(self, pair: MatchPair, compared: Sequence[str]) -> None:
         """Add the charges of a pair."""
-        if pair.here is None or pair.there is None:
+        if pair.here is None or pair.there is None or self._differs:
             return
         for name, ours, theirs in zip(compared, pair.here.numbers, pair.there.numbers, strict=True):
             if name in DURATIONS or not (ours or theirs):
                 continue
             if not ours or not theirs:
                 self._differs = True  # No factor makes something of nothing.
-                continue
-            ratio = Fraction(theirs, ours)
+                return
             self._count += 1
-            self._least = ratio if self._least is None else min(self._least, ratio)
-            self._most = ratio if self._most is None else max(self._most, ratio)
+            if ours != theirs or not self._holds_one:
+                self._widen(Fraction(theirs, ours))
+
+    def _widen(self, ratio: Fraction) -> None:
+        self._least = ratio if self._least is None else min(self._least, ratio)
+        self._most = ratio if self._most is None else max(self._most, ratio)
+        # Most charges are equal: their ratio is worked out once.
+        self._holds_one = self._least <= 1 <= self._most
 
     @property
     def factor(self) -> Fraction | None:

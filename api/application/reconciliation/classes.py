@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from api.application.reconciliation.columns import CENTS, CREDITS, DURATIONS
@@ -60,10 +61,16 @@ def charged_amounts(record: MatchRecord | None, compared: Sequence[str]) -> Char
     """Return the charges of a record."""
     if record is None:
         return NOTHING
-    named = list(zip(compared, record.numbers, strict=True))
-    return ChargedAmounts(
-        sum(value for name, value in named if name in CENTS), sum(value for name, value in named if name in CREDITS)
-    )
+    cents, credited = _places(tuple(compared))
+    numbers = record.numbers
+    return ChargedAmounts(sum([numbers[place] for place in cents]), sum([numbers[place] for place in credited]))
+
+
+@cache
+def _places(compared: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """Return where the cents and the credits are among the compared numbers."""
+    cents, credited = ([place for place, name in enumerate(compared) if name in unit] for unit in (CENTS, CREDITS))
+    return cents, credited
 
 
 class ClassTotal(NamedTuple):

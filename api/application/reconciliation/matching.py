@@ -76,8 +76,24 @@ def _waits(pair: MatchPair, since: int) -> bool:
 
 
 def _match_part(part: Sequence[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
-    for pair in _assigned(part, measure) if _is_small(part) else _match_large(part, measure):
+    for pair in _match_few(part, measure) or (
+        _assigned(part, measure) if _is_small(part) else _match_large(part, measure)
+    ):
         yield _with_one_reading(pair, measure)
+
+
+def _match_few(part: Sequence[MatchRecord], measure: DistanceMeasure) -> list[MatchPair]:
+    """Match a part of one record, or of one on each side, as assigning it would; return nothing for any other."""
+    first, last = part[0], part[-1]
+    if len(part) == 1:
+        return [_pair(first, None)]
+    if len(part) == 2 and first.side != last.side:  # noqa: PLR2004
+        pair = _pair(first, last)
+        assert pair.here
+        assert pair.there
+        near = measure.apart(pair.here, pair.there) <= measure.window
+        return [pair] if near else [MatchPair(pair.here, None), MatchPair(None, pair.there)]
+    return []
 
 
 def _with_one_reading(pair: MatchPair, measure: DistanceMeasure) -> MatchPair:

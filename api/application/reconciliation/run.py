@@ -66,8 +66,9 @@ class ReconciliationResult:
         assert record is not None
         self.factor.add(found.pair, self.compared)
         key = (found.verdict, record.tag)
-        before = self.totals.get(key, ClassTotal())
-        self.totals[key] = before.plus(charged_amounts(here, self.compared), charged_amounts(there, self.compared))
+        ours = charged_amounts(here, self.compared)
+        theirs = ours if found.verdict is MatchClass.EXACT else charged_amounts(there, self.compared)
+        self.totals[key] = self.totals.get(key, ClassTotal()).plus(ours, theirs)
 
     def by_class(self) -> dict[MatchClass, ClassTotal]:
         """Return the total of each class over all tags, in the order of classes."""
