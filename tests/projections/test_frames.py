@@ -250,7 +250,8 @@ class TestRefusals:
     @pytest.mark.parametrize("model", ["voicemails", "channels", "exceptions"])
     def test_of_an_account_where_there_is_none(self, model: str) -> None:
         with pytest.raises(
-            SelectionError, match=r"by account.*expected one of calls, cdrs, billing, billing-days, postings, entries$"
+            SelectionError,
+            match=r"by account.*expected one of calls, cdrs, billing, billing-days, postings, operator-events, entries$",
         ):
             build_selection(model, account="a", timezone="UTC")
 

@@ -1,0 +1,159 @@
+"""What accountants wait for: rerating a month, reconciling it, a statement of it, and the books as of an earlier time."""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from domain.ledger import Ledger
+from projections.building.as_of import open_as_of
+from projections.building.catch_up import catch_up
+from projections.building.process_pool import choose_folding
+from projections.queries.rerating_preview import calls_of_account
+from projections.queries.statement import load_statement
+from projections.rows.projector import Projector
+from projections.schema.tables import CDRS, ENTRIES
+from projections.stores.generations import open_current
+from tests.benchmarks import ledgers, pages, rebuilding
+from tests.benchmarks.measure import Row, Sizes, in_turns
+from tests.benchmarks.traffic import notifications
+from tests.support.command import run
+
+ACCOUNT, PERIOD = "acme", "2026-10"
+TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = {}\n'
+CARRIER_COLUMNS = ("tag", "src", "cdr_at", "src_duration", "dest_duration", "src_charge", "dest_charge")
+FOLDED_ONCE = "reading and folding the calls once"
+
+
+def measure_preview(sizes: Sizes) -> Row:
+    """Preview a rerating of all calls of a month, with its table."""
+    with _billed(sizes) as (ledger, calls):
+        pairs = in_turns(
+            sizes.runs,
+            lambda _: _seconds(lambda: _fold(ledger, calls)),
+            lambda _: _seconds(lambda: _rerate(ledger, 2, "--dry-run")),
+        )
+    return Row(f"rerating {len(calls):,} calls, dry run", FOLDED_ONCE, " s", 4, 3, pairs, at_most=True)
+
+
+def measure_rerating(sizes: Sizes) -> Row:
+    """Rerate all calls of a month, each time by a new version of the tariff."""
+    with _billed(sizes) as (ledger, calls):
+
+        def rerated(number: int) -> float:
+            with ledger.operator_session("Ada", "new prices") as session:
+                session.publish_tariff(TARIFF.format(number + 4))
+            return _seconds(lambda: _rerate(ledger, number + 3))
+
+        pairs = in_turns(sizes.runs, lambda _: _seconds(lambda: _fold(ledger, calls)), rerated)
+    return Row(f"rerating {len(calls):,} calls", FOLDED_ONCE, " s", 10, 7, pairs, at_most=True)
+
+
+def measure_reconciliation(sizes: Sizes) -> Row:
+    """Reconcile a month with a statement that agrees with it."""
+    with _billed(sizes) as (ledger, _):
+        exported = run("export", "cdrs", "--format", "csv", "--store", ledger.url).out
+        path = sizes.directory / "carrier.csv"
+        with path.open("w", newline="") as file:
+            out = csv.DictWriter(file, CARRIER_COLUMNS, extrasaction="ignore")
+            out.writeheader()
+            out.writerows(rows := list(csv.DictReader(io.StringIO(exported, newline=""))))
+
+        def read() -> None:
+            with path.open(newline="") as file:
+                list(csv.reader(file))
+            with closing(open_current(ledger)) as store, store.snapshot() as connection:
+                connection.execute(select(CDRS)).all()
+
+        pairs = in_turns(
+            sizes.runs,
+            lambda _: _seconds(read),
+            lambda _: _seconds(lambda: run("reconcile", str(path), "--store", ledger.url)),
+        )
+    what = f"reconciliation of {len(rows):,} records"
+    return Row(what, "reading both sides", " s", 4, 3, pairs, at_most=True)
+
+
+def measure_statement(sizes: Sizes) -> Row:
+    """Make the statement of the account that has a tenth of all calls, of a month."""
+    calls = sizes.events * pages.CALLS_PER_EVENT
+    period = "2026-03"
+    with (
+        pages.ledger_of_calls(sizes.directory / "million.db", calls) as ledger,
+        closing(open_current(ledger)) as store,
+        store.snapshot() as connection,
+    ):
+        found = load_statement(connection, pages.BIG, period, 0)
+        pairs = in_turns(
+            sizes.runs,
+            lambda _: _seconds(lambda: _entries(connection, period)),
+            lambda _: _seconds(lambda: load_statement(connection, pages.BIG, period, 0)),
+        )
+    what = f"statement of {found.total.calls:,} calls"
+    return Row(what, "reading their entries", " s", 2, 1, pairs, at_most=True)
+
+
+def measure_as_of(sizes: Sizes) -> Row:
+    """Build the read models as of the end of a log."""
+    path = ledgers.filled(sizes.directory / "filled.db", sizes.events)
+
+    def look_back(ledger: Ledger) -> None:
+        with open_as_of(ledger, sizes.events, folding=choose_folding(sizes.events)):
+            pass
+
+    with ledgers.opened(path) as ledger:
+        pairs = in_turns(
+            sizes.runs,
+            lambda _: _seconds(lambda: rebuilding.scan(path)),
+            lambda _: _seconds(lambda: look_back(ledger)),
+        )
+    what = f"the read models as of an earlier time, {sizes.events:,} events"
+    return Row(what, "a raw scan of the log, JSON decoded", " s", 2, 1.5, pairs, at_most=True)
+
+
+@contextmanager
+def _billed(sizes: Sizes) -> Iterator[tuple[Ledger, list[str]]]:
+    """Lend a ledger whose calls are all billed to one account, with two versions of the tariff, and the calls' ids."""
+    path = sizes.directory / "billed.db"
+    is_there = path.exists()
+    with ledgers.opened(path) as ledger:
+        if not is_there:
+            _publish(ledger, 2)
+            ledgers.fill(ledger, notifications(sizes.events))
+            _publish(ledger, 3)
+        with closing(open_current(ledger)) as store:
+            catch_up(ledger, store)
+            with store.snapshot() as connection:
+                calls = calls_of_account(connection, ACCOUNT, PERIOD)
+        yield ledger, calls
+
+
+def _publish(ledger: Ledger, price: int) -> None:
+    with ledger.operator_session("Ada", "prices") as session:
+        session.publish_tariff(TARIFF.format(price))
+
+
+def _fold(ledger: Ledger, calls: list[str]) -> None:
+    books = ledger.billing_context()
+    for call_id in calls:
+        Projector(books, ledger.events_at).add_stream(ledger.history(UUID(call_id)))
+
+
+def _rerate(ledger: Ledger, version: int, *more: str) -> None:
+    what = ("--account", ACCOUNT, "--period", PERIOD, "--tariff", str(version), "--by", "Ada", "--reason", "measured")
+    done = run("rerate", *what, *more, "--store", ledger.url)
+    assert done.code == 0, done.err
+
+
+def _entries(connection: Connection, period: str) -> None:
+    connection.execute(select(ENTRIES).where(ENTRIES.c.account == pages.BIG, ENTRIES.c.period == period)).all()
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
