@@ -15,7 +15,7 @@ from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
-from projections.building.rollups import apply_rollup_differences
+from projections.building.rollup_differences import apply_rollup_differences
 from projections.rows.calls import CallRow
 from projections.rows.cdrs import CdrRow
 from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events

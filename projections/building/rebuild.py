@@ -19,7 +19,7 @@ from projections.building.comparison import ComparisonResult, RowDifference
 from projections.building.full_build import Progress, collecting_rarely, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.proven_folding import ProvenFolding
-from projections.building.rollups import fill_rollups
+from projections.building.rollup_differences import fill_rollups
 from projections.stores.generations import (
     ReadModelsUnusable,
     ReadStore,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from domain import times
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
-from projections.building.rollups import fill_rollups
+from projections.building.rollup_differences import fill_rollups
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS
 from projections.stores.generations import open_current
 from projections.stores.upsert import put_rows
