@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable
 from contextlib import closing
+from copy import copy
 
 import pytest
 
 from domain.calls.call_stream import CallStream, FoldError
+from domain.calls.correlation import CallHead
 from domain.events.notice_events import Voucher
 from domain.events.streams import call_id, line_key, stream_id
 from domain.ledger import Ledger
+from domain.ledger_options import LedgerOptions
 from domain.log.contract import Lookup
 from domain.log.sqlite.transaction import SQLiteTransaction
+from domain.notices.call_notice import Charges
 from domain.notices.notification import delivery_key, row_claim, unsigned_key
 from domain.notices.signature import Keyring
-from domain.outcomes import Quarantined, Recorded
+from domain.outcomes import Quarantined, Recorded, RowConflict, quarantine_full
 from domain.recording import Delivery, vouched_delivery
 from tests.support.ledgers import opened
 from tests.support.notices import (
@@ -125,18 +129,19 @@ def test_a_calls_states_are_those_after_each_of_its_events(store_url: str) -> No
 
         def states() -> list[tuple[object, ...]]:
             return [
-                (position, event, state.id, state.head.events, state.head.first_at, state.head.last_at, state.voided)
+                (position, event, state.id, copy(state.head), state.cdr and state.cdr.position, state.voided)
                 for position, event, state in stream_of(ledger, call).states()
             ]
 
-        plain = [
-            (position, None, str(call), position, START, START + SECOND * (position > 1), False)
-            for position in (1, 2, 3)
-        ]
+        heads = [CallHead(1, START, START, "SRCANSWERED", events=1)]
+        heads.append(CallHead(1, START, START + SECOND, "SRCANSWERED", ("COMPLETED",), events=2))
+        nothing = Charges(*[None] * 6)
+        heads.append(CallHead(1, START, START + SECOND, "SRCANSWERED", ("COMPLETED",), nothing, "COMPLETED", 3))
+        plain = [(head.events, None, str(call), head, 3 if head.events == 3 else None, False) for head in heads]
         assert states() == plain
         act(ledger, lambda session: session.void_call(call))
         (voided,) = stream_of(ledger, call).effective_events(4)
-        assert states() == [*plain, (4, voided.event, str(call), 3, START, START + SECOND, True)]
+        assert states() == [*plain, (4, voided.event, str(call), heads[2], 3, True)]
 
 
 def test_an_event_that_cannot_be_folded_is_named_with_what_is_wrong(store_url: str) -> None:
@@ -147,3 +152,25 @@ def test_an_event_that_cannot_be_folded_is_named_with_what_is_wrong(store_url: s
         with pytest.raises(FoldError, match="truncated") as refused:
             CallStream([broken], ledger.events_at)
         assert refused.value.row == broken
+
+
+def test_a_row_with_the_id_of_another_one_names_the_position_of_that(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        rows = [
+            vouched_delivery(
+                ledger.verify_delivery(signed(sent).encode(), sent.at).notification,
+                "old.csv",
+                Voucher("kim", "known", "id=1"),
+            )
+            for sent in (cdr(9, tag="y"), cdr(9, tag="z"))
+        ]
+        ledger.record([heard(ledger, notice(type="voicemail", email="a@b.c"), formula="md5-params")])
+        assert ledger.record(rows)[1] == RowConflict(2)
+        mail = ledger.notice_at(1)
+        assert (mail.line, mail.ordinal, mail.rule, mail.nonce_reused) == (None, 0, 0, 0)
+
+
+def test_where_nothing_may_be_dropped_the_refusal_says_how_many_there_are(store_url: str) -> None:
+    with opened(store_url, LedgerOptions(quarantine_max=2)) as ledger:
+        outcomes = ledger.record([heard(ledger, cdr(r=str(number)), "wrong") for number in range(3)])
+        assert outcomes[2] == quarantine_full(2)

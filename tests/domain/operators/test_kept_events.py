@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.calls.call import Resolution
+from domain.calls.correlation import CallHead
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
@@ -165,6 +166,7 @@ def test_a_notice_that_moved_from_call_to_call_is_settled_in_the_stream_of_its_l
         act(ledger, lambda session: session.split_call(CALL, [4]))
         third = call_id((TAG, SRC), 3)
         act(ledger, lambda session: session.merge_calls(third, OTHER_CALL))
+        act(ledger, lambda session: session.split_call(CALL, [2]))
         settled = act(ledger, lambda session: session.resolve_exception("suspect", 4))
         assert row_at(ledger, settled).stream == OTHER_CALL.hex
         for call in (SECOND_CALL, third):
@@ -217,7 +219,7 @@ def test_a_call_without_notices_keeps_its_line_and_ordinal_and_comes_before_all_
         act(ledger, lambda session: session.split_call(CALL, [4]))
         act(ledger, lambda session: session.merge_calls(SECOND_CALL, CALL))
         empty = stream_of(ledger, SECOND_CALL).call_at(9)
-        assert (empty.line, empty.ordinal, empty.head.events) == ((TAG, SRC), 2, 0)
+        assert (empty.line, empty.ordinal, empty.head) == ((TAG, SRC), 2, CallHead(2, 0, 0))
         whole = stream_of(ledger, CALL).call_at(9)
         assert (whole.line, whole.ordinal, whole.head.events) == ((TAG, SRC), 1, 4)
         with ledger.store.snapshot() as snapshot:
@@ -235,3 +237,23 @@ def test_an_author_has_a_name_and_a_reason_of_some_characters_and_not_too_many(n
             CommandRejected, match=f"^{name} is .*; expected 1 to {most} characters that say who or why"
         ):
             Author(**whole | {name: text}).check()
+
+
+def test_what_a_session_did_to_a_call_its_next_acts_build_on(store_url: str) -> None:
+    with at_start(store_url) as ledger:
+        a_call(ledger)
+        with ledger.operator_session(BY, WHY) as session:
+            session.split_call(CALL, [3, 4])
+            session.split_call(SECOND_CALL, [4])
+            session.void_call(CALL)
+            with pytest.raises(CommandRejected, match="is void already"):
+                session.void_call(CALL)
+        found = [[position for position, _ in stream_of(ledger, call).notices_at(99)] for call in (CALL, SECOND_CALL)]
+        assert found == [[1, 2], [3]]
+
+
+def test_a_tariff_is_not_undone_and_the_refusal_names_what_it_is(store_url: str) -> None:
+    with at_start(store_url) as ledger:
+        act(ledger, lambda session: session.publish_tariff(TARIFF))
+        with pytest.raises(CommandRejected, match="position 1 is TariffPublished, which cannot be reversed"):
+            act(ledger, lambda session: session.undo(1))

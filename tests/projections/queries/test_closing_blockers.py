@@ -116,6 +116,8 @@ def test_cdrs_in_quarantine_keep_their_month_open_by_the_time_they_came(store_ur
             assert [each.where for each in find_quarantine_blockers(ledger, OCTOBER, 3)] == ["4", "5"]
             assert find_quarantine_blockers(ledger, SEPTEMBER, 0) == []
             assert [each.where for each in find_quarantine_blockers(ledger, "2026-11", 0)] == ["1", "3", "4", "5"]
+        act(ledger, lambda session: session.resolve_quarantined(4))
+        assert [each.where for each in find_quarantine_blockers(ledger, OCTOBER, 0)] == ["3", "5"]
 
 
 def test_an_exception_that_touches_money_keeps_the_month_of_its_call_open_and_the_one_in_which_it_came(
@@ -133,6 +135,15 @@ def test_an_exception_that_touches_money_keeps_the_month_of_its_call_open_and_th
         act(ledger, lambda session: session.resolve_exception("repeated-cdr", 4))
         with looked_at(ledger) as seen:
             assert seen.blockers() == []
+
+
+def test_exceptions_come_in_the_order_in_which_they_arose(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        record(ledger, *an_open_call(0), priced_cdr(SECOND, "COMPLETED", tag="open"))
+        record(ledger, priced_cdr(2 * SECOND, "COMPLETED", tag="open"), callstatus("DESTBUSY", 3 * SECOND, tag="open"))
+        with looked_at(ledger) as seen:
+            found = [(each.kind, each.where, each.cost) for each in seen.blockers()]
+            assert found == [("repeated-cdr", "4", 3_500_000), ("contradictory-outcome", "5", 3_500_000)]
 
 
 def test_a_run_of_suspects_is_named_by_its_first_one_and_by_their_tag_if_they_have_one(store_url: str) -> None:
