@@ -144,6 +144,7 @@ class TestAStatementOfObjects:
         ("text", "path", "why"),
         [
             ("[1, 2", None, "^the JSON cannot be read: Input data was truncated"),
+            ("", None, "^there is no tag: .*; the header has no columns"),
             ("[]", None, "^expected a JSON array of objects, or one object a line$"),
             ("{", "a", "^the JSON cannot be read: "),
             ('{"a":1,"bb":2}', "c", "^--records c: there is no 'c'; got a, bb$"),

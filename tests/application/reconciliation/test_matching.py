@@ -151,6 +151,9 @@ def test_in_order_of_time_no_two_are_left_that_are_near(group: list[MatchRecord]
 def test_in_order_of_time_a_time_within_the_span_of_a_call_is_near() -> None:
     group = [record(OURS, 30, since=0, ref="call"), record(THEIRS, 15, ref="line")]
     assert refs(matching._in_order_of_time(group, MEASURE)) == {("call", "line")}
+    for at, apart in ((WINDOW, {("call", "line")}), (WINDOW + 1, {("call", None), (None, "line")})):
+        group = [record(OURS, 0, ref="call"), record(THEIRS, at, ref="line")]
+        assert refs(matching._in_order_of_time(group, MEASURE)) == apart
 
 
 @given(groups(most=8))
@@ -277,3 +280,7 @@ def test_of_two_readings_of_a_time_the_nearer_one_is_taken_and_without_a_counter
         ((here, there),) = match_records([record(OURS, at, 5), either], MEASURE)
         assert (here and here.at, there and (there.first_at, there.at)) == (at, (at, at))
     assert list(match_records([either], MEASURE)) == [MatchPair(None, either._replace(first_at=0, at=0))]
+    between = record(OURS, 3, 5)
+    assert list(match_records([either._replace(at=6), between], MEASURE)) == [
+        MatchPair(between, either._replace(first_at=0, at=0))
+    ]
