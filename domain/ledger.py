@@ -17,7 +17,7 @@ from domain import times
 from domain.billing import billing_context as books
 from domain.billing.billing_context import BillingContext
 from domain.calls import correlation
-from domain.errors import LedgerError, NoLedger, StoreUnavailable
+from domain.errors import LedgerError, NoLedger, StoreUnavailable, WrongUsage
 from domain.events.codec import NoticeMapper, decode_notice, decode_recorded_at
 from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.notice_events import Notice
@@ -121,7 +121,7 @@ class Ledger(Application[UUID]):
                 f"the ledger at {self.shown_url} has schema {schema}, and this version of tringledger knows"
                 f" {self.store.schema}: {remedy}"
             )
-            raise LedgerError(msg)
+            raise (LedgerError if is_older else WrongUsage)(msg)
         self.options.check_against(facts)
         return facts
 

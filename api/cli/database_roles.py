@@ -22,6 +22,13 @@ def make_other_schemas(ledger: Ledger) -> bool:
     return PostgresGenerations(ledger.url, ledger.id).make()
 
 
+def lacks_other_schemas(ledger: Ledger) -> bool:
+    """Whether the schemas of the read models are missing, or have the form of another version."""
+    from projections.stores.postgres import PostgresGenerations
+
+    return not PostgresGenerations(ledger.url, ledger.id).are_made()
+
+
 def service_rights() -> Sequence[Right]:
     """Return what the role of a service needs."""
     from api.web.auth import store as access

@@ -2,7 +2,7 @@
 
 If several services share a PostgreSQL store, one follows and the others are on standby. A notification wakes the follower,
 but it also polls, so a lost wake-up cannot stall it. Failures appear in the service's log and on ``/health``. The follower
-then retries, because a rebuild elsewhere, a freed disk or a restarted server may have removed the cause.
+then retries, because a rebuild elsewhere, a freed disk or a restarted server may have removed the cause. It rebuilds read models of an earlier version by itself, next to those.
 """
 
 from threading import Event
@@ -14,10 +14,13 @@ from api.processes.supervised import RETRY_SECONDS
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
-from projections.stores.generations import ReadStore, generations, is_current, open_current
+from projections.building.rebuild import rebuild
+from projections.stores.generations import ReadModelsOutdated, ReadStore, generations, is_current, open_current
 
 EVENTS_A_ROUND = 20_000
 REMOVAL_SECONDS = 60
+# After a rebuild that failed: each attempt reads the log.
+REBUILD_AGAIN_SECONDS = 60
 
 
 class Follower:
@@ -32,6 +35,8 @@ class Follower:
         self._position = 0
         self._is_behind = False
         self._remove_at = 0.0
+        self._is_outdated = False
+        self._rebuild_at, self._rebuild_failure = 0.0, ""
 
     def run_once(self) -> ProcessState:
         """Apply the next events, or on standby read how far the active follower is; return the state."""
@@ -44,10 +49,13 @@ class Follower:
                 self._remove_old(store)
             else:
                 self._watch(store)
+        except ReadModelsOutdated as error:
+            return self._replaced(error)
         except LedgerError as error:
             return self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - any failure is reported and retried
             return self._failed(describe_failure(error))
+        self._is_outdated = False
         return ProcessState(self._position, stands_by=not is_ours, held_by=held_by)
 
     def _opened(self) -> ReadStore:
@@ -57,6 +65,22 @@ class Follower:
             self._store = open_current(self._ledger)
             self._remove_at = 0.0
         return self._store
+
+    def _replaced(self, error: ReadModelsOutdated) -> ProcessState:
+        """Replace read models of an earlier version by a rebuild; say so first, as it takes as long as reading the log."""
+        if not self._is_outdated:
+            self._is_outdated = True
+            return self._failed(f"{error}. The rebuild has begun")
+        self._close_store()
+        if monotonic() >= self._rebuild_at and self._turn.acquire():
+            self._rebuild_at = monotonic() + REBUILD_AGAIN_SECONDS
+            try:
+                rebuild(self._ledger)
+            except Exception as refused:  # noqa: BLE001 - any failure is reported and retried
+                self._rebuild_failure = f"{error}. It cannot do so now: {describe_failure(refused)}"
+            else:
+                return self.run_once()
+        return self._failed(self._rebuild_failure or str(error))
 
     def _catch_up(self, store: ReadStore) -> None:
         """Apply at most 20,000 events: between rounds the lock is checked and the state reported."""
@@ -87,6 +111,8 @@ class Follower:
 
     def wait(self, state: ProcessState, stopping: Event) -> None:
         """Wait until the next round, or until ``stopping`` is set."""
+        if self._is_outdated and monotonic() >= self._rebuild_at:
+            return  # It was told: the rebuild can begin.
         if state.failure:
             stopping.wait(RETRY_SECONDS)
         elif not self._is_behind:

@@ -22,6 +22,10 @@ class ReadModelsUnusable(LedgerError):
     """The read models belong to another ledger, log or version: they must not be used."""
 
 
+class ReadModelsOutdated(ReadModelsUnusable):
+    """An earlier version made the read models: a service rebuilds them by itself."""
+
+
 class ReadModelsCorrupt(ReadModelsUnusable):
     """The database found the read models damaged: they must be rebuilt."""
 
@@ -93,7 +97,8 @@ class ReadStore(ABC):
         """Return the position of the last event that the read models know.
 
         The log is read afterwards, since others may record and catch up meanwhile. Raises ReadModelsUnusable if the read
-        models belong to another ledger or version, or as long as the log has another event, or none, at their position.
+        models belong to another ledger or version, or as long as the log has another event, or none, at their position;
+        ReadModelsOutdated if that is an earlier version.
         """
         # All columns: the read models of earlier versions have fewer.
         found = connection.exec_driver_sql(f"SELECT * FROM {PROGRESS.name}").mappings().one()
@@ -101,8 +106,17 @@ class ReadStore(ABC):
         cure = "; run `tringledger rebuild`"
         if found["ledger"] != self.ledger_id:
             reason = f"are those of ledger {found['ledger']}, not of {self.ledger_id}{cure}"
-        elif found["schema"] != SCHEMA:
-            reason = f"have schema {found['schema']}, and this version of tringledger has {SCHEMA}{cure}"
+        elif found["schema"] < SCHEMA:
+            msg = (
+                f"the read models in {self.name} have schema {found['schema']}, and this version of tringledger has {SCHEMA}:"
+                " a service rebuilds them by itself; without one, run `tringledger rebuild`"
+            )
+            raise ReadModelsOutdated(msg)
+        elif found["schema"] > SCHEMA:
+            reason = (
+                f"have schema {found['schema']}, and this version of tringledger has {SCHEMA}: use the newer tringledger that"
+                " made them, or run `tringledger rebuild`"
+            )
         else:
             reason = name_mismatch(log, position, found["digest"])
         if reason:

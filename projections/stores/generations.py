@@ -9,12 +9,20 @@ from pathlib import Path
 
 from domain.ledger import Ledger
 from domain.log import urls
-from projections.stores.base import Generations, ReadModelsCorrupt, ReadModelsUnusable, ReadStore, RebuildRunning
+from projections.stores.base import (
+    Generations,
+    ReadModelsCorrupt,
+    ReadModelsOutdated,
+    ReadModelsUnusable,
+    ReadStore,
+    RebuildRunning,
+)
 from projections.stores.sqlite import SQLiteGenerations
 
 __all__ = [
     "Generations",
     "ReadModelsCorrupt",
+    "ReadModelsOutdated",
     "ReadModelsUnusable",
     "ReadStore",
     "RebuildRunning",

@@ -130,6 +130,11 @@ class PostgresGenerations:
         with creating("schema tringledger_read"), map_errors("the read models"), self._engine.begin() as connection:
             return slots.make(connection)
 
+    def are_made(self) -> bool:
+        """Whether the schemas are there, in this version's form."""
+        with map_errors("the read models"), self._engine.begin() as connection:
+            return slots.are_made(connection)
+
     def clear(self, generation: int) -> None:  # noqa: D102
         where = slots.schema_of(slots.slot_of(generation))
         try:

@@ -7,9 +7,10 @@ import pytest
 
 from domain.ledger import Ledger
 from tests.support.command import PROGRAM, SECONDS_MAX, run
+from tests.support.database_edits import execute
 from tests.support.notices import KEY, callstatus, line, signed
 
-DONE, USAGE, UNAVAILABLE = 0, 2, 3
+DONE, FINDING, USAGE, UNAVAILABLE = 0, 1, 2, 3
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'tringledger'"
 
 
@@ -28,6 +29,37 @@ def test_migrate_says_what_it_did_and_again_that_there_was_nothing_to_do(store_u
     first, again = run("migrate", "--store", store_url), run("migrate", "--store", store_url)
     assert (first.code, first.out, first.err) == (DONE, "", f"created with schema {schema}: {ledger}")
     assert (again.code, again.out, again.err) == (DONE, "", f"schema {schema} is up to date: {ledger}")
+
+
+def test_a_check_changes_nothing_and_says_what_there_is_to_migrate(empty_store_url: str) -> None:
+    url = empty_store_url
+    missing = run("migrate", "--check", "--store", url)
+    assert (missing.code, missing.out) == (
+        FINDING,
+        f"there is no ledger at {url}: `tringledger migrate` creates one\n",
+    )
+    run("migrate", "--store", url)
+    done = run("migrate", "--check", "--store", url)
+    assert (done.code, done.out, done.err) == (DONE, "", "nothing is to be migrated\n")
+    execute(url, "UPDATE ledger SET value = '2' WHERE name = 'schema'")
+    older = run("migrate", "--check", "--store", url)
+    assert (older.code, older.out) == (
+        FINDING,
+        f"the ledger at {url} has schema 2: `tringledger migrate` brings it to 3\n",
+    )
+    execute(url, "UPDATE ledger SET value = '4' WHERE name = 'schema'")
+    commands = (("migrate", "--check"), ("migrate",), ("serve", "--port", "0"))
+    newer = [run(*words, "--store", url, TRINGME_PRIVATE_KEY=KEY) for words in commands]
+    refusal = "has schema 4, and this version of tringledger knows 3: use the newer tringledger that made it so"
+    assert [(said.code, refusal in said.err) for said in newer] == [(USAGE, True)] * 3
+
+
+def test_a_check_finds_read_models_of_another_form_in_postgresql(url: str) -> None:
+    run("migrate")
+    with psycopg.connect(url) as connection:
+        connection.execute("COMMENT ON SCHEMA tringledger_read IS 'read models of tringledger, schema 1'")
+    said = run("migrate", "--check")
+    assert (said.code, "have the form of another version: `tringledger migrate` makes" in said.out) == (FINDING, True)
 
 
 def test_the_settings_of_that_moment_are_the_ledgers_for_ever(store_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -38,10 +39,13 @@ DROPPED = "the read models have a new form, and are empty now: run `tringledger 
     is_flag=True,
     help="Change nothing: say what the roles lack; without a role, what your own lacks to serve.",
 )
+@click.option(
+    "--check", is_flag=True, help="Change nothing: say what there is to migrate; exit code 1 if there is anything."
+)
 @wait_option
 @store_option
 def migrate(
-    service: tuple[str, ...], reader: tuple[str, ...], check_rights: bool, wait: float, store: str | None
+    service: tuple[str, ...], reader: tuple[str, ...], check_rights: bool, check: bool, wait: float, store: str | None
 ) -> None:
     """Create a ledger, or update the schema of an older one.
 
@@ -55,6 +59,7 @@ def migrate(
       TRINGLEDGER_STORE=postgresql://ledger@db.example.com/tringledger tringledger migrate
       tringledger migrate --service-role ledger_service --reader-role analyst
       tringledger migrate --check-rights --service-role ledger_service
+      tringledger migrate --check
     """
     from api import settings
     from domain.ledger import Ledger
@@ -66,6 +71,9 @@ def migrate(
         raise click.UsageError(msg)
     if wait:
         wait_for_store(read.store, wait)
+    if check:
+        _check(read.store)
+        return
     if check_rights:
         _check_rights(read.store, service, reader)
         return
@@ -73,6 +81,38 @@ def migrate(
         _say(ledger)
         if urls.is_postgres(read.store):
             _finish_postgres(ledger, service, reader)
+
+
+def _check(url: str) -> None:
+    found = _to_migrate(url)
+    if found:
+        click.echo(found)
+        sys.exit(FINDING)
+    note("nothing is to be migrated")
+
+
+def _to_migrate(url: str) -> str:
+    """Return as a sentence what there is to migrate, or nothing; raises LedgerError for a ledger that is too new."""
+    from api.cli import database_roles
+    from domain.ledger import Ledger
+    from domain.log import open as address
+    from domain.log import urls
+
+    shown, found, known = urls.redacted(url), 0, 0
+    if address.may_exist(url):
+        with closing(address.open_log(url)) as log:
+            found, known = int(log.facts().get("schema", 0)), log.schema
+    if not found:
+        return f"there is no ledger at {shown}: `tringledger migrate` creates one"
+    if found < known:
+        return f"the ledger at {shown} has schema {found}: `tringledger migrate` brings it to {known}"
+    with Ledger(url) as ledger:  # Refuses a newer one.
+        if urls.is_postgres(url) and database_roles.lacks_other_schemas(ledger):
+            return (
+                f"the read models of the ledger at {shown} have the form of another version: `tringledger migrate` makes"
+                " them anew, empty, and a service fills them"
+            )
+    return ""
 
 
 def _say(ledger: Ledger) -> None:
