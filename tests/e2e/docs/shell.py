@@ -9,15 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, chdir, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from http.client import HTTPConnection, HTTPException
 from io import BytesIO, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
+from typing import IO
 from unittest.mock import patch
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import msgspec
 import pytest
 
 from api.cli.main import main
@@ -27,9 +29,14 @@ from tests.support.ports import free_port
 BIN = Path(sys.executable).parent
 PORT_IN_DOCUMENTS = "8000"
 START_SECONDS_MAX = 20
-# What makes a command line more than a command with its arguments, outside of quotes.
-OF_A_SHELL = re.compile(r"[|&;<>$*]")
-QUOTED = re.compile(r"'[^']*'|\"[^\"$]*\"")
+# A command of ours without what a shell has to work out (variables, patterns), its redirections, and what it is piped into.
+OURS = re.compile(
+    r"""tringledger\ (?P<words>(?:'[^']*'|"[^"$`]*"|[^'"|&;<>$*`])+?)
+        (?P<redirections>(?:\s2?>\s*[\w./-]+)*)
+        (?:\s*\|(?P<rest>.*))?""",
+    re.VERBOSE | re.DOTALL,
+)
+REDIRECTION = re.compile(r"(2?)>\s*(\S+)")
 
 
 def fetched(url: str, headers: dict[str, str]) -> str:
@@ -45,7 +52,7 @@ def fetched(url: str, headers: dict[str, str]) -> str:
 class Shell:
     """Runs what a document shows; ``export`` lasts, and ``&`` starts a service.
 
-    A tringledger command without pipes runs in this process, which spares its start; all else is handed to ``sh``.
+    A tringledger command runs in this process, which spares its start; what it is piped into, and all else, is handed to ``sh``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,39 +77,52 @@ class Shell:
             *options, url = self._words(command.removeprefix("curl "))
             pairs = [text.split(": ", 1) for option, text in pairwise(options) if option == "-H"]
             return fetched(url, dict(pairs))
-        if command.startswith("tringledger ") and not OF_A_SHELL.search(QUOTED.sub("", command)):
-            return self._run_here(shlex.split(command)[1:])
+        if ours := OURS.fullmatch(command):
+            return self._run_ours(**ours.groupdict())
         return self._run_in_sh(f"{{ {command} ; }} 2>&1")
 
-    def _run_here(self, arguments: list[str]) -> str:
-        written = BytesIO()
-        terminal = TextIOWrapper(written, encoding="utf-8", newline="", write_through=True)
+    def _run_ours(self, words: str, redirections: str, rest: str | None) -> str:
+        """Run a command of ours; files get what is redirected, ``rest`` what it is piped into, and a terminal what is left."""
+        shown, piped = BytesIO(), BytesIO()
+        streams = {"": piped if rest else shown, "2": shown}
+        with ExitStack() as opened:
+            for number, file in REDIRECTION.findall(redirections):
+                streams[number] = opened.enter_context((self.folder / file).open("wb"))
+            self._run_here(shlex.split(words), streams[""], streams["2"])
+        printed = shown.getvalue().decode().replace("\r\n", "\n")
+        return printed + (self._run_in_sh(f"{{ {rest} ; }} 2>&1", piped.getvalue()) if rest else "")
+
+    def _run_here(self, arguments: list[str], out: IO[bytes], err: IO[bytes]) -> None:
+        written = {
+            stream: TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True) for stream in {out, err}
+        }
         on_termination = signal.getsignal(signal.SIGTERM)
         try:
             with (
                 patch.dict(os.environ, self.environment, clear=True),
                 chdir(self.folder),
-                redirect_stdout(terminal),
-                redirect_stderr(terminal),
+                redirect_stdout(written[out]),
+                redirect_stderr(written[err]),
             ):
                 main.main(arguments, prog_name="tringledger")
         except SystemExit:
             pass
         finally:
             signal.signal(signal.SIGTERM, on_termination)
-        return written.getvalue().decode().replace("\r\n", "\n")
+            for stream in written.values():
+                stream.detach()
 
-    def _run_in_sh(self, command: str) -> str:
+    def _run_in_sh(self, command: str, stdin: bytes = b"") -> str:
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=self.folder,
             env=self.environment,
             check=False,
             capture_output=True,
-            text=True,
+            input=stdin,
             timeout=60,
         )
-        return done.stdout
+        return done.stdout.decode().replace("\r\n", "\n")
 
     def _words(self, arguments: str) -> list[str]:
         """Return arguments as the shell hands them to a command."""
@@ -122,7 +142,8 @@ class Shell:
             connection = HTTPConnection("127.0.0.1", self.port, timeout=1)
             with suppress(OSError, HTTPException), closing(connection):
                 connection.request("GET", "/health")
-                if b'"lag":0' in connection.getresponse().read():
+                health = msgspec.json.decode(connection.getresponse().read())
+                if health["read_models"]["lag"] == 0:
                     return
             time.sleep(0.05)
         pytest.fail("the service of the document did not come up")

@@ -23,7 +23,7 @@ from tests.e2e.docs.shell import Shell, shell
 
 SERVER = "postgresql://ledger:PASSWORD@db.example.com"
 # What else may stand in a fenced block: directives of the site, and what is not ours to run.
-NOT_RUN = ("sh", "sql", "text", "nginx", "{toctree}", "{glossary}")
+NOT_RUN = ("sh", "sql", "text", "json", "nginx", "{toctree}", "{glossary}")
 WITH_COMMANDS = [each for each in DOCUMENTS if blocks(each.read_text(), "console")]
 
 

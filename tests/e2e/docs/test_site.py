@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from generated_reference import PAGES
 from tests.e2e.docs.documents import DOCS, DOCUMENTS, README, ROOT, name
 
 WORDS_IN_README_MAX = 900
 
 
+@pytest.mark.thorough  # `make docs`, which CI runs before, builds it the same way.
 def test_the_site_is_built_without_a_warning_and_has_every_page(tmp_path: Path) -> None:
     options = ["--quiet", "--fail-on-warning", "--keep-going", "--builder", "html"]
     done = subprocess.run(
