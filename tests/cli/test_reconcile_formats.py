@@ -152,6 +152,22 @@ def test_a_local_time_that_came_twice_is_tried_as_both(store: str) -> None:
 
 
 @pytest.mark.alike
+@pytest.mark.only_on("sqlite")
+def test_a_second_counts_as_much_as_a_cent_where_calls_are_matched(store: str) -> None:
+    at = times.parse(AT)
+    with opened(store) as ledger:
+        calls = ((50, "2"), (80, "2.1"))
+        record(
+            ledger,
+            *(
+                priced_cdr(at - START, srcduration=length, srccharge=charge, destcharge=None, r=length)
+                for length, charge in calls
+            ),
+        )
+    rows = "".join(f"sales,{AT},{length},{charge}\n" for length, charge in ((50, "2.1"), (80, "2")))
+    assert judged("tag,time,src_duration,src_charge\n" + rows) == {"price-differs": 2}
+
+
 class TestAFactor:
     def statement(self, *charges: str) -> str:
         rows = (f"sales,{place},2026-10-15 12:00:00,60,{charge}\n" for place, charge in enumerate(charges))

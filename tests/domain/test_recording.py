@@ -38,6 +38,8 @@ from tests.support.notices import (
 from tests.support.operator_histories import act, stream_of
 
 ONLY_R = "md5-r-key"
+# Its points belong to it by the newer line rule alone.
+MAIL = "gtalk:jo.ann@example.com"
 BROKEN = {"srccharge": "broken"}
 
 
@@ -69,7 +71,7 @@ def test_a_store_is_told_before_all_decisions_what_they_will_read(store_url: str
         notice(type="deletechannel", src=SRC, r="4"),
         notice(type="fax", r="5"),
     )
-    opening, billed = callstatus("SRCANSWERED", 7, r="6"), cdr(9, r="8")
+    opening, billed = callstatus("SRCANSWERED", 7, r="6", src=MAIL), cdr(9, r="8")
     line = line_key((TAG, SRC))
     with opened(store_url, formula=ONLY_R) as ledger:
         sent = [forged, broken, mail, channel, fax, opening, billed]
@@ -80,7 +82,7 @@ def test_a_store_is_told_before_all_decisions_what_they_will_read(store_url: str
         Lookup(key_of(mail), refused=False, stream=stream_id("voicemail", "a@b.c"), nonce="3"),
         Lookup(key_of(channel), refused=False, stream=stream_id("deletechannel", SRC), nonce="4"),
         Lookup(key_of(fax), refused=False, stream=stream_id("unrecognised"), nonce="5"),
-        Lookup(key_of(opening), refused=False, line=line, until=START + 7 + GRACE, nonce="6"),
+        Lookup(key_of(opening), refused=False, line=line_key((TAG, MAIL)), until=START + 7 + GRACE, nonce="6"),
         Lookup(key_of(billed), refused=False, line=line, since=START + 9 - GRACE, until=START + 9 + GRACE, nonce="8"),
     ]
     assert all(type(each.refused) is bool for each in lookups)

@@ -81,6 +81,7 @@ def test_what_a_session_publishes_it_knows_as_any_reader_of_the_log_will(store_u
         assert known.tariffs == read.tariffs
         assert (known.timezone, known.line_rule) == (read.timezone, read.line_rule)
         assert event_at(ledger, 6) == CallRerated(**SAID, tariff=1)
+        assert [stream_of(ledger, CALL).call_at(position).rerated for position in (5, 6)] == [0, 1]
 
 
 def test_a_fork_is_kept_with_its_epoch_and_what_both_logs_have(store_url: str) -> None:
