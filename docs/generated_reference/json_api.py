@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.web.json_api.named_schemas import resolved
 from api.web.json_api.openapi import openapi_document
 from api.web.json_api.routes import operations
 from generated_reference.markdown import code, table
@@ -11,7 +12,8 @@ Schema = dict[str, Any]
 
 def describe() -> str:
     """Return a section for each operation."""
-    paths = openapi_document(operations())["paths"]
+    document = openapi_document(operations())
+    paths = resolved(document, document["paths"])
     return "\n".join(
         _section(f"{method.upper()} {path}", operation)
         for path, methods in paths.items()

@@ -33,6 +33,7 @@ from api.service import Service
 from api.setting_table import SETTINGS
 from api.web.auth import store as access_store
 from api.web.auth import tables as access_tables
+from api.web.json_api.named_schemas import resolved
 from domain.copying import copy as copying
 from domain.events import streams
 from domain.log import advisory_lock
@@ -262,7 +263,7 @@ def _web(url: str) -> dict[str, Any]:
         answers = {query: client.get(f"/notify?{query}") for query in ("f=tm&type=fax", "f=tm&srccharge=1,5", "f=x")}
     return {
         "urls": {path: dict.fromkeys(methods) for path, methods in _routes(service.app.routes)},
-        "json_api": _without_prose(document),
+        "json_api": _without_prose(resolved(document, document)),
         "health": _names(health),
         "answers": {query: {str(got.status_code): _names(got.json())} for query, got in answers.items()},
     }

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api.web.auth.authenticator import COOKIE
 from api.web.json_api.endpoint import POSITION_HEADER
+from api.web.json_api.named_schemas import NamedSchemas, pascal_case
 from api.web.json_api.operation import JSON, ApiOperation
 from api.web.json_api.parameters import ApiParameter, Schema
 from api.web.json_api.row_schema import object_schema
@@ -59,8 +60,10 @@ _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer
 def openapi_document(operations: Sequence[ApiOperation]) -> dict[str, Any]:
     """Return the document of these operations."""
     paths: dict[str, dict[str, Any]] = {}
+    named = NamedSchemas()
+    named.add("Problem", _PROBLEM)
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, named)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -70,46 +73,51 @@ def openapi_document(operations: Sequence[ApiOperation]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}, {"session": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
         "paths": paths,
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
             },
-            "schemas": {"Problem": _PROBLEM},
+            "schemas": named.schemas,
         },
     }
 
 
-def _operation(operation: ApiOperation) -> dict[str, Any]:
+def _operation(operation: ApiOperation, named: NamedSchemas) -> dict[str, Any]:
     body = [each for each in operation.all_parameters if each.place == "body"]
     described: dict[str, Any] = {
         "operationId": operation.name,
+        "tags": [operation.tag],
         "summary": operation.meaning,
         "description": f"Needs the role `{operation.required_role}`.",
-        "parameters": [_parameter(each) for each in operation.all_parameters if each not in body],
-        "responses": {"200": _done(operation)} | {str(status): _other(status) for status in operation.statuses},
+        "parameters": [
+            _parameter(each, operation.name, named) for each in operation.all_parameters if each not in body
+        ],
+        "responses": {"200": _done(operation, named)} | {str(status): _other(status) for status in operation.statuses},
     }
     if body:
         schema = object_schema({each.name: each.schema | {"description": each.meaning} for each in body})
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+        reference = named.add(pascal_case(operation.name) + "Request", schema)
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": reference}}}
     return described
 
 
-def _parameter(parameter: ApiParameter) -> dict[str, Any]:
+def _parameter(parameter: ApiParameter, owner: str, named: NamedSchemas) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.place,
         "required": parameter.is_required,
         "description": parameter.meaning,
-        "schema": parameter.schema,
+        "schema": named.add_parameter(parameter.name, owner, parameter.schema),
     }
 
 
-def _done(operation: ApiOperation) -> dict[str, Any]:
+def _done(operation: ApiOperation, named: NamedSchemas) -> dict[str, Any]:
     content: dict[str, Any] = {media: {} for media in operation.media}
     if operation.response_schema is not None:
-        content = {JSON: {"schema": operation.response_schema}}
+        content = {JSON: {"schema": named.add(pascal_case(operation.name) + "Answer", operation.response_schema)}}
     headers = (
         _HEADERS if operation.response_schema is not None and not operation.changes else {POSITION_HEADER: _POSITION}
     )

@@ -45,6 +45,11 @@ class ApiOperation(NamedTuple):
     route: str = ""
 
     @property
+    def tag(self) -> str:
+        """What it is about: the first part of its path, as ``calls``."""
+        return self.path.removeprefix(f"{BASE}/").partition("/")[0].partition(".")[0]
+
+    @property
     def changes(self) -> bool:
         """Whether it changes something."""
         return self.method != "GET"

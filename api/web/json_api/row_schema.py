@@ -40,7 +40,9 @@ def column_schema(model: ReadModel, name: str) -> Schema:
 
 def row_schema(model: ReadModel) -> Schema:
     """Return the JSON schema of a read model's rows."""
-    return object_schema({column.name: column_schema(model, column.name) for column in exported_columns(model.table)})
+    title = "".join(part.capitalize() for part in model.name.split("-")) + "Row"
+    columns = {column.name: column_schema(model, column.name) for column in exported_columns(model.table)}
+    return object_schema(columns) | {"title": title}
 
 
 def object_schema(properties: dict[str, Schema]) -> Schema:
