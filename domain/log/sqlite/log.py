@@ -39,8 +39,10 @@ class SQLiteLog(SQLiteApplicationRecorder):
         return list(SCHEMA)
 
     def create(self) -> None:  # noqa: D102
-        with self._pool.map_errors():
-            self.create_table()
+        # The library's own way begins with a read: what then has to write fails at once where another process is writing.
+        with self._begin_immediate() as cursor:
+            for statement in self.create_table_statements:
+                cursor.execute(statement)
 
     @property
     def _pool(self) -> SQLitePool:

@@ -1,6 +1,7 @@
 """Both stores offer all of what a store must offer: a method that one lacks would be missed only where it is first asked."""
 
 import inspect
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -11,10 +12,12 @@ from domain.log.postgres.log import PostgresLog
 from domain.log.postgres.transaction import PostgresTransaction
 from domain.log.sqlite.log import SQLiteLog
 from domain.log.sqlite.transaction import SQLiteTransaction
+from tests.support.database_edits import execute
 from tests.support.ledgers import opened
 from tests.support.notices import cdr, signed
 
 WRONG_KEY, RIGHT_KEY = "wrong", "right"
+MOMENT = 0.2
 
 
 def methods(protocol: type) -> dict[str, inspect.Signature]:
@@ -58,3 +61,18 @@ def test_a_look_at_a_whole_store_may_wait_for_its_first_row_longer_than_a_callba
             assert connection.execute("SELECT pg_sleep(1.5)").fetchone()
         with pytest.raises(StoreUnavailable, match="has not answered for 1 s"), ledger.store.transaction() as writing:
             writing._ask("SELECT pg_sleep(1.5)", ())  # type: ignore[attr-defined]
+
+
+def test_a_ledger_from_before_an_index_is_upgraded_once_another_process_has_written(store_url: str) -> None:
+    def found_schema() -> int:
+        with opened(store_url) as upgraded:
+            return upgraded.found_schema
+
+    with opened(store_url) as ledger, ThreadPoolExecutor(1) as pool:
+        execute(store_url, "DROP INDEX quarantine_waiting", "UPDATE ledger SET value = '2' WHERE name = 'schema'")
+        with ledger.store.transaction() as writing:
+            writing.set_fact("noted", "meanwhile")
+            upgrade = pool.submit(found_schema)
+            assert not wait([upgrade], MOMENT).done
+        assert upgrade.result() == 2
+        assert (ledger.store.facts()["schema"], ledger.store.facts()["noted"]) == ("3", "meanwhile")
