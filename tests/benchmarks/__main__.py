@@ -52,6 +52,7 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "export-xlsx": exporting.measure_xlsx,
     "statement": accounting.measure_statement,
     "import": importing.measure,
+    "import-postgres": database.measure_import,
     "beside-import": beside.measure,
     "rebuild": rebuilding.measure,
     "rebuild-alone": rebuilding.measure_alone,

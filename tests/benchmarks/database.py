@@ -1,14 +1,16 @@
-"""PostgreSQL: callbacks beside a VACUUM, catch-up, and paging through entries."""
+"""PostgreSQL: an import by COPY, callbacks beside a VACUUM, catch-up, and paging through entries."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from statistics import median
 from threading import Event
+from unittest.mock import patch
 
 import psycopg
 
 from domain.ledger import Ledger
+from domain.log.postgres import transaction
 from domain.notices.signature import Keyring
 from projections.building.catch_up import catch_up
 from projections.building.rebuild import rebuild
@@ -43,6 +45,25 @@ def _filled(url: str, events: int) -> Iterator[Ledger]:
     with closing(Ledger(url, Keyring(FORMULA, [KEY]), create=True)) as ledger:
         ledgers.fill(ledger, notifications(events))
         yield ledger
+
+
+def measure_import(sizes: Sizes) -> Row:
+    """Import a file with the rows of events and keys copied, and with the same rows inserted as arrays, in turns."""
+    lines = ledgers.write_lines(sizes.directory / "import-postgres.ndjson", sizes.events)
+
+    def imported(copied_from: int) -> float:
+        with (
+            _database() as url,
+            closing(Ledger(url, Keyring(FORMULA, [KEY]), create=True)) as ledger,
+            patch.object(transaction, "COPIED_FROM", copied_from),
+        ):
+            found = per_second(sizes.events, lambda: program.import_file(ledger, lines))
+            assert ledger.head() == sizes.events
+            return found
+
+    usual = transaction.COPIED_FROM
+    pairs = in_turns(sizes.runs, lambda _: imported(sizes.events + 1), lambda _: imported(usual))
+    return Row("import of a file into PostgreSQL, by COPY", "the same by INSERT of arrays", "/s", 0.95, 1.1, pairs)
 
 
 def measure_vacuum(sizes: Sizes) -> Row:

@@ -28,6 +28,7 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         *["export"] * 3,
         "statement",
         "import of a",
+        "import of a",
         "99th percentile of",
         "rebuild of all",
         "rebuild of all",

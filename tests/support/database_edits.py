@@ -5,15 +5,17 @@ from contextlib import closing
 
 import psycopg
 
+from tests.support.database_roles import superusers
+
 
 def execute(url: str, *statements: str) -> None:
-    """Run statements on the tables of a ledger's store."""
+    """Run statements on the tables of a ledger's store, as a superuser."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
             for statement in statements:
                 file.execute(statement)
         return
-    with psycopg.connect(url, options="-c search_path=tringledger") as connection:
+    with psycopg.connect(superusers(url), options="-c search_path=tringledger") as connection:
         for statement in statements:
             connection.execute(statement.encode())
 

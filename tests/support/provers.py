@@ -19,6 +19,7 @@ from projections.proofs.log_check import LogCheck, check_log
 from projections.proofs.proof_store import PG_SCHEMA, ProofStore, open_proofs, path_beside
 from projections.proofs.prover import Prover, Round
 from projections.proofs.tree_rows import ProofState
+from tests.support.database_roles import superusers
 from tests.support.ledgers import opened, record
 from tests.support.notices import SECOND, START, callstatus
 
@@ -97,7 +98,7 @@ class World:
         if urls.is_postgres(url):
             # As a replica, whose triggers do not fire: somebody who owns the database can do that.
             options = "-csession_replication_role=replica" + (f" -csearch_path={schema}" if schema else "")
-            with psycopg.connect(url, options=options) as connection:
+            with psycopg.connect(superusers(url), options=options) as connection:
                 connection.execute(statement.replace("?", "%s").encode(), parameters)
         else:
             path = path_beside(self._path()) if schema else self._path()

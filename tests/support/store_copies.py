@@ -12,6 +12,7 @@ from api.application.process_state import ProcessState
 from domain.ledger import Ledger
 from domain.log.urls import sqlite_path
 from tests.support.command import run
+from tests.support.database_roles import superusers
 from tests.support.notices import KEY, OTHER_KEY, callstatus, line, priced_cdr, signed
 from tests.support.operator_events import act_in_every_way
 from tests.support.samples import SAMPLE_NAMES, SAMPLES
@@ -64,7 +65,7 @@ def rows(store: str) -> Iterator[Any]:
     if store.startswith("postgresql:"):
         # With triggers off, as somebody would set it who changes events on purpose.
         options = "-c search_path=tringledger -c session_replication_role=replica"
-        with psycopg.connect(store, autocommit=True, options=options) as connection:
+        with psycopg.connect(superusers(store), autocommit=True, options=options) as connection:
             yield lambda query: connection.execute(query).fetchall()
     else:
         with closing(sqlite3.connect(sqlite_path(store), isolation_level=None)) as file:

@@ -10,6 +10,7 @@ import pytest
 
 from domain.errors import StoreLost
 from domain.ledger import Ledger
+from tests.support.database_roles import superusers
 from tests.support.ledger_inspection import change
 from tests.support.ledgers import opened, record
 from tests.support.notices import GRACE, cdr
@@ -25,7 +26,9 @@ def tamper(url: str, statement: str) -> None:
         change(Path(url.removeprefix("sqlite:///")), statement)
         return
     # As a replica, whose triggers do not fire: that events are never changed is what a database alone cannot promise.
-    with psycopg.connect(url, options="-c search_path=tringledger -c session_replication_role=replica") as connection:
+    with psycopg.connect(
+        superusers(url), options="-c search_path=tringledger -c session_replication_role=replica"
+    ) as connection:
         assert connection.execute(statement.encode()).rowcount
 
 

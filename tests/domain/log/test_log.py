@@ -24,6 +24,7 @@ from domain.log.sqlite import connections as sqlite_connections
 from domain.log.sqlite import line_calls as sqlite_line_calls
 from domain.log.urls import sqlite_path
 from domain.outcomes import Duplicate, Quarantined, Recorded
+from tests.support.database_roles import make_ledger_of_service
 from tests.support.ledgers import opened, record
 from tests.support.notices import GRACE, SRC, START, TAG, SentNotice, callstatus, cdr, notice, signed
 from tests.support.recorder_process import crowd
@@ -58,6 +59,7 @@ def streams(ledger: Ledger) -> dict[str, list[int]]:
 @contextmanager
 def process(mode: str, url: str, seed: int = 0) -> Iterator[subprocess.Popen[str]]:
     """Start a recorder and wait until it could begin; it begins when told to."""
+    make_ledger_of_service(url)
     command = [sys.executable, "-m", "tests.support.recorder_process", mode, url, str(seed)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as started:

@@ -22,6 +22,7 @@ from projections.frames import billing
 from projections.queries.selection import Selection
 from projections.stores.generations import ReadModelsUnusable, open_current
 from tests.support.command import run
+from tests.support.database_roles import superusers
 from tests.support.ledgers import opened, record
 from tests.support.notices import GRACE, SentNotice, cdr
 from tests.support.store_copies import dump
@@ -71,7 +72,7 @@ class LogAlone:
             for suffix in ("-wal", "-shm"):
                 self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
             return
-        with psycopg.connect(self._url, options="-c session_replication_role=replica") as connection:
+        with psycopg.connect(superusers(self._url), options="-c session_replication_role=replica") as connection:
             for table, rows in self._rows.items():
                 if table == "ledger":
                     continue  # The facts are those of the same ledger.
