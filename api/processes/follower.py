@@ -129,7 +129,10 @@ def main() -> None:
     (url,) = children.read_arguments()
     stopping, state = Event(), ProcessState()
     children.on_parent_exit(stopping.set)
-    with Ledger(url) as ledger:
+    ledger = children.open_ledger(url, stopping)
+    if ledger is None:
+        return
+    with ledger:
         following = Follower(ledger)
         while not stopping.is_set():
             before, state = state, following.run_once()

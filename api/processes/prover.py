@@ -10,7 +10,6 @@ from threading import Event
 from api.application.proofs.prover_settings import prover_settings_of_texts
 from api.application.proofs.tree_keeper import TreeKeeper, keep_tree
 from api.processes import supervised
-from domain.ledger import Ledger
 
 NICENESS = 5
 
@@ -22,7 +21,10 @@ def main() -> None:
     os.nice(NICENESS)
     stopping = Event()
     supervised.on_parent_exit(stopping.set)
-    with Ledger(url) as ledger:
+    ledger = supervised.open_ledger(url, stopping)
+    if ledger is None:
+        return
+    with ledger:
         keep_tree(TreeKeeper(ledger, prover_settings_of_texts(*texts)), stopping, supervised.report_state)
 
 

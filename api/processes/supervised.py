@@ -17,6 +17,8 @@ from typing import Protocol
 import msgspec
 
 from api.application.process_state import ProcessState, describe_failure
+from domain.errors import LedgerError
+from domain.ledger import Ledger
 
 RETRY_SECONDS = 2.0
 STOP_SECONDS_MAX = 5.0
@@ -119,10 +121,23 @@ def on_parent_exit(end: Callable[[], object]) -> None:
     """In the process: call ``end`` when the service stops this process or ends itself."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Past Python's buffer: whoever waits in it when the process ends makes Python abort.
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
         end()
 
     Thread(target=wait, daemon=True).start()
+
+
+def open_ledger(url: str, stopping: Event) -> Ledger | None:
+    """In the process: open the ledger, or report why not and try again; return None once ``stopping`` is set."""
+    while not stopping.is_set():
+        try:
+            return Ledger(url)
+        except LedgerError as error:
+            report_state(ProcessState(failure=str(error)))
+            stopping.wait(RETRY_SECONDS)
+    return None
 
 
 def report_state(state: ProcessState) -> None:

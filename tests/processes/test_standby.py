@@ -26,6 +26,30 @@ from tests.support.postgres_server import Postgres
 from tests.support.postgres_standby import Standby, standby_of
 
 DONE, UNAVAILABLE = 0, 3
+LAG = '<dd data-lag><data class="count" value="1">1</data> events</dd>'
+# Every page of the service; CALL and MONTH stand for those of the ledger's first call.
+PAGES = (
+    "/",
+    "/calls?whole=1",
+    "/calls/CALL",
+    "/cdrs?whole=1",
+    "/voicemails",
+    "/channels",
+    "/fragments/cdrs/sums",
+    "/fragments/cdrs/facets",
+    "/billing",
+    "/accounts/one",
+    "/fragments/metrics/one",
+    "/fragments/largest?account=one",
+    "/statements/one/MONTH",
+    "/tariffs",
+    "/exceptions",
+    "/quarantine",
+    "/events/1",
+    "/search?q=one",
+    "/operations",
+    "/access-log",
+)
 SECONDS_MAX = 30
 
 
@@ -74,12 +98,33 @@ def test_a_command_that_writes_is_refused_in_one_line(standby: tuple[Standby, st
     assert (said.code, "its server is a standby" in said.err, "Traceback" in said.err) == (UNAVAILABLE, True, False)
 
 
+def added_user(url: str, name: str, *roles: Role) -> dict[str, str]:
+    """Add a user on the primary; return the headers of a program that has these roles."""
+    with closing(open_access_store(url, durable=True)) as store:
+        return {"Authorization": f"Bearer {users.add_user(store, name, roles, 1)}"}
+
+
+def test_every_page_is_shown_with_how_far_the_read_models_are_behind(
+    standby: tuple[Standby, str], primary: tuple[Postgres, str]
+) -> None:
+    server, url = standby
+    headers = added_user(primary[1], "kim", Role.READ, Role.EXPORT, Role.OPERATE)
+    with asgi.running(asgi.service_at(server.directory, follows=True, TRINGLEDGER_STORE=url)) as client:
+        asgi.eventually(lambda: client.get("/tariffs", headers=headers).status_code == 200, SECONDS_MAX)
+        asgi.eventually(lambda: client.get("/health").json()["read_models"]["lag"] == 1, SECONDS_MAX)
+        (call,) = client.get("/api/v1/cdrs", headers=headers).json()["items"]
+        for page in PAGES:
+            path = page.replace("CALL", call["call_id"]).replace("MONTH", call["period"])
+            shown = client.get(path, headers=headers)
+            assert shown.status_code == 200, f"{path}: {shown.text[:500]}"
+            assert path.startswith("/fragments/") or LAG in shown.text, path
+
+
 def test_a_service_refuses_callbacks_with_one_line_shows_its_pages_and_records_after_the_promotion(
     standby: tuple[Standby, str], primary: tuple[Postgres, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     server, url = standby
-    with closing(open_access_store(primary[1], durable=True)) as store:
-        token = users.add_user(store, "ann", [Role.READ], 1)
+    headers = added_user(primary[1], "ann", Role.READ)
     time.sleep(1)
     caplog.set_level(logging.INFO)
     service = asgi.service_at(server.directory, follows=True, TRINGLEDGER_STORE=url)
@@ -90,7 +135,7 @@ def test_a_service_refuses_callbacks_with_one_line_shows_its_pages_and_records_a
         assert len(lines) == 1
         assert "its server is a standby" in lines[0].message
         assert not [entry for entry in caplog.records if entry.exc_info]
-        shown = client.get("/api/v1/calls", headers={"Authorization": f"Bearer {token}"})
+        shown = client.get("/api/v1/calls", headers=headers)
         assert shown.status_code == 200
         assert "audit log, on a standby: ann token viewed 200" in caplog.text
         asgi.eventually(lambda: client.get("/health").json()["read_models"].get("held_by") == STANDBY, SECONDS_MAX)
