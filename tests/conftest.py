@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import effort
+from tests.support.database_roles import service_database
 from tests.support.ledger_databases import ledger_database
 from tests.support.postgres_server import Postgres, start_or_share
 
@@ -27,6 +28,27 @@ for profile, examples in (("quick", effort.QUICK), ("thorough", effort.THOROUGH)
 settings.load_profile("quick")
 
 STORES = ("sqlite", "postgres")
+# PostgreSQL over TCP, with the role of a service that owns nothing; the owner has migrated.
+SERVICE = "service"
+# The tests of commands that run so, too: they read and write all that a service has rights to. The others differ in what they
+# read from files, and in what they print.
+COMMANDS_OF_SERVICE = {
+    f"tests.cli.test_{name}"
+    for name in (
+        *(
+            "close",
+            "corrections",
+            "diff",
+            "explain",
+            "history",
+            "import",
+            "metrics",
+            "proof",
+            "proofs_of_copies_and_rebuilds",
+        ),
+        *("quarantine", "rebuild", "rerate", "statement", "status", "suspects", "tariff"),
+    )
+}
 # By the name of a fixture: what a test needs that uses it, and so can be left out by.
 NEEDS = {"postgres": "postgres", "database": "postgres", "browser": "browser"}
 # Started first, so that no worker is left alone with one of them at the end; the longest first.
@@ -51,13 +73,16 @@ SLOW = (
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for a store on each kind, or on the one that its mark ``only_on`` names.
+    """Run what asks for a store on each kind, or on those that its mark ``only_on`` names.
 
-    What is marked ``alike`` has its turn on PostgreSQL in the thorough run.
+    What is marked ``alike`` has its turn on PostgreSQL in the thorough run. There the contract of a store, which is tested by what
+    asks for ``store_url``, is tested with a service's role as well.
     """
     for name in {"store", "store_url", "empty_store_url"}.intersection(metafunc.fixturenames):
         mark = metafunc.definition.get_closest_marker("only_on")
-        kinds = mark.args if mark else STORES
+        has_service = name != "store" or metafunc.module.__name__ in COMMANDS_OF_SERVICE
+        with_role = [pytest.param(SERVICE, marks=pytest.mark.thorough)] if has_service else []
+        kinds = mark.args if mark else (*STORES, *with_role)
         if metafunc.definition.get_closest_marker("alike"):
             kinds = ("sqlite", pytest.param("postgres", marks=pytest.mark.thorough))
         metafunc.parametrize(name, kinds, indirect=True)
@@ -69,7 +94,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in {NEEDS[name] for name in getattr(item, "fixturenames", ()) if name in NEEDS}:
             item.add_marker(marker)
         callspec = getattr(item, "callspec", None)
-        if callspec and "postgres" in [value for value in callspec.params.values() if isinstance(value, str)]:
+        values = [each for each in callspec.params.values() if isinstance(each, str)] if callspec else []
+        if {"postgres", SERVICE}.intersection(values):
             item.add_marker("postgres")
         if item.nodeid.startswith(SLOW):
             item.add_marker("slow")
@@ -102,11 +128,18 @@ def migrated(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def service_url(postgres: Postgres) -> Iterator[str]:
+    """Return the address of a migrated database without a ledger, over TCP with the role of a service."""
+    with service_database(postgres) as url:
+        yield url
+
+
 def new_store(kind: str, request: pytest.FixtureRequest) -> str:
     """Return the address of a store that does not exist yet."""
     if kind == "sqlite":
         return f"sqlite:///{request.getfixturevalue('tmp_path')}/ledger.db"
-    url: str = request.getfixturevalue("database")
+    url: str = request.getfixturevalue("service_url" if kind == SERVICE else "database")
     return url
 
 

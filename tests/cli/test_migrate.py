@@ -23,6 +23,7 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return found
 
 
+@pytest.mark.only_on("sqlite", "postgres")  # A service may not migrate.
 def test_migrate_says_what_it_did_and_again_that_there_was_nothing_to_do(store_url: str) -> None:
     ledger = f"ledger {store_url}, correlation tag-src, time zone UTC\n"
     schema = 3

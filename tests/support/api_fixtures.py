@@ -13,6 +13,7 @@ from domain.ledger import CALLBACK, Ledger
 from domain.notices.signature import Keyring
 from tests.conftest import new_store
 from tests.support import asgi_service as asgi
+from tests.support.database_roles import make_ledger_of_service
 from tests.support.notices import KEY
 
 
@@ -27,7 +28,8 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def named_store(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name a new store and the private key in the environment; in PostgreSQL the ledger is there, as migrate makes it."""
-    url: str = new_store(kind, request) if kind == "sqlite" else request.getfixturevalue("migrated")
+    url: str = request.getfixturevalue("migrated") if kind == "postgres" else new_store(kind, request)
+    make_ledger_of_service(url)
     monkeypatch.setenv("TRINGLEDGER_STORE", url)
     monkeypatch.setenv("TRINGME_PRIVATE_KEY", KEY)
     return url

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import count
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -32,7 +31,6 @@ _LET_IN = """
         REVOKE ALL ON SCHEMA public FROM PUBLIC;
     END $$
 """
-_numbers = count(1)
 
 
 class Roles(NamedTuple):
@@ -72,33 +70,23 @@ def make_ledger_of_service(url: str) -> None:
         assert said.code == 0, said.err
 
 
-class MigratedDatabases:
-    """Databases in which the owner has made and granted everything, and no ledger has begun: copies of one, which is quick."""
+@contextmanager
+def service_database(postgres: Postgres) -> Iterator[str]:
+    """Give the address of a database in which the owner has migrated and no ledger has begun, over TCP with the role of a service.
 
-    def __init__(self, postgres: Postgres, url: str) -> None:
-        """Make the one that is copied in the empty database at an address, which nothing else may use."""
-        self._postgres = postgres
-        self._model = postgres.name_of(url)
+    A test that makes its ledger there makes no tables: the owner has done so, and the service may not.
+    """
+
+    def migrate(url: str) -> None:
         with three_roles(postgres, url) as roles:
             _make_everything(roles.owner)
 
-    @contextmanager
-    def service(self) -> Iterator[str]:
-        """Give the address of a new database over TCP, with the role of a service.
-
-        A test that makes its ledger there makes no tables: the owner has done so, and the service may not.
-        """
-        name = f"{self._model}_{next(_numbers)}"
-        self._postgres.execute(f"CREATE DATABASE {name} TEMPLATE {self._model} OWNER {OWNER}")
-        try:
-            with (
-                three_roles(self._postgres, self._postgres.url(name)) as roles,
-                patch.object(PostgresLog, "create", _create_unless_service),
-            ):
-                yield roles.service
-        finally:
-            self._postgres.start()
-            self._postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with (
+        postgres.copy_of("migrated", migrate) as url,
+        three_roles(postgres, url) as roles,
+        patch.object(PostgresLog, "create", _create_unless_service),
+    ):
+        yield roles.service
 
 
 def _make_everything(owner: str) -> None:
