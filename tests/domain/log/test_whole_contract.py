@@ -43,6 +43,7 @@ def test_a_whole_store_has_no_damage_and_may_be_put_in_order_at_any_time(store_u
             assert lock.acquire()
 
 
+@pytest.mark.only_on("sqlite", "postgres")  # Before a service comes, the owner has made the tables.
 def test_where_there_is_no_ledger_there_are_no_facts(store_url: str) -> None:
     with closing(open_log(store_url)) as log:
         assert log.facts() == {}
