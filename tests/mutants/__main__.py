@@ -23,6 +23,7 @@ PACKAGES = ("api", "domain", "projections")
 COPIED = (*PACKAGES, "tests", "docs", "tringledger.py", "pyproject.toml")
 # mutmut's codes for what no test noticed; all others but None mean that a test failed, or went on and on.
 LEFT = {0: "survived", 33: "no test runs it", 34: "the same SQL", None: "not tried"}
+FAILED = (1, 3)
 # Words of a refusal have tests of their own. An assertion states what the types cannot.
 UNTOUCHED = (r"^\s*raise ", r"^\s*msg = ", r"^\s*assert ")
 PLUGINS = ("-p", "no:cacheprovider", "-p", "tests.mutants.fastest_first")
@@ -121,12 +122,15 @@ def _found(home: Path) -> Iterator[Path]:
 
 
 def _forget_survivors(home: Path) -> None:
-    """Have tried again what survived: tests may have come that notice it. Which test runs what is found anew, too."""
+    """Have tried again what no test failed at: tests may have come that do. Which test runs what is found anew, too.
+
+    What took too long is tried again as well: it may have been the machine that was too busy.
+    """
     (home / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for path in _found(home):
         kept = json.loads(path.read_text())
         codes = kept["exit_code_by_key"]
-        kept["exit_code_by_key"] = {key: None if code in LEFT else code for key, code in codes.items()}
+        kept["exit_code_by_key"] = {key: code if code in FAILED else None for key, code in codes.items()}
         path.write_text(json.dumps(kept))
 
 

@@ -22,7 +22,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
-from domain.events.log_row import POSITION_MAX, LogRow
+from domain.events.log_row import LogRow
 from domain.log.continuity import Continuity
 from domain.log.contract import QuarantineEntry
 from domain.log.postgres.connections import ConnectionPool, check_url
@@ -208,14 +208,8 @@ class PostgresLog(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        """Return a stream's events in the form that the library's repository needs."""
-        stream = originator_id if isinstance(originator_id, UUID) else UUID(originator_id)
-        rows = [
-            StoredEvent(UUID(row.stream), row.version, row.topic, row.state)
-            for row in self.stream(stream, POSITION_MAX)
-            if (gt is None or row.version > gt) and (lte is None or row.version <= lte)
-        ]
-        return (rows[::-1] if desc else rows)[:limit]
+        """Not supported: the ledger reads a stream's rows."""
+        raise NotImplementedError
 
     def select_notifications(
         self,
@@ -230,8 +224,8 @@ class PostgresLog(ApplicationRecorder):
         raise NotImplementedError
 
     def max_notification_id(self) -> int | None:
-        """Return the last position, or None."""
-        return self.head() or None
+        """Not supported: the ledger asks for the head."""
+        raise NotImplementedError
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         """Not supported: readers poll, and NOTIFY wakes them."""
