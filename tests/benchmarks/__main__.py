@@ -26,6 +26,7 @@ from tests.benchmarks import (
     proving,
     rebuilding,
     saving,
+    scraping,
     table,
 )
 from tests.benchmarks.measure import Row, Sizes
@@ -67,6 +68,7 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "entries-postgres": database.measure_entries,
     "prover": proving.measure_recording,
     "prover-callbacks": proving.measure_callbacks,
+    "metrics": scraping.measure,
     "proof-check": proving.measure_check,
     "bundle": proving.measure_bundle,
     "backup": saving.measure,

@@ -39,6 +39,7 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "the slowest page",
         "import of a",
         "callbacks with the",
+        "callbacks with metrics,",
         "proof verify",
         "bundle of a",
         "backup of 2,000",

@@ -20,6 +20,7 @@ from tests.support.asgi_service import eventually
 from tests.support.command import SECONDS_MAX, serving
 from tests.support.notices import callstatus, signed
 from tests.support.ports import free_port
+from tests.support.programs import require_program
 
 pytestmark = [pytest.mark.thorough, pytest.mark.only_on("sqlite")]
 
@@ -95,6 +96,7 @@ def configuration(folder: Path, service: int, plain: int, port: int, allowed: st
 @pytest.fixture
 def proxy(request: pytest.FixtureRequest, tmp_path: Path, store: str) -> Iterator[Proxy]:  # noqa: ARG001 - It names the ledger.
     """Run a service behind nginx, which lets the addresses in that the test's parameter says."""
+    require_program("nginx")
     folder = tmp_path / "nginx"
     folder.mkdir()
     folder.chmod(0o777)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support.ledgers import record
 from tests.support.notices import OTHER_KEY, callstatus
+from tests.support.programs import output_of
 from tests.support.provers import world
 
 ROOT = Path(__file__).parents[2]
@@ -59,11 +59,6 @@ def expressions(part: Any) -> Iterator[str]:
             yield from expressions(each)
 
 
-def promtool(*arguments: str, given: str = "") -> None:
-    done = subprocess.run(["promtool", *arguments], input=given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_the_reference_names_all_metrics_and_no_others(scraped: str) -> None:
     families = {line.split()[2] for line in scraped.splitlines() if line.startswith("# TYPE ")}
     named = re.findall(
@@ -94,9 +89,9 @@ def test_the_panels_of_the_dashboard_have_numbers_of_their_own_and_do_not_overla
 
 @pytest.mark.thorough
 def test_prometheus_takes_the_metrics_and_the_rules_and_they_fire_when_they_should(scraped: str) -> None:
-    promtool("check", "metrics", given=scraped)
-    promtool("check", "config", str(CONFIGURATION))
-    promtool("test", "rules", str(CASES))
+    output_of("promtool", "check", "metrics", given=scraped)
+    output_of("promtool", "check", "config", str(CONFIGURATION))
+    output_of("promtool", "test", "rules", str(CASES))
 
 
 @pytest.mark.thorough
@@ -106,4 +101,4 @@ def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> 
     rules = [{"record": f"panel:{number}", "expr": query} for number, query in enumerate(found)]
     file = tmp_path / "rules.yml"
     file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))  # YAML takes JSON.
-    promtool("check", "rules", str(file))
+    output_of("promtool", "check", "rules", str(file))

@@ -1,7 +1,6 @@
 """The files in deploy/ that start and guard a service: nothing in them that there is not, and each read by its own program."""
 
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -9,19 +8,13 @@ import pytest
 
 from api.secret_files import SUFFIX
 from api.setting_table import SETTINGS
+from tests.support.programs import output_of
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 DOCKER, SYSTEMD = DEPLOY / "docker", DEPLOY / "systemd"
 FILES = [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()]
 EXPOSURE_MAX = 2.0
-
-
-def checked(*command: str, cwd: Path = ROOT) -> str:
-    """Run a program on a file of its own, and return what it says."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def test_every_setting_that_a_file_names_exists() -> None:
@@ -45,12 +38,12 @@ def test_the_image_has_what_the_package_is_made_of() -> None:
 
 @pytest.mark.thorough
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
-    assert checked("hadolint", str(DOCKER / "Dockerfile")) == ""
+    assert output_of("hadolint", str(DOCKER / "Dockerfile")) == ""
 
 
 @pytest.mark.thorough
 def test_compose_reads_its_file_and_every_file_that_it_mounts_exists() -> None:
-    told = checked("docker-compose", "-f", str(DOCKER / "compose.yaml"), "config", "--services")
+    told = output_of("docker-compose", "-f", str(DOCKER / "compose.yaml"), "config", "--services")
     assert set(told.split()) == {"postgres", "migrate", "ledger", "proxy", "prometheus"}
     mounted = re.findall(r"^ +- (\.\.?/\S+?):/", (DOCKER / "compose.yaml").read_text(), re.MULTILINE)
     made_by_the_user = {"./certificate"}
@@ -61,7 +54,7 @@ def test_compose_reads_its_file_and_every_file_that_it_mounts_exists() -> None:
 def test_prometheus_takes_its_configuration_in_compose(tmp_path: Path) -> None:
     for path in (DOCKER / "prometheus.yml", DEPLOY / "prometheus/tringledger.rules.yml"):
         (tmp_path / path.name).write_text(path.read_text())
-    checked("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+    output_of("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
 
 
 @pytest.mark.thorough
@@ -71,10 +64,10 @@ def test_systemd_takes_the_units_and_finds_them_hardened(tmp_path: Path) -> None
     for unit in units:
         # The program need not be installed where these tests run.
         (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/tringledger/bin/tringledger", "/bin/true"))
-    assert checked("systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit.name) for unit in units)) == ""
+    assert output_of("systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit.name) for unit in units)) == ""
     for unit in units:
         if unit.suffix == ".service":
-            told = checked("systemd-analyze", "security", "--no-pager", "--offline=true", str(tmp_path / unit.name))
+            told = output_of("systemd-analyze", "security", "--no-pager", "--offline=true", str(tmp_path / unit.name))
             exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", told)
             assert exposure is not None
             assert float(exposure[1]) <= EXPOSURE_MAX
@@ -84,4 +77,4 @@ def test_systemd_takes_the_units_and_finds_them_hardened(tmp_path: Path) -> None
 def test_caddy_takes_its_file(tmp_path: Path) -> None:
     file = tmp_path / "Caddyfile"
     file.write_text((DEPLOY / "caddy/Caddyfile").read_text().replace("/var/log/caddy/", f"{tmp_path}/"))
-    assert "Valid configuration" in checked("caddy", "validate", "--adapter", "caddyfile", "--config", str(file))
+    assert "Valid configuration" in output_of("caddy", "validate", "--adapter", "caddyfile", "--config", str(file))
