@@ -79,9 +79,15 @@ def latest_in_progress(connection: Connection, since: int, limit: int) -> Sequen
     return connection.execute(statement).scalars().all()
 
 
-def count_cdrs_after(connection: Connection, position: int, limit: int) -> int:
-    """Count the CDRs behind a position of the log, up to ``limit``."""
-    some = select(CDRS.c.position).where(CDRS.c.position > position).limit(limit).subquery()
+def latest_with_cdr(connection: Connection, limit: int) -> Sequence[str]:
+    """Return the ids of the calls whose CDRs were received last, the latest first: by their times, not by when they were imported."""
+    statement = select(CDRS.c.call_id).order_by(CDRS.c.cdr_at.desc(), CDRS.c.position.desc(), CDRS.c.call_id.desc())
+    return connection.execute(statement.limit(limit)).scalars().all()
+
+
+def count_cdrs_since(connection: Connection, at: int, limit: int) -> int:
+    """Count the CDRs that were received after a time (microseconds, UTC), up to ``limit``."""
+    some = select(CDRS.c.position).where(CDRS.c.cdr_at > at).limit(limit).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 

@@ -12,11 +12,12 @@ from uuid import UUID
 from api.application.read_model_pool import ReadModelPool, ReadSession
 from api.web.live.window import ROWS_MAX, LiveCall, LiveCounts, LiveWindow, trim
 from domain import times
-from domain.events.codec import UnknownEventShape, decode_notice
+from domain.events.codec import decode_notice, decode_operator_event
 from domain.events.log_row import LogRow
+from domain.events.operator_events import OPERATOR_EVENTS
 from domain.ledger import Ledger
 from projections.queries import call_health as calls
-from projections.queries.call_lookup import calls_with_ids, count_cdrs_after, latest_in_progress
+from projections.queries.call_lookup import calls_with_ids, count_cdrs_since, latest_in_progress, latest_with_cdr
 
 EVENTS_MAX = 400
 COUNT_SECONDS = 2.0
@@ -54,7 +55,7 @@ class LivePoller:
             after = before.position
             kept, floor = before.rows, before.floor
         else:
-            kept, floor = self._in_progress(room), after
+            kept, floor = self._known_before(room), after
         events = self._ledger.store.page(after, EVENTS_MAX, room.position)
         moved = {row.stream_id: row for row in events}
         found = {row.id: row for row in _read(room, moved)}
@@ -62,13 +63,14 @@ class LivePoller:
         everything = [*found.values(), *(row for row in kept if row.id not in moved)]
         everything = [row for row in everything if not row.is_live or row.last_at >= fresh]
         rows = trim(everything)
-        forgotten = {row.at for row in everything} - {row.at for row in rows}
+        # A call that ended earlier than all that are shown is missed by nobody.
+        forgotten = {row.at for row in everything if row.is_live} - {row.at for row in rows}
         return LiveWindow(room.position, max(floor, *forgotten, 0), rows, counts)
 
-    def _in_progress(self, room: ReadSession) -> tuple[LiveCall, ...]:
-        """Return the calls in progress that changed last, however far back in the log their events are."""
+    def _known_before(self, room: ReadSession) -> tuple[LiveCall, ...]:
+        """Return the calls in progress that changed last, and those that ended last, however far back in the log their events are."""
         fresh = self._clock() - self._ledger.options.window.max_age
-        ids = latest_in_progress(room.connection, fresh, ROWS_MAX)
+        ids = [*latest_in_progress(room.connection, fresh, ROWS_MAX), *latest_with_cdr(room.connection, ROWS_MAX)]
         last = {call_id: self._ledger.history(UUID(call_id), room.position)[-1] for call_id in ids}
         return tuple(_read(room, last))
 
@@ -77,10 +79,9 @@ class LivePoller:
         if (begun := monotonic()) >= self._count_at:
             now = self._clock()
             waiting = calls.count_overdue(room.connection, self._ledger.options.window, now)
-            hour_ago = self._ledger.position_at(now - HOUR)
             self._counts = LiveCounts(
                 waiting.in_progress - waiting.stale,
-                count_cdrs_after(room.connection, hour_ago, COUNTED_MAX),
+                count_cdrs_since(room.connection, now - HOUR, COUNTED_MAX),
                 waiting.stale,
                 waiting.missing_cdr,
             )
@@ -93,6 +94,7 @@ def _read(room: ReadSession, last: dict[str, LogRow]) -> Iterable[LiveCall]:
     """Return the rows of those streams that are calls, each with its last event."""
     for found in calls_with_ids(room.connection, last):
         event = last[found.call_id]
+        label, event_at = read_label(event)
         yield LiveCall(
             found.call_id,
             found.state,
@@ -102,17 +104,21 @@ def _read(room: ReadSession, last: dict[str, LogRow]) -> Iterable[LiveCall]:
             found.opened_at,
             found.ended_at,
             found.last_at,
-            event_label(event),
+            label,
             event.position,
             found.flags,
+            event_at,
         )
 
 
-def event_label(event: LogRow) -> str:
-    """Return one word for an event: a notice's status, or its type if it has none, or the operator event's name."""
-    try:
-        values = dict(decode_notice(event.state).params)
-    except UnknownEventShape:
-        return event.topic.rpartition(":")[2]
+def read_label(event: LogRow) -> tuple[str, int]:
+    """Return one word for an event, and its time (microseconds, UTC).
+
+    The word is a notice's status, or its type if it has none, or the operator event's name.
+    """
+    if event.topic in OPERATOR_EVENTS:
+        return event.topic.rpartition(":")[2], decode_operator_event(event.topic, event.state).recorded_at
+    notice = decode_notice(event.state)
+    values = dict(notice.params)
     kind = values.get("type", "")
-    return "CDR" if kind == "cdr" else values.get("status", "") or kind
+    return "CDR" if kind == "cdr" else values.get("status", "") or kind, notice.received_at

@@ -63,7 +63,7 @@ def _rows(rows: Iterable[LiveCall], *, whole: bool) -> list[dict[str, Any]]:
             "opened": times.iso(row.opened_at),
             "ended": times.iso(row.ended_at) if row.ended_at is not None else None,
             "last": row.last,
-            "last_at": times.iso(row.last_at),
+            "last_at": times.iso(row.event_at),
             "at": row.at,
             "flags": row.flags,
         }

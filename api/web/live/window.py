@@ -15,7 +15,11 @@ ROWS_MAX = 50
 
 
 class LiveCall(msgspec.Struct, frozen=True):
-    """A call on the live page; ``at`` is the position of its last event, ``last`` its label; times are microseconds, UTC."""
+    """A call on the live page; times are microseconds, UTC.
+
+    ``at`` is the position of its last event, ``last`` its label and ``event_at`` its own time: when the notice was received, or
+    when the operator acted. ``last_at`` is when the call was last heard of.
+    """
 
     id: str
     state: str
@@ -28,6 +32,7 @@ class LiveCall(msgspec.Struct, frozen=True):
     last: str
     at: int
     flags: str
+    event_at: int
 
     @property
     def is_live(self) -> bool:
@@ -55,7 +60,7 @@ class LiveCall(msgspec.Struct, frozen=True):
 
 
 class LiveCounts(msgspec.Struct, frozen=True):
-    """The numbers on the tiles; ``ended`` counts the CDRs of the last hour, at most 10,000."""
+    """The numbers on the tiles; ``ended`` counts the CDRs that were received in the last hour, at most 10,000."""
 
     live: int = 0
     ended: int = 0
@@ -91,8 +96,11 @@ class LiveWindow(msgspec.Struct, frozen=True):
 
 
 def trim(rows: Iterable[LiveCall]) -> tuple[LiveCall, ...]:
-    """Return the rows that a window has room for: of each kind those that changed last."""
-    latest = sorted(rows, key=lambda row: -row.at)
-    return tuple(
-        [row for row in latest if row.is_live][:ROWS_MAX] + [row for row in latest if not row.is_live][:ROWS_MAX]
-    )
+    """Return the rows that a window has room for: the calls in progress that changed last, and those that ended last.
+
+    A call that was imported or corrected just now has not just ended.
+    """
+    everything = [*rows]
+    live = sorted((row for row in everything if row.is_live), key=lambda row: -row.at)
+    ended = sorted((row for row in everything if not row.is_live), key=lambda row: (row.until, row.at), reverse=True)
+    return (*live[:ROWS_MAX], *ended[:ROWS_MAX])

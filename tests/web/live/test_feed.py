@@ -35,7 +35,7 @@ class Scripted:
 
 def row(number: int, at: int, state: str = "in-progress") -> LiveCall:
     ended = None if state == "in-progress" else at
-    return LiveCall(f"call-{number}", state, "", "sales", NUMBER, number, ended, at, "SRCANSWERED", at, "")
+    return LiveCall(f"call-{number}", state, "", "sales", NUMBER, number, ended, at, "SRCANSWERED", at, "", at)
 
 
 def window(position: int, *rows: LiveCall, floor: int = 0) -> LiveWindow:

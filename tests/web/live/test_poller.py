@@ -7,13 +7,15 @@ import pytest
 
 from api.application.read_model_pool import ReadModelPool
 from api.web.live import poller as looking
+from api.web.live import window as windows
 from api.web.live.poller import LivePoller
 from api.web.live.window import LiveWindow
+from domain.events.streams import call_id
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support.ledgers import opened, record
-from tests.support.notices import MAX_AGE, SECOND, START, callstatus, cdr, notice
+from tests.support.notices import MAX_AGE, SECOND, SRC, START, TAG, callstatus, cdr, notice
 
 NOW = START + 3600 * SECOND
 
@@ -94,3 +96,28 @@ def test_what_is_no_call_moves_the_position_and_nothing_else(store_url: str) -> 
         record(ledger, notice(type="voicemail", email="a@example.com", voicemail="1.wav", r="1"))
         window = looker.poll()
         assert (window.position, shown(window)) == (1, [])
+
+
+def test_an_operators_event_has_its_own_time(store_url: str) -> None:
+    with opened(store_url, clock=lambda: NOW) as ledger, looked_at(ledger) as looker:
+        record(ledger, callstatus("SRCANSWERED"), callstatus("COMPLETED", SECOND), cdr(2 * SECOND))
+        with ledger.operator_session("ann", "a test call") as session:
+            session.void_call(call_id((TAG, SRC), 1))
+        (row,) = looker.poll().rows
+        assert (row.last, row.event_at, row.last_at) == ("call-voided", NOW, START + 2 * SECOND)
+
+
+def test_what_just_ended_is_ordered_and_counted_by_when_it_ended_and_an_import_pushes_nothing_out(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "ROWS_MAX", 2)
+    monkeypatch.setattr(looking, "EVENTS_MAX", 4)
+    with opened(store_url) as ledger, looked_at(ledger) as looker:
+        for minute in (3, 1, 2):
+            record(ledger, cdr(minute * 60 * SECOND, tag=f"at {minute}"))
+        assert [row.tag for row in looker.poll().ended] == ["at 3", "at 2"]
+        record(ledger, *(cdr(-number * 7200 * SECOND, tag=f"imported {number}") for number in range(1, 6)))
+        with looked_at(ledger) as another:
+            for window in (looker.poll(), another.poll()):
+                assert [row.tag for row in window.ended] == ["at 3", "at 2"]
+            assert another.poll().counts.ended == 3
