@@ -32,16 +32,16 @@ def csv_lines(columns: Sequence[Column[Any]], values: Iterable[Sequence[Any]]) -
     texts = [_TEXTS[column_kind(column)](part) for column, part in zip(columns, values, strict=True)]
     if len(texts) == 1:  # A line that is empty would be no line: an absent value alone is quoted.
         texts[0] = _c.if_else(_c.equal(_c.fill_null(texts[0], ""), ""), QUOTE * 2, texts[0])
-    texts[-1] = _joined(texts[-1], LINE_END, "")
-    return _bytes_of(_joined(*texts, SEPARATOR))
+    texts[-1] = joined(texts[-1], LINE_END, "")
+    return bytes_of(joined(*texts, SEPARATOR))
 
 
-def _joined(*parts: Any) -> Any:
+def joined(*parts: Any) -> Any:
     """Return texts joined row by row, with the last part between them; absent ones are empty."""
     return _c.binary_join_element_wise(*parts, null_handling="replace")
 
 
-def _bytes_of(texts: Any) -> bytes:
+def bytes_of(texts: Any) -> bytes:
     """Return all texts, one right after the other: so they lie in memory."""
     return b"".join(texts.cast(pa.large_binary()).to_pylist()) if texts.offset else texts.buffers()[2].to_pybytes()
 
@@ -52,22 +52,25 @@ def _text(values: Sequence[Any]) -> Any:
     together = data.to_pybytes() if data else b""
     if not any(each in together for each in _QUOTED_FOR_BYTES):
         return texts
-    quoted = _joined(QUOTE, _c.replace_substring(texts, QUOTE, QUOTE * 2), QUOTE, "")
+    quoted = joined(QUOTE, _c.replace_substring(texts, QUOTE, QUOTE * 2), QUOTE, "")
     return _c.if_else(_c.match_substring_regex(texts, _QUOTED_FOR), quoted, texts)
 
 
-def _number(values: Sequence[Any]) -> Any:
+def number_texts(values: Sequence[Any]) -> Any:
+    """Return whole numbers as texts."""
     return whole_array(values).cast(pa.string())
 
 
-def _amount(values: Sequence[Any]) -> Any:
+def amount_texts(values: Sequence[Any]) -> Any:
+    """Return amounts, given in millionths, as plain decimals."""
     text = frames.decimals(whole_array(values)).cast(pa.string())
     return _c.utf8_rtrim(_c.utf8_rtrim(text, "0"), ".")
 
 
-def _time(values: Sequence[Any]) -> Any:
+def time_texts(values: Sequence[Any]) -> Any:
+    """Return times, given in microseconds, UTC, as ISO 8601; an absent one is an empty text."""
     local = whole_array(values).cast(pa.timestamp("us")).cast(pa.string())
-    return _joined(_c.replace_substring(local, " ", "T"), _c.if_else(_c.is_null(local), "", "Z"), "")
+    return joined(_c.replace_substring(local, " ", "T"), _c.if_else(_c.is_null(local), "", "Z"), "")
 
 
 def _boolean(values: Sequence[Any]) -> Any:
@@ -76,9 +79,9 @@ def _boolean(values: Sequence[Any]) -> Any:
 
 _TEXTS: dict[ColumnKind, Callable[[Sequence[Any]], Any]] = {
     ColumnKind.TEXT: _text,
-    ColumnKind.NUMBER: _number,
-    ColumnKind.AMOUNT: _amount,
-    ColumnKind.TOTAL: _amount,
-    ColumnKind.TIME: _time,
+    ColumnKind.NUMBER: number_texts,
+    ColumnKind.AMOUNT: amount_texts,
+    ColumnKind.TOTAL: amount_texts,
+    ColumnKind.TIME: time_texts,
     ColumnKind.BOOLEAN: _boolean,
 }

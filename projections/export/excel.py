@@ -3,38 +3,30 @@
 Excel calculates with binary floats, which keep 15 significant digits: numbers with more digits are written as text.
 """
 
-import tempfile
-from collections.abc import Callable
-from contextlib import suppress
-from decimal import Decimal
-from functools import partial
-from pathlib import Path
+import io
+import re
+from collections.abc import Iterator
 from typing import Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sqlalchemy import Column
 from xlsxwriter import Workbook
-from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.utility import xl_rowcol_to_cell
 
-from domain.amounts import plain
 from domain.errors import LedgerError
-from domain.times import iso
-from projections.atomic_file import PREFIX
+from projections.export.sheet_rows import sheet_rows
 from projections.queries.row_stream import RowStream
 from projections.schema.column_kinds import ColumnKind, column_kind
 
 ROWS_MAX = 1_048_575
 TEXT_UTF16_UNITS_MAX = 32_767
-SIGNIFICANT_DIGITS_MAX = 15
+ROWS_AT_ONCE = 2_000
 
-OPTIONS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_numbers": False,
-    "strings_to_urls": False,
-    "use_zip64": True,
-}
-
-Write = Callable[[int, int, Any], object]
+OPTIONS = {"in_memory": True, "constant_memory": False}
+SHEET = "xl/worksheets/sheet1.xml"
+SAMPLE = "sample"
+_SAMPLE_ROW = re.compile(rb'<row r="2"[^>]*><c r="A2" s="([0-9]+)".*?</row>')
+_DIMENSION = re.compile(rb'<dimension ref="[A-Z0-9:]*"/>')
 
 
 class SheetTooSmall(LedgerError):
@@ -63,92 +55,47 @@ def _check_texts(reading: RowStream, column: Column[Any]) -> None:
             raise SheetTooSmall(msg)
 
 
-def write_xlsx(reading: RowStream, out: BinaryIO, scratch: Path | None = None) -> None:
-    """Write a workbook of one sheet; ``scratch`` is a directory with room for the sheet while it is built."""
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=scratch) as directory:
-        target = _StreamTarget(out)
-        book = Workbook(target, {**OPTIONS, "tmpdir": directory})
+def write_xlsx(reading: RowStream, out: BinaryIO) -> None:
+    """Write a workbook of one sheet: the library makes all but the rows, which are put in as they are read."""
+    with ZipFile(io.BytesIO(_workbook_without_rows(reading))) as made, ZipFile(out, "w", ZIP_DEFLATED) as book:
+        for part in made.infolist():
+            if part.filename != SHEET:
+                book.writestr(part, made.read(part), ZIP_DEFLATED)
+                continue
+            with book.open(_named_as(part), "w", force_zip64=True) as sheet:
+                for piece in _sheet(reading, made.read(part)):
+                    sheet.write(piece)
+
+
+def _workbook_without_rows(reading: RowStream) -> bytes:
+    """Return a workbook with the heading, and one text below it that shows what style texts have."""
+    out = io.BytesIO()
+    with Workbook(out, OPTIONS) as book:
         sheet = book.add_worksheet(reading.model)
-        try:
-            _fill(reading, book, sheet)
-            book.close()
-        except FileCreateError as error:
-            failure: OSError = error.args[0]
-            raise failure from None
-        finally:
-            target.let_go()
-            with suppress(OSError):
-                sheet.row_data_fh.close()
+        heading = book.add_format({"bold": True})
+        sheet.freeze_panes(1, 0)
+        sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+        for number, name in enumerate(reading.column_names):
+            sheet.write_string(0, number, name, heading)
+        # A cell of the format "text" stays text when it is edited.
+        sheet.write_string(1, 0, SAMPLE, book.add_format({"num_format": "@"}))
+    return out.getvalue()
 
 
-class _StreamTarget:
-    """The output stream of a workbook, with the methods that a zip file needs.
-
-    After a failure the library leaves its zip file to the destructor, which would write to a closed stream.
-    """
-
-    def __init__(self, out: BinaryIO) -> None:
-        self._out: BinaryIO | None = out
-
-    def let_go(self) -> None:
-        self._out = None
-
-    def write(self, data: bytes) -> int:
-        return self._out.write(data) if self._out else len(data)
-
-    def tell(self) -> int:
-        return self._out.tell() if self._out else 0
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._out.seek(offset, whence) if self._out else 0
-
-    def flush(self) -> None:
-        if self._out:
-            self._out.flush()
+def _sheet(reading: RowStream, made: bytes) -> Iterator[bytes]:
+    """Yield the sheet with its rows in place of the sample."""
+    sample = _SAMPLE_ROW.search(made)
+    assert sample
+    last = xl_rowcol_to_cell(reading.count(), len(reading.columns) - 1)
+    yield _DIMENSION.sub(f'<dimension ref="A1:{last}"/>'.encode(), made[: sample.start()])
+    row = 2
+    for rows in reading.chunks(ROWS_AT_ONCE):
+        yield sheet_rows(reading.columns, list(zip(*rows, strict=True)), row, sample[1].decode())
+        row += len(rows)
+    yield made[sample.end() :]
 
 
-def _fill(reading: RowStream, book: Any, sheet: Any) -> None:
-    heading = book.add_format({"bold": True})
-    sheet.freeze_panes(1, 0)
-    sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
-    for number, name in enumerate(reading.column_names):
-        sheet.write_string(0, number, name, heading)
-    writes = _writes(reading, book, sheet)
-    row = 0
-    for rows in reading.chunks():
-        for values in rows:
-            row += 1
-            for number, (write, value) in enumerate(zip(writes, values, strict=True)):
-                if value is not None:
-                    write(row, number, value)
-
-
-def _writes(reading: RowStream, book: Any, sheet: Any) -> list[Write]:
-    """Return a function for each column that writes one of its values."""
-    # A cell of the format "text" stays text when it is edited.
-    text = partial(_write_text, sheet, [book.add_format(), book.add_format({"num_format": "@"})])
-    by_kind: dict[ColumnKind, Write] = {
-        ColumnKind.TEXT: text,
-        ColumnKind.NUMBER: lambda row, number, value: _write_number(sheet, text, row, number, str(value)),
-        ColumnKind.AMOUNT: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
-        ColumnKind.TOTAL: lambda row, number, value: _write_number(sheet, text, row, number, plain(value)),
-        ColumnKind.TIME: lambda row, number, value: text(row, number, iso(value)),
-        ColumnKind.BOOLEAN: lambda row, number, value: sheet.write_boolean(row, number, bool(value)),
-    }
-    return [by_kind[column_kind(column)] for column in reading.columns]
-
-
-def _write_text(sheet: Any, formats: list[Any], row: int, number: int, text: str) -> None:
-    font, as_text = formats
-    if text.startswith("<r>") and text.endswith("</r>"):
-        # The library would take this for the XML of a text in several fonts; as two pieces of one font it is escaped.
-        sheet.write_rich_string(row, number, text[:1], font, text[1:], as_text)
-    elif text:
-        sheet.write_string(row, number, text, as_text)
-
-
-def _write_number(sheet: Any, as_text: Write, row: int, number: int, digits: str) -> None:
-    if len(digits.lstrip("-").replace(".", "").lstrip("0")) > SIGNIFICANT_DIGITS_MAX:
-        as_text(row, number, digits)
-    else:
-        sheet.write_number(row, number, Decimal(digits))
+def _named_as(part: ZipInfo) -> ZipInfo:
+    named = ZipInfo(part.filename, part.date_time)
+    named.compress_type = ZIP_DEFLATED
+    return named

@@ -95,7 +95,7 @@ def _write(rows: RowStream, form: Format, out: Path | BinaryIO, *, excel_safe: b
         elif form is Format.NDJSON:
             write_ndjson(rows, stream)
         elif form is Format.XLSX:
-            write_xlsx(rows, stream, _scratch(out))
+            write_xlsx(rows, stream)
         else:
             write_parquet(rows, stream)
 
@@ -111,11 +111,6 @@ def _opened(out: Path | BinaryIO, form: Format) -> Iterator[BinaryIO]:
     else:
         with write_whole(out) as file:
             yield file
-
-
-def _scratch(out: Path | BinaryIO) -> Path | None:
-    """Return the directory of a file: where the file fits, its temporary files fit too."""
-    return out.resolve().parent if isinstance(out, Path) and not _is_stream(out) else None
 
 
 def _is_stream(path: Path) -> bool:

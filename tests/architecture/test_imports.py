@@ -70,6 +70,7 @@ LIBRARIES_OF = {
     "projections/frames.py": {"pandas", "pyarrow"},
     "projections/export/csv_lines.py": {"pyarrow"},
     "projections/export/writer.py": {"pandas", "pyarrow"},
+    "projections/export/sheet_rows.py": {"pyarrow", "xlsxwriter"},
     "projections/export/excel.py": {"xlsxwriter"},
 }
 HEAVY = {"distributed", "pandas", "pyarrow", "xlsxwriter"}

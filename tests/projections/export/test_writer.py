@@ -30,6 +30,7 @@ from domain.amounts import plain
 from domain.errors import LedgerError
 from projections import frames
 from projections.atomic_file import NotWritten
+from projections.export import excel
 from projections.export.excel import SheetTooSmall
 from projections.export.text_formats import excel_safe_text
 from projections.export.writer import PARQUET_ROWS_AT_ONCE, Format, write_export
@@ -443,7 +444,7 @@ class TestSelecting:
             write_export(case.ledger, case.store, "channels", ALL, file_format, io.BytesIO(), progress=told.append)
             == 10_001
         )
-        at_once = PARQUET_ROWS_AT_ONCE if file_format == "parquet" else ROWS_AT_ONCE
+        at_once = {"parquet": PARQUET_ROWS_AT_ONCE, "xlsx": excel.ROWS_AT_ONCE}.get(file_format, ROWS_AT_ONCE)
         assert told == [*range(at_once, 10_001, at_once), 10_001]
 
     def test_shows_one_moment_whoever_writes_meanwhile(self, case: Case) -> None:
