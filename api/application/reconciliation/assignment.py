@@ -35,7 +35,7 @@ class _Search:
     def place(self, first: int) -> None:
         """Assign another row, and move others as needed along the cheapest path."""
         path = _Path({first: 0}, {}, {}, [])
-        shortest, lonely = self._alone - self._of_row[first], first
+        shortest, lonely = self._alone, first
         row = first
         while True:
             self._look(row, path)

@@ -165,6 +165,14 @@ def test_in_a_large_part_records_that_are_alike_are_matched_nearest_first(group:
     assert {pair for pair in refs(found) if None not in pair} == nearest_first(alike)
 
 
+@pytest.mark.parametrize("shift", [-WINDOW, WINDOW, -WINDOW - 1, WINDOW + 1])
+def test_in_a_large_part_what_is_as_far_as_the_window_is_near_and_what_is_further_is_not(shift: int) -> None:
+    alike = [record(OURS, 20, ref="call"), record(THEIRS, 20 + shift, ref="line")]
+    with assigned_at_most(0):
+        found = refs(match_records(begun(alike), MEASURE))
+    assert (found == {("call", "line")}) == (abs(shift) == WINDOW)
+
+
 def nearest_first(group: Sequence[MatchRecord]) -> set[tuple[str, str]]:
     """Take the nearest two, and again from what is left, the earlier ones of those that are equally near."""
     ours, theirs = ([each for each in group if each.side == side] for side in (OURS, THEIRS))

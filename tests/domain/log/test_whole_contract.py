@@ -39,8 +39,8 @@ def test_a_whole_store_has_no_damage_and_may_be_put_in_order_at_any_time(store_u
         ledger.store.reserve_writer()
         assert ledger.store.find_damage() == []
         assert ledger.head() == 2
-        with closing(ledger.store.lock("a test")) as lock:
-            assert lock.acquire()
+        with closing(ledger.store.lock("a test")) as lock, closing(ledger.store.lock("another")) as other:
+            assert (lock.acquire(), other.acquire()) == (True, True)
 
 
 @pytest.mark.only_on("sqlite", "postgres")  # Before a service comes, the owner has made the tables.
