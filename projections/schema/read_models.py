@@ -241,6 +241,7 @@ OPERATOR_EVENTS = ReadModel(
         Index("operator_events_by_time", "recorded_at, position"),
         Index("operator_events_by_operator", "done_by, position"),
         Index("operator_events_by_account", "account, position"),
+        Index("operator_events_by_call", "call_id, position"),
     ),
     meanings={
         "account": "The account whose bill it changed; empty if none.",

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from domain.events.streams import call_id
+from projections.queries.search_matches import moved_calls_beginning_with
 from tests.conftest import STORES
 from tests.support import asgi_service as asgi
 from tests.support.command import run
@@ -191,3 +192,38 @@ class TestWhatOperatorsDid:
         for path in ("/events", "/api/v1/operator-events"):
             assert "18585559999" not in reader.get(path).text
             assert reader.get(f"{path}?why=1858").status_code == 400
+
+
+class TestTheSearch:
+    def test_tags_are_found_by_their_beginning_and_people_by_their_names(self, client: TestClient) -> None:
+        client.follow_redirects = False
+        assert client.get(f"/search?q={TAG[:2]}").headers["location"] == f"/calls?tag={TAG}"
+        assert client.get("/search?q=bob").headers["location"] == "/events?who=bob"
+
+    def test_a_number_by_its_last_digits_and_a_reason_by_its_words_if_they_may_be_seen(
+        self, client: TestClient, reader: TestClient
+    ) -> None:
+        client.follow_redirects = reader.follow_redirects = False
+        assert client.get(f"/search?q={SRC[-5:]}").headers["location"] == f"/calls?number={SRC}"
+        assert client.get("/search?q=AGREED").headers["location"] == "/events?why=AGREED"
+        for query in (SRC[-5:], "agreed", "18585559"):
+            assert "Nothing found" in reader.get(f"/search?q={query}").text
+
+
+def test_a_call_that_is_part_of_another_is_found_and_says_so(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    with opened(url) as ledger:
+        record(ledger, callstatus("SRCANSWERED", tag="gone"), callstatus("SRCANSWERED", tag="kept"))
+        gone, kept = (call_id((tag, SRC), 1) for tag in ("gone", "kept"))
+        with ledger.operator_session("ann", "one call") as session:
+            session.merge_calls(gone, kept)
+        catch_up_with(ledger)
+    service = asgi.service_at(tmp_path)
+    with asgi.running(service) as client:
+        client.headers.update(bearer(service, "read"))
+        client.follow_redirects = False
+        assert client.get(f"/search?q={str(gone)[:8]}").headers["location"] == f"/calls/{gone}"
+        assert client.get(f"/calls/{gone}").status_code == 200
+        with service.read_models.session() as room:
+            assert moved_calls_beginning_with(room.connection, str(gone), 2) == [(str(gone), str(kept))]
+            assert moved_calls_beginning_with(room.connection, str(kept), 2) == []

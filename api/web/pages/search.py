@@ -1,4 +1,8 @@
-"""Search: one box for ids, positions, accounts, tags and numbers; a unique hit is opened at once."""
+"""Search: one box for ids, positions, accounts, tags, numbers, people and reasons; a unique hit is opened at once.
+
+Numbers by their last digits and words in reasons are found by users with the role ``pii`` alone: others could find out what is
+masked for them, digit by digit.
+"""
 
 import re
 from typing import NamedTuple
@@ -15,13 +19,15 @@ from api.web.pages.request_filters import with_error_pages
 from domain.events.log_row import LogRow
 from domain.notices.line_number import line_number
 from domain.text import is_whole_number
-from projections.queries import call_lookup
+from projections.queries import call_lookup, search_matches
 from projections.queries.accounts import has_account
 
 QUERY_MAX = 300
 COUNTED_MAX = 1000
 _BEGINNING_OF_AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
-CALLS_MAX = 10
+CALLS_MAX = TAGS_MAX = NUMBERS_MAX = 10
+ENDING_MIN, ENDING_MAX = 4, 9
+REASON_MIN = 3
 
 
 class SearchHit(NamedTuple):
@@ -46,6 +52,9 @@ def search(request: Request) -> Response:
     with request.app.state.read_models.session() as room:
         found = [*_calls(room, query), *_event(room, query), *_accounts(room, query), *_tags(room, query)]
         found += _numbers(room, query)
+        found += _operators(room, query)
+        if request.state.identity.sees_pii:
+            found += [*_endings(room, query), *_reasons(room, query)]
     if len(found) == 1 and found[0].to:
         return RedirectResponse(found[0].to, 303)
     return render(request, "search.html", query=query, found=found)
@@ -57,7 +66,10 @@ def _calls(room: ReadSession, query: str) -> list[SearchHit]:
     if not _BEGINNING_OF_AN_ID.fullmatch(beginning):
         return []
     rows = call_lookup.calls_beginning_with(room.connection, beginning, CALLS_MAX)
-    return [SearchHit("call", call_id, f"of tag {tag}", f"/calls/{call_id}") for call_id, tag in rows]
+    moved = search_matches.moved_calls_beginning_with(room.connection, beginning, CALLS_MAX)
+    return [SearchHit("call", call_id, f"of tag {tag}", f"/calls/{call_id}") for call_id, tag in rows] + [
+        SearchHit("call", each.call_id, f"now part of {each.part_of}", f"/calls/{each.call_id}") for each in moved
+    ]
 
 
 def _event(room: ReadSession, query: str) -> list[SearchHit]:
@@ -81,8 +93,12 @@ def _accounts(room: ReadSession, query: str) -> list[SearchHit]:
 
 
 def _tags(room: ReadSession, query: str) -> list[SearchHit]:
-    calls = call_lookup.count_calls_with_tag(room.connection, query, COUNTED_MAX)
-    return [SearchHit("tag", query, f"{_many(calls)} calls", address("/calls", tag=query))] if calls else []
+    """Find the tags that begin with the query; the tag itself comes first."""
+    found = []
+    for tag in search_matches.tags_beginning_with(room.connection, query, TAGS_MAX):
+        calls = call_lookup.count_calls_with_tag(room.connection, tag, COUNTED_MAX)
+        found.append(SearchHit("tag", tag, f"{_many(calls)} calls", address("/calls", tag=tag)))
+    return found
 
 
 def _numbers(room: ReadSession, query: str) -> list[SearchHit]:
@@ -91,6 +107,30 @@ def _numbers(room: ReadSession, query: str) -> list[SearchHit]:
         return []
     calls = call_lookup.count_calls_with_number(room.connection, number, COUNTED_MAX)
     return [SearchHit("number", number, f"{_many(calls)} calls", address("/calls", number=number))] if calls else []
+
+
+def _endings(room: ReadSession, query: str) -> list[SearchHit]:
+    """Find numbers by their last digits, unless the query is a whole one."""
+    if not (query.isascii() and query.isdigit() and ENDING_MIN <= len(query) <= ENDING_MAX):
+        return []
+    found = search_matches.numbers_ending_with(room.connection, query, NUMBERS_MAX)
+    return [
+        SearchHit("number", number, f"ends with {query}", address("/calls", number=number))
+        for number in found
+        if number != query
+    ]
+
+
+def _operators(room: ReadSession, query: str) -> list[SearchHit]:
+    done = search_matches.count_operator_events(room.connection, who=query)
+    return [SearchHit("operator", query, f"did {done} things", address("/events", who=query))] if done else []
+
+
+def _reasons(room: ReadSession, query: str) -> list[SearchHit]:
+    if len(query) < REASON_MIN:
+        return []
+    done = search_matches.count_operator_events(room.connection, why=query)
+    return [SearchHit("reason", query, f"in {done} reasons", address("/events", why=query))] if done else []
 
 
 def _many(calls: int) -> str:
