@@ -111,6 +111,7 @@ def test_workers_that_cannot_open_the_store_are_named_with_the_reason(cluster: D
     assert "WorkersIncompatible: the Dask worker tcp://127.0.0.1:" in done.stderr
 
 
+@pytest.mark.thorough
 def test_workers_of_another_version_are_refused_with_both_versions(cluster: DaskCluster, tmp_path: Path) -> None:
     script = (
         "import sys; from domain.ledger import Ledger; from projections.building import dask_cluster;"

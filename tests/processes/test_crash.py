@@ -174,6 +174,7 @@ class TestBesideAnImport:
         lines = Counter((row["tag"], row["src"], row["ordinal"]) for row in rows)
         assert max(lines.values()) == 1
 
+    @pytest.mark.thorough
     def test_on_one_line_no_ordinal_is_opened_twice(self, tmp_path: Path) -> None:
         openings = [callstatus(r=r, status="SRCFAILED") for r in range(400)]
         halves = [openings[start::2] for start in (0, 1)]
@@ -240,7 +241,7 @@ class TestAFullDisk:
 
 
 class TestTheStoreIsTakenAway:
-    @pytest.mark.parametrize("leaves_another", [False, True])
+    @pytest.mark.parametrize("leaves_another", [pytest.param(False, marks=pytest.mark.thorough), True])
     def test_it_is_503_until_the_file_is_back_and_nothing_answered_is_lost(
         self, tmp_path: Path, store: str, *, leaves_another: bool
     ) -> None:
@@ -283,6 +284,7 @@ class TestToldToStop:
         assert recorded(replies)
         assert set(recorded(replies)) == set(logged(store))
 
+    @pytest.mark.thorough
     def test_under_load_what_was_not_answered_was_not_recorded(self, tmp_path: Path, store: str) -> None:
         queries, replies = traffic(range(3000)), Replies()
 
