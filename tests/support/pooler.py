@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.support.tcp_proxy import shut
+
 SSL, GSS = 80_877_103, 80_877_104
 AUTHENTICATED = b"R" + struct.pack("!ii", 8, 0)
 MADE_UP_KEY = b"K" + struct.pack("!iii", 12, 1, 1)
@@ -26,14 +28,17 @@ class Pooler:
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._serving: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 self._sockets.append(client)
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                self._serving.append(threading.Thread(target=self._serve, args=(client,)))
+                self._serving[-1].start()
 
     def _serve(self, client: socket.socket) -> None:
         server: socket.socket | None = None
@@ -71,10 +76,14 @@ class Pooler:
         return answer[-1:] == b"I"
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and wait until nobody is served any more."""
+        shut(self._listener)
+        self._accepting.join(10)
+        for each in list(self._sockets):
+            shut(each)
+        for thread in self._serving:
+            thread.join(10)
         for each in (self._listener, *self._sockets):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
             each.close()
 
 

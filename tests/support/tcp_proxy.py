@@ -21,7 +21,9 @@ class Network:
         self.frozen = False
         self._deaf: set[socket.socket] = set()
         self._open: list[socket.socket] = []
-        Thread(target=self._accept, daemon=True).start()
+        self._carrying: list[Thread] = []
+        self._accepting = Thread(target=self._accept)
+        self._accepting.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -30,8 +32,9 @@ class Network:
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(str(self._server))
                 self._open += [client, server]
-                Thread(target=self._carry, args=(client, server, True), daemon=True).start()
-                Thread(target=self._carry, args=(server, client, False), daemon=True).start()
+                for both in ((client, server, True), (server, client, False)):
+                    self._carrying.append(Thread(target=self._carry, args=both))
+                    self._carrying[-1].start()
 
     def _carry(self, source: socket.socket, target: socket.socket, is_request: bool) -> None:  # noqa: FBT001
         with suppress(OSError):
@@ -45,11 +48,21 @@ class Network:
                 each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Cut everything."""
+        """Cut everything, and wait until nothing is carried any more."""
+        shut(self._listening)
+        self._accepting.join(10)
+        for each in self._open:
+            shut(each)
+        for thread in self._carrying:
+            thread.join(10)
         for each in (self._listening, *self._open):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
             each.close()
+
+
+def shut(each: socket.socket) -> None:
+    """Wake whoever waits at a socket: nothing comes any more."""
+    with suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
