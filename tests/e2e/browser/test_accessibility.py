@@ -11,6 +11,7 @@ PATHS = (
     *("/", "/?state=stale", f"/calls/{LIVELY}", "/calls?tag=dept-2", "/cdrs?tag=dept-2", "/voicemails", "/channels"),
     *("/events/1", "/billing?by=month", "/accounts/dept-2?period=2026-10", "/exceptions?tag=dept-2", "/quarantine"),
     *("/quarantine/1", "/operations", "/search?q=dept", "/access-log", "/statements/dept-2/2026-10", "/tariffs"),
+    *("/events", "/nowhere"),
 )
 
 # One way to look at each page in a quick run, all of them in a thorough one.
