@@ -60,6 +60,7 @@ def call(request: Request) -> Response:
         life=life,
         explained=price_history(state.ledger, call_id, POSITION_MAX),
         lines_of=explanation_lines,
+        known=at is None or life.events[0].position <= at.position,
         as_of=as_of_words(at, state.ledger.timezone),
         drawing=draw_timeline(life),
         seen=life.event.step.after or life.events[0].step.after or {},

@@ -123,7 +123,10 @@ def test_a_page_says_from_when_to_when_it_selects_and_at_which_time_a_call_is_sh
         assert "let go" in client.get(f"{path}?from=2026-10-03&to=2026-10-10").text, path
     call = re.search('href="(/calls/[0-9a-f-]{36})"', client.get("/calls?sort=opened_at").text)
     assert call
-    assert "As known at 2 Oct 2026 00:00, UTC" in client.get(f"{call[1]}?at=2026-10-02").text
+    assert (
+        "At 2 Oct 2026 00:00, UTC, nothing of this call was recorded yet" in client.get(f"{call[1]}?at=2026-10-02").text
+    )
+    assert "As known at 1 Jan 2100 00:00, UTC" in client.get(f"{call[1]}?at=2100-01").text
     assert client.get(f"{call[1]}?at=soon").status_code == 400
 
 
