@@ -37,7 +37,7 @@ def measure_preview(sizes: Sizes) -> Row:
             lambda _: _seconds(lambda: _fold(ledger, calls)),
             lambda _: _seconds(lambda: _rerate(ledger, 2, "--dry-run")),
         )
-    return Row(f"rerating {len(calls):,} calls, dry run", FOLDED_ONCE, " s", 4, 3, pairs, at_most=True)
+    return Row(f"rerating {len(calls):,} calls, dry run", FOLDED_ONCE, " s", 3.5, 2.5, pairs, at_most=True)
 
 
 def measure_rerating(sizes: Sizes) -> Row:
@@ -50,7 +50,7 @@ def measure_rerating(sizes: Sizes) -> Row:
             return _seconds(lambda: _rerate(ledger, number + 3))
 
         pairs = in_turns(sizes.runs, lambda _: _seconds(lambda: _fold(ledger, calls)), rerated)
-    return Row(f"rerating {len(calls):,} calls", FOLDED_ONCE, " s", 10, 7, pairs, at_most=True)
+    return Row(f"rerating {len(calls):,} calls", FOLDED_ONCE, " s", 9, 7, pairs, at_most=True)
 
 
 def measure_reconciliation(sizes: Sizes) -> Row:
@@ -75,7 +75,7 @@ def measure_reconciliation(sizes: Sizes) -> Row:
             lambda _: _seconds(lambda: run("reconcile", str(path), "--store", ledger.url)),
         )
     what = f"reconciliation of {len(rows):,} records"
-    return Row(what, "reading both sides", " s", 4, 3, pairs, at_most=True)
+    return Row(what, "reading both sides", " s", 5.5, 4, pairs, at_most=True)
 
 
 def measure_statement(sizes: Sizes) -> Row:
@@ -112,7 +112,7 @@ def measure_as_of(sizes: Sizes) -> Row:
             lambda _: _seconds(lambda: look_back(ledger)),
         )
     what = f"the read models as of an earlier time, {sizes.events:,} events"
-    return Row(what, "a raw scan of the log, JSON decoded", " s", 2, 1.5, pairs, at_most=True)
+    return Row(what, "a raw scan of the log, JSON decoded", " s", 1.6, 1.2, pairs, at_most=True)
 
 
 @contextmanager
