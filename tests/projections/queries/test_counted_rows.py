@@ -39,9 +39,12 @@ NOT_COVERED: tuple[dict[str, Any], ...] = (
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[ReadStore]:
+def read_models(empty_store_url: str) -> Iterator[ReadStore]:
     """Return the read models of calls that begin, ring and end across the end of a month in Berlin, caught up in three steps."""
-    with opened(store_url, LedgerOptions(timezone=BERLIN)) as ledger, closing(open_current(ledger)) as opened_store:
+    with (
+        opened(empty_store_url, LedgerOptions(timezone=BERLIN)) as ledger,
+        closing(open_current(ledger)) as opened_store,
+    ):
         for step in range(3):
             _record(ledger, step)
             catch_up(ledger, opened_store)
@@ -61,11 +64,11 @@ def _record(ledger: Ledger, step: int) -> None:
 
 
 def both_ways(
-    store: ReadStore, model: str, filters: dict[str, Any], patch: pytest.MonkeyPatch
+    read_models: ReadStore, model: str, filters: dict[str, Any], patch: pytest.MonkeyPatch
 ) -> tuple[bool, list[Any], list[Any]]:
     """Return whether the rollup answers, and the sums and facets with it and without it."""
     selection = build_selection(model, timezone=BERLIN, **filters)
-    with store.snapshot() as connection:
+    with read_models.snapshot() as connection:
 
         def answers() -> list[Any]:
             return [
@@ -81,17 +84,17 @@ def both_ways(
 
 
 def test_a_selection_by_the_key_and_whole_months_is_answered_by_the_rollup_and_others_by_the_rows(
-    store: ReadStore, monkeypatch: pytest.MonkeyPatch
+    read_models: ReadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for model in ROLLUPS:
         for filters in (*COVERED, *NOT_COVERED):
-            covered, rolled_up, one_by_one = both_ways(store, model, filters, monkeypatch)
+            covered, rolled_up, one_by_one = both_ways(read_models, model, filters, monkeypatch)
             assert (covered, rolled_up) == (filters in COVERED, one_by_one), (model, filters)
 
 
-def test_calls_are_counted_by_their_state(store: ReadStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_counted_by_their_state(read_models: ReadStore, monkeypatch: pytest.MonkeyPatch) -> None:
     for state in ("in-progress", "ended"):
-        covered, rolled_up, one_by_one = both_ways(store, "calls", {"state": state}, monkeypatch)
+        covered, rolled_up, one_by_one = both_ways(read_models, "calls", {"state": state}, monkeypatch)
         assert covered
         assert rolled_up == one_by_one
         assert rolled_up[0]["rows"] > 0
