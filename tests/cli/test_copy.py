@@ -215,12 +215,23 @@ class TestGoingOnThere:
         assert dump(target) == dump(origin)
 
 
-def kill_midway(origin: str, to: str, random: Random) -> bool:
-    """Begin a copy in small steps, and kill it at some moment; return whether it was killed before its end."""
+def is_being_copied(store: str) -> bool:
+    return "copying" in _facts_if_any(store)
+
+
+def has_third_event(store: str) -> bool:
+    if not is_being_copied(store):
+        return False
+    with copies.rows(store) as query:
+        return bool(query("SELECT 1 FROM stored_events WHERE position = 3"))
+
+
+def kill_midway(origin: str, to: str, random: Random, has_come: Callable[[str], bool] = is_being_copied) -> bool:
+    """Begin a copy in small steps, and kill it some time after it ``has_come`` so far; return whether that was before its end."""
     command = [sys.executable, "-c", SLOWLY, "copy", origin, to]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + SECONDS_MAX
-        while "copying" not in _facts_if_any(to) and process.poll() is None:
+        while not has_come(to) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         try:
@@ -231,11 +242,6 @@ def kill_midway(origin: str, to: str, random: Random) -> bool:
     if urls.is_postgres(to):
         _wait_for_its_sessions(to)
     return ended != DONE
-
-
-def has_third_event(store: str) -> bool:
-    with copies.rows(store) as query:
-        return bool(query("SELECT 1 FROM stored_events WHERE position = 3"))
 
 
 def _wait_for_its_sessions(store: str) -> None:
@@ -426,10 +432,7 @@ class TestTheComparison:
         assert dump(target) == dump(source)
 
     def test_an_event_that_was_changed_in_between_is_never_written_over(self, source: str, target: str) -> None:
-        random = Random(1)
-        kill_midway(source, target, random)
-        while not has_third_event(target):
-            kill_midway(source, target, random)  # On a busy machine it had not come that far.
+        kill_midway(source, target, Random(1), has_third_event)
         assert "copying" in _facts_if_any(target)
         with copies.rows(target) as query:
             assert query("UPDATE stored_events SET topic = 'other' WHERE position = 3 RETURNING 1")
