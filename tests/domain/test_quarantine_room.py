@@ -95,6 +95,16 @@ def test_bytes_count_as_well_as_notices(store_url: str) -> None:
         ledger.close()
 
 
+def test_no_more_is_dropped_than_makes_room_and_numbers_go_on_without_a_gap(store_url: str) -> None:
+    with closing(ledger_with_room(store_url, LedgerOptions(quarantine_bytes=10_000))) as ledger:
+        hear(ledger, genuine(0), *(wrong(number, 2000) for number in range(1, 5)))
+        hear(ledger, wrong(5, 4000), wrong(4, 2000))
+        entries = list(ledger.store.quarantined(settled=False))
+        assert [(entry.id, entry.raw, entry.times) for entry in entries] == [
+            (number, wrong(number, size), times) for number, size, times in ((3, 2000, 1), (4, 2000, 2), (5, 4000, 1))
+        ]
+
+
 @pytest.mark.parametrize(("spare", "kept"), [(0, 2), (-1, 1)])
 def test_the_limit_of_bytes_is_reached_to_the_byte(store_url: str, spare: int, kept: int) -> None:
     room = len(wrong(1)) + len(wrong(2)) + spare

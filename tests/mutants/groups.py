@@ -113,6 +113,6 @@ GROUPS = {
             "tests/domain/test_quarantine_room.py",
         ),
         on_postgres=True,
-        without=PROCESSES[:-1] + " or within_one)",
+        without=PROCESSES[:-1] + " or within_one or sqlite)",
     ),
 }

@@ -123,8 +123,8 @@ def test_of_a_long_line_the_calls_near_its_cdrs_are_prefetched_once_for_all() ->
     lines = PrefetchedLines(table.ask)
     lines.prefetch([lookup(at, is_cdr=is_cdr) for at, is_cdr in ((190, False), (52, True), (55, True), (120, True))])
     line = lines.for_line(LINE)
-    for at in (52, 55, 120):
-        line.overlapping(at - NEAR, at + NEAR)
+    near = [[head.ordinal for head in line.overlapping(at - NEAR, at + NEAR)] for at in (52, 55, 120)]
+    assert near == [[6], [], [13]]
     line.overlapping(49, 58)
     line.latest_begun(193)
     assert table.asked == [line_calls.LATEST_CALLS, line_calls.OVERLAPPING_CALLS]
