@@ -3,9 +3,12 @@
 import pytest
 
 from tests.conftest import new_store
+from tests.support.database_roles import make_ledger_of_service
 
 
 @pytest.fixture
 def store_url(request: pytest.FixtureRequest) -> str:
     """Return the address of a store of each kind in turn; in PostgreSQL an empty ledger with default options stands in it."""
-    return new_store("sqlite", request) if request.param == "sqlite" else request.getfixturevalue("migrated")
+    url: str = request.getfixturevalue("migrated") if request.param == "postgres" else new_store(request.param, request)
+    make_ledger_of_service(url)
+    return url
