@@ -112,6 +112,6 @@ def runner(max_workers: int = 1) -> ForkingInPytest:
 
 
 if __name__ == "__main__":
-    mutmut.__main__.get_mutant_runner = runner  # type: ignore[attr-defined]
+    mutmut.__main__.get_mutant_runner = runner
     mutmut.__main__.estimated_worst_case_time = place
     mutmut.__main__.cli()
