@@ -14,12 +14,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.web.auth.csrf import mask_token
-from api.web.pages import assets
+from api.web.pages import assets, flash
 from api.web.pages import theme as display
 from api.web.pages.footer import read_footer
 from api.web.pages.formatting import FILTERS, account_path, statement_path
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+NOT_PRINTED = ("cursor", "whole", *flash.NAMES)
 
 
 @cache
@@ -36,7 +39,12 @@ def environment() -> Environment:
     made.filters.update(FILTERS)
     made.globals["static"] = assets.asset_path
     made.globals.update(
-        url=address, chosen=toggle_filter, is_chosen=is_chosen, account_path=account_path, statement_path=statement_path
+        url=address,
+        chosen=toggle_filter,
+        is_chosen=is_chosen,
+        printed_query=printed_query,
+        account_path=account_path,
+        statement_path=statement_path,
     )
     return made
 
@@ -68,6 +76,11 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
     }
     html = environment().get_template(name).render(known | context)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+
+def printed_query(request: Request) -> list[tuple[str, str]]:
+    """Return what of the address a print names: neither the place within a list, nor the message of a form."""
+    return [each for each in request.query_params.items() if each[1] and each[0] not in NOT_PRINTED]
 
 
 def toggle_filter(now: Mapping[str, str], name: str, value: str) -> dict[str, Any]:

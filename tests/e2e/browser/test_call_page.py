@@ -102,6 +102,6 @@ def test_hostile_text_is_only_ever_shown_as_text(opened: Opened, site: Site, scr
 
 def test_what_is_no_call_and_no_moment_is_said_so(opened: Opened, site: Site) -> None:
     page = opened("boss", f"/calls/{LIVELY}?at=yesterday")
-    expect(page.get_by_role("alert")).to_contain_text("'yesterday' is not a time")
+    expect(page.get_by_role("alert")).to_contain_text("'yesterday' is not a moment")
     page.goto(f"{site.url}/calls/00000000-0000-5000-8000-000000000000")
     expect(page.get_by_role("alert")).to_contain_text("no call")
