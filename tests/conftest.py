@@ -30,24 +30,9 @@ settings.load_profile("quick")
 STORES = ("sqlite", "postgres")
 # PostgreSQL over TCP, with the role of a service that owns nothing; the owner has migrated.
 SERVICE = "service"
-# The tests of commands that run so, too: they write all that a service has rights to. The others differ in what they read from
-# files, and in what they print.
-COMMANDS_OF_SERVICE = {
-    f"tests.cli.test_{name}"
-    for name in (
-        *(
-            "close",
-            "corrections",
-            "import",
-            "proof",
-            "proofs_of_copies_and_rebuilds",
-            "quarantine",
-            "rebuild",
-            "rerate",
-        ),
-        *("status", "suspects", "tariff"),
-    )
-}
+# The tests of commands that run so, too: those whose rights differ. All others of operators write what corrections do, and the
+# rest differ in what they read from files, and in what they print.
+COMMANDS_OF_SERVICE = {f"tests.cli.test_{name}" for name in ("close", "corrections", "import", "quarantine", "rebuild")}
 # By the name of a fixture: what a test needs that uses it, and so can be left out by.
 NEEDS = {"postgres": "postgres", "database": "postgres", "browser": "browser"}
 # Started first, so that no worker is left alone with one of them at the end; the longest first.
@@ -83,7 +68,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         with_role = [pytest.param(SERVICE, marks=pytest.mark.thorough)] if has_service else []
         kinds = mark.args if mark else (*STORES, *with_role)
         if metafunc.definition.get_closest_marker("alike"):
-            kinds = ("sqlite", pytest.param("postgres", marks=pytest.mark.thorough))
+            meant = mark.args if mark else STORES
+            kinds = tuple(
+                pytest.param(kind, marks=pytest.mark.thorough) if kind == "postgres" else kind for kind in meant
+            )
         metafunc.parametrize(name, kinds, indirect=True)
 
 

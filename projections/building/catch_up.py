@@ -4,8 +4,7 @@ All calls that a page touches are folded as a whole, so applying a page is idemp
 the read models at its position; it is never skipped.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection
@@ -79,10 +78,7 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     ]
     billing.apply_difference(connection, old, batch.of(CdrRow), postings)
     known = [call for call in folded if call.first and call.first[0] < start and call.id not in acted]
-    old_calls = chain(
-        _current_rows(connection, CallRow, CALLS.c.position, [call.first[0] for call in known if call.first]),
-        _current_rows(connection, CallRow, CALLS.c.call_id, batch.acted),
-    )
+    old_calls = _current_calls(connection, batch, start)
     apply_rollup_differences(connection, "cdrs", old, batch.of(CdrRow), ledger.timezone)
     apply_rollup_differences(connection, "calls", old_calls, batch.of(CallRow), ledger.timezone)
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], [(call.id,) for call in known])
@@ -90,6 +86,19 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
         delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in batch.acted])
     write_batch(connection, batch)
     resolutions.apply_resolutions(connection, batch.resolutions)
+
+
+def _current_calls(connection: Connection, batch: RowBatch, start: int) -> Iterable[CallRow]:
+    """Return the stored rows of calls that a batch replaces or deletes: of its calls, and those at their positions.
+
+    A page may end between the two events of a correction: then a call takes the position back that another still has.
+    """
+    positions = [row.position for row in batch.of(CallRow) if row.position < start]
+    rows = [
+        *_current_rows(connection, CallRow, CALLS.c.position, positions),
+        *_current_rows(connection, CallRow, CALLS.c.call_id, batch.acted),
+    ]
+    return {row.position: row for row in rows}.values()
 
 
 def write_batch(connection: Connection, batch: RowBatch) -> None:

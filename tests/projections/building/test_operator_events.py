@@ -103,6 +103,18 @@ def test_whatever_operators_do_catching_up_and_rebuilding_agree_and_no_money_is_
         assert_billing_is_the_sum_of_entries(ledger)
 
 
+def test_a_page_may_end_where_a_call_takes_a_position_back_that_another_still_has() -> None:
+    world = World()
+    with ledger_in(world) as ledger, mock.patch.object(catching_up, "PAGE_SIZE", 1):
+        run(ledger, world, [hear("COMPLETED", 0, TAG, 1), hear("SRCANSWERED", 400, TAG, 1)])
+        first, second = (UUID(ledger.store.page(position, 1, 2)[0].stream) for position in (0, 1))
+        merged: list[int] = []
+        act(ledger, lambda session: merged.append(session.merge_calls(first, second)))
+        act(ledger, lambda session: session.undo(merged[0]))
+        followed(ledger)
+        assert check_read_models(ledger).differences == []
+
+
 @examples(60)
 @given(STEPS, st.integers(0, 30), st.integers(1, 30))
 @example([], 0, 1)
