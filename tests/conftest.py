@@ -30,9 +30,17 @@ settings.load_profile("quick")
 STORES = ("sqlite", "postgres")
 # PostgreSQL over TCP, with the role of a service that owns nothing; the owner has migrated.
 SERVICE = "service"
-# The tests of commands that run so, too: those whose rights differ. All others of operators write what corrections do, and the
-# rest differ in what they read from files, and in what they print.
-COMMANDS_OF_SERVICE = {f"tests.cli.test_{name}" for name in ("close", "corrections", "import", "quarantine", "rebuild")}
+# What runs so, too: the contract of the log, and what needs other rights than it. All other operators' commands write what corrections
+# do; the rest differ in what they read, from the log or from files, and in what they print.
+OF_SERVICE = (
+    "tests.domain.",
+    "tests.projections.building.test_rebuild",
+    "tests.projections.proofs.test_prover",
+    "tests.projections.test_frames",
+    "tests.application.backup.",
+    "tests.web.auth.test_store",
+    *(f"tests.cli.test_{name}" for name in ("close", "corrections", "import", "quarantine", "rebuild")),
+)
 # By the name of a fixture: what a test needs that uses it, and so can be left out by.
 NEEDS = {"postgres": "postgres", "database": "postgres", "browser": "browser"}
 # Started first, so that no worker is left alone with one of them at the end; the longest first.
@@ -59,12 +67,14 @@ SLOW = (
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for a store on each kind, or on those that its mark ``only_on`` names.
 
-    What is marked ``alike`` has its turn on PostgreSQL in the thorough run. There the contract of a store, which is tested by what
-    asks for ``store_url``, is tested with a service's role as well.
+    What is marked ``alike`` has its turn on PostgreSQL in the thorough run. There what ``OF_SERVICE`` names is
+    tested with a service's role as well.
     """
     for name in {"store", "store_url", "empty_store_url"}.intersection(metafunc.fixturenames):
         mark = metafunc.definition.get_closest_marker("only_on")
-        has_service = name != "store" or metafunc.module.__name__ in COMMANDS_OF_SERVICE
+        has_service = any(
+            f"{metafunc.module.__name__}.".startswith(f"{each.removesuffix('.')}.") for each in OF_SERVICE
+        )
         with_role = [pytest.param(SERVICE, marks=pytest.mark.thorough)] if has_service else []
         kinds = mark.args if mark else (*STORES, *with_role)
         if metafunc.definition.get_closest_marker("alike"):
