@@ -34,12 +34,12 @@ SERVICE = "service"
 # do; the rest differ in what they read, from the log or from files, and in what they print.
 OF_SERVICE = (
     "tests.domain.",
-    "tests.projections.building.test_rebuild",
-    "tests.projections.proofs.test_prover",
-    "tests.projections.test_frames",
+    "tests.projections.building.test_rebuild.",
+    "tests.projections.proofs.test_prover.",
+    "tests.projections.test_frames.",
     "tests.application.backup.",
-    "tests.web.auth.test_store",
-    *(f"tests.cli.test_{name}" for name in ("close", "corrections", "import", "quarantine", "rebuild")),
+    "tests.web.auth.test_store.",
+    *(f"tests.cli.test_{name}." for name in ("close", "corrections", "import", "quarantine", "rebuild")),
 )
 # By the name of a fixture: what a test needs that uses it, and so can be left out by.
 NEEDS = {"postgres": "postgres", "database": "postgres", "browser": "browser"}
