@@ -17,10 +17,10 @@ def text_array(values: Sequence[str | None]) -> Any:
         return _with_gaps(values, pa.string(), text_array, "")
     texts: Any = values
     together = "".join(texts)
-    if not together.isascii():
-        texts = [text.encode() for text in texts]
-    data = together.encode() if together.isascii() else b"".join(texts)
-    offsets = array("i", accumulate(map(len, texts), initial=0))
+    data = together.encode()
+    # Offsets count bytes: of ASCII as many as characters.
+    lengths = map(len, texts if len(data) == len(together) else [text.encode() for text in texts])
+    offsets = array("i", accumulate(lengths, initial=0))
     return pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 

@@ -77,11 +77,11 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
         *_current_rows(connection, CdrRow, CDRS.c.call_id, batch.acted),
     ]
     billing.apply_difference(connection, old, batch.of(CdrRow), postings)
-    known = [call for call in folded if call.first and call.first[0] < start and call.id not in acted]
+    known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
     old_calls = _current_calls(connection, batch, start)
     apply_rollup_differences(connection, "cdrs", old, batch.of(CdrRow), ledger.timezone)
     apply_rollup_differences(connection, "calls", old_calls, batch.of(CallRow), ledger.timezone)
-    delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], [(call.id,) for call in known])
+    delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
     for table in (CALLS, CDRS, EXCEPTIONS, RESOLUTIONS):
         delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in batch.acted])
     write_batch(connection, batch)
