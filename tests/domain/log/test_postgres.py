@@ -109,7 +109,7 @@ def test_a_server_that_falls_silent_is_unavailable_not_waited_for(
     monkeypatch.setattr(postgres_connections, "ANSWER_SECONDS_MAX", 1)
     seen, way = far
     record(seen, cdr(1))
-    way.frozen = True
+    way.freeze()
     begun = monotonic()
     with pytest.raises(StoreUnavailable, match="has not answered for 1 s"):
         record(seen, cdr(2))
