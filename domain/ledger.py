@@ -33,6 +33,7 @@ from domain.notices.call_notice import LineKey
 from domain.notices.line_number import LINE_RULE_2, LINE_RULE_FACT, line_rule_of
 from domain.notices.signature import Keyring
 from domain.operators.author import Author
+from domain.operators.draft import DraftTransaction
 from domain.operators.session import OperatorSession
 from domain.outcomes import RecordOutcome
 from domain.recording import SIGNATURE_FITTED, Delivery, Recording, RecordingRules
@@ -198,6 +199,15 @@ class Ledger(Application[UUID]):
         """
         with self.store.transaction() as log:
             yield OperatorSession(log, self.store, self.billing_context(), self._clock(), Author(by, reason))
+
+    def draft_session(self, by: str, reason: str) -> OperatorSession:
+        """Return an operator's session whose commands are tried and write nothing; nobody waits for it.
+
+        Raises CommandRejected unless it says who acts and why; StoreUnavailable.
+        """
+        head = self.head()
+        draft = DraftTransaction(self.store, head, self.recorded_at(head) if head else 0)
+        return OperatorSession(draft, self.store, self.billing_context(), self._clock(), Author(by, reason))
 
     def reprocess(self, entry: QuarantineEntry) -> RecordOutcome:
         """Reprocess a quarantined notice, with its original ``received_at``, once the cause is fixed (SPEC 2)."""

@@ -1,14 +1,18 @@
 """Adjusting an account: a charge or a credit that is not a call's, on an account that the books know."""
 
+import re
 from contextlib import closing
 
-from api.application.operator_commands import CommandResult, run_command
+from api.application.operator_commands import Command, CommandResult, run_command
+from domain.amounts import millionths
 from domain.errors import CommandRejected
 from domain.events.streams import account_stream
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
 from projections.queries.accounts import has_account
 from projections.stores.generations import open_current
+
+_AMOUNT = re.compile(r"([+-]?)([0-9]{1,9}(?:\.[0-9]{1,6})?)")
 
 
 def adjust_account(
@@ -21,7 +25,15 @@ def adjust_account(
     period: str | None = None,
     new_account: bool = False,
 ) -> CommandResult:
-    """Charge an account an amount in millionths of a US cent, or credit it with a negative one.
+    """Charge an account an amount in millionths of a US cent, or credit it with a negative one; see adjustment_command."""
+    command = adjustment_command(ledger, account, amount, period=period, new_account=new_account)
+    return run_command(ledger, by, reason, command)
+
+
+def adjustment_command(
+    ledger: Ledger, account: str, amount: int, *, period: str | None = None, new_account: bool = False
+) -> Command:
+    """Return the command that charges an account an amount in millionths of a US cent, or credits it with a negative one.
 
     ``period`` is the month ``YYYY-MM`` that it belongs to; None takes the present one. Raises CommandRejected if the books
     do not know the account, which is a typing error more often than not; ``new_account`` allows it.
@@ -32,7 +44,15 @@ def adjust_account(
             " one that has no calls yet"
         )
         raise CommandRejected(msg)
-    return run_command(ledger, by, reason, lambda session: session.adjust_account(account, amount, period))
+    return lambda session: session.adjust_account(account, amount, period)
+
+
+def read_adjustment(text: str) -> int:
+    """Return an amount in US cents, with a sign or without one, in millionths; raises ValueError, which says what is expected."""
+    read = _AMOUNT.fullmatch(text)
+    if not read:
+        raise ValueError("US cents, at most 9 digits before and 6 after the point, such as 250 or -12.5")
+    return -millionths(read[2]) if read[1] == "-" else millionths(read[2])
 
 
 def is_known(ledger: Ledger, account: str) -> bool:

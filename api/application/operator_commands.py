@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from api.application.event_feed import FeedEvent, read_event
+from domain.errors import CommandRejected
 from domain.events.operator_events import AccountAdjusted, CallRerated, CallVoided, ExceptionResolved, NoticesMoved
 from domain.ledger import Ledger
 from domain.operators.session import OperatorSession
@@ -16,7 +17,13 @@ REVERSIBLE = {
     kind.TOPIC.partition(":")[2] for kind in (NoticesMoved, CallVoided, CallRerated, AccountAdjusted, ExceptionResolved)
 }
 
+CHANGED = "the ledger changed since the preview, so this would no longer do what was shown: look at the preview again"
+
 Command = Callable[[OperatorSession], object]
+
+
+class ChangedMeanwhile(CommandRejected):
+    """A command would no longer do what its preview showed."""
 
 
 class CommandResult(msgspec.Struct, frozen=True):
@@ -31,13 +38,16 @@ class CommandResult(msgspec.Struct, frozen=True):
         return bool(self.events) and self.events[-1].type in REVERSIBLE
 
 
-def run_command(ledger: Ledger, by: str, reason: str, command: Command) -> CommandResult:
+def run_command(ledger: Ledger, by: str, reason: str, command: Command, expected: str = "") -> CommandResult:
     """Run a command in one transaction, in an operator's name and for a reason, both of which are kept.
 
-    Raises CommandRejected where it is not possible as things are, and StoreUnavailable; then nothing was done.
+    ``expected`` is the fingerprint of a preview: then it is run only if it does what that showed. Raises CommandRejected where
+    it is not possible as things are, ChangedMeanwhile, and StoreUnavailable; then nothing was done.
     """
     with ledger.operator_session(by, reason) as session:
         before = session.position
         command(session)
+        if expected and session.fingerprint != expected:
+            raise ChangedMeanwhile(CHANGED)
         after = session.position
     return CommandResult([read_event(row) for row in ledger.store.page(before, after - before, after)], after)

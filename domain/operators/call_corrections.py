@@ -1,6 +1,7 @@
 """Corrections of calls by operators, and the reading and appending that all events of operators need."""
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
@@ -24,22 +25,25 @@ from domain.events.operator_events import (
 )
 from domain.events.streams import call_id, line_key
 from domain.events.streams_of_calls import NOTICES_OF_CALLS
-from domain.log.contract import Log, LogTransaction
+from domain.log.contract import Log
 from domain.notices.call_notice import LineKey
 from domain.operators.author import Author
+from domain.operators.draft import OperatorTransaction
 
 BEFORE_ALL = -1
+FINGERPRINT_BYTES = 12
 
 
 class CallCorrections:
     """Corrections of calls in one operator's transaction; each method returns the position of its last event.
 
     Changes of this transaction to calls are seen at once; the rest of the log is read as it was when it began. Each change
-    of a call is also written for correlation, so that later notices find the call as it is now.
+    of a call is also written for correlation, so that later notices find the call as it is now. ``appended`` are the events
+    that this transaction appended so far.
     """
 
     def __init__(  # Only the ledger opens one.
-        self, log: LogTransaction, store: Log, books: BillingContext, now: int, author: Author
+        self, log: OperatorTransaction, store: Log, books: BillingContext, now: int, author: Author
     ) -> None:
         """Open in the transaction ``log``; reads go to ``store``. ``now`` is in microseconds, UTC; ``books`` are those of now.
 
@@ -50,6 +54,7 @@ class CallCorrections:
         self._store = store
         self._books = books
         self._streams: dict[UUID, CallStream] = {}
+        self.appended: list[LogRow] = []
         self._recorded_at = max(now, log.recorded_at)
         self._common_fields: dict[str, Any] = {
             "v": SHAPE,
@@ -62,6 +67,16 @@ class CallCorrections:
     def position(self) -> int:
         """The position of the log's last event, with those of this transaction."""
         return self._log.position
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of what the commands so far did to which state: the streams and versions of their events, tariffs, closings.
+
+        Two sessions with equal commands and fingerprints move the same money; their authors and times may differ.
+        """
+        did = [f"{row.stream} {row.version} {row.topic}" for row in self.appended]
+        known = f"{len(self._books.tariffs)} {len(self._books.closings)}"
+        return blake2b("\n".join([*did, known]).encode(), digest_size=FINGERPRINT_BYTES).hexdigest()
 
     def rerate_call(self, call: UUID, tariff: int, seen: int | None = None) -> int:
         """Rate a call by a version of the tariff from now on.
@@ -172,8 +187,9 @@ class CallCorrections:
         return position
 
     def _append(self, stream: UUID, event: OperatorEvent) -> int:
-        version = self._log.last_version(stream) + 1
-        self._log.append(stream, version, event.TOPIC, encode_state(event))
+        version, state = self._log.last_version(stream) + 1, encode_state(event)
+        self._log.append(stream, version, event.TOPIC, state)
+        self.appended.append(LogRow(self._log.position, stream.hex, version, event.TOPIC, state))
         return self._log.position
 
     def _row(self, position: int) -> LogRow:

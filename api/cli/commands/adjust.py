@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from api.cli.correction_output import print_result
 from api.cli.ledger_access import open_ledger
 from api.cli.options import author_options, format_option, optional_period, store_option
-from domain.amounts import millionths
-
-_AMOUNT = re.compile(r"([+-]?)([0-9]{1,9}(?:\.[0-9]{1,6})?)")
 
 
 def _amount(_context: click.Context, _argument: click.Parameter, text: str) -> int:
-    read = _AMOUNT.fullmatch(text)
-    if not read:
-        msg = f"{text!r}: expected US cents, at most 9 digits before and 6 after the point, such as 250 or -12.5"
-        raise click.BadParameter(msg)
-    return -millionths(read[2]) if read[1] == "-" else millionths(read[2])
+    from api.application.account_adjustment import read_adjustment
+
+    try:
+        return read_adjustment(text)
+    except ValueError as error:
+        msg = f"{text!r}: expected {error}"
+        raise click.BadParameter(msg) from None
 
 
 # So that a credit, which begins with a dash, is not taken for an option.

@@ -99,6 +99,7 @@ def _operation(operation: ApiOperation, named: NamedSchemas) -> dict[str, Any]:
     }
     if body:
         schema = object_schema({each.name: each.schema | {"description": each.meaning} for each in body})
+        schema["required"] = [each.name for each in body if each.is_required]
         reference = named.add(pascal_case(operation.name) + "Request", schema)
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": reference}}}
     return described

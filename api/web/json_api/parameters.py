@@ -26,18 +26,22 @@ Schema = dict[str, Any]
 
 
 class ApiParameter(NamedTuple):
-    """A parameter: name, meaning, schema, reader (raises ValueError: "expected ..."), and where it is sent."""
+    """A parameter: name, meaning, schema, reader (raises ValueError: "expected ..."), and where it is sent.
+
+    Those in a path are required, and those in a body unless they are optional.
+    """
 
     name: str
     meaning: str
     schema: Schema
     read: Callable[[str], Any]
     place: Literal["query", "path", "body"] = "query"
+    is_optional: bool = False
 
     @property
     def is_required(self) -> bool:
         """Whether it is required."""
-        return self.place != "query"
+        return self.place != "query" and not self.is_optional
 
 
 def read_text(length_max: int = TEXT_LENGTH_MAX) -> Callable[[str], str]:

@@ -93,8 +93,7 @@ def read_api_request(request: Request, parameters: Sequence[ApiParameter], model
     places = {"path": request.path_params, "query": request.query_params, "body": _body(request, known)}
     for parameter in parameters:
         value = places[parameter.place].get(parameter.name)
-        is_given = value is not None and (value or parameter.place != "query")
-        if is_given or parameter.is_required:
+        if value or parameter.is_required:
             try:
                 values[parameter.name] = parameter.read(value or "")
             except ValueError as error:

@@ -4,6 +4,7 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.json_api import (
     accounts,
     calls,
+    corrections,
     exceptions,
     jobs,
     lists,
@@ -31,6 +32,7 @@ def operations() -> list[ApiOperation]:
         *accounts.operations(),
         *statements.operations(),
         *tariffs.operations(),
+        *corrections.operations(),
         *exceptions.operations(),
         *suspects.operations(),
         *quarantine.operations(),
