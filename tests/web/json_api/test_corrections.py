@@ -32,7 +32,7 @@ class Books:
     def call(self) -> str:
         return f"/api/v1/calls/{self.service.ledger.store.page(0, 1, 1)[0].stream_id}"
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> Any:
+    def post(self, path: str, headers: dict[str, str] | None = None, /, **fields: str) -> Any:
         return self._client.post(path, json=REASON | fields, headers=headers or self._operator)
 
     def audited(self) -> list[tuple[str, str]]:
