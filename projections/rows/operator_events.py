@@ -95,12 +95,17 @@ def _operator_event_row(
         kind=event.TOPIC.partition(":")[2],
         done_by=event.by,
         reason=event.reason,
-        about=_ABOUT[type(event)](event) if type(event) in _ABOUT else "",
+        about=operator_event_about(event),
         account=account,
         call_id=call_id,
         moved=moved,
         reverses=reverses,
     )
+
+
+def operator_event_about(event: OperatorEvent) -> str:
+    """Return in a few words what an event is about; empty if its kind says all."""
+    return _ABOUT[type(event)](event) if type(event) in _ABOUT else ""
 
 
 def _notices(count: int) -> str:

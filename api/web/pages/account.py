@@ -10,6 +10,7 @@ from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import billing
 from api.web.pages import date_range as spans
+from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import filter_context, not_found, read_filters, with_error_pages
 from projections.queries import accounts
@@ -65,6 +66,7 @@ def show_account(request: Request) -> Response:
         chart=chart,
         measures=billing.MEASURES,
         only=billing.of_account(account),
+        outcome=read_flash(request),
         **context,
     )
 

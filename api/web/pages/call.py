@@ -7,6 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.application.correctable_call import find_correctable
 from api.application.masking import mask_text, masked_parameters, masked_text, shown_parameters
 from api.application.price_explanation import explanation_lines
 from api.application.read_model_pool import ReadSession
@@ -14,6 +15,7 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import call_life as lives
 from api.web.pages.call_life import CallLife
 from api.web.pages.call_timeline import draw_timeline
+from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from domain import times
@@ -70,6 +72,8 @@ def call(request: Request) -> Response:
         careful=(lambda value: value) if who.sees_pii else masked_text,
         after_cdr=times.iso(times.parse(life.cdr["cdr_at"]) + 1) if life.cdr else "",
         micros=lambda iso: times.parse(iso) if iso else None,
+        outcome=read_flash(request),
+        correctable=find_correctable(state.ledger, call_id) if who.has_role(Role.OPERATE) else None,
     )
 
 

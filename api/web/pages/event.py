@@ -9,12 +9,23 @@ from starlette.responses import RedirectResponse, Response
 from api.application import event_feed
 from api.application.masking import masked_operator_event, masked_parameters, shown_parameters
 from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from domain.events.codec import decode_notice, decode_operator_event
 from domain.events.log_row import POSITION_MAX, LogRow
-from domain.events.operator_events import OPERATOR_EVENTS
+from domain.events.operator_events import (
+    OPERATOR_EVENTS,
+    AccountAdjusted,
+    ExceptionResolved,
+    QuarantineResolved,
+)
 from projections.queries.call_lookup import is_call
+
+# Of events that are in no call's stream.
+UNDOABLE = frozenset(
+    event.TOPIC.rpartition(":")[2] for event in (AccountAdjusted, ExceptionResolved, QuarantineResolved)
+)
 
 
 def routes() -> list[GuardedRoute]:
@@ -34,7 +45,16 @@ def show_event(request: Request) -> Response:
     what = row.topic.rpartition(":")[2].replace("-", " ")
     whole = request.state.identity.sees_pii
     facts, parameters = _operator_event(row, whole=whole) if row.topic in OPERATOR_EVENTS else _notice(row, whole=whole)
-    return render(request, "event.html", position=position, what=what, facts=facts, parameters=parameters)
+    return render(
+        request,
+        "event.html",
+        position=position,
+        what=what,
+        facts=facts,
+        parameters=parameters,
+        outcome=read_flash(request),
+        is_undoable=request.state.identity.has_role(Role.OPERATE) and row.topic.rpartition(":")[2] in UNDOABLE,
+    )
 
 
 def _operator_event(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
