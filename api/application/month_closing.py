@@ -2,12 +2,14 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum
+from hashlib import blake2b
 from math import inf
 from time import monotonic
 from typing import Any, NamedTuple
 
 import msgspec
 
+from api.application.operator_commands import CHANGED, ChangedMeanwhile
 from domain import times
 from domain.amounts import plain
 from domain.billing.closing_rule import check_closable
@@ -30,6 +32,7 @@ from projections.stores.base import ReadStore
 
 LOCK_SECONDS_MAX = 0.25
 EVENTS_AT_ONCE = 100
+FINGERPRINT_BYTES = 12
 ATTEMPTS_MAX = 5
 NOTHING_OPEN = "the month is over, and nothing in it is open"
 
@@ -70,8 +73,12 @@ def check_month(ledger: Ledger, store: ReadStore, period: str) -> ClosingResult:
     return ClosingResult(period, blockers, suspects_alone=len(suspects.alone))
 
 
-def close_month(ledger: Ledger, store: ReadStore, period: str, by: str, accept: str | None) -> ClosingResult:
+def close_month(
+    ledger: Ledger, store: ReadStore, period: str, by: str, accept: str | None, *, expected: str = ""
+) -> ClosingResult:
     """Close a month; where something is open only with a reason to ``accept`` that, else nothing is done.
+
+    ``expected`` is the fingerprint of what was seen open: where something else is open by now, ChangedMeanwhile is raised.
 
     What takes long is done before the log's lock: catching up, looking for what is open, digesting the books. Under the
     lock only what came since is looked at, for LOCK_SECONDS_MAX at most: then the lock is released, however far the looking
@@ -83,6 +90,8 @@ def close_month(ledger: Ledger, store: ReadStore, period: str, by: str, accept: 
         check_closable(ledger.billing_context(), read_month(period), times.now())
         catch_up(ledger, store)
         seen = _look(ledger, store, period)
+        if expected and blockers_fingerprint(seen.blockers) != expected:
+            raise ChangedMeanwhile(CHANGED)
         if seen.blockers and accept is None:
             return ClosingResult(period, seen.blockers, suspects_alone=seen.suspects_alone)
         seen, change = _look_at_rest(ledger, store, seen)
@@ -99,6 +108,12 @@ def close_month(ledger: Ledger, store: ReadStore, period: str, by: str, accept: 
                 return ClosingResult(period, seen.blockers, position, seen.suspects_alone)
     msg = f"{period} is not closed after {ATTEMPTS_MAX} attempts: {change.value}. Try again"
     raise CommandRejected(msg)
+
+
+def blockers_fingerprint(blockers: list[ClosingBlocker]) -> str:
+    """Return a digest of what is open in a month: accepting it accepts nothing else."""
+    text = "\n".join(sorted(f"{each} {each.cost} {each.sip_credits}" for each in blockers))
+    return blake2b(text.encode(), digest_size=FINGERPRINT_BYTES).hexdigest()
 
 
 class _Change(Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,7 @@ from domain import times
 from domain.amounts import plain
 
 if TYPE_CHECKING:
-    from projections.queries.rerating_preview import PostedPrice, RerateChange
+    from projections.queries.rerating_preview import RerateChange
 
 CALL_COLUMNS = ["call", "cdr_at", "account", "tariff", "price", "new account", "new tariff", "new price", "difference"]
 POSTED_COLUMNS = ["account", "period", "calls", "billed seconds", "price"]
@@ -62,63 +62,18 @@ def rerate(
 
 
 def _show(changes: list[RerateChange], output: str) -> None:
-    sums = _summed(changes)
+    from api.application.rerating import change_document, posted_document, sum_posted
+
+    sums = sum_posted(changes)
     if output == "json":
-        print_json({"calls": [_document(change) for change in changes], "accounts": [_posted(*each) for each in sums]})
+        print_json({"calls": [*map(change_document, changes)], "accounts": [*map(posted_document, sums)]})
         return
     print_table(CALL_COLUMNS, [_row(change) for change in changes])
     click.echo()
-    shown = [
-        (posted.account, posted.period, calls, posted.billed_seconds, plain(posted.price)) for posted, calls in sums
-    ]
-    print_table(POSTED_COLUMNS, shown)
-
-
-def _summed(changes: list[RerateChange]) -> list[tuple[PostedPrice, int]]:
-    """Return how much each account's month changes, and through how many calls."""
-    from projections.queries.rerating_preview import PostedPrice
-
-    sums: dict[tuple[str, str], tuple[int, int, int]] = {}
-    for change in changes:
-        for account, period, seconds, price in change.posted:
-            calls, seconds_before, price_before = sums.get((account, period), (0, 0, 0))
-            sums[account, period] = (calls + 1, seconds_before + seconds, price_before + price)
-    return [(PostedPrice(*key, seconds, price), calls) for key, (calls, seconds, price) in sorted(sums.items())]
+    print_table(POSTED_COLUMNS, [list(posted_document(each).values()) for each in sums])
 
 
 def _row(change: RerateChange) -> list[object]:
     before, after = change.before, change.after
     prices = [plain(before.price), after.account, after.tariff, plain(after.price), plain(after.price - before.price)]
     return [change.call_id, times.iso(change.at), before.account, before.tariff, *prices]
-
-
-def _document(change: RerateChange) -> dict[str, Any]:
-    return {
-        "call_id": change.call_id,
-        "cdr_at": times.iso(change.at),
-        "before": _rated(change, "before"),
-        "after": _rated(change, "after"),
-        "difference": plain(change.after.price - change.before.price),
-        "posted": [_posted(each, 1) for each in change.posted],
-    }
-
-
-def _rated(change: RerateChange, which: str) -> dict[str, Any]:
-    rated = change.before if which == "before" else change.after
-    return {
-        "account": rated.account,
-        "tariff": rated.tariff,
-        "rule": rated.rule,
-        "billed_seconds": rated.billed_seconds,
-        "price": plain(rated.price),
-    }
-
-
-def _posted(posted: PostedPrice, calls: int) -> dict[str, Any]:
-    return {
-        "account": posted.account,
-        "period": posted.period,
-        "calls": calls,
-        "billed_seconds": posted.billed_seconds,
-        "price": plain(posted.price),
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -42,6 +42,7 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
       tringledger tariff check prices.toml
     """
     from api.application.published_tariffs import tariff_facts
+    from api.application.tariff_publication import note_document
     from domain.billing import tariff as tariffs
     from domain.billing.tariff import InvalidTariff
     from domain.billing.tariff_notes import tariff_notes
@@ -54,7 +55,7 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
         context.exit(1)
     notes = tariff_notes(read, last)
     if output == "json":
-        print_json({"findings": [], **tariff_facts(read), "notes": [_note(each) for each in notes]})
+        print_json({"findings": [], **tariff_facts(read), "notes": [note_document(each) for each in notes]})
     else:
         click.echo("\n".join([f"{file}: {_sentence(read)}", *_note_lines(file, notes)]))
 
@@ -71,19 +72,15 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
       tringledger tariff publish prices.toml --by kim --reason "prices from October on"
     """
     from api import settings
-    from domain.billing import tariff as tariffs
-    from domain.billing.tariff_notes import tariff_notes
+    from api.application.tariff_publication import publish_tariff
     from domain.ledger import Ledger
 
     read = settings.load_settings(store=store)
     with Ledger(read.store, options=read.ledger_options, create=read.creates) as ledger:
-        text = _text(file)
-        tariffs.parse_tariff(text, NO_VERSION, timezone=ledger.timezone, line_rule=ledger.line_rule, name=str(file))
-        with ledger.operator_session(by, reason) as session:
-            position = session.publish_tariff(text)
-        published = next(each.tariff for each in ledger.billing_context().tariffs if each.position == position)
-    said = f"version {published.version} published at position {position}: {_sentence(published)}"
-    for line in (said, *_note_lines(file, tariff_notes(published, published.version - 1))):
+        done = publish_tariff(ledger, by, reason, _text(file), str(file))
+    published = done.tariff
+    said = f"version {published.version} published at position {done.position}: {_sentence(published)}"
+    for line in (said, *_note_lines(file, done.notes)):
         note(line)
 
 
@@ -171,11 +168,6 @@ def _show_findings(broken: InvalidTariff, output: str) -> None:
 
 def _note_lines(file: Path, notes: list[TariffNote]) -> list[str]:
     return [f"{file}:{each.line}: {each}" for each in notes]
-
-
-def _note(found: TariffNote) -> dict[str, Any]:
-    until = times.iso(found.until) if found.until else None
-    return {"line": found.line, "rule": found.rule, "until": until, "note": found.text}
 
 
 def _sentence(read: Tariff) -> str:

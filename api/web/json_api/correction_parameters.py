@@ -14,11 +14,13 @@ from api.web.json_api.parameters import (
     ApiParameter,
     Schema,
     choice_reader,
+    read_text,
     whole_number_reader,
 )
 from api.web.json_api.row_schema import DECIMAL, object_schema
 
 POSITIONS_MAX = 1000
+TARIFF_LENGTH_MAX = 500_000
 _WHOLE: Schema = {"type": "integer"}
 _WHOLE_OR_NULL: Schema = {"type": ["integer", "null"]}
 _TEXT: Schema = {"type": "string"}
@@ -47,6 +49,11 @@ def _truth(text: str) -> bool:
 def _into(text: str) -> UUID:
     read: UUID = CALL_ID.read(text)
     return read
+
+
+def _tariff_text(text: str) -> str:
+    # Lines end as in a file, whatever the client's system.
+    return read_text(TARIFF_LENGTH_MAX)(text.replace("\r\n", "\n"))
 
 
 DRY_RUN = ApiParameter(
@@ -128,3 +135,27 @@ CORRECTION_ANSWER = object_schema(
         "can_be_undone": {"type": "boolean"},
     }
 ) | {"title": "CorrectionAnswer"}
+RATED_ACCOUNT = STATED_ACCOUNT._replace(meaning="The account that the calls are billed to now.", place="body")
+RATED_MONTH = MONTH._replace(meaning="The month of their CDRs.", place="body")
+RATED_BY = ApiParameter(
+    "tariff",
+    "The tariff version to price them by.",
+    {"type": "string", "pattern": "^[0-9]{1,18}$", "examples": ["3"]},
+    whole_number_reader(1, POSITION_MAX),
+    "body",
+)
+CLOSED_MONTH = MONTH._replace(meaning="The month to close; all months before it are closed, too.", place="body")
+ACCEPT = REASON._replace(name="accept", meaning="Close it despite open items, for this reason.", is_optional=True)
+TARIFF_TEXT = ApiParameter(
+    "text",
+    "The tariff, as a file has it.",
+    {"type": "string", "minLength": 1, "maxLength": TARIFF_LENGTH_MAX},
+    _tariff_text,
+    "body",
+)
+AS_VERSION = ApiParameter(
+    "if_version",
+    "The `version` of a dry run: publish it only as that version; otherwise 409.",
+    {"type": "integer", "minimum": 1, "maximum": POSITION_MAX},
+    whole_number_reader(1, POSITION_MAX),
+)

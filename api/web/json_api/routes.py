@@ -3,6 +3,7 @@
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.json_api import (
     accounts,
+    bookkeeping,
     calls,
     corrections,
     exceptions,
@@ -33,6 +34,7 @@ def operations() -> list[ApiOperation]:
         *statements.operations(),
         *tariffs.operations(),
         *corrections.operations(),
+        *bookkeeping.operations(),
         *exceptions.operations(),
         *suspects.operations(),
         *quarantine.operations(),
