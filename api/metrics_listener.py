@@ -15,6 +15,7 @@ from prometheus_client import start_http_server
 
 from api.application.monitoring.service_collector import ServiceCollector, make_registry
 from api.application.monitoring.worker_report import INTAKE, WorkerReport, add_reports
+from api.application.spool.spool_directory import SpoolDirectory
 from api.setting_readers import ListenAddress
 from api.settings import Settings
 
@@ -72,9 +73,16 @@ def send_reports(report: Callable[[], WorkerReport], pipe: Connection) -> None:
 
 
 @contextmanager
-def metrics_served(settings: Settings, where: ListenAddress, report: Callable[[], WorkerReport]) -> Iterator[str]:
+def metrics_served(
+    settings: Settings, where: ListenAddress, report: Callable[[], WorkerReport], ledger_id: str
+) -> Iterator[str]:
     """Serve the metrics of a service meanwhile, and give their URL; raises OSError where the address cannot be had."""
-    collector = ServiceCollector(settings.store, report, checkpoint_seconds=settings.checkpoint_seconds)
+    collector = ServiceCollector(
+        settings.store,
+        report,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        spool=SpoolDirectory(settings.spool, ledger_id) if settings.spool else None,
+    )
     host, port = where
     server, thread = start_http_server(port, host, make_registry(collector))
     try:

@@ -19,15 +19,16 @@ from api import urls as addresses
 from api.application.clock_check import find_clock_problem
 from api.application.intake import Intake
 from api.application.monitoring import worker_report as parts
-from api.application.monitoring.worker_report import CallbackTimings, WorkerReport, make_report
-from api.application.process_state import ProcessState
+from api.application.monitoring.worker_report import BrokenValues, CallbackTimings, WorkerReport, make_report
 from api.application.proofs.proof_status import ProofReader, proof_status_document
 from api.application.read_model_pool import ReadModelPool
 from api.application.request_samples import RequestSamples, samples_file
+from api.application.spool.service_spool import ServiceSpool
 from api.processes import process_factory
 from api.processes.jobs import Jobs
 from api.processes.process_factory import follower_process
 from api.processes.supervised import HelperProcess
+from api.service_health import answer_without_store, forwarding_content
 from api.settings import Settings, with_current_keys
 from api.web import security_headers as headers
 from api.web.auth import guard
@@ -101,7 +102,13 @@ class Service:
         self.ledger = Ledger(
             settings.store, settings.keyring(), settings.ledger_options, create=settings.creates, clock=clock
         )
-        self.intake = Intake(self.ledger.recording, settings.queue_max, is_remote=self.ledger.store.is_remote)
+        self.spool = ServiceSpool(settings.spool, settings.spool_max_bytes, self.ledger) if settings.spool else None
+        self.intake = Intake(
+            self.ledger.recording,
+            settings.queue_max,
+            is_remote=self.ledger.store.is_remote,
+            spool=self.spool.callbacks if self.spool else None,
+        )
         self.follower: HelperProcess = follower_process(self.ledger.url)
         url = settings.forward_url
         self.forwarder = process_factory.forwarder_process(self.ledger, url) if url else None
@@ -130,8 +137,12 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        if self.spool:
+            await asyncio.to_thread(self.spool.open)
         self.intake.start()
         await asyncio.to_thread(self._reserve_connection)
+        if self.spool:
+            self.spool.start()
         for helper in self.helpers:
             helper.start()
         tasks = [asyncio.create_task(self._log_counts()), asyncio.create_task(self._let_go_of_read_models())]
@@ -142,6 +153,8 @@ class Service:
                 task.cancel()
             self.feed.close()
             await self.intake.stop()
+            if self.spool:
+                await asyncio.to_thread(self.spool.stop)
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in self.helpers))
             _log.info("stopped; since start: %s", self.counts())
             await asyncio.to_thread(self.jobs.close)
@@ -214,15 +227,17 @@ class Service:
         if self.forwarder:
             works[parts.FORWARDER] = not self.forwarder.state.failure
         notify = self.notify
-        return make_report(notify.counts, notify.broken_values, self.app.timings, self.intake.waiting, works)
+        broken = BrokenValues(notify.broken_values, notify.spooled_broken_values)
+        return make_report(notify.counts, broken, self.app.timings, self.intake.waiting, works)
 
     async def ready(self, _request: Request) -> Response:
         """Answer whether callbacks can be taken right now (otherwise 503), whatever else fails; it says no more to strangers."""
         try:
             await asyncio.to_thread(self.ledger.head)
-            is_ready = not self.intake.recent_failure() and self.intake.waiting < self.settings.queue_max
+            takes = not self.intake.recent_failure()
         except StoreUnavailable:
-            is_ready = False
+            takes = self._can_spool()
+        is_ready = takes and self.intake.waiting < self.settings.queue_max
         headers = {} if is_ready else {"Retry-After": RETRY_AFTER_SECONDS}
         return JSONResponse({"ready": is_ready, "waiting": self.intake.waiting}, 200 if is_ready else 503, headers)
 
@@ -231,8 +246,11 @@ class Service:
         try:
             content = await asyncio.to_thread(self._content_of_health)
         except StoreUnavailable as error:
-            return JSONResponse({"status": "failing", "failure": str(error)}, 503)
+            return await asyncio.to_thread(answer_without_store, str(error), self.spool, takes=self._can_spool())
         return JSONResponse(content, 503 if content["failure"] else 200)
+
+    def _can_spool(self) -> bool:
+        return self.spool is not None and self.spool.can_take and not self.intake.recent_failure()
 
     def _content_of_health(self) -> dict[str, Any]:
         head, failure, following = self.ledger.head(), self.intake.recent_failure(), self.follower.state
@@ -251,23 +269,16 @@ class Service:
             },
         }
         if self.forwarder and self.settings.forward_url:
-            content["forwarding"] = self._content_of_forwarding(self.forwarder.state, self.settings.forward_url)
+            content["forwarding"] = forwarding_content(self.ledger, self.forwarder.state, self.settings.forward_url)
             if self.forwarder.state.failure and not failure:
                 content["status"] = "degraded"
         proofs = self.proofs.status(times.now(), self.prover.state.failure)
         content["proofs"] = proof_status_document(proofs)
         clock = find_clock_problem(self.ledger, self._clock())
         content["clock"] = clock or None
-        if (proofs.problem or clock) and not failure:
+        if self.spool:
+            content["spool"] = self.spool.health()
+            standstill = standstill or content["spool"]["callbacks"] or content["spool"]["failure"]
+        if (proofs.problem or clock or standstill) and not failure:
             content["status"] = "degraded"
         return content
-
-    def _content_of_forwarding(self, state: ProcessState, url: str) -> dict[str, Any]:
-        lag, seconds = self.ledger.lag(state.position, times.now())
-        return {
-            "to": addresses.redacted(url),
-            "position": state.position,
-            "lag": lag,
-            "lag_seconds": seconds,
-            "failure": state.failure or None,
-        }

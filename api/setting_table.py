@@ -23,6 +23,9 @@ from domain.ledger_options import QUARANTINE_BYTES_MAX, QUARANTINE_MAX, SUSPECT_
 from domain.log.keepalive import CONNECTIONS_MAX
 from domain.notices.signature import FORMULAS, UNCHECKED
 
+# 366,000 callbacks of the usual length.
+SPOOL_BYTES_MAX = 64 << 20
+
 
 class Setting(NamedTuple):
     """One setting: its name in the environment and in Settings, its default as text, its meaning, and its reader.
@@ -150,6 +153,19 @@ SETTINGS = (
         "",
         "The witnesses that cosign checkpoints: for each its URL, a space and its key, separated by commas.",
         read_witnesses,
+    ),
+    Setting(
+        "TRINGLEDGER_SPOOL", "spool",
+        "",
+        "The directory in which callbacks wait while the store is away; put it on a disk that the store does not need. Without it"
+        " they get 503 then.",
+        read_file_path,
+    ),
+    Setting(
+        "TRINGLEDGER_SPOOL_MAX_BYTES", "spool_max_bytes",
+        str(SPOOL_BYTES_MAX),
+        "Maximum size of a spool file in bytes, of which each worker has one; further callbacks get 503.",
+        whole_number_reader(1 << 17),
     ),
     Setting(
         "TRINGLEDGER_METRICS", "metrics",

@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None
     checkpoint_seconds: int
     witnesses: tuple[str, ...]
+    spool: Path | None
+    spool_max_bytes: int
     metrics: ListenAddress | None
     log_format: str
     log_level: str

@@ -16,17 +16,20 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
 
+from api.application.spool.callback_spool import CallbackSpool, Spooled
 from domain.errors import LedgerError, StoreUnavailable
 from domain.outcomes import RecordOutcome
 from domain.recording import Delivery, Recording
 
 BATCH_MAX = 256
 FAILING_SECONDS = 5.0
+EARLIER_WAIT = "earlier callbacks wait in the spool"
 
 _log = logging.getLogger(__name__)
 
 Begin = Callable[[], AbstractContextManager[Recording]]
-Waiting = tuple[Delivery, "asyncio.Future[RecordOutcome]"]
+IntakeOutcome = RecordOutcome | Spooled
+Waiting = tuple[Delivery, "asyncio.Future[IntakeOutcome]"]
 
 
 class IntakeBusy(LedgerError):
@@ -36,9 +39,12 @@ class IntakeBusy(LedgerError):
 class Intake:
     """Takes deliveries from the event loop, records them in batches, and returns the outcome of each."""
 
-    def __init__(self, begin: Begin, queue_max: int, *, is_remote: bool = False) -> None:
-        """Record in transactions that ``begin`` opens, with at most ``queue_max`` deliveries waiting."""
+    def __init__(
+        self, begin: Begin, queue_max: int, *, is_remote: bool = False, spool: CallbackSpool | None = None
+    ) -> None:
+        """Record in transactions that ``begin`` opens, with at most ``queue_max`` deliveries waiting, or into a ``spool``."""
         self._begin = begin
+        self._spool = spool
         self._is_remote = is_remote
         self._queue_max = queue_max
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
@@ -58,16 +64,16 @@ class Intake:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def record(self, delivery: Delivery) -> RecordOutcome:
-        """Record a delivery, and return its outcome after the commit.
+    async def record(self, delivery: Delivery) -> IntakeOutcome:
+        """Record a delivery, and return its outcome after the commit; or spool it, and return that once it is on disk.
 
-        Raises IntakeBusy or StoreUnavailable; then nothing was recorded.
+        Raises IntakeBusy or StoreUnavailable; then nothing was kept.
         """
         if self._stopping or self._waiting >= self._queue_max:
             raise IntakeBusy(
                 "the service is stopping" if self._stopping else f"{self._waiting} callbacks are already waiting"
             )
-        future: asyncio.Future[RecordOutcome] = self._loop.create_future()
+        future: asyncio.Future[IntakeOutcome] = self._loop.create_future()
         self._waiting += 1
         self._queue.put((delivery, future))
         return await future
@@ -97,10 +103,14 @@ class Intake:
             self._queue.put(None)
         return batch
 
-    def _record_all(self, deliveries: list[Delivery]) -> list[RecordOutcome | Exception]:
+    def _record_all(self, deliveries: list[Delivery]) -> list[IntakeOutcome | Exception]:
+        if self._spool is not None and self._spool.holds:
+            return self._spool_all(self._spool, deliveries, StoreUnavailable(EARLIER_WAIT))
         try:
             answers = self._record(deliveries)
         except StoreUnavailable as error:
+            if self._spool is not None:
+                return self._spool_all(self._spool, deliveries, error)
             self._log_failure(str(error))
             return [error] * len(deliveries)
         except Exception:  # noqa: BLE001 - every callback of the batch needs an answer
@@ -109,6 +119,19 @@ class Intake:
             return [self._record_one(delivery) for delivery in deliveries]
         self._log_failure("")
         return list(answers)
+
+    def _spool_all(
+        self, spool: CallbackSpool, deliveries: list[Delivery], error: StoreUnavailable
+    ) -> list[IntakeOutcome | Exception]:
+        """Spool what the store cannot take now; what the spool cannot take either has failed."""
+        outcomes = spool.take(deliveries, error)
+        refused = [
+            outcome
+            for delivery, outcome in zip(deliveries, outcomes, strict=True)
+            if delivery.verdict and isinstance(outcome, Exception)
+        ]
+        self._log_failure(str(refused[0]) if refused else "")
+        return list(outcomes)
 
     def _record(self, deliveries: list[Delivery]) -> list[RecordOutcome]:
         with self._begin() as recording:
@@ -129,9 +152,13 @@ class Intake:
         self._loop.call_soon_threadsafe(run)
         return decided.result()
 
-    def _record_one(self, delivery: Delivery) -> RecordOutcome | Exception:
+    def _record_one(self, delivery: Delivery) -> IntakeOutcome | Exception:
+        if self._spool is not None and self._spool.holds:
+            return self._spool_all(self._spool, [delivery], StoreUnavailable(EARLIER_WAIT))[0]
         try:
             return self._record([delivery])[0]
+        except StoreUnavailable as error:
+            return error if self._spool is None else self._spool_all(self._spool, [delivery], error)[0]
         except Exception as error:  # noqa: BLE001 - passed to its callback
             _log.exception("cannot record a notification")
             return error
@@ -152,10 +179,10 @@ class Intake:
         if failure and failure != self._failure:
             _log.error("callbacks are answered with 503: %s", failure)
         elif self._failure and not failure:
-            _log.info("callbacks are recorded again")
+            _log.info("callbacks are taken again")
         self._failure, self._failed_at = failure, monotonic()
 
-    def _resolve_futures(self, batch: list[Waiting], outcomes: Sequence[RecordOutcome | Exception]) -> None:
+    def _resolve_futures(self, batch: list[Waiting], outcomes: Sequence[IntakeOutcome | Exception]) -> None:
         self._waiting -= len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():

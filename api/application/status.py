@@ -1,5 +1,6 @@
 """The state of a ledger: its contents, how far its read models are behind, and what needs attention."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from api import urls as addresses
 from api.application import forwarding_position as forwarder
 from api.application.clock_check import find_clock_problem
 from api.application.proofs.proof_status import ProofStatus, proof_status_document, read_proof_status
+from api.application.spool.spool_directory import SpoolDirectory, SpoolTotals, spool_document, spool_problem
 from domain import times
 from domain.errors import LedgerError
 from domain.events.codec import decode_notice
@@ -80,6 +82,7 @@ class LedgerStatus(msgspec.Struct):
     rebuilt: Certificate | None
     proofs: ProofStatus
     clock: str
+    spool: SpoolTotals | None
 
 
 def ledger_status(
@@ -92,6 +95,7 @@ def ledger_status(
     count_runs: RunCounter | None = None,
     forward_url: str | None = None,
     checkpoint_seconds: int = CHECKPOINT_SECONDS,
+    spool: Path | None = None,
 ) -> LedgerStatus:
     """Return the state of a ledger, with the lag from before catching up; counting rows takes long, so you can leave it out."""
     head = ledger.head()
@@ -129,6 +133,7 @@ def ledger_status(
         rebuilt=certificate.load_certificate(ledger),
         proofs=read_proof_status(ledger, checkpoint_seconds, now),
         clock=find_clock_problem(ledger, now),
+        spool=SpoolDirectory(spool, ledger.id).totals() if spool else None,
     )
 
 
@@ -201,6 +206,8 @@ def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, 
         found.append(status.proofs.problem)
     if status.clock:
         found.append(status.clock)
+    if status.spool and (problem := spool_problem(status.spool, now - limits.lag_seconds * times.SECOND)):
+        found.append(problem)
     waiting = status.wrong_signatures + status.broken_values
     if waiting > limits.quarantine:
         found.append(f"{waiting} notices in quarantine; the limit is {limits.quarantine}")
@@ -232,4 +239,7 @@ def status_document(status: LedgerStatus) -> dict[str, Any]:
     document["waiting"] = status.waiting and status.waiting._asdict()
     if status.forwarding is None:
         del document["forwarding"]
+    document["spool"] = status.spool and spool_document(status.spool)
+    if status.spool is None:
+        del document["spool"]
     return document

@@ -46,6 +46,7 @@ SUMMARIES = {
     "restore": "Verify a backup, and restore it into an empty store.",
     "serve": "Record TringMe's callbacks, and serve the pages and the API.",
     "signature": "Find the formula that TringMe signs notifications with.",
+    "spool": "List callbacks that wait in a spool, and replay them.",
     "statement": "Write the statement of an account for a month.",
     "status": "Show the state of the ledger, and what needs attention.",
     "tail": "Show events as they come in, until Ctrl-C (exit code 130).",

@@ -8,21 +8,23 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.application.intake import Intake, IntakeBusy
+from api.application.intake import Intake, IntakeBusy, IntakeOutcome
 from api.application.request_samples import CONTENT_BYTES_MAX, RequestSample, RequestSamples, request_text
+from api.application.spool.callback_spool import Spooled
 from api.web import security_headers as headers
 from api.web.problems import RETRY_AFTER_SECONDS, problem
 from api.web.request_body import BodyRefused, is_form, read_body
 from domain.errors import NotANotification
 from domain.ledger import Ledger
-from domain.notices.notification import FORM, SIZE_MAX_BYTES, encode_query
-from domain.outcomes import Duplicate, Quarantined, Recorded, RecordOutcome, Rejected, RowConflict
+from domain.notices.notification import FORM, SIZE_MAX_BYTES, ParameterProblem, encode_query
+from domain.outcomes import Duplicate, Quarantined, Recorded, Rejected, RowConflict
 
 # How long an answer waits for the rest of what a sample shows.
 HEARD_SECONDS_MAX = 1.0
@@ -82,6 +84,8 @@ class NotifyEndpoint:
         self.counts: Counter[str] = Counter()
         # Of those that are counted as quarantined; the others have a wrong signature.
         self.broken_values = 0
+        # Of those that are counted as spooled.
+        self.spooled_broken_values = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one callback."""
@@ -147,7 +151,7 @@ class NotifyEndpoint:
             raise CallbackRefused(_retry_later("the store cannot be written")) from error
         return self._answer_for(answer)
 
-    def _answer_for(self, answer: RecordOutcome) -> ASGIApp:
+    def _answer_for(self, answer: IntakeOutcome) -> ASGIApp:
         if isinstance(answer, Rejected):
             raise CallbackRefused(_retry_later(answer.reason))
         self.counts[type(answer).__name__.lower()] += 1
@@ -155,9 +159,17 @@ class NotifyEndpoint:
             return JsonAnswer(status="recorded", position=answer.position)
         if isinstance(answer, Duplicate):
             return JsonAnswer(status="duplicate", position=answer.position)
+        if isinstance(answer, Spooled):
+            return self._spooled(answer)
         assert not isinstance(answer, RowConflict), "only rows of tables can be in conflict"
         self.broken_values += answer.problem is not None
         return _quarantined(answer)
+
+    def _spooled(self, answer: Spooled) -> ASGIApp:
+        if answer.problem is None:
+            return JsonAnswer(status="spooled")
+        self.spooled_broken_values += 1
+        return _broken_value(str(answer.problem), answer.problem, spooled=True)
 
 
 async def read_request(scope: Scope, receive: Receive) -> bytes:
@@ -230,7 +242,8 @@ def _quarantined(answer: Quarantined) -> Response:
         return problem(
             403, answer.reason, entry=answer.entry, parameter="sig", expected="the signature of these parameters"
         )
-    wrong = answer.problem
-    return problem(
-        202, answer.reason, entry=answer.entry, parameter=wrong.name, value=wrong.value, expected=wrong.expected
-    )
+    return _broken_value(answer.reason, answer.problem, entry=answer.entry)
+
+
+def _broken_value(reason: str, wrong: ParameterProblem, **members: Any) -> Response:
+    return problem(202, reason, **members, parameter=wrong.name, value=wrong.value, expected=wrong.expected)

@@ -157,6 +157,16 @@ class Keyring:
                 fitting = verdict
         return fitting
 
+    def verify_earlier(self, pairs: Pairs) -> SignatureVerdict | None:
+        """Return the verdict on a signature that fitted when it came, a while ago: the key may have been retired since."""
+        given = [value for name, value in pairs if name == "sig"]
+        fitting = self.verify(pairs)
+        if fitting is None and len(given) == 1 and given[0].isascii():
+            for key, printed in self._retired:
+                if _equals(FORMULAS[self.formula](pairs, key), given[0].lower()):
+                    fitting = SignatureVerdict(self.formula, printed)
+        return fitting
+
     def explain_misfit(self, pairs: Pairs) -> str:
         """Return what a signature that does not fit fits instead, as a sentence; empty where that is nothing known.
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from api.application.intake import BATCH_MAX, Begin, Intake, IntakeBusy
+from api.application.intake import BATCH_MAX, Begin, Intake, IntakeBusy, IntakeOutcome
 from domain.errors import StoreUnavailable
 from domain.notices.notification import Notification
 from domain.notices.signature import SignatureVerdict
@@ -76,7 +76,7 @@ def with_intake(
     return on
 
 
-async def submitted(intake: Intake, *numbers: int) -> list["asyncio.Task[RecordOutcome]"]:
+async def submitted(intake: Intake, *numbers: int) -> list["asyncio.Task[IntakeOutcome]"]:
     """Submit deliveries at once and return their tasks, each of which then waits."""
     tasks = [asyncio.ensure_future(intake.record(delivery(number))) for number in numbers]
     await asyncio.sleep(0)
@@ -89,7 +89,7 @@ async def busy_with(disk: Disk, number: int) -> None:
         await asyncio.sleep(0.001)
 
 
-async def hold_up(intake: Intake, disk: Disk) -> "asyncio.Task[RecordOutcome]":
+async def hold_up(intake: Intake, disk: Disk) -> "asyncio.Task[IntakeOutcome]":
     """Let the disk hang over delivery 0, so that what comes after has to wait."""
     disk.free.clear()
     (first,) = await submitted(intake, 0)

@@ -14,6 +14,8 @@ from api.application import forwarding_position
 from api.application.backup.manifest import BACKUP_FACT
 from api.application.monitoring.service_collector import ServiceCollector, make_registry
 from api.application.monitoring.worker_report import WorkerReport
+from api.application.spool.spool_directory import SpoolDirectory
+from api.application.spool.spool_format import SpoolRecord
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support.ledgers import record
@@ -31,7 +33,8 @@ OF_HISTOGRAM = re.compile(r"_(?:bucket|count|sum)$")
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return what Prometheus reads of a ledger of which everything is known."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('metrics')}/ledger.db"
+    folder = tmp_path_factory.mktemp("metrics")
+    url = f"sqlite:///{folder}/ledger.db"
     with world(url) as made, closing(open_current(made.ledger)) as store:
         forwarding_position.load_or_start(made.ledger)
         made.record(3)
@@ -40,7 +43,10 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> str:
         made.run()
         with made.ledger.store.transaction() as log:
             log.set_fact(BACKUP_FACT, json.dumps({"made_at": "2026-10-15T12:00:00Z", "position": 3}))
-        collector = ServiceCollector(url, lambda: WorkerReport(parts={"intake": True}))
+        spool = SpoolDirectory(folder, made.ledger.id)
+        with closing(spool.open_own()) as file:
+            file.append([SpoolRecord(1, bytes(32), b"f=tm")])
+        collector = ServiceCollector(url, lambda: WorkerReport(parts={"intake": True}), spool=spool)
         return generate_latest(make_registry(collector)).decode()
 
 

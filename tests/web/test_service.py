@@ -106,7 +106,7 @@ class TestWithALockedStore:
         said = [record.getMessage() for record in caplog.records if "callbacks are" in record.getMessage()]
         assert [text.partition(":")[0] for text in said] == [
             "callbacks are answered with 503",
-            "callbacks are recorded again",
+            "callbacks are taken again",
         ]
 
 

@@ -13,6 +13,8 @@ from prometheus_client.core import (
 )
 
 from api.application.monitoring.worker_report import BOUNDS, WorkerReport
+from api.application.spool.spool_directory import SpoolTotals
+from domain import times
 
 
 def build_metric(schema: int) -> Metric:
@@ -45,3 +47,17 @@ def process_metrics(report: WorkerReport) -> Iterator[Metric]:
         sum_value=report.seconds,
     )
     yield GaugeMetricFamily("tringledger_intake_waiting", "Callbacks that wait to be recorded.", report.waiting)
+
+
+def spool_metrics(totals: SpoolTotals) -> Iterator[Metric]:
+    """Yield what waits in the spool; nothing if that cannot be known."""
+    if totals.failure:
+        return
+    yield GaugeMetricFamily("tringledger_spool_callbacks", "Callbacks that wait in the spool.", totals.callbacks)
+    yield GaugeMetricFamily("tringledger_spool_bytes", "Bytes of the callbacks that wait in the spool.", totals.bytes)
+    if totals.oldest_at is not None:
+        yield GaugeMetricFamily(
+            "tringledger_spool_oldest_timestamp_seconds",
+            "When the oldest callback in the spool came.",
+            totals.oldest_at / times.SECOND,
+        )

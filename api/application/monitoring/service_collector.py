@@ -11,10 +11,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from api.application.monitoring.ledger_metrics import log_metrics, proof_metrics, read_model_metrics
-from api.application.monitoring.process_metrics import build_metric, process_metrics
+from api.application.monitoring.process_metrics import build_metric, process_metrics, spool_metrics
 from api.application.monitoring.worker_report import INTAKE, WorkerReport
 from api.application.proofs.proof_status import ProofReader
 from api.application.read_model_pool import ReadModelPool
+from api.application.spool.spool_directory import SpoolDirectory
 from domain import times
 from domain.errors import LedgerError
 from domain.ledger import Ledger
@@ -52,8 +53,13 @@ class ServiceCollector:
         report: Callable[[], WorkerReport],
         clock: Callable[[], int] = times.now,
         checkpoint_seconds: int = CHECKPOINT_SECONDS,
+        spool: SpoolDirectory | None = None,
     ) -> None:
-        """Read the ledger at ``url``, and ask for a ``report``, at each scrape; ``clock`` returns microseconds, UTC."""
+        """Read the ledger at ``url``, and ask for a ``report``, at each scrape; ``clock`` returns microseconds, UTC.
+
+        With a ``spool`` its files are read too, whether the store is away or not.
+        """
+        self._spool = spool
         self._url = url
         self._report = report
         self._clock = clock
@@ -74,6 +80,8 @@ class ServiceCollector:
                 _log.warning("metrics without those of the ledger: %s", error)
                 report, found = msgspec.structs.replace(report, parts=report.parts | {INTAKE: False}), []
         yield from process_metrics(report)
+        if self._spool is not None:
+            yield from spool_metrics(self._spool.totals())
         yield from found
 
     def _of_ledger(self) -> list[Metric]:

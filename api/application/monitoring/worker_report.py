@@ -3,10 +3,12 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-RECORDED, DUPLICATE, QUARANTINED, REFUSED, UNKEPT = "recorded", "duplicate", "quarantined", "refused", "unkept"
+RECORDED, DUPLICATE, QUARANTINED, SPOOLED = "recorded", "duplicate", "quarantined", "spooled"
+REFUSED, UNKEPT = "refused", "unkept"
 INTAKE, FOLLOWER, FORWARDER, PROVER = "intake", "follower", "forwarder", "prover"
 
 # Upper bounds in seconds; what takes longer than the last one is in the bucket after it.
@@ -56,12 +58,19 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, waiting=0, parts={})
 
 
+class BrokenValues(NamedTuple):
+    """How many of the quarantined, and of the spooled, notices have a broken value: the others were answered otherwise."""
+
+    quarantined: int = 0
+    spooled: int = 0
+
+
 def make_report(
-    counts: Mapping[str, int], broken_values: int, timings: CallbackTimings, waiting: int, parts: dict[str, bool]
+    counts: Mapping[str, int], broken: BrokenValues, timings: CallbackTimings, waiting: int, parts: dict[str, bool]
 ) -> WorkerReport:
-    """Return a report from the counts of the notify endpoint, of whose quarantined notices ``broken_values`` have a broken value."""
+    """Return a report from the counts of the notify endpoint."""
     return WorkerReport(
-        callbacks=_by_outcome(counts, broken_values),
+        callbacks=_by_outcome(counts, broken),
         timings=list(timings.counts),
         seconds=timings.seconds,
         waiting=waiting,
@@ -69,12 +78,14 @@ def make_report(
     )
 
 
-def _by_outcome(counts: Mapping[str, int], broken_values: int) -> list[CallbackCount]:
+def _by_outcome(counts: Mapping[str, int], broken: BrokenValues) -> list[CallbackCount]:
     found = [
         CallbackCount(RECORDED, "200", counts.get(RECORDED, 0)),
         CallbackCount(DUPLICATE, "200", counts.get(DUPLICATE, 0)),
-        CallbackCount(QUARANTINED, "202", broken_values),
-        CallbackCount(QUARANTINED, "403", counts.get(QUARANTINED, 0) - broken_values),
+        CallbackCount(QUARANTINED, "202", broken.quarantined),
+        CallbackCount(QUARANTINED, "403", counts.get(QUARANTINED, 0) - broken.quarantined),
+        CallbackCount(SPOOLED, "200", counts.get(SPOOLED, 0) - broken.spooled),
+        CallbackCount(SPOOLED, "202", broken.spooled),
         CallbackCount(UNKEPT, _NOT_KEPT, 0),
     ]
     for name, count in sorted(counts.items()):

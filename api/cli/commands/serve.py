@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from logging import WARNING
+from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -81,14 +82,14 @@ def _serve_alone(read: Settings, host: str, port: int) -> None:
     service = Service(read)
     begin_log(read)
     _introduce(service.ledger, read)
-    with _metrics(read, service.report):
+    with _metrics(read, service.report, service.ledger.id):
         served = server.serve(service, host, port, lambda listening: _say_where(listening, read.notify_path))
     if not served:
         sys.exit(UNAVAILABLE)
 
 
 @contextmanager
-def _metrics(read: Settings, report: Callable[[], WorkerReport]) -> Iterator[None]:
+def _metrics(read: Settings, report: Callable[[], WorkerReport], ledger_id: str) -> Iterator[None]:
     """Serve metrics meanwhile, if they are wanted; end the program where their address cannot be had."""
     if read.metrics is None:
         yield
@@ -98,7 +99,7 @@ def _metrics(read: Settings, report: Callable[[], WorkerReport]) -> Iterator[Non
 
     with ExitStack() as stack:
         try:
-            where = stack.enter_context(metrics_served(read, read.metrics, report))
+            where = stack.enter_context(metrics_served(read, read.metrics, report, ledger_id))
         except OSError as error:
             note(f"cannot listen on {read.metrics.host} port {read.metrics.port} for metrics: {error.strerror}")
             sys.exit(UNAVAILABLE)
@@ -138,7 +139,7 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
     with listening:
         _say_where(listening, read.notify_path)
         reports = WorkerReports()
-        with _metrics(read, reports.total):
+        with _metrics(read, reports.total, ledger.id):
             server.run_workers(read, listening, count, reports)
 
 
@@ -153,9 +154,20 @@ def _introduce(ledger: Ledger, read: Settings) -> None:
     else:
         announce(f"signatures are checked: formula {read.signature}, {len(read.private_keys)} active key(s)")
     _introduce_log_key(ledger, read)
+    if read.spool:
+        waiting = _spool_totals(ledger.id, read.spool)
+        announce(f"callbacks are spooled in {read.spool} while the store is away; {waiting} wait there")
     if read.forward_url:
         after = forwarder.load_or_start(ledger).position
         announce(f"forwarding to {addresses.redacted(read.forward_url)}, after position {after}")
+
+
+def _spool_totals(ledger_id: str, path: Path) -> int:
+    from api.application.spool.spool_directory import SpoolDirectory
+
+    directory = SpoolDirectory(path, ledger_id)
+    directory.check()
+    return directory.totals().callbacks
 
 
 def _introduce_log_key(ledger: Ledger, read: Settings) -> None:

@@ -100,6 +100,7 @@ def status(
             caught_up=not no_catch_up,
             forward_url=read.forward_url,
             checkpoint_seconds=read.checkpoint_seconds,
+            spool=read.spool,
         )
         problems = statuses.exceeded_limits(found, limits, ledger, now) if check else []
         read_store.close()
@@ -134,6 +135,9 @@ def _print(found: LedgerStatus) -> None:
     if found.forwarding:
         rows.append(("forwarding", _told(found.forwarding)))
     rows.append(("proofs", _proofs_told(found.proofs)))
+    if found.spool:
+        oldest = f", the oldest since {times.iso(found.spool.oldest_at)}" if found.spool.oldest_at is not None else ""
+        rows.append(("spool", f"{found.spool.callbacks} callbacks, {found.spool.bytes} bytes{oldest}"))
     print_table(["", ""], rows)
     click.echo()
     models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
@@ -144,6 +148,8 @@ def _print(found: LedgerStatus) -> None:
         note(found.proofs.problem)
     if found.clock:
         note(found.clock)
+    if found.spool and found.spool.failure:
+        note(found.spool.failure)
     if found.forwarding and found.forwarding.failure:
         note(f"forwarding stopped at position {found.forwarding.position}: {found.forwarding.failure}")
     for tag, lacking, calls in found.tags_without_openings:

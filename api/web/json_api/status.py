@@ -36,5 +36,6 @@ class _StatusHandler:
                 count_runs=self._count_runs,
                 forward_url=settings.forward_url,
                 checkpoint_seconds=settings.checkpoint_seconds,
+                spool=settings.spool,
             )
         return ApiResponse(status.status_document(found))

@@ -4,6 +4,7 @@ import msgspec
 
 from api.application.monitoring.worker_report import (
     BOUNDS,
+    BrokenValues,
     CallbackCount,
     CallbackTimings,
     WorkerReport,
@@ -16,7 +17,7 @@ WORKS = {"intake": True, "prover": True}
 
 
 def report(recorded: int = 1, waiting: int = 0, *, prover: bool = True) -> WorkerReport:
-    return make_report({"recorded": recorded}, 0, CallbackTimings(), waiting, WORKS | {"prover": prover})
+    return make_report({"recorded": recorded}, BrokenValues(), CallbackTimings(), waiting, WORKS | {"prover": prover})
 
 
 def recorded(of: WorkerReport) -> int:
@@ -35,18 +36,21 @@ def test_each_outcome_has_the_code_that_it_was_answered_with() -> None:
     counts = {
         "recorded": 7,
         "quarantined": 5,
+        "spooled": 4,
         "refused with 400": 1,
         "refused with 400 before the application": 2,
         "refused with 503": 4,
         "probes": 9,
         "hung up": 9,
     }
-    made = make_report(counts, 2, CallbackTimings(), 0, WORKS)
+    made = make_report(counts, BrokenValues(2, 1), CallbackTimings(), 0, WORKS)
     assert set(made.callbacks) == {
         CallbackCount("recorded", "200", 7),
         CallbackCount("duplicate", "200", 0),
         CallbackCount("quarantined", "202", 2),
         CallbackCount("quarantined", "403", 3),
+        CallbackCount("spooled", "200", 3),
+        CallbackCount("spooled", "202", 1),
         CallbackCount("refused", "400", 3),
         CallbackCount("unkept", "503", 4),
     }
