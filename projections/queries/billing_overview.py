@@ -92,3 +92,12 @@ def latest_month(connection: Connection, account: str | None = None) -> str | No
         statement = statement.where(BILLING.c.account == account)
     latest: str | None = connection.execute(statement).scalar_one()
     return latest
+
+
+def months_to_close(connection: Connection, closed: str, through: str | None = None) -> list[tuple[str, BillingTotals]]:
+    """Return the months with entries after ``closed`` and up to ``through`` (None: all), each with its totals."""
+    statement = select(BILLING.c.period, *_summed(BILLING)).where(BILLING.c.period > closed)
+    if through is not None:
+        statement = statement.where(BILLING.c.period <= through)
+    rows = connection.execute(statement.group_by(BILLING.c.period).order_by(BILLING.c.period))
+    return [(row[0], _totals(row[1:])) for row in rows]

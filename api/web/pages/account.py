@@ -67,6 +67,7 @@ def show_account(request: Request) -> Response:
         measures=billing.MEASURES,
         only=billing.of_account(account),
         outcome=read_flash(request),
+        versions=[each.tariff.version for each in state.ledger.billing_context().tariffs],
         **context,
     )
 

@@ -50,6 +50,12 @@ def change(now: int, before: int | None) -> Markup:
     return Markup('<data class="change {}" value="{}">{}{}</data>').format(kind, value, sign, shown)
 
 
+def difference(number: int) -> Markup:
+    """Show a difference of whole numbers with its sign."""
+    sign = "+" if number > 0 else MINUS if number < 0 else ""
+    return Markup('<data value="{}">{}{}</data>').format(number, sign, abs(number))
+
+
 def time(at: int | None, part: str = "full") -> Markup:
     """Show a moment (microseconds, UTC) to the second; ``part="clock"`` omits the day."""
     if at is None:
@@ -135,6 +141,7 @@ FILTERS: Mapping[str, Any] = {
     "text": text,
     "amount": amount,
     "change": change,
+    "difference": difference,
     "time": time,
     "duration": duration,
     "minutes": minutes,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.application.published_tariffs import diff_lines, published_versions
 from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from projections.queries.pagination import fetch_page
@@ -30,7 +31,7 @@ def tariffs_and_closings(request: Request) -> Response:
     with request.app.state.read_models.session() as room:
         published = _latest(room, "tariffs", "-version")
         closed = _latest(room, "closings", "-period")
-    return render(request, "tariffs.html", tariffs=published, closings=closed)
+    return render(request, "tariffs.html", tariffs=published, closings=closed, outcome=read_flash(request))
 
 
 def _latest(room: ReadSession, model: str, sort: str) -> Sequence[Any]:

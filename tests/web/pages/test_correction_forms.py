@@ -87,7 +87,7 @@ def test_notices_are_split_off_and_merged_again_and_a_repeated_cdr_is_released(d
     assert "none of its notices is left" in page
     desk.confirm(page)
     page = desk.preview(what="release", position=repeated)
-    assert ">+1</td>" in page
+    assert ">+1</data></td>" in page
     desk.confirm(page)
     assert desk.head == head + 6
 

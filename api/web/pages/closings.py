@@ -1,0 +1,103 @@
+"""The page of a month to be closed: what is open in it, the money at risk, what it closes, and the closing itself."""
+
+from contextlib import closing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.application.month_closing import ClosingResult, blockers_fingerprint, check_month, close_month
+from api.application.operator_commands import ChangedMeanwhile
+from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.correction_forms import text_of
+from api.web.pages.flash import read_flash
+from api.web.pages.operator_forms import redirect_back, wait_for
+from api.web.pages.rendering import address, render
+from api.web.pages.request_filters import with_error_pages
+from domain import times
+from domain.errors import CommandRejected, LedgerError
+from domain.events.log_row import POSITION_MAX
+from domain.months import Month
+from projections.queries.billing_overview import months_to_close
+from projections.queries.closing_blockers import MISSING_CDR, OPEN_MONTH, QUARANTINED, SUSPECT_RUN
+from projections.queries.time_points import read_month
+from projections.stores.generations import open_current
+
+PATH = "/closings"
+ROWS = 200
+MEANINGS = {
+    QUARANTINED: "a CDR in quarantine",
+    MISSING_CDR: "an ended call without its CDR",
+    SUSPECT_RUN: "a run of calls that were perhaps sent again",
+    OPEN_MONTH: "an earlier month, which is closed with it",
+}
+
+
+def routes() -> list[GuardedRoute]:
+    """Return the page and the closing."""
+    return [
+        GuardedRoute(PATH, with_error_pages(show_month), Role.READ, name="month_to_close"),
+        GuardedRoute(PATH, with_error_pages(close), Role.OPERATE, methods=("POST",), name="close_month"),
+    ]
+
+
+def show_month(request: Request) -> Response:
+    """Show what is open in a month; by default in the first month with entries that is not closed."""
+    period = request.query_params.get("period", "").strip()
+    return _show(request, str(read_month(period)) if period else _first_open(request))
+
+
+def close(request: Request) -> Response:
+    """Close a month, if nothing else is open in it than was shown."""
+    form, ledger, by = request.state.form, request.app.state.ledger, request.state.identity.name
+    period = str(read_month(text_of(form, "period")))
+    try:
+        with closing(open_current(ledger)) as store:
+            accept, expected = text_of(form, "reason") or None, text_of(form, "expected")
+            result = close_month(ledger, store, period, by, accept, expected=expected)
+    except ChangedMeanwhile as error:
+        return _show(request, period, str(error))
+    except LedgerError as error:
+        return redirect_back(request, address(PATH, period=period), failed=str(error))
+    if result.is_open:
+        return _show(request, period, f"{period} is not closed: say why you accept what is open")
+    wait_for(request, result.position)
+    return redirect_back(request, "/tariffs", done=f"{period} is closed, at position {result.position}")
+
+
+def _first_open(request: Request) -> str:
+    """Return the first month with entries that is not closed; without any, the one after the last closed, or the present one."""
+    ledger = request.app.state.ledger
+    closed = ledger.billing_context().closed_through(POSITION_MAX)
+    with request.app.state.read_models.session() as room:
+        found = months_to_close(room.connection, closed)
+    present = Month.of_day(times.day(request.app.state.clock(), ledger.timezone))
+    return found[0][0] if found else str(Month(closed).next if closed else present)
+
+
+def _show(request: Request, period: str, problem: str = "") -> Response:
+    ledger = request.app.state.ledger
+    closed = ledger.billing_context().closed_through(POSITION_MAX)
+    context: dict[str, Any] = {"period": period, "problem": problem, "refused": "", "result": None, "months": []}
+    wait_for(request, ledger.head())
+    try:
+        with request.app.state.read_models.session() as room:
+            context["months"] = months_to_close(room.connection, closed, period)
+            result = check_month(ledger, room.store, period)
+        context |= {"result": result, **_form(result)}
+    except CommandRejected as error:
+        context["refused"] = str(error)
+    return render(
+        request,
+        "closing.html",
+        status=409 if problem else 200,
+        outcome=read_flash(request),
+        rows=ROWS,
+        meanings=MEANINGS,
+        closed=closed,
+        **context,
+    )
+
+
+def _form(result: ClosingResult) -> dict[str, Any]:
+    return {"expected": blockers_fingerprint(result.blockers), "at_risk": result.amounts_at_risk}
