@@ -276,9 +276,11 @@ class Service:
         content["proofs"] = proof_status_document(proofs)
         clock = find_clock_problem(self.ledger, self._clock())
         content["clock"] = clock or None
+        durability = self.ledger.store.durability_problem()
+        content["durability"] = durability or None
         if self.spool:
             content["spool"] = self.spool.health()
             standstill = standstill or content["spool"]["callbacks"] or content["spool"]["failure"]
-        if (proofs.problem or clock or standstill) and not failure:
+        if (proofs.problem or clock or durability or standstill) and not failure:
             content["status"] = "degraded"
         return content

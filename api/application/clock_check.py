@@ -14,7 +14,7 @@ def find_clock_problem(ledger: Ledger, now: int) -> str:
     """Return as a sentence what the last event tells of the clock, at a time by it (microseconds, UTC); empty if all is well.
 
     ``recorded_at`` is held if the last event was recorded in the future. A callback that was received over a day before
-    it is recorded came after the clock was set back.
+    it is recorded came after the clock was set back, or waited in the spool.
     """
     head = ledger.head()
     if not head:
@@ -32,6 +32,6 @@ def find_clock_problem(ledger: Ledger, now: int) -> str:
     if notice.source == CALLBACK and recorded_at - notice.received_at > BACKWARDS_DAYS_MIN * times.DAY:
         return (
             f"the callback at position {head} was received at {times.iso(notice.received_at)}, and recorded at"
-            f" {times.iso(recorded_at)}, over a day later: the clock of this host had jumped ahead, and was set back"
+            f" {times.iso(recorded_at)}, over a day later: it waited in the spool, or the clock of this host had jumped ahead, and was set back"
         )
     return ""

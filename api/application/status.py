@@ -82,6 +82,7 @@ class LedgerStatus(msgspec.Struct):
     rebuilt: Certificate | None
     proofs: ProofStatus
     clock: str
+    durability: str
     spool: SpoolTotals | None
 
 
@@ -133,6 +134,7 @@ def ledger_status(
         rebuilt=certificate.load_certificate(ledger),
         proofs=read_proof_status(ledger, checkpoint_seconds, now),
         clock=find_clock_problem(ledger, now),
+        durability=ledger.store.durability_problem(),
         spool=SpoolDirectory(spool, ledger.id).totals() if spool else None,
     )
 
@@ -204,8 +206,7 @@ def exceeded_limits(status: LedgerStatus, limits: StatusLimits, ledger: Ledger, 
         found.append(f"no callback recorded for {limits.silent_hours} h")
     if status.proofs.problem:
         found.append(status.proofs.problem)
-    if status.clock:
-        found.append(status.clock)
+    found += [problem for problem in (status.clock, status.durability) if problem]
     if status.spool and (problem := spool_problem(status.spool, now - limits.lag_seconds * times.SECOND)):
         found.append(problem)
     waiting = status.wrong_signatures + status.broken_values
@@ -236,6 +237,7 @@ def status_document(status: LedgerStatus) -> dict[str, Any]:
     document["last_recorded_at"] = status.last_recorded_at and times.iso(status.last_recorded_at)
     document["proofs"] = proof_status_document(status.proofs)
     document["clock"] = status.clock or None
+    document["durability"] = status.durability or None
     document["waiting"] = status.waiting and status.waiting._asdict()
     if status.forwarding is None:
         del document["forwarding"]

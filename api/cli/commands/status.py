@@ -142,21 +142,23 @@ def _print(found: LedgerStatus) -> None:
     click.echo()
     models_rows = [(name, models.position, lag, count) for name, count in models.rows.items()]
     print_table(["read model", "position", "lag", "rows"], models_rows)
-    if models.failure:
-        note(f"read models stopped at position {models.position}: {models.failure}")
-    if found.proofs.problem:
-        note(found.proofs.problem)
-    if found.clock:
-        note(found.clock)
-    if found.spool and found.spool.failure:
-        note(found.spool.failure)
-    if found.forwarding and found.forwarding.failure:
-        note(f"forwarding stopped at position {found.forwarding.position}: {found.forwarding.failure}")
+    _note_problems(found)
     for tag, lacking, calls in found.tags_without_openings:
         note(
             f"{lacking} of {calls} calls of tag {tag!r} lack their opening: if TringMe sends the destination's number on"
             " destination notices, use correlation=tag with tags unique per call"
         )
+
+
+def _note_problems(found: LedgerStatus) -> None:
+    models, forwarding = found.read_models, found.forwarding
+    if models.failure:
+        note(f"read models stopped at position {models.position}: {models.failure}")
+    for problem in (found.proofs.problem, found.clock, found.durability, found.spool.failure if found.spool else ""):
+        if problem:
+            note(problem)
+    if forwarding and forwarding.failure:
+        note(f"forwarding stopped at position {forwarding.position}: {forwarding.failure}")
 
 
 def _proofs_told(proofs: ProofStatus) -> str:

@@ -94,6 +94,11 @@ class PostgresLog(ApplicationRecorder):
         with self._connections.borrow() as connection:
             return connection.execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
 
+    def durability_problem(self) -> str:  # noqa: D102
+        if self._rows("SHOW fsync") == [("on",)]:
+            return ""
+        return "the server of the store has fsync=off: a crash of its machine may lose or damage what was answered 200; expected fsync=on"
+
     def find_damage(self) -> list[str]:
         """Read every row: the server checks each page that it reads, where it keeps checksums."""
         found = []

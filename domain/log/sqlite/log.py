@@ -130,6 +130,10 @@ class SQLiteLog(SQLiteApplicationRecorder):
         except StoreLost as error:
             return [str(error)]
 
+    def durability_problem(self) -> str:
+        """Return nothing: every connection of ours syncs its commits."""
+        return ""
+
     def reserve_writer(self) -> None:
         """Do nothing: a file has no limit of connections."""
 
