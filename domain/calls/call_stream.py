@@ -25,6 +25,8 @@ from domain.notices.call_notice import LineKey
 
 Fetch = Callable[[list[int]], list[LogRow]]
 PositionedNotice = tuple[int, Notice]
+# When a call began and ended that has no notices left: before all that any notice could be received at.
+BEFORE_ALL = -1
 
 
 class PositionedEvent(NamedTuple):
@@ -136,6 +138,11 @@ class CallStream:
         for position, notice in members:
             call.apply(position, notice)
         return self._with_corrections(call, until)
+
+    def head_at(self, until: int) -> CallHead:
+        """Return what correlation needs of the call up to a position; of a call without notices, only that its ordinal is used."""
+        call = self.call_at(until)
+        return call.head if call.first else CallHead(call.ordinal, BEFORE_ALL, BEFORE_ALL)
 
     def _with_corrections(self, call: Call, until: int) -> Call:
         for position, event in self.effective_events(until) if self.operator_events else ():

@@ -14,7 +14,7 @@ import msgspec
 from eventsourcing.utils import register_topic
 
 from domain.notices.call_notice import LineKey
-from domain.notices.notification import row_claim
+from domain.notices.notification import delivery_key, row_claim, unsigned_key
 from domain.notices.signature import covers_content
 
 
@@ -113,3 +113,10 @@ def notice_claim(source: str, formula: str | None, voucher: Voucher | None, valu
         return row_claim(source, voucher.row)
     used = values.get("sig")
     return used.lower() if used and formula and covers_content(formula) else None
+
+
+def notice_key(notice: Notice) -> bytes:
+    """Return the delivery key of a stored notice, made from its parameters."""
+    if notice.voucher is None:
+        return delivery_key(notice.params)
+    return unsigned_key(notice.params, notice.source, notice.voucher.row)

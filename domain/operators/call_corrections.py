@@ -6,9 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from domain.billing.billing_context import BillingContext
-from domain.calls.call import REPEATED_CDR, Call
+from domain.calls.call import REPEATED_CDR
 from domain.calls.call_stream import CallStream
-from domain.calls.correlation import CallHead
 from domain.errors import CommandRejected
 from domain.events.codec import encode_state
 from domain.events.log_row import POSITION_MAX, LogRow
@@ -30,7 +29,6 @@ from domain.notices.call_notice import LineKey
 from domain.operators.author import Author
 from domain.operators.draft import OperatorTransaction
 
-BEFORE_ALL = -1
 FINGERPRINT_BYTES = 12
 
 
@@ -180,8 +178,8 @@ class CallCorrections:
         position = self._append(UUID(stream.id), event)
         stream.append(position, event)
         self._streams[UUID(stream.id)] = stream
-        line, ordinal = stream.line_and_ordinal()
-        head = _head(stream.call_at(position), ordinal)
+        line, _ = stream.line_and_ordinal()
+        head = stream.head_at(position)
         head.events = self._log.last_version(UUID(stream.id))
         self._log.calls(line_key(line)).put(head)
         return position
@@ -227,11 +225,6 @@ class CallCorrections:
 def _last_taker(events: Iterable[OperatorEvent], position: int) -> str:
     moves = [move for move in events if isinstance(move, NoticesMoved) and move.gone and position in move.positions]
     return moves[-1].other
-
-
-def _head(call: Call, ordinal: int) -> CallHead:
-    """Return what correlation needs of a call; of a call without notices, only that its ordinal is used."""
-    return call.head if call.first else CallHead(ordinal, BEFORE_ALL, BEFORE_ALL)
 
 
 def _listed(positions: Iterable[int]) -> str:

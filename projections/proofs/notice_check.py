@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from domain.events.codec import UnknownEventShape, decode_notice
 from domain.events.log_row import LogRow
-from domain.events.notice_events import Notice
+from domain.events.notice_events import Notice, notice_key
 from domain.events.operator_events import OPERATOR_EVENTS
-from domain.notices.notification import delivery_key, unsigned_key
 from domain.notices.signature import FORMULAS, digest, fingerprint
 from projections.proofs.log_spans import LogFinding
 
@@ -47,7 +46,7 @@ class NoticeCheck:
             except (UnknownEventShape, TypeError) as error:
                 findings.append(LogFinding(position, f"the event at position {position} cannot be read: {error}"))
                 continue
-            key_sum += weigh_key(key_of(notice), position)
+            key_sum += weigh_key(notice_key(notice), position)
             if notice.formula in FORMULAS:
                 private_key = self._keys.get(notice.key)
                 if private_key is None:
@@ -66,7 +65,7 @@ def keys_of(events: Sequence[LogRow]) -> dict[bytes, int]:
     for event in events:
         if event.topic not in OPERATOR_EVENTS:
             with suppress(UnknownEventShape, TypeError):
-                keys[key_of(decode_notice(event.state))] = event.position
+                keys[notice_key(decode_notice(event.state))] = event.position
     return keys
 
 
@@ -78,10 +77,3 @@ def weigh_key(key: bytes, position: int) -> int:
 def _fits_signature(notice: Notice, private_key: str) -> bool:
     given = [value.lower() for name, value in notice.params if name == "sig"]
     return given == [digest(notice.formula, notice.params, private_key)]
-
-
-def key_of(notice: Notice) -> bytes:
-    """Return the delivery key of a stored notice, made from its parameters."""
-    if notice.voucher is None:
-        return delivery_key(notice.params)
-    return unsigned_key(notice.params, notice.source, notice.voucher.row)

@@ -29,7 +29,10 @@ DOMAIN = {
         *("foundation", "domain/notices", "domain/outcomes.py", "domain/events", "domain/calls", "domain/billing"),
         *("domain/log", "domain/recording.py", "domain/operators", "domain/proofs", "domain/ledger_options.py"),
     },
-    "domain/copying": {"foundation", "domain/events", "domain/log", "domain/ledger.py", "domain/proofs"},
+    "domain/copying": {
+        *("foundation", "domain/notices", "domain/events", "domain/calls", "domain/log", "domain/ledger.py"),
+        "domain/proofs",
+    },
     "domain/proofs": {"foundation"},
 }
 PROJECTIONS = {
@@ -69,6 +72,7 @@ LIBRARIES_OF = {
     "projections/arrow_columns.py": {"pyarrow"},
     "projections/frames.py": {"pandas", "pyarrow"},
     "projections/export/csv_lines.py": {"pyarrow"},
+    "projections/export/event_parts.py": {"pyarrow"},
     "projections/export/writer.py": {"pandas", "pyarrow"},
     "projections/export/sheet_rows.py": {"pyarrow", "xlsxwriter"},
     "projections/export/excel.py": {"xlsxwriter"},

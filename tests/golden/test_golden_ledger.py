@@ -17,11 +17,15 @@ from starlette.testclient import TestClient
 
 from api import settings
 from api.service import Service
+from domain.ledger import Ledger
 from tests.golden.outputs import API, CERTIFICATE, GOLDEN, LEDGERS, SIGN_IN, USERS, WORDS, Output
+from tests.support.archives import archived
 from tests.support.command import run
 
 NAMES = tuple(LEDGERS)
 NOT_COPIED = {"certificate-then.json"}  # It was said of read models, which a copy makes anew.
+# What an archive does not have: the quarantine, what was forwarded, and of when a certificate was.
+NOT_ARCHIVED = ("quarantine-", "forward-", "certificate-then")
 # What a certificate says of events and read models; when, how and by which version it was made is another matter.
 CERTIFIED = ("ledger", "first", "last", "events", "read_models", "money")
 
@@ -58,6 +62,22 @@ def on_postgres(on_sqlite: Opened, database: str) -> Opened:
     assert done.code == 0, done.err
     outputs = {file: output for file, output in on_sqlite.outputs.items() if file not in NOT_COPIED}
     return on_sqlite._replace(url=database, outputs=outputs)
+
+
+@pytest.fixture
+def archive(on_sqlite: Opened, tmp_path: Path) -> Opened:
+    """Return a golden ledger of whose events there is an archive, in the folder ``archive``."""
+    with Ledger(on_sqlite.url) as ledger:
+        archived(ledger, tmp_path / "archive")
+    outputs = {file: output for file, output in on_sqlite.outputs.items() if not file.startswith(NOT_ARCHIVED)}
+    return on_sqlite._replace(outputs=outputs)
+
+
+def made_anew(archive: Opened, url: str) -> Opened:
+    """Return a golden ledger that was made anew from its archive at a store's URL."""
+    done = run("archive", "restore", "archive", url)
+    assert done.code == 0, done.err
+    return archive._replace(url=url)
 
 
 def differences(opened: Opened) -> list[str]:
@@ -139,6 +159,17 @@ class TestAGoldenLedgerCopiedIntoPostgreSQL:
 
     def test_gives_the_same_outputs_after_a_rebuild_with_the_same_certificate(self, on_postgres: Opened) -> None:
         assert rebuilt(on_postgres) == []
+
+
+@pytest.mark.thorough
+class TestAGoldenLedgerMadeAnewFromItsArchive:
+    def test_gives_the_same_outputs_and_the_same_certificate(self, archive: Opened) -> None:
+        assert rebuilt(made_anew(archive, "sqlite:///anew.db")) == []
+
+    def test_gives_the_same_outputs_and_the_same_certificate_in_postgresql(
+        self, archive: Opened, database: str
+    ) -> None:
+        assert rebuilt(made_anew(archive, database)) == []
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ checkpoint from outside, read models against the certificate. Only then does the
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,12 +19,11 @@ from api.application.backup.manifest import (
     check_files,
     read_manifest,
 )
-from api.application.backup.target import check_empty, put_files
+from api.application.backup.target import check_empty, put_files, restoring_aside
 from api.application.proofs.prover_settings import ProverSettings
 from api.application.proofs.tree_keeper import TreeKeeper
 from domain import times
 from domain.copying.copy import Progress, copy_ledger
-from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from domain.log import urls
 from domain.log.file_copy import find_damage, read_log_file
@@ -82,7 +80,8 @@ def restore_backup(
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     check_empty(url)
-    with _aside(folder, url) as aside:
+    home = folder.parent if urls.is_postgres(url) else Path(urls.sqlite_path(url)).absolute().parent
+    with restoring_aside(home, folder.name) as aside:
         _lay_out(folder, manifest, aside)
         with Ledger(f"sqlite:///{(aside / LOG).absolute()}", create=True) as ledger:
             restored = _verify(ledger, manifest, aside, options)
@@ -91,23 +90,6 @@ def restore_backup(
         if not urls.is_postgres(url):
             put_files(aside, Path(urls.sqlite_path(url)))
     return restored
-
-
-@contextmanager
-def _aside(folder: Path, url: str) -> Iterator[Path]:
-    """Return a temporary folder next to the target, so that files can be moved there."""
-    home = folder.parent if urls.is_postgres(url) else Path(urls.sqlite_path(url)).absolute().parent
-    aside = home / f".{folder.name}.restoring"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(aside, ignore_errors=True)  # What a restore that was killed has left.
-        aside.mkdir(mode=0o700)
-        yield aside
-    except OSError as error:
-        msg = f"the backup cannot be restored by way of {aside}: {error.strerror or error}"
-        raise StoreUnavailable(msg) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _lay_out(folder: Path, manifest: BackupManifest, aside: Path) -> None:

@@ -1,0 +1,1 @@
+"""The commands of ``tringledger archive``, each in a module of its own."""
