@@ -20,7 +20,7 @@ from domain.errors import LedgerError, Unavailable, WrongUsage
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 SUMMARIES = {
     "adjust": "Charge an account AMOUNT US cents, or credit it below 0.",
-    "archive": "Write the events of closed months to Parquet files, and check them.",
+    "archive": "Write events of closed months to Parquet, and check them.",
     "audit-log": "List who viewed, exported or changed what, newest first.",
     "backup": "Save a ledger into a new folder, while the service runs.",
     "call": "Correct which notices belong to a call, and which are billed.",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from tests.architecture.sources import TOP_FOLDERS, Source, assert_only, sources
 
 # One thing has the same name in each of these: as a command, as a page, as an operation of the JSON API; in either store.
-MIRRORS = ("api/cli/commands", "api/web/pages", "api/web/json_api", "domain/log/postgres")
+MIRRORS = ("api/cli/commands", "api/cli/archive_commands", "api/web/pages", "api/web/json_api", "domain/log/postgres")
 
 MODULES_ALLOWED = {"api: run"}
 

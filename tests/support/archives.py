@@ -11,9 +11,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from api.application.archive.creation import Archived, archive_events
+from api.application.archive.archive_manifest import NAME, ArchiveManifest, encode_manifest, read_manifest
+from api.application.archive.archive_run import Archived, archive_events
 from api.application.archive.folder import ArchiveFolder
-from api.application.archive.manifest import NAME, ArchiveManifest, encode_manifest, read_manifest
 from domain.ledger import Ledger
 
 PERIOD = "2026-10"

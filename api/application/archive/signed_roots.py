@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from api.application.archive.manifest import ArchivedCheckpoint
+from api.application.archive.archive_manifest import ArchivedCheckpoint
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
 from domain.proofs.entry import hash_events

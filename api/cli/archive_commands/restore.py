@@ -25,7 +25,7 @@ def restore(dest: str, to: str, key: str | None) -> None:
     Examples:
       tringledger archive restore s3://archive/tringledger sqlite:///old-years.db
     """
-    from api.application.archive.restoration import remake_ledger
+    from api.application.archive.remade_ledger import remake_ledger
     from domain.proofs.keys import VerifierKey
 
     made = remake_ledger(

@@ -35,8 +35,8 @@ def verify(context: click.Context, dest: str, key: str | None, checkpoints: tupl
       tringledger archive verify /var/archive/tringledger --key "$(cat log.vkey)"
       tringledger archive verify s3://archive/tringledger --checkpoint last-year.checkpoint
     """
+    from api.application.archive.archive_check import check_archive
     from api.application.archive.folder import ArchiveFolder
-    from api.application.archive.verification import check_archive
     from domain.proofs.keys import VerifierKey
 
     check = check_archive(

@@ -27,7 +27,7 @@ def write(dest: str, store: str | None) -> None:
       tringledger archive /var/archive/tringledger
       tringledger archive s3://archive/tringledger
     """
-    from api.application.archive.creation import archive_closed_months
+    from api.application.archive.archive_run import archive_closed_months
 
     with open_ledger(store) as (ledger, _):
         done = archive_closed_months(ledger, dest, lambda what, total: progress(what, total, "events"))

@@ -25,7 +25,7 @@ class _ArchiveGroup(LazyGroup):
 
 @click.group(cls=_ArchiveGroup, package="api.cli.archive_commands", summaries=SUMMARIES)
 def archive() -> None:
-    """Write the events of closed months to Parquet files, and check them.
+    """Write events of closed months to Parquet, and check them.
 
     `tringledger archive DEST` is short for `tringledger archive write DEST`.
     """

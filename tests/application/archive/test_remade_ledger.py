@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.application.archive import restoration
+from api.application.archive import remade_ledger
 from domain.ledger import Ledger
 from projections.proofs.proof_store import open_proofs
 from tests.support.archives import archived, rewrite_part
@@ -92,7 +92,7 @@ class TestALedgerMadeAnew:
         with opened(url) as ledger, closing(open_proofs(url, ledger.id)) as store:
             again = World(ledger, store)
             again.record(1)
-            assert (again.run().checkpoint, again.state().mark) == (None, restoration.MARK)
+            assert (again.run().checkpoint, again.state().mark) == (None, remade_ledger.MARK)
         with signed.store.reading() as rows:
             last = rows.last_checkpoint(1)
         assert last

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from api.application.archive.archive_check import ArchiveCheck, check_archive, read_archived
+from api.application.archive.archive_manifest import ArchiveManifest, ArchiveRefused
 from api.application.archive.folder import ArchiveFolder
-from api.application.archive.manifest import ArchiveManifest, ArchiveRefused
-from api.application.archive.verification import ArchiveCheck, check_archive, read_archived
 from api.application.backup.manifest import LOG, PROOFS
 from api.application.backup.target import check_empty, put_files, restoring_aside
 from api.application.proofs.prover_settings import ProverSettings

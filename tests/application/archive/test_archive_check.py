@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from api.application.archive.archive_manifest import ArchivedCheckpoint, ArchiveRefused, find_manifest, read_manifest
 from api.application.archive.folder import ArchiveFolder
-from api.application.archive.manifest import ArchivedCheckpoint, ArchiveRefused, find_manifest, read_manifest
 from domain.log.file_copy import save_copy
 from domain.proofs.entry import hash_events
 from domain.proofs.frontier import Frontier

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from api.application.archive.folder import ArchiveFolder, create_private, is_left_over
-from api.application.archive.manifest import (
+from api.application.archive.archive_manifest import (
     FORMAT,
     NAME,
     ArchivedPart,
@@ -26,6 +25,7 @@ from api.application.archive.manifest import (
     is_part,
     part_name,
 )
+from api.application.archive.folder import ArchiveFolder, create_private, is_left_over
 from api.application.archive.signed_roots import find_signed_root, read_events, root_of, tree_root
 from domain.copying.copy import OnProgress, Progress
 from domain.errors import CommandRejected, Unavailable, WrongUsage

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from hashlib import file_digest
 from typing import NamedTuple
 
+from api.application.archive.archive_manifest import ArchivedCheckpoint, ArchivedPart, ArchiveManifest, read_manifest
 from api.application.archive.folder import ArchiveFolder
-from api.application.archive.manifest import ArchivedCheckpoint, ArchivedPart, ArchiveManifest, read_manifest
 from domain.copying.copy import OnProgress, Progress
 from domain.events.log_row import LogRow
 from domain.proofs.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
