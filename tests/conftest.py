@@ -7,6 +7,7 @@ what no single one does.
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,23 @@ for profile, examples in (("quick", effort.QUICK), ("thorough", effort.THOROUGH)
 settings.load_profile("quick")
 
 STORES = ("sqlite", "postgres")
+# The same for what has its turn on PostgreSQL in the thorough run.
+SQLITE_FIRST = ("sqlite", pytest.param("postgres", marks=pytest.mark.thorough))
+# Whose tests run on PostgreSQL in `make test`, too: the contract of the log, how read models are made, and some of each way in and
+# out. What else runs on both kinds of store has its turn on PostgreSQL in `make test-thorough`.
+SOON_ON_POSTGRES = (
+    "tests.domain.",
+    "tests.projections.stores.",
+    "tests.projections.building.test_rebuild.",
+    "tests.projections.test_frames.",
+    "tests.application.backup.",
+    "tests.application.test_month_closing.",
+    "tests.cli.test_import.",
+    "tests.cli.test_migrate.",
+    "tests.cli.test_quarantine.",
+    "tests.web.auth.test_store.",
+    "tests.web.json_api.test_suspects.",
+)
 # PostgreSQL over TCP, with the role of a service that owns nothing; the owner has migrated.
 SERVICE = "service"
 # What runs so, too: the contract of the log, and what needs other rights than it. All other operators' commands write what corrections
@@ -67,22 +85,22 @@ SLOW = (
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for a store on each kind, or on those that its mark ``only_on`` names.
 
-    What is marked ``alike`` has its turn on PostgreSQL in the thorough run. There what ``OF_SERVICE`` names is
-    tested with a service's role as well.
+    What ``SOON_ON_POSTGRES`` does not name has its turn on PostgreSQL in the thorough run. There what ``OF_SERVICE`` names
+    is tested with a service's role as well.
     """
     for name in {"store", "store_url", "empty_store_url"}.intersection(metafunc.fixturenames):
         mark = metafunc.definition.get_closest_marker("only_on")
-        has_service = any(
-            f"{metafunc.module.__name__}.".startswith(f"{each.removesuffix('.')}.") for each in OF_SERVICE
-        )
-        with_role = [pytest.param(SERVICE, marks=pytest.mark.thorough)] if has_service else []
-        kinds = mark.args if mark else (*STORES, *with_role)
-        if metafunc.definition.get_closest_marker("alike"):
-            meant = mark.args if mark else STORES
-            kinds = tuple(
-                pytest.param(kind, marks=pytest.mark.thorough) if kind == "postgres" else kind for kind in meant
-            )
+        kinds: list[Any] = list(mark.args) if mark else [*STORES]
+        if not mark and not _is_in(metafunc, SOON_ON_POSTGRES):
+            kinds = [*SQLITE_FIRST]
+        if not mark and _is_in(metafunc, OF_SERVICE):
+            kinds.append(pytest.param(SERVICE, marks=pytest.mark.thorough))
         metafunc.parametrize(name, kinds, indirect=True)
+
+
+def _is_in(metafunc: pytest.Metafunc, modules: tuple[str, ...]) -> bool:
+    """Whether a test's module is one of these, or in one of these packages."""
+    return f"{metafunc.module.__name__}.".startswith(modules)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -25,7 +25,7 @@ from domain.log.sqlite.copy_access import SQLiteFill
 from domain.log.tables import LogTable, TableRow
 from domain.notices.signature import Keyring
 from projections.stores.generations import GENERATION
-from tests.conftest import new_store
+from tests.conftest import SQLITE_FIRST, new_store
 from tests.support import http_client as caller
 from tests.support import store_copies as copies
 from tests.support.asgi_service import eventually
@@ -58,7 +58,7 @@ def source(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str
     return f"sqlite:///{tmp_path}/source/ledger.db"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=SQLITE_FIRST)
 def target(request: pytest.FixtureRequest) -> str:
     """Return the address of an empty store of each kind."""
     return new_store(request.param, request)

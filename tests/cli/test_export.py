@@ -19,7 +19,6 @@ class TestExport:
     def imported(self, store: str) -> None:
         run("import", str(SAMPLES / "adverse.ndjson"), "--store", store)
 
-    @pytest.mark.alike
     @pytest.mark.parametrize(
         "model", ["calls", "cdrs", "billing", "billing-days", "voicemails", "channels", "exceptions"]
     )
@@ -55,7 +54,6 @@ class TestExport:
         assert taken_in.err == excluded.err == "1 Oct 2026 00:00 to 2 Oct 2026 24:00, UTC\n"
         assert run("export", "calls", "--through", "2026-10", "--to", "2026-10").code == USAGE
 
-    @pytest.mark.alike
     @pytest.mark.parametrize(
         "words",
         [("cdr",), ("cdrs", "--format", "xls"), ("cdrs", "--from", "soon"), ("cdrs", "--period", "2026-13"), ()],
@@ -75,7 +73,6 @@ class TestExport:
             models.write_bytes(b"broken")
         assert run("export", "cdrs", "--format", "json", "--as-of", str(position)).json() == everything[:2]
 
-    @pytest.mark.alike
     @pytest.mark.parametrize(
         ("name", "form"),
         [
@@ -93,7 +90,6 @@ class TestExport:
         begins = [(tmp_path / file).read_bytes()[:30] for file in (name, f"named-{form}")]
         assert begins[0] == begins[1]
 
-    @pytest.mark.alike
     @pytest.mark.parametrize("words", [("--format", "csv", "-o"), ("-o",)], ids=["before", "after"])
     def test_a_suffix_that_contradicts_the_format_is_wrong_usage(self, words: tuple[str, ...], tmp_path: Path) -> None:
         file = tmp_path / "october.xlsx"
@@ -102,7 +98,6 @@ class TestExport:
         assert (said.code, said.out, file.exists()) == (USAGE, "", False)
         assert f"got csv for the file {file}; expected xlsx, or another suffix" in said.err
 
-    @pytest.mark.alike
     @pytest.mark.parametrize("moment", ["soon", "999999", "-1"])
     def test_as_of_what_is_no_moment_of_the_log_is_wrong_usage(self, moment: str) -> None:
         said = run("export", "billing", "--as-of", moment)
@@ -134,7 +129,6 @@ class TestTheJournal:
         assert "Assets:Receivable:A-ops" in file.read_text()
         assert re.search(r"^ +Liabilities:TringMe +-0.015 USD$", file.read_text(), re.MULTILINE)
 
-    @pytest.mark.alike
     @pytest.mark.parametrize(
         ("name", "language"),
         [("a.journal", "hledger"), ("a.hledger", "hledger"), ("a.j", "hledger"), ("a.beancount", "beancount")],
@@ -151,7 +145,6 @@ class TestTheJournal:
         assert run(*words, "--account", "ops", "--period", "2026-11").out.count("2026-10-01 *") == 0
         assert run(*words, "--as-of", "1").out.count("2026-10-01 *") == 1
 
-    @pytest.mark.alike
     @pytest.mark.parametrize(
         "words",
         [("journal",), ("journal", "--format", "xlsx"), ("cdrs", "--format", "hledger")],
@@ -162,7 +155,6 @@ class TestTheJournal:
         assert (said.code, said.out) == (2, "")
         assert "cannot write" in said.err
 
-    @pytest.mark.alike
     @pytest.mark.parametrize("words", [("--tag", "x"), ("--from", "2026-10-01"), ("--number", "1")], ids=" ".join)
     def test_what_would_cut_a_month_is_refused(self, words: tuple[str, ...]) -> None:
         said = run("export", "journal", "--format", "beancount", *words)

@@ -12,7 +12,6 @@ from tests.support.ledger_inspection import NOON, call_id, head
 from tests.support.notices import callstatus, line, priced_cdr, signed
 
 # test_reading_postgres compares what this command says of one log on both kinds of store.
-pytestmark = pytest.mark.alike
 
 DONE, FINDING, USAGE = 0, 1, 2
 

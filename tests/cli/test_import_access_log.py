@@ -37,7 +37,6 @@ def only(line: bytes) -> tuple[int, bytes]:
     return item.notification.received_at, item.notification.raw
 
 
-@pytest.mark.alike
 @pytest.mark.usefixtures("store")
 class TestImportOfAnAccessLog:
     @pytest.mark.parametrize("name", SAMPLE_NAMES)

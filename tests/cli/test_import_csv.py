@@ -52,7 +52,6 @@ def parameters(store: str, position: int = 1) -> dict[str, str]:
 ROW = ("7", AT, "cdr", "COMPLETED", "sales", "18585550001", "60", "1.5")
 
 
-@pytest.mark.alike
 class TestImportOfATable:
     def test_columns_named_like_parameters_are_taken_and_empty_cells_were_not_there(self, store: str) -> None:
         said = vouched(table(ROW, ("8", AT, "cdr", "", "sales", "", "", "")))
@@ -255,7 +254,6 @@ class TestATableWithSignatures:
         assert head(store) == 1
 
 
-@pytest.mark.alike
 @pytest.mark.usefixtures("store")
 class TestWrongUsage:
     @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ def sources(store: str) -> list[str]:
         return [ledger.notice_at(position).source for position in range(1, ledger.head() + 1)]
 
 
-@pytest.mark.alike
 @pytest.mark.usefixtures("store")
 class TestTheFilesOfAnImport:
     def test_a_compressed_file_is_told_by_its_bytes_and_is_the_same_source(self, store: str, tmp_path: Path) -> None:

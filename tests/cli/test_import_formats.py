@@ -20,7 +20,7 @@ IIS = (
     "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-10-15 11:00:00\n"
     "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs(User-Agent) sc-status\n"
 )
-pytestmark = [pytest.mark.usefixtures("store"), pytest.mark.alike]
+pytestmark = pytest.mark.usefixtures("store")
 
 AT_NOON = times.parse("2026-10-15T12:00:00Z")
 

@@ -68,6 +68,7 @@ def test_the_same_comes_out_as_from_one_process_though_the_store_is_named_from_h
     assert said.json()["tree"]["holds"]
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_costs_no_rows(tmp_path: Path, store: str) -> None:
     expected = digests(run("rebuild", "--jobs", "1", "--format", "json"))
     pipe = subprocess.PIPE

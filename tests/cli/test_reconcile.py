@@ -38,7 +38,6 @@ def judged(text: str, *arguments: str) -> tuple[int, dict[str, int]]:
     return said.code, classes(said)
 
 
-@pytest.mark.alike
 class TestOneCall:
     @pytest.fixture(autouse=True)
     def recorded(self, store: str) -> None:

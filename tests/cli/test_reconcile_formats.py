@@ -35,7 +35,6 @@ def judged(text: str, *arguments: str) -> dict[str, int]:
 EXACT = {"exact": 1}
 
 
-@pytest.mark.alike
 class TestAStatement:
     @pytest.fixture(autouse=True)
     def recorded(self, store: str) -> None:
@@ -151,7 +150,6 @@ def test_a_local_time_that_came_twice_is_tried_as_both(store: str) -> None:
     assert classes(said) == {"exact": 2}
 
 
-@pytest.mark.alike
 @pytest.mark.only_on("sqlite")
 def test_a_second_counts_as_much_as_a_cent_where_calls_are_matched(store: str) -> None:
     at = times.parse(AT)

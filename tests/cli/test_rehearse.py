@@ -66,6 +66,7 @@ class TestARehearsal:
         assert re.search(r"403 .*genuine", said.err)
         assert "differences between the ledger and the expected books" in said.err
 
+    @pytest.mark.thorough
     def test_is_sent_to_whom_a_user_registers(self, service: Server, store: str, tmp_path: Path) -> None:
         with rehearsing(*QUICK, "--verify", store, "--books", str(tmp_path / "books.json")) as platform:
             assert "192.0.2.1 is not this machine" in platform.register("http://192.0.2.1/notify")

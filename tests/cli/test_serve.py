@@ -70,6 +70,7 @@ class TestServe:
             assert server.process.wait(SECONDS_MAX) == DONE
             assert "Traceback" not in server.said
 
+    @pytest.mark.thorough
     def test_a_port_that_is_taken_is_named_and_no_finding(self, tmp_path: Path) -> None:
         with serving(tmp_path) as server:
             said = run_alone("serve", "--port", str(server.port), "--store", f"sqlite:///{tmp_path}/other.db")

@@ -157,6 +157,7 @@ class TestAGoldenLedgerCopiedIntoPostgreSQL:
     def test_gives_the_same_outputs_when_its_read_models_are_caught_up_from_nothing(self, on_postgres: Opened) -> None:
         assert differences(on_postgres) == []
 
+    @pytest.mark.thorough
     def test_gives_the_same_outputs_after_a_rebuild_with_the_same_certificate(self, on_postgres: Opened) -> None:
         assert rebuilt(on_postgres) == []
 

@@ -116,6 +116,7 @@ class TestKilledUnderLoad:
         asyncio.run(scenario())
         assert server.process.wait(SECONDS_MAX) == -signal.SIGKILL
 
+    @pytest.mark.thorough
     def test_killed_while_it_starts_it_starts_again(self, tmp_path: Path, store: str) -> None:
         random = Random(5)
         for _ in range(6):
@@ -332,6 +333,7 @@ class TestRudeClients:
         assert replies[rude].json() == {"status": "duplicate", "position": 1}
         assert logged(store) == [rude, polite]
 
+    @pytest.mark.thorough
     def test_half_a_body_holds_nobody_up(self, tmp_path: Path, store: str) -> None:
         whole, replies = signed(callstatus(r=1)), Replies()
         others = traffic(range(100))

@@ -96,6 +96,7 @@ def test_a_server_restarted_under_load_is_found_again(tmp_path: Path, migrated: 
     assert sorted(logged(migrated)) == sorted(sent)
 
 
+@pytest.mark.thorough
 def test_services_killed_under_load_have_kept_what_they_promised(tmp_path: Path, migrated: str) -> None:
     sent, replies = queries(range(CALLS)), Replies()
     for _ in range(3):

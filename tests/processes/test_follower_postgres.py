@@ -198,6 +198,7 @@ class TestTakingOver:
         within(HEALING_SECONDS_MAX, lambda: any(map(leads, followers)))
         return next(filter(leads, followers))
 
+    @pytest.mark.thorough
     def test_one_whose_connections_are_cut_stops_until_it_has_its_turn_again(
         self, database: str, ledger: Ledger, postgres: Postgres
     ) -> None:

@@ -117,6 +117,7 @@ def test_where_the_first_process_is_killed_the_workers_end_too(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("migrated")
+@pytest.mark.thorough
 def test_ctrl_c_ends_all_and_is_an_ordinary_end(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2", wrapper=("setsid",)) as server:
         eventually(lambda: len(workers_of(server)) == 2)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from api.service import Service
 from domain.events.streams import call_id
 from projections.queries.search_matches import moved_calls_beginning_with
-from tests.conftest import STORES
+from tests.conftest import SQLITE_FIRST
 from tests.support import asgi_service as asgi
 from tests.support.command import run
 from tests.support.ledgers import opened, record
@@ -43,7 +43,7 @@ def fill(url: str) -> None:
         catch_up_with(ledger)
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     if request.param == "sqlite":
         yield from _running(f"sqlite:///{tmp_path_factory.mktemp('books')}/ledger.db")

@@ -18,7 +18,7 @@ from domain.ledger_options import LedgerOptions
 from domain.notices.line_number import LINE_RULE_1, LINE_RULE_2
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
-from tests.conftest import STORES
+from tests.conftest import SQLITE_FIRST
 from tests.support.command import run
 from tests.support.database_edits import as_made_before
 from tests.support.ledger_databases import ledger_database
@@ -26,7 +26,7 @@ from tests.support.ledgers import opened
 from tests.support.played_rehearsal import play_into, script
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 def compared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[BooksFile, ObservedBooks]]:
@@ -205,7 +205,6 @@ class TestTheCommand:
         said = run("rehearse", "--books", str(tmp_path / "books.json"), "--verify", store_url)
         assert (said.code, said.out) == (0, ""), said.out + said.err
 
-    @pytest.mark.alike
     def test_lists_what_differs_and_exits_with_1(self, saved: Callable[[], str], tmp_path: Path) -> None:
         file = exported(saved, tmp_path)
         lines = Path(file).read_bytes().splitlines(keepends=True)
@@ -225,25 +224,21 @@ class TestTheCommand:
         said = run("rehearse", "--books", saved(), "--verify", store)
         assert (said.code, said.out.count("\nbilling  sales")) == (1, 1)
 
-    @pytest.mark.alike
     def test_refuses_a_file_that_is_no_export_of_cdrs(self, saved: Callable[[], str], tmp_path: Path) -> None:
         (tmp_path / "other.csv").write_text("account,period\r\nsales,2026-10\r\n")
         said = run("rehearse", "--books", saved(), "--verify", str(tmp_path / "other.csv"))
         assert said.code == 2
         assert "has no column tag: expected the CSV of `tringledger export cdrs`" in said.err
 
-    @pytest.mark.alike
     def test_refuses_a_file_whose_texts_were_changed(self, saved: Callable[[], str], tmp_path: Path) -> None:
         assert run("export", "cdrs", "--excel-safe", "-o", str(tmp_path / "cdrs.csv")).code == 0
         said = run("rehearse", "--books", saved(), "--verify", str(tmp_path / "cdrs.csv"))
         assert (said.code, "was exported with --excel-safe" in said.err) == (2, True)
 
-    @pytest.mark.alike
     def test_refuses_a_file_that_is_not_there(self, saved: Callable[[], str]) -> None:
         said = run("rehearse", "--books", saved(), "--verify", "nowhere.csv")
         assert (said.code, "nowhere.csv cannot be read" in said.err) == (2, True)
 
-    @pytest.mark.alike
     def test_refuses_a_ledger_that_correlates_by_tag_alone(self, saved: Callable[[], str], tmp_path: Path) -> None:
         other = f"sqlite:///{tmp_path / 'by-tag.db'}"
         with opened(other, LedgerOptions(correlation="tag")):

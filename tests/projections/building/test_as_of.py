@@ -31,7 +31,7 @@ from projections.queries.time_points import SelectionError
 from projections.schema.read_models import STORED_TABLES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current
-from tests.conftest import STORES
+from tests.conftest import SQLITE_FIRST
 from tests.projections.building.test_rebuild import insert
 from tests.support import strategies
 from tests.support.effort import examples
@@ -97,7 +97,7 @@ def new_url(kind: str, postgres: Postgres) -> Iterator[str]:
             yield url
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", SQLITE_FIRST)
 @examples(12)
 @given(log=strategies.logs(max_size=25), data=st.data())
 def test_what_stood_at_a_position_is_what_a_ledger_shows_whose_log_ends_there(

@@ -20,7 +20,7 @@ from projections.building.rebuild import check_read_models, rebuild
 from projections.schema.read_models import STORED_TABLES, TABLES
 from projections.schema.tables import TOTALS
 from projections.stores.generations import open_current
-from tests.conftest import STORES
+from tests.conftest import SQLITE_FIRST
 from tests.support.effort import examples
 from tests.support.ledger_databases import ledger_database
 from tests.support.ledger_histories import Step, live, lives
@@ -53,7 +53,7 @@ def as_of(ledger: Ledger, position: int) -> Rows:
         }
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", SQLITE_FIRST)
 @given(life=lives(), data=st.data(), size=st.sampled_from((1, 2, 3, 4000)))
 @examples(25)
 def test_catching_up_at_any_time_rebuilding_and_looking_back_are_the_same(
@@ -89,7 +89,7 @@ def test_any_number_of_processes_make_the_same_of_it(life: list[Step]) -> None:
         assert tables(ledger) == followed
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", SQLITE_FIRST)
 @given(life=lives())
 @examples(25)
 def test_a_closed_month_stays_as_it_was_to_the_last_row(kind: str, postgres: Postgres, life: list[Step]) -> None:

@@ -40,7 +40,7 @@ from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError
 from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.read_models import STORED_TABLES
-from tests.conftest import STORES
+from tests.conftest import SQLITE_FIRST
 from tests.support.effort import examples
 from tests.support.export_ledgers import SAMPLES, Case, a_ledger, a_row, fill_channels, operate, put, record_sample
 from tests.support.postgres_server import Postgres
@@ -603,7 +603,7 @@ def _leftovers(directory: Path) -> list[str]:
 ROWS_COMPARED = (12_000, 120_000)
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 def small_and_large(
     request: pytest.FixtureRequest, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[str]]:

@@ -15,7 +15,7 @@ from projections.building.as_of import open_as_of
 from projections.queries import billing_changes as module
 from projections.queries.billing_changes import BillingChange, billing_changes
 from projections.schema.tables import BILLING, TOTALS
-from tests.conftest import STORES
+from tests.conftest import SQLITE_FIRST
 from tests.support.effort import examples
 from tests.support.ledger_databases import ledger_database
 from tests.support.ledger_histories import Step, live, lives
@@ -55,7 +55,7 @@ def summed(found: list[BillingChange]) -> Counter[tuple[str, str, str]]:
     return sums
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", SQLITE_FIRST)
 @given(life=lives(), data=st.data(), size=st.sampled_from((1, 2, 7, 4000)))
 @examples(30)
 def test_all_changes_between_two_positions_add_up_to_the_difference_of_what_was_billed_then(

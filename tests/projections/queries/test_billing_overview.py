@@ -10,10 +10,11 @@ from projections.queries import billing_overview as overview
 from projections.queries import exception_totals as at_stake
 from projections.queries.billing_overview import DAY, MONTH, NOTHING, BillingTotals
 from projections.schema.tables import BILLING_DAYS, EXCEPTIONS, TOTALS
+from tests.conftest import SQLITE_FIRST
 from tests.support.export_ledgers import a_ledger, record_sample
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """Read a sample's read models, on each store."""
     with a_ledger(_place(request, tmp_path_factory)) as case:

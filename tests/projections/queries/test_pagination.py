@@ -21,12 +21,13 @@ from projections.queries.row_stream import RowStream
 from projections.queries.selection import Selection
 from projections.queries.time_points import describe_span
 from projections.schema.read_models import READ_MODELS, TABLES
+from tests.conftest import SQLITE_FIRST
 from tests.support.export_ledgers import a_ledger, record_sample
 
 TERMS = FilterContext("UTC", LINE_RULE_2, CorrelationWindow(), 1_790_856_000_000_000)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """Read a sample's read models, on each store."""
     if request.param == "sqlite":

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from domain import times
-from tests.conftest import STORES
+from tests.conftest import SQLITE_FIRST
 from tests.support import asgi_service as asgi
 from tests.support.callback_requests import get
 from tests.support.command import run
@@ -20,7 +20,7 @@ Asking = Callable[..., TestClient]
 ALL = ("read", "export", "operate", "pii")
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=SQLITE_FIRST)
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Run a service on a ledger that has a day of traffic, and two notices in quarantine."""
     if request.param == "sqlite":

@@ -64,6 +64,7 @@ def test_a_callback_is_pushed_and_who_comes_again_gets_what_was_missed(tmp_path:
         assert b"18585550001" not in said
 
 
+@pytest.mark.thorough
 def test_every_worker_pushes_what_any_of_them_recorded(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
