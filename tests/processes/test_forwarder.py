@@ -203,7 +203,9 @@ class TestWhileTheHandlerFails:
             (their_handler.failing, "the answer is 500"),
             pytest.param(their_handler.redirecting, "the answer is 302", marks=pytest.mark.thorough),
             (their_handler.dropping, "no complete answer (RemoteProtocolError"),
-            pytest.param(their_handler.answering_by_half, "no complete answer (RemoteProtocolError", marks=pytest.mark.thorough),
+            pytest.param(
+                their_handler.answering_by_half, "no complete answer (RemoteProtocolError", marks=pytest.mark.thorough
+            ),
         ],
     )
     def test_it_is_said_everywhere_and_the_same_one_is_tried_until_it_is_taken(

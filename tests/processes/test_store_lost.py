@@ -59,7 +59,9 @@ def is_red(server: Server, said: str) -> bool:
 
 
 class TestAnOlderCopyOverTheFile:
-    @pytest.mark.parametrize("made_by", [plain_copy, pytest.param(vacuumed_copy, marks=pytest.mark.thorough), copy_by_sqlite])
+    @pytest.mark.parametrize(
+        "made_by", [plain_copy, pytest.param(vacuumed_copy, marks=pytest.mark.thorough), copy_by_sqlite]
+    )
     def test_no_callback_is_answered_200_after_it(self, tmp_path: Path, made_by: Callable[[Path], Path]) -> None:
         queries, before, after = traffic(range(60)), Replies(), Replies()
         with serving(tmp_path) as server:
