@@ -5,12 +5,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from api.application.masking import masked_row
-from domain import amounts
+from domain import amounts, times
 from domain.amounts import PLACES
 from domain.billing import rating
 from domain.billing.rating import PriceStep
 from domain.billing.rounding import CALL, NONE
 from domain.billing.tariff import Rule
+from domain.billing.weekly_bands import WeeklyBands
 from domain.events.operator_events import OperatorEvent
 from projections.queries.price_history import PriceHistory, PriceVersion, TariffChoice
 from projections.rows.entry import Entry
@@ -42,7 +43,7 @@ def explanation_lines(pricing: PriceVersion) -> Iterator[ExplanationLine]:
     if pricing.rated and pricing.choice:
         yield from _chosen(pricing.choice)
         for step in pricing.steps:
-            yield ExplanationLine(step.kind, _said(step), format_cents(step.price))
+            yield ExplanationLine(step.kind, _said(step, pricing.choice.rule), format_cents(step.price))
         yield from _ended(pricing)
     else:
         yield ExplanationLine("price", "the call no longer has a CDR", "0")
@@ -68,11 +69,14 @@ def _chosen(choice: TariffChoice) -> Iterator[ExplanationLine]:
         yield ExplanationLine("rule", "none fits: the account is the tag, the price is the cost")
 
 
-def _said(step: PriceStep) -> str:
+def _said(step: PriceStep, rule: Rule | None) -> str:
+    if rule and rule.bands and step.kind in _OF_BANDS:
+        return _OF_BANDS[step.kind](rule.bands, *step.factors)
     shown = [amounts.plain(term) for term in step.factors]
     words: dict[str, Callable[[], str]] = {
         rating.LEG: lambda: _leg(*step.factors),
         rating.MINUTES: lambda: f"{step.factors[0]} s at {shown[1]} cents a minute",
+        rating.FIRST_MINUTE: lambda: f"{step.factors[0]} s in the first minute at {shown[1]} cents a minute",
         rating.FEE: lambda: f"{shown[0]} for the connection",
         rating.COST: lambda: f"{shown[0]} for the source leg, {shown[1]} for the destination leg",
         rating.MARKUP: lambda: f"{shown[0]} percent on the cost",
@@ -83,6 +87,22 @@ def _said(step: PriceStep) -> str:
         rating.MAXIMUM: lambda: f"at most {shown[0]}",
     }
     return words[step.kind]()
+
+
+def _start(bands: WeeklyBands, start: int, band: int) -> str:
+    priced = "each second is priced by its own band" if bands.splits else "which prices the whole call"
+    return f"{times.iso(start)}, the CDR's time less its seconds, is in band {bands.bands[band].name} ({bands.timezone}): {priced}"
+
+
+_OF_BANDS: dict[str, Callable[..., str]] = {
+    rating.START: _start,
+    rating.BAND_FIRST_MINUTE: lambda bands, seconds, rate, band: (
+        f"{seconds} s in the first minute in band {bands.bands[band].name} at {amounts.plain(rate)} cents a minute"
+    ),
+    rating.BAND: lambda bands, seconds, rate, band: (
+        f"{seconds} s in band {bands.bands[band].name} at {amounts.plain(rate)} cents a minute"
+    ),
+}
 
 
 def _leg(leg: int, seconds: int, initial: int, subsequent: int, billed: int) -> str:
@@ -170,7 +190,7 @@ def _pricing(pricing: PriceVersion) -> dict[str, Any]:
         "rounding": amounts.plain(rated.rounding) if rated else None,
         "void": pricing.is_void,
         "chosen": _choice(pricing.choice) if pricing.choice else None,
-        "steps": [*map(_step, pricing.steps), *_last_step(pricing)],
+        "steps": [*_steps(pricing), *_last_step(pricing)],
         "posted_to": pricing.entered[0] if pricing.entered else None,
         "original_period": pricing.entered[1] if pricing.entered else None,
         "closed_at_position": pricing.closing.position if pricing.closing else None,
@@ -195,9 +215,11 @@ def _choice(choice: TariffChoice) -> dict[str, Any]:
     }
 
 
-def _step(step: PriceStep) -> dict[str, str]:
-    rounded = Fraction(round(step.price * 10**DIGITS), 10**DIGITS)
-    return {"step": step.kind, "how": _said(step), "price": format_cents(rounded)}
+def _steps(pricing: PriceVersion) -> Iterator[dict[str, str]]:
+    rule = pricing.choice.rule if pricing.choice else None
+    for step in pricing.steps:
+        rounded = Fraction(round(step.price * 10**DIGITS), 10**DIGITS)
+        yield {"step": step.kind, "how": _said(step, rule), "price": format_cents(rounded)}
 
 
 def _last_step(pricing: PriceVersion) -> Iterator[dict[str, str]]:

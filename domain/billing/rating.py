@@ -6,13 +6,16 @@ rounding at the end, and no fraction is kept.
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from operator import add
 from typing import NamedTuple
 
 from domain.amounts import ONE
 from domain.billing.rounding import CALL, level_key, round_amount, rounding_step
 from domain.billing.tariff import Rule, Tariff
+from domain.billing.weekly_bands import FIRST_MINUTE_SECONDS, WeeklyBands
 from domain.notices.call_notice import Charges
 from domain.notices.line_number import line_number
+from domain.times import SECOND
 
 # The number of units in a millionth of a cent; prices are summed in units. It is a multiple of what each term is divided by:
 # millionths of a percent of millionths, seconds at millionths a minute, millionths of a credit at millionths each.
@@ -45,8 +48,12 @@ class RatedCdr(NamedTuple):
 
 
 # The kinds of steps to a price, with their factors; amounts in millionths.
+START = "start"  # When the call began (microseconds, UTC), and the place of its band.
 LEG = "leg"  # Which of the CDR's charges, its seconds, the increment's first and further seconds, the seconds billed.
+FIRST_MINUTE = "first-minute"  # Seconds in the first minutes, and cents a minute.
 MINUTES = "minutes"  # Seconds, and cents a minute.
+BAND_FIRST_MINUTE = "band-first-minute"  # Seconds in the first minutes, cents a minute, and the place of the band.
+BAND = "band"  # Seconds, cents a minute, and the place of the band.
 FEE = "fee"  # Cents for the connection.
 COST = "cost"  # What the source leg costs, and what the destination leg costs.
 MARKUP = "markup"  # Percent on the cost.
@@ -144,7 +151,7 @@ def _rate_by_rule(tariff: Tariff, tag: str, src: str, at: int, charges: Charges)
                 tariff.timezone_of(account),
                 str(tariff.version),
                 rule.number,
-                charges.dest_seconds if rule.per_minute is None else _billed_seconds_of(rule, charges),
+                _billed_seconds_of(rule, charges) if rule.has_own_price else charges.dest_seconds,
                 price,
                 rounding,
                 level,
@@ -199,18 +206,15 @@ def _price_steps(rule: Rule, received_at: int, charges: Charges) -> Iterator[_Ex
     """Yield the steps to a price, with the exact price after each in units; see PriceStep."""
     connected = any(charges)
     price = 0
-    if rule.per_minute is not None:
-        seconds = 0
-        for leg in rule.legs:
-            billed = billed_seconds(charges[leg] or 0, *rule.increment)
-            seconds += billed
-            yield LEG, (leg, charges[leg] or 0, *rule.increment, billed), price
-        price = seconds * rule.per_minute * _PER_SECOND
-        yield MINUTES, (seconds, rule.per_minute), price
+    has_own_price = rule.has_own_price
+    if has_own_price:
+        for step_ in _own_price_steps(rule, received_at, charges):
+            yield step_
+            price = step_[2]
         if rule.connection_fee and connected:
             price += rule.connection_fee * UNITS
             yield FEE, (rule.connection_fee,), price
-    if rule.per_minute is None or rule.greater:
+    if not has_own_price or rule.greater:
         own = price
         for step_ in _cost_plus_steps(rule, connected, charges):
             yield step_
@@ -228,6 +232,52 @@ def _price_steps(rule: Rule, received_at: int, charges: Charges) -> Iterator[_Ex
     if rule.maximum is not None:
         price = min(price, rule.maximum * UNITS)
         yield MAXIMUM, (rule.maximum,), price
+
+
+def _own_price_steps(rule: Rule, received_at: int, charges: Charges) -> Iterator[_ExactStep]:
+    start = 0
+    if rule.bands:
+        start = started_at(rule, received_at, charges)
+        yield START, (start, rule.bands.band_at(start)), 0
+    billed = [billed_seconds(charges[leg] or 0, *rule.increment) for leg in rule.legs]
+    for leg, seconds in zip(rule.legs, billed, strict=True):
+        yield LEG, (leg, charges[leg] or 0, *rule.increment, seconds), 0
+    if rule.bands:
+        yield from _band_steps(rule.bands, start, billed)
+        return
+    assert rule.per_minute is not None
+    price, others = 0, sum(billed)
+    if rule.first_minute is not None:
+        first = sum(min(seconds, FIRST_MINUTE_SECONDS) for seconds in billed)
+        others -= first
+        price = first * rule.first_minute * _PER_SECOND
+        yield FIRST_MINUTE, (first, rule.first_minute), price
+    yield MINUTES, (others, rule.per_minute), price + others * rule.per_minute * _PER_SECOND
+
+
+def started_at(rule: Rule, received_at: int, charges: Charges) -> int:
+    """Return when a call began (microseconds, UTC): the CDR's time less the seconds of its longest billed leg (SPEC 9.14)."""
+    return received_at - max(charges[leg] or 0 for leg in rule.legs) * SECOND
+
+
+def _band_steps(bands: WeeklyBands, start: int, billed: Sequence[int]) -> Iterator[_ExactStep]:
+    """Yield a step for each price of each band in which there are billed seconds; ``billed`` has those of each leg."""
+    firsts, others = [0] * len(bands.bands), [0] * len(bands.bands)
+    for seconds in billed:
+        border = min(seconds, FIRST_MINUTE_SECONDS)
+        firsts = list(map(add, firsts, bands.spread(start, 0, border)))
+        others = list(map(add, others, bands.spread(start, border, seconds)))
+    price = 0
+    for place, band in enumerate(bands.bands):
+        if band.first_minute == band.per_minute:
+            firsts[place], others[place] = 0, firsts[place] + others[place]
+        for kind, seconds, rate in (
+            (BAND_FIRST_MINUTE, firsts[place], band.first_minute),
+            (BAND, others[place], band.per_minute),
+        ):
+            if seconds:
+                price += seconds * rate * _PER_SECOND
+                yield kind, (seconds, rate, place), price
 
 
 def _cost_step(charges: Charges) -> Iterator[_ExactStep]:

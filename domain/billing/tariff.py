@@ -8,19 +8,20 @@ import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from domain.amounts import PLACES
+from domain.billing import band_tables, tariff_values
 from domain.billing import tag_patterns as tariff_patterns
 from domain.billing import tariff_schema as tariff_keys
-from domain.billing import tariff_values
 from domain.billing.rounding import CALL, NONE
 from domain.billing.tariff_findings import InvalidTariff, TariffFinding, format_key, format_value
-from domain.billing.tariff_schema import ACCOUNTS, RULES
+from domain.billing.tariff_schema import ACCOUNTS, BANDS, HOLIDAYS, RULES, SPLITS
 from domain.billing.tariff_values import Check
 from domain.billing.toml_lines import Path, TomlLines
+from domain.billing.weekly_bands import WeeklyBands
 
 __all__ = ["InvalidTariff", "Rule", "Tariff", "TariffFinding", "parse_tariff"]
 
@@ -32,8 +33,9 @@ _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule; the amounts are millionths of a cent, the markup millionths of a percent, moments microseconds.
 
-    ``number`` counts from 1. ``glob`` is the text of a pattern that is one. Without ``account`` the pattern's group ``account`` is billed, or else the tag. With ``per_minute`` there
-    is an own price, for the seconds of ``legs`` (places in the CDR's numbers) counted in ``increment``.
+    ``number`` counts from 1. ``glob`` is the text of a pattern that is one. Without ``account`` the pattern's group ``account`` is billed, or else the tag. With ``per_minute`` or
+    ``bands`` there is an own price, for the seconds of ``legs`` (places in the CDR's numbers) counted in ``increment``; the first minute of
+    each has a price of its own if there is a ``first_minute``.
     """
 
     number: int
@@ -47,6 +49,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     markup_percent: int = 0
     fixed: int = 0
     per_minute: int | None = None
+    first_minute: int | None = None
+    bands: WeeklyBands | None = None
     increment: tuple[int, int] = (1, 1)
     connection_fee: int = 0
     legs: tuple[int, ...] = tariff_values.LEGS["dest"]
@@ -55,6 +59,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     maximum: int | None = None
     sip_prices: tuple[tuple[int, int], ...] = ()
     rounding: tuple[str, int, str] = (NONE, PLACES, CALL)
+
+    @property
+    def has_own_price(self) -> bool:
+        """Whether the seconds of a call have a price."""
+        return self.per_minute is not None or self.bands is not None
 
 
 class Tariff(msgspec.Struct, frozen=True):
@@ -101,6 +110,14 @@ def _syntax(message: str, text: str) -> TariffFinding:
     return TariffFinding(line, "the file", "", f"TOML ({message})")
 
 
+class _FileValues(NamedTuple):
+    """The values of a file that count in each of its rules."""
+
+    timezone: str
+    since: int
+    holidays: frozenset[int]
+
+
 class _Reader:
     """Turns the content of a TOML file into a tariff, and collects the findings."""
 
@@ -113,9 +130,12 @@ class _Reader:
         found = self._checked(content, (), tariff_keys.file_checks(timezone))
         if RULES not in content:
             self._find((RULES,), None, "at least one [[rules]]")
-        checks, since = tariff_keys.rule_checks(timezone, line_rule), found.get("effective_from", 0)
-        read = [self._rule(number, table, checks, since) for number, table in enumerate(found.get(RULES, ()), 1)]
+        checks = tariff_keys.rule_checks(timezone, line_rule)
+        context = _FileValues(timezone, found.get("effective_from", 0), found.get(HOLIDAYS, frozenset()))
+        read = [self._rule(number, table, checks, context) for number, table in enumerate(found.get(RULES, ()), 1)]
         rules = tuple(rule for rule in read if rule)
+        if HOLIDAYS in content and not any(BANDS in table for table in found.get(RULES, ())):
+            self._find((HOLIDAYS,), content[HOLIDAYS], "a rule with bands beside them")
         timezones = {
             account: found_zone
             for account, table in found.get(ACCOUNTS, {}).items()
@@ -130,15 +150,39 @@ class _Reader:
         found: str = self._checked(table, path, tariff_keys.ACCOUNT_CHECKS).get("timezone", "")
         return found
 
-    def _rule(self, number: int, table: Mapping[str, Any], checks: Mapping[str, Check], since: int) -> Rule | None:
+    def _rule(
+        self, number: int, table: Mapping[str, Any], checks: Mapping[str, Check], file: "_FileValues"
+    ) -> Rule | None:
         path = (RULES, number - 1)
         before = len(self.findings)
         found = self._checked(table, path, checks)
         for key, expected in tariff_keys.conflicting_keys(table, found):
             self._find((*path, key) if key else path, table.get(key), expected)
+        if BANDS in found:
+            found[BANDS] = self._bands(table, found, (*path, BANDS), file)
         if len(self.findings) > before:
             return None
-        return _build_rule(number, self._lines.line_of(path), since, {"glob": table.get("tag", ""), **found})
+        return _build_rule(number, self._lines.line_of(path), file.since, {"glob": table.get("tag", ""), **found})
+
+    def _bands(
+        self, table: Mapping[str, Any], found: dict[str, Any], path: Path, file: "_FileValues"
+    ) -> WeeklyBands | None:
+        before, tables = len(self.findings), found[BANDS]
+        read = [self._checked(each, (*path, place), band_tables.band_checks()) for place, each in enumerate(tables)]
+        for place, each in enumerate(tables):
+            for key in band_tables.REQUIRED:
+                if key not in each:
+                    self._find((*path, place), None, f"a {key}")
+        if len(self.findings) > before:
+            return None
+        for place_, key, expected in band_tables.band_conflicts(read, holidays=bool(file.holidays)):
+            where: Path = path if place_ is None else (*path, place_, key) if key else (*path, place_)
+            value = table[BANDS] if place_ is None else tables[place_].get(key)
+            self._find(where, value, expected)
+        if len(self.findings) > before:
+            return None
+        splits = found.pop(SPLITS, False)
+        return band_tables.build_bands(read, file.holidays, file.timezone, splits=splits)
 
     def _checked(self, table: Mapping[str, Any], path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
         found = {}

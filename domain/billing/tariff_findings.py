@@ -36,10 +36,14 @@ class InvalidTariff(LedgerError):
 
 
 def format_key(path: Path) -> str:
-    """Return a key for messages: ``rule 2: per_minute``, rules counted from 1."""
+    """Return a key for messages: ``rule 2: per_minute`` or ``rule 2: band 1: days``, counted from 1."""
     if path[0] == "rules" and len(path) > 1:
         assert isinstance(path[1], int)
-        return ": ".join([f"rule {path[1] + 1}", *map(str, path[2:])])
+        inner = path[2:]
+        if len(inner) > 1 and inner[0] == "bands":
+            assert isinstance(inner[1], int)
+            inner = (f"band {inner[1] + 1}", *inner[2:])
+        return ": ".join([f"rule {path[1] + 1}", *map(str, inner)])
     return ".".join(map(str, path))
 
 

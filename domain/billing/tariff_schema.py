@@ -4,17 +4,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.amounts import ONE
+from domain.billing import band_tables, tariff_values
 from domain.billing import tag_patterns as tariff_patterns
-from domain.billing import tariff_values
 from domain.billing.tariff_values import CENTS_MAX, CENTS_PER_MINUTE_MAX, MARKUP_MAX, MARKUP_MIN, Check
 
 RULES_MAX = 1000
 
 RULES = "rules"
 ACCOUNTS = "accounts"
+HOLIDAYS = "holidays"
+BANDS = "bands"
+SPLITS = "split_at_bands"
 ACCOUNT_CHECKS: dict[str, Check] = {"timezone": tariff_values.read_timezone}
 
 _OWN_PRICE_KEYS = ("increment", "connection_fee", "leg")
+_PER_MINUTE_KEYS = ("per_minute", "first_minute")
 _COST_PLUS_KEYS = ("markup_percent", "fixed")
 
 
@@ -23,6 +27,7 @@ def file_checks(timezone: str) -> dict[str, Check]:
     return {
         "timezone": tariff_values.read_timezone,
         "effective_from": tariff_values.moment_reader(timezone),
+        HOLIDAYS: band_tables.read_holidays,
         ACCOUNTS: _tables,
         RULES: _rules,
     }
@@ -55,6 +60,9 @@ def rule_checks(timezone: str, line_rule: int) -> dict[str, Check]:
         "markup_percent": tariff_values.amount_reader(MARKUP_MIN, MARKUP_MAX),
         "fixed": cents,
         "per_minute": tariff_values.amount_reader(0, CENTS_PER_MINUTE_MAX),
+        "first_minute": tariff_values.amount_reader(0, CENTS_PER_MINUTE_MAX),
+        BANDS: band_tables.read_tables,
+        SPLITS: tariff_values.read_boolean,
         "increment": tariff_values.read_increment,
         "connection_fee": cents,
         "leg": tariff_values.read_legs,
@@ -75,13 +83,26 @@ def conflicting_keys(table: Mapping[str, Any], found: Mapping[str, Any]) -> Iter
         yield "tag" if "tag" in table else "", "either tag or tag_regex"
     if "account" in table and "tag_regex" in found and tariff_patterns.ACCOUNT in found["tag_regex"].groupindex:
         yield "account", "no account beside a tag_regex with a group of that name"
+    yield from _per_minute(table)
     yield from _prices(table, greater=found.get("greater", False))
     if found.get("minimum", 0) > found.get("maximum", CENTS_MAX * ONE):
         yield "minimum", "no more than the maximum"
 
 
+def _per_minute(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if BANDS in table:
+        for key in _PER_MINUTE_KEYS:
+            if key in table:
+                yield key, f"none beside {BANDS}, of which each has its own"
+    else:
+        if "first_minute" in table and "per_minute" not in table:
+            yield "first_minute", "per_minute beside it, for all other seconds"
+        if SPLITS in table:
+            yield SPLITS, f"{BANDS} beside it"
+
+
 def _prices(table: Mapping[str, Any], *, greater: bool) -> Iterator[tuple[str, str]]:
-    if "per_minute" not in table:
+    if "per_minute" not in table and BANDS not in table:
         for key in _OWN_PRICE_KEYS:
             if key in table:
                 yield key, "per_minute beside it, for it is part of an own price"

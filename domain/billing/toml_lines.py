@@ -37,6 +37,7 @@ def _paths(text: str) -> Iterator[tuple[Path, int]]:
         if header := _HEADER.match(line):
             table = _inside(_names(header[2]), counts)
             if header[1] == "[[":
+                yield table, number
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
             yield table, number

@@ -28,6 +28,7 @@ AFTER, NOT_YET = "published after the CDR", "not in effect yet at the CDR's time
 OTHER_TAG, OTHER_SRC = "its tag does not fit", "its src_prefix does not fit"
 
 _HEADER = re.compile(r"""\s*\[\[?[\w\s."'-]+\]\]?\s*(#.*)?""")
+_OF_THE_RULE = re.compile(r"\s*\[\[?\s*rules\s*\.")
 
 
 Months = tuple[str, str]
@@ -186,7 +187,12 @@ def rule_texts(ledger: Ledger, choices: list[TariffChoice]) -> dict[tuple[int, i
 
 
 def _table(text: str, first: int) -> str:
-    """Return a table of a TOML text: from its header, at a line counted from 1, to the next header."""
+    """Return a table of a TOML text: from its header, at a line counted from 1, to the next one that is not within it."""
     lines = text.split("\n")[first - 1 :]
-    end = next((number for number, line in enumerate(lines) if number and _HEADER.fullmatch(line)), len(lines))
+    others = (
+        number
+        for number, line in enumerate(lines)
+        if number and _HEADER.fullmatch(line) and not _OF_THE_RULE.match(line)
+    )
+    end = next(others, len(lines))
     return "\n".join(lines[:end]).strip()

@@ -43,7 +43,10 @@ def rules(draw: st.DrawFn, tag: str = "*") -> Rule:
         rule["per_minute"] = draw(cents(9_999))
         leg = st.sampled_from(("src", "dest", "both"))
         rule |= draw(
-            st.fixed_dictionaries({}, optional={"increment": increments, "connection_fee": cents(50), "leg": leg})
+            st.fixed_dictionaries(
+                {},
+                optional={"increment": increments, "connection_fee": cents(50), "leg": leg, "first_minute": cents(99)},
+            )
         )
     if kind == "greater":
         rule["greater"] = True
@@ -73,6 +76,8 @@ def text(*given: Mapping[str, Any], head: str = "") -> str:
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

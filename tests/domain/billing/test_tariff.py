@@ -31,7 +31,7 @@ def test_every_finding_is_listed_with_file_line_key_value_and_what_was_expected(
     )
     assert found == [
         'prices.toml:1: timezone = "Mars/One": expected an IANA time zone such as UTC or Europe/Berlin',
-        'prices.toml:2: colour = "red": expected one of the keys timezone, effective_from, accounts, rules',
+        'prices.toml:2: colour = "red": expected one of the keys timezone, effective_from, holidays, accounts, rules',
         "prices.toml:6: rule 1: per_minute = -1: expected a number from 0 to 9999 with at most 6 digits after the point",
         "prices.toml:8: rule 2: expected either tag or tag_regex",
         "prices.toml:9: rule 2: fixed = 1E-7: expected a number from 0 to 999999 with at most 6 digits after the point",

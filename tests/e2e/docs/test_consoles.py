@@ -16,6 +16,7 @@ import pytest
 
 from api.cli.main import main
 from domain.billing import tariff, tariff_schema
+from domain.billing.band_tables import band_checks
 from domain.log import urls
 from domain.notices.line_number import LINE_RULE_2
 from tests.e2e.docs.documents import DOCS, DOCUMENTS, ROOT, blocks, commands, mentioned_commands, name
@@ -85,8 +86,8 @@ def test_every_tariff_that_is_shown_can_be_used() -> None:
 
 def test_the_tariff_of_the_reference_has_every_key() -> None:
     shown = blocks((DOCS / "reference/tariff-file.md").read_text(), "toml")[0]
-    keys = [*tariff_schema.file_checks("UTC"), *tariff_schema.rule_checks("UTC", LINE_RULE_2)]
-    assert [key for key in keys if not re.search(rf"^\[*{key}\b", shown, re.MULTILINE)] == []
+    keys = [*tariff_schema.file_checks("UTC"), *tariff_schema.rule_checks("UTC", LINE_RULE_2), *band_checks()]
+    assert [key for key in keys if not re.search(rf"^\[*(rules\.)?{key}\b", shown, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

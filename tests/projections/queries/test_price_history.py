@@ -128,6 +128,27 @@ def test_all_kinds_of_steps_are_told_in_the_order_in_which_they_are_taken() -> N
     assert {step.kind for step in pricing.steps} == ALL_STEPS
 
 
+def test_bands_are_told_with_the_start_and_the_text_of_a_rule_has_them() -> None:
+    text = (
+        '[[rules]]\ntag = "*"\nsplit_at_bands = true\n[[rules.bands]]\nname = "early"\nhours = "00:00-11:59"\nfirst_minute = 12\n'
+        'per_minute = 6\n[[rules.bands]]\nname = "late"\nhours = "11:59-24:00"\nper_minute = 3\n\n[[rules]]\ntag = "other"\n'
+    )
+    found = explained(text, destduration="100")
+    (pricing,) = found.pricings
+    assert [tuple(line) for line in explanation_lines(pricing)][2:-2] == [
+        (
+            "start",
+            "2026-10-01T11:58:20.000000Z, the CDR's time less its seconds, is in band early (UTC): each second is priced by its own band",
+            "0",
+        ),
+        ("leg", "destination leg: 100 s, counted 1/1, make 100 s", "0"),
+        ("band-first-minute", "40 s in the first minute in band early at 12 cents a minute", "8"),
+        ("band", "60 s in band late at 3 cents a minute", "11"),
+        ("rounding", "half-even, to 6 places of a cent", "11"),
+    ]
+    assert found.rules == {(1, 1): text.partition("\n\n")[0]}
+
+
 def test_what_was_passed_over_is_told_with_the_reason() -> None:
     rules = [
         {"tag": "other-*", "fixed": 1},
