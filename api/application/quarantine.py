@@ -56,6 +56,15 @@ def reprocess(ledger: Ledger, entries: Iterable[QuarantineEntry]) -> Iterator[Re
             yield Reprocessed(entry.id, INVALID, 0, outcome.reason)
 
 
+def prune_settled(ledger: Ledger, before: int) -> int:
+    """Delete settled notices that were last received before a moment (microseconds, UTC); return how many.
+
+    What the log says of them stays. Raises StoreUnavailable.
+    """
+    with ledger.store.transaction() as log:
+        return log.drop_settled(before)
+
+
 def entry_document(entry: QuarantineEntry, *, whole: bool) -> dict[str, Any]:
     """Return a notice as JSON has it, without its bytes; ``whole`` shows phone numbers in the reason."""
     return {

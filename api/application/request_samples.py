@@ -16,6 +16,7 @@ import msgspec
 
 from api.application.masking import shown_raw
 from domain import times
+from domain.errors import StoreUnavailable
 from domain.log import urls
 from domain.private_files import make_private
 
@@ -106,6 +107,20 @@ def read_samples(file: Path) -> list[RequestSample]:
             "SELECT at, status, reason, method, path, content_type, address, content FROM samples ORDER BY id DESC"
         ).fetchall()
     return [RequestSample(*row) for row in rows]
+
+
+def delete_samples(file: Path) -> int:
+    """Delete all samples in a file, so that nothing of them is left in it; return how many there were. Raises StoreUnavailable."""
+    if not file.exists():
+        return 0
+    try:
+        with _opened(file) as connection:
+            connection.execute("PRAGMA secure_delete=ON")
+            with connection:
+                return connection.execute("DELETE FROM samples").rowcount
+    except sqlite3.Error as error:
+        msg = f"the samples in {file} cannot be deleted now: {error}"
+        raise StoreUnavailable(msg) from error
 
 
 @contextmanager

@@ -137,6 +137,9 @@ class LogTransaction(Protocol):
         oldest first (SPEC 9.3, 9.5).
         """
 
+    def drop_settled(self, before: int) -> int:
+        """Delete settled notices that were last received before a moment (microseconds, UTC); return how many."""
+
     def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Mark a quarantined notice as authentic, with the reason why it is still refused."""
 

@@ -88,3 +88,20 @@ class TestQuarantine:
     def test_what_names_no_notice_is_wrong_usage_and_reprocesses_none(self, words: tuple[str, ...]) -> None:
         said = run("quarantine", "reprocess", *words, TRINGME_PRIVATE_KEY=OTHER_KEY)
         assert (said.code, said.out, len(self.waiting())) == (USAGE, "", 2)
+
+    def test_what_is_settled_can_be_deleted_and_what_waits_stays(self, store: str) -> None:
+        run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
+        for before, deleted in (("2000-01", 0), ("2100-01", 1), ("2100-01-01", 0)):
+            said = run("quarantine", "prune", "--settled-before", before)
+            assert (said.code, said.err.startswith(f"deleted {deleted} settled notices")) == (DONE, True), said
+        assert ids(run("quarantine", "list", "--settled", "--format", "json").json()) == [2]
+        again = run("import", "-", stdin=line(self.LATER), TRINGME_PRIVATE_KEY=OTHER_KEY)
+        assert (again.err.startswith("0 recorded, 1 duplicate"), head(store)) == (True, 2), again
+
+    def test_without_a_time_that_is_one_nothing_is_deleted(self) -> None:
+        run("quarantine", "reprocess", "1", TRINGME_PRIVATE_KEY=OTHER_KEY)
+        assert [run("quarantine", "prune", *words).code for words in ((), ("--settled-before", "soon"))] == [
+            USAGE,
+            USAGE,
+        ]
+        assert len(run("quarantine", "list", "--settled", "--format", "json").json()) == 2

@@ -161,6 +161,18 @@ class TestTheFileOfSamples:
         samples.close()
         assert stat.S_IMODE((tmp_path / "samples.db").stat().st_mode) == 0o600
 
+    def test_can_be_emptied_so_that_nothing_of_them_is_left(self, tmp_path: Path) -> None:
+        file = tmp_path / "samples.db"
+        assert run("quarantine", "samples", "--delete", TRINGLEDGER_SAMPLES=str(file)).err == "deleted 0 samples\n"
+        samples = RequestSamples(file)
+        samples.add(sample_at(1))
+        samples.close()
+        content = read_samples(file)[0].content
+        assert content in file.read_bytes()
+        said = run("quarantine", "samples", "--delete", TRINGLEDGER_SAMPLES=str(file))
+        assert (said.code, said.err, read_samples(file)) == (0, "deleted 1 samples\n", [])
+        assert content not in file.read_bytes()
+
     def test_may_be_lost(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         samples = RequestSamples(tmp_path / "nowhere" / "samples.db")
         samples.add(sample_at(1))

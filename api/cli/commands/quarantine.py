@@ -1,4 +1,4 @@
-"""``tringledger quarantine``: list quarantined notices, reprocess them, or resolve them."""
+"""``tringledger quarantine``: list quarantined notices, reprocess them, resolve them, or delete what is settled."""
 
 from __future__ import annotations
 
@@ -111,9 +111,39 @@ def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store
 
 
 @quarantine.command()
+@click.option(
+    "--settled-before",
+    "before",
+    required=True,
+    metavar="TIME",
+    help="Delete what is settled and was last received before this day, month or time.",
+)
+@store_option
+def prune(before: str, store: str | None) -> None:
+    """Delete settled notices. Open ones stay, and so do the events that say how they were settled.
+
+    A settlement whose notice is gone cannot be undone. If TringMe sends a notice again that was resolved and deleted, it
+    enters the quarantine again.
+
+    \b
+    Examples:
+      tringledger quarantine prune --settled-before 2025-01
+    """
+    from api.application.quarantine import prune_settled
+    from domain import times
+    from projections.queries.time_points import read_time_point
+
+    with open_ledger(store) as (ledger, _):
+        at = read_time_point(before, ledger.timezone)
+        assert at is not None
+        note(f"deleted {prune_settled(ledger, at)} settled notices, last received before {times.iso(at)}")
+
+
+@quarantine.command()
+@click.option("--delete", "is_deleting", is_flag=True, help="Delete all of them instead.")
 @format_option
 @store_option
-def samples(output: str, store: str | None) -> None:
+def samples(is_deleting: bool, output: str, store: str | None) -> None:
     """Show the last requests that were refused before their signature was checked, newest first.
 
     They tell what a platform sends that calls in a way that nobody foresaw. The last 100 are kept, on the host that refused
@@ -124,10 +154,14 @@ def samples(output: str, store: str | None) -> None:
       tringledger quarantine samples
     """
     from api import settings
-    from api.application.request_samples import read_samples, sample_document, samples_file
+    from api.application.request_samples import delete_samples, read_samples, sample_document, samples_file
 
     read = settings.load_settings(store=store)
-    found = [sample_document(each) for each in read_samples(samples_file(read.store, read.samples))]
+    file = samples_file(read.store, read.samples)
+    if is_deleting:
+        note(f"deleted {delete_samples(file)} samples")
+        return
+    found = [sample_document(each) for each in read_samples(file)]
     if output == "json":
         print_json(found)
         return

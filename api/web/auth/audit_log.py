@@ -83,6 +83,12 @@ def _prune(connection: Connection, number: int) -> None:
     connection.execute(delete(RECORDS).where(RECORDS.c.id <= number - RECORDS_MAX))
 
 
+def delete_entries(store: AccessStore, before: int) -> int:
+    """Delete all entries from before a moment (microseconds, UTC); return how many."""
+    with store.exclusive() as connection:
+        return connection.execute(delete(RECORDS).where(RECORDS.c.at < before)).rowcount
+
+
 def audit_page(
     store: AccessStore, *, before: int | None = None, who: str = "", did: str = "", limit: int = 100
 ) -> list[AuditEntry]:

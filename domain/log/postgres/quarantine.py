@@ -29,6 +29,10 @@ FIRST_TO_DROP = " UNION ALL ".join(
 )
 FIRST_TO_DROP += " ORDER BY place, id LIMIT 512"
 DROP = f"DELETE FROM {_QUARANTINE} WHERE id = ANY(%s) AND position = 0 AND NOT authentic"
+DROP_SETTLED = (
+    f"WITH gone AS (DELETE FROM {_QUARANTINE} WHERE position > 0 AND last_received_at < %s RETURNING id)"
+    " SELECT count(*) FROM gone"
+)
 MARK_AUTHENTIC = f"UPDATE {_QUARANTINE} SET authentic = true, reason = %s WHERE id = %s"
 MARK_SETTLED = f"UPDATE {_QUARANTINE} SET position = %s WHERE id = %s"
 
@@ -142,6 +146,12 @@ class QuarantineTable:
         if numbers:
             self._dropped = True
             self._queue(DROP, (numbers,))
+
+    def drop_settled(self, before: int) -> int:
+        """Delete settled notices that were last received before a moment; return how many."""
+        dropped = int(self._ask(DROP_SETTLED, (before,))[0][0])
+        self._known.clear()  # It may have known some of them.
+        return dropped
 
     def mark_authentic(self, entry_id: int, reason: str) -> None:
         """Mark a notice as authentic, with the reason why it is still refused."""

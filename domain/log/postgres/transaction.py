@@ -257,6 +257,9 @@ class PostgresTransaction:
     def drop_unauthentic(self, notices: int, size: int) -> int:  # noqa: D102
         return self._quarantine.drop_unauthentic(notices, size)
 
+    def drop_settled(self, before: int) -> int:  # noqa: D102
+        return self._quarantine.drop_settled(before)
+
     def mark_authentic(self, entry_id: int, reason: str) -> None:  # noqa: D102
         self._quarantine.mark_authentic(entry_id, reason)
 

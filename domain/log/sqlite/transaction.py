@@ -163,6 +163,10 @@ class SQLiteTransaction:
         self._cursor.executemany("DELETE FROM quarantine WHERE id = ?", found)
         return len(found)
 
+    def drop_settled(self, before: int) -> int:  # noqa: D102
+        self._cursor.execute("DELETE FROM quarantine WHERE position > 0 AND last_received_at < ?", (before,))
+        return self._cursor.rowcount
+
     def mark_authentic(self, entry_id: int, reason: str) -> None:  # noqa: D102
         self._cursor.execute("UPDATE quarantine SET authentic = 1, reason = ? WHERE id = ?", (reason, entry_id))
 

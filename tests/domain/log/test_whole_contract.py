@@ -13,7 +13,7 @@ from domain.log.open import open_log
 from domain.notices.call_notice import Charges
 from domain.outcomes import Quarantined
 from tests.support.ledgers import opened, record
-from tests.support.notices import SRC, START, TAG, callstatus, cdr
+from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr
 
 LINE = (TAG, SRC)
 
@@ -71,6 +71,24 @@ def test_what_a_store_is_asked_about_keys_it_tells_of_those_it_has(store_url: st
         assert list(ledger.store.quarantined(settled=True, after=entry.id - 1)) == [entry._replace(position=2)]
         assert list(ledger.store.quarantined(settled=True, after=entry.id)) == []
         assert (ledger.store.last_ordinal(line_key(LINE)), ledger.store.last_ordinal("none")) == (1, 0)
+
+
+def test_settled_notices_can_be_deleted_by_when_they_last_came_and_their_numbers_are_not_used_again(
+    store_url: str,
+) -> None:
+    with opened(store_url) as ledger:
+        record(ledger, *(cdr(number * SECOND, r=str(number), srccharge="x") for number in range(3)))
+        first, second, third = ledger.store.quarantined(settled=False)
+        with ledger.store.transaction() as log:
+            for entry in (second, third):
+                log.mark_settled(entry.id, 2)
+            assert log.drop_settled(second.last_received_at) == 0
+            assert log.drop_settled(third.last_received_at + 1) == 2
+            assert log.count_repeat(third) == 0
+            again = log.quarantine(third)
+        assert again > third.id
+        assert [entry.id for entry in ledger.store.quarantined(settled=True)] == [first.id, again]
+        assert ledger.store.count_quarantined() == (0, 2)
 
 
 def test_a_fact_is_kept_with_its_last_value_and_what_a_transaction_reads_is_what_it_set(store_url: str) -> None:
