@@ -1,24 +1,34 @@
 """Runs among suspects (SPEC 9.7): three or more, consecutive in time, whose twins lie earlier by the same shift.
 
-The calls come as parallel lists of times and keys, so this knows no table. Equal keys mean equal calls. A call may have several
-equal calls before it; in a run, the one at the run's shift is its twin, so that a stretch is found even where calls of one
-price are frequent. A few suspects with other shifts may lie in between: live calls go on while a stretch is sent again. The
-twins of a run all lie before its first suspect: else calls at even intervals would be runs.
+A call may have several equal calls before it; in a run, the one at the run's shift is its twin, so that a stretch is found even
+where calls of one price are frequent. A few suspects with other shifts may lie in between: live calls go on while a stretch
+is sent again. The twins of a run all lie before its first suspect: else calls at even intervals would be runs.
 
-Where suspects are frequent, some three of them have the same shift by chance. So a run counts only if chance alone would hardly give
-one of its length among so many suspects.
+Where suspects are frequent, some of them have the same shift by chance. So a run counts only if chance alone would hardly make one
+like it among so many suspects: each suspect is evidence, the more, the fewer equal calls it has. A call so frequent that there is a
+twin at a quarter of all shifts tells nothing. It makes no run and breaks none; a run has it if it lies within.
 """
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from bisect import bisect_left, bisect_right
+from collections.abc import Container, Hashable, Iterator, Sequence
+from math import log2
+from typing import TYPE_CHECKING, NamedTuple
+
+from domain import times as units
+from projections.queries.equal_calls import EqualCalls
+
+if TYPE_CHECKING:
+    from projections.queries.shift_votes import Stretch
 
 RUN_LEAST = 3
 BETWEEN_MAX = 10  # So many suspects with other shifts may lie between two of a run.
-TWINS_TRIED = 50
-CHANCE_OF = 10  # Fewer than one in ten searches may show a run that is chance.
+CHANCE_OF = 20  # Fewer than one in ten searches may show a run that is chance, and there are two ways to weigh one.
+CROWDED = 4  # Equal calls crowd in a quarter of the time, the hours and days of work; but not so within a day.
+BIT = 64  # Evidence is in 64ths of a bit: that of a suspect says how unlikely its twin is by chance.
+# In a run with others in between, a suspect is taken to have the shift with a chance of a quarter: by so much less it tells.
+QUARTER = 4
+TAX = 2 * BIT
+MISS = 27  # And one with another shift tells against the run by log2(4/3) bits.
 
 
 class TwinPair(NamedTuple):
@@ -33,128 +43,106 @@ class RunFinder:
 
     def __init__(self, times: Sequence[int], keys: Sequence[Hashable], window: int, grace: int) -> None:
         """Take the calls; ``window`` is how far back a twin can be, ``grace`` how much the shifts of a run may differ."""
-        self._times = times
-        self._keys = keys
-        self._window = window
-        self._grace = grace
-        self._places: dict[Hashable, list[int]] = {}
-        self._number: list[int] = []  # The number of each call among its equals.
-        for place, key in enumerate(keys):
-            equals = self._places.setdefault(key, [])
-            self._number.append(len(equals))
-            equals.append(place)
+        self._calls = EqualCalls(times, keys, window, grace)
+        self._evidence = [self._weigh(place) for place in range(len(times))]
 
     def suspects(self, wanted: Sequence[bool]) -> list[TwinPair]:
         """Return those of the wanted calls that have an equal one within the window, with the nearest one as twin."""
+        calls = self._calls
         return [
-            TwinPair(place, twins[0])
+            TwinPair(place, calls.nearest_twin(place))
             for place, is_wanted in enumerate(wanted)
-            if is_wanted and (twins := self._twins(place, 1))
+            if is_wanted and calls.twins[place]
         ]
 
     def runs(self, suspects: Sequence[TwinPair]) -> list[list[TwinPair]]:
         """Return the runs among suspects that are in order of time; no suspect is in two of them."""
-        used: set[int] = set()
-        found = []
         places = [pair.suspect for pair in suspects]
-        waiting = sorted(self._stretches(suspects), key=len)
-        while waiting:
-            stretch = [place for place in waiting.pop() if place not in used]
-            run = self._best_run(stretch)
-            if len(run) < RUN_LEAST or self._may_be_chance(run, places):
-                continue
-            found.append(run)
-            used.update(pair.suspect for pair in run)
-            rest = [place for place in stretch if place not in used]
-            if len(rest) >= RUN_LEAST:
-                waiting.append(rest)
+        telling = [place for place in places if self._evidence[place]]
+        used: set[int] = set()
+        found = [
+            self._filled(*run, places, used)
+            for stretch in self._stretches(telling)
+            for run in self._runs_of(stretch, telling, used)
+        ]
         return sorted(found)
 
-    def _twins(self, place: int, most: int) -> list[int]:
-        """Return equal calls within the window before a call, the nearest first."""
-        number = self._number[place]
-        if not number:
+    def _runs_of(
+        self, stretch: "Stretch", telling: Sequence[int], used: Container[int]
+    ) -> Iterator[tuple[list[TwinPair], int]]:
+        """Yield the runs of a stretch, each with its shift, before those used in others come to be known."""
+        # What may be chance is not begun anew from its middle.
+        passed: set[int] = set()
+        for first in stretch.orders:
+            if telling[first] in used or telling[first] in passed:
+                continue
+            shifts = self._calls.shifts(telling[first], stretch.least, stretch.below)
+            tried = [(*self.run(telling, first, shift, used), shift) for shift in shifts]
+            pairs, length, shift = max(tried, key=lambda each: (each[1], len(each[0])), default=([], 0, 0))
+            if length:
+                yield pairs[:length], shift
+            else:
+                passed.update(pair.suspect for pair in pairs)
+
+    def run(self, telling: Sequence[int], first: int, shift: int, used: Container[int]) -> tuple[list[TwinPair], int]:
+        """Return those from one of the suspects on that have a shift, and how many are a run: none, if it may be chance.
+
+        A run ends where the evidence is greatest. Those used in other runs are not in it.
+        """
+        calls, before = self._calls, self._calls.times[telling[first]]
+        run: list[TwinPair] = []
+        most, length = _needed(len(telling), calls.twins[telling[first]]), 0
+        gapless, loose, between, is_gapless = 0, 0, 0, True
+        for order in range(first, len(telling)):
+            place = telling[order]
+            twin = None if place in used else calls.twin_at(place, shift, before)
+            if twin is None:
+                between += 1
+                if between > BETWEEN_MAX or calls.times[place] - shift - calls.grace >= before:
+                    break
+                continue
+            run.append(TwinPair(place, twin))
+            if order == first:
+                continue
+            is_gapless = is_gapless and not between
+            gapless += self._evidence[place]
+            loose += self._evidence[place] - TAX - MISS * between
+            between = 0
+            evidence = max(loose, gapless if is_gapless else 0)
+            if evidence >= most and len(run) >= RUN_LEAST:
+                most, length = evidence, len(run)
+        return run, length
+
+    def _weigh(self, place: int) -> int:
+        """Return how much it tells that a call has a twin at the shift of a run, 0 where it has one at most shifts."""
+        calls = self._calls
+        known = min(calls.window, calls.times[place] - calls.times[0])
+        spread = max(known // CROWDED, min(known, units.DAY))
+        covered = calls.twins[place] * (2 * calls.grace + 1)
+        return int(BIT * (log2(spread) - log2(covered))) if 0 < QUARTER * covered < spread else 0
+
+    def _stretches(self, telling: Sequence[int]) -> "list[Stretch]":
+        """Return where runs can be among suspects that tell something."""
+        if len(telling) < RUN_LEAST:
             return []
-        equals = self._places[self._keys[place]][max(0, number - most) : number]
-        earliest = self._times[place] - self._window
-        if self._times[equals[0]] < earliest:
-            equals = [each for each in equals if self._times[each] >= earliest]
-        return equals[::-1]
+        from projections.queries.shift_votes import Scale, find_stretches  # noqa: PLC0415 - numpy takes a while
 
-    def _stretches(self, suspects: Sequence[TwinPair]) -> Iterator[list[int]]:
-        """Yield stretches of suspects with about the same shift: candidates for runs.
+        scale = Scale(BIT, TAX, MISS, _needed(len(telling), 1), BETWEEN_MAX)
+        return find_stretches(self._calls, telling, [self._evidence[place] for place in telling], scale)
 
-        Shifts are put into buckets twice as wide as those of a run can differ; a second set of them overlaps the first, so that
-        no run is cut.
+    def _filled(self, run: Sequence[TwinPair], shift: int, places: Sequence[int], used: set[int]) -> list[TwinPair]:
+        """Return a run with all suspects that lie within it and have a twin at its shift, however little they tell.
+
+        All of them are used then.
         """
-        half = 2 * self._grace + 1
-        # Numbered by halves of a bucket, each bucket begins at one of them: even numbers are one set, odd ones the other.
-        buckets: defaultdict[int, list[int]] = defaultdict(list)
-        times = self._times
-        for order, (place, _) in enumerate(suspects):
-            halves = {(times[place] - times[twin]) // half for twin in self._twins(place, TWINS_TRIED)}
-            for bucket in halves | {number - 1 for number in halves}:
-                buckets[bucket].append(order)
-        for orders in buckets.values():
-            if len(orders) >= RUN_LEAST:
-                yield from ([suspects[order].suspect for order in part] for part in _dense_parts(orders))
-
-    def _best_run(self, stretch: Sequence[int]) -> list[TwinPair]:
-        """Return the longest run that begins with the first suspect of a stretch from which one begins."""
-        for start in range(len(stretch) - RUN_LEAST + 1):
-            first = stretch[start]
-            shifts = [self._times[first] - self._times[twin] for twin in self._twins(first, TWINS_TRIED)]
-            runs = (self._run(stretch[start:], shift) for shift in shifts)
-            best = max(runs, key=len, default=[])
-            if len(best) >= RUN_LEAST:
-                return best
-        return []
-
-    def _run(self, stretch: Sequence[int], shift: int) -> list[TwinPair]:
-        """Return the suspects of a stretch with a twin at a shift, each with that twin."""
-        run = []
-        for place in stretch:
-            twin = self._twin_at(place, shift, self._times[stretch[0]])
-            if twin is not None:
-                run.append(TwinPair(place, twin))
-            elif not run or self._times[place] - shift >= self._times[stretch[0]]:
-                break
-        return run
-
-    def _twin_at(self, place: int, shift: int, before: int) -> int | None:
-        """Return the equal call that lies earlier by about a shift, nearest to it, and before a time; else None."""
-        equals, at = self._places[self._keys[place]], self._times[place] - shift
-        number = bisect_left(equals, at, hi=self._number[place], key=self._times.__getitem__)
-        near = [each for each in equals[max(0, number - 1) : number + 1] if self._times[each] < before and each < place]
-        best = min(near, key=lambda each: abs(self._times[each] - at), default=None)
-        return None if best is None or abs(self._times[best] - at) > self._grace else best
-
-    def _may_be_chance(self, run: Sequence[TwinPair], places: Sequence[int]) -> bool:
-        """Whether chance alone would give such a run among suspects at these places.
-
-        The first suspect's twins are so many shifts; each later suspect has one of them by chance about as often as its equal
-        calls cover the time before it, and the more so the more suspects lie in between.
-        """
-        many, of = len(places) * max(1, len(self._twins(run[0].suspect, TWINS_TRIED))), 1
-        for earlier, later in pairwise(run):
-            if many * CHANCE_OF < of:
-                return False
-            between = bisect_left(places, later.suspect) - bisect_left(places, earlier.suspect)
-            known = min(self._window, self._times[later.suspect] - self._times[0])
-            covered = between * len(self._twins(later.suspect, TWINS_TRIED)) * (2 * self._grace + 1)
-            if covered < known:
-                many, of = many * covered, of * known
-        return many * CHANCE_OF >= of
+        begin, end = bisect_left(places, run[0].suspect), bisect_right(places, run[-1].suspect)
+        before = self._calls.times[run[0].suspect]
+        twins = ((place, self._calls.twin_at(place, shift, before)) for place in places[begin:end] if place not in used)
+        whole = [TwinPair(place, twin) for place, twin in twins if twin is not None]
+        used.update(pair.suspect for pair in whole)
+        return whole
 
 
-def _dense_parts(orders: Sequence[int]) -> Iterator[list[int]]:
-    """Split ascending numbers where more than a few are missing between two; leave out short parts."""
-    part = [orders[0]]
-    for order in orders[1:]:
-        if order - part[-1] > BETWEEN_MAX + 1:
-            if len(part) >= RUN_LEAST:
-                yield part
-            part = []
-        part.append(order)
-    if len(part) >= RUN_LEAST:
-        yield part
+def _needed(suspects: int, twins: int) -> int:
+    """Return the evidence that a run needs among so many suspects, whose first has so many twins: so many runs may begin."""
+    return int(BIT * log2(CHANCE_OF * max(1, suspects + 1 - RUN_LEAST) * twins))

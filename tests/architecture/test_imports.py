@@ -71,13 +71,14 @@ LIBRARIES_OF = {
     "projections/building/dask_cluster.py": {"distributed"},
     "projections/arrow_columns.py": {"pyarrow"},
     "projections/frames.py": {"pandas", "pyarrow"},
+    "projections/queries/shift_votes.py": {"numpy"},
     "projections/export/csv_lines.py": {"pyarrow"},
     "projections/export/event_parts.py": {"pyarrow"},
     "projections/export/writer.py": {"pandas", "pyarrow"},
     "projections/export/sheet_rows.py": {"pyarrow", "xlsxwriter"},
     "projections/export/excel.py": {"xlsxwriter"},
 }
-HEAVY = {"distributed", "pandas", "pyarrow", "xlsxwriter"}
+HEAVY = {"distributed", "numpy", "pandas", "pyarrow", "xlsxwriter"}
 # These keep what outgrows memory in temporary files.
 SQLITE_IN = ("domain/log/sqlite", "domain/log/wal_mode.py", "domain/log/file_copy.py")
 SQLITE_OF_FILES_THAT_MAY_BE_LOST = (
