@@ -43,6 +43,12 @@ class Network:
         for each in list(self._open):
             shut(each)
 
+    def forget(self) -> None:
+        """Have the server lose its connections, as its keepalives do after a while of silence; the clients are not told."""
+        self.freeze()
+        for each in self._open[1::2]:
+            shut(each)
+
     def mend(self) -> None:
         """Carry again: what was held arrives, and connections are taken."""
         self._is_cut = False
@@ -71,6 +77,7 @@ class Network:
                     time.sleep(self.delay)
                 self._flows.wait()
                 target.sendall(data)
+        self._flows.wait()
         for each in (source, target):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
