@@ -253,13 +253,15 @@ class Service:
         return self.spool is not None and self.spool.can_take and not self.intake.recent_failure()
 
     def _content_of_health(self) -> dict[str, Any]:
-        head, failure, following = self.ledger.head(), self.intake.recent_failure(), self.follower.state
+        head, locked, following = self.ledger.head(), self.intake.lock_wait(), self.follower.state
+        failure = "" if locked else self.intake.recent_failure()
         standstill = following.failure or self.read_models.damage()
         content: dict[str, Any] = {
             "status": "failing" if failure else "degraded" if standstill else "ok",
             "head": head,
             "signature": self.settings.signature,
             "failure": failure or None,
+            "locked": locked or None,
             "read_models": {
                 "position": following.position,
                 "lag": max(head - following.position, 0),
@@ -281,6 +283,6 @@ class Service:
         if self.spool:
             content["spool"] = self.spool.health()
             standstill = standstill or content["spool"]["callbacks"] or content["spool"]["failure"]
-        if (proofs.problem or clock or durability or standstill) and not failure:
+        if (proofs.problem or clock or durability or standstill or locked) and not failure:
             content["status"] = "degraded"
         return content

@@ -45,6 +45,10 @@ class StoreUnavailable(Unavailable):
     """The store cannot be read or written now: it is locked, full, unreadable or gone."""
 
 
+class StoreLocked(StoreUnavailable):
+    """Another program held the store's lock for longer than a writer waits; it passes once that program is done."""
+
+
 class StoreReadOnly(StoreUnavailable):
     """The store's server is a standby, which cannot be written; it can after it is promoted."""
 

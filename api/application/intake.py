@@ -17,12 +17,14 @@ from threading import Thread
 from time import monotonic
 
 from api.application.spool.callback_spool import CallbackSpool, Spooled
-from domain.errors import LedgerError, StoreUnavailable
+from domain.errors import LedgerError, StoreLocked, StoreUnavailable
 from domain.outcomes import RecordOutcome
 from domain.recording import Delivery, Recording
 
 BATCH_MAX = 256
 FAILING_SECONDS = 5.0
+# A lock that another program holds for longer is something that an operator must look at.
+LOCKED_SECONDS_MAX = 60.0
 EARLIER_WAIT = "earlier callbacks wait in the spool"
 
 _log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class Intake:
         self._waiting = 0
         self._stopping = False
         self._thread = Thread(target=self._run, name="intake", daemon=True)
-        self._failure, self._failed_at = "", 0.0
+        self._failure, self._failed_at, self._locked_since = "", 0.0, 0.0
 
     def start(self) -> None:
         """Start the thread; call it from the event loop's thread."""
@@ -111,7 +113,7 @@ class Intake:
         except StoreUnavailable as error:
             if self._spool is not None:
                 return self._spool_all(self._spool, deliveries, error)
-            self._log_failure(str(error))
+            self._log_failure(str(error), is_locked=isinstance(error, StoreLocked))
             return [error] * len(deliveries)
         except Exception:  # noqa: BLE001 - every callback of the batch needs an answer
             # One delivery that cannot be recorded must not fail the others.
@@ -175,12 +177,21 @@ class Intake:
         """
         return self._failure if monotonic() < self._failed_at + FAILING_SECONDS else ""
 
-    def _log_failure(self, failure: str) -> None:
+    def lock_wait(self) -> str:
+        """Return the recent failure if it is a lock that another program holds for less than a minute so far, or nothing.
+
+        It passes by itself, so nobody needs to act on it.
+        """
+        is_momentary = monotonic() < self._locked_since + LOCKED_SECONDS_MAX
+        return self.recent_failure() if self._locked_since and is_momentary else ""
+
+    def _log_failure(self, failure: str, *, is_locked: bool = False) -> None:
         if failure and failure != self._failure:
             _log.error("callbacks are answered with 503: %s", failure)
         elif self._failure and not failure:
             _log.info("callbacks are taken again")
         self._failure, self._failed_at = failure, monotonic()
+        self._locked_since = (self._locked_since or self._failed_at) if is_locked else 0.0
 
     def _resolve_futures(self, batch: list[Waiting], outcomes: Sequence[IntakeOutcome | Exception]) -> None:
         self._waiting -= len(batch)

@@ -78,7 +78,20 @@ class TestWithALockedStore:
 
         asgi.on_a_loop(scenario)
 
-    def test_health_fails_until_something_can_be_recorded_again(self, client: TestClient, service: Service) -> None:
+    def test_a_lock_of_a_moment_is_named_by_health_and_needs_nobody(self, client: TestClient, service: Service) -> None:
+        with write_lock(service.ledger.url):
+            get(client, signed(callstatus()))
+            health = client.get("/health")
+            assert (health.status_code, health.json()["status"], health.json()["failure"]) == (200, "degraded", None)
+            assert "locked" in health.json()["locked"]
+            assert client.get("/ready").status_code == 503
+        get(client, signed(callstatus()))
+        assert (client.get("/health").json()["status"], client.get("/health").json()["locked"]) == ("ok", None)
+
+    def test_health_fails_where_a_lock_stays_until_something_can_be_recorded_again(
+        self, client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("api.application.intake.LOCKED_SECONDS_MAX", 0.0)
         with write_lock(service.ledger.url):
             get(client, signed(callstatus()))
             health = client.get("/health")

@@ -12,7 +12,6 @@ import click
 from api.cli.console import note, print_json, print_table
 from api.cli.ledger_access import open_ledger, read_models, read_models_as_of
 from api.cli.options import CallIdParameter, as_of_option, catch_up_option, format_option, store_option
-from domain import amounts
 from domain.events.log_row import POSITION_MAX
 
 if TYPE_CHECKING:
@@ -114,6 +113,7 @@ def _event(pricing: PriceVersion) -> tuple[object, str]:
 def _explain_account(
     ledger: Ledger, whose: tuple[str, str], as_of: str | None, output: str, *, calls: bool, caught_up: bool
 ) -> bool:
+    from api.application.account_explanation import account_document
     from api.application.price_explanation import entry_document
     from projections.queries.account_breakdown import account_breakdown, cdrs_of_account
     from projections.queries.conditions import build_selection
@@ -132,44 +132,26 @@ def _explain_account(
     if found is None:
         note(f"nothing is posted to account {account!r} in {period}" + (f" as of {as_of}" if as_of else ""))
     elif output == "json":
-        print_json(_document(found) | ({"calls": [entry_document(call) for call in each]} if calls else {}))
+        print_json(account_document(found) | ({"calls": [entry_document(call) for call in each]} if calls else {}))
     else:
         _print_account(found, each)
     return found is not None
 
 
-def _document(found: AccountMonth) -> dict[str, Any]:
-    from api.application.price_explanation import entry_document
-
-    return {
-        "account": found.account,
-        "period": found.period,
-        "closed_at_position": found.closed or None,
-        "rules": [_summed(group) | {"tariff": group.tariff, "rule": group.rule or None} for group in found.groups],
-        "postings": [entry_document(posting) for posting in found.postings],
-        "total": {name: _plain(name, value) for name, value in found.total.items()},
-    }
-
-
 def _summed(sums: Any) -> dict[str, object]:
-    from projections.queries.account_breakdown import SUMMED
+    from api.application.account_explanation import sums_document
 
-    return {name: _plain(name, getattr(sums, name)) for name in SUMMED}
-
-
-def _plain(name: str, value: int) -> object:
-    from api.application.price_explanation import AMOUNTS
-
-    return amounts.plain(value) if name in AMOUNTS else value
+    return sums_document(sums)
 
 
 def _print_account(found: AccountMonth, calls: Sequence[Entry]) -> None:
+    from api.application.account_explanation import plain_sum
     from projections.queries.account_breakdown import SUMMED
 
     closed = f"closed at position {found.closed}" if found.closed else "not closed"
     rows = [(_by_what(each.tariff, each.rule), *_summed(each).values()) for each in found.groups]
     rows += [(f"{each.kind} at position {each.position}", *_summed(each).values()) for each in found.postings]
-    total = ("total", *(_plain(name, value) for name, value in found.total.items()))
+    total = ("total", *(plain_sum(name, value) for name, value in found.total.items()))
     print_table(["made by", *SUMMED], [*rows, total], title=f"account {found.account!r}, {found.period}, {closed}")
     if found.postings:
         click.echo()

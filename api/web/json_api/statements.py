@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from api.application.account_explanation import account_document, masked_account_document
+from api.application.price_explanation import AMOUNTS
 from api.application.statements.text_formats import masked_statement, statement_document
 from api.web.json_api.lists import page_document, page_schema
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
@@ -10,11 +12,14 @@ from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import DECIMAL, object_schema
 from projections.queries import cursors
+from projections.queries.account_breakdown import SUMMED, account_breakdown
 from projections.queries.metrics import Metrics, account_metrics
 from projections.queries.pagination import LIMIT as ROWS
 from projections.queries.statement import NoStatement, load_statement
+from projections.rows.entry import Entry
 
 LISTED, SORT = "metrics", "account"
+ENTRY_NUMBERS = ("position", "number", "calls", "answered", "src_seconds", "dest_seconds", "billed_seconds", "rule")
 _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _NUMBER: Schema = {"type": "integer"}
@@ -40,6 +45,21 @@ _STATEMENT = object_schema(
         "tariffs": {"type": "array", "items": _TARIFF},
     }
 )
+_GROUP_SUMS: dict[str, Schema] = {name: _CENTS if name in AMOUNTS else _NUMBER for name in SUMMED}
+_GROUP = object_schema(_GROUP_SUMS | {"tariff": _TEXT, "rule": {"type": ["integer", "null"]}}) | {"title": "RuleGroup"}
+_ENTRY = object_schema(
+    {name: _CENTS if name in AMOUNTS else _NUMBER if name in ENTRY_NUMBERS else _TEXT for name in Entry._fields}
+) | {"title": "Entry"}
+_EXPLAINED = object_schema(
+    {
+        "account": _TEXT,
+        "period": _TEXT,
+        "closed_at_position": {"type": ["integer", "null"]},
+        "rules": {"type": "array", "items": _GROUP, "description": "The CDRs by version and rule that priced them."},
+        "postings": {"type": "array", "items": _ENTRY},
+        "total": object_schema(_GROUP_SUMS) | {"title": "AccountMonthTotal"},
+    }
+)
 _COUNTS = ("attempts", "answered", "short_calls", "src_answered", "src_seconds", "dest_seconds")
 _METRICS = object_schema(
     {
@@ -63,6 +83,16 @@ def operations() -> list[ApiOperation]:
             route=f"{BASE}/statements/{{account:path}}/{{period}}",
         ),
         ApiOperation(
+            f"{BASE}/explanations/{{account}}/{{period}}",
+            "explain-account",
+            "What makes up an account's month: the CDRs by the rule that priced them, each posting, and the total.",
+            _explanation,
+            _EXPLAINED,
+            (STATED_ACCOUNT, MONTH),
+            refusals=(404,),
+            route=f"{BASE}/explanations/{{account:path}}/{{period}}",
+        ),
+        ApiOperation(
             f"{BASE}/metrics",
             "list-metrics",
             "The metrics of each account's months: attempts, answered calls, ASR, NER, ACD, and the cost of a minute.",
@@ -82,6 +112,17 @@ def _statement(asked: ApiRequest) -> ApiResponse:
     except NoStatement as error:
         raise ApiError(404, str(error)) from error
     return ApiResponse(statement_document(found if asked.identity.sees_pii else masked_statement(found)))
+
+
+def _explanation(asked: ApiRequest) -> ApiResponse:
+    account, period = asked.values["account"], asked.values["period"]
+    with asked.read_session() as session:
+        found = account_breakdown(session.connection, account, period)
+    if found is None:
+        msg = f"nothing is posted to account {account!r} in {period}"
+        raise ApiError(404, msg)
+    document = account_document(found)
+    return ApiResponse(document if asked.identity.sees_pii else masked_account_document(document))
 
 
 def _metrics(asked: ApiRequest) -> ApiResponse:

@@ -11,7 +11,7 @@ from weakref import WeakSet
 from eventsourcing.persistence import PersistenceError
 from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
-from domain.errors import StoreUnavailable
+from domain.errors import StoreLocked, StoreUnavailable
 from domain.log.continuity import Continuity
 from domain.log.sqlite.opened_file import MainFile
 from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode
@@ -25,6 +25,7 @@ PRAGMAS = """
 FEW_PAGES = "PRAGMA cache_size=-2048"
 _ROOT = "SELECT rootpage FROM sqlite_master WHERE name = 'stored_events'"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class SQLitePool(SQLiteConnectionPool):
@@ -93,7 +94,10 @@ class SQLitePool(SQLiteConnectionPool):
 
     @contextmanager
     def map_errors(self) -> Iterator[None]:
-        """Raise StoreUnavailable, naming the store, for the errors of the driver and the library; StoreLost for damage."""
+        """Raise StoreUnavailable, naming the store, for the errors of the driver and the library.
+
+        StoreLocked says that another program held the lock, StoreLost that the file is damaged.
+        """
         try:
             yield
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
@@ -103,12 +107,11 @@ class SQLitePool(SQLiteConnectionPool):
                 msg = f"the store {self.db_name} is damaged: {error}"
                 raise self.continuity.fail(msg) from error
             msg = f"the store {self.db_name} cannot be used now: {error}"
-            raise StoreUnavailable(msg) from error
+            raise (StoreLocked if _code_of(error) in _LOCKED else StoreUnavailable)(msg) from error
 
     def _is_damage(self, error: BaseException) -> bool:
         """Whether SQLite found the file damaged that was in order when it was opened."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # An extended code has the plain one in its last byte.
-        return self._opened is not None and code in _DAMAGE
+        return self._opened is not None and _code_of(error) in _DAMAGE
 
     def rescue_wal(self, cursor: sqlite3.Cursor) -> None:
         """Move what only a deleted write-ahead log has into the file, unless there is another log by now.
@@ -151,3 +154,9 @@ class SQLitePool(SQLiteConnectionPool):
         if self._main:
             self._main.close()
             self._main = None
+
+
+def _code_of(error: BaseException) -> int:
+    """Return SQLite's code of an error, which the library may have wrapped; 0 without one."""
+    cause = error if hasattr(error, "sqlite_errorcode") else error.__cause__
+    return int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF  # An extended code has the plain one in its last byte.

@@ -38,6 +38,9 @@ class Books:
     def post(self, path: str, **fields: str) -> Any:
         return self._client.post(f"/api/v1/{path}", json=fields, headers=self._operator)
 
+    def get(self, path: str) -> Any:
+        return self._client.get(f"/api/v1/{path}", headers=bearer(self.service, "read", "pii"))
+
     def caught_up(self) -> None:
         with closing(open_current(self.service.ledger)) as store:
             catch_up(self.service.ledger, store)
@@ -104,6 +107,18 @@ class TestARerating:
         books.caught_up()
         refused = books.post("reratings", account="sales", period=MONTH, tariff="1", **WHY)
         assert (refused.status_code, "`tringledger rerate`" in refused.json()["detail"]) == (409, True)
+
+
+class TestAnAccountsMonth:
+    def test_is_explained_as_the_command_explains_it(self, books: Books) -> None:
+        books.post("tariffs", text=FIRST, **WHY)
+        books.post("adjustments", account="sales", amount="-1.25", period=MONTH, **WHY)
+        books.caught_up()
+        found = books.get(f"explanations/sales/{MONTH}").json()
+        options = ("--account", "sales", "--period", MONTH, "--format", "json", "--store", books.service.ledger.url)
+        assert found == run("explain", *options).json()
+        assert (found["total"]["price"], len(found["rules"]), len(found["postings"])) == ("2.25", 1, 1)
+        assert books.get(f"explanations/sales/{MONTH[:4]}-01").status_code == 404
 
 
 class TestAClosing:
