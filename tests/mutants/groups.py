@@ -16,6 +16,7 @@ LOG_TESTS = (
     "tests/domain/log/test_whole_contract.py",
     "tests/domain/log/test_prefetched_lines.py",
     "tests/domain/log/test_copy_of_batches.py",
+    "tests/domain/log/test_quarantine_batches.py",
     "tests/domain/log/test_log.py",
     "tests/domain/log/test_known_calls.py",
     "tests/domain/log/test_long_lines.py",
@@ -107,8 +108,10 @@ GROUPS = {
         modules=tuple(f"domain/log/postgres/{name}.py" for name in ("log", "transaction", "line_calls", "quarantine")),
         # Those that reach most for the least time: each begins with a database.
         tests=(
-            *LOG_TESTS[:3],
+            *LOG_TESTS[:4],
             "tests/domain/log/test_log.py",
+            "tests/domain/log/test_connection_budget.py",
+            "tests/domain/log/test_contract.py",
             "tests/domain/test_used_signatures.py",
             "tests/domain/test_quarantine_room.py",
         ),

@@ -180,7 +180,7 @@ class PostgresLog(ApplicationRecorder):
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
         query = f"SELECT authentic, notices FROM {SCHEMA}.quarantine_totals"
         counts = dict(self._rows(query))
-        return counts.get(False, 0), counts.get(True, 0)
+        return counts[False], counts[True]
 
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
         where = "" if settled else "AND position = 0"

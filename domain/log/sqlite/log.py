@@ -210,7 +210,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     def count_quarantined(self) -> tuple[int, int]:  # noqa: D102
         counts = dict(self._rows("SELECT authentic, notices FROM quarantine_totals"))
-        return counts.get(0, 0), counts.get(1, 0)
+        return counts[0], counts[1]
 
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
         where = "" if settled else "AND position = 0"

@@ -120,6 +120,8 @@ def test_by_stream_goes_on_after_any_event_even_within_a_stream(store_url: str) 
         whole = list(ledger.store.read_by_stream(until, "", "g"))
         for number, row in enumerate(whole, start=1):
             assert list(ledger.store.read_by_stream(until, row.stream, "g", row.version)) == whole[number:]
+        last = [row for row in whole if row.stream == whole[-1].stream]
+        assert list(ledger.store.read_by_stream(until, last[0].stream, "g")) == last
 
 
 def test_an_event_read_back_is_the_one_that_was_recorded(store_url: str) -> None:

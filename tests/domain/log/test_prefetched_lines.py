@@ -127,6 +127,7 @@ def test_of_a_long_line_the_calls_near_its_cdrs_are_prefetched_once_for_all() ->
     assert near == [[6], [], [13]]
     line.overlapping(49, 58)
     line.latest_begun(193)
+    assert line.latest_begun(160) == table.heads[-4]
     assert table.asked == [line_calls.LATEST_CALLS, line_calls.OVERLAPPING_CALLS]
     line.overlapping(49, 59)
     line.latest_begun(120)

@@ -8,10 +8,13 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.calls.correlation import CallHead
 from domain.events.streams import call_id, line_key
+from domain.log.contract import Lookup
 from domain.log.line_call_rows import SPANS, head_of, row_of
 from domain.log.open import open_log
+from domain.log.postgres import log as postgres_log
 from domain.notices.call_notice import Charges
 from domain.outcomes import Quarantined
+from tests.support.database_edits import execute
 from tests.support.ledgers import opened, record
 from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr
 
@@ -41,6 +44,31 @@ def test_a_whole_store_has_no_damage_and_may_be_put_in_order_at_any_time(store_u
         assert ledger.head() == 2
         with closing(ledger.store.lock("a test")) as lock, closing(ledger.store.lock("another")) as other:
             assert (lock.acquire(), other.acquire()) == (True, True)
+
+
+@pytest.mark.only_on("postgres")
+def test_what_the_server_says_of_a_damaged_table_is_found(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        execute(
+            store_url,
+            "CREATE FUNCTION damaged() RETURNS text LANGUAGE plpgsql AS"
+            " $$BEGIN RAISE EXCEPTION USING ERRCODE = 'XX001', MESSAGE = 'invalid page in block 7'; END$$",
+            "DROP TABLE nonces",
+            "CREATE VIEW nonces AS SELECT damaged() AS nonce",
+        )
+        (found,) = ledger.store.find_damage()
+        assert found.startswith("nonces: invalid page in block 7")
+
+
+@pytest.mark.only_on("postgres")  # SQLite reads one by one.
+def test_all_of_the_quarantine_is_read_however_many_are_read_at_once(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_log, "ROWS_AT_ONCE", 2)
+    with opened(store_url) as ledger:
+        record(ledger, *(cdr(number * SECOND, r=str(number), srccharge="x") for number in range(5)))
+        assert [entry.id for entry in ledger.store.quarantined(settled=False)] == [1, 2, 3, 4, 5]
+        assert [entry.id for entry in ledger.store.quarantined(settled=True, after=2)] == [3, 4, 5]
 
 
 @pytest.mark.only_on("sqlite", "postgres")  # Before a service comes, the owner has made the tables.
@@ -102,6 +130,20 @@ def test_a_fact_is_kept_with_its_last_value_and_what_a_transaction_reads_is_what
             assert log.get_fact("a test") == "2"
             assert (log.position, log.recorded_at) == (0, 0)
             assert log.state_at(1) is None  # type: ignore[attr-defined]
+
+
+def test_a_log_without_events_has_no_last_state_and_what_was_prefetched_is_not_claimed(store_url: str) -> None:
+    stream = UUID(int=7)
+    with opened(store_url) as ledger, ledger.store.transaction() as log:
+        assert (log.position, log.last_state) == (0, b"")  # type: ignore[attr-defined]
+        log.prefetch([Lookup(b"key", refused=False)])
+        assert log.claim_delivery_key(b"key", 1) == 0
+        assert log.claim_delivery_key(b"key", 2) == 1
+        log.release_delivery_key(b"key")
+        assert log.claim_delivery_key(b"key", 2) == 0
+        assert log.last_version(stream) == 0
+        log.append(stream, 1, "topic", b"state")
+        assert (log.position, log.last_version(stream)) == (1, 1)
 
 
 def test_a_delivery_key_a_claim_and_an_r_are_claimed_once_and_a_key_may_be_released(store_url: str) -> None:
