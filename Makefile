@@ -12,7 +12,7 @@ PYTEST := $(if $(ROOM),TMPDIR=$(ROOM)) $(BIN)/python -m pytest -n $(WORKERS) --d
 # Processes that tests start load faster what is compiled, even where a shell forbids that.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast test-thorough coverage mutants lint format docs wheel bench bench-large clean
+.PHONY: help demo test test-fast test-thorough coverage mutants lint format docs wheel bench bench-large soak clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -58,6 +58,10 @@ bench: $(VENV)/installed-for-tests ## measure, and print one table
 
 bench-large: $(VENV)/installed-for-tests ## measure with large ledgers too
 	$(BIN)/python -m tests.benchmarks --large
+
+# MINUTES, SEED (another one each time), STORE=sqlite or postgres (both in turn), and ROUND to run one again. Needs cc.
+soak: $(VENV)/installed-for-tests ## try to break it: traffic and faults at random, judged after each round
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(STORE),--store $(STORE)) $(if $(ROUND),--round $(ROUND))
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .demo build

@@ -3,8 +3,10 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from time import sleep
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -26,6 +28,7 @@ FEW_PAGES = "PRAGMA cache_size=-2048"
 _ROOT = "SELECT rootpage FROM sqlite_master WHERE name = 'stored_events'"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LOOKS, _PAUSE = 3, timedelta(milliseconds=100)
 
 
 class SQLitePool(SQLiteConnectionPool):
@@ -103,15 +106,35 @@ class SQLitePool(SQLiteConnectionPool):
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise
         except (sqlite3.Error, PersistenceError, OSError) as error:
+            what = str(error)
             if self._is_damage(error):
-                msg = f"the store {self.db_name} is damaged: {error}"
-                raise self.continuity.fail(msg) from error
-            msg = f"the store {self.db_name} cannot be used now: {error}"
+                if self._is_still_damaged():
+                    msg = f"the store {self.db_name} is damaged: {error}"
+                    raise self.continuity.fail(msg) from error
+                what = f"{error} at one look, and not at the next"
+            msg = f"the store {self.db_name} cannot be used now: {what}"
             raise (StoreLocked if _code_of(error) in _LOCKED else StoreUnavailable)(msg) from error
 
     def _is_damage(self, error: BaseException) -> bool:
         """Whether SQLite found the file damaged that was in order when it was opened."""
         return self._opened is not None and _code_of(error) in _DAMAGE
+
+    def _is_still_damaged(self) -> bool:
+        """Whether SQLite finds the file damaged each time that it looks through all of it.
+
+        A disk that fails to read for a moment is damage in SQLite's words, too: it has one error for both.
+        """
+        existing = f"{self.db_name}?mode=rw"
+        for _ in range(_LOOKS):
+            try:
+                with closing(sqlite3.connect(existing, uri=True, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
+                    if connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]:
+                        return False
+            except sqlite3.Error as error:
+                if not self._is_damage(error):
+                    return False  # It cannot be looked at now.
+            sleep(_PAUSE.total_seconds())
+        return True
 
     def rescue_wal(self, cursor: sqlite3.Cursor) -> None:
         """Move what only a deleted write-ahead log has into the file, unless there is another log by now.

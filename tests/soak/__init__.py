@@ -1,0 +1,1 @@
+"""A machine that tries to break the ledger: `make soak`."""

@@ -1,0 +1,135 @@
+"""Services and commands as processes under the interposer, and the traffic that they get."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.soak.rounds import Round
+from tests.soak.stores import children_of
+from tests.support import http_client as caller
+from tests.support.command import Server, spawn
+from tests.support.http_client import Replies, deliver
+from tests.support.notices import KEY
+from tests.support.ports import free_port
+
+UP_SECONDS_MAX = 60
+WELL_SECONDS_MAX = 60
+
+
+def environment(this: Round, *, meddled: bool) -> dict[str, str]:
+    """Return the environment of a service or a command."""
+    given = this.interposer.environment if meddled else dict(os.environ)
+    return {**given, "TRINGLEDGER_STORE": this.store.url, "TRINGME_PRIVATE_KEY": KEY}
+
+
+@contextmanager
+def started(this: Round, name: str, *, meddled: bool = True) -> Iterator[Server]:
+    """Start a service and wait until it listens; what is left of it at the end is killed, its helpers too."""
+    log, port = this.interposer.journal.with_name(f"{name}.log"), free_port()
+    with log.open("ab") as stderr:
+        process = spawn(
+            "serve", "--port", str(port), stdout=stderr, stderr=stderr, env=environment(this, meddled=meddled)
+        )
+    server = Server(process, port, log)
+    try:
+        wait_until_up(server)
+        yield server
+    finally:
+        end(process)
+    assert "Traceback" not in server.said, server.said[-4000:]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and its helpers, which would end by themselves in a moment."""
+    helpers = children_of(process.pid)
+    if process.poll() is None:
+        process.kill()
+        process.wait(UP_SECONDS_MAX)
+    for helper in helpers:
+        with suppress(OSError):
+            os.kill(helper, signal.SIGKILL)
+
+
+def wait_until_up(server: Server) -> None:
+    """Wait until a service answers, or has ended."""
+    deadline = time.monotonic() + UP_SECONDS_MAX
+    while server.process.poll() is None:
+        with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+            caller.health(server.port)
+            return
+        assert time.monotonic() < deadline, f"the service did not come up: {server.said[-2000:]}"
+        time.sleep(0.02)
+
+
+def send(this: Round, server: Server, queries: Sequence[str], connections: int = 4) -> None:
+    """Send notices to a service, and note its answers; what it does not answer in time has none."""
+    replies = Replies()
+    with suppress(TimeoutError):
+        asyncio.run(deliver(server.port, queries, replies, connections))
+    this.promises.take(replies)
+    this.tell(f"  {len(replies)} of {len(queries)} answered, {sum(r.status == 200 for r in replies.values())} with 200")
+
+
+def send_until_all_are_recorded(this: Round, server: Server) -> None:
+    """Send again what got no success: once nothing is in its way a service takes everything, with nobody's help."""
+    deadline = time.monotonic() + WELL_SECONDS_MAX
+    while this.promises.open:
+        send(this, server, this.promises.open)
+        assert time.monotonic() < deadline, f"the service does not get well: {server.said[-3000:]}"
+        time.sleep(0.05)
+
+
+def wait_until_followed(server: Server) -> None:
+    """Wait until a service says that all is well and the read models have followed."""
+    deadline = time.monotonic() + WELL_SECONDS_MAX
+    while not is_well(server):
+        assert time.monotonic() < deadline, f"{caller.health(server.port)}: {server.said[-3000:]}"
+        time.sleep(0.05)
+
+
+def is_well(server: Server) -> bool:
+    """Whether nothing fails; a clock that was ahead is still told of until it is caught up with."""
+    health = caller.health(server.port)
+    following = health["read_models"]
+    return bool(health["failure"] is following["failure"] is None and following["lag"] == 0)
+
+
+def command(this: Round, name: str) -> subprocess.Popen[bytes]:
+    """Start an operator's command under the interposer."""
+    folder = this.store.folder.parent
+    tariff = folder / "prices.toml"
+    tariff.write_text(f'[[rules]]\ntag = "*"\nmarkup_percent = {this.random.randint(1, 90)}\n')
+    by = ["--by", "soak", "--reason", name]
+    given = {
+        "adjust": ["adjust", "sales", str(this.random.randint(1, 99)), "--new-account", "--period", "2026-10", *by],
+        "publish": ["tariff", "publish", str(tariff), *by],
+        "backup": ["backup", str(folder / "backups")],
+        "rebuild": ["rebuild", "--jobs", "1"],
+        "status": ["status"],
+    }
+    what = this.random.choice(sorted(given))
+    this.tell(f"  command {what} for {name}")
+    if what in ("adjust", "publish"):
+        this.promises.tried.add(name)
+    with command_log(this).open("ab") as log:
+        return spawn(*given[what], stdout=log, stderr=log, env=environment(this, meddled=True))
+
+
+def command_log(this: Round) -> Path:
+    """Return the file of what commands have said."""
+    return this.interposer.journal.with_name("commands.log")
+
+
+def finish_command(this: Round, process: subprocess.Popen[bytes], name: str) -> None:
+    """Wait for a command's end: it may succeed, be refused or be killed, and nothing else."""
+    code = process.wait(UP_SECONDS_MAX)
+    this.tell(f"  command {name} ended with {code}")
+    assert code in (0, 1, 3, -signal.SIGKILL), f"a command ended with {code}: {command_log(this).read_text()[-3000:]}"
+    assert "Traceback" not in (said := command_log(this).read_text()), said[-4000:]
+    if code == 0 and name in this.promises.tried:
+        this.promises.acted[name] = 0
