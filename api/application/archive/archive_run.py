@@ -79,6 +79,7 @@ def archive_events(
         if not lock.acquire():
             msg = f"the ledger {ledger.id} is being archived by another run: wait until it ends"
             raise ArchiveRunning(msg)
+        ledger.store.keep_few_pages()
         return _ArchiveRun(ledger, folder, until, events_a_part).run(period, progress)
 
 

@@ -66,6 +66,7 @@ def remake_ledger(address: str, url: str, key: VerifierKey | None, progress: Pro
         made = f"sqlite:///{aside / LOG}"
         _fill(folder, manifest, made, progress)
         with Ledger(made, create=True) as ledger:
+            ledger.store.keep_few_pages()
             _prove(ledger, manifest)
             rebuild(ledger)
             recorded_at = ledger.recorded_at(manifest.position)
@@ -80,6 +81,7 @@ def _fill(folder: ArchiveFolder, manifest: ArchiveManifest, url: str, progress: 
     """Fill a new log with the ledger's facts, its events, and what follows from them."""
     with closing(open_log(url)) as log:
         log.create()
+        log.keep_few_pages()
         with log.fill() as filling:
             for name, value in {"schema": str(log.schema), **manifest.facts}.items():
                 filling.set_fact(name, value)
