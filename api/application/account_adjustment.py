@@ -60,7 +60,7 @@ def is_known(ledger: Ledger, account: str) -> bool:
     if ledger.history(account_stream(account)):
         return True
     tariffs = ledger.billing_context().tariffs
-    if tariffs and account in {*tariffs[-1].tariff.timezones, *(rule.account for rule in tariffs[-1].tariff.rules)}:
+    if tariffs and account in tariffs[-1].tariff.accounts:
         return True
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)

@@ -15,9 +15,10 @@ from domain.amounts import plain
 from domain.billing.closing_rule import check_closable
 from domain.errors import CommandRejected
 from domain.events.log_row import POSITION_MAX
-from domain.events.operator_events import MonthBooks
+from domain.events.operator_events import AccountCharge
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
+from projections.queries.account_charges import closing_charges
 from projections.queries.closing_blockers import (
     OPEN_MONTH,
     ClosingBlocker,
@@ -26,8 +27,9 @@ from projections.queries.closing_blockers import (
     find_month_suspects,
     find_quarantine_blockers,
 )
-from projections.queries.month_books import load_month_books
+from projections.queries.month_books import OpenBooks, load_open_books
 from projections.queries.time_points import read_month
+from projections.rows.charge_entries import charge_entries
 from projections.stores.base import ReadStore
 
 LOCK_SECONDS_MAX = 0.25
@@ -104,7 +106,9 @@ def close_month(
             change = _answer_in_time(looking, until)
             if change is _Change.NONE:
                 accepted = [str(each) for each in seen.blockers]
-                position = session.close_month(period, accepted, seen.books)
+                charged = list(charge_entries(session.position + 1, seen.charges, by))
+                books = [each.closed_with(charged) for each in seen.books]
+                position = session.close_month(period, accepted, books, seen.charges)
                 return ClosingResult(period, seen.blockers, position, seen.suspects_alone)
     msg = f"{period} is not closed after {ATTEMPTS_MAX} attempts: {change.value}. Try again"
     raise CommandRejected(msg)
@@ -134,7 +138,8 @@ class _Seen(NamedTuple):
     position: int
     quarantined: int
     blockers: list[ClosingBlocker]
-    books: list[MonthBooks]
+    books: list[OpenBooks]
+    charges: list[AccountCharge]
     suspects_alone: int
 
 
@@ -144,8 +149,11 @@ def _look(ledger: Ledger, store: ReadStore, period: str) -> _Seen:
         position = store.position(connection, ledger.store)
         suspects = find_month_suspects(ledger, connection, period)
         blockers = find_blockers(ledger, connection, period, suspects)
-        books = load_month_books(connection, ledger.billing_context().closed_through(POSITION_MAX), period)
-    return _Seen(period, position, quarantined, blockers, books, len(suspects.alone))
+        context = ledger.billing_context()
+        charges = closing_charges(connection, context, period)
+        months = {charge.month for charge in charges}
+        books = load_open_books(connection, context.closed_through(POSITION_MAX), period, months)
+    return _Seen(period, position, quarantined, blockers, books, charges, len(suspects.alone))
 
 
 def _last_quarantined(ledger: Ledger) -> int:

@@ -16,9 +16,10 @@ from domain.amounts import PLACES
 from domain.billing import band_tables, tariff_values
 from domain.billing import tag_patterns as tariff_patterns
 from domain.billing import tariff_schema as tariff_keys
+from domain.billing.monthly_prices import MonthlyPrices
 from domain.billing.rounding import CALL, NONE
 from domain.billing.tariff_findings import InvalidTariff, TariffFinding, format_key, format_value
-from domain.billing.tariff_schema import ACCOUNTS, BANDS, HOLIDAYS, RULES, SPLITS
+from domain.billing.tariff_schema import ACCOUNTS, BANDS, FEE, HOLIDAYS, MINIMUM, RULES, SPLITS, TIMEZONE
 from domain.billing.tariff_values import Check
 from domain.billing.toml_lines import Path, TomlLines
 from domain.billing.weekly_bands import WeeklyBands
@@ -67,7 +68,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tariff(msgspec.Struct, frozen=True):
-    """A tariff: its rules in order, in effect ``since`` a moment, and the time zones of billing days.
+    """A tariff: its rules in order, in effect ``since`` a moment, the time zones of billing days, and monthly charges by account.
 
     A number's beginning is compared as lines of ``line_rule`` have it.
     """
@@ -78,6 +79,12 @@ class Tariff(msgspec.Struct, frozen=True):
     timezones: dict[str, str]
     since: int
     line_rule: int
+    charges: dict[str, MonthlyPrices] = {}
+
+    @property
+    def accounts(self) -> set[str]:
+        """The accounts that the file names."""
+        return {*self.timezones, *self.charges, *(rule.account for rule in self.rules)}
 
     def timezone_of(self, account: str) -> str:
         """Return the time zone of an account's billing days."""
@@ -136,19 +143,21 @@ class _Reader:
         rules = tuple(rule for rule in read if rule)
         if HOLIDAYS in content and not any(BANDS in table for table in found.get(RULES, ())):
             self._find((HOLIDAYS,), content[HOLIDAYS], "a rule with bands beside them")
-        timezones = {
-            account: found_zone
-            for account, table in found.get(ACCOUNTS, {}).items()
-            if (found_zone := self._timezone(account, table))
+        accounts = {account: self._account(account, table) for account, table in found.get(ACCOUNTS, {}).items()}
+        timezones = {account: each[TIMEZONE] for account, each in accounts.items() if TIMEZONE in each}
+        charges = {
+            account: MonthlyPrices(each.get(FEE, ()), each.get(MINIMUM, ()))
+            for account, each in accounts.items()
+            if FEE in each or MINIMUM in each
         }
-        return Tariff(version, rules, timezone, timezones, min((rule.since for rule in rules), default=0), line_rule)
+        begins = min((rule.since for rule in rules), default=0)
+        return Tariff(version, rules, timezone, timezones, begins, line_rule, charges)
 
-    def _timezone(self, account: str, table: Mapping[str, Any]) -> str:
+    def _account(self, account: str, table: Mapping[str, Any]) -> dict[str, Any]:
         path = (ACCOUNTS, account)
-        if "timezone" not in table:
-            self._find(path, None, 'a timezone such as "Europe/Berlin"')
-        found: str = self._checked(table, path, tariff_keys.ACCOUNT_CHECKS).get("timezone", "")
-        return found
+        if not table.keys() & tariff_keys.ACCOUNT_CHECKS.keys():
+            self._find(path, None, f'a timezone such as "Europe/Berlin", a {FEE} or a {MINIMUM}')
+        return self._checked(table, path, tariff_keys.ACCOUNT_CHECKS)
 
     def _rule(
         self, number: int, table: Mapping[str, Any], checks: Mapping[str, Check], file: "_FileValues"

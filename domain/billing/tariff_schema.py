@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.amounts import ONE
-from domain.billing import band_tables, tariff_values
+from domain.billing import band_tables, monthly_prices, tariff_values
 from domain.billing import tag_patterns as tariff_patterns
 from domain.billing.tariff_values import CENTS_MAX, CENTS_PER_MINUTE_MAX, MARKUP_MAX, MARKUP_MIN, Check
 
@@ -15,7 +15,12 @@ ACCOUNTS = "accounts"
 HOLIDAYS = "holidays"
 BANDS = "bands"
 SPLITS = "split_at_bands"
-ACCOUNT_CHECKS: dict[str, Check] = {"timezone": tariff_values.read_timezone}
+TIMEZONE, FEE, MINIMUM = "timezone", "monthly_fee", "monthly_minimum"
+ACCOUNT_CHECKS: dict[str, Check] = {
+    TIMEZONE: tariff_values.read_timezone,
+    FEE: monthly_prices.read_prices,
+    MINIMUM: monthly_prices.read_prices,
+}
 
 _OWN_PRICE_KEYS = ("increment", "connection_fee", "leg")
 _PER_MINUTE_KEYS = ("per_minute", "first_minute")

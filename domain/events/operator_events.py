@@ -17,18 +17,29 @@ SPLIT, MERGE, RELEASE = "split", "merge", "release"
 BY_MONTH = 2  # From this shape on, what a call comes to is kept by account and own month (SPEC 9.9),
 FALLS_BACK = 2  # and a tariff's rule that has not begun leaves the price to the version before (SPEC 9.8).
 SHAPE: Literal[2] = 2
+CHARGES: Literal[3] = 3  # From this shape on, a closing has what accounts are charged (SPEC 9.15).
 
 _LINE = tuple[str, str | None]
 
 
 class OperatorEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The fields of every operator event: its shape, when it was recorded (microseconds, UTC), by whom, and why."""
+    """The fields of every operator event: its shape, when it was recorded (microseconds, UTC), by whom, and why.
+
+    ``NEWEST`` is the newest shape that the kind of event has.
+    """
 
     TOPIC: ClassVar[str]
-    v: Literal[1, 2]
+    NEWEST: ClassVar[int] = SHAPE
+    v: Literal[1, 2, 3]
     recorded_at: int
     by: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse a shape that this kind of event does not have: raises ValueError, which decoding reports."""
+        if self.v > self.NEWEST:
+            msg = f"{self.TOPIC} has shape {self.v}; expected one up to {self.NEWEST}"
+            raise ValueError(msg)
 
 
 class TariffPublished(OperatorEvent, frozen=True):
@@ -55,16 +66,36 @@ class MonthBooks(msgspec.Struct, frozen=True):
     money: dict[str, int]
 
 
+class AccountCharge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an account is charged for a month ``YYYY-MM`` besides its calls (SPEC 9.15), by a version of the tariff.
+
+    ``fee`` is the monthly fee, ``fee_text`` what the customer reads of it, and ``top_up`` what is added to reach the ``minimum``; ``calls`` is the
+    sum of the prices of the calls whose own month it is. Amounts are millionths of a US cent.
+    """
+
+    account: str
+    month: str
+    tariff: int
+    fee: int = 0
+    fee_text: str = ""
+    calls: int = 0
+    minimum: int = 0
+    top_up: int = 0
+
+
 class MonthClosed(OperatorEvent, frozen=True):
     """A month ``YYYY-MM`` was closed; ``accepted`` is what was found open, and closed over. In the stream of closings.
 
     ``books`` has each month that it closes, the earlier ones that were open among them; closings of shape 1 have none.
+    ``charges`` has what accounts are charged for these months; a closing that has any is of shape 3.
     """
 
     TOPIC: ClassVar[str] = "tringledger:month-closed"
+    NEWEST: ClassVar[int] = CHARGES
     period: str
     accepted: list[str] = []
     books: list[MonthBooks] = []
+    charges: list[AccountCharge] = []
 
 
 class CallRerated(OperatorEvent, frozen=True):

@@ -17,8 +17,10 @@ from domain.events.codec import decode_notice, decode_operator_event
 from domain.events.log_row import POSITION_MAX
 from domain.events.notice_events import UnrecognisedRecorded
 from domain.events.operator_events import (
+    CHARGES,
     OPERATOR_EVENTS,
     AccountAdjusted,
+    AccountCharge,
     CallRerated,
     CallVoided,
     CorrectionReversed,
@@ -51,15 +53,26 @@ class OperatorSession(CallCorrections):
         self._books = self._books.with_more(tariffs=[PublishedTariff(position, tariff, falls_back=True)])
         return position
 
-    def close_month(self, period: str, accepted: Sequence[str] = (), books: Sequence[MonthBooks] = ()) -> int:
+    def close_month(
+        self,
+        period: str,
+        accepted: Sequence[str] = (),
+        books: Sequence[MonthBooks] = (),
+        charges: Sequence[AccountCharge] = (),
+    ) -> int:
         """Close a month and all months before it; ``accepted`` lists the open items that the operator accepts.
 
-        ``books`` has the totals of each month that this closes.
+        ``books`` has the totals of each month that this closes, ``charges`` what accounts are charged for them.
         """
         check_not_closed(self._books, period)
-        position = self._append(
-            CLOSINGS, MonthClosed(**self._common_fields, period=period, accepted=list(accepted), books=list(books))
+        event = MonthClosed(
+            **self._common_fields | ({"v": CHARGES} if charges else {}),
+            period=period,
+            accepted=list(accepted),
+            books=list(books),
+            charges=list(charges),
         )
+        position = self._append(CLOSINGS, event)
         self._books = self._books.with_more(closings=[Closing(position, period)])
         return position
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from domain.ledger import Ledger
 from projections.atomic_file import map_write_errors
 from projections.journal.syntax import journal_texts
-from projections.journal.transactions import journal_transactions
+from projections.journal.transactions import INCOME, journal_transactions
 from projections.queries.conditions import conditions
 from projections.queries.row_stream import ROWS_AT_ONCE
 from projections.queries.selection import Selection, order
@@ -46,7 +46,7 @@ def write_journal(  # noqa: PLR0917  # What, how and where to, in the order of t
     with store.snapshot() as connection, closing(_CountedEntries(connection, wanted, moved)) as entries:
         store.position(connection, ledger.store)
         journal = journal_transactions(entries, _closed_through(connection))
-        for text in journal_texts(language, _accounts(connection, wanted), journal):
+        for text in journal_texts(language, _accounts(connection, wanted), _incomes(connection, wanted), journal):
             out.write(text.encode())
     return entries.count
 
@@ -79,6 +79,13 @@ def _accounts(connection: Connection, wanted: list[ColumnElement[bool]]) -> dict
     """Map the accounts that have entries to the day of their first one."""
     first = select(ENTRIES.c.account, func.min(ENTRIES.c.day)).where(*wanted).group_by(ENTRIES.c.account)
     return {row[0]: row[1] for row in connection.execute(first.order_by(ENTRIES.c.account))}
+
+
+def _incomes(connection: Connection, wanted: list[ColumnElement[bool]]) -> dict[str, str]:
+    """Map the accounts of income besides that of calls, where there is any, to the day of their first entry."""
+    c = ENTRIES.c
+    first = select(c.kind, func.min(c.day)).where(*wanted, c.kind.in_(INCOME)).group_by(c.kind)
+    return {INCOME[row[0]]: row[1] for row in connection.execute(first.order_by(c.kind))}
 
 
 def _closed_through(connection: Connection) -> str:

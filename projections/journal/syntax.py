@@ -27,10 +27,15 @@ class Language(StrEnum):
     BEANCOUNT = "beancount"
 
 
-def journal_texts(language: str, accounts: Mapping[str, str], transactions: Iterable[Transaction]) -> Iterator[str]:
-    """Yield a journal piece by piece; ``accounts`` maps each billed account to the day of its first entry."""
+def journal_texts(
+    language: str, accounts: Mapping[str, str], incomes: Mapping[str, str], transactions: Iterable[Transaction]
+) -> Iterator[str]:
+    """Yield a journal piece by piece; ``accounts`` maps each billed account to the day of its first entry.
+
+    ``incomes`` maps the accounts of income besides that of calls, if there is any, to the day of their first entry.
+    """
     head, one = _LANGUAGES[Language(language)]
-    yield head(accounts)
+    yield head(accounts, incomes)
     for transaction in transactions:
         yield one(transaction)
 
@@ -44,11 +49,11 @@ def _postings(postings: Iterable[Posting]) -> str:
     )
 
 
-def _hledger_head(accounts: Mapping[str, str]) -> str:
+def _hledger_head(accounts: Mapping[str, str], incomes: Mapping[str, str]) -> str:
     lines = ["; The books of tringledger, in US dollars and SIP credits."]
     # hledger balances and shows amounts with as many places as these have.
     lines += [f"commodity 1000.00000000 {DOLLAR}", f"commodity 1000.000000 {CREDIT}"]
-    lines += [f"account {name}" for name in (PAYABLE, MARGIN, ROUNDING)]
+    lines += [f"account {name}" for name in (PAYABLE, MARGIN, ROUNDING, *incomes)]
     for account in accounts:
         named = f"  ; {printable(account)}"
         lines += [f"account {parent}:{account_component(account)}{named}" for parent in (RECEIVABLE, CREDITS)]
@@ -63,12 +68,13 @@ def _hledger(transaction: Transaction) -> str:
     return f"\n{heading}\n{told}{_postings(transaction.postings)}"
 
 
-def _beancount_head(accounts: Mapping[str, str]) -> str:
+def _beancount_head(accounts: Mapping[str, str], incomes: Mapping[str, str]) -> str:
     lines = ['option "title" "tringledger"', f'option "operating_currency" "{DOLLAR}"', ""]
     first = min(accounts.values(), default="")
     if first:
         lines += [f"{first} open {PAYABLE} {DOLLAR},{CREDIT}"]
         lines += [f"{first} open {name} {DOLLAR}" for name in (MARGIN, ROUNDING)]
+    lines += [f"{day} open {name} {DOLLAR}" for name, day in incomes.items()]
     for account, day in accounts.items():
         for parent, commodity in ((RECEIVABLE, DOLLAR), (CREDITS, CREDIT)):
             lines += [f"{day} open {parent}:{account_component(account)} {commodity}", f"    name: {_quoted(account)}"]
@@ -87,7 +93,9 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-_LANGUAGES: dict[Language, tuple[Callable[[Mapping[str, str]], str], Callable[[Transaction], str]]] = {
+_LANGUAGES: dict[
+    Language, tuple[Callable[[Mapping[str, str], Mapping[str, str]], str], Callable[[Transaction], str]]
+] = {
     Language.HLEDGER: (_hledger_head, _hledger),
     Language.BEANCOUNT: (_beancount_head, _beancount),
 }

@@ -1,6 +1,6 @@
 """The books as a journal in double entry: one transaction for each CDR and each posting, balanced to the last digit.
 
-The account owes the price, TringMe is owed the cost, and the margin is the difference. SIP credits are a commodity of their
+The account owes the price, TringMe is owed the cost, and the margin is the difference. Fees and top-ups to a minimum are income of their own. SIP credits are a commodity of their
 own and never become money here. A closed month's statement-level rounding is a transaction of its own.
 """
 
@@ -10,13 +10,17 @@ from typing import NamedTuple
 from domain.amounts import plain
 from domain.months import Month
 from projections.journal.account_names import account_component
-from projections.rows.entry import ADJUSTMENT, CDR, Entry, statement_roundings
+from projections.rows.entry import CDR, DIFFERENCE, FEE, MINIMUM, Entry, statement_roundings
 
 RECEIVABLE = "Assets:Receivable"
 PAYABLE = "Liabilities:TringMe"
 MARGIN = "Income:Margin"
 ROUNDING = "Income:Rounding"
 CREDITS = "Expenses:SIP-Credits"
+FEES = "Income:Fees"
+MINIMUMS = "Income:Minimum"
+# Where an entry's margin is income; all others are of calls.
+INCOME = {FEE: FEES, MINIMUM: MINIMUMS}
 
 DOLLAR, CREDIT = "USD", "SIPCREDIT"
 DOLLAR_PLACES = 8
@@ -68,7 +72,7 @@ def _of_entry(entry: Entry) -> Transaction:
     told = {
         "call": entry.call_id,
         "tag": entry.tag if entry.tag != entry.account else "",
-        "tariff": f"{entry.tariff} rule {entry.rule}" if entry.tariff else "",
+        "tariff": _tariff(entry),
         "of-period": entry.original_period if entry.original_period != entry.period else "",
         "by": entry.posted_by,
     }
@@ -82,10 +86,16 @@ def _of_entry(entry: Entry) -> Transaction:
     )
 
 
+def _tariff(entry: Entry) -> str:
+    if not entry.tariff:
+        return ""
+    return entry.tariff if entry.kind in INCOME else f"{entry.tariff} rule {entry.rule}"
+
+
 def _narration(entry: Entry) -> str:
     if entry.kind == CDR:
         return f"{entry.disposition} {entry.src}".rstrip()
-    what = entry.kind if entry.kind == ADJUSTMENT else f"{entry.kind} to {entry.original_period}"
+    what = f"{entry.kind} to {entry.original_period}" if entry.kind == DIFFERENCE else entry.kind
     return f"{what}: {entry.reason}"
 
 
@@ -94,7 +104,7 @@ def _postings(entry: Entry) -> list[Posting]:
     found = [
         Posting(f"{RECEIVABLE}:{owed}", entry.price, DOLLAR),
         Posting(PAYABLE, -entry.cost, DOLLAR),
-        Posting(MARGIN, -entry.margin, DOLLAR),
+        Posting(INCOME.get(entry.kind, MARGIN), -entry.margin, DOLLAR),
         Posting(f"{CREDITS}:{owed}", entry.sip_credits, CREDIT),
         Posting(PAYABLE, -entry.sip_credits, CREDIT),
     ]

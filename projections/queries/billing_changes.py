@@ -10,13 +10,14 @@ from typing import NamedTuple
 from domain.billing.billing_context import BillingContext
 from domain.events.codec import decode_operator_event
 from domain.events.log_row import LogRow
-from domain.events.operator_events import AccountAdjusted, OperatorEvent
+from domain.events.operator_events import AccountAdjusted, MonthClosed, OperatorEvent
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.rows import billed_amounts as bills
 from projections.rows import operator_events as operator_rows
 from projections.rows.cdrs import CdrRow
+from projections.rows.charge_entries import charge_entries
 from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events
 from projections.rows.projector import read_stream
 from projections.schema.tables import TOTALS
@@ -59,18 +60,21 @@ def _of_page(ledger: Ledger, rows: list[LogRow]) -> Iterator[BillingChange]:
     for row in rows:
         if is_of_call(row):
             streams.setdefault(row.stream, []).append(row)
-        elif row.topic == AccountAdjusted.TOPIC:
-            yield from _of_adjustment(row, books)
+        elif row.topic in (AccountAdjusted.TOPIC, MonthClosed.TOPIC):
+            yield from _of_postings(row, books)
     prepend_earlier_events(ledger, streams)
     for stream in streams.values():
         yield from _of_stream(ledger, stream, books, rows[0].position)
 
 
-def _of_adjustment(row: LogRow, books: BillingContext) -> Iterator[BillingChange]:
+def _of_postings(row: LogRow, books: BillingContext) -> Iterator[BillingChange]:
     operator_event = decode_operator_event(row.topic, row.state)
-    assert isinstance(operator_event, AccountAdjusted)
-    posting = operator_rows.adjustment_row(row.position, operator_event, books)
-    yield from _changes(row, "", operator_event, billing.total_differences([], [], [posting])[1])
+    if isinstance(operator_event, MonthClosed):
+        postings = list(charge_entries(row.position, operator_event.charges, operator_event.by))
+    else:
+        assert isinstance(operator_event, AccountAdjusted)
+        postings = [operator_rows.adjustment_row(row.position, operator_event, books)]
+    yield from _changes(row, "", operator_event, billing.total_differences([], [], postings)[1])
 
 
 def _of_stream(ledger: Ledger, rows: list[LogRow], books: BillingContext, start: int) -> Iterator[BillingChange]:

@@ -5,17 +5,22 @@ of the statement, if a rule requires it, is added to the total and gives the amo
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from operator import add
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from domain.billing.billing_context import BillingContext
 from domain.errors import LedgerError
+from projections.queries.account_charges import draft_charges
 from projections.queries.row_stream import ROWS_AT_ONCE
 from projections.rows.entry import (
     ADJUSTMENT,
     CDR,
     DIFFERENCE,
+    FEE,
+    MINIMUM,
     NO_AMOUNTS,
     Entry,
     EntryAmounts,
@@ -24,7 +29,8 @@ from projections.rows.entry import (
 from projections.schema.tables import CLOSINGS, ENTRIES, TARIFFS
 
 CALLS, ROUNDING = "calls", "rounding"
-ORDER = (CALLS, DIFFERENCE, ADJUSTMENT, ROUNDING)
+ORDER = (CALLS, DIFFERENCE, ADJUSTMENT, FEE, MINIMUM, ROUNDING)
+_ONE_BY_ONE = (ADJUSTMENT, FEE, MINIMUM)
 # What tells apart the CDRs of a month where a statement does.
 CDRS_BY = ("kind", "period", "original_period", "day", "disposition", "level", "tariff")
 NO_CDR = Entry(0, 0, CDR, "", "", "", "", "", "", "", "", *NO_AMOUNTS, "", "", 0, "", "")
@@ -54,7 +60,7 @@ class StatementSums(NamedTuple):
 class StatementLine(NamedTuple):
     """A line: its kind (one of ``ORDER``), its day or an empty text, what it is about, and its sums.
 
-    ``text`` is the disposition of calls, or the reason of a difference or an adjustment. ``original_period`` is the month that
+    ``text`` is the disposition of calls, the reason of a difference or an adjustment, what the tariff calls a fee, or how a top-up to a minimum was calculated. ``original_period`` is the month that
     the line is about, if that is not the statement's.
     """
 
@@ -130,8 +136,8 @@ class StatementBuilder:
         late = entry.original_period if entry.original_period != entry.period else ""
         if entry.kind == CDR:
             key = (ORDER.index(CALLS), entry.day, late, entry.disposition, 0)
-        elif entry.kind == ADJUSTMENT:
-            key = (ORDER.index(ADJUSTMENT), entry.day, late, entry.reason, entry.position)
+        elif entry.kind in _ONE_BY_ONE:
+            key = (ORDER.index(entry.kind), entry.day, late, entry.reason, entry.position)
         else:
             key = (ORDER.index(DIFFERENCE), "", entry.original_period, entry.reason, 0)
         self._lines[key] = self._lines.get(key, StatementSums()).plus(sums)
@@ -172,13 +178,16 @@ def build_statement(heading: Heading, entries: Iterable[Entry], published: Itera
     return Statement(heading, list(summing.lines()), summing.total, summing.roundings(), used)
 
 
-def load_statement(connection: Connection, account: str, period: str, position: int) -> Statement:
+def load_statement(
+    connection: Connection, account: str, period: str, position: int, books: BillingContext
+) -> Statement:
     """Return the statement of an account for a month ``YYYY-MM``, at the position of the read models.
 
-    Raises NoStatement if the account has no entry in any month.
+    ``books`` are those of that position. While the month is open, its fee and its top-up to a minimum are drafts. Raises NoStatement if the account has no entry in any month.
     """
     heading = Heading(account, period, *(_closing(connection, period) or (position, None)))
-    found = build_statement(heading, _entries(connection, account, period), _published(connection))
+    drafts = draft_charges(connection, books, account, period)
+    found = build_statement(heading, chain(_entries(connection, account, period), drafts), _published(connection))
     if not found.lines and not _is_known(connection, account):
         msg = (
             f"there is no account {account!r} in the books: `tringledger export billing` lists those that have entries"

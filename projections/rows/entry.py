@@ -7,6 +7,7 @@ from typing import NamedTuple
 from domain.billing.rounding import round_total
 
 CDR, DIFFERENCE, ADJUSTMENT = "cdr", "difference", "adjustment"
+FEE, MINIMUM = "fee", "minimum"  # What a month's closing charges besides calls (SPEC 9.15).
 ANSWERED = "ANSWERED"  # The disposition of the calls that count as answered.
 
 

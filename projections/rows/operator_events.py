@@ -115,7 +115,9 @@ def _notices(count: int) -> str:
 _ABOUT: dict[type[OperatorEvent], Callable[[Any], str]] = {
     TariffPublished: lambda event: f"version {event.version}",
     MonthClosed: lambda event: (
-        event.period + (f", with {len(event.accepted)} open items accepted" if event.accepted else "")
+        event.period
+        + (f", with {len(event.accepted)} open items accepted" if event.accepted else "")
+        + (f", with {len(event.charges)} monthly charges" if event.charges else "")
     ),
     CallRerated: lambda event: f"by version {event.tariff}",
     NoticesMoved: lambda event: (

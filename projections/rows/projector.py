@@ -33,6 +33,7 @@ from projections.rows import exceptions
 from projections.rows import operator_events as operator_rows
 from projections.rows import voicemails_and_channels as notices
 from projections.rows.billed_amounts import CallMoney
+from projections.rows.charge_entries import charge_entries
 from projections.rows.entry import Entry
 from projections.rows.exceptions import ExceptionRow, ResolutionRow
 from projections.rows.operator_events import OperatorEventRow
@@ -145,6 +146,8 @@ class Projector:
         self.batch.add(operator_rows.operator_event_row(row.position, operator_event))
         if isinstance(operator_event, MonthClosed):
             self.batch.add(operator_rows.closing_row(row.position, operator_event))
+            charged = charge_entries(row.position, operator_event.charges, operator_event.by)
+            self.batch.of(Entry).extend(charged)
         elif isinstance(operator_event, TariffPublished):
             self.batch.add(operator_rows.tariff_row(row.position, operator_event))
         elif isinstance(operator_event, AccountAdjusted):

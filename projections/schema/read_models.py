@@ -201,7 +201,7 @@ RESOLUTIONS = ReadModel(
 POSTINGS = ReadModel(
     "postings",
     tables.POSTINGS,
-    "Postings besides CDRs: differences to closed months, and adjustments.",
+    "Postings besides CDRs: differences to closed months, adjustments, and fees and minimums of closed months.",
     row=Entry,
     date_column="day",
     order=("position", "number"),

@@ -133,7 +133,8 @@ def _entry_columns() -> list[Column[Any]]:
     ]
 
 
-# Postings to a month besides its CDRs: differences to what was billed in a closed month, and adjustments.
+# Postings to a month besides its CDRs: differences to what was billed in a closed month, adjustments, fees and
+# top-ups to minimums.
 POSTINGS = Table(
     "postings",
     METADATA,

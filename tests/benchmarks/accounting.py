@@ -87,11 +87,11 @@ def measure_statement(sizes: Sizes) -> Row:
         closing(open_current(ledger)) as store,
         store.snapshot() as connection,
     ):
-        found = load_statement(connection, pages.BIG, period, 0)
+        found = load_statement(connection, pages.BIG, period, 0, ledger.billing_context())
         pairs = in_turns(
             sizes.runs,
             lambda _: _seconds(lambda: _entries(connection, period)),
-            lambda _: _seconds(lambda: load_statement(connection, pages.BIG, period, 0)),
+            lambda _: _seconds(lambda: load_statement(connection, pages.BIG, period, 0, ledger.billing_context())),
         )
     what = f"statement of {found.total.calls:,} calls"
     return Row(what, "reading their entries", " s", 2, 1, pairs, at_most=True)

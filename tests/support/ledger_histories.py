@@ -15,6 +15,7 @@ from domain.calls.call import REPEATED_CDR
 from domain.calls.call_stream import CallStream
 from domain.errors import CommandRejected
 from domain.events.operator_events import OPERATOR_EVENTS as ACT_TOPICS
+from domain.events.operator_events import AccountCharge
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from tests.support import strategies
@@ -82,7 +83,11 @@ def _do(ledger: Ledger, session: Any, did: Did) -> None:
     if did.act == "publish":
         session.publish_tariff(TARIFFS[one % len(TARIFFS)])
     elif did.act == "close":
-        session.close_month(MONTHS[one % len(MONTHS)])
+        month = MONTHS[one % len(MONTHS)]
+        charge = AccountCharge(
+            account=ACCOUNTS[one % 2], month=month, tariff=1, fee=other * 1_000, minimum=9, top_up=other
+        )
+        session.close_month(month, charges=[charge] if other % 3 else [])
     elif did.act == "adjust":
         session.adjust_account(ACCOUNTS[one % 2], (other - 15) * 100_000, MONTHS[other % len(MONTHS)])
     elif did.act == "undo":

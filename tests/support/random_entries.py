@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, Entry
+from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, FEE, MINIMUM, Entry
 
 ACCOUNTS = (
     "acme",
@@ -32,11 +32,12 @@ def amounts(least: int = 0) -> st.SearchStrategy[int]:
 @st.composite
 def entries(draw: st.DrawFn, account: str | None = None, period: str | None = None) -> Entry:
     """An entry of an account and a month, or of any."""
-    kind = draw(st.sampled_from((CDR, CDR, CDR, DIFFERENCE, ADJUSTMENT)))
+    kind = draw(st.sampled_from((CDR, CDR, CDR, DIFFERENCE, ADJUSTMENT, FEE, MINIMUM)))
+    of_a_call = kind in {CDR, DIFFERENCE}
     least = 0 if kind == CDR else -(10**15)
     month = period or draw(st.sampled_from(MONTHS))
     original = month if kind == CDR and draw(st.booleans()) else draw(st.sampled_from(MONTHS))
-    cost, price = (draw(amounts(least)) if kind != ADJUSTMENT else 0, draw(amounts(least)))
+    cost, price = (draw(amounts(least)) if of_a_call else 0, draw(amounts(least)))
     seconds = [draw(st.integers(0, 4000)) if kind == CDR else 0 for _ in range(3)]
     day = f"{month}-{draw(st.integers(1, 28)):02d}"
     return Entry(
@@ -47,7 +48,7 @@ def entries(draw: st.DrawFn, account: str | None = None, period: str | None = No
         period=month,
         original_period=original,
         day=day,
-        call_id="" if kind == ADJUSTMENT else "317c4008-664b-5b39-a554-0d2515e0247a",
+        call_id="317c4008-664b-5b39-a554-0d2515e0247a" if of_a_call else "",
         tag=draw(texts),
         src=draw(texts),
         disposition=draw(st.sampled_from(("ANSWERED", "BUSY", "NO ANSWER", ""))),
@@ -56,12 +57,12 @@ def entries(draw: st.DrawFn, account: str | None = None, period: str | None = No
         src_seconds=seconds[0],
         dest_seconds=seconds[1],
         cost=cost,
-        sip_credits=draw(amounts(least)) if kind != ADJUSTMENT else 0,
+        sip_credits=draw(amounts(least)) if of_a_call else 0,
         billed_seconds=seconds[2],
         price=price,
         margin=price - cost,
-        rounding=draw(st.integers(-500_000, 500_000)) if kind != ADJUSTMENT else 0,
-        level=draw(st.sampled_from(LEVELS)) if kind != ADJUSTMENT else "",
+        rounding=draw(st.integers(-500_000, 500_000)) if of_a_call else 0,
+        level=draw(st.sampled_from(LEVELS)) if of_a_call else "",
         tariff=draw(st.sampled_from(("", "1", "2"))),
         rule=draw(st.integers(0, 3)),
         posted_by="" if kind == CDR else draw(texts),

@@ -68,16 +68,17 @@ def text(*given: Mapping[str, Any], head: str = "") -> str:
     """The text of a tariff with these rules."""
     parts = [
         head,
-        *("\n".join(["[[rules]]", *(f"{key} = {_toml(value)}" for key, value in rule.items())]) for rule in given),
+        *("\n".join(["[[rules]]", *(f"{key} = {toml(value)}" for key, value in rule.items())]) for rule in given),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as a TOML file has it."""
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
+        return f"{{ {', '.join(f'{key} = {toml(item)}' for key, item in value.items())} }}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from domain import times
 from domain.amounts import plain
 from projections.queries.statement import CALLS, ROUNDING, Heading, Statement, StatementLine, StatementSums
-from projections.rows.entry import ADJUSTMENT, DIFFERENCE
+from projections.rows.entry import ADJUSTMENT, DIFFERENCE, FEE, MINIMUM
 
 HEADINGS = (
     "Day",
@@ -19,7 +19,13 @@ HEADINGS = (
     "Price",
 )
 TEXT_COLUMNS = 2
-_KINDS = {DIFFERENCE: "Change", ADJUSTMENT: "Adjustment", ROUNDING: "Rounding of each call"}
+_KINDS = {
+    DIFFERENCE: "Change",
+    ADJUSTMENT: "Adjustment",
+    FEE: "Fee",
+    MINIMUM: "Top-up to the minimum",
+    ROUNDING: "Rounding of each call",
+}
 UNITS = "Cost and price are in US cents, SIP credits in credits."
 NOT_CLOSED = "not closed"
 

@@ -11,8 +11,10 @@ from domain import times
 from domain.amounts import plain
 from projections.export.text_formats import excel_safe_text
 from projections.queries.statement import CALLS, Statement, StatementLine, StatementSums
+from projections.rows.entry import FEE, MINIMUM
 
 TOTAL, STATEMENT_ROUNDING, DUE = "total", "statement-rounding", "due"
+_NOT_OPERATORS = (CALLS, FEE, MINIMUM)  # The texts of these lines are of the call or of the tariff.
 _TEXTS = ("account", "period", "state", "kind", "day", "original_period", "text")
 
 
@@ -89,7 +91,7 @@ def _line(line: StatementLine) -> dict[str, Any]:
 def masked_statement(statement: Statement) -> Statement:
     """Return a statement as users without the role ``pii`` see it: operators' texts are masked."""
     lines = [
-        line if line.kind == CALLS else line._replace(text=masked_value("reason", line.text))
+        line if line.kind in _NOT_OPERATORS else line._replace(text=masked_value("reason", line.text))
         for line in statement.lines
     ]
     tariffs = [used._replace(reason=masked_value("reason", used.reason)) for used in statement.tariffs]

@@ -58,7 +58,8 @@ def statement(
         read_models(ledger, caught_up=not no_catch_up) as read_store,
         read_store.snapshot() as connection,
     ):
-        found = statement_of(connection, account, period, read_store.position(connection, ledger.store))
+        position = read_store.position(connection, ledger.store)
+        found = statement_of(connection, account, period, position, ledger.billing_context(position))
     content = _rendered(found, form, font, excel_safe=excel_safe)
     if output:
         with map_write_errors(output, "the statement") as file:

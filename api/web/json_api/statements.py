@@ -106,8 +106,9 @@ def operations() -> list[ApiOperation]:
 def _statement(asked: ApiRequest) -> ApiResponse:
     try:
         with asked.read_session() as session:
+            books = session.ledger.billing_context(session.position)
             found = load_statement(
-                session.connection, asked.values["account"], asked.values["period"], session.position
+                session.connection, asked.values["account"], asked.values["period"], session.position, books
             )
     except NoStatement as error:
         raise ApiError(404, str(error)) from error

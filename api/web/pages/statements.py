@@ -57,5 +57,6 @@ def _statement(request: Request) -> Statement:
     account, period = request.path_params["account"], request.path_params["period"]
     moments.read_month(period)
     with request.app.state.read_models.session() as room:
-        found = statement.load_statement(room.connection, account, period, room.position)
+        books = room.ledger.billing_context(room.position)
+        found = statement.load_statement(room.connection, account, period, room.position, books)
     return found if request.state.identity.sees_pii else texts.masked_statement(found)

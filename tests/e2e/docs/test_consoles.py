@@ -86,7 +86,12 @@ def test_every_tariff_that_is_shown_can_be_used() -> None:
 
 def test_the_tariff_of_the_reference_has_every_key() -> None:
     shown = blocks((DOCS / "reference/tariff-file.md").read_text(), "toml")[0]
-    keys = [*tariff_schema.file_checks("UTC"), *tariff_schema.rule_checks("UTC", LINE_RULE_2), *band_checks()]
+    keys = [
+        *tariff_schema.file_checks("UTC"),
+        *tariff_schema.rule_checks("UTC", LINE_RULE_2),
+        *band_checks(),
+        *tariff_schema.ACCOUNT_CHECKS,
+    ]
     assert [key for key in keys if not re.search(rf"^\[*(rules\.)?{key}\b", shown, re.MULTILINE)] == []
 
 

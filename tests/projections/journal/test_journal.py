@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from projections.journal.account_names import account_component
 from projections.journal.syntax import Language, journal_texts
-from projections.journal.transactions import journal_transactions
+from projections.journal.transactions import INCOME, journal_transactions
 from projections.rows.entry import Entry, level_totals, statement_roundings
 from tests.support import random_entries as made
 from tests.support.effort import examples
@@ -39,7 +39,8 @@ def journal(language: Language, entries: list[Entry], closed_through: str = "") 
     days: dict[str, str] = {}
     for entry in entries:
         days[entry.account] = min(entry.day, days.get(entry.account, entry.day))
-    return "".join(journal_texts(language, days, journal_transactions(entries, closed_through)))
+    incomes = {INCOME[entry.kind]: "2026-01-01" for entry in entries if entry.kind in INCOME}
+    return "".join(journal_texts(language, days, incomes, journal_transactions(entries, closed_through)))
 
 
 def hledger(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -65,6 +66,22 @@ def test_a_cdr_is_owed_by_its_account_and_owed_to_tringme_and_the_rest_is_margin
         "    Expenses:SIP-Credits:A-acme                   2 SIPCREDIT\n"
         "    Liabilities:TringMe                          -2 SIPCREDIT\n"
     )
+
+
+def test_a_fee_and_a_top_up_are_income_of_their_own() -> None:
+    fee = CHARGED._replace(kind="fee", price=500_000_000, margin=500_000_000, tariff="3", reason="Line rental")
+    text = journal(
+        Language.BEANCOUNT, [fee, fee._replace(kind="minimum", number=2, reason="minimum 2000, less fee 500")]
+    )
+    assert "2026-01-01 open Income:Fees USD\n2026-01-01 open Income:Minimum USD\n" in text
+    assert (
+        '2026-10-03 * "acme" "fee: Line rental"\n    code: "9.1"\n    tariff: "3"\n    by: "kim"\n'
+        "    Assets:Receivable:A-acme                5.00 USD\n"
+        "    Income:Fees                            -5.00 USD\n"
+    ) in text
+    assert '"minimum: minimum 2000, less fee 500"' in text
+    assert re.search(r"Income:Minimum +-5.00 USD", text)
+    assert hledger(journal(Language.HLEDGER, [fee]), "balance", "-N", "Income:Fees").stdout.split()[0] == "-5.00000000"
 
 
 def test_hledger_has_the_same_in_its_own_words() -> None:

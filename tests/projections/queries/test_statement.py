@@ -35,6 +35,10 @@ ADJUSTMENT = DIFFERENCE._replace(
 )
 
 
+FEE = ADJUSTMENT._replace(kind="fee", day="2026-10-31", reason="Line rental", price=500, tariff="1")
+MINIMUM = FEE._replace(kind="minimum", number=2, reason="minimum 2000, less fee 500", price=1500)
+
+
 def statement(*entries: Entry, closed: MonthClosing | None = None) -> Statement:
     return build_statement(Heading("acme", "2026-10", 99, closed), entries, PUBLISHED)
 
@@ -109,3 +113,14 @@ def test_rounding_of_the_statement_comes_after_the_total_by_each_way_of_it() -> 
 def test_the_versions_of_the_tariff_are_those_that_priced_something() -> None:
     assert statement(CALL, ADJUSTMENT).tariffs == [PUBLISHED[1]]
     assert statement(ADJUSTMENT).tariffs == []
+
+
+def test_a_fee_and_a_top_up_are_lines_of_their_own_after_adjustments_and_name_their_version() -> None:
+    found = statement(MINIMUM, FEE, ADJUSTMENT, CALL)
+    assert [told(line) for line in found.lines][1:] == [
+        ("adjustment", "2026-10-20", "", "goodwill", -700),
+        ("fee", "2026-10-31", "", "Line rental", 500),
+        ("minimum", "2026-10-31", "", "minimum 2000, less fee 500", 1500),
+        ("rounding", "", "", "rounding of each call", 4_321),
+    ]
+    assert [used.version for used in found.tariffs] == ["1", "2"]
