@@ -179,8 +179,8 @@ class TestGoingOnThere:
     @pytest.mark.parametrize(
         "kinds",
         [
-            ("sqlite", "postgres"),
-            pytest.param(("sqlite", "sqlite"), marks=pytest.mark.thorough),
+            ("sqlite", "sqlite"),
+            pytest.param(("sqlite", "postgres"), marks=pytest.mark.thorough),
             pytest.param(("postgres", "sqlite"), marks=pytest.mark.thorough),
         ],
         ids="-to-".join,

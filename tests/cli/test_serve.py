@@ -80,6 +80,7 @@ class TestServe:
             True,
         )
 
+    @pytest.mark.thorough
     def test_any_free_port_is_told(self) -> None:
         process = spawn("serve", "--port", "0", stderr=subprocess.PIPE)
         assert process.stderr is not None

@@ -100,6 +100,7 @@ def test_a_backup_that_finds_no_room_leaves_nothing_and_touches_no_callback(tmp_
         assert is_kept(logged(restore(back_up(), tmp_path / "restored.db")), replies)
 
 
+@pytest.mark.thorough
 def test_a_backup_that_was_killed_leaves_no_folder_that_could_be_taken_for_one(tmp_path: Path) -> None:
     replies = Replies()
     with serving(tmp_path) as server:

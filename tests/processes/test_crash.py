@@ -129,6 +129,7 @@ class TestKilledUnderLoad:
             eventually(lambda: has_caught_up(server))
         assert logged(store) == [signed(callstatus())]
 
+    @pytest.mark.thorough
     def test_an_event_whose_answer_was_lost_is_told_as_duplicate(self, tmp_path: Path, store: str) -> None:
         query, replies = signed(callstatus()), Replies()
         with serving(tmp_path) as server:
@@ -156,6 +157,7 @@ class TestThePowerFails:
 
 
 class TestBesideAnImport:
+    @pytest.mark.thorough
     def test_both_writing_the_same_lines_double_nothing(self, tmp_path: Path, store: str) -> None:
         queries, replies = traffic(range(700)) + traffic(range(100), "same") * 2, Replies()
         file = tmp_path / "calls.ndjson"

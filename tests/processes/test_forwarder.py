@@ -135,6 +135,7 @@ class TestWhileAllIsWell:
         assert came == [notification.parse_pairs(query.encode()) for query in (*sent, signed(callstatus(r=5)))]
         assert ("sig", signature(odd)) in came[1], "it still fits, for the handler to check"
 
+    @pytest.mark.thorough
     def test_one_connection_is_kept_and_no_cookie(self, tmp_path: Path, handler: TheirHandler) -> None:
         with serving_and_forwarding(tmp_path) as server:
             send(server, *notices(range(50)))
@@ -265,6 +266,7 @@ class TestWhileTheHandlerFails:
         with serving_and_forwarding(tmp_path) as server:
             eventually(lambda: handler.taken == queries)
 
+    @pytest.mark.thorough
     def test_an_answer_without_end_is_not_read_to_its_end(self, tmp_path: Path, handler: TheirHandler) -> None:
         handler.behaviour = their_handler.talking_without_end
         with serving_and_forwarding(tmp_path) as server:
@@ -469,6 +471,7 @@ class TestStatus:
         assert "forward" not in said.out + said.err
         assert "forwarding" not in run("status", "--format", "json").json()
 
+    @pytest.mark.thorough
     def test_before_a_service_began_it_says_so(self, tmp_path: Path, handler: TheirHandler) -> None:
         file = tmp_path / "calls.ndjson"
         file.write_text(line(signed(callstatus())))

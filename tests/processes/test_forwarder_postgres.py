@@ -55,6 +55,7 @@ def insist(server: Server, query: str) -> None:
     eventually(lambda: asyncio.run(ask(server.port, get(query))).status == 200)
 
 
+@pytest.mark.thorough
 def test_nothing_is_forwarded_twice_while_both_run(two_services: tuple[Server, Server], handler: TheirHandler) -> None:
     first, second = two_services
     queries = notices(range(201))

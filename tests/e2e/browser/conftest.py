@@ -15,6 +15,9 @@ from tests.e2e.browser import page_looks as looking
 from tests.e2e.browser.site import Site, running
 
 Opened = Callable[..., Page]
+# Whether a page may run its scripts: one way at once, the other in the thorough run.
+WITH_SCRIPT_FIRST = (True, pytest.param(False, marks=pytest.mark.thorough))
+WITHOUT_SCRIPT_FIRST = (False, pytest.param(True, marks=pytest.mark.thorough))
 
 
 @pytest.fixture(scope="package")

@@ -14,21 +14,25 @@ PATHS = (
     *("/events", "/nowhere"),
 )
 
-# One way to look at each page in a quick run, all of them in a thorough one.
+# A quick run looks at a few of them in one way, a thorough one at all in every way.
+FEW = ("/", f"/calls/{LIVELY}", "/cdrs?tag=dept-2", "/accounts/dept-2?period=2026-10", "/quarantine/1", "/operations")
 LOOKS = [
-    pytest.param(size, theme, marks=() if (size, theme) == ("phone", "light") else pytest.mark.thorough)
-    for size in looking.SIZES
-    for theme in looking.THEMES
+    (FEW, "phone", "light"),
+    *(
+        pytest.param(PATHS, size, theme, marks=pytest.mark.thorough)
+        for size in looking.SIZES
+        for theme in looking.THEMES
+    ),
 ]
 
 
-@pytest.mark.parametrize(("size", "theme"), LOOKS)
+@pytest.mark.parametrize(("paths", "size", "theme"), LOOKS)
 def test_no_page_has_a_serious_fault_or_must_be_scrolled_sideways(
-    opened: Opened, site: Site, size: str, theme: str
+    opened: Opened, site: Site, paths: tuple[str, ...], size: str, theme: str
 ) -> None:
     page = opened("boss", size=size, theme=theme)
     found: list[str] = []
-    for path in PATHS:
+    for path in paths:
         page.goto(site.url + path)
         looking.wait_for_fragments(page)
         found += [f"{path}: {trouble}" for trouble in looking.grave_troubles(page, colours_only=theme == "dark")]

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.conftest import Opened
+from tests.e2e.browser.conftest import WITH_SCRIPT_FIRST, WITHOUT_SCRIPT_FIRST, Opened
 from tests.e2e.browser.site import HOSTILE, LIVELY, Site
 from tests.support.notices import callstatus, priced_cdr
 
@@ -51,7 +51,7 @@ def test_without_javascript_links_do_the_same(opened: Opened) -> None:
     heading(page, 1)
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITH_SCRIPT_FIRST)
 def test_an_event_unfolds_to_its_parameters_its_signature_and_its_rule(opened: Opened, script: bool) -> None:  # noqa: FBT001
     page = opened("boss", f"/calls/{LIVELY}", script=script)
     event = page.locator("[data-event='1']")
@@ -86,7 +86,7 @@ def test_neighbours_of_the_line_lead_to_each_other(opened: Opened, site: Site) -
     expect(page.get_by_text("of its line")).to_be_visible()
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITHOUT_SCRIPT_FIRST)
 def test_hostile_text_is_only_ever_shown_as_text(opened: Opened, site: Site, script: bool) -> None:  # noqa: FBT001
     src = f"1858777{1000 + script:04d}"
     site.call_back(callstatus(r=1, tag=HOSTILE, src=src, status=HOSTILE, evil=HOSTILE))

@@ -5,11 +5,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser.conftest import Opened
+from tests.e2e.browser.conftest import WITH_SCRIPT_FIRST, WITHOUT_SCRIPT_FIRST, Opened
 from tests.e2e.browser.site import Site
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITH_SCRIPT_FIRST)
 def test_a_facet_is_one_more_filter_and_lets_go_of_it_again(opened: Opened, site: Site, script: bool) -> None:  # noqa: FBT001
     page = opened("reader", "/cdrs?tag=dept-2", script=script)
     for wanted in ("/cdrs?tag=dept-2&disposition=ANSWERED", "/cdrs?tag=dept-2"):
@@ -19,7 +19,7 @@ def test_a_facet_is_one_more_filter_and_lets_go_of_it_again(opened: Opened, site
         expect(page).to_have_url(site.url + wanted)
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITHOUT_SCRIPT_FIRST)
 def test_the_theme_is_chosen_on_the_page_at_hand(opened: Opened, site: Site, script: bool) -> None:  # noqa: FBT001
     page = opened("reader", "/cdrs?tag=dept-2", script=script)
     page.get_by_role("link", name="Show pages dark").click()

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.conftest import Opened
+from tests.e2e.browser.conftest import WITH_SCRIPT_FIRST, WITHOUT_SCRIPT_FIRST, Opened
 from tests.e2e.browser.site import LIVELY, ROTATED, Site
 
 # The tallest bar of one account: where it is in the window, and the amount in the table's cell that it stands for.
@@ -48,7 +48,7 @@ def test_a_bar_leads_to_its_cdrs_whose_total_is_the_same_to_the_last_digit(opene
     assert sum_of_prices(page) == bar["amount"]
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITH_SCRIPT_FIRST)
 def test_an_accounts_row_leads_to_its_cdrs_whose_total_is_the_same(opened: Opened, script: bool) -> None:  # noqa: FBT001
     page = opened("boss", "/billing?period=2026-10", script=script)
     row = page.get_by_role("region", name="Accounts").locator("tbody tr").first
@@ -59,7 +59,7 @@ def test_an_accounts_row_leads_to_its_cdrs_whose_total_is_the_same(opened: Opene
     assert sum_of_prices(page) == amount
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITHOUT_SCRIPT_FIRST)
 def test_filters_stand_in_the_address_and_can_be_taken_back(opened: Opened, script: bool) -> None:  # noqa: FBT001
     page = opened("boss", "/cdrs", script=script)
     page.get_by_label("Tag", exact=True).fill("dept-2")
@@ -75,7 +75,7 @@ def test_filters_stand_in_the_address_and_can_be_taken_back(opened: Opened, scri
     expect(page).to_have_url(re.compile("/cdrs$"))
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITH_SCRIPT_FIRST)
 def test_a_list_is_sorted_and_turned_page_by_page(opened: Opened, script: bool) -> None:  # noqa: FBT001
     page = opened("boss", "/cdrs", script=script)
     first = page.locator(".sheet tbody tr").first.inner_text()
@@ -87,7 +87,7 @@ def test_a_list_is_sorted_and_turned_page_by_page(opened: Opened, script: bool) 
     expect(page.get_by_role("columnheader", name="Price")).to_have_attribute("aria-sort", re.compile("ending$"))
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITHOUT_SCRIPT_FIRST)
 def test_a_quarantined_notice_is_looked_at_and_reprocessed(opened: Opened, script: bool) -> None:  # noqa: FBT001
     tag, src = ROTATED[script]
     page = opened("boss", "/quarantine", script=script)
@@ -100,7 +100,7 @@ def test_a_quarantined_notice_is_looked_at_and_reprocessed(opened: Opened, scrip
     expect(page.locator("main")).to_contain_text(src)
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITH_SCRIPT_FIRST)
 def test_the_search_box_takes_a_calls_id_from_anywhere(opened: Opened, script: bool) -> None:  # noqa: FBT001
     page = opened("boss", "/operations", script=script)
     if script:
@@ -111,7 +111,7 @@ def test_the_search_box_takes_a_calls_id_from_anywhere(opened: Opened, script: b
     expect(page).to_have_url(re.compile(f"/calls/{LIVELY}"))
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITHOUT_SCRIPT_FIRST)
 def test_an_exception_is_resolved_with_a_reason(opened: Opened, script: bool) -> None:  # noqa: FBT001
     page = opened("boss", "/exceptions?flag=unrecognised-status", script=script)
     chosen = page.locator("tbody tr", has_text="open").first
@@ -128,7 +128,7 @@ def test_an_exception_is_resolved_with_a_reason(opened: Opened, script: bool) ->
     expect(page.locator("tbody tr", has_text=position).first).to_contain_text("agreed with TringMe")
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITH_SCRIPT_FIRST)
 def test_who_signs_out_sees_nothing_any_more(opened: Opened, site: Site, script: bool) -> None:  # noqa: FBT001
     page = opened("reader", script=script)
     page.get_by_role("button", name="Sign out").click()

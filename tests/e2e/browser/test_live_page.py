@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser.conftest import Opened
+from tests.e2e.browser.conftest import WITH_SCRIPT_FIRST, WITHOUT_SCRIPT_FIRST, Opened
 from tests.e2e.browser.site import HOSTILE, STALE, UNPAID, Site
 from tests.support.notices import callstatus, priced_cdr
 
@@ -80,7 +80,7 @@ def test_a_page_that_was_cut_off_gets_what_it_missed(opened: Opened, site: Site)
     expect(page.locator("[data-rows=live] tr").filter(has_text=src)).to_be_visible(timeout=15_000)
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITH_SCRIPT_FIRST)
 def test_tiles_lead_to_the_calls_of_one_state(opened: Opened, site: Site, script: bool) -> None:  # noqa: FBT001
     src = number()
     site.call_back(callstatus(r=1, src=src))
@@ -109,7 +109,7 @@ def test_without_javascript_it_shows_the_calls_and_how_to_load_it_again(opened: 
     expect(page.locator("[data-rows=live] tr").filter(has_text=src)).to_be_visible()
 
 
-@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("script", WITHOUT_SCRIPT_FIRST)
 def test_hostile_text_is_only_ever_shown_as_text(opened: Opened, site: Site, script: bool) -> None:  # noqa: FBT001
     page, src = opened("boss", script=script), number()
     if script:

@@ -494,6 +494,48 @@ class TestAFile:
         assert out.read_bytes() == b"old"
         assert _leftovers(tmp_path) == []
 
+    def test_in_a_directory_that_is_not_there_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
+        out = tmp_path / "none" / "out"
+        with pytest.raises(NotWritten, match=r"the export cannot be written to .*/none/out: No such file or directory"):
+            write_export(case.ledger, case.store, "channels", ALL, file_format, out)
+
+    def test_that_is_a_directory_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
+        (tmp_path / "out").mkdir()
+        with pytest.raises(NotWritten, match="Is a directory"):
+            write_export(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "out")
+        assert _leftovers(tmp_path) == []
+
+    def test_that_is_a_link_stays_one(self, case: Case, tmp_path: Path, file_format: str) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "out")
+        write_export(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "out").stat().st_size > 0 or file_format == Format.NDJSON
+
+    def test_that_is_a_pipe_is_written_into(self, case: Case, tmp_path: Path, file_format: str) -> None:
+        fill_channels(case, 3)
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        read: list[bytes] = []
+        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+        reader.start()
+        write_export(case.ledger, case.store, "channels", ALL, file_format, pipe)
+        reader.join()
+        assert READERS[file_format](read[0], "position") == [1, 2, 3]
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+    def test_that_is_a_full_device_is_refused(self, case: Case, file_format: str) -> None:
+        put(case, "calls", [a_row("calls", 1)])
+        with pytest.raises(NotWritten, match="No space left on device"):
+            write_export(case.ledger, case.store, "calls", ALL, file_format, Path("/dev/full"))
+        assert Path("/dev/full").is_char_device()
+
+
+# Each starts a process: one format at once, all in the thorough run.
+ONE_FORMAT_FIRST = [each if each == Format.CSV else pytest.param(each, marks=pytest.mark.thorough) for each in Format]
+
+
+@pytest.mark.parametrize("file_format", ONE_FORMAT_FIRST)
+class TestAFileOfAnotherProcess:
     def test_is_untouched_when_the_process_is_killed(self, case: Case, tmp_path: Path, file_format: str) -> None:
         fill_channels(case, 10_001)
         out = tmp_path / "out"
@@ -526,17 +568,6 @@ ledger.close()
         assert out.read_bytes() == b"old"
         assert _leftovers(tmp_path) == []
 
-    def test_in_a_directory_that_is_not_there_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
-        out = tmp_path / "none" / "out"
-        with pytest.raises(NotWritten, match=r"the export cannot be written to .*/none/out: No such file or directory"):
-            write_export(case.ledger, case.store, "channels", ALL, file_format, out)
-
-    def test_that_is_a_directory_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
-        (tmp_path / "out").mkdir()
-        with pytest.raises(NotWritten, match="Is a directory"):
-            write_export(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "out")
-        assert _leftovers(tmp_path) == []
-
     def test_in_an_unwritable_directory_is_refused(self, case: Case, tmp_path: Path, file_format: str) -> None:
         locked = tmp_path / "locked"
         locked.mkdir(mode=0o555)
@@ -553,30 +584,6 @@ ledger.close()
         ended = in_process(code, case.url, file_format, locked / "out")
         assert ended.stdout == f"the export cannot be written to {locked}/out: Permission denied\n"
         assert list(locked.iterdir()) == []
-
-    def test_that_is_a_link_stays_one(self, case: Case, tmp_path: Path, file_format: str) -> None:
-        (tmp_path / "link").symlink_to(tmp_path / "out")
-        write_export(case.ledger, case.store, "channels", ALL, file_format, tmp_path / "link")
-        assert (tmp_path / "link").is_symlink()
-        assert (tmp_path / "out").stat().st_size > 0 or file_format == Format.NDJSON
-
-    def test_that_is_a_pipe_is_written_into(self, case: Case, tmp_path: Path, file_format: str) -> None:
-        fill_channels(case, 3)
-        pipe = tmp_path / "pipe"
-        os.mkfifo(pipe)
-        read: list[bytes] = []
-        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
-        reader.start()
-        write_export(case.ledger, case.store, "channels", ALL, file_format, pipe)
-        reader.join()
-        assert READERS[file_format](read[0], "position") == [1, 2, 3]
-
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-    def test_that_is_a_full_device_is_refused(self, case: Case, file_format: str) -> None:
-        put(case, "calls", [a_row("calls", 1)])
-        with pytest.raises(NotWritten, match="No space left on device"):
-            write_export(case.ledger, case.store, "calls", ALL, file_format, Path("/dev/full"))
-        assert Path("/dev/full").is_char_device()
 
 
 class _Closed(io.RawIOBase):
