@@ -26,8 +26,10 @@ test: $(VENV)/installed-for-tests ## run the tests, with PostgreSQL and a browse
 test-fast: $(VENV)/installed-for-tests ## run the tests that need neither PostgreSQL nor a browser and take no seconds
 	$(PYTEST) -m "not thorough and not postgres and not browser and not slow"
 
-test-thorough: $(VENV)/installed-for-tests ## run the long proofs, and each property with all its examples
-	$(PYTEST) -m "thorough or hypothesis" --hypothesis-profile thorough
+# PROFILE=whole tries each property with all its examples, and takes longer.
+PROFILE ?= thorough
+test-thorough: $(VENV)/installed-for-tests ## run the long proofs, and each property with most of its examples
+	$(PYTEST) -m "thorough or hypothesis" --hypothesis-profile $(PROFILE)
 
 coverage: $(VENV)/installed-for-tests ## run the tests and say which lines none of them runs
 	$(PYTEST) -m "not thorough" --cov api --cov domain --cov projections --cov-report term:skip-covered --cov-report html:build/coverage

@@ -1,8 +1,8 @@
 """What all tests share: how hard Hypothesis tries, which tests run first, and an address for a new store of each kind.
 
-``make test`` tries each property with a tenth of its examples, ``make test-thorough`` with all of them; ``effort.py`` says
-how. Where CI is set the examples are the same every time; elsewhere each run draws new ones, so that many short runs find
-what no single one does.
+``make test`` tries each property with a tenth of its examples, ``make test-thorough`` with most of them, and with all where
+you give it ``PROFILE=whole``; ``effort.py`` says how. Where CI is set the examples are the same every time; elsewhere each
+run draws new ones, so that many short runs find what no single one does.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.support.ledger_databases import ledger_database
 from tests.support.postgres_server import Postgres, start_or_share
 
 # Making a ledger for each example is slow in Hypothesis's eyes, and what these tests are about.
-for profile, examples in (("quick", effort.QUICK), ("thorough", effort.THOROUGH)):
+for profile, examples in (("quick", effort.QUICK), ("thorough", effort.THOROUGH), ("whole", effort.WHOLE)):
     settings.register_profile(
         profile,
         max_examples=examples,

@@ -1,15 +1,16 @@
-"""How many examples Hypothesis draws for a property: all of them in a thorough run, a tenth of them else."""
+"""How many examples Hypothesis draws for a property: all that it names with the profile ``whole``, else a part of them."""
 
 from typing import Any
 
 from hypothesis import settings
 
-THOROUGH, QUICK = 100, 10
+# In percent of what a property names. A thorough run is a part of CI, which has twenty minutes.
+WHOLE, THOROUGH, QUICK = 100, 60, 10
 EXAMPLES_MIN = 4
 
 
-def examples(thorough: int, **more: Any) -> settings:
-    """Return the settings of a property that a thorough run tries with this many examples."""
+def examples(whole: int, **more: Any) -> settings:
+    """Return the settings of a property that is tried with this many examples where it is tried with all."""
     assert settings.default
     share = settings.default.max_examples
-    return settings(max_examples=max(EXAMPLES_MIN, thorough * share // THOROUGH), **more)
+    return settings(max_examples=max(EXAMPLES_MIN, whole * share // WHOLE), **more)
