@@ -2,7 +2,7 @@
 
 Each is opened by the present code in every way in which a user's ledger is: its read models caught up from nothing,
 rebuilt, rebuilt beside those that the earlier version left; on SQLite, and copied into PostgreSQL. All outputs must be the
-same, byte for byte.
+same, byte for byte. So it is for the store that the earlier version had in PostgreSQL, and for a ledger that is made anew from an archive.
 """
 
 import json
@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 from starlette.testclient import TestClient
 
@@ -62,6 +63,17 @@ def on_postgres(on_sqlite: Opened, database: str) -> Opened:
     assert done.code == 0, done.err
     outputs = {file: output for file, output in on_sqlite.outputs.items() if file not in NOT_COPIED}
     return on_sqlite._replace(url=database, outputs=outputs)
+
+
+@pytest.fixture(params=NAMES)
+def in_postgres(request: pytest.FixtureRequest, database: str) -> Opened:
+    """Return a golden ledger as a user has it in PostgreSQL after an upgrade: the log's schema, as the earlier version made it."""
+    files = GOLDEN / request.param
+    with psycopg.connect(database) as connection:
+        connection.execute((files / "ledger.postgres.sql").read_bytes())
+    assert run("status", "--store", database).code == 1, "it is of an older schema"
+    outputs = {file: output for file, output in LEDGERS[request.param].items() if file not in NOT_COPIED}
+    return _migrated(Opened(files, database, outputs))
 
 
 @pytest.fixture
@@ -153,6 +165,12 @@ class TestAGoldenLedgerOnSQLite:
         assert done.code == 0, done.out + done.err
 
 
+@pytest.mark.thorough
+class TestAGoldenLedgerThatWasInPostgreSQL:
+    def test_gives_the_same_outputs_and_the_same_certificate(self, in_postgres: Opened) -> None:
+        assert rebuilt(in_postgres) == []
+
+
 class TestAGoldenLedgerCopiedIntoPostgreSQL:
     def test_gives_the_same_outputs_when_its_read_models_are_caught_up_from_nothing(self, on_postgres: Opened) -> None:
         assert differences(on_postgres) == []
@@ -167,6 +185,7 @@ class TestAGoldenLedgerMadeAnewFromItsArchive:
     def test_gives_the_same_outputs_and_the_same_certificate(self, archive: Opened) -> None:
         assert rebuilt(made_anew(archive, "sqlite:///anew.db")) == []
 
+    @pytest.mark.parametrize("on_sqlite", ["ledger-2"], indirect=True)
     def test_gives_the_same_outputs_and_the_same_certificate_in_postgresql(
         self, archive: Opened, database: str
     ) -> None:
@@ -200,7 +219,7 @@ class TestTheUsersOfAGoldenLedger:
 class TestEveryKeptOutput:
     @pytest.mark.parametrize("name", NAMES)
     def test_is_compared_by_some_test(self, name: str) -> None:
-        kept = {file.name for file in (GOLDEN / name).iterdir() if file.suffix != ".sqlite"}
+        kept = {file.name for file in (GOLDEN / name).iterdir() if file.suffix not in {".sqlite", ".sql"}}
         users = {*USERS, *API, SIGN_IN} if name == "ledger-1" else set()
         inputs = {output.stdin for output in LEDGERS[name].values()} - {""}
         assert kept == {*LEDGERS[name], *users, *inputs, CERTIFICATE}
