@@ -26,6 +26,7 @@ from api.application.request_samples import RequestSamples, samples_file
 from api.application.spool.service_spool import ServiceSpool
 from api.processes import process_factory
 from api.processes.jobs import Jobs
+from api.processes.past_read_models import PastReadModels
 from api.processes.process_factory import follower_process
 from api.processes.supervised import HelperProcess
 from api.service_health import answer_without_store, forwarding_content
@@ -131,6 +132,7 @@ class Service:
         self.read_models = self.app.state.read_models = ReadModelPool(self.ledger)
         self.app.state.proofs = self.proofs
         self.app.state.clock = clock
+        self.past = self.app.state.past = PastReadModels(self.ledger)
         self.app.state.live_poller = LivePoller(self.read_models, self.ledger, clock)
         self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller)
         self.jobs = self.app.state.jobs = Jobs(self.ledger, clock)
@@ -158,6 +160,7 @@ class Service:
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in self.helpers))
             _log.info("stopped; since start: %s", self.counts())
             await asyncio.to_thread(self.jobs.close)
+            await asyncio.to_thread(self.past.close)
             self.read_models.close()
             self.proofs.close()
             self.authenticator.close()
@@ -190,6 +193,7 @@ class Service:
             await asyncio.sleep(LET_GO_SECONDS)
             with suppress(LedgerError):
                 await asyncio.to_thread(self.read_models.let_go)
+                await asyncio.to_thread(self.past.let_go)
 
     def counts(self) -> str:
         """Return the counts of callbacks since the start, as one line."""

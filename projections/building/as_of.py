@@ -1,22 +1,25 @@
 """The read models as they were at an earlier position of the log, built in a temporary file.
 
 They are folded from the log up to that position by the same code as a rebuild, into a SQLite file without a name, whichever
-database the log is in: the system deletes it when the process ends, however it ends. The live read models are neither read
-nor written.
+database the log is in: the system deletes it when the process ends, however it ends. For many requests they are built in a
+file with a name. The live read models are neither read nor written.
 """
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from domain.ledger import Ledger
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.building.rollup_differences import fill_rollups
 from projections.stores.base import ReadStore, refuse_read_models
 from projections.stores.database import Database
 from projections.stores.log_binding import digest_at
+from projections.stores.sqlite import SQLiteReadStore
 
 UNNAMED = ""  # SQLite's name for a temporary file.
 # The build need not survive its process. What exceeds the cache is written to the file.
@@ -37,6 +40,26 @@ def open_as_of(
             fill_read_models(connection, ledger, position, progress, folding)
             store.set_position(connection, position, digest_at(ledger.store, position))
         yield store
+
+
+def build_as_of_file(
+    ledger: Ledger, position: int, path: Path, progress: Progress = silent, folding: FoldStrategy = SEQUENTIAL
+) -> None:
+    """Build the read models as they were at a position of the log in a new file, with their indexes.
+
+    It is for readers of many requests, and whoever wants it deletes it. Raises what ``open_as_of`` raises.
+    """
+    with closing(SQLiteReadStore(path, 0, ledger.id, building=True)) as store, store.transaction() as connection:
+        fill_read_models(connection, ledger, position, progress, folding)
+        fill_rollups(connection, ledger.timezone)
+        store.set_position(connection, position, digest_at(ledger.store, position))
+    with closing(open_as_of_file(ledger, path)) as built:
+        built.finish_build()
+
+
+def open_as_of_file(ledger: Ledger, path: Path) -> ReadStore:
+    """Open what ``build_as_of_file`` made."""
+    return SQLiteReadStore(path, 0, ledger.id)
 
 
 class TemporaryReadStore(ReadStore):

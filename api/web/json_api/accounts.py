@@ -4,7 +4,7 @@ from typing import Any
 
 from api.web.json_api.lists import page_document, page_schema
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
-from api.web.json_api.parameters import ACCOUNT, CURSOR, LIMIT, Schema
+from api.web.json_api.parameters import ACCOUNT, AS_OF_POINT, CURSOR, LIMIT, Schema
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import column_schema, json_value, object_schema
@@ -31,7 +31,7 @@ def operations() -> list[ApiOperation]:
             "The accounts, with the totals of all their months.",
             _list,
             page_schema(_SHOWN),
-            (CURSOR, LIMIT),
+            (CURSOR, LIMIT, AS_OF_POINT),
         ),
         ApiOperation(
             f"{BASE}/accounts/{{account}}",
@@ -39,7 +39,7 @@ def operations() -> list[ApiOperation]:
             "One account, with the totals of all its months.",
             _show,
             _SHOWN,
-            (ACCOUNT,),
+            (ACCOUNT, AS_OF_POINT),
             refusals=(404,),
         ),
     ]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.web.auth.guard import Role
 from api.web.json_api import parameters
 from api.web.json_api.operation import BASE, ApiOperation
-from api.web.json_api.parameters import EXCEL_SAFE
+from api.web.json_api.parameters import AS_OF_POINT, EXCEL_SAFE
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.spooled_file import SpooledFile
@@ -45,7 +45,7 @@ class Downloads:
             f"All selected rows of {model}, as a file.",
             lambda asked: self._file(asked, model),
             None,
-            (parameters.format_of(list(MEDIA)), *parameters.filters_of(model), EXCEL_SAFE),
+            (parameters.format_of(list(MEDIA)), *parameters.filters_of(model), EXCEL_SAFE, AS_OF_POINT),
             model,
             required_role=Role.EXPORT,
             media=tuple(MEDIA.values()),

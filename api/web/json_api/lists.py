@@ -4,7 +4,7 @@ from typing import Any
 
 from api.web.json_api import parameters
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
-from api.web.json_api.parameters import CURSOR, LIMIT, Schema
+from api.web.json_api.parameters import AS_OF_POINT, CURSOR, LIMIT, Schema
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import column_schema, object_schema, row_documents, row_schema
 from domain import amounts
@@ -60,7 +60,7 @@ def _pages(model: str, description: str) -> ApiOperation:
         description,
         handler,
         page_schema(row_schema(read_model(model))),
-        (*parameters.filters_of(model), parameters.sort_of(model), CURSOR, LIMIT),
+        (*parameters.filters_of(model), parameters.sort_of(model), CURSOR, LIMIT, AS_OF_POINT),
         model,
     )
 
@@ -85,7 +85,7 @@ def _sums(model: ReadModel) -> ApiOperation:
         f"The sums of all selected rows of {name}.",
         handler,
         object_schema(properties),
-        parameters.filters_of(name),
+        (*parameters.filters_of(name), AS_OF_POINT),
         name,
     )
 
@@ -119,6 +119,6 @@ def _facets(model: ReadModel) -> ApiOperation:
         f"The most frequent values of some columns of the selected {name}, with their counts.",
         handler,
         {"type": "object", "properties": properties, "additionalProperties": False},
-        (*parameters.filters_of(name), parameters.facet_columns_of(name)),
+        (*parameters.filters_of(name), parameters.facet_columns_of(name), AS_OF_POINT),
         name,
     )

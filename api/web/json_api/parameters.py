@@ -217,6 +217,10 @@ AT = ApiParameter(
     {"type": "string", "pattern": rf"^([0-9]{{1,18}}|{_MOMENT['pattern'].strip('^$')})$"},
     _point,
 )
+AS_OF_POINT = AT._replace(
+    name="asof",
+    meaning="Rows as they were at this log position, or at the beginning of this day, month or time; 503 while they are being made.",
+)
 SETTLED = ApiParameter("settled", "Include settled entries.", {"type": "boolean"}, _truth)
 EXCEL_SAFE = ApiParameter(
     "excel_safe",

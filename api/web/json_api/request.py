@@ -14,11 +14,13 @@ from api.processes.jobs import Jobs
 from api.web.auth.roles import Identity
 from api.web.json_api import refusal as refusing
 from api.web.json_api.parameters import FILTERS, ApiParameter
+from api.web.past_sessions import AS_OF, read_as_of, read_session_as_of
 from domain.errors import CommandRejected, LedgerError
 from domain.ledger import Ledger
 from domain.operators.session import OperatorSession
 from projections.queries import filter_texts as filters
 from projections.queries.filter_texts import BadFilter, FilterContext, WrongFilters
+from projections.queries.log_points import LogPoint
 from projections.queries.row_stream import Masks
 from projections.queries.selection import Selection
 
@@ -70,10 +72,13 @@ class ApiRequest(msgspec.Struct):
 
     @contextmanager
     def read_session(self) -> Iterator[ReadSession]:
-        """Open a read session, and remember its position for the answer."""
-        with self.read_models.session() as room:
+        """Open a read session, as of the point that the request names, and remember its position for the answer."""
+        with read_session_as_of(self.request, self._as_of()) as room:
             self.position = room.position
             yield room
+
+    def _as_of(self) -> LogPoint | None:
+        return read_as_of(self.ledger, str(self.values.get(AS_OF, "")))
 
     @contextmanager
     def operator_session(self) -> Iterator[OperatorSession]:

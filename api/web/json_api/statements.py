@@ -7,7 +7,7 @@ from api.application.price_explanation import AMOUNTS
 from api.application.statements.text_formats import masked_statement, statement_document
 from api.web.json_api.lists import page_document, page_schema
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
-from api.web.json_api.parameters import CURSOR, FILTERS, LIMIT, MONTH, ONLY_MONTH, STATED_ACCOUNT, Schema
+from api.web.json_api.parameters import AS_OF_POINT, CURSOR, FILTERS, LIMIT, MONTH, ONLY_MONTH, STATED_ACCOUNT, Schema
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import DECIMAL, object_schema
@@ -78,7 +78,7 @@ def operations() -> list[ApiOperation]:
             "The statement of an account for a month: what it owes, line by line; a draft until the month is closed.",
             _statement,
             _STATEMENT,
-            (STATED_ACCOUNT, MONTH),
+            (STATED_ACCOUNT, MONTH, AS_OF_POINT),
             refusals=(404,),
             route=f"{BASE}/statements/{{account:path}}/{{period}}",
         ),
@@ -88,7 +88,7 @@ def operations() -> list[ApiOperation]:
             "What makes up an account's month: the CDRs by the rule that priced them, each posting, and the total.",
             _explanation,
             _EXPLAINED,
-            (STATED_ACCOUNT, MONTH),
+            (STATED_ACCOUNT, MONTH, AS_OF_POINT),
             refusals=(404,),
             route=f"{BASE}/explanations/{{account:path}}/{{period}}",
         ),
@@ -98,7 +98,7 @@ def operations() -> list[ApiOperation]:
             "The metrics of each account's months: attempts, answered calls, ASR, NER, ACD, and the cost of a minute.",
             _metrics,
             page_schema(_METRICS),
-            (FILTERS["account"], ONLY_MONTH, CURSOR, LIMIT),
+            (FILTERS["account"], ONLY_MONTH, CURSOR, LIMIT, AS_OF_POINT),
         ),
     ]
 

@@ -17,6 +17,7 @@ from api.web.pages import date_range as spans
 from api.web.pages.date_range import DateRange
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import with_error_pages
+from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
 from projections.queries import billing_overview as overview
 from projections.queries.billing_overview import NOTHING, BillingTotals
 from projections.queries.time_points import SelectionError
@@ -74,15 +75,17 @@ def billing(request: Request) -> Response:
     """Show a span."""
     query, state = request.query_params, request.app.state
     measure, account, page = read_measure(query), query.get("account") or None, read_page(query)
-    filters = {name: query[name] for name in ("from", "to", "through", "period", "account") if query.get(name)}
-    with state.read_models.session() as room:
+    filters = {name: query[name] for name in ("from", "to", "through", "period", "account", AS_OF) if query.get(name)}
+    point = read_as_of(state.ledger, filters.get(AS_OF, "").strip())
+    kept = {AS_OF: filters[AS_OF]} if AS_OF in filters else {}
+    with read_session_as_of(request, point) as room:
         latest = overview.latest_month(room.connection, account)
         try:
             span = spans.read_date_range(query, room.ledger.timezone, state.clock(), latest)
         except SelectionError as error:
             return render(request, "billing.html", status=400, filters=filters, problem=str(error), span=None)
         accounts = compare_spans(room, span, account)
-        chart = billing_chart(room, span, measure, accounts, account)
+        chart = billing_chart(room, span, measure, accounts, account, kept)
     return render(
         request,
         "billing.html",
@@ -95,6 +98,8 @@ def billing(request: Request) -> Response:
         accounts=accounts[(page - 1) * ROWS : page * ROWS],
         page=page,
         pages=-(-len(accounts) // ROWS),
+        kept=kept,
+        as_of=describe_as_of(point, state.ledger.timezone),
         total=AccountTotals("", together(each.now for each in accounts), _before(accounts)),
     )
 
@@ -140,16 +145,22 @@ def _before(accounts: list[AccountTotals]) -> BillingTotals | None:
     return together(earlier) if earlier else None
 
 
-def billing_chart(
-    room: ReadSession, span: DateRange, measure: str, accounts: list[AccountTotals], account: str | None
+def billing_chart(  # noqa: PLR0917
+    room: ReadSession,
+    span: DateRange,
+    measure: str,
+    accounts: list[AccountTotals],
+    account: str | None,
+    kept: dict[str, str] | None = None,
 ) -> BillingChart:
-    """Return the chart of a measure: the accounts with most of it, and all others together."""
+    """Return the chart of a measure: the accounts with most of it, and all others together; its links have ``kept``, too."""
     largest = sorted(accounts, key=lambda each: (-abs(getattr(each.now, measure)), each.name))
     named = [each.name for each in largest[:SERIES_MAX] if each.now != NOTHING]
     where = (room.connection, span.by, str(span.first), str(span.last))
     found, everything = overview.totals_of_accounts(*where, named), overview.totals_by_period(*where, account)
     lines = []
-    for step, query in span.steps():
+    for step, own in span.steps():
+        query = own | (kept or {})
         cells = [
             ChartCell(getattr(found.get((name, step), NOTHING), measure), query | of_account(name)) for name in named
         ]

@@ -13,10 +13,12 @@ from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
+from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
 from domain.events.operator_events import OPERATOR_EVENTS as TOPICS
 from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.call_lookup import undoing_positions
+from projections.queries.log_points import LogPoint
 from projections.queries.selection import read_model
 from projections.queries.time_points import SelectionError
 
@@ -44,7 +46,7 @@ CALLS = ListedModel(
     "calls",
     "Calls",
     "Every call, ended or in progress.",
-    ("from", "tag", "number", "state", "disposition", "flag", "waiting"),
+    ("from", "tag", "number", "state", "disposition", "flag", "waiting", "asof"),
     (
         ("opened_at", "Opened"),
         ("call_id", "Call"),
@@ -65,7 +67,7 @@ CDRS = ListedModel(
     "cdrs",
     "CDRs",
     "The ledger: one row for each call that was charged.",
-    ("from", "period", "tag", "account", "number", "disposition", "flag"),
+    ("from", "period", "tag", "account", "number", "disposition", "flag", "asof"),
     (
         ("cdr_at", "CDR at"),
         ("call_id", "Call"),
@@ -87,7 +89,7 @@ VOICEMAILS = ListedModel(
     "voicemails",
     "Voicemails",
     "Voicemail messages of callers.",
-    ("from", "tag", "number"),
+    ("from", "tag", "number", "asof"),
     (
         ("received_at", "Received"),
         ("email", "Mailbox"),
@@ -101,14 +103,14 @@ CHANNELS = ListedModel(
     "channels",
     "Channels",
     "Notices that a channel was deleted.",
-    ("from", "tag", "number"),
+    ("from", "tag", "number", "asof"),
     (("received_at", "Received"), ("src", "Number"), ("tag", "Tag"), ("position", "Position")),
 )
 OPERATOR_EVENTS = ListedModel(
     "operator-events",
     "What operators did",
     "The books' own audit trail: who did what, when and why, on what, and how much money it moved.",
-    ("from", "kind", "who", "account", "why"),
+    ("from", "kind", "who", "account", "why", "asof"),
     (
         ("position", "Position"),
         ("recorded_at", "Recorded"),
@@ -146,7 +148,7 @@ class ListPage:
         return with_error_pages(self._shown)(request)
 
     def _shown(self, request: Request) -> Response:
-        listed, read = self.listed, read_filters(request, self.listed.model)
+        listed, (read, point) = self.listed, read_with_as_of(request, self.listed.model)
         sort = request.query_params.get("sort") or browsing.default_sort(listed.model)
         context: dict[str, Any] = {
             "listed": listed,
@@ -156,10 +158,11 @@ class ListPage:
             "span": read.span,
         }
         context |= {"sorts": read_model(listed.model).sorts, "rows": None, "summed": None, "whole": False}
-        context |= {"undone": {}, "kinds": KINDS}
+        context |= {"undone": {}, "kinds": KINDS, "as_of": ""}
         if read.selection is None:
             return render(request, "list.html", status=400, **context)
-        with request.app.state.read_models.session() as room:
+        context["as_of"] = describe_as_of(point, request.app.state.ledger.timezone)
+        with read_session_as_of(request, point) as room:
             cursor = request.query_params.get("cursor", "")
             found = browsing.fetch_page(
                 room.connection, listed.model, read.selection, room.ledger.timezone, sort, cursor, ROWS
@@ -173,6 +176,13 @@ class ListPage:
         return render(request, "list.html", **context)
 
 
+def read_with_as_of(request: Request, model: str) -> tuple[RequestFilters, LogPoint | None]:
+    """Read the filters on a read model, and as of when it is read; links of the page keep both."""
+    read, text = read_filters(request, model), request.query_params.get(AS_OF, "").strip()
+    kept = read.filters | ({AS_OF: text} if text else {})
+    return read._replace(filters=kept), read_as_of(request.app.state.ledger, text)
+
+
 def fragment(request: Request) -> Response:
     """Return the sums or the facets of a selection as a fragment."""
     return with_error_pages(_fragment)(request)
@@ -183,10 +193,10 @@ def _fragment(request: Request) -> Response:
     if model not in LISTS or part not in ("sums", "facets"):
         msg = f"there is no part {part!r} of {model!r}"
         raise SelectionError(msg)
-    read = read_filters(request, model)
+    read, point = read_with_as_of(request, model)
     if read.selection is None:
         raise SelectionError(read.problem)
-    with request.app.state.read_models.session() as room:
+    with read_session_as_of(request, point) as room:
         if part == "sums":
             return render(
                 request, "sums.html", listed=LISTS[model], summed=sum_selection(room, model, read), **_of(read)

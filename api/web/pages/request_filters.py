@@ -10,6 +10,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.processes.past_read_models import PastNotReady
 from api.web.pages.rendering import render
 from domain.errors import LedgerError, StoreUnavailable
 from projections.queries import filter_texts as filters
@@ -20,6 +21,7 @@ from projections.stores.generations import ReadModelsUnusable
 
 Endpoint = Callable[[Request], Response]
 
+AGAIN_SECONDS = 2
 _UNFIT = "The read models must be rebuilt"
 
 
@@ -64,6 +66,10 @@ def with_error_pages(endpoint: Endpoint) -> Endpoint:
     def answer(request: Request) -> Response:
         try:
             return endpoint(request)
+        except PastNotReady as error:
+            page = _problem(request, 503, "Looking back", error)
+            page.headers["Refresh"] = str(AGAIN_SECONDS)
+            return page
         except ReadModelsUnusable as error:
             return _problem(request, 503, _UNFIT, error)
         except StoreUnavailable as error:

@@ -1,0 +1,95 @@
+"""Lists and billing as they were known at an earlier point of the log: pages and the JSON API say what `--as-of` says."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.processes import past_read_models
+from api.service import Service
+from tests.support import asgi_service as asgi
+from tests.support import web_users as users
+from tests.support.command import run
+from tests.support.ledgers import opened, record
+from tests.support.notices import callstatus, priced_cdr
+from tests.support.page_ledger import catch_up_with
+
+BEFORE = 6  # The position at which both calls were billed, and none was void.
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Service]]:
+    """Run a service over two calls, one of which was voided after the other came."""
+    path = tmp_path_factory.mktemp("past")
+    with opened(f"sqlite:///{path}/ledger.db", clock=asgi.Clock()) as ledger:
+        other = {"tag": "other", "src": "18585550002"}
+        record(ledger, callstatus(), callstatus("COMPLETED", 1), priced_cdr(2))
+        record(ledger, callstatus(**other), callstatus("COMPLETED", 1, **other), priced_cdr(2, **other))
+        call = ledger.store.page(0, 1, 1)[0].stream_id
+        run("call", "void", call, "--by", "kim", "--reason", "our own test", "--store", ledger.url)
+        record(ledger, callstatus(tag="third"))
+        catch_up_with(ledger)
+    service = asgi.service_at(path)
+    with asgi.running(service) as client:
+        users.sign_in(client, service, "read", "export", "pii")
+        asgi.eventually(lambda: client.get(f"/api/v1/cdrs?asof={BEFORE}").status_code == 200)
+        yield client, service
+
+
+def test_a_list_its_sums_and_its_file_are_those_of_the_command(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    answer = client.get(f"/api/v1/cdrs?sort=position&asof={BEFORE}")
+    said = run("export", "cdrs", "--as-of", str(BEFORE), "--format", "json", "--store", service.ledger.url).json()
+    assert answer.json()["items"] == said
+    assert answer.headers["Ledger-Position"] == str(BEFORE)
+    sums = [client.get(f"/api/v1/cdrs/sums{query}").json()["price"] for query in ("", f"?asof={BEFORE}")]
+    assert sums == ["3.5", "7"]
+    file = run("export", "cdrs", "--as-of", str(BEFORE), "--store", service.ledger.url).out
+    assert client.get(f"/api/v1/cdrs.csv?asof={BEFORE}").text == file
+    assert client.get(f"/api/v1/accounts/sales?asof={BEFORE}").json()["price"] == "3.5"
+    assert client.get(f"/api/v1/statements/sales/2026-10?asof={BEFORE}").json()["due"] == "3.5"
+
+
+def test_pages_say_as_of_when_they_are_and_keep_it_in_their_links(shop: tuple[TestClient, Service]) -> None:
+    client, _ = shop
+    page = client.get(f"/calls?asof={BEFORE}&whole=1").text
+    assert "As known at 15 Oct 2026" in page
+    assert f"position {BEFORE} of the log" in page
+    assert page.count('<a class="call"') == 2
+    assert f"/calls?asof={BEFORE}&amp;tag=other" in page
+    assert client.get("/calls").text.count('<a class="call"') == 3
+    assert 'data-sum="price">' in client.get(f"/fragments/cdrs/sums?asof={BEFORE}").text
+    billing = client.get(f"/billing?period=2026-10&asof={BEFORE}").text
+    assert 'value="7"' in billing
+    assert f"asof={BEFORE}" in billing[billing.index("chart-numbers") :]
+    assert f"position {BEFORE} of the log" not in client.get("/billing?period=2026-10").text
+
+
+def test_what_the_present_read_models_show_is_read_from_them(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    before = list(service.past._pasts)
+    for text in ("8", "999999999", "2999-01-01"):
+        assert len(client.get(f"/api/v1/calls?asof={text}").json()["items"]) == 3
+    assert list(service.past._pasts) == before
+
+
+def test_what_is_no_moment_is_said(shop: tuple[TestClient, Service]) -> None:
+    client, _ = shop
+    assert client.get("/api/v1/calls?asof=yesterday").json()["errors"][0]["parameter"] == "asof"
+    assert client.get("/calls?asof=yesterday").status_code == 400
+
+
+def test_while_it_is_made_everybody_is_told_to_come_back(
+    shop: tuple[TestClient, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, service = shop
+    monkeypatch.setattr(past_read_models, "WAIT_SECONDS", 0.0)
+    program, page = client.get("/api/v1/calls?asof=1"), client.get("/calls?asof=1")
+    assert (program.status_code, program.headers["retry-after"]) == (503, "1")
+    assert (page.status_code, page.headers["refresh"], "ask again in a moment" in page.text) == (503, "2", True)
+    asgi.eventually(lambda: client.get("/api/v1/calls?asof=1").status_code == 200)
+    file = service.past._pasts[1].path
+    monkeypatch.setattr(past_read_models, "IDLE_SECONDS_MAX", -1.0)
+    service.past.let_go()
+    assert not file.exists()
+    assert service.past._pasts == {}
