@@ -12,6 +12,7 @@ import msgspec
 from eventsourcing.utils import register_topic
 
 SPLIT, MERGE, RELEASE = "split", "merge", "release"
+STATEMENT, CREDIT_NOTE, DEBIT_NOTE = "statement", "credit-note", "debit-note"
 
 # Shape 1 is read by the rules of the versions that wrote it, and no longer written. Shape 2 has the same fields.
 BY_MONTH = 2  # From this shape on, what a call comes to is kept by account and own month (SPEC 9.9),
@@ -185,6 +186,43 @@ class LogForked(OperatorEvent, frozen=True):
     kept: int
 
 
+class PartyPublished(OperatorEvent, frozen=True):
+    """A party file was published: its version, and the SHA-256 of its salt, text and logo, which are a fact of the ledger.
+
+    The log holds no personal data of it: they can be erased, and the log stays as it was (SPEC 9.13). In the stream of parties.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:party-published"
+    version: int
+    digest: str
+
+
+class StatementNumbered(OperatorEvent, frozen=True):
+    """A document for a customer got its number (SPEC 9.13). In the stream of numbers.
+
+    ``kind`` is ``statement``, ``credit-note`` or ``debit-note``; ``period`` is the month ``YYYY-MM`` that was billed. In ``series``,
+    ``ordinal`` counts the numbers that begin and end with the same text, which ``scope`` is. ``party`` is the version of the party file, 0
+    without one. ``form`` names the form of the JSON whose SHA-256 is ``digest``. ``exact`` is what the document comes to in
+    millionths of a US cent, ``due`` the same in whole cents. A note ``corrects`` the statement with that number, of the month ``original_period``.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:statement-numbered"
+    kind: str
+    number: str
+    series: str
+    scope: str
+    ordinal: int
+    account: str
+    period: str
+    party: int
+    form: str
+    digest: str
+    exact: int
+    due: int
+    corrects: str = ""
+    original_period: str = ""
+
+
 OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
     event.TOPIC: event
     for event in (
@@ -198,6 +236,8 @@ OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
         AccountAdjusted,
         QuarantineResolved,
         LogForked,
+        PartyPublished,
+        StatementNumbered,
     )
 }
 CALL_CORRECTIONS = frozenset(

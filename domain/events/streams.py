@@ -42,6 +42,12 @@ RESOLUTIONS = stream_id("resolutions")
 FORKS = stream_id("forks")
 
 
+PARTIES = stream_id("parties")
+
+
+NUMBERS = stream_id("numbers")
+
+
 def account_stream(account: str) -> UUID:
     """Return the id of the stream of an account's adjustments."""
     return stream_id("account", account)

@@ -43,6 +43,9 @@ class OperatorTransaction(Protocol):
     def mark_settled(self, entry_id: int, position: int) -> None:
         """Mark a quarantined notice as settled at a position."""
 
+    def set_fact(self, name: str, value: str) -> None:
+        """Set one of the ledger's own facts."""
+
 
 class DraftTransaction:
     """A transaction that counts what is appended, and writes nothing."""
@@ -75,6 +78,9 @@ class DraftTransaction:
 
     def mark_settled(self, entry_id: int, position: int) -> None:
         """Do nothing: the quarantine stays as it is."""
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Do nothing: the facts stay as they are."""
 
 
 class _DraftLine:

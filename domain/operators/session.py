@@ -35,10 +35,10 @@ from domain.events.operator_events import (
 from domain.events.streams import CLOSINGS, FORKS, RESOLUTIONS, TARIFFS, account_stream
 from domain.events.streams_of_calls import NOTICES_OF_CALLS
 from domain.months import Month
-from domain.operators.call_corrections import CallCorrections
+from domain.operators.statement_numbering import StatementNumbering
 
 
-class OperatorSession(CallCorrections):
+class OperatorSession(StatementNumbering):
     """One operator's transaction on the log; each method returns the position of its last event.
 
     Changes of this transaction to calls, tariffs and months are seen at once; the rest of the log is read as it was when the

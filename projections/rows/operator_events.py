@@ -17,7 +17,9 @@ from domain.events.operator_events import (
     MonthClosed,
     NoticesMoved,
     OperatorEvent,
+    PartyPublished,
     QuarantineResolved,
+    StatementNumbered,
     TariffPublished,
 )
 from domain.months import Month
@@ -68,10 +70,9 @@ class OperatorEventRow(msgspec.Struct, frozen=True, gc=False):
 
 def operator_event_row(position: int, event: OperatorEvent) -> OperatorEventRow:
     """Return the row of an event that is in no call's stream."""
-    adjusted = event if isinstance(event, AccountAdjusted) else None
-    return _operator_event_row(
-        position, event, adjusted.account if adjusted else "", "", adjusted.amount if adjusted else None
-    )
+    account = event.account if isinstance(event, AccountAdjusted | StatementNumbered) else ""
+    moved = event.amount if isinstance(event, AccountAdjusted) else None
+    return _operator_event_row(position, event, account, "", moved)
 
 
 def operator_event_rows_of_call(stream: CallStream, books: BillingContext) -> Iterator[OperatorEventRow]:
@@ -130,6 +131,8 @@ _ABOUT: dict[type[OperatorEvent], Callable[[Any], str]] = {
     AccountAdjusted: lambda event: event.period,
     QuarantineResolved: lambda event: f"notice {event.entry} in quarantine",
     LogForked: lambda event: f"epoch {event.epoch}, after position {event.kept}",
+    PartyPublished: lambda event: f"version {event.version}",
+    StatementNumbered: lambda event: f"{event.kind} {event.number} for {event.period}",
 }
 
 
