@@ -109,20 +109,41 @@ def _document(month: CustomerMonth, issue: Issue, used: PartyVersion, notes: Ite
     return make_document(month, lines, issue, used)
 
 
-def print_month(ledger: Ledger, month: CustomerMonth, known: KnownNumbers) -> list[PrintedDocument]:
+class NumberedDocuments:
+    """All documents that have a number, by account and month, and the party files that they use, each read once."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Read the numbers of a ledger."""
+        self._ledger = ledger
+        self._parties: dict[int, PartyVersion] = {}
+        self._events: dict[tuple[str, str], list[StatementNumbered]] = {}
+        for event in load_numbers(ledger).events:
+            self._events.setdefault((event.account, event.period), []).append(event)
+
+    def events_of(self, month: CustomerMonth) -> list[StatementNumbered]:
+        """Return the documents of an account's month: the notes first, then the statement."""
+        return self._events.get((month.account, month.period), [])
+
+    def party(self, version: int) -> PartyVersion:
+        """Return a version of the party file; raises PartyMissing."""
+        if version not in self._parties:
+            self._parties[version] = load_party(self._ledger, version)
+        return self._parties[version]
+
+
+def print_month(month: CustomerMonth, numbered: NumberedDocuments) -> list[PrintedDocument]:
     """Return the numbered documents of an account's month, made again: the notes first, then the statement.
 
     Raises DocumentDiffers where one has not the digest that was kept, PartyMissing.
     """
-    own = [each for each in known.events if (each.account, each.period) == (month.account, month.period)]
+    own = numbered.events_of(month)
     notes = [each for each in own if each.kind != STATEMENT]
-    return [_print_event(ledger, month, event, notes) for event in own]
+    return [_print_event(numbered.party(event.party), month, event, notes) for event in own]
 
 
 def _print_event(
-    ledger: Ledger, month: CustomerMonth, event: StatementNumbered, notes: Sequence[StatementNumbered]
+    used: PartyVersion, month: CustomerMonth, event: StatementNumbered, notes: Sequence[StatementNumbered]
 ) -> PrintedDocument:
-    used = load_party(ledger, event.party)
     if event.kind != STATEMENT:
         lines = [
             line for line in month.lines if (line.kind, line.original_period) == (DIFFERENCE, event.original_period)

@@ -21,6 +21,7 @@ MARGIN_MM, PADDING_MM = 15.0, 4.0
 LOGO_HEIGHT_MM, LOGO_WIDTH_MM = 18.0, 60.0
 SMALL, NORMAL, LARGE, TINY = 8.0, 10.0, 16.0, 3.0
 FOOT_MM = 10.0
+LINE_HEIGHT = 0.48  # In millimetres for each point of the letters' size.
 
 
 class _Paper(FPDF):
@@ -50,7 +51,7 @@ class _Paper(FPDF):
     def write_line(self, text: str, style: str = "", size: float = NORMAL, align: str = "L") -> None:
         """Write a text in as many lines as it needs."""
         self.set_font(self.family, style, size)
-        self.multi_cell(0, None, self.clean(text), align=align, new_x="LMARGIN", new_y="NEXT")
+        self.multi_cell(0, size * LINE_HEIGHT, self.clean(text), align=align, new_x="LMARGIN", new_y="NEXT")
 
     def write_code(self, text: str) -> None:
         """Write a code in one line, however long it is: smaller, if it has to be."""
@@ -59,7 +60,7 @@ class _Paper(FPDF):
         room = self.w - self.r_margin - self.x
         if (width := self.get_string_width(shown)) > room:
             self.set_font(self.family, "", max(TINY, size * room / width))
-        self.cell(0, NORMAL * 0.5, shown, new_x="LMARGIN", new_y="NEXT")
+        self.cell(0, NORMAL * LINE_HEIGHT, shown, new_x="LMARGIN", new_y="NEXT")
 
 
 def pdf_of(sheet: CustomerSheet, logo: bytes, at: int) -> bytes:
@@ -120,7 +121,7 @@ def _head(pdf: _Paper, sheet: CustomerSheet, logo: bytes) -> None:
     labels = max(pdf.get_string_width(label) for label, _ in sheet.facts) + PADDING_MM
     for label, text in sheet.facts:
         pdf.set_font(pdf.family, "", NORMAL)
-        pdf.cell(labels, NORMAL * 0.5, label)
+        pdf.cell(labels, NORMAL * LINE_HEIGHT, label)
         pdf.write_code(text)
     pdf.ln(4)
 
@@ -132,8 +133,8 @@ def _lines(pdf: _Paper, sheet: CustomerSheet) -> None:
     pdf.set_font(pdf.family, "B", NORMAL)
     label, amount = sheet.due
     width = pdf.get_string_width(amount) + PADDING_MM
-    pdf.cell(pdf.epw - width, NORMAL * 0.6, label)
-    pdf.cell(width, NORMAL * 0.6, amount, align="R", new_x="LMARGIN", new_y="NEXT")
+    pdf.cell(pdf.epw - width, NORMAL * LINE_HEIGHT, label)
+    pdf.cell(width, NORMAL * LINE_HEIGHT, amount, align="R", new_x="LMARGIN", new_y="NEXT")
 
 
 def _table(pdf: _Paper, headings: Sequence[str], rows: Sequence[Sequence[str]], elastic: set[int], left: int) -> None:

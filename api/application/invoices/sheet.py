@@ -8,6 +8,7 @@ from domain.events.operator_events import CREDIT_NOTE, DEBIT_NOTE, STATEMENT
 from projections.rows.entry import ADJUSTMENT, DIFFERENCE
 
 TITLES = {STATEMENT: "Statement", CREDIT_NOTE: "Credit note", DEBIT_NOTE: "Debit note"}
+NOTHING = "0.00"
 RULE = (
     "Each amount is rounded to a cent, half away from zero. The line “Rounding” has what is missing to the amount due,"
     " which is the exact amount rounded in the same way."
@@ -65,7 +66,8 @@ def customer_sheet(document: Document, calls: list[Document] | None, language: s
     say = words_of(language)
     sender, customer = document["sender"], document["customer"]
     has_credits = any(line["sip_credits"] for line in document["lines"])
-    rounded = any(line["kind"] == ROUNDING for line in document["lines"])
+    lines = [line for line in document["lines"] if cents or line["kind"] != ROUNDING or line["amount"] != NOTHING]
+    rounded = any(line["kind"] == ROUNDING for line in lines)
     return CustomerSheet(
         language,
         say(TITLES[document["kind"]]),
@@ -75,7 +77,7 @@ def customer_sheet(document: Document, calls: list[Document] | None, language: s
         [customer["name"], *customer["address"]],
         _facts(document, say),
         _headings(say, has_credits=has_credits, cents=cents),
-        [_row(line, say, has_credits=has_credits, cents=cents) for line in document["lines"]],
+        [_row(line, say, has_credits=has_credits, cents=cents) for line in lines],
         (say("Amount due in US dollars"), say.dollars(document["due"])),
         [*filter(None, [document["terms"]]), *([say(RULE)] if rounded else [])],
         None if calls is None else _calls(calls, say),

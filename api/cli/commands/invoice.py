@@ -56,7 +56,7 @@ def invoice(
       tringledger invoice acme 2026-10 --format json
     """
     from api.application.invoices.loading import load_calls, load_month
-    from api.application.invoices.numbering import load_numbers, print_month, print_unnumbered
+    from api.application.invoices.numbering import NumberedDocuments, print_month, print_unnumbered
     from api.application.published_parties import latest_party
     from projections.queries.customer_lines import is_month_closed
 
@@ -67,7 +67,7 @@ def invoice(
     ):
         read_store.position(connection, ledger.store)
         month = load_month(ledger, connection, account, period)
-        printed = print_month(ledger, month, load_numbers(ledger))
+        printed = print_month(month, NumberedDocuments(ledger))
         if not printed:
             closed = is_month_closed(connection, period)
             printed = [print_unnumbered(month, latest_party(ledger), closed=closed)]
