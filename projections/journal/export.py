@@ -7,7 +7,9 @@ from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from domain.events.streams import NUMBERS
 from domain.ledger import Ledger
+from domain.operators.statement_numbering import read_numbers
 from projections.atomic_file import map_write_errors
 from projections.journal.syntax import journal_texts
 from projections.journal.transactions import INCOME, journal_transactions
@@ -45,7 +47,8 @@ def write_journal(  # noqa: PLR0917  # What, how and where to, in the order of t
     wanted = conditions(MODEL, selection, ledger.timezone)
     with store.snapshot() as connection, closing(_CountedEntries(connection, wanted, moved)) as entries:
         store.position(connection, ledger.store)
-        journal = journal_transactions(entries, _closed_through(connection))
+        numbered = read_numbers(ledger.history(NUMBERS)).events
+        journal = journal_transactions(entries, _closed_through(connection), numbered)
         for text in journal_texts(language, _accounts(connection, wanted), _incomes(connection, wanted), journal):
             out.write(text.encode())
     return entries.count

@@ -7,7 +7,8 @@ own and never become money here. A closed month's statement-level rounding is a 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from domain.amounts import plain
+from domain.amounts import ONE, plain
+from domain.events.operator_events import STATEMENT, StatementNumbered
 from domain.months import Month
 from projections.journal.account_names import account_component
 from projections.rows.entry import CDR, DIFFERENCE, FEE, MINIMUM, Entry, statement_roundings
@@ -56,25 +57,40 @@ class Transaction(NamedTuple):
     postings: list[Posting]
 
 
-def journal_transactions(entries: Iterable[Entry], closed_through: str) -> Iterator[Transaction]:
-    """Yield a transaction for each entry, and one for each statement-level rounding of the months that are closed."""
+def journal_transactions(
+    entries: Iterable[Entry], closed_through: str, numbered: Iterable[StatementNumbered] = ()
+) -> Iterator[Transaction]:
+    """Yield a transaction for each entry, and one for each statement-level rounding of the months that are closed.
+
+    ``numbered`` are the documents that customers got: a statement's rounding to whole cents is a transaction, too, and a note is
+    named at the changes that it documents.
+    """
     levels: Levels = {}
+    documents = list(numbered)
+    notes = {
+        (each.account, each.period, each.original_period): each.number for each in documents if each.kind != STATEMENT
+    }
     for entry in entries:
         totals = levels.setdefault((entry.account, entry.period), {})
         totals[entry.level] = totals.get(entry.level, 0) + entry.price
-        yield _of_entry(entry)
+        note = notes.get((entry.account, entry.period, entry.original_period)) if entry.kind == DIFFERENCE else None
+        yield _of_entry(entry, note or "")
     for (account, period), totals in sorted(levels.items()):
         if period <= closed_through:
             yield from _of_roundings(account, period, totals)
+    for document in documents:
+        if document.kind == STATEMENT and (document.account, document.period) in levels:
+            yield from _of_whole_cents(document)
 
 
-def _of_entry(entry: Entry) -> Transaction:
+def _of_entry(entry: Entry, note: str) -> Transaction:
     told = {
         "call": entry.call_id,
         "tag": entry.tag if entry.tag != entry.account else "",
         "tariff": _tariff(entry),
         "of-period": entry.original_period if entry.original_period != entry.period else "",
         "by": entry.posted_by,
+        "note": note,
     }
     return Transaction(
         entry.day,
@@ -122,3 +138,15 @@ def _of_roundings(account: str, period: str, totals: dict[str, int]) -> Iterator
             told = {"rounding": level}
             day = Month(period).last_day.isoformat()
             yield Transaction(day, f"{period} {level}", account, f"rounding of {period}", told, postings)
+
+
+def _of_whole_cents(document: StatementNumbered) -> Iterator[Transaction]:
+    """Yield what the statement asks for beyond the books, since nobody pays parts of a cent."""
+    if added := document.due * ONE - document.exact:
+        postings = [
+            Posting(f"{RECEIVABLE}:{account_component(document.account)}", added, DOLLAR),
+            Posting(ROUNDING, -added, DOLLAR),
+        ]
+        day, code = Month(document.period).last_day.isoformat(), f"{document.period} {document.number}"
+        narration = f"statement {document.number} in whole cents"
+        yield Transaction(day, code, document.account, narration, {"rounding": document.number}, postings)

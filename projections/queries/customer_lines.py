@@ -11,8 +11,8 @@ from projections.queries.row_stream import ROWS_AT_ONCE
 from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, statement_roundings
 from projections.schema.tables import CDRS, CLOSINGS, ENTRIES
 
-# Their reasons are the operators'; those of all other kinds are names that a tariff gives them, for customers to see.
-_INTERNAL = (CDR, DIFFERENCE, ADJUSTMENT)
+# Their reasons are the operators' or explain a sum; those of all other kinds are names that a tariff gives them, for customers to see.
+_INTERNAL = (CDR, DIFFERENCE, ADJUSTMENT, "minimum")
 _SUMMED = ("calls", "billed_seconds", "sip_credits", "price")
 
 

@@ -2,12 +2,27 @@
 
 from uuid import UUID
 
+from domain.billing.party_record import PartyRecord
+from domain.billing.statement_numbers import Series
 from domain.calls.call_stream import CallStream
 from domain.events.operator_events import OPERATOR_EVENTS, LogForked
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from domain.operators.statement_numbering import NumberedDocument
 
 BY, WHY = "ann", "as agreed"
+PARTY = PartyRecord(salt="00", text='[sender]\nname = "Us"\n', logo=b"\x89PNG", logo_type="image/png")
+STATEMENT = NumberedDocument(
+    kind="statement",
+    account="acme",
+    period="2026-10",
+    series=Series("main", "{year}-{number:4}"),
+    party=1,
+    form="statement/1",
+    exact=1,
+    due=0,
+    write=lambda number, at: f"{number} {at}".encode(),
+)
 TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 6\nincrement = "30/6"\nrounding = { mode = "up", places = 0 }\n'
 
 
@@ -24,6 +39,8 @@ def act_in_every_way(ledger: Ledger) -> None:
     with ledger.operator_session(BY, WHY) as session:
         session.publish_tariff(TARIFF)
         session.close_month("2026-10", ["what was open"])
+        session.publish_party(PARTY)
+        session.number_document(STATEMENT)
     with ledger.operator_session(BY, WHY) as session:
         session.rerate_call(billed[0], 1)
         session.void_call(billed[1])

@@ -9,6 +9,7 @@ from projections.rows.entry import ADJUSTMENT, DIFFERENCE
 
 TITLES = {STATEMENT: "Statement", CREDIT_NOTE: "Credit note", DEBIT_NOTE: "Debit note"}
 NOTHING = "0.00"
+UNNAMED_FEE = "monthly fee"
 RULE = (
     "Each amount is rounded to a cent, half away from zero. The line “Rounding” has what is missing to the amount due,"
     " which is the exact amount rounded in the same way."
@@ -131,8 +132,9 @@ def _about(line: Document, say: Words) -> Described:
         return Described(say(TITLES[kind]), line["number"], f", {month}")
     if kind == DIFFERENCE:
         return Described(say("Changes to {month}", month=month) if month else say("Changes"))
-    own = {ADJUSTMENT: "Adjustment", ROUNDING: "Rounding", "minimum": "Minimum spend", "fee": "Fee"}
-    return Described(line["text"] or say(own.get(kind, "Other")))
+    own = {ADJUSTMENT: "Adjustment", ROUNDING: "Rounding", "minimum": "Minimum spend", "fee": "Monthly fee"}
+    text = line["text"] if line["text"] != UNNAMED_FEE else ""
+    return Described(text or say(own.get(kind, "Other")))
 
 
 def _calls(calls: list[Document], say: Words) -> CallsTable:

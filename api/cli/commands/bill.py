@@ -15,6 +15,7 @@ from api.cli.options import format_option, period_argument, printable_text, stor
 if TYPE_CHECKING:
     from api.application.invoices.bill_run import BillingRefused, BillPreview
 
+ODDITIES_MAX = 10
 FORMATS = ("html", "pdf", "csv", "json")
 
 
@@ -120,8 +121,12 @@ def _show_preview(preview: BillPreview, period: str, output: str) -> None:
     print_table(["account", "number", "due"], [[*row.values()] for row in rows[:TABLE_ROWS_MAX]])
     print_more(len(rows) - TABLE_ROWS_MAX, "json")
     note(f"{len(rows)} statements of {period}, {total} dollars; {len(preview.unnumbered)} have no number yet")
-    for each in preview.oddities:
-        note(f"{each.kind}: {each.account}: {each.text}")
+    for kind in dict.fromkeys(each.kind for each in preview.oddities):
+        found = [each for each in preview.oddities if each.kind == kind]
+        for each in found[:ODDITIES_MAX]:
+            note(f"{kind}: {each.account}: {each.text}")
+        if len(found) > ODDITIES_MAX:
+            note(f"{kind}: {len(found) - ODDITIES_MAX} more; --format json has them all")
 
 
 def _show_refusal(refused: BillingRefused, period: str, output: str) -> None:
