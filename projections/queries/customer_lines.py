@@ -1,18 +1,20 @@
 """What customers' statements are made of: the entries of a month, summed by account and by what a line shows (SPEC 9.13)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection, case, func, select
 
 from projections.queries.row_stream import ROWS_AT_ONCE
-from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, statement_roundings
+from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE, FEE, MINIMUM, Entry, statement_roundings
 from projections.schema.tables import CDRS, CLOSINGS, ENTRIES
 
 # Their reasons are the operators' or explain a sum; those of all other kinds are names that a tariff gives them, for customers to see.
-_INTERNAL = (CDR, DIFFERENCE, ADJUSTMENT, "minimum")
+_INTERNAL = (CDR, DIFFERENCE, ADJUSTMENT, MINIMUM)
+_ORDER = (CDR, DIFFERENCE, ADJUSTMENT, FEE, MINIMUM)
+_OF_ENTRY = ("account", "kind", "day", "original_period", "reason", "level", "tariff", "rule")
 _SUMMED = ("calls", "billed_seconds", "sip_credits", "price")
 
 
@@ -55,11 +57,16 @@ PricesCredits = Callable[[str, int, str], bool]
 
 
 def load_customer_months(
-    connection: Connection, period: str, prices_credits: PricesCredits, account: str | None = None
+    connection: Connection,
+    period: str,
+    prices_credits: PricesCredits,
+    account: str | None = None,
+    drafts: Iterable[Entry] = (),
 ) -> Iterator[CustomerMonth]:
     """Yield the month of each account that has entries in it, by account, or of one account.
 
-    ``prices_credits`` tells whether a rule of a tariff's version has a price for SIP credits on a day.
+    ``prices_credits`` tells whether a rule of a tariff's version has a price for SIP credits on a day. ``drafts`` are entries that
+    closing the month would add.
     """
     c = ENTRIES.c
     text = case((c.kind.in_(_INTERNAL), ""), else_=c.reason).label("text")
@@ -67,8 +74,11 @@ def load_customer_months(
     wanted = select(*by, *(func.sum(c[name]).label(name) for name in _SUMMED)).where(c.period == period).group_by(*by)
     if account is not None:
         wanted = wanted.where(c.account == account)
-    rows = sorted(connection.execute(wanted), key=lambda row: tuple(row[:5]))
-    for found, group in groupby(rows, key=attrgetter("account")):
+    charged = [
+        (*(getattr(entry, name) for name in _OF_ENTRY), *(getattr(entry, name) for name in _SUMMED)) for entry in drafts
+    ]
+    rows = sorted([*map(tuple, connection.execute(wanted)), *charged], key=itemgetter(slice(5)))
+    for found, group in groupby(rows, key=itemgetter(0)):
         yield _month(found, period, list(group), prices_credits)
 
 
@@ -78,7 +88,7 @@ def _month(account: str, period: str, rows: Sequence[object], prices_credits: Pr
     for row in rows:
         _, kind, day, original_period, text, level, tariff, rule, calls, seconds, credits_, price = tuple(row)  # type: ignore[arg-type, var-annotated]
         late = original_period if original_period != period else ""
-        key = (kind, "" if kind == DIFFERENCE else day, late, text)
+        key = (kind, "" if kind == DIFFERENCE else day, late, "" if kind in _INTERNAL else text)
         line = lines.get(key, CustomerLine(*key, 0, 0, 0, 0))
         priced = int(credits_) if kind == CDR and prices_credits(tariff, rule, day) else 0
         lines[key] = CustomerLine(
@@ -95,7 +105,7 @@ def _month(account: str, period: str, rows: Sequence[object], prices_credits: Pr
 
 def _order(key: tuple[str, str, str, str]) -> tuple[int, str, str, str]:
     kind, day, original_period, text = key
-    return (_INTERNAL.index(kind) if kind in _INTERNAL else len(_INTERNAL), original_period, day, text)
+    return (_ORDER.index(kind) if kind in _ORDER else len(_ORDER), original_period, day, text)
 
 
 def load_usual_dues(connection: Connection, months: Sequence[str]) -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from beancount import loader
+from beancount.core import data
 from pypdf import PdfReader
 
 from api.application.invoices import output
@@ -43,6 +44,14 @@ calls = true
 account = "eu-1"
 name = "Zürich Büro"
 language = "de"
+"""
+FEES = """
+[accounts.acme]
+monthly_fee = [{ from = "2024-10", price = 500, text = "Line rental" }]
+monthly_minimum = [{ from = "2024-10", price = 800 }]
+[[rules]]
+tag = "*"
+markup_percent = 0
 """
 # The smallest PNG that there is: one grey dot.
 DOT = bytes.fromhex(
@@ -208,6 +217,19 @@ class TestCustomersStatements:
         assert "18581" in run("invoice", "acme", OCTOBER).out
         assert "18583" not in run("invoice", "eu-1", OCTOBER).out
 
+    def test_a_fee_and_a_minimum_are_lines_of_a_draft_and_the_same_once_they_are_billed(self) -> None:
+        Path("fees.toml").write_text(FEES)
+        assert run("tariff", "publish", "fees.toml", *BY, *WHY).code == DONE
+        draft = document("acme")["lines"]
+        assert [(each["kind"], each["text"], each["cents"]) for each in draft[1:3]] == [
+            ("fee", "Line rental", "500"),
+            ("minimum", None, "287.1"),
+        ]
+        assert bill().code == DONE
+        assert document("acme")["lines"] == draft
+        assert document("acme")["due"] == "8.00"
+        assert "Mindestumsatz" in run("invoice", "acme", OCTOBER, "--language", "de").out
+
     def test_an_unknown_account_is_refused(self) -> None:
         said = run("invoice", "nobody", OCTOBER)
         assert (said.code, "account 'nobody' has no entries in 2024-10" in said.err) == (FINDING, True)
@@ -244,14 +266,9 @@ class TestNotes:
 
     def test_the_journal_names_the_note_and_asks_for_what_the_statements_ask_for(self) -> None:
         journal = run("export", "journal", "--format", "beancount").out
-        _, errors, _ = loader.load_string(journal)
+        found, errors, _ = loader.load_string(journal)
         assert errors == []
         assert 'note: "2024-0002"' in journal
-        owed = [entry for entry in loader.load_string(journal)[0] if hasattr(entry, "postings")]
-        acme = sum(
-            posting.units.number
-            for entry in owed
-            for posting in entry.postings
-            if posting.account == "Assets:Receivable:A-acme"
-        )
-        assert acme == Decimal("1.11")
+        postings = [each for entry in found if isinstance(entry, data.Transaction) for each in entry.postings]
+        acme = [each.units for each in postings if each.account == "Assets:Receivable:A-acme"]
+        assert sum(each.number or 0 for each in acme if each) == Decimal("1.11")

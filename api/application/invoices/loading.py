@@ -9,6 +9,7 @@ from domain import times
 from domain.billing.billing_context import BillingContext
 from domain.ledger import Ledger
 from domain.months import Month
+from projections.queries.account_charges import charged_accounts, draft_charges
 from projections.queries.customer_lines import (
     CustomerMonth,
     PricesCredits,
@@ -22,12 +23,20 @@ MonthCalls = list[dict[str, object]]
 
 def load_months(ledger: Ledger, connection: Connection, period: str) -> Iterator[CustomerMonth]:
     """Yield the month of each account that has entries in it, in the order of accounts."""
-    return load_customer_months(connection, period, credit_pricing(ledger.billing_context()))
+    books = ledger.billing_context()
+    drafts = [
+        entry
+        for account in charged_accounts(books, period)
+        for entry in draft_charges(connection, books, account, period)
+    ]
+    return load_customer_months(connection, period, credit_pricing(books), drafts=drafts)
 
 
 def load_month(ledger: Ledger, connection: Connection, account: str, period: str) -> CustomerMonth:
     """Return an account's month; raises NoStatement if the account has no entries in it."""
-    found = list(load_customer_months(connection, period, credit_pricing(ledger.billing_context()), account))
+    books = ledger.billing_context()
+    drafts = draft_charges(connection, books, account, period)
+    found = list(load_customer_months(connection, period, credit_pricing(books), account, drafts))
     if not found:
         msg = f"account {account!r} has no entries in {period}: `tringledger export billing` lists those that have entries"
         raise NoStatement(msg)
