@@ -92,14 +92,14 @@ def parse_party(text: str, name: str = "party") -> Party:
         raise InvalidParty(name, [schema.syntax_finding(str(error), text)]) from error
     except (RecursionError, ValueError) as error:
         raise InvalidParty(name, [TariffFinding(1, "the file", "", f"TOML ({error})")]) from error
-    reader = _Reader(TomlLines(text))
+    reader = _PartyReader(TomlLines(text))
     party = reader.party(content)
     if party is None or reader.findings:
         raise InvalidParty(name, reader.findings)
     return party
 
 
-class _Reader:
+class _PartyReader:
     """Turns the content of a TOML file into a Party, and collects the findings."""
 
     def __init__(self, lines: TomlLines) -> None:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection
 
-from api.application.invoices.document import Document, PartyVersion
-from api.application.invoices.loading import load_calls, load_months
+from api.application.invoices.document import Document, PartyVersion, call_documents
 from api.application.invoices.numbering import (
     NumberedDocuments,
     PrintedDocument,
@@ -28,7 +26,8 @@ from domain.events.operator_events import STATEMENT
 from domain.ledger import Ledger
 from domain.operators.statement_numbering import KnownNumbers
 from projections.building.catch_up import catch_up
-from projections.queries.customer_lines import CustomerMonth, load_usual_dues
+from projections.queries.customer_books import CustomerBooks
+from projections.queries.customer_lines import CustomerMonth
 from projections.stores.base import ReadStore
 
 BILLED = "the bill run"
@@ -73,8 +72,9 @@ def preview_bill(ledger: Ledger, store: ReadStore, period: str) -> BillPreview:
     used, known = latest_party(ledger), load_numbers(ledger)
     with store.snapshot() as connection:
         store.position(connection, ledger.store)
-        months = list(load_months(ledger, connection, period))
-        usual = load_usual_dues(connection, months_before(period))
+        books = CustomerBooks(connection, ledger.billing_context())
+        months = list(books.months(period))
+        usual = books.usual_dues(months_before(period))
     unnumbered = [each for each in months if (each.account, each.period) not in known.statements]
     return BillPreview(months, used, known, list(find_oddities(unnumbered, used, known, usual)))
 
@@ -106,21 +106,21 @@ def number_bill(
 
 
 def bill_documents(
-    ledger: Ledger, connection: Connection, months: list[CustomerMonth], forms: tuple[str, ...]
+    ledger: Ledger, books: CustomerBooks, months: list[CustomerMonth], forms: tuple[str, ...]
 ) -> Iterator[DocumentFiles]:
     """Yield the files of each document that is numbered, in the order of accounts; raises DocumentDiffers."""
     numbered = NumberedDocuments(ledger)
     for month in months:
         for printed in print_month(month, numbered):
-            yield _files(connection, printed, forms)
+            yield _files(books, printed, forms)
 
 
-def _files(connection: Connection, printed: PrintedDocument, forms: tuple[str, ...]) -> DocumentFiles:
+def _files(books: CustomerBooks, printed: PrintedDocument, forms: tuple[str, ...]) -> DocumentFiles:
     document, event = printed.document, printed.event
     assert event is not None
     number, calls, ready = event.number, None, []
     if event.kind == STATEMENT and preferences_of(printed).calls:
-        calls = load_calls(connection, event.account, event.period)
+        calls = call_documents(books.calls(event.account, event.period))
         ready = [(f"{number}-calls.{form}", calls_file(calls, form)) for form in (CSV, JSON) if form in forms]
     shown = [form for form in (HTML, PDF, CSV) if form in forms]
     entry = {

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api.application.invoices.dollars import dollars, exact_cents, whole_cents
+from api.application.invoices.dollars import dollars, exact_cents, rounding_to, whole_cents
 from domain import times
-from domain.amounts import ONE, plain
+from domain.amounts import plain
 from domain.billing.party import Customer, Party
 from domain.billing.party_record import PartyRecord
 from domain.events.operator_events import CREDIT_NOTE, DEBIT_NOTE, STATEMENT, StatementNumbered
@@ -91,8 +91,7 @@ def make_document(month: CustomerMonth, lines: list[DocumentLine], issue: Issue,
     """Return a document in the form ``statement/1``; ``month.exact`` is what it comes to."""
     due = whole_cents(month.exact)
     shown = [_line_document(line, whole_cents(line.price)) for line in lines]
-    rounding = due * ONE - sum(line.price for line in lines)
-    missing = due - sum(whole_cents(line.price) for line in lines)
+    rounding, missing = rounding_to(due, (line.price for line in lines))
     if rounding or missing:
         shown.append(_line_document(DocumentLine(ROUNDING, rounding), missing))
     issued_on = times.to_datetime(issue.at).date() if issue.at else None
@@ -165,7 +164,10 @@ def encode_document(document: Document) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def call_documents(calls: Iterable[BilledCall]) -> list[Document]:
+MonthCalls = list[Document]
+
+
+def call_documents(calls: Iterable[BilledCall]) -> MonthCalls:
     """Return the list of calls, in exact cents."""
     return [
         {

@@ -1,5 +1,7 @@
 """Amounts on customers' statements: whole cents, rounded half away from zero, as dollars with two places (SPEC 9.13)."""
 
+from collections.abc import Iterable
+
 from domain.amounts import ONE, plain
 
 CENTS_PER_DOLLAR = 100
@@ -20,3 +22,12 @@ def dollars(cents: int) -> str:
 def exact_cents(amount: int) -> str:
     """Return millionths of a cent as a plain decimal of cents."""
     return plain(amount)
+
+
+def rounding_to(due: int, amounts: Iterable[int]) -> tuple[int, int]:
+    """Return what is missing to an amount due in whole cents: in millionths of a cent, and in whole cents.
+
+    The first is missing to the exact amounts, the second to the amounts as they are printed, each rounded by itself.
+    """
+    listed = list(amounts)
+    return due * ONE - sum(listed), due - sum(map(whole_cents, listed))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from api.application.invoices.csv_text import calls_csv
-from api.application.invoices.loading import MonthCalls
+from api.application.invoices.document import MonthCalls
 from api.application.invoices.numbering import PrintedDocument
 from api.application.invoices.rendering import CSV, JSON, RenderTask, render
 

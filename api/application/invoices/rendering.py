@@ -5,8 +5,8 @@ from typing import NamedTuple
 import msgspec
 
 from api.application.invoices.csv_text import lines_csv
+from api.application.invoices.customer_sheet import customer_sheet
 from api.application.invoices.document import Document
-from api.application.invoices.sheet import customer_sheet
 from domain import times
 
 HTML, PDF, JSON, CSV = FORMATS = ("html", "pdf", "json", "csv")
@@ -35,9 +35,9 @@ def render(task: RenderTask) -> bytes:
     calls = msgspec.json.decode(task.calls, type=list[Document]) if task.calls else None
     sheet = customer_sheet(document, calls, task.language or document["language"], cents=task.cents)
     if task.form == HTML:
-        from api.application.invoices.html import page_of  # noqa: PLC0415 - templates are loaded by who wants them.
+        from api.application.invoices.html_page import page_of  # noqa: PLC0415 - templates are loaded by who wants them.
 
         return page_of(sheet, task.logo, task.logo_type)
-    from api.application.invoices.pdf import pdf_of  # noqa: PLC0415 - so is fpdf2, which may be missing.
+    from api.application.invoices.pdf_pages import pdf_of  # noqa: PLC0415 - so is fpdf2, which may be missing.
 
     return pdf_of(sheet, task.logo, times.parse(document["issued_at"]) if document["issued_at"] else 0)

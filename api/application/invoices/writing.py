@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from api.application.invoices.bill_run import DocumentFiles, bill_documents, manifest_json
 from api.application.invoices.document import Document
 from api.application.invoices.output import MANIFEST, BillOutput, manifest_csv, open_output
 from api.application.invoices.parallel_rendering import render_documents
 from domain.ledger import Ledger
+from projections.queries.customer_books import CustomerBooks
 from projections.queries.customer_lines import CustomerMonth
 
 Moved = Callable[[int], None]
@@ -17,7 +16,7 @@ Moved = Callable[[int], None]
 
 def write_bill(  # noqa: PLR0917  # What, from where, where to and how, in the order of the command line.
     ledger: Ledger,
-    connection: Connection,
+    books: CustomerBooks,
     months: list[CustomerMonth],
     path: Path,
     forms: tuple[str, ...],
@@ -30,7 +29,7 @@ def write_bill(  # noqa: PLR0917  # What, from where, where to and how, in the o
     """
     entries: list[Document] = []
     with open_output(path) as output:
-        wanted = _missing(bill_documents(ledger, connection, months, forms), output, entries)
+        wanted = _missing(bill_documents(ledger, books, months, forms), output, entries)
         for count, (document, files) in enumerate(render_documents(wanted, len(months), forms, jobs), 1):
             issued_at = document.entry["issued_at"]
             *before, last = [*files, *document.ready]

@@ -72,6 +72,7 @@ def bill(
     """
     from api.application.invoices.bill_run import BillingRefused, number_bill, preview_bill
     from api.application.invoices.writing import write_bill
+    from projections.queries.customer_books import CustomerBooks
     from projections.worker_link import usable_cores
 
     if not dry_run and by is None:
@@ -86,7 +87,15 @@ def bill(
             context.exit(FINDING)
         target = path or Path(f"bills-{period}")
         with read_store.snapshot() as connection, progress("Writing", len(months), "statements") as moved:
-            entries = write_bill(ledger, connection, months, target, ("json", *forms), jobs or usable_cores(), moved)
+            entries = write_bill(
+                ledger,
+                CustomerBooks(connection, ledger.billing_context()),
+                months,
+                target,
+                ("json", *forms),
+                jobs or usable_cores(),
+                moved,
+            )
     _show_documents(entries, output)
     note(f"{len(entries)} document{'' if len(entries) == 1 else 's'} of {period} in {target}")
     context.exit(DONE)

@@ -14,7 +14,7 @@ from api.cli.options import catch_up_option, output_options, period_argument, st
 from domain.errors import CommandRejected
 
 if TYPE_CHECKING:
-    from api.application.invoices.loading import MonthCalls
+    from api.application.invoices.document import MonthCalls
     from api.application.invoices.numbering import PrintedDocument
 
 FORMATS = ("html", "pdf", "json", "csv")
@@ -55,10 +55,10 @@ def invoice(
       tringledger invoice acme 2026-10 -o acme-2026-10.pdf
       tringledger invoice acme 2026-10 --format json
     """
-    from api.application.invoices.loading import load_calls, load_month
+    from api.application.invoices.document import call_documents
     from api.application.invoices.numbering import NumberedDocuments, print_month, print_unnumbered
     from api.application.published_parties import latest_party
-    from projections.queries.customer_lines import is_month_closed
+    from projections.queries.customer_books import CustomerBooks
 
     with (
         open_ledger(store) as (ledger, _),
@@ -66,13 +66,13 @@ def invoice(
         read_store.snapshot() as connection,
     ):
         read_store.position(connection, ledger.store)
-        month = load_month(ledger, connection, account, period)
+        books = CustomerBooks(connection, ledger.billing_context())
+        month = books.month(account, period)
         printed = print_month(month, NumberedDocuments(ledger))
         if not printed:
-            closed = is_month_closed(connection, period)
-            printed = [print_unnumbered(month, latest_party(ledger), closed=closed)]
+            printed = [print_unnumbered(month, latest_party(ledger), closed=books.is_closed(period))]
         found = _chosen(printed, number)
-        listed = load_calls(connection, account, period) if _wants_calls(found, form, calls) else None
+        listed = call_documents(books.calls(account, period)) if _wants_calls(found, form, calls) else None
     _write(found, listed, (form, output, language, cents, excel_safe))
 
 

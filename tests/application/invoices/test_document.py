@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.application.invoices import document as documents
+from api.application.invoices.customer_sheet import customer_sheet
 from api.application.invoices.document import Issue, PartyVersion, encode_document, make_document, statement_lines
 from api.application.invoices.dollars import dollars, whole_cents
 from api.application.invoices.oddities import find_oddities, months_before
 from api.application.invoices.rendering import RenderTask, render
-from api.application.invoices.sheet import customer_sheet
 from domain.operators.statement_numbering import KnownNumbers
 from projections.queries.customer_lines import CustomerLine, CustomerMonth
 from projections.rows.entry import ADJUSTMENT, CDR, DIFFERENCE

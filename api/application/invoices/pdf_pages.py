@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from io import BytesIO
 
-from api.application.invoices.sheet import CustomerSheet
+from api.application.invoices.customer_sheet import CustomerSheet
 from api.application.invoices.words import words_of
 from domain import times
 from domain.errors import MissingDriver

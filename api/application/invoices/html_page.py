@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import jinja2
 
-from api.application.invoices.sheet import CustomerSheet
+from api.application.invoices.customer_sheet import CustomerSheet
 
 # A code longer than this is set smaller, so that it stays on one line.
 CODE_LENGTH = 48
