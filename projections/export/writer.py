@@ -54,17 +54,18 @@ def write_export(  # noqa: PLR0917  # What, how and where to, in the order of th
     *,
     excel_safe: bool = False,
     progress: Progress = no_progress,
+    sort: str = "",
     sheet_rows_max: int = sheets.ROWS_MAX,
 ) -> int:
     """Write the selected rows of a read model to a file or a binary stream, and return how many there were.
 
     ``excel_safe`` (for CSV; see ``text_formats.excel_safe_text``) makes texts harmless that a spreadsheet would take for
     formulas or numbers. ``progress`` is called with the number of rows after each chunk. The read models are read as they
-    are: catch up before. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnusable, and
+    are: catch up before. ``sort`` is a column, with ``-`` before it for descending order. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnusable, and
     BrokenPipeError if the reader of the stream is gone.
     """
     form = _format(file_format)
-    with open_row_stream(ledger, store, model, selection, progress) as rows:
+    with open_row_stream(ledger, store, model, selection, progress, sort=sort) as rows:
         if form is Format.XLSX:
             sheets.check_sheet_size(rows, sheet_rows_max)
         try:

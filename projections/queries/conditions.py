@@ -18,7 +18,8 @@ from domain.notices.line_number import LINE_RULE_2, is_phone_number, line_number
 from projections.queries import call_health as calls
 from projections.queries import time_points as moments
 from projections.queries.call_health import STALE
-from projections.queries.selection import OverdueFilter, Selection, read_model, table_of
+from projections.queries.selection import ColumnPattern, OverdueFilter, Selection, read_model, table_of
+from projections.queries.text_patterns import ANY, LAST, TextPattern, read_pattern
 from projections.queries.time_points import Moment, SelectionError
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import TABLES
@@ -30,6 +31,10 @@ PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
 # What people write between the digits of a number.
 _WRITTEN_BETWEEN = " -.()"
+_NO_SEPARATORS = dict.fromkeys(map(ord, _WRITTEN_BETWEEN))
+NUMBER = "number"
+# Filters that take a pattern, such as ``dept-*``.
+PATTERNED = ("tag", NUMBER)
 
 
 def build_selection(
@@ -56,7 +61,7 @@ def build_selection(
         since=moments.read_time_point(since, timezone, now),
         until=end,
         line_rule=None if filters.get("number") is None else line_rule,
-        **filters,
+        **_with_patterns(filters),
     )
     # An end that is taken in is never at the beginning, or nothing would be taken in.
     shortest = 0 if through is None else 1
@@ -68,12 +73,25 @@ def build_selection(
     return selection
 
 
+def _with_patterns(filters: dict[str, Any]) -> dict[str, Any]:
+    """Return filters in which texts with ``*`` have become patterns."""
+    exact, patterns = dict(filters), []
+    for name in PATTERNED:
+        if (text := filters.get(name)) is not None:
+            found = read_pattern(text)
+            exact[name] = None if isinstance(found, TextPattern) else found
+            if isinstance(found, TextPattern):
+                patterns.append(ColumnPattern(name, found))
+    return exact | ({"fits": tuple(patterns)} if patterns else {})
+
+
 def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
     """Return the conditions of a selected row; raises SelectionError for a filter that the read model does not have."""
     table = table_of(model)
     wanted = [_is(model, name, value) for name in PLAIN if (value := getattr(selection, name)) is not None]
     if selection.number is not None:
         wanted.append(_numbered(model, selection.number, selection.line_rule or LINE_RULE_2))
+    wanted += [_fitting(model, each) for each in selection.fits or ()]
     if selection.flag is not None:
         wanted.append(_flagged(model, selection.flag))
     if selection.who is not None:
@@ -113,10 +131,38 @@ def _numbered(model: str, number: str, rule: int) -> ColumnElement[bool]:
     normalised = line_number(number, rule)
     if read_model(model).has_line_numbers or not is_phone_number(number, rule):
         return column.in_(sorted({normalised, number}))
-    bare: Any = column
-    for character in _WRITTEN_BETWEEN:
-        bare = func.replace(bare, character, "")
+    bare = _without_separators(column)
     return or_(bare == normalised, bare == f"+{normalised}")
+
+
+def _without_separators(column: Any) -> Any:
+    for character in _WRITTEN_BETWEEN:
+        column = func.replace(column, character, "")
+    return column
+
+
+def _fitting(model: str, wanted: ColumnPattern) -> ColumnElement[bool]:
+    """Compare with a pattern; in numbers, also in those of the pattern, separators do not count."""
+    if wanted.name != NUMBER:
+        column = _column(model, wanted.name)
+        return wanted.pattern.condition(column) if wanted.values is None else column.in_(wanted.values)
+    number = _column(model, "src", NUMBER)
+    pattern = number_pattern(wanted.pattern)
+    if not pattern.beginning and len(pattern.ending) < LAST:
+        msg = f"{ANY.join(wanted.pattern.parts)!r} fits too many numbers: expected how they begin, or at least their last {LAST} digits"
+        raise SelectionError(msg)
+    if wanted.values is not None:
+        return number.in_(wanted.values)
+    if read_model(model).has_line_numbers:
+        return pattern.condition(number)
+    return pattern.condition(func.ltrim(_without_separators(number), "+"))
+
+
+def number_pattern(pattern: TextPattern) -> TextPattern:
+    """Return a pattern of numbers without what people write between digits, if it is one of phone numbers."""
+    if not all(is_phone_number(part, LINE_RULE_2) for part in pattern.parts):
+        return pattern
+    return TextPattern(tuple(part.translate(_NO_SEPARATORS).removeprefix("+") for part in pattern.parts))
 
 
 def _flagged(model: str, flag: str) -> ColumnElement[bool]:

@@ -6,12 +6,13 @@ Both give the same numbers. A rollup answers where a selection names nothing but
 from typing import Any, NamedTuple
 
 from msgspec import structs
-from sqlalchemy import Column, ColumnElement, Table, func
+from sqlalchemy import Column, ColumnElement, Connection, Table, func
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from domain import times
 from domain.months import Month
 from projections.queries.conditions import conditions
+from projections.queries.pattern_values import with_known_values
 from projections.queries.selection import Selection, read_model
 from projections.queries.time_points import read_month
 from projections.schema.rollups import MONTH, ROLLUPS, ROWS, Rollup
@@ -36,9 +37,19 @@ def counted_rows(model: str, selection: Selection, timezone: str) -> CountedRows
     return CountedRows(read_model(model).table, wanted, func.count())
 
 
+def counted_quickly(connection: Connection, model: str, selection: Selection, timezone: str) -> CountedRows:
+    """Return the same as ``counted_rows``, by the texts that fit a pattern where a rollup cannot tell them apart."""
+    source = counted_rows(model, selection, timezone)
+    if source.table is not read_model(model).table:
+        return source
+    return counted_rows(model, with_known_values(connection, model, selection), timezone)
+
+
 def _covered(rollup: Rollup, selection: Selection, timezone: str) -> list[ColumnElement[bool]] | None:
     """Return the conditions of a selection on a rollup, or None where the rollup cannot tell its rows apart."""
-    keys = {*rollup.keys, *ALWAYS, "since", "until", "period"} | ({"flag"} if "flags" in rollup.keys else set())
+    if any(each.name not in rollup.keys for each in selection.fits or ()):
+        return None
+    keys = {"fits", *rollup.keys, *ALWAYS, "since", "until", "period"} | ({"flag"} if "flags" in rollup.keys else set())
     if any(value is not None for name, value in structs.asdict(selection).items() if name not in keys):
         return None
     month, wanted = rollup.table.c[MONTH], []

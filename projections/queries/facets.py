@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from projections.queries.counted_rows import CountedRows, counted_rows
+from projections.queries.counted_rows import CountedRows, counted_quickly
 from projections.queries.selection import Selection, read_model
 from projections.schema.read_models import STORED_TABLES
 
@@ -21,7 +21,7 @@ class FacetValue(NamedTuple):
 
 def sum_columns(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
     """Return the number of rows of a selection (``rows``), and the sums of its amounts, durations and counts."""
-    source, names = counted_rows(model, selection, timezone), read_model(model).summed
+    source, names = counted_quickly(connection, model, selection, timezone), read_model(model).summed
     totals = [func.coalesce(func.sum(source.table.c[name]), 0) for name in names]
     statement = select(source.rows, *totals).select_from(source.table).where(*source.conditions)
     found = connection.execute(statement).one()
@@ -35,7 +35,7 @@ def count_facets(
 
     ``flags`` is counted flag by flag; a text that is empty counts as a value.
     """
-    source = counted_rows(model, selection, timezone)
+    source = counted_quickly(connection, model, selection, timezone)
     found = {}
     for name in names or read_model(model).facets:
         column = source.table.c[name]

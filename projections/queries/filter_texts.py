@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from domain.calls.correlation import CorrelationWindow
 from projections.queries.call_health import MISSING_CDR, STALE
-from projections.queries.conditions import build_selection
+from projections.queries.conditions import NUMBER, build_selection
 from projections.queries.selection import OverdueFilter, Selection, table_of
+from projections.queries.text_patterns import read_pattern
 from projections.queries.time_points import SelectionError
 
 # The filters by the names of their parameters, and the fields of a Selection that they fill.
@@ -103,6 +104,9 @@ def _fields(name: str, value: str, terms: FilterContext) -> dict[str, Any]:
     if name == "why" and not terms.sees_pii:
         # A number that is masked could be found digit by digit.
         msg = "searching reasons needs the role pii: what is masked in them could be found by it"
+        raise SelectionError(msg)
+    if name == NUMBER and not terms.sees_pii and not isinstance(read_pattern(value), str):
+        msg = "a part of a number needs the role pii: masked digits could be found by it"
         raise SelectionError(msg)
     if name == "waiting":
         if value not in WAITING:

@@ -12,7 +12,8 @@ from sqlalchemy import Column, Connection, Result, Select, func, select
 
 from domain.ledger import Ledger
 from projections.queries.conditions import conditions
-from projections.queries.selection import Selection, order, table_of
+from projections.queries.key_page import file_order
+from projections.queries.selection import Selection, table_of
 from projections.schema.column_kinds import exported_columns
 from projections.stores.generations import ReadStore
 
@@ -38,16 +39,19 @@ class RowStream:
         timezone: str,
         progress: Progress = no_progress,
         masks: Masks | None = None,
+        sort: str = "",
     ) -> None:
         """Prepare to read a selection; ``progress`` is called with the number of rows after each chunk.
 
-        ``masks`` maps columns to the functions that mask their texts for users who must not see them.
+        ``masks`` maps columns to the functions that mask their texts for users who must not see them. ``sort`` is a
+        column, with ``-`` before it for descending order, in place of the order of exports; raises SelectionError.
         """
         self.model = model
         self.columns: list[Column[Any]] = exported_columns(table_of(model))
         self.done = 0
         self._connection = connection
         self._conditions = conditions(model, selection, timezone)
+        self._order = file_order(model, sort)
         self._progress = progress
         self._results = ExitStack()
         self._masked = [
@@ -61,7 +65,7 @@ class RowStream:
 
     def chunks(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         """Yield the rows in chunks."""
-        statement = select(*self.columns).where(*self._conditions).order_by(*order(self.model))
+        statement = select(*self.columns).where(*self._conditions).order_by(*self._order)
         for rows in self._read(statement, rows_at_once):
             yield self._hidden(rows) if self._masked else rows
             self.done += len(rows)
@@ -106,7 +110,13 @@ class RowStream:
 
 @contextmanager
 def open_row_stream(
-    ledger: Ledger, store: ReadStore, model: str, selection: Selection, progress: Progress = no_progress
+    ledger: Ledger,
+    store: ReadStore,
+    model: str,
+    selection: Selection,
+    progress: Progress = no_progress,
+    *,
+    sort: str = "",
 ) -> Iterator[RowStream]:
     """Open a selection at the present position of the read models.
 
@@ -114,5 +124,5 @@ def open_row_stream(
     """
     with store.snapshot() as connection:
         store.position(connection, ledger.store)
-        with closing(RowStream(connection, model, selection, ledger.timezone, progress)) as rows:
+        with closing(RowStream(connection, model, selection, ledger.timezone, progress, sort=sort)) as rows:
             yield rows

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Column, Table
 
 from domain.calls.correlation import CorrelationWindow
+from projections.queries.text_patterns import TextPattern
 from projections.queries.time_points import SelectionError
 from projections.schema.read_models import BY_NAME, ReadModel
 
@@ -19,13 +20,22 @@ class OverdueFilter(msgspec.Struct, frozen=True):
     now: int
 
 
+class ColumnPattern(msgspec.Struct, frozen=True):
+    """A column, named as its filter is, and the pattern that it must fit; ``values`` are all texts that do, if they are known."""
+
+    name: str
+    pattern: TextPattern
+    values: tuple[str, ...] | None = None
+
+
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Filters on a read model, all of which a row must pass; None lets every row pass.
 
     ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
     rows without one. ``number`` is a number in any notation that
     lines of ``line_rule`` take for the same, ``flag`` one of a row's flags, ``day`` the day on which
-    something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls. ``who`` is the operator, ``why`` a part of the reason, in upper or lower case.
+    something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls. ``who`` is the operator, ``why`` a part of the reason, in upper or lower case. ``fits`` are patterns of
+    tags and numbers: never of accounts, whose names decide who is billed.
     """
 
     tag: str | None = None
@@ -44,6 +54,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     period: str | None = None
     waiting: OverdueFilter | None = None
+    fits: tuple[ColumnPattern, ...] | None = None
 
 
 def read_model(name: str) -> ReadModel:

@@ -73,7 +73,9 @@ def postgres_index_statements(schema: str) -> dict[str, str]:
     updated within its page: so the index of calls that wait for their CDR does not name what changes with each event.
     """
     statements = {
-        name: text.replace(", call_id", "").replace("cdr_at, position", "cdr_at")
+        name: text.replace(", call_id", "")
+        .replace("cdr_at, position", "cdr_at")
+        .replace("substr(src, -4)", "right(src, 4)")
         for name, text in _statements(f"{schema}.", carried=False).items()
     }
     for name in BY_DISPOSITION:

@@ -22,6 +22,9 @@ from projections.schema.tables import METADATA, TOTALS
 
 IN_PROGRESS_ONLY, FLAGGED_ONLY, NO_CDR_ONLY = "state = 'in-progress'", "flags <> ''", "has_cdr = 0"
 
+# By what CDRs are sorted besides their time.
+_SORTED = "price, cost, margin, src_duration, dest_duration"
+
 
 class Index(NamedTuple):
     """An index by which a read model is browsed: its name, its columns, and the condition of the rows that it holds.
@@ -53,6 +56,8 @@ class ReadModel(NamedTuple):
     time_column: str = ""
     date_column: str = ""
     order: tuple[str, ...] = ("position",)
+    file_sorts: tuple[str, ...] = ()
+    """The columns by which files may be sorted besides: no page is cut in their order."""
     facets: tuple[str, ...] = ()
     summed: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
@@ -81,6 +86,7 @@ CALLS = ReadModel(
         Index("calls_by_tag", "tag, opened_at"),
         Index("calls_by_account", "account, opened_at"),
         Index("calls_by_src", "src, opened_at"),
+        Index("calls_by_ending", "substr(src, -4), src"),
         Index("calls_by_disposition", "disposition, opened_at"),
         Index("calls_by_period", "period, opened_at"),
         Index("calls_flagged", "opened_at, flags", FLAGGED_ONLY),
@@ -101,20 +107,28 @@ CDRS = ReadModel(
     row=CdrRow,
     time_column="cdr_at",
     order=("position", "call_id"),
-    sorts=("cdr_at", "position", "price"),
+    sorts=("cdr_at", "position", "price", "cost", "margin", "src_duration", "dest_duration"),
     facets=("tag", "account", "disposition", "flags"),
     summed=("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin"),
     has_line_numbers=True,
     indexes=(
-        Index("cdrs_by_time", "cdr_at, position, call_id", carried="price"),
-        Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried="price"),
+        Index("cdrs_by_time", "cdr_at, position, call_id", carried=_SORTED),
+        Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried=_SORTED),
         Index("cdrs_by_account", "account, cdr_at, position, call_id"),
-        Index("cdrs_by_account_and_period", "account, period, cdr_at, position, call_id", carried="price, disposition"),
+        Index(
+            "cdrs_by_account_and_period",
+            "account, period, cdr_at, position, call_id",
+            carried=f"{_SORTED}, disposition",
+        ),
         Index("cdrs_by_src", "src, cdr_at, position, call_id"),
-        Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id", carried="price"),
-        Index("cdrs_by_period", "period, cdr_at, position, call_id", carried="price"),
+        Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id", carried=_SORTED),
+        Index("cdrs_by_period", "period, cdr_at, position, call_id", carried=_SORTED),
         Index("cdrs_by_price", "price, position, call_id"),
-        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY, "price"),
+        Index("cdrs_by_cost", "cost, position, call_id"),
+        Index("cdrs_by_margin", "margin, position, call_id"),
+        Index("cdrs_by_src_duration", "coalesce(src_duration, -1), position, call_id"),
+        Index("cdrs_by_dest_duration", "coalesce(dest_duration, -1), position, call_id"),
+        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY, _SORTED),
     ),
     meanings={
         "position": "The position of the CDR's event in the log.",
@@ -258,6 +272,7 @@ ENTRIES = ReadModel(
     date_column="day",
     order=("position", "number", "call_id"),
     sorts=("position",),
+    file_sorts=("price", "cost", "margin"),
     facets=("kind", "account", "tag", "disposition"),
     summed=(*TOTALS, "rounding"),
 )

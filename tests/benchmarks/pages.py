@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from domain.calls.correlation import CorrelationWindow
 from domain.ledger import Ledger
 from domain.notices.line_number import LINE_RULE_2
-from projections.queries import cursors, facets
+from projections.queries import cursors, facets, key_page
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.filter_texts import FilterContext
@@ -128,7 +128,7 @@ def _pages() -> Iterator[Work]:
     for name, model, selection in _selections():
         sort = browsing.default_sort(model)
         yield f"the first of {name}", partial(_page, model, selection, "")
-        moment = sort.removeprefix(browsing.DESCENDING)
+        moment = sort.removeprefix(key_page.DESCENDING)
         deep = million.START + million.SPAN // 50
         ends: dict[str, list[str | int]] = {"calls": [deep, 1], "cdrs": [deep, 1, ""]}
         yield (

@@ -47,15 +47,20 @@ SUFFIXES |= dict.fromkeys((".journal", ".j"), Language.HLEDGER.value)
 @click.command()
 @click.argument("model", type=click.Choice([*MODELS, JOURNAL]))
 @output_options((*FORMATS, *LANGUAGES), "csv", "The file's format; hledger and beancount are for the journal", SUFFIXES)
-@click.option("--tag", help="Only rows with this tag.")
+@click.option("--tag", help="Only rows with this tag; * stands for any text, as in 'dept-*'.")
 @click.option("--account", help="Only rows of this account (cdrs and billing).")
-@click.option("--number", help="Only rows of this phone number, in any spelling.")
+@click.option(
+    "--number", help="Only rows of this phone number, in any spelling; * stands for any digits, as in '*4567'."
+)
 @click.option(
     "--disposition", help="Only rows with this disposition, such as ANSWERED or 'NO ANSWER' (calls and cdrs)."
 )
 @click.option("--flag", help="Only rows with this flag, such as missing-opening (calls, cdrs and exceptions).")
 @click.option("--state", help="Only calls in this state: in-progress or ended.")
 @span_options
+@click.option(
+    "--sort", default="", help="A column to sort by, as pages do; with - before it, the highest first: --sort=-price."
+)
 @click.option(
     "--waiting",
     type=click.Choice(OVERDUE),
@@ -81,6 +86,7 @@ def export(
     until: str | None,
     through: str | None,
     period: str | None,
+    sort: str,
     waiting: str | None,
     excel_safe: bool,
     as_of: str | None,
@@ -114,6 +120,9 @@ def export(
     if (model == JOURNAL) != (form in LANGUAGES):
         msg = f"cannot write {model} as {form}; expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
         raise click.UsageError(msg)
+    if model == JOURNAL and sort:
+        msg = f"got --sort {sort} for the journal; expected none: it is in the order of days"
+        raise click.UsageError(msg)
     with open_ledger(store) as (ledger, _):
         past = None if as_of is None else resolve_point(ledger, as_of)
         wanted = conditions.build_selection(
@@ -141,7 +150,9 @@ def export(
             if model == JOURNAL:
                 rows = journal_export.write_journal(ledger, read_store, wanted, form, target, moved)
             else:
-                rows = _write(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, moved=moved)
+                rows = _write(
+                    ledger, read_store, model, wanted, form, target, sort=sort, excel_safe=excel_safe, moved=moved
+                )
     if output:
         note(f"{rows} rows in {output}")
 
@@ -154,10 +165,13 @@ def _write(
     form: str,
     target: Path | BinaryIO,
     *,
+    sort: str,
     excel_safe: bool,
     moved: Moved,
 ) -> int:
     # pandas and pyarrow take half a second to load, which no other command should pay.
     from projections.export import writer as exports
 
-    return exports.write_export(ledger, read_store, model, wanted, form, target, excel_safe=excel_safe, progress=moved)
+    return exports.write_export(
+        ledger, read_store, model, wanted, form, target, sort=sort, excel_safe=excel_safe, progress=moved
+    )

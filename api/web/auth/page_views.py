@@ -9,7 +9,7 @@ SECONDS_MAX = 60
 KEPT_MAX = 1_000
 FRAGMENTS = "/fragments/"
 # What a page has in its address beside the filters, and its fragments do not.
-BESIDE_FILTERS = frozenset({"sort", "cursor", "whole", "min_position"})
+BESIDE_FILTERS = frozenset({"sort", "cols", "cursor", "whole", "min_position"})
 LISTS_ELSEWHERE = {"operator-events": "/events"}
 
 View = tuple[str, str, str, tuple[tuple[str, str], ...]]

@@ -45,7 +45,13 @@ class Downloads:
             f"All selected rows of {model}, as a file.",
             lambda asked: self._file(asked, model),
             None,
-            (parameters.format_of(list(MEDIA)), *parameters.filters_of(model), EXCEL_SAFE, AS_OF_POINT),
+            (
+                parameters.format_of(list(MEDIA)),
+                *parameters.filters_of(model),
+                parameters.file_sort_of(model),
+                EXCEL_SAFE,
+                AS_OF_POINT,
+            ),
             model,
             required_role=Role.EXPORT,
             media=tuple(MEDIA.values()),
@@ -81,7 +87,14 @@ class Downloads:
 
 def _opened(opening: ExitStack, asked: ApiRequest, model: str) -> RowStream:
     room = opening.enter_context(asked.read_session())
-    reading = RowStream(room.connection, model, asked.selection, room.ledger.timezone, masks=asked.masks)
+    reading = RowStream(
+        room.connection,
+        model,
+        asked.selection,
+        room.ledger.timezone,
+        masks=asked.masks,
+        sort=asked.values.get("sort", ""),
+    )
     opening.callback(reading.close)
     return reading
 

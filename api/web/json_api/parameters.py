@@ -17,6 +17,7 @@ from domain.text import WHOLE_DIGITS_MAX
 from projections.queries import conditions, selection, time_points
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
+from projections.queries.key_page import DESCENDING
 
 TEXT_LENGTH_MAX = 256
 CURSOR_LENGTH_MAX = 2048
@@ -160,9 +161,9 @@ FILTERS = {
         _filter("through", "Only rows up to this day, month or time, which is taken in; instead of `to`.", _MOMENT),
         _filter("period", "Only rows of this month, in the billing time zone.", _MONTH),
         _filter("day", "Only rows billed on this day, or on the days `FIRST..LAST`.", _DAYS),
-        _filter("tag", "Only rows with this tag.", _TEXT),
+        _filter("tag", "Only rows with this tag; `*` stands for any text, as in `dept-*`, and `\\*` for an asterisk.", _TEXT),
         _filter("account", "Only rows of this account.", _TEXT),
-        _filter("number", "Only rows of this phone number, however it is written.", _TEXT),
+        _filter("number", "Only rows of this phone number, however it is written; `*` stands for any digits, as in `*4567`; that needs the role `pii`.", _TEXT),
         _filter("disposition", "Only calls with this disposition.", _choice([each for each in conditions.DISPOSITIONS if each])),
         _filter("flag", "Only rows with this flag.", _choice(call.FLAGS)),
         _filter("state", "Only calls in this state.", _choice(conditions.STATES)),
@@ -259,9 +260,21 @@ def filters_of(model: str) -> tuple[ApiParameter, ...]:
 
 def sort_of(model: str) -> ApiParameter:
     """Return the parameter for the order of a read model."""
-    choices = [sign + name for name in selection.read_model(model).sorts for sign in ("", browsing.DESCENDING)]
+    choices = _signed(selection.read_model(model).sorts)
     schema = _choice(choices) | {"default": browsing.default_sort(model)}
     return ApiParameter("sort", "The column to sort by; `-` in front sorts descending.", schema, choice_reader(choices))
+
+
+def file_sort_of(model: str) -> ApiParameter:
+    """Return the parameter for the order of a read model's file."""
+    declared = selection.read_model(model)
+    choices = _signed((*declared.sorts, *declared.file_sorts))
+    meaning = f"The column to sort by; `-` in front sorts descending. Without it files are in the order of {', '.join(declared.order)}."
+    return ApiParameter("sort", meaning, _choice(choices), choice_reader(choices))
+
+
+def _signed(names: Sequence[str]) -> list[str]:
+    return [sign + name for name in names for sign in ("", DESCENDING)]
 
 
 def facet_columns_of(model: str) -> ApiParameter:

@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.listed_models import COLS, LISTS, OPERATOR_EVENTS, ListedModel
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
 from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
-from domain.events.operator_events import OPERATOR_EVENTS as TOPICS
 from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.call_lookup import undoing_positions
@@ -24,110 +24,6 @@ from projections.queries.time_points import SelectionError
 
 ROWS = 100
 WHOLE = "whole"
-
-
-class ListedModel(NamedTuple):
-    """A list: its read model, title, filters, and columns with their headings."""
-
-    model: str
-    title: str
-    about: str
-    has: tuple[str, ...]
-    columns: tuple[tuple[str, str], ...]
-    name: str = ""
-
-    @property
-    def path(self) -> str:
-        """Its path: by default that of the read model's name."""
-        return f"/{self.name or self.model}"
-
-
-CALLS = ListedModel(
-    "calls",
-    "Calls",
-    "Every call, ended or in progress.",
-    ("from", "tag", "number", "state", "disposition", "flag", "waiting", "asof"),
-    (
-        ("opened_at", "Opened"),
-        ("call_id", "Call"),
-        ("tag", "Tag"),
-        ("src", "Number"),
-        ("disposition", "Disposition"),
-        ("status", "Status"),
-        ("answered_at", "Answered"),
-        ("ended_at", "Ended"),
-        ("last_at", "Last event"),
-        ("events", "Events"),
-        ("digits", "Digits"),
-        ("has_cdr", "CDR"),
-        ("flags", "Flags"),
-    ),
-)
-CDRS = ListedModel(
-    "cdrs",
-    "CDRs",
-    "The ledger: one row for each call that was charged.",
-    ("from", "period", "tag", "account", "number", "disposition", "flag", "asof"),
-    (
-        ("cdr_at", "CDR at"),
-        ("call_id", "Call"),
-        ("tag", "Tag"),
-        ("src", "Number"),
-        ("disposition", "Disposition"),
-        ("src_duration", "Source"),
-        ("dest_duration", "Destination"),
-        ("cost", "Cost"),
-        ("sip_credits", "SIP credits"),
-        ("account", "Account"),
-        ("billed_seconds", "Billed"),
-        ("price", "Price"),
-        ("margin", "Margin"),
-        ("flags", "Flags"),
-    ),
-)
-VOICEMAILS = ListedModel(
-    "voicemails",
-    "Voicemails",
-    "Voicemail messages of callers.",
-    ("from", "tag", "number", "asof"),
-    (
-        ("received_at", "Received"),
-        ("email", "Mailbox"),
-        ("voicemail", "Message"),
-        ("tag", "Tag"),
-        ("src", "Number"),
-        ("position", "Position"),
-    ),
-)
-CHANNELS = ListedModel(
-    "channels",
-    "Channels",
-    "Notices that a channel was deleted.",
-    ("from", "tag", "number", "asof"),
-    (("received_at", "Received"), ("src", "Number"), ("tag", "Tag"), ("position", "Position")),
-)
-OPERATOR_EVENTS = ListedModel(
-    "operator-events",
-    "What operators did",
-    "The books' own audit trail: who did what, when and why, on what, and how much money it moved.",
-    ("from", "kind", "who", "account", "why", "asof"),
-    (
-        ("position", "Position"),
-        ("recorded_at", "Recorded"),
-        ("kind", "What"),
-        ("about", "About"),
-        ("done_by", "By"),
-        ("reason", "Reason"),
-        ("account", "Account"),
-        ("call_id", "Call"),
-        ("moved", "Money moved"),
-        ("reverses", "Undone"),
-    ),
-    "events",
-)
-# As the column `kind` of operator events has them.
-KINDS = sorted(topic.partition(":")[2] for topic in TOPICS)
-LISTS = {each.model: each for each in (CALLS, CDRS, VOICEMAILS, CHANNELS, OPERATOR_EVENTS)}
 
 
 def routes() -> list[GuardedRoute]:
@@ -149,16 +45,11 @@ class ListPage:
 
     def _shown(self, request: Request) -> Response:
         listed, (read, point) = self.listed, read_with_as_of(request, self.listed.model)
-        sort = request.query_params.get("sort") or browsing.default_sort(listed.model)
-        context: dict[str, Any] = {
-            "listed": listed,
-            "filters": read.filters,
-            "sort": sort,
-            "problem": read.problem,
-            "span": read.span,
-        }
+        view = ListView(request, listed)
+        sort = view.sort or browsing.default_sort(listed.model)
+        context: dict[str, Any] = {"problem": read.problem, "span": read.span, "sort": sort}
         context |= {"sorts": read_model(listed.model).sorts, "rows": None, "summed": None, "whole": False}
-        context |= {"undone": {}, "kinds": KINDS, "as_of": ""}
+        context |= {"undone": {}, "as_of": "", **view.context(read)}
         if read.selection is None:
             return render(request, "list.html", status=400, **context)
         context["as_of"] = describe_as_of(point, request.app.state.ledger.timezone)
@@ -196,18 +87,33 @@ def _fragment(request: Request) -> Response:
     read, point = read_with_as_of(request, model)
     if read.selection is None:
         raise SelectionError(read.problem)
+    context = ListView(request, LISTS[model]).context(read)
     with read_session_as_of(request, point) as room:
         if part == "sums":
-            return render(
-                request, "sums.html", listed=LISTS[model], summed=sum_selection(room, model, read), **_of(read)
-            )
-        return render(
-            request, "facets.html", listed=LISTS[model], facets=facet_selection(room, model, read), **_of(read)
-        )
+            return render(request, "sums.html", summed=sum_selection(room, model, read), **context)
+        return render(request, "facets.html", facets=facet_selection(room, model, read), **context)
 
 
-def _of(read: RequestFilters) -> dict[str, Any]:
-    return {"filters": read.filters}
+class ListView:
+    """How an address wants a list to look: its order and its columns, which links to the same list keep."""
+
+    def __init__(self, request: Request, listed: ListedModel) -> None:
+        """Read them; raises SelectionError for a column that the list does not have."""
+        self.listed = listed
+        self.sort = request.query_params.get("sort", "")
+        self.columns = listed.chosen_columns(request.query_params.getlist(COLS))
+
+    def context(self, read: RequestFilters) -> dict[str, Any]:
+        """Return what templates show it with: ``look`` are the parameters that links keep."""
+        look = {"sort": self.sort, COLS: self.listed.written(self.columns)}
+        context = {"listed": self.listed, "filters": read.filters, "columns": self.columns, "look": look}
+        return context | {"entries_sort": self._entries_sort()}
+
+    def _entries_sort(self) -> str:
+        """Return the order of CDRs with postings: that of the page, or, as postings have no time, that of the log."""
+        sort = self.sort or browsing.default_sort(self.listed.model)
+        sign, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
+        return sign + (name if name in read_model("entries").file_sorts else "position")
 
 
 class SelectionSums(NamedTuple):

@@ -18,6 +18,8 @@ from api.web.pages import assets, flash
 from api.web.pages import theme as display
 from api.web.pages.footer import read_footer
 from api.web.pages.formatting import FILTERS, account_path, statement_path
+from projections.queries.conditions import PATTERNED
+from projections.queries.text_patterns import write_exactly
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -36,7 +38,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(FILTERS)
+    made.filters.update(FILTERS, exactly=write_exactly)
     made.globals["static"] = assets.asset_path
     made.globals.update(
         url=address,
@@ -88,6 +90,7 @@ def toggle_filter(now: Mapping[str, str], name: str, value: str) -> dict[str, An
 
     Filters for rows without a value are named in ``without``, since an empty value in an address means no filter.
     """
+    value = write_exactly(value) if name in PATTERNED else value
     without = [each for each in now.get("without", "").split(",") if each and each != name]
     others = {each: text for each, text in now.items() if each not in (name, "without")}
     if is_chosen(now, name, value):
@@ -97,6 +100,7 @@ def toggle_filter(now: Mapping[str, str], name: str, value: str) -> dict[str, An
 
 def is_chosen(now: Mapping[str, str], name: str, value: str) -> bool:
     """Whether filters select exactly this value."""
+    value = write_exactly(value) if name in PATTERNED else value
     return now.get(name) == value if value else name in now.get("without", "").split(",")
 
 

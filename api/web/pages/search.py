@@ -21,6 +21,7 @@ from domain.notices.line_number import line_number
 from domain.text import is_whole_number
 from projections.queries import call_lookup, search_matches
 from projections.queries.accounts import has_account
+from projections.queries.text_patterns import write_exactly
 
 QUERY_MAX = 300
 COUNTED_MAX = 1000
@@ -97,7 +98,7 @@ def _tags(room: ReadSession, query: str) -> list[SearchHit]:
     found = []
     for tag in search_matches.tags_beginning_with(room.connection, query, TAGS_MAX):
         calls = call_lookup.count_calls_with_tag(room.connection, tag, COUNTED_MAX)
-        found.append(SearchHit("tag", tag, f"{_many(calls)} calls", address("/calls", tag=tag)))
+        found.append(SearchHit("tag", tag, f"{_many(calls)} calls", address("/calls", tag=write_exactly(tag))))
     return found
 
 

@@ -16,7 +16,7 @@ from projections.queries import pagination as browsing
 from projections.queries.conditions import build_selection
 from projections.queries.cursors import WrongCursor
 from projections.queries.filter_texts import FilterContext, WrongFilters
-from projections.queries.pagination import WrongSort
+from projections.queries.key_page import WrongSort
 from projections.queries.row_stream import RowStream
 from projections.queries.selection import Selection
 from projections.queries.time_points import describe_span

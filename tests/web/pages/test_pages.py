@@ -26,6 +26,8 @@ PAGES = [
     "/cdrs?whole=1",
     "/cdrs?period=2026-10&account=sales&whole=1",
     "/cdrs?sort=-price",
+    "/postings",
+    "/postings?whole=1&kind=adjustment",
     "/voicemails",
     "/channels",
     "/fragments/cdrs/sums",
@@ -318,3 +320,43 @@ def test_search_finds_a_call_by_how_its_id_begins(shop: Shop) -> None:
     assert found
     answer = client.get("/search", params={"q": found[1][:8]}, follow_redirects=False)
     assert answer.headers["location"] == f"/calls/{found[1]}"
+
+
+def test_a_list_shows_the_columns_that_its_address_names_and_its_links_keep_them(shop: Shop) -> None:
+    client = signed_in(shop, "read", "export")
+    page = client.get("/cdrs?cols=call_id&cols=tariff,price&sort=-cost&tag=sal*").text
+    assert re.findall(r'<th scope="col"[^>]*>(?:<a [^>]*>)?([^<]+)', page) == ["Call", "Tariff", "Price"]
+    assert 'href="/cdrs?tag=sal%2A&amp;sort=-price&amp;cols=call_id%2Ctariff%2Cprice"' in page
+    assert 'href="/api/v1/cdrs.csv?tag=sal%2A&amp;sort=-cost"' in page
+    refused = client.get("/cdrs?cols=price,prize")
+    assert refused.status_code == 400
+    assert "cdrs have no column" in refused.text
+
+
+def test_a_download_has_the_rows_in_the_order_of_the_page(shop: Shop) -> None:
+    client = signed_in(shop, "pii", "export")
+    link = re.search(r'href="(/api/v1/cdrs\.csv[^"]*)"', client.get("/cdrs").text)
+    assert link
+    rows = list(csv.DictReader(io.StringIO(client.get(unescape(link[1])).text)))
+    assert [row["cdr_at"] for row in rows] == sorted((row["cdr_at"] for row in rows), reverse=True)
+    assert len({row["cdr_at"] for row in rows}) > 1
+
+
+def test_what_a_total_counts_besides_cdrs_is_listed_whole_and_downloaded_with_them(shop: Shop) -> None:
+    client, service = signed_in(shop, "pii", "export"), shop[1]
+    page = client.get("/cdrs?whole=1&period=2026-10&account=sales").text
+    assert "posted in addition" in page
+    link = re.search(r'href="(/api/v1/entries\.csv[^"]*)"', page)
+    assert link
+    rows = list(csv.DictReader(io.StringIO(client.get(unescape(link[1])).text)))
+    assert sum(Decimal(row["price"]) for row in rows) == sums(page)
+    assert sums(page) == exported(service, "entries", "price", "--period", "2026-10", "--account", "sales")
+    listed = client.get("/postings?period=2026-10&account=sales").text
+    assert listed.count("<tr>") == 1 + sum(row["kind"] != "cdr" for row in rows)
+
+
+def test_a_part_of_a_number_is_searched_by_those_alone_who_see_numbers(shop: Shop) -> None:
+    assert signed_in(shop, "pii").get(f"/cdrs?number=*{NUMBER[-4:]}").status_code == 200
+    refused = signed_in(shop, "read").get(f"/cdrs?number=*{NUMBER[-4:]}")
+    assert refused.status_code == 400
+    assert "needs the role pii" in refused.text
