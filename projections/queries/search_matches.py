@@ -1,6 +1,6 @@
 """What a search may mean beyond an exact id, tag or number: beginnings and endings, calls that are gone, reasons and people.
 
-Each question reads an index from its place on, except numbers by their last digits, which read all numbers in theirs.
+Each question reads an index from its place on.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from projections.queries.conditions import conditions
 from projections.queries.selection import Selection
+from projections.queries.text_patterns import LAST, LastCharacters
 from projections.schema.tables import CALLS, OPERATOR_EVENTS
 
 # Greater than every character that may follow a beginning.
@@ -38,9 +39,10 @@ def tags_beginning_with(connection: Connection, beginning: str, limit: int) -> I
 
 
 def numbers_ending_with(connection: Connection, digits: str, limit: int) -> list[str]:
-    """Return the numbers of calls that end with some digits, in code-point order."""
+    """Return the numbers of calls that end with some digits, at least four, in code-point order."""
     src = CALLS.c.src
-    wanted = select(src).where(src.like(f"%{digits}")).group_by(src).order_by(src).limit(limit)
+    ending = LastCharacters(src) == digits[-LAST:]
+    wanted = select(src).where(ending, src.like(f"%{digits}")).group_by(src).order_by(src).limit(limit)
     return list(connection.execute(wanted).scalars())
 
 

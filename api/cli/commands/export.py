@@ -117,12 +117,7 @@ def export(
     from projections.queries.log_points import resolve_point
     from projections.queries.selection import OverdueFilter
 
-    if (model == JOURNAL) != (form in LANGUAGES):
-        msg = f"cannot write {model} as {form}; expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
-        raise click.UsageError(msg)
-    if model == JOURNAL and sort:
-        msg = f"got --sort {sort} for the journal; expected none: it is in the order of days"
-        raise click.UsageError(msg)
+    _check_options(model, form, sort)
     with open_ledger(store) as (ledger, _):
         past = None if as_of is None else resolve_point(ledger, as_of)
         wanted = conditions.build_selection(
@@ -155,6 +150,15 @@ def export(
                 )
     if output:
         note(f"{rows} rows in {output}")
+
+
+def _check_options(model: str, form: str, sort: str) -> None:
+    if (model == JOURNAL) != (form in LANGUAGES):
+        msg = f"cannot write {model} as {form}; expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
+        raise click.UsageError(msg)
+    if model == JOURNAL and sort:
+        msg = f"got --sort {sort} for the journal; expected none: it is in the order of days"
+        raise click.UsageError(msg)
 
 
 def _write(
