@@ -6,6 +6,7 @@ store, and keeps its folder; ``--store KIND --round N`` with that seed runs it a
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ KINDS: dict[str, tuple[Callable[[Round], None], ...]] = {
     POSTGRES: (run_writer_round, run_service_round, run_service_round),
 }
 TOLD_MAX = 400
+FOUND_MAX = 10
 ROOM_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - stores of tests, in a folder of their own
 
 
@@ -120,7 +122,10 @@ def main() -> None:
         if given.store != SQLITE:
             server = Postgres()
             stack.callback(server.end)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # What was started is ended then, too.
         for kind, number in numbered(given):
+            if len(soak.found) == FOUND_MAX:
+                break
             soak.run(kind, number, server if kind == POSTGRES else None)
         soak.tell()
     sys.exit(1 if soak.found else 0)

@@ -82,6 +82,7 @@ def kill_backend(this: Round, random: Random, _: Sequence[Server]) -> None:
     found = this.store.server.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", name)
     if found:
         os.kill(random.choice(sorted(pid for (pid,) in found)), signal.SIGKILL)
+        this.store.server._disconnect()  # The connection that it keeps is gone.
         this.count("database crashed")
         wait_for_recovery(this)
 
@@ -104,6 +105,7 @@ def restart_server(this: Round, _: Random, __: Sequence[Server]) -> None:
     os.kill(postmaster, signal.SIGQUIT)
     while Path(f"/proc/{postmaster}").exists():
         time.sleep(0.02)
+    server._disconnect()
     server.start()
     this.count("database restarted")
 

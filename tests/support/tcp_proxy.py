@@ -58,11 +58,11 @@ class Network:
         with suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
-                if self._is_cut:
-                    client.close()
-                    continue
                 server = socket.socket(socket.AF_UNIX)
-                server.connect(str(self._server))
+                if self._is_cut or not reaches(server, self._server):
+                    client.close()
+                    server.close()
+                    continue
                 self._open += [client, server]
                 for both in ((client, server, True), (server, client, False)):
                     self._carrying.append(Thread(target=self._carry, args=both))
@@ -93,6 +93,15 @@ class Network:
             thread.join(10)
         for each in (self._listening, *self._open):
             each.close()
+
+
+def reaches(each: socket.socket, server: Path) -> bool:
+    """Connect to a server's socket, and return whether anybody listens there."""
+    try:
+        each.connect(str(server))
+    except OSError:
+        return False
+    return True
 
 
 def shut(each: socket.socket) -> None:

@@ -15,7 +15,7 @@ from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from domain.errors import StoreLocked, StoreUnavailable
 from domain.log.continuity import Continuity
-from domain.log.sqlite.opened_file import MainFile
+from domain.log.sqlite.opened_file import MainFile, sync_folder
 from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode
 from domain.private_files import make_private
 
@@ -50,6 +50,7 @@ class SQLitePool(SQLiteConnectionPool):
         self._wal_path = path.with_name(f"{path.name}-wal")
         self._opened: os.stat_result | None = None
         self._wal: os.stat_result | None = None
+        self._names_are_synced = False
         self._connections: WeakSet[SQLiteConnection] = WeakSet()
         self._main: MainFile | None = None
         self._keeps_few_pages = False
@@ -78,6 +79,15 @@ class SQLitePool(SQLiteConnectionPool):
         if loss:
             msg = f"another file was copied over {self.path} while it was open: {loss}"
             raise self.continuity.fail(msg)
+
+    def sync_names(self) -> None:
+        """Have the names of the file and its write-ahead log on disk, once for each such log; raises OSError.
+
+        SQLite syncs the folder too, and takes no notice where that fails.
+        """
+        if not self._names_are_synced:
+            sync_folder(self.path.resolve().parent)
+            self._names_are_synced = True
 
     def _is_open(self) -> bool:
         # Where no connection is left, SQLite itself has deleted the write-ahead log.
@@ -167,6 +177,7 @@ class SQLitePool(SQLiteConnectionPool):
         if not self._is_open():
             with suppress(FileNotFoundError):
                 self._wal = self._wal_path.stat()
+            self._names_are_synced = False
         made = SQLiteConnection(connection, self.max_age)
         self._connections.add(made)
         return made

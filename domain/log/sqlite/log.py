@@ -67,6 +67,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
                 cursor.execute("BEGIN IMMEDIATE")
                 self._pool.watch(cursor)
                 self._pool.check_in_place()
+                self._pool.sync_names()
                 yield cursor
                 self._pool.check_in_place()
                 cursor.execute("COMMIT")
