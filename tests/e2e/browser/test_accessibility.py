@@ -11,7 +11,7 @@ PATHS = (
     *("/", "/?state=stale", f"/calls/{LIVELY}", "/calls?tag=dept-2", "/cdrs?tag=dept-2", "/voicemails", "/channels"),
     *("/events/1", "/billing?by=month", "/accounts/dept-2?period=2026-10", "/exceptions?tag=dept-2", "/quarantine"),
     *("/quarantine/1", "/operations", "/search?q=dept", "/access-log", "/statements/dept-2/2026-10", "/tariffs"),
-    *("/events", "/nowhere"),
+    *("/events", "/nowhere", "/closings?period=2026-10", "/tariffs/new"),
 )
 
 # A quick run looks at a few of them in one way, a thorough one at all in every way.
