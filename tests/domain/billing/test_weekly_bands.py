@@ -105,16 +105,71 @@ def test_each_leg_that_is_billed_has_a_first_minute() -> None:
     assert rated(rule, "2026-10-26T12:00:00Z", both).price == (9 + 9 + 6) * CENT
 
 
-# Worked examples that makers of rating engines publish: what they say, in the keys of a tariff file.
+# What rating engines publish: the numbers, in the keys of a tariff file. An amount of theirs is a cent here.
+# CGRateS (engine/calldesc_test.go): weekdays 1 a second and 1 for the connection, from 18:00 and on weekends 0.5 a second.
+EVENING = [
+    {"name": "workday", "days": "mon-fri", "hours": "00:00-18:00", "per_minute": 60},
+    {"name": "evening", "days": "mon-fri", "hours": "18:00-24:00", "per_minute": 30},
+    {"name": "weekend", "days": "sat-sun", "per_minute": 30},
+]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "fee", "price"),
+    [
+        ("2012-02-02T17:30:00Z", "2012-02-02T18:30:00Z", 1, 2701),
+        ("2012-02-02T17:30:00Z", "2012-02-02T18:30:00Z", 0, 2700),
+        ("2012-02-07T23:50:00Z", "2012-02-08T00:30:00Z", 0, 2100),
+        ("2012-02-08T23:50:00Z", "2012-02-08T23:50:30Z", 0, 15),
+        ("2012-02-08T22:50:00Z", "2012-02-08T23:50:21Z", 0, "1810.5"),
+        ("2012-02-08T22:50:00Z", "2012-02-08T22:51:50Z", 0, 55),
+    ],
+)
+def test_calls_across_bands_cost_what_cgrates_publishes(begin: str, end: str, fee: int, price: str) -> None:
+    read = tariff({"bands": EVENING, "split_at_bands": True, "connection_fee": fee}, "")
+    charges = NO_CHARGES._replace(dest_seconds=(parse(end) - parse(begin)) // CENT)
+    assert rate_cdr(read, "a", "1", parse(end), charges).price == int(Decimal(price) * CENT)
+
+
+def test_seconds_are_split_and_holidays_found_as_cgrates_publishes() -> None:
+    # rates/librates_test.go: two minutes from 23:59:05 before Christmas are 55 seconds of one rate, and then of the other.
+    christmas = [
+        {"name": "all", "days": "mon-sun", "per_minute": 1},
+        {"name": "xmas", "days": "holiday", "per_minute": 2},
+    ]
+    bands = tariff({"bands": christmas, "split_at_bands": True}, "holidays = [2020-12-24]").rules[0].bands
+    assert bands
+    assert bands.spread(parse("2020-12-23T23:59:05Z"), 0, 120) == [55, 65]
+    # engine/calldesc_test.go: a call over 08:00 on a Friday has two spans, and May the first is a holiday although a Friday.
+    foehn = tariff(
+        {"bands": [DAY | {"hours": "08:00-24:00"}, NIGHT | {"hours": "00:00-08:00"}, HOLIDAY], "split_at_bands": True},
+        "holidays = [2015-05-01]",
+    ).rules[0].bands  # fmt: skip
+    assert foehn
+    assert foehn.spread(parse("2015-04-24T07:59:04Z"), 0, 176) == [120, 56, 0]
+    assert foehn.bands[foehn.band_at(parse("2015-05-01T13:30:00Z"))].name == "holiday"
+
+
+@pytest.mark.parametrize(
+    ("rule", "seconds", "price"),
+    [
+        ({"per_minute": 60, "increment": "60/1"}, 85, 85),  # CGRateS: a whole first minute, then by the second.
+        ({"per_minute": 60, "increment": "60/1"}, 132, 132),
+        ({"per_minute": Decimal("0.05"), "connection_fee": Decimal("0.15")}, 24, "0.17"),
+        ({"first_minute": 6, "per_minute": 3, "increment": "60/1"}, 85, "7.25"),  # A dearer first minute.
+    ],
+)
+def test_calls_by_the_second_cost_what_rating_engines_publish(rule: dict[str, Any], seconds: int, price: str) -> None:
+    assert rated(rule, "2013-10-07T14:52:12Z", seconds=seconds).price == int(Decimal(price) * CENT)
+
+
 @pytest.mark.parametrize(
     ("increment", "seconds", "billed"),
     [
-        ("60/60", 61, 120),  # By the minute.
-        ("1/1", 61, 61),  # By the second.
-        ("30/6", 25, 30), ("30/6", 31, 36), ("30/6", 37, 42),  # The usual terms of wholesale in the USA.
-        ("60/1", 20, 60), ("60/1", 80, 80),  # The first minute whole, then seconds.
+        ("60/60", 61, 120), ("60/60", 83, 120), ("60/10", 83, 90), ("60/1", 83, 83),  # itwissen.info
+        ("30/6", 10, 30), ("30/6", 31, 36), ("6/6", 5, 6), ("6/6", 8, 12), ("6/6", 27, 30),  # Carriers' terms
+        ("60/60", 5, 60), ("60/60", 50, 60), ("6/6", 126, 126), ("6/6", 15, 18), ("60/60", 186, 240),
         ("20/15", 21, 35),  # Not 30, as engines have it that round the whole.
-        ("20/10", 21, 30),
     ],
 )  # fmt: skip
 def test_an_increment_counts_whole_steps_beyond_the_first(increment: str, seconds: int, billed: int) -> None:
