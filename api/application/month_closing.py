@@ -42,13 +42,15 @@ NOTHING_OPEN = "the month is over, and nothing in it is open"
 class ClosingResult(msgspec.Struct, frozen=True):
     """What was open in a month, and the position of its closing, 0 where it was not closed.
 
-    ``suspects_alone`` is the number of suspects that are in no run: they keep no month open.
+    ``suspects_alone`` is the number of suspects that are in no run: they keep no month open. ``charges`` is what accounts are
+    charged, or would be, for the months that are closed.
     """
 
     period: str
     blockers: list[ClosingBlocker]
     position: int = 0
     suspects_alone: int = 0
+    charges: list[AccountCharge] = []
 
     @property
     def is_open(self) -> bool:
@@ -72,7 +74,8 @@ def check_month(ledger: Ledger, store: ReadStore, period: str) -> ClosingResult:
     with store.snapshot() as connection:
         suspects = find_month_suspects(ledger, connection, period)
         blockers = find_blockers(ledger, connection, period, suspects)
-    return ClosingResult(period, blockers, suspects_alone=len(suspects.alone))
+        charges = closing_charges(connection, ledger.billing_context(), period)
+    return ClosingResult(period, blockers, suspects_alone=len(suspects.alone), charges=charges)
 
 
 def close_month(
@@ -95,7 +98,7 @@ def close_month(
         if expected and blockers_fingerprint(seen.blockers) != expected:
             raise ChangedMeanwhile(CHANGED)
         if seen.blockers and accept is None:
-            return ClosingResult(period, seen.blockers, suspects_alone=seen.suspects_alone)
+            return ClosingResult(period, seen.blockers, suspects_alone=seen.suspects_alone, charges=seen.charges)
         seen, change = _look_at_rest(ledger, store, seen)
         if change is not _Change.NONE:
             continue
@@ -109,7 +112,7 @@ def close_month(
                 charged = list(charge_entries(session.position + 1, seen.charges, by))
                 books = [each.closed_with(charged) for each in seen.books]
                 position = session.close_month(period, accepted, books, seen.charges)
-                return ClosingResult(period, seen.blockers, position, seen.suspects_alone)
+                return ClosingResult(period, seen.blockers, position, seen.suspects_alone, seen.charges)
     msg = f"{period} is not closed after {ATTEMPTS_MAX} attempts: {change.value}. Try again"
     raise CommandRejected(msg)
 
@@ -198,7 +201,19 @@ def closing_document(result: ClosingResult) -> dict[str, Any]:
         "at_risk": {"cost": cost, "sip_credits": credits_, "unknown": unknown},
         "suspects_alone": result.suspects_alone,
         "open": [blocker_document(each) for each in result.blockers],
+        "charges": [charge_document(each) for each in result.charges],
     }
+
+
+def charge_document(charge: AccountCharge) -> dict[str, Any]:
+    """Return what an account is charged for a month, as JSON has it."""
+    amounts = {name: plain(getattr(charge, name)) for name in ("fee", "calls", "minimum", "top_up")}
+    return {
+        "account": charge.account,
+        "month": charge.month,
+        "tariff": charge.tariff,
+        "text": charge.fee_text,
+    } | amounts
 
 
 def blocker_document(blocker: ClosingBlocker) -> dict[str, Any]:

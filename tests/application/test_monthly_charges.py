@@ -115,6 +115,21 @@ def test_the_closings_event_keeps_how_each_charge_was_made_and_books_that_have_i
 
 
 @pytest.mark.usefixtures("ledger")
+def test_what_a_closing_would_charge_is_told_before() -> None:
+    said = json.loads(run("close", "2024-10", "--check", "--format", "json").out)
+    assert [(each["account"], each["month"]) for each in said["charges"]] == [
+        ("acme", "2024-10"),
+        ("idle", "2024-09"),
+        ("idle", "2024-10"),
+    ]
+    assert said["charges"][0] == {
+        "account": "acme", "month": "2024-10", "tariff": 1, "text": "Line rental",
+        "fee": "500", "calls": "27", "minimum": "2000", "top_up": "1473",
+    }  # fmt: skip
+    assert "idle 2024-09 1 monthly fee 1.5 0 0 0" in " ".join(run("close", "2024-10", "--check").out.split())
+
+
+@pytest.mark.usefixtures("ledger")
 def test_what_a_later_rerating_posts_changes_no_top_up_of_either_month(tmp_path: Path) -> None:
     close("2024-10")
     (tmp_path / "dearer.toml").write_text(TARIFF.replace("fixed = 10", "fixed = 20"))

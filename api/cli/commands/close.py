@@ -75,6 +75,7 @@ def _show(result: ClosingResult, output: str) -> None:
         print_more(len(found) - TABLE_ROWS_MAX, "json")
         cost, credits_, unknown = result.amounts_at_risk
         note(f"at risk: {cost} US cents, {credits_} SIP credits, and {unknown} with unknown amounts")
+    _show_charges(result)
     if result.suspects_alone:
         note(f"{result.suspects_alone} suspects that are in no run: `tringledger exception suspects` lists them")
     if result.position:
@@ -83,3 +84,13 @@ def _show(result: ClosingResult, output: str) -> None:
         note(f"{result.period} not closed: {len(found)} open items")
     else:
         note(f"{result.period} can be closed")
+
+
+def _show_charges(result: ClosingResult) -> None:
+    from api.application.month_closing import charge_document
+
+    if result.charges:
+        rows = [list(charge_document(each).values()) for each in result.charges[:TABLE_ROWS_MAX]]
+        columns = ["account", "month", "tariff", "text", "fee", "calls", "minimum", "top-up"]
+        print_table(columns, rows, title="charged" if result.position else "to be charged")
+        print_more(len(result.charges) - TABLE_ROWS_MAX, "json")

@@ -75,6 +75,15 @@ _RERATED = object_schema(
 _OPEN = object_schema(
     {"kind": _TEXT, "where": _TEXT, "tag": _TEXT, "cost": _AMOUNT_OR_NULL, "sip_credits": _AMOUNT_OR_NULL}
 ) | {"title": "OpenItem"}
+_CHARGE = object_schema(
+    {
+        "account": _TEXT,
+        "month": _TEXT,
+        "tariff": _WHOLE,
+        "text": _TEXT | {"description": "What the customer reads of the fee."},
+    }
+    | dict.fromkeys(("fee", "calls", "minimum", "top_up"), _AMOUNT)
+) | {"title": "MonthlyCharge"}
 _CLOSED = object_schema(
     {
         "dry_run": _BOOLEAN,
@@ -84,6 +93,7 @@ _CLOSED = object_schema(
         "at_risk": object_schema({"cost": _AMOUNT, "sip_credits": _AMOUNT, "unknown": _WHOLE}) | {"title": "AtRisk"},
         "suspects_alone": _WHOLE,
         "open": _array(_OPEN),
+        "charges": _array(_CHARGE),
     }
 )
 _PUBLISHED = object_schema(

@@ -91,13 +91,19 @@ def test_a_text_with_mistakes_comes_back_with_each_of_them(desk: Desk) -> None:
 
 
 def test_a_month_is_closed_once_what_is_open_in_it_is_accepted(desk: Desk) -> None:
+    fee = '[accounts.sales]\nmonthly_fee = [{ from = "2026-09", price = 500, text = "Line & rental" }]\n'
+    with desk.service.ledger.operator_session("ann", "line rental") as session:
+        session.publish_tariff(TARIFF + fee)
     page = desk.client.get("/closings").text
+    assert re.search(r"What it charges.*sales.*Line &amp; rental.*>500<", page, re.DOTALL)
+    draft = desk.client.get("/statements/sales/2026-09").text
+    assert re.search(r"<td>fee</td><td>2026-09-30</td>.*Line &amp; rental", draft)
     assert f"<h1>Close {MONTH}</h1>" in page
     assert "an ended call without its CDR" in page
     assert "say why you accept" in desk.confirm(page, "/closings", 409, reason="")
     assert "changed since the preview" in desk.confirm(page, "/closings", 409, expected="0" * 24)
-    assert desk.head == 5
-    assert desk.confirm(page, "/closings") == f"{MONTH} is closed, at position 6"
+    assert desk.head == 6
+    assert desk.confirm(page, "/closings") == f"{MONTH} is closed, at position 7"
     assert f"{MONTH} is closed already" in desk.client.get(f"/closings?period={MONTH}").text
     assert "<h1>Close 2026-10</h1>" in desk.client.get("/closings").text
 
