@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.application.intake import Intake, IntakeOutcome
@@ -133,7 +133,9 @@ def numbered(events: list[str]) -> list[str | int]:
 
 
 @examples(150)
-@given(st.lists(st.sampled_from((*STORE, *["callback"] * 6)), max_size=30).map(numbered))
+@given(st.lists(st.sampled_from((*STORE, *["callback"] * 6)), min_size=10, max_size=30).map(numbered))
+@example(numbered(["store goes", "callback", "store comes", "callback", "drain", "callback"]))
+@example(numbered(["next answer of the store is lost", "callback", "callback", "kill", "callback", "drain"]))
 def test_without_a_failing_disk_all_get_a_200_and_are_in_the_log_in_their_order(events: list[str | int]) -> None:
     with new_world() as world:
         answers = asyncio.run(answered(world, events))
@@ -143,7 +145,8 @@ def test_without_a_failing_disk_all_get_a_200_and_are_in_the_log_in_their_order(
 
 
 @examples(150)
-@given(st.lists(st.sampled_from((*STORE, *DISK, *["callback"] * 6)), max_size=30).map(numbered))
+@given(st.lists(st.sampled_from((*STORE, *DISK, *["callback"] * 6)), min_size=10, max_size=30).map(numbered))
+@example(numbered(["store goes", "callback", "disk fails", "callback", "store comes", "callback", "drain", "callback"]))
 def test_whatever_happens_what_was_answered_is_in_the_log_once(events: list[str | int]) -> None:
     with new_world() as world:
         answers = asyncio.run(answered(world, events))
