@@ -1,11 +1,13 @@
 """The files in deploy/ that start and guard a service: nothing in them that there is not, and each read by its own program."""
 
 import re
+import signal
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from api.cli.exit_codes import SIGNALLED, USAGE
 from api.secret_files import SUFFIX
 from api.setting_table import SETTINGS
 from tests.support.programs import output_of
@@ -34,6 +36,12 @@ def test_the_image_has_what_the_package_is_made_of() -> None:
     copied = {word for line in re.findall(r"^COPY (.+) \S+$", stage, re.MULTILINE) for word in line.split()}
     let_through = set(re.findall(r"^!(\S+)$", (DOCKER / "Dockerfile.dockerignore").read_text(), re.MULTILINE))
     assert copied == let_through == needed
+
+
+def test_systemd_knows_with_which_codes_the_service_ends() -> None:
+    unit = (SYSTEMD / "tringledger.service").read_text()
+    assert f"\nSuccessExitStatus={SIGNALLED + signal.SIGTERM}\n" in unit
+    assert f"\nRestartPreventExitStatus={USAGE}\n" in unit
 
 
 @pytest.mark.thorough
