@@ -20,7 +20,8 @@ TEXTS = ("account", "text", "tag", "src")
 def lines_csv(document: Document, *, excel_safe: bool = False) -> bytes:
     """Return a document as in RFC 4180; amounts are plain decimals."""
     rows = [document_row(document, {**line, "note": line["number"]}) for line in document["lines"]]
-    due = {"kind": DUE, "cents": document["exact_cents"], "amount": document["due"]}
+    # The lines sum to it in both columns, since one of them is the rounding.
+    due = {"kind": DUE, "cents": str(int(document["due"].replace(".", ""))), "amount": document["due"]}
     return csv_of((*OF_DOCUMENT, *OF_LINE), [*rows, document_row(document, due)], excel_safe=excel_safe)
 
 

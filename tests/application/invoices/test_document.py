@@ -1,7 +1,9 @@
 """The customer's document: its lines sum to its total in dollars and in exact cents, and it says nothing that is internal."""
 
+import csv
 from decimal import Decimal
 from importlib.resources import files
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -68,6 +70,14 @@ def test_lines_sum_to_the_amount_due_in_dollars_and_in_exact_cents(prices: list[
     assert sum((Decimal(line["amount"]) for line in found["lines"]), Decimal()) == due
     assert sum((Decimal(line["cents"]) for line in found["lines"]), Decimal()) == due * 100
     assert abs(due * 100 - Decimal(found["exact_cents"])) <= Decimal("0.5")
+
+
+def test_the_rows_of_a_csv_sum_to_its_last_one() -> None:
+    text = render(RenderTask(encode_document(document_of(*(day_of_calls(day, -400_000) for day in (1, 2, 3)))), "csv"))
+    *lines, due = csv.DictReader(StringIO(text.decode()))
+    assert (due["kind"], due["cents"], due["amount"]) == ("due", "-1", "-0.01")
+    for column in ("cents", "amount"):
+        assert sum((Decimal(line[column]) for line in lines), Decimal()) == Decimal(due[column])
 
 
 def test_it_has_no_cost_no_margin_and_no_reason_of_an_operator() -> None:
