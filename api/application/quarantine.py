@@ -21,15 +21,6 @@ _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _CHARGES = ("srccharge", "destcharge")
 
 
-class QuarantineReason(NamedTuple):
-    """Notices that wait for the same reason: how many, how often they came, and their charges (millionths of a cent)."""
-
-    name: str
-    notices: int = 0
-    times: int = 0
-    cost: int = 0
-
-
 class Reprocessed(NamedTuple):
     """What came of trying a notice again: ``recorded`` or ``duplicate`` at a position, or ``invalid`` for a reason."""
 
@@ -100,17 +91,6 @@ def shown_contents(entry: QuarantineEntry, *, whole: bool) -> tuple[str, list[tu
         parameters, raw = masked_parameters(parameters), masked_raw(entry.raw)
     shown = [(escape_undecodable(name), escape_undecodable(value)) for name, value in parameters]
     return raw.decode(errors="backslashreplace"), shown
-
-
-def count_reasons(entries: Iterable[QuarantineEntry]) -> list[QuarantineReason]:
-    """Return for what reasons notices wait, the commonest first."""
-    found: dict[str, QuarantineReason] = {}
-    for entry in entries:
-        name = reason_name(entry)
-        known = found.get(name, QuarantineReason(name))
-        cost = known.cost + charges(entry.raw)
-        found[name] = QuarantineReason(name, known.notices + 1, known.times + entry.times, cost)
-    return sorted(found.values(), key=lambda reason: (-reason.notices, reason.name))
 
 
 def reason_name(entry: QuarantineEntry) -> str:

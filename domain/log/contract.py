@@ -236,6 +236,9 @@ class Log(Protocol):
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:
         """Return the quarantined notices after a number, oldest first; with ``settled`` also the settled ones."""
 
+    def newest_quarantined(self, *, settled: bool, before: int = 0) -> Iterator[QuarantineEntry]:
+        """Return the quarantined notices before a number (0: all), newest first; with ``settled`` also the settled ones."""
+
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:
         """Return a quarantined notice by its number, or None."""
 

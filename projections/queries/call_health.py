@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 from domain.calls.call import IN_PROGRESS, MISSING_OPENING
 from domain.calls.correlation import CorrelationWindow
 from domain.notices.statuses import OUTCOMES
-from projections.schema.tables import CALLS
+from projections.schema.tables import CALLS, CDRS
 
 TAG_CALLS_MIN = 10
 ROWS_MAX = 100
@@ -81,3 +81,9 @@ def longest_overdue(
     if tag:
         statement = statement.where(CALLS.c.tag == tag)
     return connection.execute(statement).all()
+
+
+def positions_of_cdrs(connection: Connection, call_ids: Sequence[str]) -> dict[str, int]:
+    """Return the positions of the CDRs of some calls, by their ids."""
+    wanted = select(CDRS.c.call_id, CDRS.c.position).where(CDRS.c.call_id.in_(call_ids))
+    return dict(connection.execute(wanted).tuples().all()) if call_ids else {}

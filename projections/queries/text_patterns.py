@@ -30,6 +30,10 @@ class TextPattern(NamedTuple):
         """What the text ends with; may be empty."""
         return self.parts[-1]
 
+    def fits(self, text: str) -> bool:
+        """Whether a text fits, in upper and lower case as written."""
+        return re.fullmatch(".*".join(map(re.escape, self.parts)), text, re.DOTALL) is not None
+
     def condition(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return the condition that a column fits, in upper and lower case as written."""
         glob = ANY.join(re.sub(r"([*?\[])", r"[\1]", part) for part in self.parts)

@@ -105,3 +105,24 @@ class TestQuarantine:
             USAGE,
         ]
         assert len(run("quarantine", "list", "--settled", "--format", "json").json()) == 2
+
+    @pytest.mark.parametrize(
+        ("filters", "found"),
+        [
+            (["--newest"], [2, 1]),
+            (["--cause", "wrong signature"], [1]),
+            (["--cause", "broken note"], [2]),
+            (["--tag", "none-*"], []),
+            (["--source", "import:stdin", "--from", NOON[:10], "--through", NOON[:10]], [1, 2]),
+            (["--to", NOON[:10]], []),
+        ],
+    )
+    def test_the_list_can_be_filtered(self, filters: list[str], found: list[int]) -> None:
+        said = run("quarantine", "list", "--format", "json", *filters).json()
+        assert [each["id"] for each in said] == found
+
+    def test_all_that_fit_a_filter_are_tried_again(self) -> None:
+        said = run("quarantine", "reprocess", "--all", "--cause", "wrong signature", TRINGME_PRIVATE_KEY=OTHER_KEY)
+        assert (said.code, said.out) == (DONE, "1: recorded, position 2\n")
+        both = run("quarantine", "reprocess", "2", "--cause", "wrong signature")
+        assert (both.code, "filters go with --all" in both.err) == (USAGE, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,10 @@ from domain.events.log_row import POSITION_MAX
 from domain.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from api.application.quarantine import Reprocessed
+    from api.application.quarantine_filters import QuarantineFilter
     from domain.ledger import Ledger
     from domain.log.contract import QuarantineEntry
 
@@ -25,16 +28,46 @@ def quarantine() -> None:
     """List quarantined notices, reprocess them, or resolve them."""
 
 
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the filters of the quarantine, as the page has them."""
+    for option in (
+        click.option("--through", metavar="TIME", help="Only those up to this day, month or time, which is taken in."),
+        click.option("--to", metavar="TIME", help="Only those before this day, month or time."),
+        click.option(
+            "--from",
+            "from_",
+            metavar="TIME",
+            help="Only those that came from this day, month or time on; 24h: since then.",
+        ),
+        click.option("--source", help="Only those from this source."),
+        click.option("--tag", help="Only those with this tag; * stands for any text, as in 'dept-*'."),
+        click.option("--cause", help="Only those with this cause, such as 'wrong signature' or 'broken srccharge'."),
+    ):
+        command = option(command)
+    return command
+
+
 @quarantine.command("list")
 @click.option("--settled", is_flag=True, help="Include settled entries.")
+@click.option("--newest", is_flag=True, help="The newest first, as the page has them.")
+@filter_options
 @format_option
 @store_option
-def list_(settled: bool, output: str, store: str | None) -> None:
-    """List quarantined notices, oldest first."""
+def list_(settled: bool, newest: bool, output: str, store: str | None, **filters: str | None) -> None:
+    """List quarantined notices, oldest first.
+
+    \b
+    Examples:
+      tringledger quarantine list
+      tringledger quarantine list --newest --cause 'wrong signature' --from 24h
+      tringledger quarantine list --tag 'dept-*' --format json
+    """
     from api.application.quarantine import entry_document
 
     with open_ledger(store) as (ledger, _):
-        entries = [entry_document(entry, whole=True) for entry in ledger.store.quarantined(settled=settled)]
+        wanted, log = _filter(ledger, filters), ledger.store
+        every = log.newest_quarantined(settled=settled) if newest else log.quarantined(settled=settled)
+        entries = [entry_document(entry, whole=True) for entry in every if wanted.fits(entry)]
     if output == "json":
         print_json(entries)
         return
@@ -68,10 +101,13 @@ def show(context: click.Context, entry_id: int, output: str, store: str | None) 
 
 @quarantine.command()
 @click.argument("entry_ids", metavar="[ID]...", type=int, nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All notices that are not settled.")
+@click.option("--all", "every", is_flag=True, help="All notices that are not settled, or those that fit the filters.")
+@filter_options
 @store_option
 @click.pass_context
-def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, store: str | None) -> None:
+def reprocess(
+    context: click.Context, /, entry_ids: tuple[int, ...], every: bool, store: str | None, **filters: str | None
+) -> None:
     """Record quarantined notices once the cause is fixed; they keep their original received_at.
 
     The exit code is 1 if any of them is still invalid.
@@ -80,6 +116,7 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
     Examples:
       tringledger quarantine reprocess 17 18
       TRINGME_PRIVATE_KEY=… tringledger quarantine reprocess --all
+      tringledger quarantine reprocess --all --cause 'broken srccharge' --from 2026-10-01
     """
     from api import settings
     from api.application import quarantine as application
@@ -87,9 +124,11 @@ def reprocess(context: click.Context, entry_ids: tuple[int, ...], every: bool, s
 
     if bool(entry_ids) == every:
         raise click.UsageError("expected either IDs or --all")
+    if entry_ids and any(filters.values()):
+        raise click.UsageError("got IDs and filters; filters go with --all")
     read = settings.load_settings(store=store)
     with Ledger(read.store, read.keyring(), read.ledger_options) as ledger:
-        tried = [_told(each) for each in application.reprocess(ledger, _wanted(ledger, entry_ids))]
+        tried = [_told(each) for each in application.reprocess(ledger, _wanted(ledger, entry_ids, filters))]
     context.exit(FINDING if any(each.outcome == application.INVALID for each in tried) else DONE)
 
 
@@ -172,11 +211,20 @@ def samples(is_deleting: bool, output: str, store: str | None) -> None:
     note(f"{len(found)} samples")
 
 
-def _wanted(ledger: Ledger, entry_ids: tuple[int, ...]) -> list[QuarantineEntry]:
+def _filter(ledger: Ledger, filters: dict[str, str | None]) -> QuarantineFilter:
+    from api.application.quarantine_filters import read_quarantine_filter
+    from domain import times
+
+    given = {name.rstrip("_"): value for name, value in filters.items() if value}
+    return read_quarantine_filter(given, ledger.timezone, times.now())
+
+
+def _wanted(ledger: Ledger, entry_ids: tuple[int, ...], filters: dict[str, str | None]) -> list[QuarantineEntry]:
     from api.application.quarantine import find_entry
+    from api.application.quarantine_filters import fitting_notices
 
     if not entry_ids:
-        return list(ledger.store.quarantined(settled=False))
+        return list(fitting_notices(ledger.store, _filter(ledger, filters)))
     found = {entry_id: find_entry(ledger, entry_id) for entry_id in entry_ids}
     missing = [str(entry_id) for entry_id, entry in found.items() if entry is None]
     if missing:

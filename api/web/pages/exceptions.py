@@ -1,7 +1,9 @@
 """The page of exceptions, flag by flag, with the money at stake; operators resolve them with a reason."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,12 +12,12 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
 from api.web.pages.operator_forms import redirect_back, run_form
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import filter_context, read_filters, with_error_pages
-from domain.calls.call import SUSPECT
+from api.web.pages.request_filters import filter_context, filters_given, read_filters, with_error_pages
+from domain.calls.call import REPEATED_CDR, SUSPECT
 from domain.errors import LedgerError
 from domain.operators.session import OperatorSession
 from projections.queries import call_health as calls
-from projections.queries import conditions, selection
+from projections.queries import conditions, filter_texts, selection
 from projections.queries import exception_totals as at_stake
 from projections.queries import pagination as browsing
 from projections.queries.suspects import RECENT_DAYS, find_run, recent_suspects, too_many_calls
@@ -23,6 +25,8 @@ from projections.queries.suspects import RECENT_DAYS, find_run, recent_suspects,
 ROWS = 100
 RUN_ROWS = 5
 PATH = "/exceptions"
+MODEL = "exceptions"
+CHOSEN_MAX = 1000
 MEANINGS = {
     "contradictory-outcome": "outcomes that differ, or a failed CDR status together with an answer or an outcome",
     "missing-opening": "no opening notice came",
@@ -58,6 +62,7 @@ def exceptions(request: Request) -> Response:
         found = browsing.fetch_page(
             room.connection, "exceptions", read.selection, timezone, "-position", query.get("cursor", ""), ROWS
         )
+        context |= {"twins": calls.positions_of_cdrs(room.connection, _repeating(found.rows))}
         context |= {"kinds": at_stake.totals_by_flag(room.connection, without_flag)}
         reach, now = room.ledger.options.window, filter_context(request).now
         if shows_runs:
@@ -69,21 +74,29 @@ def exceptions(request: Request) -> Response:
     return render(request, "exceptions.html", is_first=not query.get("cursor"), **context)
 
 
+def _repeating(rows: Sequence[Any]) -> list[str]:
+    """Return the calls of which a CDR was repeated: their own CDR is what it repeats."""
+    return [row.call_id for row in rows if row.flag == REPEATED_CDR and row.call_id]
+
+
 def _without_flag(chosen: selection.Selection) -> selection.Selection:
-    return selection.Selection(tag=chosen.tag, number=chosen.number, since=chosen.since, until=chosen.until)
+    return structs.replace(chosen, flag=None)
 
 
 def resolve(request: Request) -> Response:
     """Resolve or reopen the chosen exceptions, all with one reason."""
     form = request.state.form
-    chosen = [_named(text) for text in form.getlist("exception")]
+    reopened = form.get("do") == "reopen"
     try:
+        if form.get("fitting"):
+            chosen = _fitting(request, reopened=reopened)
+        else:
+            chosen = [_named(text) for text in form.getlist("exception")]
         chosen += _suspects_of_run(request, str(form.get("run", "")))
     except LedgerError as error:
         return redirect_back(request, PATH, failed=str(error))
     if not chosen:
         return redirect_back(request, PATH, failed="none is chosen")
-    reopened = form.get("do") == "reopen"
 
     def settle(session: OperatorSession) -> None:
         for flag, position in chosen:
@@ -94,6 +107,24 @@ def resolve(request: Request) -> Response:
     except LedgerError as error:
         return redirect_back(request, PATH, failed=str(error))
     return redirect_back(request, PATH, done=f"{len(chosen)} {'open again' if reopened else 'resolved'}")
+
+
+def _fitting(request: Request, *, reopened: bool) -> list[tuple[str, int]]:
+    """Return the exceptions that the form's filters select, those that are open, or to be reopened: the newest CHOSEN_MAX."""
+    names = filter_texts.filter_names(MODEL)  # The form's reason is none of them.
+    given = filters_given({name: str(value) for name, value in request.state.form.items()}, names)
+    chosen, cursor = filter_texts.read_filters(MODEL, given, filter_context(request)), ""
+    found: list[tuple[str, int]] = []
+    with request.app.state.read_models.session() as room:
+        while len(found) < CHOSEN_MAX:
+            page = browsing.fetch_page(
+                room.connection, MODEL, chosen, room.ledger.timezone, "-position", cursor, browsing.LIMIT_MAX
+            )
+            found += [(row.flag, row.position) for row in page.rows if bool(row.resolved_by) == reopened]
+            cursor = page.next
+            if not cursor:
+                break
+    return found[:CHOSEN_MAX]
 
 
 def _suspects_of_run(request: Request, position: str) -> list[tuple[str, int]]:

@@ -10,12 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application import quarantine
+from api.application.quarantine_filters import (
+    NAMES,
+    QuarantineFilter,
+    fitting_notices,
+    group_notices,
+    newest_notices,
+    read_quarantine_filter,
+)
 from api.application.request_samples import read_samples, sample_document
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
 from api.web.pages.operator_forms import redirect_back, run_form, wait_for
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import not_found, with_error_pages
+from api.web.pages.request_filters import filters_given, not_found, with_error_pages
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from domain.log.contract import QuarantineEntry
@@ -26,7 +34,7 @@ from projections.queries.time_points import SelectionError
 
 ROWS = 100
 PATH = "/quarantine"
-LOOKED_AT_MAX = 1_000
+COUNTED_AT_ONCE_MAX = 1_000
 CHOSEN_MAX = 1000
 
 
@@ -34,30 +42,47 @@ def routes() -> list[GuardedRoute]:
     """Return the pages and their actions."""
     return [
         GuardedRoute(PATH, with_error_pages(listed), Role.READ, name="quarantine"),
+        GuardedRoute("/fragments/quarantine", with_error_pages(counted), Role.READ, name="quarantine_counts"),
         GuardedRoute(f"{PATH}/do", with_error_pages(do), Role.OPERATE, methods=("POST",), name="quarantine_do"),
         GuardedRoute(PATH + "/{entry:int}", with_error_pages(one), Role.READ, name="quarantined"),
     ]
 
 
 def listed(request: Request) -> Response:
-    """Show the waiting notices, oldest first, by reason."""
+    """Show the notices that fit, the newest first, and what causes how many of them."""
     query, store = request.query_params, request.app.state.ledger.store
-    settled, after = query.get("settled") == "1", _number(query.get("after", ""))
-    found = list(islice(store.quarantined(settled=settled, after=after), ROWS + 1))
-    waiting = list(islice(store.quarantined(settled=False), LOOKED_AT_MAX))
+    settled, before = query.get("settled") == "1", _number(query.get("before", ""))
+    given = filters_given(query, NAMES)
+    wanted = _read(request, given)
+    found = newest_notices(store, wanted, settled=settled, before=before, limit=ROWS)
+    counts = store.count_quarantined()
+    # Many notices are counted in a fragment: the page does not wait for it.
+    counted = bool(query.get("whole")) or sum(counts) <= COUNTED_AT_ONCE_MAX
     return render(
         request,
         "quarantine.html",
-        entries=[_shown(request, entry) for entry in found[:ROWS]],
-        kinds=quarantine.count_reasons(waiting),
-        counts=store.count_quarantined(),
-        looked_at=len(waiting) if len(waiting) == LOOKED_AT_MAX else None,
+        entries=[_shown(request, entry) for entry in found.entries],
+        groups=group_notices(fitting_notices(store, wanted)) if counted else None,
+        filters=given,
+        counts=counts,
         settled=settled,
-        is_first=not after,
-        next=found[ROWS - 1].id if len(found) > ROWS else None,
+        is_first=not before,
+        next=found.before,
         outcome=read_flash(request),
         samples=_samples(request),
     )
+
+
+def counted(request: Request) -> Response:
+    """Return how many waiting notices fit, by cause, tag and source: a fragment, since all must be looked at."""
+    given = filters_given(request.query_params, NAMES)
+    groups = group_notices(fitting_notices(request.app.state.ledger.store, _read(request, given)))
+    return render(request, "quarantine_counts.html", groups=groups, filters=given)
+
+
+def _read(request: Request, given: dict[str, str]) -> QuarantineFilter:
+    state = request.app.state
+    return read_quarantine_filter(given, state.ledger.timezone, state.clock())
 
 
 def _samples(request: Request) -> list[dict[str, Any]]:
@@ -96,10 +121,14 @@ def one(request: Request) -> Response:
 
 
 def do(request: Request) -> Response:
-    """Reprocess or resolve the chosen notices."""
+    """Reprocess or resolve the chosen notices, or those that the filters select, the oldest CHOSEN_MAX of them."""
     form, ledger = request.state.form, request.app.state.ledger
-    numbers = [_number(str(text)) for text in form.getlist("entry")]
-    entries = [entry for entry in (quarantine.find_entry(ledger, number) for number in numbers[:CHOSEN_MAX]) if entry]
+    if form.get("fitting"):
+        given = filters_given({name: str(form.get(name, "")) for name in NAMES}, NAMES)
+        entries = list(islice(fitting_notices(ledger.store, _read(request, given)), CHOSEN_MAX))
+    else:
+        numbers = [_number(str(text)) for text in form.getlist("entry")][:CHOSEN_MAX]
+        entries = [entry for entry in (quarantine.find_entry(ledger, number) for number in numbers) if entry]
     if not entries:
         return redirect_back(request, PATH, failed="none is chosen")
     if form.get("do") == "resolve":

@@ -22,7 +22,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
-from domain.events.log_row import LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.log.continuity import Continuity
 from domain.log.contract import QuarantineEntry
 from domain.log.postgres.connections import ConnectionPool, check_url
@@ -188,6 +188,13 @@ class PostgresLog(ApplicationRecorder):
         while rows := self._rows(query, (after,)):
             yield from map(QuarantineEntry._make, rows)
             after = rows[-1][0]
+
+    def newest_quarantined(self, *, settled: bool, before: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
+        where, before = "" if settled else "AND position = 0", before or POSITION_MAX
+        query = f"SELECT * FROM {SCHEMA}.quarantine WHERE id < %s {where} ORDER BY id DESC LIMIT {ROWS_AT_ONCE}"
+        while rows := self._rows(query, (before,)):
+            yield from map(QuarantineEntry._make, rows)
+            before = rows[-1][0]
 
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:  # noqa: D102
         rows = self._rows(f"SELECT * FROM {SCHEMA}.quarantine WHERE id = %s", (entry_id,))

@@ -15,7 +15,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory
 
 from domain.errors import StoreLost
-from domain.events.log_row import LogRow
+from domain.events.log_row import POSITION_MAX, LogRow
 from domain.log.contract import QuarantineEntry
 from domain.log.sqlite.connections import SQLitePool
 from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
@@ -218,6 +218,12 @@ class SQLiteLog(SQLiteApplicationRecorder):
         statement = f"SELECT * FROM quarantine WHERE id > ? {where} ORDER BY id"
         with self._reading() as cursor:
             yield from map(_entry, cursor.execute(statement, (after,)))
+
+    def newest_quarantined(self, *, settled: bool, before: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
+        where = "" if settled else "AND position = 0"
+        statement = f"SELECT * FROM quarantine WHERE id < ? {where} ORDER BY id DESC"
+        with self._reading() as cursor:
+            yield from map(_entry, cursor.execute(statement, (before or POSITION_MAX,)))
 
     def quarantined_one(self, entry_id: int) -> QuarantineEntry | None:  # noqa: D102
         return self._quarantined_where("id", entry_id)

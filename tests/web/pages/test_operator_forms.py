@@ -181,3 +181,25 @@ def test_a_job_ends_with_the_service_that_started_it(tmp_path: Path) -> None:
         eventually(lambda: not jobs._processes)
         # Whether it was done before or cut off, nobody takes it for one that still runs.
         assert known_jobs(ledger, started.seen_at + 10 * SILENT_MAX)[0].state in (DONE, FAILED)
+
+
+def test_all_notices_that_fit_the_filters_of_the_page_are_resolved(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    page = client.get("/quarantine?cause=wrong+signature").text
+    assert re.findall(r'href="/quarantine/(\d+)"', page) == ["3", "2"]
+    form = {"fitting": "1", "cause": "wrong signature", "tag": "lat*", "do": "resolve", "reason": "ours"}
+    assert post(client, "/quarantine/do", **form)["done"] == "1 resolved"
+    assert [each.id for each in service.ledger.store.quarantined(settled=False)] == [1, 2]
+    counts = client.get("/fragments/quarantine?through=2038-01").text
+    assert re.findall(r'<a class="tile" href="([^"]+)"', counts) == [
+        "/quarantine?through=2038-01&amp;cause=broken+srccharge",
+        "/quarantine?through=2038-01&amp;cause=wrong+signature",
+    ]
+
+
+def test_all_exceptions_that_fit_the_filters_of_the_page_are_resolved(shop: tuple[TestClient, Service]) -> None:
+    client, _ = shop
+    form = {"fitting": "1", "flag": "repeated-cdr", "tag": "sal*", "do": "resolve", "reason": "agreed"}
+    done = post(client, "/exceptions/resolve", **form)["done"]
+    assert done.endswith(" resolved")
+    assert int(done.split()[0]) > 1
