@@ -18,6 +18,7 @@ def account_document(found: AccountMonth) -> dict[str, Any]:
             sums_document(group) | {"tariff": group.tariff, "rule": group.rule or None} for group in found.groups
         ],
         "postings": [entry_document(posting) for posting in found.postings],
+        "drafts": [entry_document(draft) for draft in found.drafts],
         "total": {name: plain_sum(name, value) for name, value in found.total.items()},
     }
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from domain.billing.billing_context import BillingContext
+from projections.queries.account_charges import draft_charges
 from projections.rows.entry import CDR, Entry
 from projections.schema.tables import CLOSINGS, ENTRIES
 
@@ -31,13 +33,17 @@ class RuleGroup(NamedTuple):
 
 
 class AccountMonth(NamedTuple):
-    """An account's month: its CDRs by rule, its postings one by one, and the position of its closing (0: open)."""
+    """An account's month: its CDRs by rule, its postings one by one, and the position of its closing (0: open).
+
+    ``drafts`` are the entries that the closing of an open month would post; they are not among the sums.
+    """
 
     account: str
     period: str
     groups: list[RuleGroup]
     postings: list[Entry]
     closed: int
+    drafts: list[Entry]
 
     @property
     def total(self) -> dict[str, int]:
@@ -45,8 +51,11 @@ class AccountMonth(NamedTuple):
         return {name: sum(getattr(each, name) for each in (*self.groups, *self.postings)) for name in SUMMED}
 
 
-def account_breakdown(connection: Connection, account: str, period: str) -> AccountMonth | None:
-    """Return the parts of an account's month ``YYYY-MM``, or None if it has no entries."""
+def account_breakdown(connection: Connection, account: str, period: str, books: BillingContext) -> AccountMonth | None:
+    """Return the parts of an account's month ``YYYY-MM``, or None if it has no entries and no drafts.
+
+    ``books`` are those of the read models' position.
+    """
     c = ENTRIES.c
     here = (c.account == account, c.period == period)
     by = c.tariff, c.rule
@@ -57,7 +66,9 @@ def account_breakdown(connection: Connection, account: str, period: str) -> Acco
     postings = [Entry(*row) for row in connection.execute(others)]
     closing = select(CLOSINGS.c.position).where(CLOSINGS.c.period >= period).order_by(CLOSINGS.c.period).limit(1)
     closed = connection.execute(closing).scalar()
-    return AccountMonth(account, period, groups, postings, closed or 0) if groups or postings else None
+    drafts = draft_charges(connection, books, account, period)
+    found = AccountMonth(account, period, groups, postings, closed or 0, drafts)
+    return found if groups or postings or drafts else None
 
 
 def cdrs_of_account(connection: Connection, account: str, period: str) -> Iterator[Entry]:

@@ -155,7 +155,14 @@ def test_a_closing_without_charges_is_of_the_shape_that_it_always_had(store: str
 
 @pytest.mark.usefixtures("ledger")
 def test_explain_tells_how_a_fee_and_a_top_up_came_about() -> None:
+    asked = ("explain", "--account", "acme", "--period", "2024-10")
+    draft = json.loads(run(*asked, "--format", "json").out)
+    assert [(each["kind"], each["price"]) for each in draft["drafts"]] == [("fee", "500"), ("minimum", "1473")]
+    assert draft["total"]["price"] == "-73"
+    assert "minimum minimum 2000, less fee 500, less calls 27 1473" in " ".join(run(*asked).out.split())
+    assert "fee monthly fee 1.5" in " ".join(run("explain", "--account", "idle", "--period", "2024-10").out.split())
     close("2024-10")
-    said = " ".join(run("explain", "--account", "acme", "--period", "2024-10").out.split())
+    assert json.loads(run(*asked, "--format", "json").out)["drafts"] == []
+    said = " ".join(run(*asked).out.split())
     assert "fee 2024-10 kim Line rental +500" in said
     assert "minimum 2024-10 kim minimum 2000, less fee 500, less calls 27 +1473" in said

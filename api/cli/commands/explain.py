@@ -126,8 +126,8 @@ def _explain_account(
         looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=caught_up)
         store = opened.enter_context(looking)
         connection = opened.enter_context(store.snapshot())
-        store.position(connection, ledger.store)
-        found = account_breakdown(connection, account, period)
+        books = ledger.billing_context(store.position(connection, ledger.store))
+        found = account_breakdown(connection, account, period, books)
         each = list(cdrs_of_account(connection, account, period)) if calls else []
     if found is None:
         note(f"nothing is posted to account {account!r} in {period}" + (f" as of {as_of}" if as_of else ""))
@@ -157,6 +157,13 @@ def _print_account(found: AccountMonth, calls: Sequence[Entry]) -> None:
         click.echo()
         print_table(
             ["position", "kind", "call_id", "for", "by", "reason", "price"], [_posting(each) for each in found.postings]
+        )
+    if found.drafts:
+        click.echo()
+        print_table(
+            ["kind", "reason", "price"],
+            [(each.kind, each.reason, plain_sum("price", each.price)) for each in found.drafts],
+            title="drafts, which are posted when the month is closed",
         )
     if calls:
         click.echo()

@@ -57,6 +57,11 @@ _EXPLAINED = object_schema(
         "closed_at_position": {"type": ["integer", "null"]},
         "rules": {"type": "array", "items": _GROUP, "description": "The CDRs by version and rule that priced them."},
         "postings": {"type": "array", "items": _ENTRY},
+        "drafts": {
+            "type": "array",
+            "items": _ENTRY,
+            "description": "What closing the month would post; not in the sums.",
+        },
         "total": object_schema(_GROUP_SUMS) | {"title": "AccountMonthTotal"},
     }
 )
@@ -118,7 +123,8 @@ def _statement(asked: ApiRequest) -> ApiResponse:
 def _explanation(asked: ApiRequest) -> ApiResponse:
     account, period = asked.values["account"], asked.values["period"]
     with asked.read_session() as session:
-        found = account_breakdown(session.connection, account, period)
+        books = session.ledger.billing_context(session.position)
+        found = account_breakdown(session.connection, account, period, books)
     if found is None:
         msg = f"nothing is posted to account {account!r} in {period}"
         raise ApiError(404, msg)

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from api.application.proofs.bundle_builder import bundle_bill, bundle_call
 from api.application.proofs.bundle_check import encode_rows, fold_bundle, verify_bundle
@@ -15,6 +16,7 @@ from api.application.proofs.log_key import SigningSettings
 from api.application.proofs.prover_settings import ProverSettings
 from api.application.proofs.tree_keeper import TreeKeeper
 from domain.events.log_row import LogRow
+from domain.events.operator_events import AccountCharge
 from domain.ledger import Ledger
 from domain.proofs.entry import hash_events
 from domain.proofs.keys import SigningKey, write_key_file
@@ -38,6 +40,17 @@ def signed(ledger: Ledger, key: Path) -> None:
         write_key_file(key, KEY)
     with closing(TreeKeeper(ledger, ProverSettings(SigningSettings(key)))) as keeper:
         assert keeper.catch_up().failure == ""
+
+
+def test_a_bill_of_nothing_but_a_fee_is_proved_by_the_closing_that_charged_it(tmp_path: Path) -> None:
+    with ledger_in(World()) as ledger, closing(open_current(ledger)) as store:
+        fee = AccountCharge(account="idle", month="2026-08", tariff=1, fee=500_000_000, fee_text="Line rental")
+        with ledger.operator_session("kim", "the month is over") as session:
+            session.close_month("2026-08", charges=[fee, structs.replace(fee, account="another")])
+        signed(ledger, tmp_path / "log.key")
+        catch_up(ledger, store)
+        proven = verify_bundle(bundle_bill(ledger, store, "idle", "2026-08").content, TRUST)
+    assert (proven.entries, proven.sums["price"], proven.sums["margin"]) == (1, 500_000_000, 500_000_000)
 
 
 @pytest.mark.parametrize("seed", range(6))
