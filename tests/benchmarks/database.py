@@ -30,7 +30,7 @@ VACUUM = "VACUUM (FREEZE, DISABLE_PAGE_SKIPPING, ANALYZE) tringledger.stored_eve
 
 
 @contextmanager
-def _database() -> Iterator[str]:
+def database() -> Iterator[str]:
     """Start a server that keeps what it commits, and give the address of an empty database."""
     server = Postgres()
     try:
@@ -53,7 +53,7 @@ def measure_import(sizes: Sizes) -> Row:
 
     def imported(copied_from: int) -> float:
         with (
-            _database() as url,
+            database() as url,
             closing(Ledger(url, Keyring(FORMULA, [KEY]), create=True)) as ledger,
             patch.object(transaction, "COPIED_FROM", copied_from),
         ):
@@ -81,7 +81,7 @@ def measure_vacuum(sizes: Sizes) -> Row:
         assert found.refused == 0, f"every callback is answered with a 200, and {found.refused} were not"
         return found.p99
 
-    with _database() as url:
+    with database() as url:
         with _filled(url, sizes.events):
             pass
         pairs = in_turns(
@@ -119,14 +119,14 @@ def measure_catch_up(sizes: Sizes) -> Row:
         with closing(kept.open(3 + 2 * run)) as store:
             return per_second(sizes.events, lambda: catch_up(ledger, store))
 
-    with ledgers.opened(path) as here, _database() as url, _filled(url, sizes.events) as there:
+    with ledgers.opened(path) as here, database() as url, _filled(url, sizes.events) as there:
         pairs = in_turns(sizes.runs, lambda run: follow(here, run), lambda run: follow(there, run))
     return Row("catch-up from position 0 on PostgreSQL", "the same on SQLite", "/s", 0.4, 0.7, pairs)
 
 
 def measure_entries(sizes: Sizes) -> Row:
     """Page through entries in PostgreSQL, from the first one on, and take the slowest page of each run."""
-    with _database() as url, _filled(url, sizes.events) as ledger:
+    with database() as url, _filled(url, sizes.events) as ledger:
         rebuild(ledger)
         with closing(open_current(ledger)) as store, store.snapshot() as connection:
             found = [_slowest_page(connection) for _ in range(sizes.runs)]
