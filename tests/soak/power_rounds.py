@@ -2,6 +2,7 @@
 
 import shutil
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.soak.writer_rounds import take
 from tests.support.ledgers import opened
 
 JOBS = 5
-STATES = 400
+STATES = 1000
 STATES_FOLLOWED = 25  # One state in so many is followed by read models, and these are compared.
 
 
@@ -66,13 +67,13 @@ def stamp(stamps: Stamps, todo: Sequence[Step], said: Said) -> None:
 
 
 def cut_power(this: Round, stamps: Stamps, states: int) -> None:
-    """Open the ledger as it is after cuts at so many moments, drawn from all records of the journal."""
+    """Open the ledger as so many cuts may leave it, at moments drawn from all records of the journal."""
     changes = list(read_journal(this.interposer.journal))
-    chosen = set(this.random.sample(range(len(changes)), min(states, len(changes))))
+    chosen = Counter(this.random.choices(range(len(changes)), k=states))
     disk = Disk()
     for number, change in enumerate(changes):
         disk.apply(change)
-        if number in chosen:
+        for _ in range(chosen[number]):
             files = disk.after_cut(this.random)
             open_after_cut(this, files, stamps.required(change.end), number, change)
             this.count("power cut")

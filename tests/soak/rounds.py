@@ -31,6 +31,7 @@ class Round:
         self.counts: Counter[str] = Counter()
         self.told: list[str] = []
         self.has_small_disk = False
+        self.spool: Path | None = None
         self._notices = notices(Random(f"{seed}/{number}/notices"))
         self.calls = OF_SOCKETS if store.way else OF_FILES
 

@@ -26,6 +26,10 @@ NOTICES = (10, 50)
 
 def run_service_round(this: Round, bouts: int = 3) -> None:
     """Let services live through bouts of trouble, judge after each, and at last let one finish in peace."""
+    if this.random.random() < 0.5:
+        this.spool = this.store.folder / "spool"
+        this.spool.mkdir(mode=0o700)
+        this.tell("services have a spool")
     for number in range(bouts):
         count = this.random.choice((1, 1, 2))
         this.tell(f"bout {number} with {count} services")
@@ -38,6 +42,7 @@ def run_service_round(this: Round, bouts: int = 3) -> None:
         send_until_all_are_recorded(this, server)
         wait_until_followed(server)
         server.terminate()
+    this.count("spooled, and recorded later", len(this.promises.spooled))
     check_everything(this.store.url, this.promises, whole=True)
     check_backup(this)
 

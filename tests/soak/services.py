@@ -24,7 +24,8 @@ WELL_SECONDS_MAX = 60
 def environment(this: Round, *, meddled: bool) -> dict[str, str]:
     """Return the environment of a service or a command."""
     given = this.interposer.environment if meddled else dict(os.environ)
-    return {**given, "TRINGLEDGER_STORE": this.store.url, "TRINGME_PRIVATE_KEY": KEY}
+    spool = {"TRINGLEDGER_SPOOL": str(this.spool)} if this.spool else {}
+    return {**given, **spool, "TRINGLEDGER_STORE": this.store.url, "TRINGME_PRIVATE_KEY": KEY}
 
 
 @contextmanager
@@ -96,7 +97,8 @@ def is_well(server: Server) -> bool:
     """Whether nothing fails; a clock that was ahead is still told of until it is caught up with."""
     health = caller.health(server.port)
     following = health["read_models"]
-    return bool(health["failure"] is following["failure"] is None and following["lag"] == 0)
+    is_drained = health.get("spool", {}).get("callbacks", 0) == 0
+    return bool(health["failure"] is following["failure"] is None and following["lag"] == 0 and is_drained)
 
 
 def command(this: Round, name: str) -> subprocess.Popen[bytes]:
