@@ -28,7 +28,7 @@ from tests.support.postgres_server import Postgres
 # What comes in turn; a database writes its own log, whose power cuts are its makers' concern.
 KINDS: dict[str, tuple[Callable[[Round], None], ...]] = {
     SQLITE: (run_writer_round, run_power_round, run_writer_round, run_service_round),
-    POSTGRES: (run_writer_round, run_service_round, run_service_round),
+    POSTGRES: (run_writer_round, run_service_round, run_writer_round, run_writer_round),
 }
 TOLD_MAX = 400
 FOUND_MAX = 10
