@@ -12,7 +12,7 @@ PYTEST := $(if $(ROOM),TMPDIR=$(ROOM)) $(BIN)/python -m pytest -n $(WORKERS) --d
 # Processes that tests start load faster what is compiled, even where a shell forbids that.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast test-thorough coverage mutants lint format docs wheel bench bench-large soak clean
+.PHONY: help demo test test-fast test-thorough collect coverage mutants lint format docs wheel bench bench-large soak clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -30,6 +30,9 @@ test-fast: $(VENV)/installed-for-tests ## run the tests that need neither Postgr
 PROFILE ?= thorough
 test-thorough: $(VENV)/installed-for-tests ## run the long proofs, and each property with most of its examples
 	$(PYTEST) -m "thorough or hypothesis" --hypothesis-profile $(PROFILE)
+
+collect: $(VENV)/installed-for-tests ## collect the tests, and so compile them
+	$(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null
 
 coverage: $(VENV)/installed-for-tests ## run the tests and say which lines none of them runs
 	$(PYTEST) -m "not thorough" --cov api --cov domain --cov projections --cov-report term:skip-covered --cov-report html:build/coverage
