@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -25,9 +24,9 @@ Months = dict[tuple[str, str], tuple[int, int, int]]
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(store: str) -> Iterator[Ledger]:
     """Open a ledger with two calls in October, which is closed, one with a repeated CDR, and one in November."""
-    with opened(f"sqlite:///{tmp_path}/ledger.db", clock=lambda: START + 45 * DAY) as ledger:
+    with opened(store, clock=lambda: START + 45 * DAY) as ledger:
         november = 31 * DAY
         record(
             ledger,
