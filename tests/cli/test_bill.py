@@ -14,10 +14,13 @@ from beancount.core import data
 from pypdf import PdfReader
 
 from api.application.invoices import output
+from domain import times
 from domain.ledger import Ledger
+from tests.support import asgi_service as asgi
 from tests.support.command import Said, run
 from tests.support.ledger_inspection import head
-from tests.support.notices import callstatus, line, priced_cdr, signed
+from tests.support.notices import KEY, callstatus, line, priced_cdr, signed
+from tests.support.web_users import bearer, sign_in
 
 pytestmark = pytest.mark.only_on("sqlite")  # What depends on the store is in test_bill_runs.
 
@@ -192,6 +195,22 @@ class TestBilling:
         position = head(month)
         assert bill().code == DONE
         assert (head(month), [each["number"] for each in manifest()]) == (position, ["2024-0001", "EU2024-1"])
+
+
+class TestServing:
+    def test_pages_and_api_list_the_numbered_statements(self, month: str) -> None:
+        bill()
+        service = asgi.service_at(Path(), times.now, TRINGLEDGER_STORE=month, TRINGME_PRIVATE_KEY=KEY)
+        with asgi.running(service) as client:
+            asked = client.get(f"/api/v1/numbers/{OCTOBER}", headers=bearer(service, "read")).json()
+            sign_in(client, service, "read")
+            page = client.get("/tariffs").text
+        assert [(each["number"], each["account"], each["due"], each["exact"]) for each in asked["items"]] == [
+            ("2024-0001", "acme", "13", "12.9"),
+            ("EU2024-1", "eu-1", "7", "7"),
+        ]
+        assert [each["digest"] for each in asked["items"]] == [each["digest"] for each in manifest()]
+        assert all(text in page for text in ("Numbered statements", "EU2024-1", "/statements/acme/2024-10"))
 
 
 class TestCustomersStatements:

@@ -12,6 +12,8 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
+from domain.events.streams import NUMBERS
+from domain.operators.statement_numbering import read_numbers
 from projections.queries.pagination import fetch_page
 from projections.queries.selection import Selection
 
@@ -27,11 +29,19 @@ def routes() -> list[GuardedRoute]:
 
 
 def tariffs_and_closings(request: Request) -> Response:
-    """Show the published tariffs and the closed months, latest first."""
+    """Show the published tariffs, the closed months and the numbered statements, latest first."""
     with request.app.state.read_models.session() as room:
         published = _latest(room, "tariffs", "-version")
         closed = _latest(room, "closings", "-period")
-    return render(request, "tariffs.html", tariffs=published, closings=closed, outcome=read_flash(request))
+        numbered = read_numbers(room.ledger.history(NUMBERS)).events[-LISTED_MAX:]
+    return render(
+        request,
+        "tariffs.html",
+        tariffs=published,
+        closings=closed,
+        numbered=numbered[::-1],
+        outcome=read_flash(request),
+    )
 
 
 def _latest(room: ReadSession, model: str, sort: str) -> Sequence[Any]:
