@@ -1,5 +1,6 @@
 """Callbacks while the store is away: they wait in the spool, are answered so, and become events once, in their order."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from domain.errors import WrongUsage
 from tests.support import asgi_service as asgi
 from tests.support.asgi_service import eventually
 from tests.support.notices import OTHER_KEY, callstatus, signed
+from tests.support.web_users import sign_in
 from tests.support.write_lock import write_lock
 
 
@@ -71,6 +73,14 @@ def test_they_become_events_in_their_order_with_the_time_at_which_they_came(
     assert logged(service) == [("0", asgi.NOON), *((str(at), at) for at in came)]
     eventually(lambda: client.get("/health").json()["spool"]["callbacks"] == 0)
     assert sent(client, 9) == [(200, "recorded")]
+
+
+def test_operations_show_what_waits(client: TestClient, service: Service) -> None:
+    sign_in(client, service, "read")
+    with write_lock(service.ledger.url):
+        sent(client, 1, 2)
+        page = client.get("/operations").text
+    assert re.search(r'In the spool</span><span class="much">2</span>', page)
 
 
 @pytest.mark.usefixtures("away")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from api.application.spool.callback_spool import CallbackSpool
-from api.application.spool.spool_directory import SpoolDirectory, spool_document
+from api.application.spool.spool_directory import SpoolDirectory, SpoolTotals, spool_document
 from api.application.spool.spool_drainer import SpoolDrainer
 from domain.ledger import Ledger
 
@@ -37,7 +37,11 @@ class ServiceSpool:
         """Whether callbacks can be spooled now."""
         return self.callbacks.can_take
 
+    def totals(self) -> SpoolTotals:
+        """Return what waits in all files of the ledger on this host's disk, and why callbacks cannot be spooled, if so."""
+        totals = self._directory.totals()
+        return totals._replace(failure=self.callbacks.failure or totals.failure)
+
     def health(self) -> dict[str, Any]:
         """Return what ``/health`` says of it."""
-        totals = self._directory.totals()
-        return spool_document(totals._replace(failure=self.callbacks.failure or totals.failure))
+        return spool_document(self.totals())

@@ -116,6 +116,7 @@ def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
         "recorded": (head - minute_ago) * TENTHS // MINUTE_SECONDS,
         "applied": pace.look(position, monotonic()),
         "quarantined": sum(ledger.store.count_quarantined()),
+        "spool": state.service.spool.totals() if state.service.spool else None,
         "forwarding": _forwarding(request, ledger, clock),
         "jobs": state.jobs.known(),
         "certificate": certificate.load_certificate(ledger),
