@@ -80,7 +80,7 @@ def test_operations_show_what_waits(client: TestClient, service: Service) -> Non
     with write_lock(service.ledger.url):
         sent(client, 1, 2)
         page = client.get("/operations").text
-    assert re.search(r'In the spool</span><span class="much">2</span>', page)
+    assert re.search(r'In the spool</span><span class="much"><data class="count" value="2">', page)
 
 
 @pytest.mark.usefixtures("away")
