@@ -12,6 +12,7 @@ from hashlib import sha256
 import msgspec
 
 from api.application.archive.folder import ArchiveFolder
+from domain.billing.party_record import PartyRecord
 from domain.errors import LedgerError
 from domain.log.tables import LAST_NUMBER
 from domain.notices.line_number import LINE_RULE_FACT
@@ -24,6 +25,8 @@ _PART_NAME = re.compile(rf"{EVENTS}/[0-9]{{12,19}}-[0-9]{{12,19}}\.parquet")
 # The facts of a ledger that say what its events mean. The others tell of a store, of its quarantine, or of what a service has
 # done: jobs, backups, forwarding.
 ARCHIVED = frozenset(("id", "created_at", "correlation", "timezone", LINE_RULE_FACT, SIGNATURE_FITTED, LAST_NUMBER))
+# And those that keep what events have a digest of: published parties, which may be erased.
+PARTY_FACT = PartyRecord.fact_name(0).removesuffix("0")
 # Those of the archived facts that never change. The others may have changed since an archive was written.
 FIXED = ARCHIVED - {SIGNATURE_FITTED, LAST_NUMBER}
 
@@ -127,9 +130,14 @@ def read_manifest(folder: ArchiveFolder) -> ArchiveManifest:
     return manifest
 
 
+def is_archived(name: str) -> bool:
+    """Whether an archive has the fact of a name."""
+    return name in ARCHIVED or name.startswith(PARTY_FACT)
+
+
 def archived_facts(facts: Mapping[str, str]) -> dict[str, str]:
     """Return those of a ledger's facts that an archive has, in the order of their names."""
-    return {name: facts[name] for name in sorted(ARCHIVED & facts.keys())}
+    return {name: facts[name] for name in sorted(filter(is_archived, facts))}
 
 
 def fixed_facts(facts: Mapping[str, str]) -> dict[str, str]:

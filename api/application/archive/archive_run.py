@@ -198,11 +198,12 @@ class _ArchiveRun:
         checkpoints = [*old.checkpoints]
         if signed and not any(each.position == self._until for each in checkpoints):
             checkpoints.append(signed.checkpoint)
-        if not added and checkpoints == old.checkpoints:
+        facts = self._facts()
+        if not added and checkpoints == old.checkpoints and facts == old.facts:
             return old
         return msgspec.structs.replace(
             old,
-            facts=self._facts(),
+            facts=facts,
             position=self._until,
             period=period,
             root=root.hex(),

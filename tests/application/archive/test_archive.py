@@ -94,6 +94,17 @@ class TestAnArchive:
         assert archived(signed.ledger, dest, 250).added == 0
         assert contents(dest) == before
 
+    def test_has_the_ledgers_facts_as_they_are_now_so_that_what_is_erased_goes_from_it_too(
+        self, signed: World, dest: Path
+    ) -> None:
+        with signed.ledger.store.transaction() as log:
+            log.set_fact("party_1", "a name")
+        assert archived(signed.ledger, dest).manifest.facts["party_1"] == "a name"
+        with signed.ledger.store.transaction() as log:
+            log.set_fact("party_1", "erased")
+        assert archived(signed.ledger, dest).added == 0
+        assert [name for name, content in contents(dest).items() if b"a name" in content] == []
+
     def test_can_be_anywhere_that_fsspec_knows(self, signed: World) -> None:
         address = f"memory://{signed.ledger.id}/deep"
         for until in (120, 250):
