@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -165,3 +166,20 @@ def test_what_goes_next_is_found_for_many_drops_at_once() -> None:
         looking.keep(entry(10 + number))
         assert looking.drop_unauthentic(1, 1) == 1
     assert table.asked == [quarantine.FIRST_TO_DROP]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "comes", "next_is"), [(1, 0, 4), (2, 1, 4), (2, 0, 4), (1, 1, 2), (1, 2, 2), (2, 2, 2)]
+)
+def test_what_comes_meanwhile_goes_in_its_own_place(waiting: int, comes: int, next_is: int) -> None:
+    table = Table()
+    looking = QuarantineTable(table.ask, table.queue)
+    for number in range(FOUND_AT_ONCE):
+        looking.keep(entry(number, place=waiting))
+    assert looking.drop_unauthentic(1, 0) == 1
+    table.asked.clear()
+    looking.keep(entry(9, place=comes))
+    assert looking.drop_unauthentic(1, 0) == 1
+    assert table.asked == [quarantine.FIRST_TO_DROP] * (comes < waiting)
+    table.write()
+    assert set(range(2, FOUND_AT_ONCE + 2)) - set(table.rows) == {next_is}
