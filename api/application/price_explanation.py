@@ -90,7 +90,7 @@ def _said(step: PriceStep, rule: Rule | None) -> str:
 
 
 def _start(bands: WeeklyBands, start: int, band: int) -> str:
-    priced = "each second is priced by its own band" if bands.splits else "which prices the whole call"
+    priced = "each second is priced by its own band" if bands.splits else "this band prices the whole call"
     return f"{times.iso(start)}, the CDR's time less its seconds, is in band {bands.bands[band].name} ({bands.timezone}): {priced}"
 
 

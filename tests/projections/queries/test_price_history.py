@@ -27,7 +27,7 @@ from tests.support import random_tariffs as tariffs
 from tests.support.effort import examples
 from tests.support.ledger_histories import Step, live, lives
 from tests.support.ledgers import opened, record, tables
-from tests.support.notices import SRC, TAG, cdr
+from tests.support.notices import SRC, TAG, callstatus, cdr
 
 ALL_STEPS = {rating.LEG, rating.MINUTES, rating.FEE, rating.COST, rating.MARKUP, rating.FIXED, rating.GREATER}
 ALL_STEPS |= {rating.CREDITS, rating.MINIMUM, rating.MAXIMUM}
@@ -147,6 +147,18 @@ def test_bands_are_told_with_the_start_and_the_text_of_a_rule_has_them() -> None
         ("rounding", "half-even, to 6 places of a cent", "11"),
     ]
     assert found.rules == {(1, 1): text.partition("\n\n")[0]}
+
+
+def test_a_notice_that_comes_late_changes_no_price_of_a_call_in_bands() -> None:
+    text = '[[rules]]\ntag = "*"\n[[rules.bands]]\nname = "a"\nhours = "00:00-11:59"\nper_minute = 6\n'
+    text += '[[rules.bands]]\nname = "b"\nhours = "11:59-24:00"\nper_minute = 3\n'
+    with tempfile.TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
+        with ledger.operator_session("ann", "the first") as session:
+            session.publish_tariff(text)
+        record(ledger, cdr(0, destduration="100"), callstatus("SRCANSWERED", -20), callstatus("COMPLETED", -1))
+        found = price_history(ledger, UUID(ledger.store.page(1, 1, 2)[0].stream), POSITION_MAX)
+    assert found
+    assert [each.rated and each.rated.price for each in found.pricings] == [10 * ONE] * 3
 
 
 def test_what_was_passed_over_is_told_with_the_reason() -> None:
