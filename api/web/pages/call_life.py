@@ -16,6 +16,7 @@ from api.web.pages.signature_check import SignatureCheck, check_signature
 from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
 from domain.notices.notification import DURATIONS
+from domain.notices.statuses import INPUTS
 from projections.queries.log_points import LogPoint, resolve_point
 
 STEPS_SHOWN = 200
@@ -68,6 +69,11 @@ class TimelineEvent(NamedTuple):
     parameters: list[tuple[str, str]]
     why: str
     checked: SignatureCheck | None
+
+    @property
+    def keyed(self) -> str:
+        """The digits that the caller keyed; empty if it is no notice of them."""
+        return dict(self.parameters).get("p", "") if self.step.notice and self.step.status in INPUTS else ""
 
     @property
     def position(self) -> int:

@@ -1,6 +1,7 @@
 """The drawing of a call: lanes for its legs, its CDR and operators; a mark for each event, bars for durations.
 
-Time runs from left to right and to scale; marks that would overlap are moved apart. This module computes places and
+Time runs from left to right and to scale; marks that would overlap are moved apart. What came long after the call, such as a
+correction, stands behind a gap, so that the call keeps its scale. This module computes places and
 names only; the page draws them.
 """
 
@@ -15,6 +16,8 @@ WIDTH, LEFT, RIGHT = 1000, 130, 980
 TOP, LANE = 6, 38
 GAP = 24
 MARKS_MAX = 60
+# Later events have a gap if they came after the call by more than this part of its length.
+BEFORE_GAP, AFTER_GAP, LATER_PART = 800, 850, 4
 SOURCE, DESTINATION, CDR, OPERATORS = "Source leg", "Destination leg", "CDR", "Operators"
 
 
@@ -58,6 +61,8 @@ class CallTimeline(NamedTuple):
     cursor: int
     start: int
     end: int
+    life_end: int
+    has_gap: bool
 
 
 def draw_timeline(life: CallLife) -> CallTimeline:
@@ -67,7 +72,7 @@ def draw_timeline(life: CallLife) -> CallTimeline:
         first = max(0, min(life.chosen - events[0].number - MARKS_MAX // 2, len(events) - MARKS_MAX))
         events = events[first : first + MARKS_MAX]
     start, end = min(event.at for event in events), max(event.at for event in events)
-    scale = TimeScale(start, end)
+    scale = TimeScale(start, _end_of_life(events), end)
     lanes = _lanes(events)
     height = {lane.name: lane.y for lane in lanes}
     marks = [
@@ -84,20 +89,33 @@ def draw_timeline(life: CallLife) -> CallTimeline:
     ]
     cursor = next((mark.x for mark in marks if mark.is_chosen), LEFT)
     bottom = lanes[-1].y + LANE // 2
-    return CallTimeline(WIDTH, bottom + 18, lanes, list(_bars(events, scale, height)), marks, cursor, start, end)
+    bars = list(_bars(events, scale, height))
+    return CallTimeline(WIDTH, bottom + 18, lanes, bars, marks, cursor, start, end, scale.life_end, scale.has_gap)
+
+
+def _end_of_life(events: Sequence[TimelineEvent]) -> int:
+    """Return when the call was over: with its first CDR, or else with its last notice."""
+    notices = [event for event in events if event.step.notice]
+    cdr = next((number for number, event in enumerate(notices) if event.step.type == "cdr"), len(notices) - 1)
+    return max((event.at for event in notices[: cdr + 1]), default=events[-1].at)
 
 
 class TimeScale:
-    """The horizontal place of a moment."""
+    """The horizontal place of a moment: to scale in the call's life, and behind a gap if it came long after that."""
 
-    def __init__(self, start: int, end: int) -> None:
-        """Scale from the first to the last moment (microseconds)."""
-        self._start, self._span = start, max(end - start, 1)
+    def __init__(self, start: int, life_end: int, end: int) -> None:
+        """Scale from the first moment to the end of the call's life, and to the last moment (microseconds)."""
+        self.has_gap = end - life_end > (life_end - start) // LATER_PART
+        self.life_end = life_end if self.has_gap else end
+        self._start, self._span, self._later = start, max(self.life_end - start, 1), max(end - self.life_end, 1)
+        self._right = BEFORE_GAP if self.has_gap else RIGHT
 
     def x(self, at: int) -> int:
         """Return the place of a moment; outside the scale, the nearer edge."""
-        share = (RIGHT - LEFT) * (at - self._start) // self._span
-        return LEFT + max(0, min(share, RIGHT - LEFT))
+        if self.has_gap and at > self.life_end:
+            return AFTER_GAP + min((RIGHT - AFTER_GAP) * (at - self.life_end) // self._later, RIGHT - AFTER_GAP)
+        share = (self._right - LEFT) * (at - self._start) // self._span
+        return LEFT + max(0, min(share, self._right - LEFT))
 
     def stretch(self, start: int, end: int, y: int) -> tuple[int, int, int]:
         """Return the place of a duration at a height: x, y, and a width that stays visible."""
