@@ -15,7 +15,8 @@ from tests.support import asgi_service as asgi
 from tests.support.notices import FORMULA, KEY, START, SentNotice, callstatus, cdr, notice, signed
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\u2067"
-AS_TEXT = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;\u202e\u2067"
+_UNSEEN = '<span class="unseen" title="a character that cannot be seen">U+{}</span>'
+AS_TEXT = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;" + _UNSEEN.format("202E") + _UNSEEN.format("2067")
 MINUTE, DAY = 60_000_000, 86_400_000_000
 NUMBER = "18585550001"
 ANOTHER_KEY = "another-private-key"

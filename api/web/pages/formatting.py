@@ -4,13 +4,14 @@ Everything returned is markup with escaped texts; what came over the wire is iso
 right-to-left mark in a tag cannot turn the line around it.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from api.application.masking import masked_number, masked_value
 from domain import amounts, times
@@ -21,9 +22,23 @@ MINUTE = 60
 MINUS, NARROW_GAP = "\u2212", "\u202f"
 
 
+# What nobody sees, or what turns the text around it: control characters and those of writing directions. Those that join letters
+# are left alone: scripts and emoji need them.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
 def text(value: object) -> Markup:
-    """Show a text of foreign origin, isolated from its surroundings; an empty one is marked as empty."""
-    return Markup("<bdi>{}</bdi>").format(value) if value not in (None, "") else NOTHING
+    """Show a text of foreign origin, isolated from its surroundings; an empty one is marked as empty.
+
+    Characters that cannot be seen are shown by their numbers, such as ``U+202E``.
+    """
+    return Markup("<bdi>{}</bdi>").format(show_unseen(str(value))) if value not in (None, "") else NOTHING
+
+
+def show_unseen(value: str) -> Markup:
+    """Return a text as markup in which characters that cannot be seen are labels with their numbers."""
+    label = '<span class="unseen" title="a character that cannot be seen">U+{:04X}</span>'
+    return Markup(_UNSEEN.sub(lambda found: label.format(ord(found[0])), str(escape(value))))  # noqa: S704 - escaped before
 
 
 def amount(millionths: int | None) -> Markup:
@@ -47,7 +62,18 @@ def change(now: int, before: int | None) -> Markup:
     shown = amounts.plain(abs(more))
     sign = {"up": "+", "down": MINUS, "same": "±"}[kind]
     value = amounts.plain(more)
-    return Markup('<data class="change {}" value="{}">{}{}</data>').format(kind, value, sign, shown)
+    change_shown = Markup('<data class="change {}" value="{}">{}{}</data>').format(kind, value, sign, shown)
+    return change_shown + percent(more, before)
+
+
+def percent(more: int, before: int) -> Markup:
+    """Show a difference as a share of what was before, to a tenth of a per cent, rounded half away from zero; nothing for 0."""
+    if not before:
+        return Markup()
+    tenths_of_percent = (abs(more) * 2000 + abs(before)) // (2 * abs(before))
+    sign = "" if not tenths_of_percent else "+" if more > 0 else MINUS
+    whole, tenth = divmod(tenths_of_percent, 10)
+    return Markup(' <span class="percent">{}{}.{} %</span>').format(sign, whole, tenth)
 
 
 def difference(number: int) -> Markup:
@@ -104,7 +130,7 @@ def number(context: Context, value: str | None) -> Markup:
         return NOTHING
     who = context.get("who")
     shown = hide_password(value) if who is not None and who.sees_pii else masked_number(value)
-    return Markup('<bdi class="number">{}</bdi>').format(shown)
+    return Markup('<bdi class="number">{}</bdi>').format(show_unseen(shown))
 
 
 @pass_context

@@ -26,6 +26,7 @@ USERS = {
     "boss": ("export", "operate", "pii"),
 }
 HOSTILE = "<script>alert('tag')</script>\"'&\u202eabc"
+SEEN = HOSTILE.replace("\u202e", "U+202E")  # As pages show it.
 ROTATED = (("rotated-1", "18585559981"), ("rotated-2", "18585559982"))
 STALE, UNPAID = "18585559991", "18585559992"
 LIVELY = "9e935455-6a0f-5a69-9cb1-ebfaee77db25"

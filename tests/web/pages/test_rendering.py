@@ -1,5 +1,6 @@
 """How pages are made: text stays text, files can be kept for ever, and the theme is remembered without JavaScript."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +35,17 @@ def client() -> TestClient:
 def test_a_text_from_outside_is_only_ever_text(client: TestClient) -> None:
     page = client.get("/page").text
     assert "<script>alert" not in page
-    assert "<bdi>&lt;script&gt;alert(&#39;&#34;1&#34;&#39;)&lt;/script&gt;\u202egnp</bdi>" in page
+    assert "<bdi>&lt;script&gt;alert(&#39;&#34;1&#34;&#39;)&lt;/script&gt;" in page
+    assert '<span class="unseen" title="a character that cannot be seen">U+202E</span>gnp</bdi>' in page
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "shown"),
+    [(15, 10, "+50.0 %"), (10, 15, "\u221233.3 %"), (10, 10, "0.0 %"), (-10, -5, "\u2212100.0 %"), (1, 0, "")],
+)
+def test_a_change_says_its_share_of_what_was_before(now: int, before: int, shown: str) -> None:
+    found = environment().from_string("{{ now | change(before) }}").render(now=now, before=before)
+    assert re.findall(r'class="percent">([^<]*)<', found) == ([shown] if shown else [])
 
 
 @pytest.mark.parametrize("shown", ["text", "number", "flags", "disposition"])

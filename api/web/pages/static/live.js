@@ -3,6 +3,10 @@
 
 import { showTimes } from "./times.js";
 
+// What nobody sees, or what turns the text around it, is shown by its number, as in the server's own markup.
+const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+const visible = (text) => text.replace(UNSEEN, (found) => `U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
+
 const page = document.querySelector("[data-live]");
 const template = document.querySelector("template[data-row]");
 const pulse = document.querySelector("[data-pulse]");
@@ -67,7 +71,7 @@ const made = (row) => {
   slot("state").classList.add(row.disposition ? `is-${row.disposition.toLowerCase().replaceAll(" ", "-")}` : "is-live");
   slot("lasted").dataset.since = row.opened;
   if (row.ended) slot("lasted").dataset.until = row.ended;
-  for (const name of ["tag", "number", "last"]) slot(name).textContent = row[name] || "–";
+  for (const name of ["tag", "number", "last"]) slot(name).textContent = visible(row[name] || "–");
   for (const name of ["opened", "last_at"]) slot(name).dateTime = slot(name).title = row[name];
   slot("flags").append(...row.flags.split(";").filter(Boolean).flatMap((name) => [flag(name), " "]));
   slot("call").href = slot("call").title = `/calls/${row.id}`;

@@ -1,4 +1,4 @@
-// What every page does beyond its markup: "/" to search, times in the reader's zone, light and dark without a new page.
+// What every page does beyond its markup: "/" to search, "?" for the keys, times in the reader's zone, light and dark without a new page.
 // Everything works without it.
 
 import { showTimes, startZoneSwitch } from "./times.js";
@@ -14,6 +14,14 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   box.focus();
   box.select();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const keys = document.querySelector("#keys");
+  if (!keys || keys.open) return;
+  event.preventDefault();
+  keys.showModal();
 });
 
 // A filter that is left empty does not stand in the address.
