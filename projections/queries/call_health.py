@@ -86,4 +86,4 @@ def longest_overdue(
 def positions_of_cdrs(connection: Connection, call_ids: Sequence[str]) -> dict[str, int]:
     """Return the positions of the CDRs of some calls, by their ids."""
     wanted = select(CDRS.c.call_id, CDRS.c.position).where(CDRS.c.call_id.in_(call_ids))
-    return dict(connection.execute(wanted).tuples().all()) if call_ids else {}
+    return {row.call_id: row.position for row in connection.execute(wanted)} if call_ids else {}

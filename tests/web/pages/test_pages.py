@@ -274,7 +274,7 @@ def test_filters_that_make_no_sense_are_named_and_nothing_is_shown(shop: Shop) -
         ("/cdrs?cursor=nonsense", 400),
         ("/cdrs?sort=src", 400),
         ("/quarantine/999", 404),
-        ("/quarantine?after=x", 400),
+        ("/quarantine?before=x", 400),
         ("/accounts/nobody", 404),
         ("/events/99999", 404),
         ("/events/0", 404),
