@@ -10,7 +10,7 @@ from domain.months import Month
 
 # A year of the dearest account stays far below what sums of the read models can hold.
 CENTS_A_MONTH_MAX = 99_999_999
-REQUIRED, OPTIONAL = {"from", "price"}, {"text"}
+REQUIRED, TEXT = {"from", "price"}, "text"
 
 
 class MonthlyPrice(msgspec.Struct, frozen=True):
@@ -48,16 +48,25 @@ class MonthlyPrices(msgspec.Struct, frozen=True):
         return bool(self.fee_of(month).price or self.minimum_of(month).price)
 
 
-def read_prices(value: Any) -> tuple[MonthlyPrice, ...]:
-    """Read a list of ``{ from = "2026-10", price = 500 }``; raises ValueError with what was expected."""
-    if not isinstance(value, list) or not value or not all(_is_price(item) for item in value):
-        raise ValueError('a list of { from = "2026-10", price = CENTS }, with a text if you like')
+def read_fees(value: Any) -> tuple[MonthlyPrice, ...]:
+    """Read a list of ``{ from = "2026-10", price = 500 }``, each with a text or without; raises ValueError with what was expected."""
+    return _read_prices(value, {TEXT}, 'a list of { from = "2026-10", price = CENTS }, with a text if you like')
+
+
+def read_minimums(value: Any) -> tuple[MonthlyPrice, ...]:
+    """Read a list of ``{ from = "2026-10", price = 2000 }``; raises ValueError with what was expected."""
+    return _read_prices(value, set(), 'a list of { from = "2026-10", price = CENTS }')
+
+
+def _read_prices(value: Any, optional: set[str], expected: str) -> tuple[MonthlyPrice, ...]:
+    if not isinstance(value, list) or not value or not all(_is_price(item, optional) for item in value):
+        raise ValueError(expected)
     read_cents = tariff_values.amount_reader(0, CENTS_A_MONTH_MAX)
     prices = tuple(
         MonthlyPrice(
             str(_read_month(item["from"])),
             read_cents(item["price"]),
-            tariff_values.read_text(item["text"]) if "text" in item else "",
+            tariff_values.read_text(item[TEXT]) if TEXT in item else "",
         )
         for item in value
     )
@@ -66,8 +75,8 @@ def read_prices(value: Any) -> tuple[MonthlyPrice, ...]:
     return prices
 
 
-def _is_price(item: Any) -> bool:
-    return isinstance(item, dict) and item.keys() >= REQUIRED and item.keys() <= REQUIRED | OPTIONAL
+def _is_price(item: Any, optional: set[str]) -> bool:
+    return isinstance(item, dict) and item.keys() >= REQUIRED and item.keys() <= REQUIRED | optional
 
 
 def _read_month(value: Any) -> Month:

@@ -18,8 +18,8 @@ SPLITS = "split_at_bands"
 TIMEZONE, FEE, MINIMUM = "timezone", "monthly_fee", "monthly_minimum"
 ACCOUNT_CHECKS: dict[str, Check] = {
     TIMEZONE: tariff_values.read_timezone,
-    FEE: monthly_prices.read_prices,
-    MINIMUM: monthly_prices.read_prices,
+    FEE: monthly_prices.read_fees,
+    MINIMUM: monthly_prices.read_minimums,
 }
 
 _OWN_PRICE_KEYS = ("increment", "connection_fee", "leg")

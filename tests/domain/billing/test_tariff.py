@@ -73,6 +73,37 @@ def test_a_file_that_is_no_tariff_is_refused_at_its_line(text: str, where: str) 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("monthly_fee = 500", 'a list of { from = "2026-10", price = CENTS }, with a text'),
+        ("monthly_fee = []", 'a list of { from = "2026-10", price = CENTS }'),
+        ('monthly_fee = [{ from = "2026-10" }]', 'a list of { from = "2026-10", price = CENTS }'),
+        (
+            'monthly_fee = [{ from = "2026-10", price = 1, to = "2026-11" }]',
+            'a list of { from = "2026-10", price = CENTS }',
+        ),
+        ("monthly_fee = [{ from = 2026-10-01, price = 1 }]", 'a month such as "2026-10", from 1970 to 9998'),
+        ('monthly_fee = [{ from = "2026-13", price = 1 }]', 'a month such as "2026-10", from 1970 to 9998'),
+        ('monthly_fee = [{ from = "1969-12", price = 1 }]', 'a month such as "2026-10", from 1970 to 9998'),
+        ('monthly_fee = [{ from = "2026-10", price = -1 }]', "a number from 0 to 99999999"),
+        ('monthly_fee = [{ from = "2026-10", price = 1, text = "" }]', "a text of 1 to 256 characters"),
+        (
+            'monthly_minimum = [{ from = "2026-10", price = 1, text = "x" }]',
+            'a list of { from = "2026-10", price = CENTS }',
+        ),
+        (
+            'monthly_minimum = [{ from = "2026-11", price = 1 }, { from = "2026-11", price = 2 }]',
+            "each price from a later month than the one before it",
+        ),
+        ("monthly_price = 1", "one of the keys timezone, monthly_fee, monthly_minimum"),
+    ],
+)
+def test_a_monthly_price_that_cannot_be_is_refused_at_its_line(line: str, expected: str) -> None:
+    found = findings(f"{RULE}[accounts.acme]\n{line}\n")
+    assert any(each.startswith("prices.toml:4: accounts.acme.") and f"expected {expected}" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
         ("tags = 1", "one of the keys tag, tag_regex, src_prefix, account"),
         ('account = ""', "a text of 1 to 256 characters"),
         ('src_prefix = "+"', "the beginning of a phone number"),
