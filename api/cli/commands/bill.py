@@ -59,9 +59,9 @@ def bill(
     output: str,
     store: str | None,
 ) -> None:
-    """Close a month (YYYY-MM), number all customers' statements, and write them with a manifest.
+    """Close a month, and number and write customers' statements.
 
-    The month is closed as `close` does it, or the run refuses as `close` does. It also refuses while an account of the month is in no [[customers]] of the party file;
+    The month (YYYY-MM) is closed as `close` does it, or the run refuses as `close` does. It also refuses while an account of the month is in no [[customers]] of the party file;
     --accept overrides both. All numbers are given at once, or none. Run it again after an interruption: no number is given
     twice, and what is missing is written. Numbers, digests and credit notes are explained in the specification, section 9.13.
 

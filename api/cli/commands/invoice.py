@@ -45,9 +45,10 @@ def invoice(
     no_catch_up: bool,
     store: str | None,
 ) -> None:
-    """Write a customer's statement of a month: the price only, in US dollars.
+    """Write a customer's statement of a month, in US dollars.
 
-    `tringledger bill` gives it its number. Before that it is a draft, and says so. With a number it is printed as it was,
+    It has the price only: no cost and no margin.
+        `tringledger bill` gives it its number. Before that it is a draft, and says so. With a number it is printed as it was,
     and the command refuses to print it if its digest is not the one that was kept with the number. With --calls, JSON and CSV are the list of calls.
 
     \b

@@ -19,7 +19,7 @@ file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=Fal
 
 @click.group()
 def party() -> None:
-    """Check and publish who sends statements, to whom and on what terms."""
+    """Check and publish who bills whom, and on what terms."""
 
 
 @party.command()
