@@ -86,11 +86,23 @@ class Database(ABC):
     def connected(self, begin: Callable[[Connection], object]) -> Iterator[Connection]:
         """Lend a connection on which ``begin`` has begun a transaction; what is not committed is rolled back."""
         try:
-            with self._engine.connect() as connection:
+            with self._engine.connect() as connection, self._given_up_if_lost(connection):
                 self._begin(connection, begin)
                 yield connection
         except (DBAPIError, PoolBusy, self._engine.dialect.loaded_dbapi.Error) as error:
             raise self._refuse(self.name, error) from error
+
+    @contextmanager
+    def _given_up_if_lost(self, connection: Connection) -> Iterator[None]:
+        """Take a connection out of the pool where the driver, asked past SQLAlchemy, fails: it may be lost.
+
+        SQLAlchemy would find out as it rolls back, and print a traceback.
+        """
+        try:
+            yield
+        except self._engine.dialect.loaded_dbapi.Error:
+            connection.invalidate()
+            raise
 
     def _begin(self, connection: Connection, begin: Callable[[Connection], object]) -> None:
         # OSErrors of the file are the database's only here: later ones may be of anything that the transaction is for.
