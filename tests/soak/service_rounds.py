@@ -57,6 +57,8 @@ def live_through(this: Round, name: str, count: int) -> None:
         this.tell(f"  rules: {'; '.join(map(str, rules))}")
         this.interposer.arm(rules)
         operator = command(this, f"act-{name}") if this.random.random() < 0.6 else None
+        if operator:
+            stack.enter_context(kept_awake(operator.pid))
         with troubles(this, servers):
             under_traffic(this, servers)
         if is_killed:
