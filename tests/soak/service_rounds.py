@@ -11,6 +11,7 @@ from tests.soak.oracle import check_everything, check_log, rows_of
 from tests.soak.rounds import Round, kept_awake
 from tests.soak.services import (
     command,
+    end,
     finish_command,
     send,
     send_until_all_are_recorded,
@@ -58,6 +59,7 @@ def live_through(this: Round, name: str, count: int) -> None:
         this.interposer.arm(rules)
         operator = command(this, f"act-{name}") if this.random.random() < 0.6 else None
         if operator:
+            stack.callback(end, operator)
             stack.enter_context(kept_awake(operator.pid))
         with troubles(this, servers):
             under_traffic(this, servers)
