@@ -292,3 +292,13 @@ def test_of_two_readings_of_a_time_the_nearer_one_is_taken_and_without_a_counter
     assert list(match_records([either._replace(at=6), between], MEASURE)) == [
         MatchPair(between, either._replace(first_at=0, at=0))
     ]
+
+
+def test_a_call_between_two_readings_of_a_time_and_near_neither_is_no_counterpart() -> None:
+    hour = 3600
+    either, between = record(THEIRS, hour, 5, since=0), record(OURS, hour // 2, 5)
+    wanted = [MatchPair(between, None), MatchPair(None, either._replace(first_at=0, at=0))]
+    assert sorted(match_records([either, between], MEASURE), key=str) == sorted(wanted, key=str)
+    for at, is_near in ((WINDOW, True), (WINDOW + 1, False), (hour - WINDOW, True), (hour + WINDOW, True)):
+        assert (MEASURE.apart(record(OURS, at), either) <= WINDOW) == is_near
+    assert [MEASURE.apart(record(OURS, at), either) for at in (0, 3, hour - 3, hour, hour + 3)] == [0, 3, 3, 0, 3]
