@@ -1,7 +1,6 @@
 """The soak itself: a short one finds nothing, its disk knows what a power cut leaves, and its judges see what they are for."""
 
 import errno
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -33,6 +32,7 @@ from tests.soak.writer_rounds import run_writer_round
 from tests.support.ledgers import opened
 from tests.support.notices import START
 from tests.support.postgres_server import Postgres
+from tests.support.programs import require_program
 
 SEED = 7
 LOG, FOLDER = "/store/ledger.db-wal", "/store"
@@ -40,7 +40,7 @@ LOG, FOLDER = "/store/ledger.db-wal", "/store"
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert shutil.which("cc"), "a C compiler is missing: expected cc"
+    require_program("cc")
     return compile_interposer(tmp_path_factory.mktemp("interposer"))
 
 
