@@ -72,15 +72,21 @@ def new_round(
 
 @contextmanager
 def kept_awake(*processes: int) -> Iterator[None]:
-    """Let what a rule has stopped go on after a moment, for these processes and their children."""
+    """Let what a rule has stopped go on after a moment, for these processes and their children.
+
+    A child whose parent has ended since is nobody's child any more, and may be the one that is stopped.
+    """
     ending = Event()
+    known = set(processes)
 
     def wake() -> None:
-        while not ending.wait(AWAKE_SECONDS):
-            for process in processes:
-                for each in (process, *children_of(process)):
-                    with suppress(OSError):
-                        os.kill(each, signal.SIGCONT)
+        is_last = False
+        while not is_last:
+            is_last = ending.wait(AWAKE_SECONDS)
+            known.update(child for process in processes for child in children_of(process))
+            for each in known:
+                with suppress(OSError):
+                    os.kill(each, signal.SIGCONT)
 
     waking = Thread(target=wake)
     waking.start()

@@ -43,7 +43,7 @@ def run_service_round(this: Round, bouts: int = 3) -> None:
         send_until_all_are_recorded(this, server)
         wait_until_followed(server)
         server.terminate()
-    this.count("spooled, and recorded later", len(this.promises.spooled))
+    this.tell(f"{len(this.promises.spooled)} were spooled, and recorded later")
     check_everything(this.store.url, this.promises, whole=True)
     check_backup(this)
 
