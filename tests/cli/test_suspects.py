@@ -58,7 +58,7 @@ class TestADayThatWasSentAgain:
         assert [(each["position"], each["twin_position"]) for each in suspects] == [(4, 1), (5, 2), (6, 3)]
         said = run("exception", "suspects")
         assert said.out.startswith("run 1: 3 calls, 7 d after their twins, 9 US cents and 0 SIP credits at stake\n")
-        assert said.err == "1 runs, 0 suspects in no run\n"
+        assert said.err == "runs: 1, suspects in no run: 0\n"
 
     def test_is_recorded_and_billed(self, store: str) -> None:
         heard(store, *calls(), *calls(WEEK))

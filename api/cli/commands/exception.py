@@ -171,7 +171,7 @@ def _print_suspects(found: FoundSuspects) -> None:
     if found.alone:
         click.echo("in no run")
         _print_rows(found.alone)
-    note(f"{len(found.runs)} runs, {len(found.alone)} suspects in no run")
+    note(f"runs: {len(found.runs)}, suspects in no run: {len(found.alone)}")
 
 
 def _print_rows(suspects: list[Suspect]) -> None:

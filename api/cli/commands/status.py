@@ -185,7 +185,8 @@ def _suspects(found: LedgerStatus) -> str:
 
     if found.suspect_runs is None:
         return f"not counted among more than {RECENT_CALLS_MAX:,} calls; `tringledger exception suspects` finds them"
-    return f"{found.suspect_runs} runs of calls that were perhaps sent again, in the last {RECENT_DAYS} days"
+    runs = "run" if found.suspect_runs == 1 else "runs"
+    return f"{found.suspect_runs} {runs} of calls that were perhaps sent again, in the last {RECENT_DAYS} days"
 
 
 def _told(forwarding: ForwardingStatus) -> str:
