@@ -3,7 +3,7 @@
 So a digit that was changed in the store is found even in a ledger that never signed a checkpoint.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -37,7 +37,8 @@ class NoticeCheck:
     def check(self, events: Sequence[LogRow]) -> CheckedNotices:
         """Check the notices among some events."""
         findings: list[LogFinding] = []
-        signed = unchecked = key_sum = 0
+        signed = unchecked = 0
+        keys: list[tuple[bytes, int]] = []
         for position, _, _, topic, state in events:
             if topic in OPERATOR_EVENTS:
                 continue
@@ -46,7 +47,7 @@ class NoticeCheck:
             except (UnknownEventShape, TypeError) as error:
                 findings.append(LogFinding(position, f"the event at position {position} cannot be read: {error}"))
                 continue
-            key_sum += weigh_key(notice_key(notice), position)
+            keys.append((notice_key(notice), position))
             if notice.formula in FORMULAS:
                 private_key = self._keys.get(notice.key)
                 if private_key is None:
@@ -56,7 +57,7 @@ class NoticeCheck:
                 if not _fits_signature(notice, private_key):
                     what = f"the notice at position {position} does not fit its signature ({notice.formula})"
                     findings.append(LogFinding(position, what))
-        return CheckedNotices(findings, signed, unchecked, key_sum)
+        return CheckedNotices(findings, signed, unchecked, weigh_keys(keys))
 
 
 def keys_of(events: Sequence[LogRow]) -> dict[bytes, int]:
@@ -69,9 +70,10 @@ def keys_of(events: Sequence[LogRow]) -> dict[bytes, int]:
     return keys
 
 
-def weigh_key(key: bytes, position: int) -> int:
-    """Return what a delivery key (a hash) at a position adds to a sum of keys."""
-    return int.from_bytes(key) * position
+def weigh_keys(keys: Iterable[tuple[bytes, int]]) -> int:
+    """Return the sum of delivery keys (hashes), each times the position of its notice."""
+    read = int.from_bytes
+    return sum([read(key) * position for key, position in keys])
 
 
 def _fits_signature(notice: Notice, private_key: str) -> bool:
