@@ -259,6 +259,7 @@ def _facts_if_any(store: str) -> dict[str, str]:
 
 
 class TestInterrupted:
+    @pytest.mark.thorough
     def test_killed_at_any_moment_it_goes_on_where_it_was(self, source: str, target: str) -> None:
         random = Random(3)
         counts = [0]

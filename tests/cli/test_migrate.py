@@ -85,6 +85,7 @@ def test_no_other_command_makes_tables_in_postgresql(url: str, words: tuple[str,
         assert connection.execute(TABLES).fetchone() == (0,)
 
 
+@pytest.mark.thorough
 def test_several_at_one_moment_make_one_ledger(url: str) -> None:
     pipe = subprocess.PIPE
     running = [subprocess.Popen([PROGRAM, "migrate"], stdout=pipe, stderr=pipe, text=True) for _ in range(3)]

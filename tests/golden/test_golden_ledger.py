@@ -172,6 +172,7 @@ class TestAGoldenLedgerThatWasInPostgreSQL:
 
 
 class TestAGoldenLedgerCopiedIntoPostgreSQL:
+    @pytest.mark.thorough
     def test_gives_the_same_outputs_when_its_read_models_are_caught_up_from_nothing(self, on_postgres: Opened) -> None:
         assert differences(on_postgres) == []
 

@@ -86,6 +86,7 @@ def test_what_a_killed_service_has_answered_is_in_the_backup_and_what_comes_agai
     assert logged(store) == logged(url)[: len(logged(store))]
 
 
+@pytest.mark.thorough
 def test_a_backup_that_finds_no_room_leaves_nothing_and_touches_no_callback(tmp_path: Path) -> None:
     replies = Replies()
     with serving(tmp_path) as server:

@@ -58,6 +58,7 @@ def status_of(port: int, path: str, headers: dict[str, str]) -> int:
         return reply.status
 
 
+@pytest.mark.thorough
 def test_callbacks_are_answered_with_200_while_pages_are_asked_hard_for_the_connections_left(
     store_with_limit: str, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

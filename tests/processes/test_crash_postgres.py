@@ -79,6 +79,7 @@ def test_connections_cut_under_load_cost_nobody_his_notice(tmp_path: Path, migra
     assert sorted(logged(migrated)) == sorted(sent)
 
 
+@pytest.mark.thorough
 def test_a_server_restarted_under_load_is_found_again(tmp_path: Path, migrated: str, postgres: Postgres) -> None:
     sent, replies = queries(range(CALLS)), Replies()
     with serving(tmp_path) as server:

@@ -264,6 +264,7 @@ class TestHealing:
             within(HEALING_SECONDS_MAX, lambda: follower.is_at(ledger.head()))
         assert agrees(ledger, next(numbers))
 
+    @pytest.mark.thorough
     def test_read_models_that_somebody_dropped_are_made_anew(self, database: str, ledger: Ledger) -> None:
         add(ledger, 1)
         with following(database) as follower:
@@ -289,6 +290,7 @@ class TestBesideARebuild:
         assert generation_of(ledger) == 2
         assert agrees(ledger, 2)
 
+    @pytest.mark.thorough
     def test_a_reader_of_the_old_one_goes_on(self, database: str, ledger: Ledger) -> None:
         add(ledger, 1)
         with following(database) as follower:

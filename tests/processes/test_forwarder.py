@@ -274,6 +274,7 @@ class TestWhileTheHandlerFails:
             eventually(lambda: forwarding(server)["position"] == 3)
         assert handler.heard == notices(range(3))
 
+    @pytest.mark.thorough
     def test_no_password_no_number_and_no_signature_is_shown(
         self, tmp_path: Path, handler: TheirHandler, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -346,6 +347,7 @@ class TestWhenTheServiceIsKilled:
 
 
 class TestWhenThePositionCannotBeKept:
+    @pytest.mark.thorough
     def test_nothing_more_is_sent_until_it_can_be_nothing_again_and_it_ends_when_told(
         self, handler: TheirHandler, store: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -479,6 +481,7 @@ class TestStatus:
         assert f"to {handler.url}, not started yet; the service starts it" in run("status").out
         assert run("status", "--check").code == 0
 
+    @pytest.mark.thorough
     def test_a_lag_beyond_the_limit_is_a_finding(self, tmp_path: Path, handler: TheirHandler) -> None:
         handler.behaviour = their_handler.failing
         with serving_and_forwarding(tmp_path) as server:

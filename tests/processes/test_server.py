@@ -63,6 +63,7 @@ def tells(port: int, line: str) -> bool:
         return line in answer.read().decode().splitlines()
 
 
+@pytest.mark.thorough
 def test_all_workers_take_callbacks_of_one_ledger_each_once(
     tmp_path: Path, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ class TestADamagedFile:
             assert {replies[query].status for query in queries[40:60]} == {503}
             assert caller.health(server.port)["status"] == "failing"
 
+    @pytest.mark.thorough
     def test_a_thorough_check_names_the_damage(self, tmp_path: Path) -> None:
         with serving(tmp_path) as server:
             asyncio.run(deliver(server.port, traffic(range(100)), Replies()))

@@ -107,6 +107,7 @@ def test_maintenance_and_callbacks_go_on_side_by_side_without_a_refusal(
     assert positions(ledger) == list(range(1, 2 + len(outcomes)))
 
 
+@pytest.mark.thorough
 def test_positions_of_two_processes_have_no_gap_while_the_tables_are_vacuumed(
     ledger: Ledger, administrator: psycopg.Connection
 ) -> None:

@@ -26,6 +26,12 @@ SERVER = "postgresql://ledger:PASSWORD@db.example.com"
 # What else may stand in a fenced block: directives of the site, and what is not ours to run.
 NOT_RUN = ("sh", "sql", "text", "json", "nginx", "{toctree}", "{glossary}")
 WITH_COMMANDS = [each for each in DOCUMENTS if blocks(each.read_text(), "console")]
+# Their commands start servers, or load what takes seconds: they have their turn in the thorough run.
+LONG = {
+    *(f"docs/how-to/{each}.md" for each in ("archive-closed-months", "ask-ad-hoc-questions", "bill-customers")),
+    *(f"docs/how-to/{each}.md" for each in ("rehearse", "run-on-postgresql")),
+}
+SHORT_FIRST = [pytest.param(each, marks=pytest.mark.thorough) if name(each) in LONG else each for each in WITH_COMMANDS]
 
 
 def agrees(shown: str, printed: str) -> bool:
@@ -49,7 +55,7 @@ def follow(user: Shell, text: str) -> None:
         assert agrees(shown + "...", printed), f"shown:\n{shown}\nprinted:\n{printed}"
 
 
-@pytest.mark.parametrize("document", WITH_COMMANDS, ids=name)
+@pytest.mark.parametrize("document", SHORT_FIRST, ids=name)
 def test_a_document_shows_what_its_commands_print(
     document: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

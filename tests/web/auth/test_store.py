@@ -123,6 +123,7 @@ class TestTheStore:
         with pytest.raises(StoreUnavailable, match="has schema 99, and this version of tringledger has 1"):
             open_access_store(url, durable=False)
 
+    @pytest.mark.thorough
     def test_is_made_and_written_by_many_processes_at_once(self, url: str) -> None:
         with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
             keys = pool.starmap(_write, [(url, number) for number in range(PROCESSES)])
