@@ -31,7 +31,7 @@ from domain.log.tables import COPYING, check_not_copying
 from domain.notices import notification
 from domain.notices.call_notice import LineKey
 from domain.notices.line_number import LINE_RULE_2, LINE_RULE_FACT, line_rule_of
-from domain.notices.signature import Keyring
+from domain.notices.signature import Keyring, Pairs, SignatureVerdict
 from domain.operators.author import Author
 from domain.operators.draft import DraftTransaction
 from domain.operators.session import OperatorSession
@@ -151,19 +151,19 @@ class Ledger(Application[UUID]):
 
         Raises NotANotification for what SPEC 2 answers with 400.
         """
-        keyring = self._keyring_for_recording()
-        received = notification.read_notification(raw, received_at)
-        verdict = keyring.verify(received.pairs)
-        misfit = "" if verdict else keyring.explain_misfit(received.pairs)
-        return Delivery(received, verdict, source, misfit=misfit)
+        return self._verified(raw, received_at, source, self._keyring_for_recording().verify)
 
     def verify_earlier_delivery(self, raw: bytes, received_at: int) -> Delivery:
         """Do the same for a callback that was verified when it came, and waited since: keys that are retired now count, too."""
-        keyring = self._keyring_for_recording()
+        return self._verified(raw, received_at, CALLBACK, self._keyring_for_recording().verify_earlier)
+
+    def _verified(
+        self, raw: bytes, received_at: int, source: str, verify: Callable[[Pairs], SignatureVerdict | None]
+    ) -> Delivery:
         received = notification.read_notification(raw, received_at)
-        verdict = keyring.verify_earlier(received.pairs)
-        misfit = "" if verdict else keyring.explain_misfit(received.pairs)
-        return Delivery(received, verdict, CALLBACK, misfit=misfit)
+        verdict = verify(received.pairs)
+        misfit = "" if verdict else self._keyring_for_recording().explain_misfit(received.pairs)
+        return Delivery(received, verdict, source, misfit=misfit)
 
     def _keyring_for_recording(self) -> Keyring:
         if self._keyring is None:

@@ -16,6 +16,9 @@ HTTP_TIMEOUT_SECONDS = 30.0
 # Fewer hexadecimal digits would fit too many calls.
 CALL_ID_DIGITS_MIN, CALL_ID_DIGITS = 4, 32
 TAB = "tab"
+# Of documents that are printed: statements, and those for customers.
+DOCUMENT_FORMATS = ("html", "pdf", "json", "csv")
+DOCUMENT_SUFFIXES = {f".{form}": form for form in DOCUMENT_FORMATS} | {".htm": "html"}
 
 
 def store_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -36,12 +36,7 @@ def band_checks() -> dict[str, Check]:
 
 def read_tables(value: Any) -> list[dict[str, Any]]:
     """Read the list of bands, whose keys are read one by one."""
-    if not isinstance(value, list) or not value or not all(isinstance(table, dict) for table in value):
-        raise ValueError("tables headed [[rules.bands]]")
-    if len(value) > BANDS_MAX:
-        msg = f"at most {BANDS_MAX} bands"
-        raise ValueError(msg)
-    return value
+    return tariff_values.read_tables(value, "rules.bands", BANDS_MAX, "bands")
 
 
 def read_holidays(value: Any) -> frozenset[int]:

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from domain.billing import party_schema as schema
-from domain.billing.party_schema import Check
 from domain.billing.statement_numbers import DEFAULT_PATTERN, DEFAULT_SERIES, Series, scope_without_dates
 from domain.billing.tag_patterns import parse_glob
-from domain.billing.tariff_findings import TariffFinding, format_value
-from domain.billing.toml_lines import Path, TomlLines
+from domain.billing.tariff_findings import TariffFinding
+from domain.billing.tariff_values import Check
+from domain.billing.toml_lines import Path
+from domain.billing.toml_reader import TomlReader, syntax_finding
 from domain.errors import LedgerError
 
 SIZE_MAX_BYTES = 1024 * 1024
@@ -89,22 +90,18 @@ def parse_party(text: str, name: str = "party") -> Party:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidParty(name, [schema.syntax_finding(str(error), text)]) from error
+        raise InvalidParty(name, [syntax_finding(str(error), text)]) from error
     except (RecursionError, ValueError) as error:
         raise InvalidParty(name, [TariffFinding(1, "the file", "", f"TOML ({error})")]) from error
-    reader = _PartyReader(TomlLines(text))
+    reader = _PartyReader(text, schema.format_party_key)
     party = reader.party(content)
     if party is None or reader.findings:
         raise InvalidParty(name, reader.findings)
     return party
 
 
-class _PartyReader:
+class _PartyReader(TomlReader):
     """Turns the content of a TOML file into a Party, and collects the findings."""
-
-    def __init__(self, lines: TomlLines) -> None:
-        self.findings: list[TariffFinding] = []
-        self._lines = lines
 
     def party(self, content: dict[str, Any]) -> Party | None:
         found = self._checked(content, (), schema.FILE)
@@ -150,19 +147,3 @@ class _PartyReader:
             if key not in table:
                 self._find((*path, key), None, "a value")
         return self._checked(table, path, checks)
-
-    def _checked(self, table: Mapping[str, Any], path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
-        found = {}
-        for key, value in table.items():
-            if key not in checks:
-                self._find((*path, key), value, f"one of the keys {', '.join(checks)}")
-                continue
-            try:
-                found[key] = checks[key](value)
-            except ValueError as error:
-                self._find((*path, key), value, str(error))
-        return found
-
-    def _find(self, path: Path, value: Any, expected: str) -> None:
-        key = schema.format_party_key(path)
-        self.findings.append(TariffFinding(self._lines.line_of(path), key, format_value(value), expected))

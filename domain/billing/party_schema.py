@@ -1,16 +1,13 @@
 """The keys of a party file and what each may hold; a reader returns the value or raises ValueError with what was expected."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from domain.billing.statement_numbers import DEFAULT_SERIES, check_pattern
 from domain.billing.tag_patterns import parse_glob
-from domain.billing.tariff_findings import TariffFinding
+from domain.billing.tariff_values import Check
 from domain.billing.toml_lines import Path
 from domain.notices.notification import TEXT_LENGTH_MAX
-
-Check = Callable[[Any], Any]
 
 LANGUAGES = ("de", "en")
 DAYS_MAX = 3650
@@ -18,7 +15,6 @@ LINES_MAX, LINE_LENGTH_MAX = 12, 200
 TERMS_LENGTH_MAX = 2000
 LOGO_SUFFIXES = (".png", ".jpg", ".jpeg")
 _LIST_NAMES = {"customers": "customer", "series": "series"}
-_SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
@@ -28,13 +24,6 @@ def format_party_key(path: Path) -> str:
         assert isinstance(path[1], int)
         return ": ".join([f"{_LIST_NAMES[str(path[0])]} {path[1] + 1}", *map(str, path[2:])])
     return ".".join(map(str, path))
-
-
-def syntax_finding(message: str, text: str) -> TariffFinding:
-    """Return the finding for a text that is no TOML."""
-    where = _SYNTAX_LINE.search(message)
-    line = int(where[1]) if where else text.count("\n") + 1
-    return TariffFinding(line, "the file", "", f"TOML ({message})")
 
 
 def _table(value: Any) -> Any:

@@ -18,17 +18,16 @@ from domain.billing import tag_patterns as tariff_patterns
 from domain.billing import tariff_schema as tariff_keys
 from domain.billing.monthly_prices import MonthlyPrices
 from domain.billing.rounding import CALL, NONE
-from domain.billing.tariff_findings import InvalidTariff, TariffFinding, format_key, format_value
+from domain.billing.tariff_findings import InvalidTariff, TariffFinding, format_key
 from domain.billing.tariff_schema import ACCOUNTS, BANDS, FEE, HOLIDAYS, MINIMUM, RULES, SPLITS, TIMEZONE
 from domain.billing.tariff_values import Check
-from domain.billing.toml_lines import Path, TomlLines
+from domain.billing.toml_lines import Path
+from domain.billing.toml_reader import TomlReader, syntax_finding
 from domain.billing.weekly_bands import WeeklyBands
 
 __all__ = ["InvalidTariff", "Rule", "Tariff", "TariffFinding", "parse_tariff"]
 
 SIZE_MAX_BYTES = 256 * 1024
-
-_SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,20 +100,14 @@ def parse_tariff(text: str, version: int, *, timezone: str, line_rule: int, name
     try:
         content = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidTariff(name, [_syntax(str(error), text)]) from error
+        raise InvalidTariff(name, [syntax_finding(str(error), text)]) from error
     except (RecursionError, ArithmeticError, ValueError) as error:
         raise InvalidTariff(name, [TariffFinding(1, "the file", "", f"TOML ({error})")]) from error
-    reader = _Reader(TomlLines(text))
+    reader = _Reader(text, format_key)
     tariff = reader.tariff(content, version, timezone, line_rule)
     if reader.findings:
         raise InvalidTariff(name, reader.findings)
     return tariff
-
-
-def _syntax(message: str, text: str) -> TariffFinding:
-    where = _SYNTAX_LINE.search(message)
-    line = int(where[1]) if where else text.count("\n") + 1
-    return TariffFinding(line, "the file", "", f"TOML ({message})")
 
 
 class _FileValues(NamedTuple):
@@ -125,12 +118,8 @@ class _FileValues(NamedTuple):
     holidays: frozenset[int]
 
 
-class _Reader:
+class _Reader(TomlReader):
     """Turns the content of a TOML file into a tariff, and collects the findings."""
-
-    def __init__(self, lines: TomlLines) -> None:
-        self.findings: list[TariffFinding] = []
-        self._lines = lines
 
     def tariff(self, content: dict[str, Any], version: int, timezone: str, line_rule: int) -> Tariff:
         timezone = _timezone(content, timezone)
@@ -192,21 +181,6 @@ class _Reader:
             return None
         splits = found.pop(SPLITS, False)
         return band_tables.build_bands(read, file.holidays, file.timezone, splits=splits)
-
-    def _checked(self, table: Mapping[str, Any], path: Path, checks: Mapping[str, Check]) -> dict[str, Any]:
-        found = {}
-        for key, value in table.items():
-            if key not in checks:
-                self._find((*path, key), value, f"one of the keys {', '.join(checks)}")
-                continue
-            try:
-                found[key] = checks[key](value)
-            except ValueError as error:
-                self._find((*path, key), value, str(error))
-        return found
-
-    def _find(self, path: Path, value: Any, expected: str) -> None:
-        self.findings.append(TariffFinding(self._lines.line_of(path), format_key(path), format_value(value), expected))
 
 
 def _timezone(content: Mapping[str, Any], default: str) -> str:

@@ -45,12 +45,7 @@ def _tables(value: Any) -> dict[str, Any]:
 
 
 def _rules(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not value or not all(isinstance(table, dict) for table in value):
-        raise ValueError("tables headed [[rules]]")
-    if len(value) > RULES_MAX:
-        msg = f"at most {RULES_MAX} rules"
-        raise ValueError(msg)
-    return value
+    return tariff_values.read_tables(value, "rules", RULES_MAX, "rules")
 
 
 def rule_checks(timezone: str, line_rule: int) -> dict[str, Check]:

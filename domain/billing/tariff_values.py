@@ -159,3 +159,14 @@ def read_rounding_rule(value: Any) -> tuple[str, int, str]:
         msg = f"places of a cent, from 0 to {PLACES}"
         raise ValueError(msg)
     return mode, places, level
+
+
+def read_tables(value: Any, heading: str, most: int, named: str) -> list[dict[str, Any]]:
+    """Read a list of at least one and at most so many tables, whose keys are read one by one; raises ValueError."""
+    if not isinstance(value, list) or not value or not all(isinstance(table, dict) for table in value):
+        msg = f"tables headed [[{heading}]]"
+        raise ValueError(msg)
+    if len(value) > most:
+        msg = f"at most {most} {named}"
+        raise ValueError(msg)
+    return value

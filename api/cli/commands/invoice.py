@@ -10,21 +10,25 @@ import click
 
 from api.cli.console import note
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.options import catch_up_option, output_options, period_argument, store_option
+from api.cli.options import (
+    DOCUMENT_FORMATS,
+    DOCUMENT_SUFFIXES,
+    catch_up_option,
+    output_options,
+    period_argument,
+    store_option,
+)
 from domain.errors import CommandRejected
 
 if TYPE_CHECKING:
     from api.application.invoices.document import MonthCalls
     from api.application.invoices.numbering import PrintedDocument
 
-FORMATS = ("html", "pdf", "json", "csv")
-SUFFIXES = {f".{form}": form for form in FORMATS} | {".htm": "html"}
-
 
 @click.command()
 @click.argument("account")
 @click.argument("period", metavar="YYYY-MM", callback=period_argument)
-@output_options(FORMATS, "html", "The file's format", SUFFIXES)
+@output_options(DOCUMENT_FORMATS, "html", "The file's format", DOCUMENT_SUFFIXES)
 @click.option("--number", metavar="NUMBER", help="A credit or debit note of the month, by its number.")
 @click.option("--language", type=click.Choice(["de", "en"]), help="The language (default: the customer's).")
 @click.option("--cents/--no-cents", default=None, help="A column of exact US cents (default: as the party file says).")

@@ -10,19 +10,23 @@ import click
 
 from api.cli.console import note
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.options import catch_up_option, output_options, period_argument, store_option
+from api.cli.options import (
+    DOCUMENT_FORMATS,
+    DOCUMENT_SUFFIXES,
+    catch_up_option,
+    output_options,
+    period_argument,
+    store_option,
+)
 
 if TYPE_CHECKING:
     from projections.queries.statement import Statement
-
-FORMATS = ("html", "pdf", "json", "csv")
-SUFFIXES = {f".{form}": form for form in FORMATS} | {".htm": "html"}
 
 
 @click.command()
 @click.argument("account")
 @click.argument("period", metavar="YYYY-MM", callback=period_argument)
-@output_options(FORMATS, "html", "The file's format", SUFFIXES)
+@output_options(DOCUMENT_FORMATS, "html", "The file's format", DOCUMENT_SUFFIXES)
 @click.option(
     "--font",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -28,8 +28,8 @@ NOT_RUN = ("sh", "sql", "text", "json", "nginx", "{toctree}", "{glossary}")
 WITH_COMMANDS = [each for each in DOCUMENTS if blocks(each.read_text(), "console")]
 # Their commands start servers, or load what takes seconds: they have their turn in the thorough run.
 LONG = {
-    *(f"docs/how-to/{each}.md" for each in ("archive-closed-months", "ask-ad-hoc-questions", "bill-customers")),
-    *(f"docs/how-to/{each}.md" for each in ("rehearse", "run-on-postgresql")),
+    f"docs/how-to/{each}.md"
+    for each in ("archive-closed-months", "ask-ad-hoc-questions", "bill-customers", "rehearse", "run-on-postgresql")
 }
 SHORT_FIRST = [pytest.param(each, marks=pytest.mark.thorough) if name(each) in LONG else each for each in WITH_COMMANDS]
 
