@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from threading import Lock
+from threading import Event, Lock, Thread
 
 import msgspec
 from prometheus_client import start_http_server
@@ -20,6 +20,7 @@ from api.setting_readers import ListenAddress
 from api.settings import Settings
 
 REPORT_SECONDS = 1.0
+LET_GO_SECONDS = 3.0
 
 
 class WorkerReports:
@@ -84,11 +85,22 @@ def metrics_served(
         spool=SpoolDirectory(settings.spool, ledger_id) if settings.spool else None,
     )
     host, port = where
+    ended = Event()
+    letting_go = Thread(target=_let_go_of_read_models, args=(collector, ended), name="metrics-read-models")
     server, thread = start_http_server(port, host, make_registry(collector))
+    letting_go.start()
     try:
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{server.server_port}/metrics"
     finally:
         server.shutdown()
         server.server_close()
+        ended.set()
         thread.join()
+        letting_go.join()
+        collector.close()
+
+
+def _let_go_of_read_models(collector: ServiceCollector, ended: Event) -> None:
+    while not ended.wait(LET_GO_SECONDS):
+        collector.let_go()

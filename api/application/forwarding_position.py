@@ -4,6 +4,8 @@ Both are kept in the ledger's facts, so they move with the ledger. The position 
 the handler accepted, past events that are not forwarded, and past ranges that an operator skipped, which are kept.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from api.application.process_state import ProcessState
@@ -40,7 +42,12 @@ def load_or_start(ledger: Ledger) -> ProcessState:
 
 def load_position(ledger: Ledger) -> ProcessState | None:
     """Return how far the log was forwarded and what stopped that, or None if it was never forwarded."""
-    return _decoded(ledger.store.facts().get(FORWARDED))
+    return position_in(ledger.store.facts())
+
+
+def position_in(facts: Mapping[str, str]) -> ProcessState | None:
+    """Return the same from a ledger's facts."""
+    return _decoded(facts.get(FORWARDED))
 
 
 def save_position(ledger: Ledger, state: ProcessState) -> ProcessState:
@@ -71,8 +78,12 @@ def skip_through(ledger: Ledger, last: int, reason: str, now: int) -> SkippedRan
 
 def skipped_ranges(ledger: Ledger) -> list[SkippedRange]:
     """Return the ranges that operators skipped, in order of position."""
-    facts = ledger.store.facts().items()
-    found = [msgspec.json.decode(value, type=SkippedRange) for name, value in facts if name.startswith(SKIPPED)]
+    return skipped_ranges_in(ledger.store.facts())
+
+
+def skipped_ranges_in(facts: Mapping[str, str]) -> list[SkippedRange]:
+    """Return the same from a ledger's facts."""
+    found = [msgspec.json.decode(value, type=SkippedRange) for name, value in facts.items() if name.startswith(SKIPPED)]
     return sorted(found, key=lambda skipped: skipped.first)
 
 

@@ -233,6 +233,9 @@ class Log(Protocol):
     def count_quarantined(self) -> tuple[int, int]:
         """Return how many notices are open in quarantine: with a wrong signature, and with a broken value."""
 
+    def oldest_quarantined_at(self) -> int | None:
+        """Return when the oldest notice came that is open in quarantine (microseconds, UTC), or None."""
+
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:
         """Return the quarantined notices after a number, oldest first; with ``settled`` also the settled ones."""
 

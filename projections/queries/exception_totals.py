@@ -40,6 +40,16 @@ def totals_by_flag(connection: Connection, wanted: list[ColumnElement[bool]]) ->
     return [ExceptionTotal(row[0], *(int(value) for value in row[1:])) for row in connection.execute(statement)]
 
 
+_OPEN_BY_FLAG = (
+    select(EXCEPTIONS.c.flag, func.count()).where(IS_OPEN).group_by(EXCEPTIONS.c.flag).order_by(EXCEPTIONS.c.flag)
+)
+
+
+def count_open_by_flag(connection: Connection) -> dict[str, int]:
+    """Return how many open exceptions each flag has that has any, in alphabetical order."""
+    return {flag: int(count) for flag, count in connection.execute(_OPEN_BY_FLAG)}
+
+
 def selected_exceptions(
     connection: Connection, selection: Selection, timezone: str, *, resolved_too: bool
 ) -> Sequence[Row[Any]]:

@@ -3,6 +3,7 @@
 The ledger keeps in its facts when it was last saved, so that every process of its service can tell.
 """
 
+from collections.abc import Mapping
 from hashlib import file_digest
 from pathlib import Path
 
@@ -115,5 +116,10 @@ def save_last_backup(ledger: Ledger, manifest: BackupManifest) -> None:
 
 def load_last_backup(ledger: Ledger) -> LastBackup | None:
     """Return the last backup of a ledger, or None if none was noted."""
-    kept = ledger.store.facts().get(BACKUP_FACT)
+    return last_backup_in(ledger.store.facts())
+
+
+def last_backup_in(facts: Mapping[str, str]) -> LastBackup | None:
+    """Return the same from a ledger's facts."""
+    kept = facts.get(BACKUP_FACT)
     return msgspec.json.decode(kept, type=LastBackup) if kept else None

@@ -1,36 +1,35 @@
 """The metrics of a ledger: asked of the log, the read models and the proofs, not of the processes that keep them."""
 
 from collections.abc import Iterator
-from contextlib import closing
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from api.application import forwarding_position
-from api.application.backup.manifest import load_last_backup
+from api.application.backup.manifest import last_backup_in
 from api.application.proofs.proof_status import ProofStatus
 from api.application.read_model_pool import ReadModelPool, ReadSession
 from domain import times
 from domain.ledger import Ledger
 from projections.queries.call_health import count_overdue
-from projections.queries.exception_totals import IS_OPEN, totals_by_flag
+from projections.queries.exception_totals import count_open_by_flag
 from projections.stores.generations import ReadModelsUnusable
 
 
 def log_metrics(ledger: Ledger, now: int) -> Iterator[Metric]:
     """Yield how far the log is, what is in quarantine, and the last backup; raises StoreUnavailable."""
-    head = ledger.head()
+    head, facts = ledger.head(), ledger.store.facts()
     yield GaugeMetricFamily("tringledger_log_position", "The position of the last event of the log.", head)
     if head:
         yield _time("tringledger_log_last_recorded", "When the last event was recorded.", ledger.recorded_at(head))
     yield from _quarantine_metrics(ledger)
-    if (forwarded := forwarding_position.load_position(ledger)) is not None:
+    if (forwarded := forwarding_position.position_in(facts)) is not None:
         yield from _distance("forwarding", "Forwarding", forwarded.position, *ledger.lag(forwarded.position, now))
         yield CounterMetricFamily(
             "tringledger_forwarding_skipped",
             "Ranges of positions that operators skipped.",
-            len(forwarding_position.skipped_ranges(ledger)),
+            len(forwarding_position.skipped_ranges_in(facts)),
         )
-    if made := load_last_backup(ledger):
+    if made := last_backup_in(facts):
         yield _time("tringledger_backup_last_success", "When the last backup was made.", times.parse(made.made_at))
         yield GaugeMetricFamily(
             "tringledger_backup_position", "The position up to which the last backup has the log.", made.position
@@ -45,11 +44,8 @@ def _quarantine_metrics(ledger: Ledger) -> Iterator[Metric]:
     entries.add_metric(["signature"], signature)
     entries.add_metric(["value"], value)
     yield entries
-    with closing(ledger.store.quarantined(settled=False)) as waiting:  # type: ignore[type-var]
-        if oldest := next(waiting, None):
-            yield _time(
-                "tringledger_quarantine_oldest", "When the oldest notice in quarantine came.", oldest.received_at
-            )
+    if (oldest := ledger.store.oldest_quarantined_at()) is not None:
+        yield _time("tringledger_quarantine_oldest", "When the oldest notice in quarantine came.", oldest)
 
 
 def read_model_metrics(ledger: Ledger, pool: ReadModelPool, now: int) -> Iterator[Metric]:
@@ -70,8 +66,8 @@ def _call_metrics(session: ReadSession, now: int) -> Iterator[Metric]:
         "tringledger_calls_missing_cdr", "Answered calls that ended and have no CDR.", overdue.missing_cdr
     )
     exceptions = GaugeMetricFamily("tringledger_exceptions_open", "Open exceptions, by their flag.", labels=["flag"])
-    for total in totals_by_flag(session.connection, [IS_OPEN]):
-        exceptions.add_metric([total.flag], total.open)
+    for flag, count in count_open_by_flag(session.connection).items():
+        exceptions.add_metric([flag], count)
     yield exceptions
 
 

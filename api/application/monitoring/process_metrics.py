@@ -1,6 +1,7 @@
 """The metrics of the processes that take callbacks, from their report."""
 
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from itertools import accumulate
 
@@ -17,6 +18,7 @@ from api.application.spool.spool_directory import SpoolTotals
 from domain import times
 
 
+@cache
 def build_metric(schema: int) -> Metric:
     """Return which version runs, and the number of the log schema that it writes."""
     return InfoMetricFamily(

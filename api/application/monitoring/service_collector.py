@@ -1,10 +1,13 @@
-"""Collects all metrics when Prometheus asks for them: nothing is computed between two scrapes."""
+"""Collects all metrics when Prometheus asks for them: nothing is computed between two scrapes.
+
+The ledger stays open from one scrape to the next: to open it, and to prepare its queries, costs several times what it costs
+to ask them. Whoever has a collector tells it to let go of read models that a rebuild has replaced, and to close.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from threading import Lock
-from typing import NamedTuple
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -24,24 +27,27 @@ from projections.proofs.tree_rows import CHECKPOINT_SECONDS
 _log = logging.getLogger(__name__)
 
 
-class OpenLedger(NamedTuple):
+class _OpenLedger:
     """A ledger with its read models and its proofs, all open."""
 
-    ledger: Ledger
-    read_models: ReadModelPool
-    proofs: ProofReader
+    def __init__(self, url: str, checkpoint_seconds: int) -> None:
+        self._ledger = Ledger(url)
+        self.read_models = ReadModelPool(self._ledger)
+        self._proofs = ProofReader(self._ledger, checkpoint_seconds)
 
+    def metrics(self, now: int) -> list[Metric]:
+        """Return what is to be told of it at a moment (microseconds, UTC); raises what reading it raises."""
+        return [
+            build_metric(self._ledger.store.schema),
+            *log_metrics(self._ledger, now),
+            *read_model_metrics(self._ledger, self.read_models, now),
+            *proof_metrics(self._proofs.status(now)),
+        ]
 
-@contextmanager
-def _opened(url: str, checkpoint_seconds: int) -> Iterator[OpenLedger]:
-    """Open a ledger to read it once: so nothing is held between scrapes, neither connections nor old read models."""
-    with Ledger(url) as ledger:
-        opened = OpenLedger(ledger, ReadModelPool(ledger), ProofReader(ledger, checkpoint_seconds))
-        try:
-            yield opened
-        finally:
-            opened.read_models.close()
-            opened.proofs.close()
+    def close(self) -> None:
+        self.read_models.close()
+        self._proofs.close()
+        self._ledger.close()
 
 
 class ServiceCollector:
@@ -65,6 +71,7 @@ class ServiceCollector:
         self._clock = clock
         self._checkpoint_seconds = checkpoint_seconds
         self._one_at_a_time = Lock()
+        self._open: _OpenLedger | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Name nothing in advance: to find out would need the store."""
@@ -85,14 +92,29 @@ class ServiceCollector:
         yield from found
 
     def _of_ledger(self) -> list[Metric]:
-        now = self._clock()
-        with _opened(self._url, self._checkpoint_seconds) as (ledger, read_models, proofs):
-            return [
-                build_metric(ledger.store.schema),
-                *log_metrics(ledger, now),
-                *read_model_metrics(ledger, read_models, now),
-                *proof_metrics(proofs.status(now)),
-            ]
+        """Ask the open ledger, or open it; what failed is not used again."""
+        self._open = self._open or _OpenLedger(self._url, self._checkpoint_seconds)
+        try:
+            return self._open.metrics(self._clock())
+        except LedgerError:
+            self._close()
+            raise
+
+    def let_go(self) -> None:
+        """Close read models that are no longer the current ones: on PostgreSQL the next rebuild needs their place."""
+        with self._one_at_a_time, suppress(LedgerError):
+            if self._open:
+                self._open.read_models.let_go()
+
+    def close(self) -> None:
+        """Close the ledger; another scrape would open it again."""
+        with self._one_at_a_time:
+            self._close()
+
+    def _close(self) -> None:
+        if self._open:
+            self._open.close()
+        self._open = None
 
 
 def make_registry(collector: ServiceCollector) -> CollectorRegistry:

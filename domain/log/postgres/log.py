@@ -182,6 +182,16 @@ class PostgresLog(ApplicationRecorder):
         counts = dict(self._rows(query))
         return counts[False], counts[True]
 
+    def oldest_quarantined_at(self) -> int | None:  # noqa: D102
+        # Each half is the first entry of an index; without them, all settled notices would be passed over.
+        first = (
+            f"SELECT * FROM (SELECT id, received_at FROM {SCHEMA}.quarantine WHERE position = 0 AND authentic = {authentic}"
+            f" ORDER BY id LIMIT 1) first_{authentic}"
+            for authentic in ("false", "true")
+        )
+        rows = self._rows(f"SELECT received_at FROM ({' UNION ALL '.join(first)}) of_both ORDER BY id LIMIT 1")
+        return rows[0][0] if rows else None
+
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
         where = "" if settled else "AND position = 0"
         query = f"SELECT * FROM {SCHEMA}.quarantine WHERE id > %s {where} ORDER BY id LIMIT {ROWS_AT_ONCE}"

@@ -213,6 +213,16 @@ class SQLiteLog(SQLiteApplicationRecorder):
         counts = dict(self._rows("SELECT authentic, notices FROM quarantine_totals"))
         return counts[0], counts[1]
 
+    def oldest_quarantined_at(self) -> int | None:  # noqa: D102
+        # Each half is the first entry of an index; without them, all settled notices would be passed over.
+        first = (
+            f"SELECT * FROM (SELECT id, received_at FROM quarantine WHERE position = 0 AND authentic = {authentic}"
+            f" ORDER BY id LIMIT 1) first_{authentic}"
+            for authentic in (0, 1)
+        )
+        rows = self._rows(f"SELECT received_at FROM ({' UNION ALL '.join(first)}) of_both ORDER BY id LIMIT 1")
+        return rows[0][0] if rows else None
+
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102
         where = "" if settled else "AND position = 0"
         statement = f"SELECT * FROM quarantine WHERE id > ? {where} ORDER BY id"

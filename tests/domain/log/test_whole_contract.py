@@ -16,7 +16,7 @@ from domain.notices.call_notice import Charges
 from domain.outcomes import Quarantined
 from tests.support.database_edits import execute
 from tests.support.ledgers import opened, record
-from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr
+from tests.support.notices import OTHER_KEY, SECOND, SRC, START, TAG, callstatus, cdr
 
 LINE = (TAG, SRC)
 
@@ -69,6 +69,21 @@ def test_all_of_the_quarantine_is_read_however_many_are_read_at_once(
         record(ledger, *(cdr(number * SECOND, r=str(number), srccharge="x") for number in range(5)))
         assert [entry.id for entry in ledger.store.quarantined(settled=False)] == [1, 2, 3, 4, 5]
         assert [entry.id for entry in ledger.store.quarantined(settled=True, after=2)] == [3, 4, 5]
+
+
+def test_when_the_oldest_open_notice_came_is_told_of_both_kinds_and_not_of_settled_ones(store_url: str) -> None:
+    with opened(store_url) as ledger:
+        assert ledger.store.oldest_quarantined_at() is None
+        record(ledger, cdr(SECOND, r="1", srccharge="x"))
+        record(ledger, cdr(2 * SECOND, r="2"), key=OTHER_KEY)
+        record(ledger, cdr(3 * SECOND, r="3", srccharge="x"))
+        entries = list(ledger.store.quarantined(settled=False))
+        assert [entry.authentic for entry in entries] == [True, False, True]
+        for entry in entries:
+            assert ledger.store.oldest_quarantined_at() == entry.received_at
+            with ledger.store.transaction() as log:
+                log.mark_settled(entry.id, 1)
+        assert ledger.store.oldest_quarantined_at() is None
 
 
 @pytest.mark.only_on("sqlite", "postgres")  # Before a service comes, the owner has made the tables.
