@@ -3,7 +3,7 @@
 import re
 from contextlib import closing
 
-from api.application.operator_commands import Command, CommandResult, run_command
+from api.application.operator_commands import Command
 from domain.amounts import millionths
 from domain.errors import CommandRejected
 from domain.events.streams import account_stream
@@ -13,21 +13,6 @@ from projections.queries.accounts import has_account
 from projections.stores.generations import open_current
 
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,9}(?:\.[0-9]{1,6})?)")
-
-
-def adjust_account(
-    ledger: Ledger,
-    by: str,
-    reason: str,
-    account: str,
-    amount: int,
-    *,
-    period: str | None = None,
-    new_account: bool = False,
-) -> CommandResult:
-    """Charge an account an amount in millionths of a US cent, or credit it with a negative one; see adjustment_command."""
-    command = adjustment_command(ledger, account, amount, period=period, new_account=new_account)
-    return run_command(ledger, by, reason, command)
 
 
 def adjustment_command(

@@ -188,6 +188,13 @@ def author_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--by", required=True, metavar="NAME", help="Your name; kept permanently.")(command)
 
 
+def dry_run_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a correction the option ``--dry-run``."""
+    return click.option(
+        "--dry-run", is_flag=True, help="Preview the events and the money that would move; append nothing."
+    )(command)
+
+
 def period_argument(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """Return a month, or end with wrong usage."""
     try:

@@ -13,8 +13,7 @@ from sqlalchemy import Column, Connection, Result, Select, func, select
 from domain.ledger import Ledger
 from projections.queries.conditions import conditions
 from projections.queries.key_page import file_order
-from projections.queries.selection import Selection, table_of
-from projections.schema.column_kinds import exported_columns
+from projections.queries.selection import Selection, chosen_columns, table_of
 from projections.stores.generations import ReadStore
 
 ROWS_AT_ONCE = 10_000
@@ -40,14 +39,16 @@ class RowStream:
         progress: Progress = no_progress,
         masks: Masks | None = None,
         sort: str = "",
+        columns: Sequence[str] = (),
     ) -> None:
         """Prepare to read a selection; ``progress`` is called with the number of rows after each chunk.
 
         ``masks`` maps columns to the functions that mask their texts for users who must not see them. ``sort`` is a
-        column, with ``-`` before it for descending order, in place of the order of exports; raises SelectionError.
+        column, with ``-`` before it for descending order, in place of the order of exports. ``columns`` are those that are read, in
+        their order; all that a reader sees if none is named. Raises SelectionError.
         """
         self.model = model
-        self.columns: list[Column[Any]] = exported_columns(table_of(model))
+        self.columns: list[Column[Any]] = chosen_columns(model, columns)
         self.done = 0
         self._connection = connection
         self._conditions = conditions(model, selection, timezone)

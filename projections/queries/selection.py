@@ -3,12 +3,16 @@
 What SQL a selection becomes is in ``conditions.py``.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 from sqlalchemy import Column, Table
 
 from domain.calls.correlation import CorrelationWindow
 from projections.queries.text_patterns import TextPattern
 from projections.queries.time_points import SelectionError
+from projections.schema.column_kinds import exported_columns
 from projections.schema.read_models import BY_NAME, ReadModel
 
 
@@ -68,6 +72,18 @@ def read_model(name: str) -> ReadModel:
 def table_of(model: str) -> Table:
     """Return the table of a read model; raises SelectionError where there is none of that name."""
     return read_model(model).table
+
+
+def chosen_columns(model: str, names: Sequence[str]) -> list[Column[Any]]:
+    """Return the columns of a read model with these names, in their order; all that a reader sees if there are none.
+
+    Raises SelectionError for a name that none of them has.
+    """
+    columns = {column.name: column for column in exported_columns(table_of(model))}
+    if unknown := [name for name in names if name not in columns]:
+        msg = f"{model} have no column {unknown[0]!r}: expected some of {', '.join(columns)}"
+        raise SelectionError(msg)
+    return [columns[name] for name in dict.fromkeys(names or columns)]
 
 
 def order(model: str) -> list[Column[object]]:

@@ -73,6 +73,30 @@ def test_a_void_call_costs_and_is_not_billed_until_that_is_undone(call: str) -> 
     assert [(row["cost"], row["price"]) for row in cdrs()] == [("3.5", "3.5")]
 
 
+@pytest.mark.only_on("sqlite")
+def test_a_dry_run_says_what_a_command_would_do_and_does_nothing(call: str, store: str) -> None:
+    before = exported()
+    for command in (
+        ("call", "void", call),
+        ("call", "split", call, "3"),
+        ("call", "release", "4"),
+        ("adjust", TAG, "-1.25", "--period", "2026-10"),
+    ):
+        said = run(*command, *SAID, "--dry-run", "--format", "json")
+        foreseen = said.json()
+        assert (said.code, foreseen["dry_run"], foreseen["position"], head(store)) == (DONE, True, None, 4), command
+        assert foreseen["events"], command
+    assert exported() == before
+    voided = run("call", "void", call, *SAID, "--dry-run")
+    assert "-3.5" in voided.out
+    assert voided.err == "1 event would be appended; nothing was\n"
+    run("call", "void", call, *SAID)
+    undone = run("undo", "5", *SAID, "--dry-run", "--format", "json").json()
+    assert [each["price"] for each in undone["moved"]] == ["3.5"]
+    refused = run("call", "void", call, *SAID, "--dry-run")
+    assert (refused.code, "is void already" in refused.err, head(store)) == (FINDING, True, 5)
+
+
 def test_an_account_is_charged_or_credited_in_a_month() -> None:
     said = run("adjust", TAG, "-1.25", "--period", "2026-10", *SAID)
     assert (said.code, said.out.splitlines()[1].split()[2:]) == (

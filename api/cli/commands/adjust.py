@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from api.cli.correction_output import print_result
+from api.cli.correction_output import run_command_on
 from api.cli.ledger_access import open_ledger
-from api.cli.options import author_options, format_option, optional_period, store_option
+from api.cli.options import author_options, dry_run_option, format_option, optional_period, store_option
 
 
 def _amount(_context: click.Context, _argument: click.Parameter, text: str) -> int:
@@ -31,6 +31,7 @@ def _amount(_context: click.Context, _argument: click.Parameter, text: str) -> i
 )
 @click.option("--new-account", is_flag=True, help="Adjust an account that the books do not know yet.")
 @author_options
+@dry_run_option
 @format_option
 @store_option
 def adjust(
@@ -40,6 +41,7 @@ def adjust(
     new_account: bool,
     by: str,
     reason: str,
+    dry_run: bool,
     output: str,
     store: str | None,
 ) -> None:
@@ -52,8 +54,8 @@ def adjust(
     Examples:
       tringledger adjust acme -1250 --by kim --reason "goodwill for the outage of 2026-10-14"
     """
-    from api.application.account_adjustment import adjust_account
+    from api.application.account_adjustment import adjustment_command
 
     with open_ledger(store) as (ledger, _):
-        result = adjust_account(ledger, by, reason, account, amount, period=period, new_account=new_account)
-    print_result(result, output)
+        command = adjustment_command(ledger, account, amount, period=period, new_account=new_account)
+        run_command_on(ledger, by, reason, command, output, dry_run=dry_run)

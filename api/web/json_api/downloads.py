@@ -12,6 +12,7 @@ from api.web.json_api.operation import BASE, ApiOperation
 from api.web.json_api.parameters import AS_OF_POINT, EXCEL_SAFE
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
+from api.web.json_api.row_schema import columns_of
 from api.web.json_api.spooled_file import SpooledFile
 from projections.queries.row_stream import RowStream
 from projections.schema.read_models import TABLES
@@ -49,6 +50,7 @@ class Downloads:
                 parameters.format_of(list(MEDIA)),
                 *parameters.filters_of(model),
                 parameters.file_sort_of(model),
+                columns_of(model),
                 EXCEL_SAFE,
                 AS_OF_POINT,
             ),
@@ -94,6 +96,7 @@ def _opened(opening: ExitStack, asked: ApiRequest, model: str) -> RowStream:
         room.ledger.timezone,
         masks=asked.masks,
         sort=asked.values.get("sort", ""),
+        columns=asked.values.get("cols", ()),
     )
     opening.callback(reading.close)
     return reading

@@ -6,7 +6,7 @@ from api.web.json_api import parameters
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AS_OF_POINT, CURSOR, LIMIT, Schema
 from api.web.json_api.request import ApiRequest
-from api.web.json_api.row_schema import column_schema, object_schema, row_documents, row_schema
+from api.web.json_api.row_schema import column_schema, columns_of, listed_row_schema, object_schema, row_documents
 from domain import amounts
 from projections.queries import facets
 from projections.queries import pagination as browsing
@@ -52,15 +52,19 @@ def _pages(model: str, description: str) -> ApiOperation:
                 values.get("cursor", ""),
                 values.get("limit", browsing.LIMIT),
             )
-        return page_document(row_documents(read_model(model), found.rows, asked.masks), found.next, found.previous)
+        return page_document(
+            row_documents(read_model(model), found.rows, asked.masks, values.get("cols", ())),
+            found.next,
+            found.previous,
+        )
 
     return ApiOperation(
         f"{BASE}/{model}",
         f"list-{model}",
         description,
         handler,
-        page_schema(row_schema(read_model(model))),
-        (*parameters.filters_of(model), parameters.sort_of(model), CURSOR, LIMIT, AS_OF_POINT),
+        page_schema(listed_row_schema(read_model(model))),
+        (*parameters.filters_of(model), parameters.sort_of(model), columns_of(model), CURSOR, LIMIT, AS_OF_POINT),
         model,
     )
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from api.web.json_api.parameters import Schema
+from api.web.json_api.parameters import ApiParameter, Schema, choice_reader
 from domain import amounts, times
 from projections.queries.row_stream import Masks
+from projections.queries.selection import chosen_columns
 from projections.schema.column_kinds import ColumnKind, column_kind, exported_columns
 from projections.schema.column_meanings import meaning_of
 from projections.schema.read_models import ReadModel
@@ -45,6 +46,26 @@ def row_schema(model: ReadModel) -> Schema:
     return object_schema(columns) | {"title": title}
 
 
+def listed_row_schema(model: ReadModel) -> Schema:
+    """Return the JSON schema of a read model's rows in a list, which has all columns unless a request chooses some."""
+    whole = row_schema(model)
+    about = {"title": f"Listed{whole['title']}", "description": "All columns, unless `cols` chooses some."}
+    return {name: part for name, part in whole.items() if name != "required"} | about
+
+
+def columns_of(model: str) -> ApiParameter:
+    """Return the parameter that chooses the columns of rows, as pages have it."""
+    names = [column.name for column in chosen_columns(model, ())]
+
+    def read(value: str) -> list[str]:
+        return [choice_reader(names)(each) for each in value.split(",")]
+
+    either = "|".join(names)
+    schema: Schema = {"type": "string", "pattern": f"^({either})(,({either}))*$"}
+    meaning = "The columns to return, in this order, separated by commas (default: all)."
+    return ApiParameter("cols", meaning, schema, read)
+
+
 def object_schema(properties: dict[str, Schema]) -> Schema:
     """Return the JSON schema of an object with exactly these properties."""
     # SQLAlchemy's column names are a subclass of str, which some schema readers reject.
@@ -58,9 +79,11 @@ def json_value(model: ReadModel, name: str, value: Any) -> Any:
     return value if value is None or change is None else change(value)
 
 
-def row_documents(model: ReadModel, rows: Iterable[Sequence[Any]], masks: Masks) -> list[dict[str, Any]]:
-    """Return rows as JSON objects; works column by column, since most columns need no change."""
-    columns = exported_columns(model.table)
+def row_documents(
+    model: ReadModel, rows: Iterable[Sequence[Any]], masks: Masks, names: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return rows as JSON objects, with the columns ``names`` or all; works column by column: most need no change."""
+    columns = chosen_columns(model.name, names)
     places = [model.table.columns.keys().index(column.name) for column in columns]
     changes = [
         (column.name, place, masks.get(column.name) or _CHANGES.get(column_kind(column)))

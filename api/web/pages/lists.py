@@ -19,7 +19,7 @@ from projections.queries import facets
 from projections.queries import pagination as browsing
 from projections.queries.call_lookup import undoing_positions
 from projections.queries.log_points import LogPoint
-from projections.queries.selection import read_model
+from projections.queries.selection import chosen_columns, read_model
 from projections.queries.time_points import SelectionError
 
 ROWS = 100
@@ -107,7 +107,14 @@ class ListView:
         """Return what templates show it with: ``look`` are the parameters that links keep."""
         look = {"sort": self.sort, COLS: self.listed.written(self.columns)}
         context = {"listed": self.listed, "filters": read.filters, "columns": self.columns, "look": look}
-        return context | {"entries_sort": self._entries_sort()}
+        return context | {"entries_sort": self._entries_sort(), "entries_cols": self._entries_columns()}
+
+    def _entries_columns(self) -> str:
+        """Return those of the chosen columns that CDRs with postings have; empty for all, unless some were chosen."""
+        if not self.listed.written(self.columns):
+            return ""
+        known = {column.name for column in chosen_columns("entries", ())}
+        return ",".join(name for name, _ in self.columns if name in known)
 
     def _entries_sort(self) -> str:
         """Return the order of CDRs with postings: that of the page, or, as postings have no time, that of the log."""

@@ -42,6 +42,23 @@ def test_texts_are_made_harmless_for_spreadsheets_where_asked(client: TestClient
     assert "'18585557612" not in client.get("/api/v1/cdrs.csv").text
 
 
+def test_files_and_lists_have_the_columns_that_are_chosen_in_their_order(client: TestClient) -> None:
+    chosen = {"cols": "price,call_id,cdr_at", "tag": "dept-2", "sort": "-cdr_at"}
+    listed = client.get("/api/v1/cdrs", params=chosen | {"limit": "1000"}).json()["items"]
+    assert [*listed[0]] == ["price", "call_id", "cdr_at"]
+    assert client.get("/api/v1/cdrs.json", params=chosen).json() == listed
+    written = client.get("/api/v1/cdrs.csv", params=chosen).text.splitlines()
+    assert (written[0], len(written) - 1) == ("price,call_id,cdr_at", len(listed))
+    table = pq.read_table(io.BytesIO(client.get("/api/v1/cdrs.parquet", params=chosen).content))
+    assert table.column_names == ["price", "call_id", "cdr_at"]
+    unknown = client.get("/api/v1/calls.csv?cols=tag,sorrow")
+    assert (unknown.status_code, unknown.json()["errors"][0]["parameter"]) == (400, "cols")
+
+
+def test_a_chosen_number_is_masked_as_ever(asking: Asking) -> None:
+    assert all("•" in row["src"] for row in asking("export").get("/api/v1/cdrs.json?cols=src").json())
+
+
 def test_they_let_go_of_what_they_read(client: TestClient) -> None:
     for _ in range(AT_ONCE_MAX + 3):
         assert client.get("/api/v1/cdrs.csv").status_code == 200
