@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.web.json_api import request as asking
-from api.web.json_api.operation import JSON, ApiOperation, ApiResponse
+from api.web.json_api.operation import JSON, JSON_OF_CHOSEN_COLUMNS, ApiOperation, ApiResponse
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from domain.errors import LedgerError, StoreUnavailable
@@ -84,7 +84,8 @@ class Endpoint:
         headers["ETag"] = f"W/{tag}"
         if _is_known(asked.request.headers.get("if-none-match", ""), tag):
             return Response(status_code=304, headers=headers)
-        return Response(body, 200, headers, JSON)
+        is_chosen = self.operation.chosen_schema is not None and "cols" in asked.values
+        return Response(body, 200, headers, JSON_OF_CHOSEN_COLUMNS if is_chosen else JSON)
 
 
 def _position(request: Request) -> int | None:

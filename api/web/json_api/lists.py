@@ -6,7 +6,14 @@ from api.web.json_api import parameters
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AS_OF_POINT, CURSOR, LIMIT, Schema
 from api.web.json_api.request import ApiRequest
-from api.web.json_api.row_schema import column_schema, columns_of, listed_row_schema, object_schema, row_documents
+from api.web.json_api.row_schema import (
+    chosen_row_schema,
+    column_schema,
+    columns_of,
+    object_schema,
+    row_documents,
+    row_schema,
+)
 from domain import amounts
 from projections.queries import facets
 from projections.queries import pagination as browsing
@@ -63,9 +70,10 @@ def _pages(model: str, description: str) -> ApiOperation:
         f"list-{model}",
         description,
         handler,
-        page_schema(listed_row_schema(read_model(model))),
+        page_schema(row_schema(read_model(model))),
         (*parameters.filters_of(model), parameters.sort_of(model), columns_of(model), CURSOR, LIMIT, AS_OF_POINT),
         model,
+        chosen_schema=page_schema(chosen_row_schema(read_model(model))),
     )
 
 

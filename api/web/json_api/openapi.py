@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.web.auth.authenticator import COOKIE
 from api.web.json_api.endpoint import POSITION_HEADER
 from api.web.json_api.named_schemas import NamedSchemas, pascal_case
-from api.web.json_api.operation import JSON, ApiOperation
+from api.web.json_api.operation import JSON, JSON_OF_CHOSEN_COLUMNS, ApiOperation
 from api.web.json_api.parameters import ApiParameter, Schema
 from api.web.json_api.row_schema import object_schema
 from api.web.problems import MEDIA_TYPE
@@ -119,6 +119,9 @@ def _done(operation: ApiOperation, named: NamedSchemas) -> dict[str, Any]:
     content: dict[str, Any] = {media: {} for media in operation.media}
     if operation.response_schema is not None:
         content = {JSON: {"schema": named.add(pascal_case(operation.name) + "Answer", operation.response_schema)}}
+    if operation.chosen_schema is not None:
+        name = pascal_case(operation.name) + "ChosenAnswer"
+        content[JSON_OF_CHOSEN_COLUMNS] = {"schema": named.add(name, operation.chosen_schema)}
     headers = (
         _HEADERS if operation.response_schema is not None and not operation.changes else {POSITION_HEADER: _POSITION}
     )

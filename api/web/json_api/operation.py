@@ -11,6 +11,8 @@ from api.web.json_api.request import ApiRequest
 
 BASE = "/api/v1"
 JSON = "application/json"
+# Rows without some of their columns are another shape, and have a media type of their own.
+JSON_OF_CHOSEN_COLUMNS = "application/vnd.tringledger.columns+json"
 
 
 class ApiResponse(NamedTuple):
@@ -28,7 +30,7 @@ class ApiOperation(NamedTuple):
 
     ``model`` is the read model whose filters it accepts; ``response_schema`` is the JSON schema of the answer, or
     None if the answer has one of the ``media`` types instead; ``refusals`` are statuses in addition to those of
-    every operation. ``route`` is the path for the router, if a parameter may contain slashes.
+    every operation. ``chosen_schema`` is that of an answer with the columns that ``cols`` chooses. ``route`` is the path for the router, if a parameter may contain slashes.
     """
 
     path: str
@@ -43,6 +45,7 @@ class ApiOperation(NamedTuple):
     refusals: tuple[int, ...] = ()
     media: tuple[str, ...] = (JSON,)
     route: str = ""
+    chosen_schema: Schema | None = None
 
     @property
     def tag(self) -> str:

@@ -46,11 +46,10 @@ def row_schema(model: ReadModel) -> Schema:
     return object_schema(columns) | {"title": title}
 
 
-def listed_row_schema(model: ReadModel) -> Schema:
-    """Return the JSON schema of a read model's rows in a list, which has all columns unless a request chooses some."""
+def chosen_row_schema(model: ReadModel) -> Schema:
+    """Return the JSON schema of a read model's rows with the columns that a request chooses."""
     whole = row_schema(model)
-    about = {"title": f"Listed{whole['title']}", "description": "All columns, unless `cols` chooses some."}
-    return {name: part for name, part in whole.items() if name != "required"} | about
+    return {name: part for name, part in whole.items() if name != "required"} | {"title": f"Chosen{whole['title']}"}
 
 
 def columns_of(model: str) -> ApiParameter:

@@ -44,7 +44,9 @@ def test_texts_are_made_harmless_for_spreadsheets_where_asked(client: TestClient
 
 def test_files_and_lists_have_the_columns_that_are_chosen_in_their_order(client: TestClient) -> None:
     chosen = {"cols": "price,call_id,cdr_at", "tag": "dept-2", "sort": "-cdr_at"}
-    listed = client.get("/api/v1/cdrs", params=chosen | {"limit": "1000"}).json()["items"]
+    answer = client.get("/api/v1/cdrs", params=chosen | {"limit": "1000"})
+    assert answer.headers["content-type"] == "application/vnd.tringledger.columns+json"
+    listed = answer.json()["items"]
     assert [*listed[0]] == ["price", "call_id", "cdr_at"]
     assert client.get("/api/v1/cdrs.json", params=chosen).json() == listed
     written = client.get("/api/v1/cdrs.csv", params=chosen).text.splitlines()
