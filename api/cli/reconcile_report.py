@@ -90,8 +90,8 @@ def _classes(outcome: ReconciliationResult) -> Iterator[dict[str, object]]:
 
 def _totals(outcome: ReconciliationResult) -> Iterator[dict[str, object]]:
     order = list(MatchClass)
-    for verdict, tag in sorted(outcome.totals, key=lambda key: (order.index(key[0]), key[1])):
-        yield {"class": verdict, "tag": tag} | _amounts(outcome.totals[verdict, tag], outcome)
+    for (verdict, tag), total in sorted(outcome.totals.items(), key=lambda each: (order.index(each[0][0]), each[0][1])):
+        yield {"class": verdict, "tag": tag} | _amounts(total, outcome)
 
 
 def _amounts(total: ClassTotal, outcome: ReconciliationResult) -> dict[str, object]:

@@ -118,12 +118,15 @@ def open_row_stream(
     progress: Progress = no_progress,
     *,
     sort: str = "",
+    columns: Sequence[str] = (),
 ) -> Iterator[RowStream]:
-    """Open a selection at the present position of the read models.
+    """Open a selection at the present position of the read models, with all columns or with those named, in their order.
 
     Raises ReadModelsUnusable if they belong to another ledger or log, SelectionError, StoreUnavailable.
     """
     with store.snapshot() as connection:
         store.position(connection, ledger.store)
-        with closing(RowStream(connection, model, selection, ledger.timezone, progress, sort=sort)) as rows:
+        with closing(
+            RowStream(connection, model, selection, ledger.timezone, progress, sort=sort, columns=columns)
+        ) as rows:
             yield rows

@@ -88,7 +88,7 @@ def read_carrier_statement(opened: OpenedFile, layout: CarrierLayout) -> Carrier
 
     def plan(header: list[str]) -> delimited.Row[CarrierRecord]:
         found.append(columns.find_columns(header, layout.given))
-        return lambda line, cells: _entry(found[0], layout, line, cells)
+        return _record_reader(found[0], layout)
 
     entries = delimited.read_csv(chain([first], opened.lines), layout.delimiter, plan)
     # The header is read with the first row.
@@ -96,16 +96,27 @@ def read_carrier_statement(opened: OpenedFile, layout: CarrierLayout) -> Carrier
     return CarrierStatement(found[0], entries if ahead is None else chain([ahead], entries))
 
 
-def _entry(found: CarrierColumns, layout: CarrierLayout, line: int, cells: list[str]) -> CarrierRecord:
-    places = found.places
-    tag, src = cells[places[TAG]], cells[places[SRC]] if SRC in places else ""
-    for name, text in ((TAG, tag), (SRC, src)):
-        if not text.isascii() and text.encode(errors="ignore").decode() != text:
-            msg = f"{name}={notification.shorten(text)!r}: expected a text in UTF-8"
-            raise ValueError(msg)
-    at = layout.times(cells[places[TIME]])
-    numbers = found.numbers(cells, layout.numbers)
-    return CarrierRecord(line, tag, line_number(src, layout.line_rule), at[0], at[-1], numbers)
+def _record_reader(found: CarrierColumns, layout: CarrierLayout) -> delimited.Row[CarrierRecord]:
+    tag_place, src_place, time_place = (found.places.get(name) for name in (TAG, SRC, TIME))
+    assert tag_place is not None
+    assert time_place is not None
+    read_times, read_numbers, rule = layout.times, found.number_reader(layout.numbers), layout.line_rule
+
+    def read(line: int, cells: list[str]) -> CarrierRecord:
+        tag, src = cells[tag_place], "" if src_place is None else cells[src_place]
+        if not (tag.isascii() and src.isascii()):
+            _check_text(TAG, tag)
+            _check_text(SRC, src)
+        at = read_times(cells[time_place])
+        return CarrierRecord(line, tag, line_number(src, rule), at[0], at[-1], read_numbers(cells))
+
+    return read
+
+
+def _check_text(name: str, text: str) -> None:
+    if text.encode(errors="ignore").decode() != text:
+        msg = f"{name}={notification.shorten(text)!r}: expected a text in UTF-8"
+        raise ValueError(msg)
 
 
 def _objects(first: bytes, opened: OpenedFile, path: str | None) -> tuple[list[str], Iterator[tuple[int, Any]]]:
@@ -155,11 +166,12 @@ def _decoded(text: bytes) -> Any:
 def _from_objects(read_: tuple[list[str], Iterator[tuple[int, Any]]], layout: CarrierLayout) -> CarrierStatement:
     names, objects = read_
     found = columns.find_columns(names, layout.given)
+    read = _record_reader(found, layout)
 
     def entries() -> Iterator[CarrierRecord | UnreadableRow]:
         for line, each in objects:
             try:
-                yield _entry(found, layout, line, _cells(names, each))
+                yield read(line, _cells(names, each))
             except ValueError as error:
                 yield UnreadableRow(line, str(error))
 

@@ -27,6 +27,8 @@ class ChargeFactor:
         """Add the charges of a pair."""
         if pair.here is None or pair.there is None or self._differs:
             return
+        if self._holds_one and self._count >= CHARGES_LEAST and pair.here.numbers == pair.there.numbers:
+            return  # Equal charges change nothing any more.
         for name, ours, theirs in zip(compared, pair.here.numbers, pair.there.numbers, strict=True):
             if name in DURATIONS or not (ours or theirs):
                 continue

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import cache
+from operator import add
 from typing import NamedTuple
 
 from api.application.reconciliation.columns import CENTS, CREDITS, DURATIONS
 from api.application.reconciliation.matching import MatchPair
-from api.application.reconciliation.record_spool import MatchRecord
 
 
 class MatchClass(StrEnum):
@@ -57,20 +56,10 @@ class ChargedAmounts(NamedTuple):
 NOTHING = ChargedAmounts(0, 0)
 
 
-def charged_amounts(record: MatchRecord | None, compared: Sequence[str]) -> ChargedAmounts:
-    """Return the charges of a record."""
-    if record is None:
-        return NOTHING
-    cents, credited = _places(tuple(compared))
-    numbers = record.numbers
-    return ChargedAmounts(sum([numbers[place] for place in cents]), sum([numbers[place] for place in credited]))
-
-
-@cache
-def _places(compared: tuple[str, ...]) -> tuple[list[int], list[int]]:
-    """Return where the cents and the credits are among the compared numbers."""
-    cents, credited = ([place for place, name in enumerate(compared) if name in unit] for unit in (CENTS, CREDITS))
-    return cents, credited
+def charged_amounts(numbers: Sequence[int], compared: Sequence[str]) -> ChargedAmounts:
+    """Return the charges among compared numbers."""
+    named = list(zip(compared, numbers, strict=True))
+    return ChargedAmounts(*(sum(number for name, number in named if name in unit) for unit in (CENTS, CREDITS)))
 
 
 class ClassTotal(NamedTuple):
@@ -80,6 +69,31 @@ class ClassTotal(NamedTuple):
     here: ChargedAmounts = NOTHING
     there: ChargedAmounts = NOTHING
 
-    def plus(self, here: ChargedAmounts, there: ChargedAmounts, records: int = 1) -> "ClassTotal":
-        """Return the sum of two totals."""
-        return ClassTotal(self.records + records, self.here + here, self.there + there)
+    def __add__(self, other: object) -> "ClassTotal":
+        assert isinstance(other, ClassTotal)
+        return ClassTotal(self.records + other.records, self.here + other.here, self.there + other.there)
+
+
+class NumberSums:
+    """The pairs (or unmatched records) of a class so far: how many, and the sum of each compared number here and there."""
+
+    __slots__ = ("_here", "_there", "records")
+
+    def __init__(self, compared: Sequence[str]) -> None:
+        """Start with no pairs."""
+        self.records = 0
+        self._here = self._there = [0] * len(compared)
+
+    def add(self, pair: MatchPair) -> None:
+        """Add a pair."""
+        here, there = pair
+        self.records += 1
+        if here:
+            self._here = list(map(add, self._here, here.numbers))
+        if there:
+            self._there = list(map(add, self._there, there.numbers))
+
+    def total(self, compared: Sequence[str]) -> ClassTotal:
+        """Return what they charge."""
+        here, there = (charged_amounts(numbers, compared) for numbers in (self._here, self._there))
+        return ClassTotal(self.records, here, there)

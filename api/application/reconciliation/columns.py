@@ -1,9 +1,10 @@
 """Maps the columns of a statement to ours: named by the user, or found by their names if there is only one candidate."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from api.application.importing.rows import WrongTable
@@ -31,6 +32,7 @@ ALIASES: dict[str, tuple[str, ...]] = {name: (name.replace("_", ""),) for name i
 
 # As for the charges of notices (SPEC 1).
 AMOUNT_MAX = 10**9 * ONE
+NUMBERS_KEPT = 16_384  # The texts of a column whose numbers are kept.
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,5}):([0-5][0-9])")
 _AMOUNT = re.compile(r"(-?)([0-9]{1,9}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)")
@@ -57,9 +59,16 @@ class CarrierColumns(NamedTuple):
         """The names of the durations and charges to compare."""
         return tuple(name for name in COMPARED if name in self.places)
 
-    def numbers(self, cells: Sequence[str], form: NumberFormat = PLAIN_NUMBERS) -> tuple[int, ...]:
-        """Return the compared numbers, in seconds and in millionths, with 0 for missing ones; raises ValueError."""
-        return tuple(read_number(name, cells[self.places[name]], form) for name in self.compared)
+    def number_reader(self, form: NumberFormat = PLAIN_NUMBERS) -> Callable[[Sequence[str]], tuple[int, ...]]:
+        """Return what reads the compared numbers of a row's cells, in seconds and in millionths, with 0 for missing ones.
+
+        The reader raises ValueError. It is made once for all rows, since most of them have numbers that others have too.
+        """
+        readers = [
+            (self.places[name], lru_cache(NUMBERS_KEPT)(partial(read_number, name, form=form)))
+            for name in self.compared
+        ]
+        return lambda cells: tuple([read(cells[place]) for place, read in readers])
 
 
 def find_columns(header: list[str], given: Mapping[str, str]) -> CarrierColumns:

@@ -52,19 +52,19 @@ def match_records(group: Iterable[MatchRecord], measure: DistanceMeasure) -> Ite
     Of two readings of a time, a pair has the nearer one, and a record without a counterpart the first.
     """
     part: list[MatchRecord] = []
-    reach = 0
+    reach, window = 0, measure.window
     for record in group:
-        if part and record.first_at > reach:
+        if record.first_at > reach and part:
             yield from _match_part(part, measure)
             part, reach = [], 0
         elif len(part) >= PART_MAX:
-            pairs = list(_match_part(part, measure))
+            pairs = _match_part(part, measure)
             open_pairs = [pair for pair in pairs if _waits(pair, record.first_at - measure.window)][-PART_MAX // 2 :]
             waiting = set(map(id, open_pairs))
             yield from (pair for pair in pairs if id(pair) not in waiting)
             part = sorted((each for pair in open_pairs for each in pair if each), key=_begin)
         part.append(record)
-        reach = max(reach, record.at + measure.window)
+        reach = max(reach, record.at + window)
     if part:
         yield from _match_part(part, measure)
 
@@ -75,11 +75,9 @@ def _waits(pair: MatchPair, since: int) -> bool:
     return None in pair and record is not None and record.at >= since
 
 
-def _match_part(part: Sequence[MatchRecord], measure: DistanceMeasure) -> Iterator[MatchPair]:
-    for pair in _match_few(part, measure) or (
-        _assigned(part, measure) if _is_small(part) else _match_large(part, measure)
-    ):
-        yield _with_one_reading(pair, measure)
+def _match_part(part: Sequence[MatchRecord], measure: DistanceMeasure) -> list[MatchPair]:
+    pairs = _match_few(part, measure) or (_assigned(part, measure) if _is_small(part) else _match_large(part, measure))
+    return [_with_one_reading(pair, measure) for pair in pairs]
 
 
 def _match_few(part: Sequence[MatchRecord], measure: DistanceMeasure) -> list[MatchPair]:

@@ -4,10 +4,11 @@ Records are added in any order, and read by tag and number in the order in which
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
+from operator import itemgetter
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from api.application.importing.key_counter import PRAGMAS
 
@@ -48,13 +49,12 @@ class RecordSpool:
 
     def take(self, records: Iterable[MatchRecord]) -> None:
         """Add records."""
-        self._connection.executemany(self._insert, ((*record[:-1], *record.numbers) for record in records))
+        self._connection.executemany(self._insert, [record[:-1] + record.numbers for record in records])
 
     def groups(self) -> Iterator[Iterator[MatchRecord]]:
         """Yield the records of each tag and number, in the order in which they begin; each group must be read before the next."""
         cursor = self._connection.execute("SELECT * FROM records ORDER BY tag, src, first_at, at, side, rowid")
-        rows = (_record(row) for row in cursor)
-        return (group for _, group in groupby(rows, key=lambda record: (record.tag, record.src)))
+        return (group for _, group in groupby(map(_record, cursor), key=_TAG_AND_SRC))
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +65,11 @@ class RecordSpool:
         self._connection.close()
 
 
-def _record(row: Sequence[object]) -> MatchRecord:
-    side, tag, src, first_at, at, wanted, ref, *numbers = row
-    return MatchRecord(side, tag, src, first_at, at, bool(wanted), ref, tuple(numbers))  # type: ignore[arg-type]
+_BEFORE_NUMBERS = len(MatchRecord._fields) - 1
+_TAG_AND_SRC = itemgetter(MatchRecord._fields.index("tag"), MatchRecord._fields.index("src"))
+_new = tuple.__new__
+
+
+def _record(row: tuple[Any, ...]) -> MatchRecord:
+    # A row is in the order of the fields, with the numbers last: taking it as it is saves half of the time.
+    return _new(MatchRecord, (*row[:_BEFORE_NUMBERS], row[_BEFORE_NUMBERS:]))

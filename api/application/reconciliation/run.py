@@ -1,8 +1,8 @@
 """A reconciliation from end to end: both sides are spooled, matched by tag and number, classified, and added up."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,17 +11,20 @@ from api.application.importing.rows import UnreadableRow
 from api.application.reconciliation import carrier_statement as statement
 from api.application.reconciliation.carrier_statement import CarrierLayout, CarrierRecord
 from api.application.reconciliation.charge_factor import ChargeFactor
-from api.application.reconciliation.classes import ClassTotal, MatchClass, charged_amounts, classify
+from api.application.reconciliation.classes import ClassTotal, MatchClass, NumberSums, classify
 from api.application.reconciliation.columns import SRC, weight
 from api.application.reconciliation.matching import DistanceMeasure, MatchPair, match_records
 from api.application.reconciliation.record_spool import AT_ONCE, OURS, THEIRS, MatchRecord, RecordSpool
+from domain import times
 from domain.ledger import Ledger
 from domain.notices.line_number import line_number
-from projections.queries.row_stream import open_row_stream
+from projections.queries.row_stream import Rows, open_row_stream
 from projections.queries.selection import Selection
 from projections.stores.generations import ReadStore
 
 Moved = Callable[[int], None]
+
+IDENTIFYING = ("position", "tag", "src", "opened_at", "cdr_at", "call_id")
 
 
 class ReconciliationOptions(NamedTuple):
@@ -35,10 +38,11 @@ class ReconciliationOptions(NamedTuple):
     tolerance: int
     window: int
 
-    def wants(self, at: int) -> bool:
-        """Whether a time is within the limits."""
+    @property
+    def span(self) -> range:
+        """The times within the limits: microseconds, UTC."""
         since, until = self.limits.since, self.limits.until
-        return (since is None or since <= at) and (until is None or at < until)
+        return range(since or 0, times.LAST if until is None else until)
 
 
 class ClassifiedPair(NamedTuple):
@@ -55,9 +59,9 @@ class ReconciliationResult:
         """Start empty."""
         self.compared: tuple[str, ...] = ()
         self.by_number = False
-        self.totals: dict[tuple[MatchClass, str], ClassTotal] = {}
         self.unreadable = 0
         self.factor = ChargeFactor()
+        self._sums: dict[tuple[MatchClass, str], NumberSums] = {}
 
     def add(self, found: ClassifiedPair) -> None:
         """Add a record to the total of its class."""
@@ -66,15 +70,20 @@ class ReconciliationResult:
         assert record is not None
         self.factor.add(found.pair, self.compared)
         key = (found.verdict, record.tag)
-        ours = charged_amounts(here, self.compared)
-        theirs = ours if found.verdict is MatchClass.EXACT else charged_amounts(there, self.compared)
-        self.totals[key] = self.totals.get(key, ClassTotal()).plus(ours, theirs)
+        if key not in self._sums:
+            self._sums[key] = NumberSums(self.compared)
+        self._sums[key].add(found.pair)
+
+    @property
+    def totals(self) -> dict[tuple[MatchClass, str], ClassTotal]:
+        """The total of each class and tag."""
+        return {key: sums.total(self.compared) for key, sums in self._sums.items()}
 
     def by_class(self) -> dict[MatchClass, ClassTotal]:
         """Return the total of each class over all tags, in the order of classes."""
         sums = dict.fromkeys(MatchClass, ClassTotal())
         for (verdict, _), total in self.totals.items():
-            sums[verdict] = sums[verdict].plus(total.here, total.there, total.records)
+            sums[verdict] += total
         return sums
 
 
@@ -99,16 +108,14 @@ def spool_statement(
                 elif terms.limits.tag in (None, entry.tag):
                     yield entry
 
-        theirs = entries()
+        theirs, span = entries(), terms.span
         while batch := list(islice(theirs, AT_ONCE)):
-            spool.take(_theirs(entry, terms) for entry in batch)
+            spool.take(
+                MatchRecord(THEIRS, tag, src, at, or_at, at in span or or_at in span, str(line), numbers)
+                for line, tag, src, at, or_at, numbers in batch
+            )
             moved(opened.bytes_read())
     return spool
-
-
-def _theirs(entry: CarrierRecord, terms: ReconciliationOptions) -> MatchRecord:
-    line, tag, src, at, or_at, numbers = entry
-    return MatchRecord(THEIRS, tag, src, at, or_at, terms.wants(at) or terms.wants(or_at), str(line), numbers)
 
 
 def spool_ledger(
@@ -121,36 +128,22 @@ def spool_ledger(
         since=None if limits.since is None else max(0, limits.since - terms.window),
         until=None if limits.until is None else limits.until + terms.window,
     )
-    with open_row_stream(ledger, store, "cdrs", wider) as rows:
-        places = {name: number for number, name in enumerate(rows.column_names)}
+    with open_row_stream(ledger, store, "cdrs", wider, columns=(*IDENTIFYING, *outcome.compared)) as rows:
         last = 0
         for chunk in rows.chunks():
             # A CDR that was moved after its month was closed has two adjacent rows: they are one record.
-            positions = [row[places["position"]] for row in chunk]
-            once = [
-                row
-                for row, position, before in zip(chunk, positions, [last, *positions], strict=False)
-                if position != before
-            ]
+            positions = [last, *(row[0] for row in chunk)]
+            once = [row for row, before in zip(chunk, positions, strict=False) if row[0] != before]
             last = positions[-1]
-            spool.take(_ours(row, places, terms, outcome) for row in once)
+            spool.take(_ours(once, terms, by_number=outcome.by_number))
 
 
-def _ours(
-    row: Sequence[Any], places: Mapping[str, int], terms: ReconciliationOptions, outcome: ReconciliationResult
-) -> MatchRecord:
-    tag, src, first_at, at, call_id = (row[places[name]] for name in ("tag", "src", "opened_at", "cdr_at", "call_id"))
-    number = line_number(src, terms.layout.line_rule) if outcome.by_number else ""
-    return MatchRecord(
-        OURS,
-        tag,
-        number,
-        first_at,
-        at,
-        terms.wants(at),
-        call_id,
-        tuple(row[places[name]] or 0 for name in outcome.compared),
-    )
+def _ours(rows: Rows, terms: ReconciliationOptions, *, by_number: bool) -> Iterator[MatchRecord]:
+    rule, span = terms.layout.line_rule, terms.span
+    for _, tag, src, first_at, at, call_id, *numbers in rows:
+        number = line_number(src, rule) if by_number else ""
+        compared = tuple(numbers) if None not in numbers else tuple([each or 0 for each in numbers])
+        yield MatchRecord(OURS, tag, number, first_at, at, at in span, call_id, compared)
 
 
 def classified_pairs(
@@ -160,7 +153,8 @@ def classified_pairs(
     measure = DistanceMeasure(terms.window, tuple(weight(name) for name in outcome.compared))
     for group in spool.groups():
         for pair in match_records(group, measure):
-            if any(record and record.wanted for record in pair):
+            here, there = pair
+            if (here and here.wanted) or (there and there.wanted):
                 found = ClassifiedPair(classify(pair, outcome.compared, terms.tolerance), pair)
                 outcome.add(found)
                 yield found

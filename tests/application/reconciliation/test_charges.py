@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from api.application.reconciliation.charge_factor import ChargeFactor
-from api.application.reconciliation.classes import NOTHING, ChargedAmounts, ClassTotal, charged_amounts
+from api.application.reconciliation.classes import NOTHING, ChargedAmounts, ClassTotal, NumberSums, charged_amounts
 from api.application.reconciliation.matching import MatchPair
 from api.application.reconciliation.record_spool import OURS, THEIRS, MatchRecord
 
@@ -28,11 +28,14 @@ def factor(*pairs: MatchPair) -> Fraction | None:
 
 
 def test_charges_are_added_up_by_their_unit_without_durations() -> None:
-    assert charged_amounts(record(OURS, 60, 1, 20, 300), COMPARED) == ChargedAmounts(21, 300)
-    assert charged_amounts(None, COMPARED) == NOTHING == ChargedAmounts(0, 0)
-    total = ClassTotal().plus(ChargedAmounts(1, 2), ChargedAmounts(3, 4))
-    assert total == ClassTotal(1, ChargedAmounts(1, 2), ChargedAmounts(3, 4))
-    assert total.plus(ChargedAmounts(10, 20), NOTHING, 2) == ClassTotal(3, ChargedAmounts(11, 22), ChargedAmounts(3, 4))
+    assert charged_amounts((60, 1, 20, 300), COMPARED) == ChargedAmounts(21, 300)
+    sums = NumberSums(COMPARED)
+    assert sums.total(COMPARED) == ClassTotal(0, NOTHING, NOTHING)
+    for each in (pair((60, 1, 20, 300), (61, 2, 40, 301)), pair(None, (0, 0, 5, 0)), pair((9, 1, 0, 9), None)):
+        sums.add(each)
+    total = ClassTotal(3, ChargedAmounts(22, 309), ChargedAmounts(47, 301))
+    assert sums.total(COMPARED) == total
+    assert total + ClassTotal(1, NOTHING, ChargedAmounts(3, 4)) == ClassTotal(4, total.here, ChargedAmounts(50, 305))
 
 
 def test_an_exact_factor_is_any_but_1_and_needs_three_charges_that_are_not_0() -> None:
