@@ -156,6 +156,11 @@ class TestBilling:
         with zipfile.ZipFile(BytesIO(Path("one.zip").read_bytes())) as zipped:
             assert {"manifest.csv", "manifest.json", "2024-0001.html", "EU2024-1.json"} <= {*zipped.namelist()}
 
+    def test_a_month_without_entries_bills_nothing_and_writes_nothing(self) -> None:
+        said = bill("-o", "none.zip", month="2024-09")
+        assert (said.code, said.out, Path("none.zip").exists()) == (DONE, "", False)
+        assert "no account has entries in 2024-09: nothing is billed, and nothing written" in said.err
+
     def test_an_account_without_party_data_is_refused_before_the_month_is_closed_unless_accepted(
         self, month: str
     ) -> None:

@@ -9,6 +9,7 @@ from projections.rows.entry import ADJUSTMENT, DIFFERENCE
 
 TITLES = {STATEMENT: "Statement", CREDIT_NOTE: "Credit note", DEBIT_NOTE: "Debit note"}
 NOTHING = "0.00"
+JOINERS = "\u200c\u200d"  # Words of some scripts have them.
 UNNAMED_FEE = "monthly fee"
 RULE = (
     "Each amount is rounded to a cent, half away from zero. The line “Rounding” has what is missing to the amount due,"
@@ -75,7 +76,7 @@ def customer_sheet(document: Document, calls: list[Document] | None, language: s
         _warning(document, say),
         [sender["name"], *sender["address"]] if sender else [],
         [*sender["contact"], *sender["registration"]] if sender else [],
-        [customer["name"], *customer["address"]],
+        [visible(customer["name"]), *customer["address"]],
         _facts(document, say),
         _headings(say, has_credits=has_credits, cents=cents),
         [_row(line, say, has_credits=has_credits, cents=cents) for line in lines],
@@ -83,6 +84,13 @@ def customer_sheet(document: Document, calls: list[Document] | None, language: s
         [*filter(None, [document["terms"]]), *([say(RULE)] if rounded else [])],
         None if calls is None else _calls(calls, say),
     )
+
+
+def visible(text: str) -> str:
+    """Return a text whose unprintable letters are written as U+ and their number: those that turn the reading order make another code of it."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in JOINERS else f"U+{ord(letter):04X}" for letter in text)
 
 
 def _warning(document: Document, say: Words) -> str:
@@ -101,7 +109,7 @@ def _facts(document: Document, say: Words) -> list[tuple[str, str]]:
         (say("Month"), say.month(document["period"])),
         (say("Date"), document["issued_at"] and say.day(document["issued_at"])),
         (say("Due by"), document["due_by"] and say.day(document["due_by"])),
-        (say("Account"), document["account"]),
+        (say("Account"), visible(document["account"])),
         (say("Your reference"), document["customer"]["reference"]),
     ]
     return [(label, text) for label, text in facts if text]
@@ -134,7 +142,7 @@ def _about(line: Document, say: Words) -> Described:
         return Described(say("Changes to {month}", month=month) if month else say("Changes"))
     own = {ADJUSTMENT: "Adjustment", ROUNDING: "Rounding", "minimum": "Minimum spend", "fee": "Monthly fee"}
     text = line["text"] if line["text"] != UNNAMED_FEE else ""
-    return Described(text or say(own.get(kind, "Other")))
+    return Described(visible(text) if text else say(own.get(kind, "Other")))
 
 
 def _calls(calls: list[Document], say: Words) -> CallsTable:
@@ -144,4 +152,4 @@ def _calls(calls: list[Document], say: Words) -> CallsTable:
 
 def _call(call: dict[str, Any], say: Words) -> list[str]:
     at = f"{call['cdr_at'][:10]} {call['cdr_at'][11:19]}"
-    return [at, call["tag"], call["src"], say.count(call["billed_seconds"]), say.exact(call["cents"])]
+    return [at, visible(call["tag"]), visible(call["src"]), say.count(call["billed_seconds"]), say.exact(call["cents"])]

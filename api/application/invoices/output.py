@@ -4,7 +4,7 @@ import os
 import secrets
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -100,10 +100,8 @@ def open_output(path: Path) -> Iterator[BillOutput]:
     if path.suffix.lower() != ".zip":
         yield FolderOutput(path)
         return
-    with map_write_errors(path, "the statements") as file:
-        zipped = ZipOutput(file)
+    with map_write_errors(path, "the statements") as file, closing(ZipOutput(file)) as zipped:
         yield zipped
-        zipped.close()
 
 
 def manifest_csv(entries: list[Document]) -> bytes:

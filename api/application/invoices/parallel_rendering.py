@@ -18,7 +18,7 @@ Rendered = tuple[DocumentFiles, RenderedFiles]
 def render_documents(
     documents: Iterable[DocumentFiles], count: int, forms: tuple[str, ...], jobs: int
 ) -> Iterator[Rendered]:
-    """Yield documents with their rendered files, in any order; ``count`` is about how many there are.
+    """Yield documents with their rendered files, in their order; ``count`` is about how many there are.
 
     Raises WorkersCrashed where a process ended over a document.
     """
@@ -35,20 +35,30 @@ def render_documents(
 
 
 def _render_by(links: list[WorkerLink], documents: Iterator[DocumentFiles]) -> Iterator[Rendered]:
-    busy: dict[Connection, tuple[WorkerLink, DocumentFiles]] = {}
-    idle = [*links]
+    busy: dict[Connection, tuple[WorkerLink, int, DocumentFiles]] = {}
+    idle, numbered = [*links], enumerate(documents)
+    # What overtook an earlier document waits for it, so that a zip has the same bytes again.
+    ready: dict[int, Rendered] = {}
+    following = 0
     while True:
-        while idle and (document := next(documents, None)) is not None:
+        while idle and (taken := next(numbered, None)) is not None:
             link = idle.pop()
-            link.send(document.tasks)
-            busy[link.connection] = (link, document)
+            link.send(taken[1].tasks)
+            busy[link.connection] = (link, *taken)
         if not busy:
             return
-        link, document = busy.pop(wait(list(busy))[0])  # type: ignore[call-overload]
-        files = link.receive()
-        if files is None:
-            msg = f"a process ended over {document.entry['number']}; run the command again, or with --jobs 1"
-            raise WorkersCrashed(msg)
-        assert isinstance(files, list)
+        link, number, document = busy.pop(wait(list(busy))[0])  # type: ignore[call-overload]
         idle.append(link)
-        yield document, files
+        ready[number] = (document, _receive(link, document))
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+
+
+def _receive(link: WorkerLink, document: DocumentFiles) -> RenderedFiles:
+    files = link.receive()
+    if files is None:
+        msg = f"a process ended over {document.entry['number']}; run the command again, or with --jobs 1"
+        raise WorkersCrashed(msg)
+    assert isinstance(files, list)
+    return files

@@ -101,6 +101,7 @@ def _head(pdf: _Paper, sheet: CustomerSheet, logo: bytes) -> None:
         pdf.image(
             BytesIO(logo),
             x=pdf.w - MARGIN_MM - LOGO_WIDTH_MM,
+            y=pdf.get_y(),
             w=LOGO_WIDTH_MM,
             h=LOGO_HEIGHT_MM,
             keep_aspect_ratio=True,

@@ -14,6 +14,7 @@ from api.cli.options import format_option, period_argument, printable_text, stor
 
 if TYPE_CHECKING:
     from api.application.invoices.bill_run import BillingRefused, BillPreview
+    from api.application.invoices.oddities import Oddity
 
 ODDITIES_MAX = 10
 FORMATS = ("html", "pdf", "csv", "json")
@@ -85,6 +86,9 @@ def bill(
         if isinstance(months, BillingRefused):
             _show_refusal(months, period, output)
             context.exit(FINDING)
+        if not months:
+            note(f"no account has entries in {period}: nothing is billed, and nothing written")
+            return
         target = path or Path(f"bills-{period}")
         with read_store.snapshot() as connection, progress("Writing", len(months), "statements") as moved:
             entries = write_bill(
@@ -130,8 +134,12 @@ def _show_preview(preview: BillPreview, period: str, output: str) -> None:
     print_table(["account", "number", "due"], [[*row.values()] for row in rows[:TABLE_ROWS_MAX]])
     print_more(len(rows) - TABLE_ROWS_MAX, "json")
     note(f"{len(rows)} statements of {period}, {total} dollars; {len(preview.unnumbered)} have no number yet")
-    for kind in dict.fromkeys(each.kind for each in preview.oddities):
-        found = [each for each in preview.oddities if each.kind == kind]
+    _show_oddities(preview.oddities)
+
+
+def _show_oddities(oddities: list[Oddity]) -> None:
+    for kind in dict.fromkeys(each.kind for each in oddities):
+        found = [each for each in oddities if each.kind == kind]
         for each in found[:ODDITIES_MAX]:
             note(f"{kind}: {each.account}: {each.text}")
         if len(found) > ODDITIES_MAX:
@@ -146,8 +154,7 @@ def _show_refusal(refused: BillingRefused, period: str, output: str) -> None:
         found = [each._asdict() for each in refused.without_party]
         print_json({"period": period, "oddities": found, "closing": closing_document(closing) if closing else None})
         return
-    for each in refused.without_party:
-        note(f"{each.kind}: {each.account}: {each.text}")
+    _show_oddities(refused.without_party)
     if closing is None:
         note(f"{period} not billed: publish these customers, or use --accept REASON")
         return

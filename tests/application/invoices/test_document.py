@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.application.invoices import document as documents
-from api.application.invoices.customer_sheet import customer_sheet
+from api.application.invoices.customer_sheet import customer_sheet, visible
 from api.application.invoices.document import Issue, PartyVersion, encode_document, make_document, statement_lines
 from api.application.invoices.dollars import dollars, whole_cents
 from api.application.invoices.oddities import find_oddities, months_before
@@ -122,6 +122,19 @@ def test_codes_and_amounts_are_never_broken_and_markup_in_them_is_text() -> None
     assert ".code, .number { white-space: nowrap; }" in page
     evil = render(RenderTask(encode_document(document_of(day_of_calls(1, CENT), account="<b>")), "html")).decode()
     assert "<b>" not in evil
+
+
+def test_letters_that_turn_the_reading_order_are_written_out_and_those_of_scripts_stay() -> None:
+    assert customer_sheet(document_of(day_of_calls(1, CENT), account="abc\u202e321"), None, "en", cents=False).facts[
+        -1
+    ] == (
+        "Account",
+        "abcU+202E321",
+    )
+    assert [visible(text) for text in ("مرحبا-٣", "客户", "\U0001f600", "क्\u200dष", "a\nb")] == [
+        *("مرحبا-٣", "客户", "\U0001f600", "क्\u200dष"),
+        "aU+000Ab",
+    ]
 
 
 def test_what_is_odd_is_told_by_account() -> None:
