@@ -43,6 +43,7 @@ class Soak:
         self.folder = folder
         self.library = compile_interposer(folder)
         self.faults: dict[str, Counter[str]] = {SQLITE: Counter(), POSTGRES: Counter()}
+        self.acts: dict[str, Counter[str]] = {SQLITE: Counter(), POSTGRES: Counter()}
         self.rounds: Counter[str] = Counter()
         self.found: list[str] = []
 
@@ -68,6 +69,7 @@ class Soak:
 
     def _add(self, kind: str, this: Round) -> None:
         self.faults[kind] += this.all_counts()
+        self.acts[kind] += this.acts
 
     def _report(self, kind: str, number: int, this: Round | None, error: str) -> None:
         where = f"SEED={self.seed} STORE={kind} ROUND={number}"
@@ -84,6 +86,7 @@ class Soak:
             print(f"\n{kind}: {self.rounds[kind]} rounds, {sum(faults.values())} faults")
             for what, times in sorted(faults.items(), key=lambda item: (-item[1], item[0])):
                 print(f"  {times:7} {what}")
+            print("  acts of operators:", *(f"{times} {what}" for what, times in sorted(self.acts[kind].items())))
         print(f"\nfound: {len(self.found)}", *self.found, sep="\n", flush=True)
 
 

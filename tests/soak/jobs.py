@@ -23,6 +23,7 @@ class Step(msgspec.Struct):
     reason: str = ""
     amount: int = 0  # Millionths of a cent, or percent of a tariff.
     month: str = ""
+    number: int = 0  # Which call or event an act is about (see acts).
 
 
 class Job(msgspec.Struct):

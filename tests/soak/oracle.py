@@ -5,7 +5,7 @@ The judges of calls and money are the slow models of tests/support/model, which 
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -18,9 +18,9 @@ from projections.building.catch_up import catch_up
 from projections.building.rebuild import check_read_models
 from projections.schema.tables import BILLING, ENTRIES
 from projections.stores.generations import open_current
+from tests.soak.placing import check_places
 from tests.support.http_client import Replies
-from tests.support.model.corrections import Amounts, Books, Entry, Key
-from tests.support.model.ledger import Model
+from tests.support.model.corrections import Amounts, Books, Entry, Fact, Key
 from tests.support.model.stored_log import facts_of, stored
 from tests.support.notices import encoded
 
@@ -83,34 +83,36 @@ def check_log(rows: Sequence[LogRow], promises: Promises, required: dict[str, in
     assert not foreign, f"recorded, and never sent: {foreign}"
 
 
-def check_acts(rows: Sequence[LogRow], promises: Promises) -> None:
-    """Every act of an operator that was answered with success stands once, and one that was not at most once."""
-    reasons = {row.position: json.loads(row.state).get("reason", "") for row in rows if not is_notice(row)}
-    twice = [reason for reason, count in Counter(reasons.values()).items() if count > 1]
+def check_acts(rows: Sequence[LogRow], promises: Promises, required: dict[str, int] | None = None) -> None:
+    """Every act of an operator that was answered with success stands once, and one that was not at most once, whole.
+
+    ``required`` are the acts promised by then, where the log is one of an earlier moment.
+    """
+    acts = [(row, json.loads(row.state)) for row in rows if not is_notice(row)]
+    # One act may change two calls, but none twice.
+    events = Counter((said.get("reason", ""), row.stream) for row, said in acts)
+    twice = [reason for (reason, _), count in events.items() if count > 1]
     assert not twice, f"done twice: {twice}"
-    for reason, position in promises.acted.items():
+    reasons = {row.position: said.get("reason", "") for row, said in acts}
+    for reason, position in (promises.acted if required is None else required).items():
         is_done = reasons.get(position) == reason if position else reason in reasons.values()
         assert is_done, f"promised at position {position}, and not done: {reason}"
     foreign = set(reasons.values()) - promises.tried
     assert not foreign, f"done, and never asked for: {foreign}"
+    check_moves({row.position: said for row, said in acts if "gone" in said})
 
 
-def check_placing(rows: Sequence[LogRow]) -> None:
-    """Each notice stands in the call, and by the rule, that the model finds in the same order of arrival."""
-    model = Model()
-    for row in rows:
-        said = json.loads(row.state)
-        if "params" in said:
-            outcome = model.deliver(said["received_at"], encoded(decode_notice(row.state).params).encode())
-            placed = (said.get("ordinal"), said.get("rule"))
-            assert placed == (outcome.ordinal, outcome.rule), (
-                f"position {row.position} is placed by {placed}: {outcome}"
-            )
+def check_moves(halves: Mapping[int, Mapping[str, Any]]) -> None:
+    """What one call gives, another one takes, by the next event."""
+    for position, said in halves.items():
+        other = halves.get(position + 1 if said["gone"] else position - 1)
+        is_whole = other is not None and other["gone"] != said["gone"] and other["positions"] == said["positions"]
+        assert is_whole, f"the move at position {position} has no other half next to it: {said}"
 
 
-def check_books(ledger: Ledger, rows: Sequence[LogRow]) -> None:
+def check_books(ledger: Ledger, facts: Sequence[Fact]) -> None:
     """The read models are those of a fresh build, and their money is the model's."""
-    books = Books(facts_of([stored(row.position, row.stream_id, row.topic, row.state) for row in rows]))
+    books = Books(facts)
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)
         with store.snapshot() as connection:
@@ -147,5 +149,6 @@ def check_everything(url: str, promises: Promises, *, whole: bool) -> None:
             there = {encoded(decode_notice(row.state).params) for row in rows if is_notice(row)}
             missing = [query for query in promises.sent if query not in there]
             assert not missing, f"never recorded: {missing}; spooled: {promises.spooled.intersection(missing)}"
-            check_placing(rows)
-            check_books(ledger, rows)
+            facts = facts_of([stored(row.position, row.stream_id, row.topic, row.state) for row in rows])
+            check_places(facts)
+            check_books(ledger, facts)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from domain.ledger import Ledger
 from domain.outcomes import Duplicate
@@ -13,7 +14,7 @@ from projections.building.catch_up import catch_up
 from projections.building.rebuild import check_read_models
 from projections.stores.generations import open_current
 from tests.soak.jobs import Said, Step, writer
-from tests.soak.oracle import check_log, rows_of
+from tests.soak.oracle import check_acts, check_log, rows_of
 from tests.soak.power_cuts import Change, Disk, read_journal
 from tests.soak.rounds import Round
 from tests.soak.traffic import failing, killing, steps
@@ -25,20 +26,32 @@ STATES = 1000
 STATES_FOLLOWED = 25  # One state in so many is followed by read models, and these are compared.
 
 
+class Required(NamedTuple):
+    """What must be there: notices and acts, each with its position."""
+
+    notices: dict[str, int]
+    acts: dict[str, int]
+
+
 class Stamps:
     """From which byte of the journal on each promise must survive a power cut."""
 
     def __init__(self) -> None:
         self._moments: list[int] = []
-        self._promises: list[tuple[str, int]] = []
+        self._promises: list[tuple[Step, list[int]]] = []
 
-    def add(self, journal_bytes: int, query: str, position: int) -> None:
+    def add(self, journal_bytes: int, step: Step, positions: list[int]) -> None:
         self._moments.append(journal_bytes)
-        self._promises.append((query, position))
+        self._promises.append((step, positions))
 
-    def required(self, journal_bytes: int) -> dict[str, int]:
+    def required(self, journal_bytes: int) -> Required:
         """Return what was promised by a moment."""
-        return dict(self._promises[: bisect_right(self._moments, journal_bytes)])
+        found = Required({}, {})
+        for step, positions in self._promises[: bisect_right(self._moments, journal_bytes)]:
+            found.notices.update(zip(step.queries, positions, strict=step.what == "record"))
+            if step.reason:
+                found.acts[step.reason] = positions[0]
+        return found
 
 
 def run_power_round(this: Round, states: int = STATES) -> None:
@@ -60,10 +73,9 @@ def run_power_round(this: Round, states: int = STATES) -> None:
 
 
 def stamp(stamps: Stamps, todo: Sequence[Step], said: Said) -> None:
-    """Note from when on a step's notices must be there."""
-    if said.what == "done" and todo[said.step].what == "record":
-        for query, position in zip(todo[said.step].queries, said.positions, strict=True):
-            stamps.add(said.journal_bytes, query, position)
+    """Note from when on what a step promised must be there."""
+    if said.what == "done":
+        stamps.add(said.journal_bytes, todo[said.step], said.positions)
 
 
 def cut_power(this: Round, stamps: Stamps, states: int) -> None:
@@ -79,7 +91,7 @@ def cut_power(this: Round, stamps: Stamps, states: int) -> None:
             this.count("power cut")
 
 
-def open_after_cut(this: Round, files: dict[str, bytes], required: dict[str, int], number: int, change: Change) -> None:
+def open_after_cut(this: Round, files: dict[str, bytes], required: Required, number: int, change: Change) -> None:
     """Lay the files out elsewhere, and judge what is opened there; a state that fails is kept."""
     place = this.store.folder.parent / f"cut-{number}"
     place.mkdir()
@@ -95,16 +107,18 @@ def open_after_cut(this: Round, files: dict[str, bytes], required: dict[str, int
     shutil.rmtree(kept)
 
 
-def judge_state(this: Round, url: str, required: dict[str, int], *, follow: bool) -> None:
+def judge_state(this: Round, url: str, required: Required, *, follow: bool) -> None:
     """What was promised is there, is known as a duplicate, and the rest can be recorded; read models follow."""
     with opened(url) as ledger:
-        check_log(rows_of(ledger), this.promises, required)
+        rows = rows_of(ledger)
+        check_log(rows, this.promises, required.notices)
+        check_acts(rows, this.promises, required.acts)
         sent = list(this.promises.sent)
         answers = ledger.record([ledger.verify_delivery(query.encode(), ledger._clock()) for query in sent])
         for query, answer in zip(sent, answers, strict=True):
-            if query in required:
-                assert answer == Duplicate(required[query]), f"answered {answer} after the cut: {query}"
-        check_log(rows_of(ledger), this.promises, required)
+            if query in required.notices:
+                assert answer == Duplicate(required.notices[query]), f"answered {answer} after the cut: {query}"
+        check_log(rows_of(ledger), this.promises, required.notices)
         if follow:
             check_followed(ledger)
 

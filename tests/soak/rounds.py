@@ -29,6 +29,7 @@ class Round:
         self.interposer = interposer
         self.promises = Promises()
         self.counts: Counter[str] = Counter()
+        self.acts: Counter[str] = Counter()
         self.told: list[str] = []
         self.has_small_disk = False
         self.spool: Path | None = None

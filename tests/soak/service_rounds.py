@@ -7,12 +7,11 @@ from pathlib import Path
 from threading import Thread
 
 from domain.ledger import Ledger
+from tests.soak.commands import command, finish_command
 from tests.soak.oracle import check_everything, check_log, rows_of
 from tests.soak.rounds import Round, kept_awake
 from tests.soak.services import (
-    command,
     end,
-    finish_command,
     send,
     send_until_all_are_recorded,
     started,

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from tests.soak.rounds import Round
 from tests.soak.stores import children_of
@@ -99,39 +98,3 @@ def is_well(server: Server) -> bool:
     following = health["read_models"]
     is_drained = health.get("spool", {}).get("callbacks", 0) == 0
     return bool(health["failure"] is following["failure"] is None and following["lag"] == 0 and is_drained)
-
-
-def command(this: Round, name: str) -> subprocess.Popen[bytes]:
-    """Start an operator's command under the interposer."""
-    folder = this.store.folder.parent
-    tariff = folder / "prices.toml"
-    tariff.write_text(f'[[rules]]\ntag = "*"\nmarkup_percent = {this.random.randint(1, 90)}\n')
-    by = ["--by", "soak", "--reason", name]
-    given = {
-        "adjust": ["adjust", "sales", str(this.random.randint(1, 99)), "--new-account", "--period", "2026-10", *by],
-        "publish": ["tariff", "publish", str(tariff), *by],
-        "backup": ["backup", str(folder / "backups")],
-        "rebuild": ["rebuild", "--jobs", "1"],
-        "status": ["status"],
-    }
-    what = this.random.choice(sorted(given))
-    this.tell(f"  command {what} for {name}")
-    if what in ("adjust", "publish"):
-        this.promises.tried.add(name)
-    with command_log(this).open("ab") as log:
-        return spawn(*given[what], stdout=log, stderr=log, env=environment(this, meddled=True))
-
-
-def command_log(this: Round) -> Path:
-    """Return the file of what commands have said."""
-    return this.interposer.journal.with_name("commands.log")
-
-
-def finish_command(this: Round, process: subprocess.Popen[bytes], name: str) -> None:
-    """Wait for a command's end: it may succeed, be refused or be killed, and nothing else."""
-    code = process.wait(UP_SECONDS_MAX)
-    this.tell(f"  command {name} ended with {code}")
-    assert code in (0, 1, 3, -signal.SIGKILL), f"a command ended with {code}: {command_log(this).read_text()[-3000:]}"
-    assert "Traceback" not in (said := command_log(this).read_text()), said[-4000:]
-    if code == 0 and name in this.promises.tried:
-        this.promises.acted[name] = 0

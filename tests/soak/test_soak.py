@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 import pytest
 
@@ -12,7 +13,8 @@ from domain.events.log_row import LogRow
 from tests.soak import power_rounds
 from tests.soak.interposer import Interposer, Rule, compile_interposer
 from tests.soak.jobs import Said, Step, was_killed, writer
-from tests.soak.oracle import Promises, check_log, rows_of
+from tests.soak.oracle import Promises, check_acts, check_log, rows_of
+from tests.soak.placing import check_places
 from tests.soak.power_cuts import (
     CREATED,
     SYNC_BEGUN,
@@ -29,8 +31,10 @@ from tests.soak.rounds import Round, new_round
 from tests.soak.service_rounds import run_service_round
 from tests.soak.traffic import notices
 from tests.soak.writer_rounds import run_writer_round
-from tests.support.ledgers import opened
-from tests.support.notices import START
+from tests.support.ledgers import opened, record
+from tests.support.model.corrections import Moved
+from tests.support.model.stored_log import facts_of, stored
+from tests.support.notices import SECOND, START, callstatus
 from tests.support.postgres_server import Postgres
 from tests.support.programs import require_program
 
@@ -53,6 +57,17 @@ def on_file(library: Path, tmp_path: Path) -> Iterator[Round]:
 def queries(count: int) -> list[str]:
     made = notices(Random(SEED))
     return [next(made) for _ in range(count)]
+
+
+def merged_log() -> list[LogRow]:
+    """Return a log with two calls of a line that were merged, and a notice that comes after."""
+    with TemporaryDirectory() as folder, opened(f"sqlite:///{folder}/ledger.db") as ledger:
+        record(ledger, callstatus("SRCANSWERED", r="1"), callstatus("SRCFAILED", 100 * SECOND, r="2"))
+        first, second = dict.fromkeys(UUID(row.stream) for row in rows_of(ledger))
+        with ledger.operator_session("ann", "one call") as session:
+            session.merge_calls(second, first)
+        record(ledger, callstatus("COMPLETED", 101 * SECOND, r="3"))
+        return rows_of(ledger)
 
 
 def recorded(this: Round, rules: list[Rule], count: int = 6) -> list[Said]:
@@ -182,6 +197,23 @@ class TestTheJudges:
         promises.send([first])
         with pytest.raises(AssertionError, match="never sent"):
             check_log(self.log_of(first, second), promises)
+
+    def test_a_notice_in_another_call_than_corrections_leave_it_is_found_out(self) -> None:
+        facts = facts_of([stored(row.position, row.stream_id, row.topic, row.state) for row in merged_log()])
+        check_places(facts)
+        without = [fact for fact in facts if not isinstance(fact, Moved)]
+        with pytest.raises(AssertionError, match="position 5 is in call"):
+            check_places(without)
+
+    def test_half_a_move_and_an_act_that_was_lost_are_found_out(self) -> None:
+        promises, log = Promises(), merged_log()
+        promises.tried.add("one call")
+        promises.acted["one call"] = 4
+        check_acts(log, promises)
+        with pytest.raises(AssertionError, match="no other half"):
+            check_acts([row for row in log if row.position != 3], promises)
+        with pytest.raises(AssertionError, match="promised at position 4, and not done"):
+            check_acts(log[:2], promises)
 
     def test_two_answers_to_one_notice_that_differ_are_found_out(self) -> None:
         promises = Promises()

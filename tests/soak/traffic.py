@@ -27,7 +27,9 @@ ERRORS = {
 OF_FILES = ("write", "write", "fsync", "fsync", "open", "stat", "mmap", "ftruncate", "read", "unlink")
 OF_SOCKETS = ("send", "recv")
 PATHS = ("ledger.db-wal", "ledger.db-wal", "ledger.db", "ledger.db", "ledger.db.read-", "")
-TARIFFS_AND_SUCH = ("adjust", "publish", "close")
+# What operators do, some of it more often.
+COMMON_ACTS = ("merge", "split", "undo")
+SELDOM_ACTS = ("adjust", "publish", "close", "void", "rerate", "release", "resolve")
 
 
 def notices(random: Random) -> Iterator[str]:
@@ -41,6 +43,8 @@ def notices(random: Random) -> Iterator[str]:
             cents = f"{random.randrange(30)}.{random.randrange(1000)}"
             numbers = {"destduration": str(random.randrange(300)), "destcharge": cents}
             yield signed(cdr(r=f"{number}-c", **numbers, **line))
+            if random.random() < 0.2:
+                yield signed(cdr(r=f"{number}-d", **numbers, **line))
 
 
 def failing(random: Random, calls: tuple[str, ...]) -> Rule:
@@ -79,11 +83,15 @@ def steps(random: Random, queries: list[str], name: str) -> list[Step]:
         size = random.randint(1, 4)
         found.append(Step("record", rest[:size]))
         rest = rest[size:]
-        chance = random.random()
-        if chance < 0.2:
-            what = random.choice(TARIFFS_AND_SUCH)
-            month = f"2026-0{random.randint(1, 9)}"
-            found.append(Step(what, reason=f"{name}-{len(found)}", amount=random.randint(1, 90), month=month))
-        elif chance < 0.4:
+        while random.random() < 0.5:
+            found.append(some_act(random, f"{name}-{len(found)}"))
+        if random.random() < 0.2:
             found.append(Step("follow"))
     return found
+
+
+def some_act(random: Random, reason: str) -> Step:
+    """Return an operator's act at random."""
+    what = random.choice(COMMON_ACTS * 2 + SELDOM_ACTS)
+    month = f"2026-{random.randint(1, 10):02}"
+    return Step(what, reason=reason, amount=random.randint(1, 90), month=month, number=random.randrange(1000))

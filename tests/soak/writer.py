@@ -22,10 +22,9 @@ from domain.notices.signature import Keyring
 from domain.outcomes import Duplicate, Recorded
 from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
+from tests.soak.acts import ACTS, act
 from tests.soak.jobs import Job, Said, Step
 from tests.support.notices import FORMULA, KEY
-
-TARIFF = '[[rules]]\ntag = "*"\nmarkup_percent = {percent}\n'
 
 
 def say(said: Said) -> None:
@@ -44,16 +43,6 @@ def record(ledger: Ledger, step: Step) -> list[int]:
     return [answer.position for answer in answers if isinstance(answer, Recorded | Duplicate)]
 
 
-def act(ledger: Ledger, step: Step) -> list[int]:
-    """Do what an operator does, with the step's reason, and return the position of the event."""
-    with ledger.operator_session("soak", step.reason) as session:
-        if step.what == "publish":
-            return [session.publish_tariff(TARIFF.format(percent=step.amount))]
-        if step.what == "close":
-            return [session.close_month(step.month)]
-        return [session.adjust_account("sales", step.amount, step.month)]
-
-
 def follow(ledger: Ledger, _: Step) -> list[int]:
     """Let the read models follow."""
     with closing(open_current(ledger)) as store:
@@ -63,9 +52,7 @@ def follow(ledger: Ledger, _: Step) -> list[int]:
 
 STEPS: dict[str, Callable[[Ledger, Step], list[int]]] = {
     "record": record,
-    "adjust": act,
-    "publish": act,
-    "close": act,
+    **dict.fromkeys(ACTS, act),
     "follow": follow,
 }
 

@@ -54,7 +54,7 @@ def rules_for(this: Round) -> list[Rule]:
 def do_job(this: Round, by: Writer, rules: Sequence[Rule], name: str) -> None:
     """Have a job done under rules, and note what was promised."""
     if this.random.random() < 0.2:
-        seconds = this.random.choice((-DAY, -5, 5, 400, 2 * DAY, 0))
+        seconds = this.random.choice((-45 * DAY, -DAY, -5, 5, 400, 2 * DAY, 0))
         this.interposer.move_clock(seconds)
         this.count("clock moved")
         this.tell(f"clock moved by {seconds}")
@@ -85,6 +85,7 @@ def take(this: Round, todo: Sequence[Step], said: Said) -> None:
             this.promises.answer(query, position)
     elif said.positions:
         this.promises.acted[step.reason] = said.positions[0]
+        this.acts[step.what] += 1
 
 
 def judge(this: Round) -> None:
