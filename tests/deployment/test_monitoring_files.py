@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client.exposition import generate_latest
 
 from api.application import forwarding_position
@@ -71,6 +74,30 @@ def test_the_reference_names_all_metrics_and_no_others(scraped: str) -> None:
         r"^\| `(tringledger_\w+)`", (ROOT / "docs/reference/service-metrics.md").read_text(), re.MULTILINE
     )
     assert sorted(named) == sorted(families)
+
+
+def test_every_metric_of_the_service_has_a_panel(scraped: str) -> None:
+    assert names_in(scraped) - names_in(DASHBOARD.read_text()) == set()
+
+
+def test_grafana_knows_every_field_of_the_dashboard() -> None:
+    register_default_plugins()
+    given = json.loads(DASHBOARD.read_bytes())
+    read = json.loads(JSONEncoder().encode(Dashboard.from_json(json.loads(DASHBOARD.read_bytes()))))
+    assert list(lost(given, read)) == []
+    given["panels"][0]["options"]["colourMode"] = "none"
+    assert list(lost(given, read)) == ["/panels/0/options/colourMode"]
+
+
+def lost(given: Any, read: Any, place: str = "") -> Iterator[str]:
+    """Yield the places of what Grafana's own library did not read, or read as something else."""
+    if isinstance(given, dict | list) and type(read) is type(given):
+        names = given if isinstance(given, dict) else range(len(given))
+        for name in names:
+            is_there = name in read if isinstance(read, dict) else name < len(read)
+            yield from lost(given[name], read[name] if is_there else None, f"{place}/{name}")
+    elif given != read:
+        yield place
 
 
 @pytest.mark.parametrize("file", [RULES, DASHBOARD], ids=lambda file: str(file.name))
