@@ -69,7 +69,7 @@ class TemporaryReadStore(ReadStore):
         """Create an empty store for the read models of a ledger as of a position."""
         super().__init__(_TemporaryFile(f"a temporary file, as of position {position},"), 0, ledger_id)
         with self.transaction() as connection:
-            self._create(connection, indexed=False)
+            self._create(connection)
 
     def find_damage(self) -> list[str]:
         """Return nothing: the file was made a moment ago."""
@@ -77,6 +77,12 @@ class TemporaryReadStore(ReadStore):
 
     def note_growth(self, connection: Connection, before: int, position: int) -> None:
         """Do nothing: the file is built once."""
+
+    def _missing_indexes(self, _connection: Connection) -> list[str]:
+        return []  # It is read from end to end.
+
+    def create_missing_indexes(self) -> None:
+        """Do nothing: none are missing."""
 
     def finish_build(self) -> None:
         """Do nothing: the file ends with its connection."""

@@ -28,6 +28,8 @@ from projections.stores.upsert import delete_rows, find_rows, put_rows
 
 R = TypeVar("R")
 
+EVENTS_LEFT_MAX = 20_000
+
 __all__ = ["ProjectionStopped", "catch_up", "write_batch"]
 
 
@@ -36,7 +38,8 @@ def catch_up(
 ) -> int:
     """Bring the read models up to a position, by default the present head of the log, and return their position.
 
-    Any number of processes may do so at once: each page is applied by one of them, under the store's write lock.
+    Any number of processes may do so at once: each page is applied by one of them, under the store's write lock. Read models
+    that began with nothing get their indexes at the end, which takes less than keeping them up; until then they are read without.
     ``progress`` is called with the position after each page. Raises ProjectionStopped, ReadModelsUnusable, StoreUnavailable.
     """
     target = ledger.head() if until is None else until
@@ -46,6 +49,8 @@ def catch_up(
             position = store.position(connection, ledger.store)
         progress(position)
         if position >= target:
+            if store.lacks_indexes() and not _is_far(position, ledger.head()):
+                store.create_missing_indexes()
             return position
         with store.transaction() as connection:
             position = store.position(connection, ledger.store)
@@ -54,6 +59,11 @@ def catch_up(
                 _apply(connection, ledger, events)
                 store.set_position(connection, events[-1].position, event_digest(events[-1]))
                 store.note_growth(connection, position, events[-1].position)
+
+
+def _is_far(position: int, head: int) -> bool:
+    """Whether what is still to be folded is worth waiting for with the indexes: filling from nothing may take several calls."""
+    return head - position > max(EVENTS_LEFT_MAX, position // 10)
 
 
 def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None:

@@ -104,8 +104,8 @@ def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
     with suppress(ReadModelsUnusable, StoreUnavailable), closing(open_current(ledger)) as live:
         with live.snapshot() as connection:
             begun = live.position(connection, ledger.store)
-        # Read models that know nothing were made a moment ago: catching them up would be a second build.
-        if begun or not fresh.cut:
+        # Those that are still being filled from nothing nobody relies on yet: catching them up would be a second build.
+        if not fresh.cut or (begun and not live.lacks_indexes()):
             catch_up(ledger, live)
             return _compare(ledger, live, fresh)
     with fresh.store.snapshot() as connection:

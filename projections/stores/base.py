@@ -52,6 +52,7 @@ class ReadStore(ABC):
         self.generation = generation
         self.ledger_id = ledger_id
         self._database = database
+        self._has_indexes = False
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that excludes other writers, and commit it at the end; raises StoreUnavailable."""
@@ -77,17 +78,31 @@ class ReadStore(ABC):
     def find_damage(self) -> list[str]:
         """Read all of it and return what the database finds damaged: nothing where all is in order."""
 
+    def lacks_indexes(self) -> bool:
+        """Whether indexes are missing: rows are first filled in without them, which takes less than keeping them up."""
+        # Indexes are never dropped from read models that somebody has open.
+        if not self._has_indexes:
+            with self.snapshot() as connection:
+                self._has_indexes = not self._missing_indexes(connection)
+        return not self._has_indexes
+
+    @abstractmethod
+    def _missing_indexes(self, connection: Connection) -> list[str]:
+        """Return the names of the indexes that are missing."""
+
+    @abstractmethod
+    def create_missing_indexes(self) -> None:
+        """Create the indexes that are missing; whoever is interrupted in it leaves the others to the next one."""
+
     @abstractmethod
     def finish_build(self) -> None:
         """Make a finished build durable and quick to read: sync it, and create its indexes."""
 
-    def _create(self, connection: Connection, *, indexed: bool) -> None:
-        """Create missing tables, empty and at position 0; ``indexed`` creates the indexes as well."""
+    def _create(self, connection: Connection) -> None:
+        """Create missing tables, empty and at position 0, without indexes."""
         METADATA.create_all(connection)
         if connection.execute(select(PROGRESS.c.ledger)).first() is None:
             indexes_and_views.create_entries_view(connection)
-            if indexed:
-                indexes_and_views.create_indexes(connection)
             self._begin_at_0(connection)
 
     def _begin_at_0(self, connection: Connection) -> None:

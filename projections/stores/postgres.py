@@ -49,27 +49,32 @@ class PostgresReadStore(ReadStore):
         super().__init__(self._slot, generation, ledger_id)
         try:
             if not self._slot.is_there():
-                self._make(indexed=not building)
+                self._make()
         except BaseException:
             self.close()
             raise
 
-    def _make(self, *, indexed: bool) -> None:
+    def _make(self) -> None:
         with creating(self.name), self._slot.connected(_begin_creating) as connection:
             if not slots.are_made(connection):
                 slots.make(connection)
             if self._slot.stamp(connection) is None:
                 self._slot.put_stamp(connection)
                 self._begin_at_0(connection)
-                if indexed:
-                    self._slot.finish(connection)
             self._slot.check_stamp(connection)
             connection.commit()
 
     def note_growth(self, connection: Connection, before: int, position: int) -> None:  # noqa: D102
         # A table that was empty at its last ANALYZE is planned for as if it still were; autovacuum comes a minute later.
         if any(before < threshold <= position for threshold in ANALYZED_AT):
-            self._slot.finish(connection)
+            self._slot.take_statistics(connection)
+
+    def _missing_indexes(self, connection: Connection) -> list[str]:
+        return self._slot.missing_indexes(connection)
+
+    def create_missing_indexes(self) -> None:
+        """Create them in one transaction: readers do not wait for it, and writers do."""
+        self.finish_build()
 
     def can_write(self) -> bool:
         """Whether the server is no standby, and the role may write the read models."""

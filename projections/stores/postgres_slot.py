@@ -5,11 +5,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from domain.errors import StoreUnavailable
+from projections.schema.indexes_and_views import postgres_index_statements
+from projections.schema.tables import METADATA
 from projections.stores import postgres_slots as slots
 from projections.stores.base import ReadModelsUnusable, refuse_read_models
 from projections.stores.postgres_engine import NO_TIMEOUTS, OPEN, WRITING
 from projections.stores.postgres_schema import PostgresSchema
 
+_IS_OWNER = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
 _BEGIN_READING = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
@@ -66,6 +69,20 @@ class PostgresSlot(PostgresSchema):
         """Create the indexes that are missing, and take statistics: however long that takes."""
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SELECT {slots.FINISH_SLOT}({self._number})")
+
+    def missing_indexes(self, connection: Connection) -> list[str]:
+        """Return the names of the indexes that are missing."""
+        there = connection.exec_driver_sql(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema"
+        ).scalars()
+        return sorted({*postgres_index_statements("")} - {*there})
+
+    def take_statistics(self, connection: Connection) -> None:
+        """Take statistics; the indexes stay missing, but for a role that may take them only by the function that makes both."""
+        if connection.exec_driver_sql(_IS_OWNER, (slots.STAMP,)).scalar_one():
+            connection.exec_driver_sql(f"ANALYZE {', '.join(METADATA.tables)}")
+        else:
+            self.finish(connection)
 
     def _begin_writing(self, connection: Connection) -> None:
         super()._begin_writing(connection)

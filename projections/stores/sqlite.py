@@ -10,7 +10,7 @@ from threading import Event
 from sqlalchemy import Connection
 
 from projections.atomic_file import sync_to_disk
-from projections.schema.indexes_and_views import create_indexes
+from projections.schema.indexes_and_views import create_indexes, index_statements
 from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, refuse_read_models
 from projections.stores.sqlite_file import BUILDING, SQLiteFile
 
@@ -28,7 +28,7 @@ class SQLiteReadStore(ReadStore):
         super().__init__(SQLiteFile(path, BUILDING if building else LIVE, refuse_read_models), generation, ledger_id)
         self._path = path
         with self.transaction() as connection:
-            self._create(connection, indexed=not building)
+            self._create(connection)
 
     def find_damage(self) -> list[str]:  # noqa: D102
         try:
@@ -40,6 +40,18 @@ class SQLiteReadStore(ReadStore):
 
     def note_growth(self, connection: Connection, before: int, position: int) -> None:
         """Do nothing: without statistics SQLite's planner takes the index that a filter names."""
+
+    def _missing_indexes(self, connection: Connection) -> list[str]:
+        there = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'").scalars()
+        return sorted({*index_statements()} - {*there})
+
+    def create_missing_indexes(self) -> None:
+        """Create each in a transaction of its own: between two of them others may write."""
+        with self.snapshot() as connection:
+            missing = self._missing_indexes(connection)
+        for name in missing:
+            with self.transaction() as connection:
+                connection.exec_driver_sql(index_statements()[name])
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:

@@ -73,6 +73,7 @@ def test_a_call_in_progress_is_updated_within_its_page(ledger: Ledger, read_mode
 
 
 def test_indexes_of_cdrs_leave_the_long_call_id_to_the_table(read_models: ReadStore) -> None:
+    read_models.create_missing_indexes()
     query = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'tringledger_read_1' AND tablename = 'cdrs'"
     with read_models.snapshot() as connection:
         found = [text for text in connection.exec_driver_sql(query).scalars() if "UNIQUE" not in text]
