@@ -46,6 +46,7 @@ SUMMARIES = {
     "reconcile": "Compare CDRs with a statement of TringMe, record by record.",
     "register": "Tell TringMe to send its notifications to URL.",
     "rehearse": "Simulate TringMe, and keep books of what must be charged.",
+    "reissue": "Print a numbered document anew, with corrected addresses.",
     "rerate": "Price an account's month by another version of the tariff.",
     "restore": "Verify a backup, and restore it into an empty store.",
     "serve": "Record TringMe's callbacks, and serve the pages and the API.",

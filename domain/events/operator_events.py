@@ -223,6 +223,22 @@ class StatementNumbered(OperatorEvent, frozen=True):
     original_period: str = ""
 
 
+class StatementReissued(OperatorEvent, frozen=True):
+    """A numbered document was printed anew with another version of the party file (SPEC 9.13). In the stream of numbers.
+
+    ``ordinal`` counts the reissues of the ``number``; ``party`` and ``form`` are as in StatementNumbered, ``digest`` is that of the new JSON.
+    """
+
+    TOPIC: ClassVar[str] = "tringledger:statement-reissued"
+    number: str
+    ordinal: int
+    account: str
+    period: str
+    party: int
+    form: str
+    digest: str
+
+
 OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
     event.TOPIC: event
     for event in (
@@ -238,6 +254,7 @@ OPERATOR_EVENTS: dict[str, type[OperatorEvent]] = {
         LogForked,
         PartyPublished,
         StatementNumbered,
+        StatementReissued,
     )
 }
 CALL_CORRECTIONS = frozenset(

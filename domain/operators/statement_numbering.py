@@ -13,7 +13,7 @@ from domain.billing.statement_numbers import Series, StatementNumber, next_numbe
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
 from domain.events.log_row import POSITION_MAX, LogRow
-from domain.events.operator_events import STATEMENT, PartyPublished, StatementNumbered
+from domain.events.operator_events import STATEMENT, PartyPublished, StatementNumbered, StatementReissued
 from domain.events.streams import NUMBERS, PARTIES
 from domain.operators.call_corrections import CallCorrections
 
@@ -47,6 +47,7 @@ class KnownNumbers:
         self.events: list[StatementNumbered] = []
         self.by_number: dict[str, StatementNumbered] = {}
         self.statements: dict[tuple[str, str], StatementNumbered] = {}
+        self.reissues: dict[str, list[StatementReissued]] = {}
         self._last: dict[tuple[str, str], int] = {}
 
     def add(self, event: StatementNumbered) -> None:
@@ -58,6 +59,14 @@ class KnownNumbers:
         counted = (event.series, event.scope)
         self._last[counted] = max(self._last.get(counted, 0), event.ordinal)
 
+    def add_reissue(self, event: StatementReissued) -> None:
+        """Add a reissue of a document."""
+        self.reissues.setdefault(event.number, []).append(event)
+
+    def reissues_of(self, number: str) -> list[StatementReissued]:
+        """Return the reissues of a document, the last one last."""
+        return self.reissues.get(number, [])
+
     def next_ordinal(self, series: str, scope: str) -> int:
         """Return the ordinal of the next number in a series and scope."""
         return self._last.get((series, scope), 0) + 1
@@ -68,8 +77,11 @@ def read_numbers(rows: Iterable[LogRow]) -> KnownNumbers:
     known = KnownNumbers()
     for row in rows:
         event = decode_operator_event(row.topic, row.state)
-        assert isinstance(event, StatementNumbered)
-        known.add(event)
+        if isinstance(event, StatementReissued):
+            known.add_reissue(event)
+        else:
+            assert isinstance(event, StatementNumbered)
+            known.add(event)
     return known
 
 
@@ -112,6 +124,33 @@ class StatementNumbering(CallCorrections):
         )
         self._append(NUMBERS, event)
         known.add(event)
+        return event
+
+    def reissue_document(
+        self, number: str, party: int, form: str, write: Callable[[int, int], bytes]
+    ) -> StatementReissued:
+        """Record that a numbered document is printed anew with a version of the party file, and return the event.
+
+        ``write`` returns its JSON for the reissue's ordinal and time (microseconds, UTC). Raises CommandRejected if no document has the number.
+        """
+        known = self.numbered()
+        original = known.by_number.get(number)
+        if original is None:
+            msg = f"no document has the number {number!r}; expected one that a bill run gave"
+            raise CommandRejected(msg)
+        ordinal = len(known.reissues_of(number)) + 1
+        event = StatementReissued(
+            **self._common_fields,
+            number=number,
+            ordinal=ordinal,
+            account=original.account,
+            period=original.period,
+            party=party,
+            form=form,
+            digest=sha256(write(ordinal, self._recorded_at)).hexdigest(),
+        )
+        self._append(NUMBERS, event)
+        known.add_reissue(event)
         return event
 
     def _check_document(self, document: NumberedDocument, known: KnownNumbers) -> None:

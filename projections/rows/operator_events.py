@@ -20,6 +20,7 @@ from domain.events.operator_events import (
     PartyPublished,
     QuarantineResolved,
     StatementNumbered,
+    StatementReissued,
     TariffPublished,
 )
 from domain.months import Month
@@ -70,7 +71,7 @@ class OperatorEventRow(msgspec.Struct, frozen=True, gc=False):
 
 def operator_event_row(position: int, event: OperatorEvent) -> OperatorEventRow:
     """Return the row of an event that is in no call's stream."""
-    account = event.account if isinstance(event, AccountAdjusted | StatementNumbered) else ""
+    account = event.account if isinstance(event, AccountAdjusted | StatementNumbered | StatementReissued) else ""
     moved = event.amount if isinstance(event, AccountAdjusted) else None
     return _operator_event_row(position, event, account, "", moved)
 
@@ -133,6 +134,7 @@ _ABOUT: dict[type[OperatorEvent], Callable[[Any], str]] = {
     LogForked: lambda event: f"epoch {event.epoch}, after position {event.kept}",
     PartyPublished: lambda event: f"version {event.version}",
     StatementNumbered: lambda event: f"{event.kind} {event.number} for {event.period}",
+    StatementReissued: lambda event: f"{event.number} for {event.period}, reissue {event.ordinal}",
 }
 
 

@@ -259,6 +259,58 @@ class TestCustomersStatements:
         assert (said.code, "account 'nobody' has no entries in 2024-10" in said.err) == (FINDING, True)
 
 
+class TestReissues:
+    @pytest.fixture(autouse=True)
+    def billed(self, month: str) -> None:  # noqa: ARG002 - it comes before.
+        """Bill October under a wrong name."""
+        bill()
+
+    @staticmethod
+    def correct() -> None:
+        Path("party.toml").write_text(PARTY.replace('"Acme Inc"', '"Acme Limited"\naddress = ["7 New Road"]'))
+        assert run("party", "publish", "party.toml", *BY, *WHY).code == DONE
+
+    def test_a_corrected_address_is_printed_under_the_same_number_and_what_was_numbered_stays(self, month: str) -> None:
+        first = document("acme")
+        self.correct()
+        said = run("reissue", "2024-0001", "-o", "again.json", *BY, *WHY)
+        assert (said.code, "number 2024-0001, reissue 1" in said.err) == (DONE, True)
+        found = document("acme")
+        assert sha256(Path("again.json").read_bytes()).hexdigest() == self.reissues(month)[0]["digest"]
+        assert found["customer"] == {"name": "Acme Limited", "address": ["7 New Road"], "reference": None}
+        assert (found["reissue"], found["original_digest"]) == (1, manifest()[0]["digest"])
+        same = ("number", "kind", "period", "issued_at", "due_by", "lines", "due", "exact_cents")
+        assert {name: found[name] for name in same} == {name: first[name] for name in same}
+        assert document("acme", "--original") == first
+        assert "Reissue of 2024-0001: in place of the earlier print" in run("invoice", "acme", OCTOBER).out
+        assert "2024-0001, reissue 1" in run("export", "operator-events").out.replace(f" for {OCTOBER}", "")
+
+    @staticmethod
+    def reissues(store: str) -> list[dict[str, str]]:
+        service = asgi.service_at(Path(), times.now, TRINGLEDGER_STORE=store, TRINGME_PRIVATE_KEY=KEY)
+        with asgi.running(service) as client:
+            items = client.get(f"/api/v1/numbers/{OCTOBER}", headers=bearer(service, "read")).json()["items"]
+            sign_in(client, service, "read")
+            assert '<th scope="col">Reissued</th>' in client.get("/tariffs").text
+        found: list[dict[str, str]] = items[0]["reissues"]
+        return found
+
+    def test_a_reissue_that_would_say_the_same_or_has_no_customer_or_no_number_is_refused(self, month: str) -> None:
+        position = head(month)
+        assert "expected a later version with the corrected name" in run("reissue", "2024-0001", *BY, *WHY).err
+        assert "no document has the number '2024-0009'" in run("reissue", "2024-0009", *BY, *WHY).err
+        assert head(month) == position
+        self.correct()
+        assert run("reissue", "2024-0001", *BY, *WHY).code == DONE
+        assert (
+            "was last printed with what the latest party file, version 2, says"
+            in run("reissue", "2024-0001", *BY, *WHY).err
+        )
+        Path("party.toml").write_text(PARTY.replace('"acme"', '"other"'))
+        run("party", "publish", "party.toml", *BY, *WHY)
+        assert "has no [[customers]] for 'acme'" in run("reissue", "2024-0001", *BY, *WHY).err
+
+
 class TestNotes:
     @pytest.fixture(autouse=True)
     def corrected(self, month: str) -> None:  # noqa: ARG002 - it comes before.

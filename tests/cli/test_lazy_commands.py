@@ -103,6 +103,7 @@ def test_completion_offers_commands_without_loading_them() -> None:
         "reconcile",
         "register",
         "rehearse",
+        "reissue",
         "rerate",
         "restore",
     ]

@@ -16,6 +16,8 @@ RULE = (
     " which is the exact amount rounded in the same way."
 )
 
+REISSUED = "Reissue of {number}: in place of the earlier print. Number, date and amounts are the same."
+
 
 class Described(NamedTuple):
     """What a line is about: words, a code that is never broken, and more words."""
@@ -94,6 +96,8 @@ def visible(text: str) -> str:
 
 
 def _warning(document: Document, say: Words) -> str:
+    if document.get("reissue"):
+        return say(REISSUED, number=document["number"])
     if document["state"] == ISSUED:
         return ""
     if document["state"] == DRAFT:
@@ -108,6 +112,7 @@ def _facts(document: Document, say: Words) -> list[tuple[str, str]]:
         (say("Correction of"), document["original_period"] and say.month(document["original_period"])),
         (say("Month"), say.month(document["period"])),
         (say("Date"), document["issued_at"] and say.day(document["issued_at"])),
+        (say("Reissued"), document.get("reissued_at") and say.day(document["reissued_at"])),
         (say("Due by"), document["due_by"] and say.day(document["due_by"])),
         (say("Account"), visible(document["account"])),
         (say("Your reference"), document["customer"]["reference"]),

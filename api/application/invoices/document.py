@@ -107,7 +107,7 @@ def make_document(month: CustomerMonth, lines: list[DocumentLine], issue: Issue,
         "period": month.period,
         "issued_at": times.iso(issue.at) if issue.at else None,
         "due_by": (issued_on + timedelta(days=days)).isoformat() if issued_on and days is not None else None,
-        **_parties(month.account, used),
+        **named_parties(month.account, used),
         "currency": "USD",
         "lines": shown,
         "exact_cents": exact_cents(month.exact),
@@ -132,7 +132,7 @@ def _line_document(line: DocumentLine, cents: int) -> Document:
     }
 
 
-def _parties(account: str, used: PartyVersion) -> Document:
+def named_parties(account: str, used: PartyVersion) -> Document:
     """Return the sender, the customer, the terms and the language, as the party file names them."""
     customer = used.party.customers.get(account) if used.party else None
     if used.party is None:

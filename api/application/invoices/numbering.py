@@ -22,7 +22,7 @@ from api.application.published_parties import load_party
 from domain.billing.party import Party
 from domain.billing.statement_numbers import DEFAULT_PATTERN, DEFAULT_SERIES, Series
 from domain.errors import LedgerError
-from domain.events.operator_events import STATEMENT, StatementNumbered
+from domain.events.operator_events import STATEMENT, StatementNumbered, StatementReissued
 from domain.events.streams import NUMBERS
 from domain.ledger import Ledger
 from domain.operators.session import OperatorSession
@@ -117,7 +117,8 @@ class NumberedDocuments:
         self._ledger = ledger
         self._parties: dict[int, PartyVersion] = {}
         self._events: dict[tuple[str, str], list[StatementNumbered]] = {}
-        for event in load_numbers(ledger).events:
+        self.known = load_numbers(ledger)
+        for event in self.known.events:
             self._events.setdefault((event.account, event.period), []).append(event)
 
     def events_of(self, month: CustomerMonth) -> list[StatementNumbered]:
@@ -158,11 +159,16 @@ def _print_event(
     )
     document = _document(month, issue, used, notes)
     content = encode_document(document)
+    check_digest(content, event, FORM)
+    return PrintedDocument(document, content, event, used)
+
+
+def check_digest(content: bytes, event: StatementNumbered | StatementReissued, form: str) -> None:
+    """Raise DocumentDiffers if a document that is made again, in a form, has not the digest of its event."""
     if (found := sha256(content).hexdigest()) != event.digest:
-        why = "" if event.form == FORM else f"; its form is {event.form}, and this version makes {FORM}"
+        why = "" if event.form == form else f"; its form is {event.form}, and this version makes {form}"
         msg = f"{event.number} made again has the digest {found}; expected {event.digest}{why}"
         raise DocumentDiffers(msg)
-    return PrintedDocument(document, content, event, used)
 
 
 def print_unnumbered(month: CustomerMonth, used: PartyVersion, *, closed: bool) -> PrintedDocument:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.argument("period", metavar="YYYY-MM", callback=period_argument)
 @output_options(DOCUMENT_FORMATS, "html", "The file's format", DOCUMENT_SUFFIXES)
 @click.option("--number", metavar="NUMBER", help="A credit or debit note of the month, by its number.")
+@click.option("--original", is_flag=True, help="As it was numbered, not as it was reissued.")
 @click.option("--language", type=click.Choice(["de", "en"]), help="The language (default: the customer's).")
 @click.option("--cents/--no-cents", default=None, help="A column of exact US cents (default: as the party file says).")
 @click.option("--calls/--no-calls", default=None, help="The list of calls (default: as the party file says).")
@@ -42,6 +43,7 @@ def invoice(
     form: str,
     output: Path | None,
     number: str | None,
+    original: bool,
     language: str | None,
     cents: bool | None,
     calls: bool | None,
@@ -62,6 +64,7 @@ def invoice(
     """
     from api.application.invoices.document import call_documents
     from api.application.invoices.numbering import NumberedDocuments, print_month, print_unnumbered
+    from api.application.invoices.reissuing import last_print
     from api.application.published_parties import latest_party
     from projections.queries.customer_books import CustomerBooks
 
@@ -73,12 +76,15 @@ def invoice(
         read_store.position(connection, ledger.store)
         books = CustomerBooks(connection, ledger.billing_context())
         month = books.month(account, period)
-        printed = print_month(month, NumberedDocuments(ledger))
+        numbered = NumberedDocuments(ledger)
+        printed = print_month(month, numbered)
         if not printed:
             printed = [print_unnumbered(month, latest_party(ledger), closed=books.is_closed(period))]
         found = _chosen(printed, number)
-        listed = call_documents(books.calls(account, period)) if _wants_calls(found, form, calls) else None
-    _write(found, listed, (form, output, language, cents, excel_safe))
+        if found.event and not original:
+            found = last_print(found, numbered)
+        listed = call_documents(books.calls(account, period)) if wants_calls(found, form, calls) else None
+    write_document(found, listed, (form, output, language, cents, excel_safe))
 
 
 def _chosen(printed: list[PrintedDocument], number: str | None) -> PrintedDocument:
@@ -90,7 +96,7 @@ def _chosen(printed: list[PrintedDocument], number: str | None) -> PrintedDocume
     return found[-1]
 
 
-def _wants_calls(found: PrintedDocument, form: str, calls: bool | None) -> bool:
+def wants_calls(found: PrintedDocument, form: str, calls: bool | None) -> bool:
     """Whether the list of calls is wanted; JSON and CSV are either the document or that list, so it must be asked for."""
     from api.application.invoices.preferences import preferences_of
 
@@ -99,11 +105,12 @@ def _wants_calls(found: PrintedDocument, form: str, calls: bool | None) -> bool:
     return form not in {"json", "csv"} and preferences_of(found).calls if calls is None else calls
 
 
-def _write(
+def write_document(
     found: PrintedDocument,
     listed: MonthCalls | None,
     how: tuple[str, Path | None, str | None, bool | None, bool],
 ) -> None:
+    """Write a document to a file or stdout; ``how`` is its format, the file, the language, exact cents, and whether CSV is safe for spreadsheets."""
     from api.application.invoices.preferences import render_printed
     from projections.atomic_file import map_write_errors
 
@@ -115,5 +122,6 @@ def _write(
     with map_write_errors(output, "the statement") as file:
         file.write(content)
     document = found.document
-    named = f", number {document['number']}" if document["number"] else f", {document['state']}, without number"
+    number = f"{document['number']}{', reissue ' + str(document['reissue']) if 'reissue' in document else ''}"
+    named = f", number {number}" if document["number"] else f", {document['state']}, without number"
     note(f"{document['kind']} of {document['account']} for {document['period']} in {output}{named}")

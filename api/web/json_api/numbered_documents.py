@@ -6,13 +6,14 @@ from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import DECIMAL, object_schema
 from domain import times
 from domain.amounts import ONE, plain
-from domain.events.operator_events import CREDIT_NOTE, DEBIT_NOTE, STATEMENT, StatementNumbered
+from domain.events.operator_events import CREDIT_NOTE, DEBIT_NOTE, STATEMENT, StatementNumbered, StatementReissued
 from domain.events.streams import NUMBERS
 from domain.operators.statement_numbering import read_numbers
 
 _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _CENTS: Schema = {"type": "string", "pattern": DECIMAL}
+_REISSUE = object_schema({"reissued_at": {"type": "string", "format": "date-time"}, "digest": _TEXT})
 _DOCUMENT = object_schema(
     {
         "number": _TEXT,
@@ -25,6 +26,11 @@ _DOCUMENT = object_schema(
         "digest": {"type": "string", "description": "The SHA-256 of the document's JSON."},
         "corrects": _TEXT_OR_NULL | {"description": "The number of the statement that a note corrects."},
         "original_period": _TEXT_OR_NULL,
+        "reissues": {
+            "type": "array",
+            "items": _REISSUE,
+            "description": "Its reissues with corrected names and addresses.",
+        },
     }
 ) | {"title": "NumberedDocument"}
 _LIST = object_schema({"period": _TEXT, "items": {"type": "array", "items": _DOCUMENT}})
@@ -46,11 +52,12 @@ def operations() -> list[ApiOperation]:
 
 def _list(asked: ApiRequest) -> ApiResponse:
     period = asked.values["period"]
-    found = [each for each in read_numbers(asked.ledger.history(NUMBERS)).events if each.period == period]
-    return ApiResponse({"period": period, "items": [_document(each) for each in found]})
+    known = read_numbers(asked.ledger.history(NUMBERS))
+    found = [_document(each, known.reissues_of(each.number)) for each in known.events if each.period == period]
+    return ApiResponse({"period": period, "items": found})
 
 
-def _document(event: StatementNumbered) -> dict[str, object]:
+def _document(event: StatementNumbered, reissues: list[StatementReissued]) -> dict[str, object]:
     return {
         "number": event.number,
         "kind": event.kind,
@@ -62,4 +69,5 @@ def _document(event: StatementNumbered) -> dict[str, object]:
         "digest": event.digest,
         "corrects": event.corrects or None,
         "original_period": event.original_period or None,
+        "reissues": [{"reissued_at": times.iso(each.recorded_at), "digest": each.digest} for each in reissues],
     }

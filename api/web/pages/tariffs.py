@@ -33,13 +33,14 @@ def tariffs_and_closings(request: Request) -> Response:
     with request.app.state.read_models.session() as room:
         published = _latest(room, "tariffs", "-version")
         closed = _latest(room, "closings", "-period")
-        numbered = read_numbers(room.ledger.history(NUMBERS)).events[-LISTED_MAX:]
+        known = read_numbers(room.ledger.history(NUMBERS))
     return render(
         request,
         "tariffs.html",
         tariffs=published,
         closings=closed,
-        numbered=numbered[::-1],
+        numbered=known.events[-LISTED_MAX:][::-1],
+        reissues=known.reissues,
         outcome=read_flash(request),
     )
 

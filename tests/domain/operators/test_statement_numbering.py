@@ -79,6 +79,35 @@ def test_a_month_that_is_open_a_second_statement_and_a_number_of_another_series_
             session.number_document(asked("b", Series("other", "2026-{number:4}")))
 
 
+@pytest.mark.only_on("sqlite")
+def test_reissues_are_counted_and_leave_the_number_and_its_digest_as_they_were(store_url: str) -> None:
+    closed(store_url)
+    with opened(store_url, clock=lambda: START) as ledger:
+        with ledger.operator_session(BY, WHY) as session:
+            first = session.number_document(asked("a"))
+        for _ in range(2):
+            with ledger.operator_session(BY, WHY) as session:
+                session.reissue_document(
+                    first.number, 2, "reissue/1", lambda ordinal, at: written(f"reissue {ordinal}", at)
+                )
+        known = read_numbers(ledger.history(NUMBERS))
+        assert known.events == [first]
+        assert [(each.ordinal, each.account, each.party) for each in known.reissues_of(first.number)] == [
+            (1, "a", 2),
+            (2, "a", 2),
+        ]
+        assert known.reissues_of(first.number)[1].digest == sha256(written("reissue 2", START)).hexdigest()
+        with (
+            pytest.raises(CommandRejected, match="no document has the number '2026-0009'"),
+            ledger.operator_session(BY, WHY) as session,
+        ):
+            session.reissue_document("2026-0009", 2, "reissue/1", written_never)
+
+
+def written_never(_ordinal: int, _at: int) -> bytes:
+    raise AssertionError
+
+
 def test_a_transaction_that_fails_has_used_no_number(store_url: str) -> None:
     closed(store_url)
     with opened(store_url, clock=lambda: START) as ledger:
