@@ -16,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import routes as table
 from api import urls as addresses
+from api.application.bulk_jobs.bulk_runner import BulkRunner
 from api.application.clock_check import find_clock_problem
 from api.application.intake import Intake
 from api.application.monitoring import worker_report as parts
@@ -136,6 +137,7 @@ class Service:
         self.app.state.live_poller = LivePoller(self.read_models, self.ledger, clock)
         self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller)
         self.jobs = self.app.state.jobs = Jobs(self.ledger, clock)
+        self.bulk = self.app.state.bulk = BulkRunner(self.ledger, self.read_models.session, clock)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -147,6 +149,7 @@ class Service:
             self.spool.start()
         for helper in self.helpers:
             helper.start()
+        self.bulk.open()
         tasks = [asyncio.create_task(self._log_counts()), asyncio.create_task(self._let_go_of_read_models())]
         try:
             yield
@@ -160,6 +163,7 @@ class Service:
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in self.helpers))
             _log.info("stopped; since start: %s", self.counts())
             await asyncio.to_thread(self.jobs.close)
+            await asyncio.to_thread(self.bulk.close)
             await asyncio.to_thread(self.past.close)
             self.read_models.close()
             self.proofs.close()

@@ -13,7 +13,7 @@ from domain.errors import InvalidValue
 from domain.events.codec import encode_state
 from domain.events.notice_events import EVENTS, Notice, NoticeRecorded, UnrecognisedRecorded, Voucher, notice_claim
 from domain.events.streams import call_id, line_key, stream_id
-from domain.log.contract import LogTransaction, Lookup, QuarantineEntry
+from domain.log.contract import LedgerFacts, LogTransaction, Lookup, QuarantineEntry
 from domain.notices import call_notice
 from domain.notices.call_notice import CallNotice, LineKey
 from domain.notices.notification import Notification, ParameterProblem, delivery_key, unsigned_key
@@ -241,6 +241,11 @@ class Recording:
         head.apply(said)
         calls.put(head)
         return Placement(line, head, rule)
+
+    @property
+    def facts(self) -> LedgerFacts:
+        """The ledger's own facts within this transaction."""
+        return self._log
 
     def reprocess(self, entry_id: int, delivery: Delivery) -> Recorded | Duplicate | Quarantined:
         """Record a quarantined notice; one that is still invalid stays in quarantine, marked as authentic."""

@@ -19,8 +19,9 @@ from domain.log.tables import COPYING, QUARANTINE, TABLES, LogTable
 COPIED = "copied"
 READ_MODELS = "read_models"
 SCHEMA = "schema"
-# The facts of a store rather than of its ledger: its schema, these marks, and the facts of its read models.
-NOT_CARRIED = frozenset((SCHEMA, COPYING, COPIED, READ_MODELS, "certificate"))
+# The facts of a store rather than of its ledger: its schema, these marks, the facts of its read models, and the bulk jobs
+# of its services: a copy must not go on with them.
+NOT_CARRIED = frozenset((SCHEMA, COPYING, COPIED, READ_MODELS, "certificate", "bulk_jobs"))
 
 
 class CopyInProgress(msgspec.Struct, frozen=True):

@@ -67,7 +67,17 @@ class LineCalls(CallIndex, Protocol):
         """Store what correlation knows of a call, new or changed."""
 
 
-class LogTransaction(Protocol):
+class LedgerFacts(Protocol):
+    """The ledger's own facts within a transaction: they are kept if, and only if, all else of it is."""
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Set one of the ledger's own facts."""
+
+    def get_fact(self, name: str) -> str | None:
+        """Return one of the ledger's own facts, or None."""
+
+
+class LogTransaction(LedgerFacts, Protocol):
     """One transaction on the log: it alone writes until it ends, and it is committed whole or not at all.
 
     ``position`` and ``recorded_at`` (microseconds, UTC) are those of the last event; both are 0 in an empty log.
@@ -114,12 +124,6 @@ class LogTransaction(Protocol):
 
     def flush(self) -> None:
         """Write what was gathered so far; the end of the transaction does so in any case."""
-
-    def set_fact(self, name: str, value: str) -> None:
-        """Set one of the ledger's own facts."""
-
-    def get_fact(self, name: str) -> str | None:
-        """Return one of the ledger's own facts, or None."""
 
     def count_repeat(self, entry: QuarantineEntry) -> int:
         """Count one more delivery of a quarantined notice; return its number, or 0 if it is not in quarantine."""

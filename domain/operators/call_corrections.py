@@ -24,7 +24,7 @@ from domain.events.operator_events import (
 )
 from domain.events.streams import call_id, line_key
 from domain.events.streams_of_calls import NOTICES_OF_CALLS
-from domain.log.contract import Log
+from domain.log.contract import LedgerFacts, Log
 from domain.notices.call_notice import LineKey
 from domain.operators.author import Author
 from domain.operators.draft import OperatorTransaction
@@ -65,6 +65,11 @@ class CallCorrections:
     def position(self) -> int:
         """The position of the log's last event, with those of this transaction."""
         return self._log.position
+
+    @property
+    def facts(self) -> LedgerFacts:
+        """The ledger's own facts within this transaction."""
+        return self._log
 
     @property
     def fingerprint(self) -> str:

@@ -46,6 +46,9 @@ class OperatorTransaction(Protocol):
     def set_fact(self, name: str, value: str) -> None:
         """Set one of the ledger's own facts."""
 
+    def get_fact(self, name: str) -> str | None:
+        """Return one of the ledger's own facts, or None."""
+
 
 class DraftTransaction:
     """A transaction that counts what is appended, and writes nothing."""
@@ -81,6 +84,10 @@ class DraftTransaction:
 
     def set_fact(self, name: str, value: str) -> None:
         """Do nothing: the facts stay as they are."""
+
+    def get_fact(self, name: str) -> str | None:
+        """Return one of the ledger's own facts, or None."""
+        return self._store.facts().get(name)
 
 
 class _DraftLine:

@@ -121,6 +121,13 @@ class OperatorSession(StatementNumbering):
         _check_flag(flag, position, raised_flags)
         return self._append(RESOLUTIONS, event)
 
+    def is_resolved(self, flag: str, position: int) -> bool | None:
+        """Whether an exception of a call is resolved now; None for one that belongs to no call."""
+        if self._row(position).topic not in NOTICES_OF_CALLS:
+            return None
+        stream = self._stream_owning(position)
+        return (flag, position) in stream.call_at(stream.last).resolved
+
     def resolve_quarantined(self, entry_id: int) -> int:
         """Settle a quarantined notice that will not be recorded."""
         entry = self._store.quarantined_one(entry_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, literal, select, tuple_
 
 from projections.queries.conditions import conditions
 from projections.queries.selection import Selection
@@ -48,6 +48,41 @@ _OPEN_BY_FLAG = (
 def count_open_by_flag(connection: Connection) -> dict[str, int]:
     """Return how many open exceptions each flag has that has any, in alphabetical order."""
     return {flag: int(count) for flag, count in connection.execute(_OPEN_BY_FLAG)}
+
+
+class ExceptionPlace(NamedTuple):
+    """An exception's place in the order of the log: its position, and its flag, since an event may raise several."""
+
+    position: int
+    flag: str
+
+
+def exceptions_in_order(
+    connection: Connection,
+    selection: Selection,
+    timezone: str,
+    *,
+    resolved: bool,
+    after: ExceptionPlace,
+    until: int,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Return the next exceptions of a selection behind a place and up to a position: those that are open, or resolved."""
+    here, place = tuple_(EXCEPTIONS.c.position, EXCEPTIONS.c.flag), tuple_(*map(literal, after))
+    wanted = _standing(selection, timezone, resolved=resolved, until=until)
+    statement = select(EXCEPTIONS).where(*wanted, here > place)
+    return connection.execute(statement.order_by(EXCEPTIONS.c.position, EXCEPTIONS.c.flag).limit(limit)).all()
+
+
+def count_exceptions(connection: Connection, selection: Selection, timezone: str, *, resolved: bool, until: int) -> int:
+    """Count the exceptions of a selection up to a position: those that are open, or resolved."""
+    wanted = _standing(selection, timezone, resolved=resolved, until=until)
+    return connection.execute(select(func.count()).select_from(EXCEPTIONS).where(*wanted)).scalar_one()
+
+
+def _standing(selection: Selection, timezone: str, *, resolved: bool, until: int) -> list[ColumnElement[bool]]:
+    state = EXCEPTIONS.c.resolved_by != "" if resolved else IS_OPEN
+    return [*conditions("exceptions", selection, timezone), state, EXCEPTIONS.c.position <= until]
 
 
 def selected_exceptions(

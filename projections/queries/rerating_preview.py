@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from domain.billing.billing_context import BillingContext
 from domain.billing.rating import RatedCdr
@@ -111,7 +111,29 @@ def _months(batch: RowBatch) -> dict[tuple[str, str], Totals]:
     return months
 
 
+def calls_of_account_after(  # noqa: PLR0917  # Which, and where in them.
+    connection: Connection, account: str, period: str, after: int, until: int, limit: int
+) -> list[tuple[str, int]]:
+    """Return the next of these calls behind a position and up to another, with their positions, by which they are in order."""
+    here = (*_of_account(account, period), CALLS.c.position > after, CALLS.c.position <= until)
+    wanted = select(CALLS.c.call_id, CALLS.c.position).where(*here).order_by(CALLS.c.position).limit(limit)
+    return [(call, position) for call, position in connection.execute(wanted)]
+
+
+def count_calls_of_account(connection: Connection, account: str, period: str, until: int) -> int:
+    """Count these calls up to a position."""
+    here = (*_of_account(account, period), CALLS.c.position <= until)
+    return connection.execute(select(func.count()).select_from(CALLS).where(*here)).scalar_one()
+
+
+def _of_account(account: str, period: str) -> tuple[ColumnElement[bool], ...]:
+    return CALLS.c.account == account, CALLS.c.period == period, CALLS.c.has_cdr == 1
+
+
 def calls_of_account(connection: Connection, account: str, period: str) -> list[str]:
     """Return the ids of an account's calls of a month that have a CDR, whatever month it is posted to."""
-    wanted = (CALLS.c.account == account, CALLS.c.period == period, CALLS.c.has_cdr == 1)
-    return list(connection.execute(select(CALLS.c.call_id).where(*wanted).order_by(CALLS.c.position)).scalars())
+    return list(
+        connection.execute(
+            select(CALLS.c.call_id).where(*_of_account(account, period)).order_by(CALLS.c.position)
+        ).scalars()
+    )

@@ -97,6 +97,21 @@ def test_a_dry_run_says_what_a_command_would_do_and_does_nothing(call: str, stor
     assert (refused.code, "is void already" in refused.err, head(store)) == (FINDING, True, 5)
 
 
+@pytest.mark.only_on("sqlite")
+def test_all_exceptions_that_fit_are_resolved_and_opened_again(store: str) -> None:
+    chosen = ("--all", "--flag", "repeated-cdr", "--tag", TAG)
+    assert run("exception", "resolve", *chosen, *SAID, "--format", "json").json() == {
+        "total": 1,
+        "outcomes": {"resolved": 1},
+        "refused": {},
+    }
+    assert run("exception", "list", "--flag", "repeated-cdr", "--format", "json").json() == []
+    assert run("exception", "resolve", *chosen, *SAID).err.endswith("nothing to do: nothing fits\n")
+    assert (run("exception", "reopen", *chosen, *SAID).code, head(store)) == (DONE, 6)
+    for wrong in (("repeated-cdr", "4", "--all"), ("repeated-cdr", "4", "--tag", TAG), ("repeated-cdr",), ()):
+        assert run("exception", "resolve", *wrong, *SAID).code == USAGE, wrong
+
+
 def test_an_account_is_charged_or_credited_in_a_month() -> None:
     said = run("adjust", TAG, "-1.25", "--period", "2026-10", *SAID)
     assert (said.code, said.out.splitlines()[1].split()[2:]) == (

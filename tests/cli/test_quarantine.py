@@ -84,6 +84,15 @@ class TestQuarantine:
         assert (said.code, said.out, head(store)) == (DONE, "1: duplicate, position 2\n", 2)
         assert ids(self.waiting()) == [2]
 
+    def test_all_that_fit_are_settled_and_a_second_run_finds_nothing(self, store: str) -> None:
+        author = ("--by", "kim", "--reason", "a scanner")
+        said = run("quarantine", "resolve", "--all", "--cause", "wrong signature", *author)
+        assert (said.code, said.out.split()) == (DONE, ["items", "what", "1", "resolved"])
+        assert (ids(self.waiting()), head(store)) == ([2], 2)
+        again = run("quarantine", "resolve", "--all", "--cause", "wrong signature", *author)
+        assert (again.code, again.err, head(store)) == (DONE, "nothing to do: nothing fits\n", 2)
+        assert run("quarantine", "resolve", "2", "--all", *author).code == USAGE
+
     @pytest.mark.parametrize("words", [(), ("1", "--all"), ("1", "77"), ("one",)], ids=" ".join)
     def test_what_names_no_notice_is_wrong_usage_and_reprocesses_none(self, words: tuple[str, ...]) -> None:
         said = run("quarantine", "reprocess", *words, TRINGME_PRIVATE_KEY=OTHER_KEY)

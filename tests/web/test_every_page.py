@@ -15,6 +15,8 @@ from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from api import routes as table
+from api.application.bulk_jobs import bulk_job
+from api.application.bulk_jobs.bulk_job import REPROCESS_QUARANTINE, BulkJob, BulkOrder
 from api.processes import jobs
 from api.processes.jobs import BackgroundJob
 from api.service import Service
@@ -48,6 +50,17 @@ PARTS = {
 }
 JOB = BackgroundJob(
     id=PARTS["job_id"][0], kind=jobs.CHECK, by=HOSTILE, state=jobs.DONE, started_at=1, seen_at=2, failure=HOSTILE
+)
+BULK_JOB = BulkJob(
+    id=PARTS["job_id"][0],
+    order=BulkOrder(
+        kind=REPROCESS_QUARANTINE, wanted={"tag": HOSTILE}, by=HOSTILE, reason=f"{NUMBER} {HOSTILE}", at=1, until=9
+    ),
+    total=9,
+    state=bulk_job.FAILED,
+    refused={HOSTILE: 1},
+    stopped_by=HOSTILE,
+    failure=f"{NUMBER} {HOSTILE}",
 )
 QUERIES = ("", f"number={NUMBER}", "q=" + HOSTILE.replace("&", "%26"), "settled=1&whole=1&at=3")
 
@@ -95,6 +108,7 @@ def client(service: Service) -> Iterator[TestClient]:
             session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 20')
         with service.ledger.store.transaction() as log:
             log.set_fact(jobs.FACT, msgspec.json.encode([JOB]).decode())
+            log.set_fact(bulk_job.FACT, msgspec.json.encode([BULK_JOB]).decode())
         asgi.eventually(lambda: running.get("/health").json()["read_models"]["lag"] == 0)
         yield running
 

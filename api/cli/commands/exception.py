@@ -9,11 +9,20 @@ import click
 from api.cli.console import TABLE_ROWS_MAX, note, print_json, print_more, print_table
 from api.cli.correction_output import run_operator_command
 from api.cli.ledger_access import open_ledger, read_models
-from api.cli.options import author_options, catch_up_option, format_option, optional_period, store_option
+from api.cli.options import (
+    author_options,
+    catch_up_option,
+    format_option,
+    optional_period,
+    span_options,
+    store_option,
+)
 from domain import amounts, times
 from domain.calls.call import FLAGS, RESOLVABLE, SUSPECT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from domain.operators.session import OperatorSession
     from projections.queries.suspects import FoundSuspects, Suspect
 
@@ -30,8 +39,26 @@ COLUMNS = [
     "resolved_by",
     "resolution",
 ]
-flag_argument = click.argument("flag", type=click.Choice(RESOLVABLE))
 position_argument = click.argument("position", type=click.IntRange(min=1))
+
+
+# As the page and the API name them.
+NAMES_OF_FILTERS = {"since": "from", "until": "to", "only_flag": "flag"}
+
+
+def one_or_all(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one exception, as FLAG and POSITION, or --all with the filters of the page."""
+    for option in (
+        span_options,
+        click.option("--number", help="With --all: only this number; * stands for any digits, as in '*4567'."),
+        click.option("--tag", help="With --all: only this tag; * stands for any text, as in 'dept-*'."),
+        click.option("--flag", "only_flag", type=click.Choice(FLAGS), help="With --all: only this flag."),
+        click.option("--all", "every", is_flag=True, help="All exceptions, or those that fit the filters."),
+        click.argument("position", type=click.IntRange(min=1), required=False),
+        click.argument("flag", type=click.Choice(RESOLVABLE), required=False),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -79,22 +106,36 @@ def list_(
 
 
 @exception.command()
-@flag_argument
-@position_argument
+@one_or_all
 @author_options
 @format_option
 @store_option
-def resolve(flag: str, position: int, by: str, reason: str, output: str, store: str | None) -> None:
-    """Resolve an exception, named by its flag and position. `exception list --all` still lists it.
+def resolve(
+    flag: str | None,
+    position: int | None,
+    every: bool,
+    by: str,
+    reason: str,
+    output: str,
+    store: str | None,
+    **filters: str | None,
+) -> None:
+    """Resolve an exception, named by its flag and position, or with --all those that fit the filters.
 
-    A suspect is named by the position of its CDR; you can settle any CDR so, and it is then neither a suspect nor a twin.
+    `exception list --all` still lists them. A suspect is named by the position of its CDR; you can settle any CDR so, and
+    it is then neither a suspect nor a twin. If --all is interrupted, run it again: it continues where it stopped.
 
     \b
     Examples:
       tringledger exception resolve suspect 412 --by kim --reason "two calls, says the customer"
       tringledger exception resolve repeated-cdr 93 --by kim --reason "TringMe confirms: sent twice"
+      tringledger exception resolve --all --flag repeated-status --period 2026-10 --by kim --reason "their retries"
     """
-    run_operator_command(store, by, reason, lambda session: session.resolve_exception(flag, position), output)
+    one = _one(flag, position, filters, every=every)
+    if one is None:
+        _resolve_all(store, by, reason, filters, output, reopened=False)
+    else:
+        run_operator_command(store, by, reason, lambda session: session.resolve_exception(*one), output)
 
 
 @exception.command("settle-run")
@@ -187,21 +228,55 @@ def _print_rows(suspects: list[Suspect]) -> None:
 
 
 @exception.command()
-@flag_argument
-@position_argument
+@one_or_all
 @author_options
 @format_option
 @store_option
-def reopen(flag: str, position: int, by: str, reason: str, output: str, store: str | None) -> None:
-    """Open a resolved exception again.
+def reopen(
+    flag: str | None,
+    position: int | None,
+    every: bool,
+    by: str,
+    reason: str,
+    output: str,
+    store: str | None,
+    **filters: str | None,
+) -> None:
+    """Open a resolved exception again, named by its flag and position, or with --all those that fit the filters.
 
     \b
     Examples:
       tringledger exception reopen repeated-cdr 93 --by kim --reason "TringMe's statement has it twice"
     """
-    run_operator_command(
-        store, by, reason, lambda session: session.resolve_exception(flag, position, reopened=True), output
-    )
+    one = _one(flag, position, filters, every=every)
+    if one is None:
+        _resolve_all(store, by, reason, filters, output, reopened=True)
+    else:
+        run_operator_command(store, by, reason, lambda session: session.resolve_exception(*one, reopened=True), output)
+
+
+def _one(
+    flag: str | None, position: int | None, filters: dict[str, str | None], *, every: bool
+) -> tuple[str, int] | None:
+    """Return the exception that is named, or None for all that fit; ends with wrong usage for both or neither."""
+    if every == (flag is not None) or (flag is not None and position is None):
+        raise click.UsageError("expected either FLAG and POSITION, or --all")
+    if not every and any(filters.values()):
+        raise click.UsageError("got FLAG and filters; filters go with --all")
+    return None if flag is None or position is None else (flag, position)
+
+
+def _resolve_all(
+    store: str | None, by: str, reason: str, filters: dict[str, str | None], output: str, *, reopened: bool
+) -> None:
+    from api.application.bulk_jobs.bulk_job import REOPEN_EXCEPTIONS, RESOLVE_EXCEPTIONS
+    from api.application.bulk_jobs.orders import BulkRequest
+    from api.cli.bulk_command import run_bulk_work
+
+    wanted = {NAMES_OF_FILTERS.get(name, name): value for name, value in filters.items() if value}
+    request = BulkRequest(REOPEN_EXCEPTIONS if reopened else RESOLVE_EXCEPTIONS, wanted, by, reason)
+    with open_ledger(store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
+        run_bulk_work(ledger, read_store, request, output)
 
 
 def _document(row: Any) -> dict[str, Any]:

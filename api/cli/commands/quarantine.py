@@ -122,10 +122,7 @@ def reprocess(
     from api.application import quarantine as application
     from domain.ledger import Ledger
 
-    if bool(entry_ids) == every:
-        raise click.UsageError("expected either IDs or --all")
-    if entry_ids and any(filters.values()):
-        raise click.UsageError("got IDs and filters; filters go with --all")
+    _check_choice(entry_ids, filters, every=every)
     read = settings.load_settings(store=store)
     with Ledger(read.store, read.keyring(), read.ledger_options) as ledger:
         tried = [_told(each) for each in application.reprocess(ledger, _wanted(ledger, entry_ids, filters))]
@@ -133,17 +130,34 @@ def reprocess(
 
 
 @quarantine.command()
-@click.argument("entry_ids", metavar="ID...", type=click.IntRange(1, POSITION_MAX), nargs=-1, required=True)
+@click.argument("entry_ids", metavar="[ID]...", type=click.IntRange(1, POSITION_MAX), nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All notices that are not settled, or those that fit the filters.")
+@filter_options
 @author_options
 @format_option
 @store_option
-def resolve(entry_ids: tuple[int, ...], by: str, reason: str, output: str, store: str | None) -> None:
+def resolve(
+    entry_ids: tuple[int, ...],
+    every: bool,
+    by: str,
+    reason: str,
+    output: str,
+    store: str | None,
+    **filters: str | None,
+) -> None:
     """Settle notices that will not be recorded. They stay in quarantine with the reason, but no longer count.
+
+    If --all is interrupted, run it again: it continues where it stopped.
 
     \b
     Examples:
       tringledger quarantine resolve 17 18 --by kim --reason "forged; not from TringMe's addresses"
+      tringledger quarantine resolve --all --cause 'wrong signature' --from 24h --by kim --reason "a scanner"
     """
+    _check_choice(entry_ids, filters, every=every)
+    if every:
+        _resolve_all(store, by, reason, filters, output)
+        return
     run_operator_command(
         store, by, reason, lambda session: [session.resolve_quarantined(entry_id) for entry_id in entry_ids], output
     )
@@ -209,6 +223,23 @@ def samples(is_deleting: bool, output: str, store: str | None) -> None:
         print_table(["sample", ""], list(each.items()))
         click.echo("".join(f"  {printable(line)}\n" for line in content.splitlines()))
     note(f"{len(found)} samples")
+
+
+def _check_choice(entry_ids: tuple[int, ...], filters: dict[str, str | None], *, every: bool) -> None:
+    if bool(entry_ids) == every:
+        raise click.UsageError("expected either IDs or --all")
+    if entry_ids and any(filters.values()):
+        raise click.UsageError("got IDs and filters; filters go with --all")
+
+
+def _resolve_all(store: str | None, by: str, reason: str, filters: dict[str, str | None], output: str) -> None:
+    from api.application.bulk_jobs.bulk_job import RESOLVE_QUARANTINE
+    from api.application.bulk_jobs.orders import BulkRequest
+    from api.cli.bulk_command import run_bulk_work
+
+    wanted = {name.rstrip("_"): value for name, value in filters.items() if value}
+    with open_ledger(store) as (ledger, _):
+        run_bulk_work(ledger, None, BulkRequest(RESOLVE_QUARANTINE, wanted, by, reason), output)
 
 
 def _filter(ledger: Ledger, filters: dict[str, str | None]) -> QuarantineFilter:

@@ -1,4 +1,4 @@
-"""The quarantine: list, show, reprocess and resolve notices that were refused and kept."""
+"""The quarantine: list, count and show notices that were refused and kept."""
 
 from itertools import islice
 
@@ -10,7 +10,6 @@ from api.application.quarantine_filters import (
     group_notices,
     read_quarantine_filter,
 )
-from api.web.auth.guard import Role
 from api.web.json_api.lists import page_document, page_schema
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import (
@@ -18,7 +17,6 @@ from api.web.json_api.parameters import (
     ENTRY,
     FILTERS,
     LIMIT,
-    REASON,
     SETTLED,
     ApiParameter,
     Schema,
@@ -75,10 +73,6 @@ _WHOLE_ENTRY = object_schema(
 
 def operations() -> list[ApiOperation]:
     """Return the operations on the quarantine."""
-    return [*_read_operations(), *_write_operations()]
-
-
-def _read_operations() -> list[ApiOperation]:
     return [
         ApiOperation(
             f"{BASE}/quarantine",
@@ -104,35 +98,6 @@ def _read_operations() -> list[ApiOperation]:
             _WHOLE_ENTRY,
             (ENTRY,),
             refusals=(404,),
-        ),
-    ]
-
-
-def _write_operations() -> list[ApiOperation]:
-    return [
-        ApiOperation(
-            f"{BASE}/quarantine/{{entry}}/reprocess",
-            "reprocess-quarantined",
-            "Reprocess a notice once its cause is fixed; it keeps its original received_at.",
-            _reprocess,
-            object_schema(
-                {"id": _WHOLE, "outcome": {"type": "string", "enum": ["recorded", "duplicate"]}, "position": _WHOLE}
-            ),
-            (ENTRY,),
-            method="POST",
-            required_role=Role.OPERATE,
-            refusals=(404, 409),
-        ),
-        ApiOperation(
-            f"{BASE}/quarantine/{{entry}}/resolve",
-            "resolve-quarantined",
-            "Resolve a notice that is not to be recorded.",
-            _resolve,
-            object_schema({"position": _WHOLE}),
-            (ENTRY, REASON),
-            method="POST",
-            required_role=Role.OPERATE,
-            refusals=(404, 409),
         ),
     ]
 
@@ -172,27 +137,15 @@ def _filter(asked: ApiRequest) -> QuarantineFilter:
 
 
 def _show(asked: ApiRequest) -> ApiResponse:
-    return ApiResponse(quarantine.whole_document(_one(asked), whole=asked.identity.sees_pii))
+    return ApiResponse(
+        quarantine.whole_document(quarantined_entry(asked, asked.values["entry"]), whole=asked.identity.sees_pii)
+    )
 
 
-def _reprocess(asked: ApiRequest) -> ApiResponse:
-    (tried,) = quarantine.reprocess(asked.ledger, [_one(asked)])
-    if tried.outcome == quarantine.INVALID:
-        reason = quarantine.shown_reason(tried.reason, whole=asked.identity.sees_pii)
-        raise ApiError(409, f"notice {tried.entry_id} is still invalid: {reason}")
-    return ApiResponse({"id": tried.entry_id, "outcome": tried.outcome, "position": tried.position})
-
-
-def _resolve(asked: ApiRequest) -> ApiResponse:
-    entry = _one(asked)
-    with asked.operator_session() as session:
-        position = session.resolve_quarantined(entry.id)
-    return ApiResponse({"position": position})
-
-
-def _one(asked: ApiRequest) -> QuarantineEntry:
-    entry = quarantine.find_entry(asked.ledger, asked.values["entry"])
+def quarantined_entry(asked: ApiRequest, number: int) -> QuarantineEntry:
+    """Return a notice by its number; raises ApiError if the quarantine has none."""
+    entry = quarantine.find_entry(asked.ledger, number)
     if entry is None:
-        msg = f"notice {asked.values['entry']} is not in quarantine"
+        msg = f"notice {number} is not in quarantine"
         raise ApiError(404, msg)
     return entry

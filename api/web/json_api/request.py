@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
+from api.application.bulk_jobs.bulk_runner import BulkRunner
 from api.application.masking import MASKS
 from api.application.read_model_pool import ReadModelPool, ReadSession
 from api.processes.jobs import Jobs
@@ -57,6 +58,12 @@ class ApiRequest(msgspec.Struct):
     def jobs(self) -> Jobs:
         """The background jobs."""
         found: Jobs = self.request.app.state.jobs
+        return found
+
+    @property
+    def bulk(self) -> BulkRunner:
+        """The bulk jobs."""
+        found: BulkRunner = self.request.app.state.bulk
         return found
 
     @property

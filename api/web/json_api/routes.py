@@ -4,6 +4,7 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.json_api import (
     accounts,
     bookkeeping,
+    bulk_jobs,
     calls,
     corrections,
     exceptions,
@@ -12,6 +13,7 @@ from api.web.json_api import (
     numbered_documents,
     openapi,
     quarantine,
+    quarantine_settling,
     statements,
     suspects,
     tariffs,
@@ -40,8 +42,10 @@ def operations() -> list[ApiOperation]:
         *exceptions.operations(),
         *suspects.operations(),
         *quarantine.operations(),
+        *quarantine_settling.operations(),
         *access_log.operations(),
         *jobs.operations(),
+        *bulk_jobs.operations(),
     ]
 
 

@@ -7,8 +7,10 @@ from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.application.bulk_jobs.bulk_job import REOPEN_EXCEPTIONS, RESOLVE_EXCEPTIONS
 from api.application.suspect_list import shift_shown
 from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.bulk_jobs import start_bulk_job
 from api.web.pages.flash import read_flash
 from api.web.pages.operator_forms import redirect_back, run_form
 from api.web.pages.rendering import render
@@ -84,14 +86,15 @@ def _without_flag(chosen: selection.Selection) -> selection.Selection:
 
 
 def resolve(request: Request) -> Response:
-    """Resolve or reopen the chosen exceptions, all with one reason."""
+    """Resolve or reopen the chosen exceptions, all with one reason; all that the filters select in a job."""
     form = request.state.form
     reopened = form.get("do") == "reopen"
+    if form.get("fitting"):
+        names = filter_texts.filter_names(MODEL)  # The form's reason is none of them.
+        given = filters_given({name: str(value) for name, value in form.items()}, names)
+        return start_bulk_job(request, REOPEN_EXCEPTIONS if reopened else RESOLVE_EXCEPTIONS, given, PATH)
     try:
-        if form.get("fitting"):
-            chosen = _fitting(request, reopened=reopened)
-        else:
-            chosen = [_named(text) for text in form.getlist("exception")]
+        chosen = [_named(text) for text in form.getlist("exception")][:CHOSEN_MAX]
         chosen += _suspects_of_run(request, str(form.get("run", "")))
     except LedgerError as error:
         return redirect_back(request, PATH, failed=str(error))
@@ -107,24 +110,6 @@ def resolve(request: Request) -> Response:
     except LedgerError as error:
         return redirect_back(request, PATH, failed=str(error))
     return redirect_back(request, PATH, done=f"{len(chosen)} {'open again' if reopened else 'resolved'}")
-
-
-def _fitting(request: Request, *, reopened: bool) -> list[tuple[str, int]]:
-    """Return the exceptions that the form's filters select, those that are open, or to be reopened: the newest CHOSEN_MAX."""
-    names = filter_texts.filter_names(MODEL)  # The form's reason is none of them.
-    given = filters_given({name: str(value) for name, value in request.state.form.items()}, names)
-    chosen, cursor = filter_texts.read_filters(MODEL, given, filter_context(request)), ""
-    found: list[tuple[str, int]] = []
-    with request.app.state.read_models.session() as room:
-        while len(found) < CHOSEN_MAX:
-            page = browsing.fetch_page(
-                room.connection, MODEL, chosen, room.ledger.timezone, "-position", cursor, browsing.LIMIT_MAX
-            )
-            found += [(row.flag, row.position) for row in page.rows if bool(row.resolved_by) == reopened]
-            cursor = page.next
-            if not cursor:
-                break
-    return found[:CHOSEN_MAX]
 
 
 def _suspects_of_run(request: Request, position: str) -> list[tuple[str, int]]:

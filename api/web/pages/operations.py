@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from api import urls as addresses
 from api.application import forwarding_position as forwarder
+from api.application.bulk_jobs.bulk_job import RUNNING
 from api.processes import jobs
 from api.processes.jobs import JobRefused, Jobs
 from api.web.auth.guard import GuardedRoute, Role
@@ -119,6 +120,7 @@ def now(request: Request, pace: ProjectionRate) -> dict[str, Any]:
         "spool": state.service.spool.totals() if state.service.spool else None,
         "forwarding": _forwarding(request, ledger, clock),
         "jobs": state.jobs.known(),
+        "bulk_running": any(job.state == RUNNING for job in state.bulk.known()),
         "certificate": certificate.load_certificate(ledger),
         "proofs": state.proofs.status(clock, state.service.prover.state.failure),
     }

@@ -3,13 +3,13 @@
 Operators reprocess them once the cause is fixed, or resolve them with a reason.
 """
 
-from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application import quarantine
+from api.application.bulk_jobs.bulk_job import REPROCESS_QUARANTINE, RESOLVE_QUARANTINE
 from api.application.quarantine_filters import (
     NAMES,
     QuarantineFilter,
@@ -20,6 +20,7 @@ from api.application.quarantine_filters import (
 )
 from api.application.request_samples import read_samples, sample_document
 from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.bulk_jobs import start_bulk_job
 from api.web.pages.flash import read_flash
 from api.web.pages.operator_forms import redirect_back, run_form, wait_for
 from api.web.pages.rendering import render
@@ -121,17 +122,16 @@ def one(request: Request) -> Response:
 
 
 def do(request: Request) -> Response:
-    """Reprocess or resolve the chosen notices, or those that the filters select, the oldest CHOSEN_MAX of them."""
-    form, ledger = request.state.form, request.app.state.ledger
+    """Reprocess or resolve the chosen notices; all that the filters select in a job."""
+    form, ledger, resolves = request.state.form, request.app.state.ledger, request.state.form.get("do") == "resolve"
     if form.get("fitting"):
         given = filters_given({name: str(form.get(name, "")) for name in NAMES}, NAMES)
-        entries = list(islice(fitting_notices(ledger.store, _read(request, given)), CHOSEN_MAX))
-    else:
-        numbers = [_number(str(text)) for text in form.getlist("entry")][:CHOSEN_MAX]
-        entries = [entry for entry in (quarantine.find_entry(ledger, number) for number in numbers) if entry]
+        return start_bulk_job(request, RESOLVE_QUARANTINE if resolves else REPROCESS_QUARANTINE, given, PATH)
+    numbers = [_number(str(text)) for text in form.getlist("entry")][:CHOSEN_MAX]
+    entries = [entry for entry in (quarantine.find_entry(ledger, number) for number in numbers) if entry]
     if not entries:
         return redirect_back(request, PATH, failed="none is chosen")
-    if form.get("do") == "resolve":
+    if resolves:
         return _resolve(request, entries)
     return _reprocess(request, ledger, entries)
 

@@ -23,7 +23,13 @@ from tests.support import asgi_service as asgi
 # What anybody may see: how to get in, and what a page of refusal is drawn with.
 OPEN = {"/sign-in", "/static/{digest}/{name:path}", "/display"}
 # What tells nothing of calls, so that nobody needs to know who looked at it.
-UNRECORDED = {"/fragments/operations", "/openapi.json", "/reference", "/proofs/tile/{path:path}"}
+UNRECORDED = {
+    "/fragments/operations",
+    "/fragments/bulk-jobs/{job_id}/progress",
+    "/openapi.json",
+    "/reference",
+    "/proofs/tile/{path:path}",
+}
 # They are posted, and only show what would be done.
 PREVIEWS = {"/corrections", "/reratings", "/tariffs/new"}
 CHANGING, LOOKING = {AuditAction.CHANGED, AuditAction.SIGNED_OUT}, {AuditAction.VIEWED, AuditAction.EXPORTED}

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from api.application.bulk_jobs.bulk_job import REPROCESS_QUARANTINE, RESOLVE_EXCEPTIONS, STOPPED
+from api.application.bulk_jobs.bulk_runner import PURPOSE
 from api.processes.jobs import (
     CHECK,
     DONE,
@@ -188,7 +190,10 @@ def test_all_notices_that_fit_the_filters_of_the_page_are_resolved(shop: tuple[T
     page = client.get("/quarantine?cause=wrong+signature").text
     assert re.findall(r'href="/quarantine/(\d+)"', page) == ["3", "2"]
     form = {"fitting": "1", "cause": "wrong signature", "tag": "lat*", "do": "resolve", "reason": "ours"}
-    assert post(client, "/quarantine/do", **form)["done"] == "1 resolved"
+    page = job_page(client, "/quarantine/do", **form)
+    assert ("<dt>Resolved</dt><dd>" in page, "lat*" in page, "ours" in page, "Stop it" in page) == (
+        *(True, True, True, False),
+    )
     assert [each.id for each in service.ledger.store.quarantined(settled=False)] == [1, 2]
     counts = client.get("/fragments/quarantine?through=2038-01").text
     assert re.findall(r'<a class="tile" href="([^"]+)"', counts) == [
@@ -200,6 +205,51 @@ def test_all_notices_that_fit_the_filters_of_the_page_are_resolved(shop: tuple[T
 def test_all_exceptions_that_fit_the_filters_of_the_page_are_resolved(shop: tuple[TestClient, Service]) -> None:
     client, _ = shop
     form = {"fitting": "1", "flag": "repeated-cdr", "tag": "sal*", "do": "resolve", "reason": "agreed"}
-    done = post(client, "/exceptions/resolve", **form)["done"]
-    assert done.endswith(" resolved")
-    assert int(done.split()[0]) > 1
+    assert "<dt>Resolved</dt>" in job_page(client, "/exceptions/resolve", **form)
+    (job,) = client.get("/api/v1/bulk-jobs").json()["items"]
+    assert (job["kind"], job["filters"], job["left"]) == (
+        RESOLVE_EXCEPTIONS,
+        {"flag": "repeated-cdr", "tag": "sal*"},
+        0,
+    )
+    assert job["outcomes"] == {"resolved": job["total"]}
+    assert job["total"] > 1
+    assert post(client, "/exceptions/resolve", **form)["failed"].startswith("nothing to do")
+    assert f'<a href="/bulk-jobs/{job["id"]}">' in client.get("/bulk-jobs").text
+    assert "has ended: done" in post(client, f"/bulk-jobs/{job['id']}/stop")["failed"]
+    assert client.get("/bulk-jobs/none").status_code == 404
+
+
+def test_a_job_that_nobody_does_yet_is_stopped_on_its_page_and_by_the_api(shop: tuple[TestClient, Service]) -> None:
+    client, service = shop
+    with closing(service.ledger.store.lock(PURPOSE)) as elsewhere:
+        assert elsewhere.acquire()
+        for is_page in (True, False):
+            wanted = {"kind": REPROCESS_QUARANTINE, "cause": "wrong signature"}
+            foreseen = client.post("/api/v1/bulk-jobs?dry_run=true", json=wanted, headers=token(client)).json()
+            job = client.post("/api/v1/bulk-jobs", json=wanted, headers=token(client)).json()
+            assert (foreseen["dry_run"], foreseen["total"], job["dry_run"], job["total"]) == (True, 2, False, 2)
+            page = client.get(f"/bulk-jobs/{job['id']}").text
+            assert ("Stop it" in page, '<meta http-equiv="refresh"' in page) == (True, True)
+            assert "One is running" in client.get("/fragments/operations").text
+            if is_page:
+                assert post(client, f"/bulk-jobs/{job['id']}/stop")["done"] == "stopped after 0 of 2"
+            else:
+                answer = client.post(f"/api/v1/bulk-jobs/{job['id']}/stop", headers=token(client))
+                assert answer.json()["state"] == STOPPED
+    refused = client.post("/api/v1/bulk-jobs", json={"kind": RESOLVE_EXCEPTIONS, "flag": "red"}, headers=token(client))
+    assert (refused.status_code, refused.json()["title"]) == (400, "Wrong parameters")
+
+
+def token(client: TestClient) -> dict[str, str]:
+    return {"x-csrf-token": users.csrf_token(client)}
+
+
+def job_page(client: TestClient, path: str, **form: object) -> str:
+    """Start a job by a form as a page of ours would; return its page once it has ended."""
+    data = {"csrf_token": users.csrf_token(client), **form}
+    answer = client.post(path, data=data, follow_redirects=False)
+    where = answer.headers["location"]
+    assert re.fullmatch("/bulk-jobs/[0-9a-f-]{36}", where)
+    eventually(lambda: 'data-bulk-job="done"' in client.get(f"/fragments{where}/progress").text)
+    return client.get(where).text
