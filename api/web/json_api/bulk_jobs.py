@@ -23,6 +23,7 @@ from domain.errors import CommandRejected, WrongUsage
 from projections.queries.filter_texts import BadFilter, WrongFilters
 from projections.queries.time_points import SelectionError
 
+PATH = f"{BASE}/bulk-jobs"
 _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _WHOLE: Schema = {"type": "integer"}
@@ -73,17 +74,34 @@ def _filters() -> tuple[ApiParameter, ...]:
 
 def operations() -> list[ApiOperation]:
     """Return the operations on bulk jobs."""
-    base = f"{BASE}/bulk-jobs"
+    return [*_read_operations(), *_write_operations()]
+
+
+def _read_operations() -> list[ApiOperation]:
     return [
         ApiOperation(
-            base,
+            PATH,
             "list-bulk-jobs",
             "The latest bulk jobs, newest first.",
             _list,
             object_schema({"items": {"type": "array", "items": _JOB}}),
         ),
         ApiOperation(
-            base,
+            f"{PATH}/{{job_id}}",
+            "show-bulk-job",
+            "One bulk job: how far it is, and what became of its items.",
+            _show,
+            _JOB,
+            (JOB_ID,),
+            refusals=(404,),
+        ),
+    ]
+
+
+def _write_operations() -> list[ApiOperation]:
+    return [
+        ApiOperation(
+            PATH,
             "start-bulk-job",
             "Do something to all items that fit the filters and are there now; the answer names the job, which goes on.",
             _start,
@@ -94,16 +112,7 @@ def operations() -> list[ApiOperation]:
             refusals=(409,),
         ),
         ApiOperation(
-            f"{base}/{{job_id}}",
-            "show-bulk-job",
-            "One bulk job: how far it is, and what became of its items.",
-            _show,
-            _JOB,
-            (JOB_ID,),
-            refusals=(404,),
-        ),
-        ApiOperation(
-            f"{base}/{{job_id}}/stop",
+            f"{PATH}/{{job_id}}/stop",
             "stop-bulk-job",
             "Stop a bulk job; what it has done stays.",
             _stop,
@@ -142,6 +151,8 @@ def _start(asked: ApiRequest) -> ApiResponse:
     values = asked.values
     wanted = {name: value for name, value in values.items() if name not in ("kind", "reason", "dry_run")}
     who = asked.identity
+    if not values.get("reason") and values["kind"] != REPROCESS_QUARANTINE:
+        raise parameter_errors([BadFilter("reason", "", f"expected a reason: only {REPROCESS_QUARANTINE} needs none")])
     wish = BulkRequest(values["kind"], wanted, who.name, values.get("reason", ""), who.sees_pii)
     if values.get("dry_run"):
         asked.request.state.audit_action = AuditAction.VIEWED

@@ -237,8 +237,10 @@ def test_a_job_that_nobody_does_yet_is_stopped_on_its_page_and_by_the_api(shop: 
             else:
                 answer = client.post(f"/api/v1/bulk-jobs/{job['id']}/stop", headers=token(client))
                 assert answer.json()["state"] == STOPPED
-    refused = client.post("/api/v1/bulk-jobs", json={"kind": RESOLVE_EXCEPTIONS, "flag": "red"}, headers=token(client))
-    assert (refused.status_code, refused.json()["title"]) == (400, "Wrong parameters")
+    for wrong, name in (({"flag": "red", "reason": "no"}, "flag"), ({}, "reason")):
+        wanted = {"kind": RESOLVE_EXCEPTIONS, **wrong}
+        refused = client.post("/api/v1/bulk-jobs", json=wanted, headers=token(client))
+        assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (400, name)
 
 
 def token(client: TestClient) -> dict[str, str]:
