@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-from httpx import Response
 from starlette.testclient import TestClient
 
 pytestmark = pytest.mark.only_on("sqlite")
 
 
-def post(client: TestClient, path: str, **fields: str) -> Response:
+def post(client: TestClient, path: str, **fields: str) -> Any:
     return client.post(f"/api/v1/{path}", json=fields)
 
 
