@@ -11,6 +11,7 @@ from sqlalchemy import Column, Connection
 
 from domain.events.log_row import LogRow
 from domain.events.streams_of_calls import is_of_call
+from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
@@ -33,6 +34,7 @@ EVENTS_LEFT_MAX = 20_000
 __all__ = ["ProjectionStopped", "catch_up", "write_batch"]
 
 
+@collecting_rarely()
 def catch_up(
     ledger: Ledger, store: ReadStore, until: int | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> int:

@@ -5,7 +5,9 @@ of the key. Amounts are whole millionths and times whole microseconds, so that a
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import chain
 
 import msgspec
 from sqlalchemy import Table
@@ -40,10 +42,16 @@ class TableDigest:
                 self.sums[name] += sum([row[place] or 0 for row in rows])
             yield rows
 
-    def add_lines(self, lines: Sequence[Sequence[str]]) -> None:
+    def add_lines(self, lines: Sequence[Sequence[bytes]]) -> None:
         """Digest rows of one column, which are lines of JSON already; ``sums`` stays as it is."""
         self.rows += len(lines)
-        self._digest.update("".join([f"{line}\n" for (line,) in lines]).encode())
+        self._digest.update(b"\n".join(chain.from_iterable(lines)) + b"\n")
+
+    def add_all_lines(self, chunks: Generator[Sequence[Sequence[bytes]]]) -> None:
+        """Digest all lines, many at a time, and close what they come from."""
+        with closing(chunks):
+            for lines in chunks:
+                self.add_lines(lines)
 
     @property
     def digest(self) -> str:

@@ -4,14 +4,14 @@ The log is read by stream: each call is folded to its end and forgotten, so memo
 of processes may fold at once.
 """
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection
 
 from domain.events.operator_events import ExceptionResolved
+from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
@@ -20,25 +20,11 @@ from projections.building.partitions import FoldStrategy, stream_ranges
 
 RANGES_PER_JOB = 4  # Keeps all workers busy nearly to the end; a lost one costs little.
 
-# Rows are in no reference cycles, and looking for some costs a twentieth of the time. A database's results may be in cycles.
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
-
 Progress = Callable[[int, int], None]
 
 
 def silent(_done: int, _total: int) -> None:
     """Ignore progress."""
-
-
-@contextmanager
-def collecting_rarely() -> Iterator[None]:
-    """Look for reference cycles rarely, while work makes very many objects."""
-    before = gc.get_threshold()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @collecting_rarely()

@@ -11,12 +11,13 @@ from typing import NamedTuple
 from msgspec import structs
 
 from domain.errors import StoreUnavailable
+from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
 from projections.building import certificate, comparison
 from projections.building.catch_up import catch_up
 from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
-from projections.building.full_build import Progress, collecting_rarely, fill_read_models, silent
+from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.proven_folding import ProvenFolding
 from projections.building.rollup_differences import fill_rollups
@@ -116,7 +117,7 @@ def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
 
 def _compare(ledger: Ledger, live: ReadStore, fresh: _FreshBuild) -> RebuildReport:
     """Compare at the present position of the live read models."""
-    with live.snapshot() as live_connection:
+    with live.snapshot_with_fresh(fresh.store) as live_connection:
         position = live.position(live_connection, ledger.store)
         catch_up(ledger, fresh.store, position)
         with fresh.store.snapshot() as connection:

@@ -17,6 +17,8 @@ from projections.schema.tables import METADATA, PROGRESS, SCHEMA
 from projections.stores.database import Database, driver_message, is_damage, unavailable
 from projections.stores.log_binding import NO_EVENT, name_mismatch
 
+FRESH = "fresh"  # A schema of snapshots that see a fresh build besides the live read models.
+
 
 class ReadModelsUnusable(LedgerError):
     """The read models belong to another ledger, log or version: they must not be used."""
@@ -61,6 +63,13 @@ class ReadStore(ABC):
     def snapshot(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that sees the read models as they are at one position; raises StoreUnavailable."""
         return self._database.reading()
+
+    def snapshot_with_fresh(self, _fresh: "ReadStore") -> AbstractContextManager[Connection]:
+        """Begin a snapshot that, where the database can do it, sees another generation as the schema FRESH.
+
+        The other one is seen as it is when it is first read.
+        """
+        return self.snapshot()
 
     @abstractmethod
     def note_growth(self, connection: Connection, before: int, position: int) -> None:

@@ -11,7 +11,14 @@ from sqlalchemy import Connection
 
 from projections.atomic_file import sync_to_disk
 from projections.schema.indexes_and_views import create_indexes, index_statements
-from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, refuse_read_models
+from projections.stores.base import (
+    FRESH,
+    FollowerLock,
+    ReadModelsCorrupt,
+    ReadStore,
+    RebuildRunning,
+    refuse_read_models,
+)
 from projections.stores.sqlite_file import BUILDING, SQLiteFile
 
 LOOK_AGAIN = timedelta(milliseconds=300)
@@ -26,9 +33,25 @@ class SQLiteReadStore(ReadStore):
     def __init__(self, path: Path, generation: int, ledger_id: str, *, building: bool = False) -> None:
         """Open the file, or create it; ``building`` is for one that is not read yet."""
         super().__init__(SQLiteFile(path, BUILDING if building else LIVE, refuse_read_models), generation, ledger_id)
-        self._path = path
+        self.path = path
         with self.transaction() as connection:
             self._create(connection)
+
+    @contextmanager
+    def snapshot_with_fresh(self, fresh: ReadStore) -> Iterator[Connection]:
+        """Begin a snapshot that sees the file of another generation, too: from when that is first read."""
+        assert isinstance(fresh, SQLiteReadStore)
+
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql(f"ATTACH ? AS {FRESH}", (str(fresh.path),))
+            connection.exec_driver_sql("BEGIN")
+
+        with self._database.connected(begin) as connection:
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+                connection.invalidate()  # Its file would stay attached.
 
     def find_damage(self) -> list[str]:  # noqa: D102
         try:
@@ -58,7 +81,7 @@ class SQLiteReadStore(ReadStore):
             create_indexes(connection)
             connection.exec_driver_sql("PRAGMA analysis_limit=1000")
             connection.exec_driver_sql("ANALYZE")
-        sync_to_disk(self._path)
+        sync_to_disk(self.path)
 
 
 class SQLiteFollowerLock:

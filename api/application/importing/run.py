@@ -1,8 +1,6 @@
 """An import from its files to its summary: file after file, each under the name of its source."""
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -12,10 +10,9 @@ from api.application.importing.files import ImportFile
 from api.application.importing.key_counter import KeyCounter
 from api.application.importing.rows import Format, ImportedRow
 from api.application.importing.vouched_rows import RowVoucher, vouched_row_delivery
+from domain.garbage_collection import collecting_rarely
 from domain.notices.signature import Keyring
 from domain.recording import Delivery
-
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 Report = Callable[[str], None]
 Progress = Callable[[int], None]
@@ -42,21 +39,10 @@ def run_import(how: ImportRun, files: Sequence[ImportFile]) -> ImportSummary:
     Raises StoreUnavailable, ImportStopped and InvalidTable; everything recorded until then is kept.
     """
     summary, done = ImportSummary(), 0
-    with _rare_garbage_collection():
+    with collecting_rarely():
         for file in files:
             done = _take(how, file, done, summary)
     return summary
-
-
-@contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Let the garbage collector run less often: rows and events are not in cycles."""
-    usual = gc.get_threshold()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def _take(how: ImportRun, file: ImportFile, done: int, summary: ImportSummary) -> int:
