@@ -1,4 +1,7 @@
-"""How often Python looks for objects in reference cycles, while work makes very many objects that are in none."""
+"""How often Python looks for objects in reference cycles, while work makes very many objects that are in none.
+
+Catching up, rebuilds and imports are such work. Its threshold counts for the whole process: so blocks know of one another.
+"""
 
 import gc
 from collections.abc import Iterator
