@@ -1,6 +1,8 @@
-"""The web server: one process, or several that share a listening socket, because a Python process uses one core only.
+"""The web server: one process, or several that share a port, because a Python process uses one core only.
 
-With several, the first process opens the socket, starts the workers, restarts workers that die, and stops all of them on
+With several, the first process opens a listening socket for each, so that the system divides connections evenly among them:
+of workers on one socket, the first to wake up takes all that wait. It keeps the sockets open, so that connections to a worker
+that died wait for the next one, starts the workers, restarts workers that die, and stops all of them on
 SIGTERM. If it is killed itself, the workers end too; otherwise they would keep the port. uvicorn's own supervisor is not
 used: it ignores signals while it waits for a worker that starts slowly.
 """
@@ -94,23 +96,37 @@ def open_listener(host: str, port: int) -> socket.socket:
     return socket.create_server(where[:2], family=family, backlog=BACKLOG)
 
 
-def run_workers(settings: Settings, listening: socket.socket, count: int, reports: WorkerReports) -> None:
-    """Keep ``count`` workers running until SIGTERM or Ctrl-C, and read their reports."""
+def open_listeners(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return so many listening sockets of one address, among which the system divides connections; raises OSError.
+
+    Where the system does not do that, it is one socket so many times.
+    """
+    first = open_listener(host, port)  # Alone, it is refused a port that another service shares among its workers.
+    if sys.platform != "linux":
+        return [first] * count
+    family, where = first.family, first.getsockname()[:2]
+    first.close()
+    return [socket.create_server(where, family=family, backlog=BACKLOG, reuse_port=True) for _ in range(count)]
+
+
+def run_workers(settings: Settings, listening: list[socket.socket], reports: WorkerReports) -> None:
+    """Keep a worker running for each listening socket until SIGTERM or Ctrl-C, and read their reports."""
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     workers: list[BaseProcess] = []
     signal.signal(signal.SIGHUP, lambda _number, _frame: _pass_on(signal.SIGHUP, workers))
-    workers += [_start(settings, listening, reports) for _ in range(count)]
+    workers += [_start(settings, each, reports) for each in listening]
     while not stopping.is_set():
         ready = wait([*(worker.sentinel for worker in workers), *reports.pipes()], LOOK_SECONDS)
         for pipe in ready:
             if isinstance(pipe, Connection):
                 reports.read(pipe)
-        living = [worker for worker in workers if worker.is_alive()]
-        if len(living) < len(workers) and not stopping.wait(RETRY_SECONDS):
-            _log.error("%d of %d workers have ended; starting as many", count - len(living), count)
-            workers[:] = living + [_start(settings, listening, reports) for _ in range(count - len(living))]
+        ended = [place for place, worker in enumerate(workers) if not worker.is_alive()]
+        if ended and not stopping.wait(RETRY_SECONDS):
+            _log.error("%d of %d workers have ended; starting as many", len(ended), len(workers))
+            for place in ended:
+                workers[place] = _start(settings, listening[place], reports)
     _end(workers)
 
 

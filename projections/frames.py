@@ -17,8 +17,9 @@ from sqlalchemy import Column
 from domain.amounts import PLACES
 from domain.ledger import Ledger
 from projections.arrow_columns import text_array, whole_array
-from projections.building.as_of import open_as_of
+from projections.building.as_of import kinds_of, open_as_of
 from projections.building.catch_up import catch_up as bring_up
+from projections.building.partitions import SequentialFolding
 from projections.queries.conditions import build_selection
 from projections.queries.log_points import resolve_point
 from projections.queries.row_stream import ROWS_AT_ONCE, RowStream, open_row_stream
@@ -86,7 +87,7 @@ class FrameReader:
                 timezone=ledger.timezone,
             )
             with (
-                _store(ledger, as_of, catch_up=catch_up) as store,
+                _store(ledger, self.model, as_of, catch_up=catch_up) as store,
                 open_row_stream(ledger, store, self.model, selection) as rows,
             ):
                 return _frame(rows)
@@ -108,9 +109,10 @@ operator_events = FrameReader("operator-events")
 
 
 @contextmanager
-def _store(ledger: Ledger, as_of: int | str | date | None, *, catch_up: bool) -> Iterator[ReadStore]:
+def _store(ledger: Ledger, model: str, as_of: int | str | date | None, *, catch_up: bool) -> Iterator[ReadStore]:
     if as_of is not None:
-        with open_as_of(ledger, resolve_point(ledger, as_of).position) as store:
+        folding = SequentialFolding(kinds_of(model))
+        with open_as_of(ledger, resolve_point(ledger, as_of).position, folding=folding) as store:
             yield store
         return
     with closing(open_current(ledger)) as store:

@@ -67,15 +67,16 @@ def wait_for_store(url: str, seconds: float) -> None:
 
 
 @contextmanager
-def read_models_as_of(ledger: Ledger, position: int) -> Iterator[ReadStore]:
-    """Build the read models up to a position in a temporary store, and yield it."""
-    from projections.building.as_of import open_as_of
+def read_models_as_of(ledger: Ledger, position: int, model: str | None = None) -> Iterator[ReadStore]:
+    """Build the read models, or one of them, up to a position in a temporary store, and yield it."""
+    from projections.building.as_of import kinds_of, open_as_of
     from projections.building.process_pool import choose_folding
 
+    kinds = kinds_of(model) if model else None
     with ExitStack() as looking:
         with progress("Looking back", position, "events") as moved:
             store = looking.enter_context(
-                open_as_of(ledger, position, lambda done, _: moved(done), choose_folding(position))
+                open_as_of(ledger, position, lambda done, _: moved(done), choose_folding(position, kinds=kinds))
             )
         yield store
 

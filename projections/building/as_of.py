@@ -16,6 +16,9 @@ from domain.ledger import Ledger
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.rollup_differences import fill_rollups
+from projections.rows.cdrs import CdrRow
+from projections.rows.entry import Entry
+from projections.schema.read_models import BY_NAME
 from projections.stores.base import ReadStore, refuse_read_models
 from projections.stores.database import Database
 from projections.stores.log_binding import digest_at
@@ -24,6 +27,12 @@ from projections.stores.sqlite import SQLiteReadStore
 UNNAMED = ""  # SQLite's name for a temporary file.
 # The build need not survive its process. What exceeds the cache is written to the file.
 PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
+
+
+def kinds_of(model: str) -> frozenset[type]:
+    """Return the classes of the rows that fill a read model; entries, and billing as their sum, are CDRs and postings."""
+    found = BY_NAME[model]
+    return frozenset({found.row}) if found.row and found.is_stored else frozenset({CdrRow, Entry})
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from domain.events.log_row import LogRow
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
 from projections.proofs.leaf_product import NOTHING, LeafPoint, multiply_events
-from projections.rows.projector import Projector, RowBatch
+from projections.rows.projector import Kinds, Projector, RowBatch
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
 RANGE_EVENTS = 8_000
@@ -64,12 +64,14 @@ def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
     return [StreamRange(first, last) for first, last in pairwise(bounds)]
 
 
-def fold_range(ledger: Ledger, cut: int, wanted: StreamRange, at: LeafPoint | None = None) -> FoldedPart:
+def fold_range(
+    ledger: Ledger, cut: int, wanted: StreamRange, at: LeafPoint | None = None, kinds: Kinds = None
+) -> FoldedPart:
     """Fold the streams of a range as they are at a position, until the part is full; with ``at`` hash their events, too.
 
-    Raises ProjectionStopped, StoreUnavailable.
+    With ``kinds``, only rows of these classes are made. Raises ProjectionStopped, StoreUnavailable.
     """
-    projector, done, leaves = Projector(ledger.billing_context(cut), ledger.events_at), 0, NOTHING
+    projector, done, leaves = Projector(ledger.billing_context(cut), ledger.events_at, kinds), 0, NOTHING
     rows: Any = ledger.store.read_by_stream(cut, *wanted)
     with closing(rows):
         for events in _pieces(projector, rows):
@@ -105,13 +107,17 @@ class SequentialFolding:
 
     jobs = 1
 
+    def __init__(self, kinds: Kinds = None) -> None:
+        """Make rows of all classes, or of some."""
+        self._kinds = kinds
+
     def __call__(  # noqa: D102
         self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
         for each in ranges:
             left: StreamRange | None = each
             while left:
-                part = fold_range(ledger, cut, left, at)
+                part = fold_range(ledger, cut, left, at, self._kinds)
                 yield part
                 left = part.rest
 

@@ -10,9 +10,10 @@ from multiprocessing.connection import Connection, wait
 from domain.errors import Unavailable
 from domain.ledger import Ledger
 from domain.log.urls import absolute
-from projections.building.partitions import SEQUENTIAL, FoldedPart, FoldStrategy, StreamRange
+from projections.building.partitions import FoldedPart, FoldStrategy, SequentialFolding, StreamRange
 from projections.building.worker_process import FoldJob
 from projections.proofs.leaf_product import LeafPoint
+from projections.rows.projector import Kinds
 from projections.worker_link import WorkerLink, WorkersCrashed, usable_cores
 
 MODULE = "projections.building.worker_process"
@@ -49,14 +50,15 @@ class _Worker:
 class ProcessFolding:
     """Folds with a number of processes."""
 
-    def __init__(self, jobs: int) -> None:
-        """Use ``jobs`` processes."""
+    def __init__(self, jobs: int, kinds: Kinds = None) -> None:
+        """Use ``jobs`` processes, and make rows of all classes or of some."""
         self.jobs = jobs
+        self._kinds = kinds
 
     def __call__(  # noqa: D102
         self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
-        job = FoldJob(absolute(ledger.url), ledger.id, cut, at)
+        job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds)
         waiting = deque((each, 0) for each in ranges)
         idle: list[_Worker] = []
         busy: dict[Connection, _Worker] = {}
@@ -106,7 +108,10 @@ def _after_loss(worker: _Worker) -> tuple[StreamRange, int]:
 EVENTS_WORTH_PROCESSES = 20_000
 
 
-def choose_folding(events: int, jobs: int | None = None) -> FoldStrategy:
-    """Choose the way of folding on this machine: below EVENTS_WORTH_PROCESSES, starting processes costs more than it saves."""
+def choose_folding(events: int, jobs: int | None = None, kinds: Kinds = None) -> FoldStrategy:
+    """Choose the way of folding on this machine: below EVENTS_WORTH_PROCESSES, starting processes costs more than it saves.
+
+    With ``kinds``, only rows of these classes are made.
+    """
     wanted = jobs or (usable_cores() if events >= EVENTS_WORTH_PROCESSES else 1)
-    return ProcessFolding(wanted) if wanted > 1 else SEQUENTIAL
+    return ProcessFolding(wanted, kinds) if wanted > 1 else SequentialFolding(kinds)

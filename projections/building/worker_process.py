@@ -13,19 +13,21 @@ from typing import NamedTuple
 from domain.errors import LedgerError
 from projections.building.partitions import fold_range
 from projections.proofs.leaf_product import LeafPoint
+from projections.rows.projector import Kinds
 from projections.worker_link import open_same_ledger
 
 
 class FoldJob(NamedTuple):
     """What all ranges of a rebuild have in common: the log, the ledger's id, and the position up to which it is read.
 
-    ``at`` is where the product of the events' leaves is made, if they are hashed.
+    ``at`` is where the product of the events' leaves is made, if they are hashed. With ``kinds``, only rows of these classes are made.
     """
 
     url: str
     ledger_id: str
     cut: int
     at: LeafPoint | None = None
+    kinds: Kinds = None
 
 
 def serve_ranges(connection: Connection) -> None:
@@ -34,7 +36,7 @@ def serve_ranges(connection: Connection) -> None:
     try:
         with open_same_ledger(job.url, job.ledger_id) as ledger:
             while True:
-                connection.send(fold_range(ledger, job.cut, connection.recv(), job.at))
+                connection.send(fold_range(ledger, job.cut, connection.recv(), job.at, job.kinds))
     except LedgerError as error:
         connection.send(error)
 

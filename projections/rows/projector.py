@@ -33,6 +33,7 @@ from projections.rows import exceptions
 from projections.rows import operator_events as operator_rows
 from projections.rows import voicemails_and_channels as notices
 from projections.rows.billed_amounts import CallMoney
+from projections.rows.calls import CallRow
 from projections.rows.charge_entries import charge_entries
 from projections.rows.entry import Entry
 from projections.rows.exceptions import ExceptionRow, ResolutionRow
@@ -44,6 +45,9 @@ Row = tuple[Any, ...]
 NO_CALL_TOPICS = (VoicemailRecorded.TOPIC, ChannelDeletionRecorded.TOPIC, UnrecognisedRecorded.TOPIC)
 
 R = TypeVar("R")
+
+Kinds = frozenset[type] | None
+"""The classes of the rows that are wanted; None for all."""
 
 
 class ProjectionStopped(LedgerError):
@@ -57,15 +61,20 @@ class RowBatch:
     ``resolutions`` are exceptions that belong to no call and were resolved.
     """
 
-    def __init__(self) -> None:
-        """Begin without rows."""
+    def __init__(self, kinds: Kinds = None) -> None:
+        """Begin without rows, and keep those of all classes or of some."""
+        self._kinds = kinds
         self.rows: dict[type, list[Any]] = {}
         self.resolutions: list[tuple[int, ExceptionResolved]] = []
         self.acted: list[str] = []
 
+    def keeps(self, kind: type) -> bool:
+        """Whether rows of a class are kept."""
+        return self._kinds is None or kind in self._kinds
+
     def of(self, kind: type[R]) -> list[R]:
-        """Return the rows of a class, to be read and added to."""
-        return self.rows.setdefault(kind, [])
+        """Return the rows of a class, to be read and added to; those of a class that is not kept are forgotten."""
+        return self.rows.setdefault(kind, []) if self.keeps(kind) else []
 
     def add(self, row: object) -> None:
         """Add a row to those of its class."""
@@ -84,9 +93,12 @@ def as_tuples(rows: Sequence[Any]) -> Sequence[Row]:
 class Projector:
     """Makes the rows of a batch, from whole streams of calls and from single events."""
 
-    def __init__(self, books: BillingContext, fetch: Fetch) -> None:
-        """Use these tariffs and closings; ``fetch`` returns the events at positions, for calls to which notices were moved."""
-        self.batch = RowBatch()
+    def __init__(self, books: BillingContext, fetch: Fetch, kinds: Kinds = None) -> None:
+        """Use these tariffs and closings; ``fetch`` returns the events at positions, for calls to which notices were moved.
+
+        With ``kinds``, only rows of these classes are made.
+        """
+        self.batch = RowBatch(kinds)
         self._books = books
         self._fetch = fetch
 
@@ -109,12 +121,14 @@ class Projector:
         return call
 
     def _add(self, call: Call, due: BilledAmount | None, money: CallMoney) -> None:
-        if call.first:
+        if call.first and self.batch.keeps(CallRow):
             account, period = (
                 (due.rated.account, str(Month.of_day(due.day))) if due else bills.account_of_call(call, self._books)
             )
             self.batch.add(call_rows.call_row(call, account, period))
-            self.batch.of(ExceptionRow).extend(exceptions.exception_rows(call))
+        if call.first:
+            if self.batch.keeps(ExceptionRow):
+                self.batch.of(ExceptionRow).extend(exceptions.exception_rows(call))
             if call.resolved:
                 self.batch.of(ResolutionRow).extend(exceptions.resolution_rows(call))
         if money.cdr:

@@ -37,6 +37,7 @@ GROWTH: dict[str, Callable[[Sizes], Row]] = {
     "memory-spread": memory.measure_spread,
     "memory-verify": memory.measure_check,
     "memory-backup": memory.measure_backup,
+    "growth-record": growth.measure_record,
     "growth-rebuild": growth.measure_rebuild,
     "growth-catch-up": growth.measure_catch_up,
 }
@@ -58,6 +59,8 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "beside-import": beside.measure,
     "rebuild": rebuilding.measure,
     "rebuild-alone": rebuilding.measure_alone,
+    "rebuild-beside-one": rebuilding.measure_beside_one,
+    "rebuild-from-nothing": rebuilding.measure_from_nothing,
     "rebuild-dask": rebuilding.measure_dask,
     "catch-up": catching_up.measure,
     "catch-up-postgres": database.measure_catch_up,
@@ -83,12 +86,18 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
 }
 LARGE: dict[str, Callable[[Sizes], Row]] = {
     **GROWTH,
+    "rebuild-from-nothing-large": rebuilding.measure_from_nothing,
+    "rerate-large": accounting.measure_rerating,
+    "reconcile-large": accounting.measure_reconciliation,
+    "as-of-large": accounting.measure_as_of,
     "long-line": distance.measure_line,
     "long-log": distance.measure_log,
 }
 ALL = DEFAULT | LARGE
 EVENTS, EVENTS_LARGE, EVENTS_QUICK = 100_000, 10_000_000, 2_000
-EVENTS_OF_GROWTH_MAX = 1_000_000
+# Of larger logs, these rows measure so many events: reconciling means 200,000 records then, rerating 20,000 calls.
+EVENTS_MAX = dict.fromkeys([*GROWTH, "rebuild-from-nothing-large", "as-of-large"], 1_000_000)
+EVENTS_MAX |= {"reconcile-large": 690_000, "rerate-large": 69_000}
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -120,7 +129,7 @@ def measured(names: Sequence[str], how: Sizes) -> list[Row]:
     rows = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        fitting = how._replace(events=min(how.events, EVENTS_OF_GROWTH_MAX)) if name in GROWTH else how
+        fitting = how._replace(events=min(how.events, EVENTS_MAX.get(name, how.events)))
         try:
             rows.append(ALL[name](fitting))
         except Exception:  # noqa: BLE001 - one that fails must not cost the others their figures

@@ -2,8 +2,7 @@
 
 import csv
 import io
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from uuid import UUID
 
@@ -14,30 +13,36 @@ from projections.building.as_of import open_as_of
 from projections.building.catch_up import catch_up
 from projections.building.process_pool import choose_folding
 from projections.queries.rerating_preview import calls_of_account
-from projections.queries.statement import load_statement
+from projections.queries.statement import Statement, load_statement
 from projections.rows.projector import Projector
 from projections.schema.tables import CDRS, ENTRIES
 from projections.stores.generations import open_current
-from tests.benchmarks import ledgers, pages, rebuilding
-from tests.benchmarks.measure import Row, Sizes, in_turns
+from tests.benchmarks import ledgers, million, pages
+from tests.benchmarks.measure import Limit, Row, Sizes, seconds, within
 from tests.benchmarks.traffic import notifications
 from tests.support.command import run
 
 ACCOUNT, PERIOD = "acme", "2026-10"
 TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = {}\n'
 CARRIER_COLUMNS = ("tag", "src", "cdr_at", "src_duration", "dest_duration", "src_charge", "dest_charge")
-FOLDED_ONCE = "reading and folding the calls once"
+# What each may take, and for how many.
+PREVIEW_SECONDS, RERATING_SECONDS, RERATED = 3, 8, 20_000
+RECONCILIATION_SECONDS, RECONCILED = 6, 200_000
+STATEMENT_SECONDS, STATED = 2, 100_000
+AS_OF_SECONDS, LOOKED_BACK = 7, 1_000_000
 
 
 def measure_preview(sizes: Sizes) -> Row:
     """Preview a rerating of all calls of a month, with its table."""
     with _billed(sizes) as (ledger, calls):
-        pairs = in_turns(
+        row = within(
+            f"rerating {len(calls):,} calls, dry run",
+            Limit(PREVIEW_SECONDS, RERATED, len(calls)),
             sizes.runs,
-            lambda _: _seconds(lambda: _fold(ledger, calls)),
-            lambda _: _seconds(lambda: _rerate(ledger, 2, "--dry-run")),
+            lambda _: seconds(lambda: _rerate(ledger, 2, "--dry-run")),
         )
-    return Row(f"rerating {len(calls):,} calls, dry run", FOLDED_ONCE, " s", 3.5, 2.5, pairs, at_most=True)
+        row.notes.append(f"Reading and folding the calls once took {seconds(lambda: _fold(ledger, calls)):.2f} s.")
+    return row
 
 
 def measure_rerating(sizes: Sizes) -> Row:
@@ -47,10 +52,10 @@ def measure_rerating(sizes: Sizes) -> Row:
         def rerated(number: int) -> float:
             with ledger.operator_session("Ada", "new prices") as session:
                 session.publish_tariff(TARIFF.format(number + 4))
-            return _seconds(lambda: _rerate(ledger, number + 3))
+            return seconds(lambda: _rerate(ledger, number + 3))
 
-        pairs = in_turns(sizes.runs, lambda _: _seconds(lambda: _fold(ledger, calls)), rerated)
-    return Row(f"rerating {len(calls):,} calls", FOLDED_ONCE, " s", 9, 7, pairs, at_most=True)
+        limit = Limit(RERATING_SECONDS, RERATED, len(calls))
+        return within(f"rerating {len(calls):,} calls", limit, sizes.runs, rerated)
 
 
 def measure_reconciliation(sizes: Sizes) -> Row:
@@ -69,32 +74,38 @@ def measure_reconciliation(sizes: Sizes) -> Row:
             with closing(open_current(ledger)) as store, store.snapshot() as connection:
                 connection.execute(select(CDRS)).all()
 
-        pairs = in_turns(
+        row = within(
+            f"reconciliation of {len(rows):,} records",
+            Limit(RECONCILIATION_SECONDS, RECONCILED, len(rows)),
             sizes.runs,
-            lambda _: _seconds(read),
-            lambda _: _seconds(lambda: run("reconcile", str(path), "--store", ledger.url)),
+            lambda _: seconds(lambda: run("reconcile", str(path), "--store", ledger.url)),
         )
-    what = f"reconciliation of {len(rows):,} records"
-    return Row(what, "reading both sides", " s", 5.5, 4, pairs, at_most=True)
+        row.notes.append(f"Reading both sides of the {row.what} took {seconds(read):.2f} s.")
+    return row
 
 
 def measure_statement(sizes: Sizes) -> Row:
-    """Make the statement of the account that has a tenth of all calls, of a month."""
-    calls = sizes.events * pages.CALLS_PER_EVENT
-    period = "2026-03"
+    """Make the statement of an account with as many calls in a month as logs have events."""
+    period = "2026-01"
     with (
-        pages.ledger_of_calls(sizes.directory / "million.db", calls) as ledger,
+        pages.ledger_of_calls(sizes.directory / "month.db", sizes.events, million.MONTH) as ledger,
         closing(open_current(ledger)) as store,
         store.snapshot() as connection,
     ):
-        found = load_statement(connection, pages.BIG, period, 0, ledger.billing_context())
-        pairs = in_turns(
+
+        def load() -> Statement:
+            return load_statement(connection, pages.BIG, period, 0, ledger.billing_context())
+
+        calls = load().total.calls
+        row = within(
+            f"statement of {calls:,} calls",
+            Limit(STATEMENT_SECONDS, STATED, calls),
             sizes.runs,
-            lambda _: _seconds(lambda: _entries(connection, period)),
-            lambda _: _seconds(lambda: load_statement(connection, pages.BIG, period, 0, ledger.billing_context())),
+            lambda _: seconds(load),
         )
-    what = f"statement of {found.total.calls:,} calls"
-    return Row(what, "reading their entries", " s", 2, 1, pairs, at_most=True)
+        read = seconds(lambda: _entries(connection, period))
+    row.notes.append(f"Reading the entries of the {row.what} took {read:.2f} s.")
+    return row
 
 
 def measure_as_of(sizes: Sizes) -> Row:
@@ -106,19 +117,15 @@ def measure_as_of(sizes: Sizes) -> Row:
             pass
 
     with ledgers.opened(path) as ledger:
-        pairs = in_turns(
-            sizes.runs,
-            lambda _: _seconds(lambda: rebuilding.scan(path)),
-            lambda _: _seconds(lambda: look_back(ledger)),
-        )
-    what = f"the read models as of an earlier time, {sizes.events:,} events"
-    return Row(what, "a raw scan of the log, JSON decoded", " s", 1.6, 1.2, pairs, at_most=True)
+        what = f"the read models as of an earlier time, {sizes.events:,} events"
+        limit = Limit(AS_OF_SECONDS, LOOKED_BACK, sizes.events)
+        return within(what, limit, sizes.runs, lambda _: seconds(lambda: look_back(ledger)))
 
 
 @contextmanager
 def _billed(sizes: Sizes) -> Iterator[tuple[Ledger, list[str]]]:
     """Lend a ledger whose calls are all billed to one account, with two versions of the tariff, and the calls' ids."""
-    path = sizes.directory / "billed.db"
+    path = sizes.directory / f"billed-{sizes.events}.db"
     is_there = path.exists()
     with ledgers.opened(path) as ledger:
         if not is_there:
@@ -151,9 +158,3 @@ def _rerate(ledger: Ledger, version: int, *more: str) -> None:
 
 def _entries(connection: Connection, period: str) -> None:
     connection.execute(select(ENTRIES).where(ENTRIES.c.account == pages.BIG, ENTRIES.c.period == period)).all()
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun

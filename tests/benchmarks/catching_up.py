@@ -27,7 +27,7 @@ def measure(sizes: Sizes) -> Row:
             return per_second(sizes.library_events, lambda: library.follow(log, as_it_comes, waits_for_disk=True))
 
         pairs = in_turns(sizes.runs, follow, lambda run: _catch_up(ledger, FIRST + run, sizes.events))
-    row = Row("catch-up from position 0", "the library's ProjectionRunner", "/s", 10, 20, pairs)
+    row = Row("catch-up from position 0", "the library's ProjectionRunner", "/s", 13, 20, pairs)
     row.notes.append(
         f"The library follows {sizes.library_events:,} events a run, from a log in memory, into a SQLite view as it comes."
         f" Told not to wait for the disk, as our read models do not, it makes {median(hasty):,.0f}/s, and the ratio is"

@@ -31,7 +31,7 @@ def measure(sizes: Sizes) -> Row:
         lambda _: per_second(sizes.events, lambda: _write(rows, next(fresh))),
         lambda _: per_second(sizes.events, lambda: _import(lines, next(fresh), sizes.events)),
     )
-    return Row("import of a file", "its rows by raw executemany", "/s", 0.30, 0.45, pairs)
+    return Row("import of a file", "its rows by raw executemany", "/s", 0.33, 0.45, pairs)
 
 
 def _import(lines: Path, path: Path, events: int) -> None:

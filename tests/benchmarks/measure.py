@@ -4,6 +4,7 @@ The yardstick goes first in each pair and the two take turns, so that whatever e
 """
 
 import gc
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -64,14 +65,22 @@ class Row:
     @property
     def reached(self) -> str:
         """``no``, ``yes``, or ``aim`` where even the aim is reached; empty without marks."""
-        if self.must_reach is None or self.aim is None:
+        if self.must_reach is None:
             return ""
-        if self._is_within(self.aim):
+        if self.aim is not None and self._is_within(self.aim):
             return "aim"
         return "yes" if self._is_within(self.must_reach) else "no"
 
     def _is_within(self, mark: float) -> bool:
         return self.ratio <= mark if self.at_most else self.ratio >= mark
+
+
+class Limit(NamedTuple):
+    """The seconds that were set for ``of`` things, and how many there are here."""
+
+    seconds: float
+    of: int
+    here: int
 
 
 class Sizes(NamedTuple):
@@ -92,6 +101,33 @@ def in_turns(runs: int, yardstick: Callable[[int], float], ours: Callable[[int],
         pairs.append(Pair(yardstick(run), ours(run)))
         print(f"  {run + 1}/{runs}: {pairs[-1].ratio:.3f}", file=sys.stderr, flush=True)
     return pairs
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the seconds that the work took."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the seconds of processor time that the work took, that of the processes included which it started and which ended."""
+    gc.collect()
+    begun = _cpu()
+    work()
+    return _cpu() - begun
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def within(what: str, limit: Limit, runs: int, ours: Callable[[int], float]) -> Row:
+    """Measure seconds against a limit that was set for so many things of a kind, of which there are so many here."""
+    there = limit.seconds * limit.here / limit.of
+    pairs = in_turns(runs, lambda _: there, ours)
+    return Row(what, f"{limit.seconds:g} s for {limit.of:,}", " s", 1, None, pairs, at_most=True)
 
 
 def per_second(count: int, work: Callable[[], object]) -> float:

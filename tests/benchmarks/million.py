@@ -6,6 +6,7 @@ Half a year of calls of a thousand accounts, one of which has a tenth of them; a
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,16 @@ from projections.stores.upsert import put_rows
 START = times.parse("2026-01-01T00:00:00Z")
 SPAN = 180 * 86_400 * times.SECOND
 ROWS_AT_ONCE = 20_000
+
+
+class Shape(NamedTuple):
+    """In how much time the calls are (microseconds), and the share of them that the first account has."""
+
+    span: int
+    of_first: float
+
+
+HALF_A_YEAR, MONTH = Shape(SPAN, 0.1), Shape(31 * times.DAY, 1)
 ACCOUNTS, NUMBERS = 1000, 200_000
 ENDS = (
     ("ANSWERED", "COMPLETED", 70),
@@ -32,11 +43,11 @@ Row = tuple[object, ...]
 Rows = tuple[Row, Row | None, Row | None]
 
 
-def fill(ledger: Ledger, calls: int) -> None:
+def fill(ledger: Ledger, calls: int, shape: Shape = HALF_A_YEAR) -> None:
     """Fill a ledger's read models with so many calls, as a rebuild does it."""
     with closing(open_current(ledger)) as store, store.transaction() as connection:
         chunk: list[Rows] = []
-        for row in _calls(calls):
+        for row in _calls(calls, shape):
             chunk.append(row)
             if len(chunk) == ROWS_AT_ONCE:
                 _put(connection, chunk)
@@ -54,13 +65,13 @@ def _put(connection: Connection, chunk: list[Rows]) -> None:
     put_rows(connection, EXCEPTIONS, [flag for _, _, flag in chunk if flag])
 
 
-def _calls(calls: int) -> Iterator[Rows]:
+def _calls(calls: int, shape: Shape) -> Iterator[Rows]:
     draw = random.Random(7)
     ends, weights = [end[:2] for end in ENDS], [end[2] for end in ENDS]
     for number in range(calls):
         position = 3 * number + 1
-        at = START + SPAN * number // calls
-        account = "acme-000000" if draw.random() < 0.1 else f"acme-{draw.randrange(ACCOUNTS):06d}"
+        at = START + shape.span * number // calls
+        account = "acme-000000" if draw.random() < shape.of_first else f"acme-{draw.randrange(ACCOUNTS):06d}"
         src = f"1858{draw.randrange(NUMBERS):07d}"
         call_id = f"{draw.getrandbits(128):032x}"
         call_id = "-".join((call_id[:8], call_id[8:12], call_id[12:16], call_id[16:20], call_id[20:]))

@@ -82,12 +82,12 @@ def _row(sizes: Sizes, what: str, mark: float, works: Callable[[], Iterator[Work
     return Row(what, f"{mark:g} ms", "ms", 1, 0.5, pairs, at_most=True, notes=[note])
 
 
-def ledger_of_calls(path: Path, calls: int) -> Ledger:
+def ledger_of_calls(path: Path, calls: int, shape: million.Shape = million.HALF_A_YEAR) -> Ledger:
     """Open the ledger in a file, with so many calls if it is made here."""
     is_there = path.exists()
     ledger = Ledger(f"sqlite:///{path}", create=True)
     if not is_there:
-        million.fill(ledger, calls)
+        million.fill(ledger, calls, shape)
     return ledger
 
 

@@ -1,16 +1,18 @@
-"""``serve --workers``: several processes on one socket, one that dies is replaced, and all end together."""
+"""``serve --workers``: several processes on one port, one that dies is replaced, and all end together."""
 
 import asyncio
 import os
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
+from api.server import open_listeners
 from domain.ledger import Ledger
 from domain.notices.signature import fingerprint
 from tests.support.api_fixtures import named_store
@@ -61,6 +63,30 @@ def delivered(server: Server, calls: range) -> Replies:
 def tells(port: int, line: str) -> bool:
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=SECONDS_MAX) as answer:
         return line in answer.read().decode().splitlines()
+
+
+def test_connections_are_divided_among_the_workers_and_the_port_is_theirs_alone() -> None:
+    with ExitStack() as opened:
+        listeners = [opened.enter_context(each) for each in open_listeners("127.0.0.1", 0, 2)]
+        (port,) = {each.getsockname()[1] for each in listeners}
+        for _ in range(64):
+            opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+        shares = [waiting(each) for each in listeners]
+        assert sum(shares) == 64
+        assert min(shares) > 8
+        with pytest.raises(OSError, match="in use"):
+            open_listeners("127.0.0.1", port, 2)
+
+
+def waiting(listener: socket.socket) -> int:
+    """Take all connections that wait, and return how many did."""
+    listener.settimeout(0)
+    taken = 0
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+            taken += 1
+    return taken
 
 
 @pytest.mark.thorough

@@ -15,7 +15,10 @@ from domain import times
 from projections.journal.syntax import Language
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from domain.ledger import Ledger
+    from projections.queries.log_points import LogPoint
     from projections.queries.selection import Selection
     from projections.stores.generations import ReadStore
 
@@ -139,8 +142,8 @@ def export(
             line_rule=ledger.line_rule,
         )
         note_span(wanted, ledger.timezone)
-        looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=not no_catch_up)
-        with looking as read_store, progress("Exporting", None, "rows") as moved:
+        reading = _read_store(ledger, past, model, caught_up=not no_catch_up)
+        with reading as read_store, progress("Exporting", None, "rows") as moved:
             target = output or sys.stdout.buffer
             if model == JOURNAL:
                 rows = journal_export.write_journal(ledger, read_store, wanted, form, target, moved)
@@ -150,6 +153,16 @@ def export(
                 )
     if output:
         note(f"{rows} rows in {output}")
+
+
+def _read_store(
+    ledger: Ledger, past: LogPoint | None, model: str, *, caught_up: bool
+) -> AbstractContextManager[ReadStore]:
+    if past is None:
+        return read_models(ledger, caught_up=caught_up)
+    return read_models_as_of(
+        ledger, past.position, None if model == JOURNAL else model
+    )  # A journal is made of several.
 
 
 def _check_options(model: str, form: str, sort: str) -> None:

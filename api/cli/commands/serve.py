@@ -132,15 +132,17 @@ def _serve_by_many(read: Settings, host: str, port: int, count: int) -> None:
         begin_log(read)
         _introduce(ledger, read)
     try:
-        listening = server.open_listener(host, port)
+        listening = server.open_listeners(host, port, count)
     except OSError as error:
         note(f"cannot listen on {host} port {port}: {error.strerror}")
         sys.exit(UNAVAILABLE)
-    with listening:
-        _say_where(listening, read.notify_path)
+    with ExitStack() as stack:
+        for each in listening:
+            stack.enter_context(each)
+        _say_where(listening[0], read.notify_path)
         reports = WorkerReports()
         with _metrics(read, reports.total, ledger.id):
-            server.run_workers(read, listening, count, reports)
+            server.run_workers(read, listening, reports)
 
 
 def _introduce(ledger: Ledger, read: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +21,9 @@ from domain.errors import StoreUnavailable
 from domain.ledger import Ledger
 from projections import frames
 from projections.building import as_of as aside
-from projections.building.as_of import open_as_of
+from projections.building.as_of import kinds_of, open_as_of
 from projections.building.catch_up import ProjectionStopped, catch_up
-from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.building.partitions import SEQUENTIAL, FoldStrategy, SequentialFolding
 from projections.building.process_pool import ProcessFolding
 from projections.export.writer import write_export
 from projections.queries.log_points import LogPoint, resolve_point
@@ -32,8 +33,10 @@ from projections.schema.read_models import STORED_TABLES
 from projections.stores.base import ReadStore
 from projections.stores.generations import open_current
 from tests.conftest import SQLITE_FIRST
+from tests.golden.outputs import GOLDEN
 from tests.projections.building.test_rebuild import insert
 from tests.support import strategies
+from tests.support.command import run
 from tests.support.effort import examples
 from tests.support.ledger_databases import ledger_database
 from tests.support.ledgers import opened, record, tables
@@ -45,7 +48,7 @@ CALL = [callstatus("SRCANSWERED"), callstatus("COMPLETED", 1), cdr(2, srccharge=
 HALTING = """
 import sys
 from domain.ledger import Ledger
-from projections.building.as_of import open_as_of
+from projections.building.as_of import kinds_of, open_as_of
 
 def halt(done, total):
     print("half-way", flush=True)
@@ -118,11 +121,25 @@ def test_what_stood_at_a_position_is_what_a_ledger_shows_whose_log_ends_there(
         expected = now(ended)
         assert as_of(ledger, position) == expected
         assert as_of(ledger, ledger.head()) == now(ledger)
+        model = data.draw(st.sampled_from(sorted(STORED_TABLES)))
+        assert as_of(ledger, position, SequentialFolding(kinds_of(model)))[model] == expected[model]
 
 
 def test_an_earlier_state_is_the_same_whoever_folds(ledger: Ledger) -> None:
     record(ledger, *(cdr(number, src=str(number), srccharge=str(number)) for number in range(50)))
     assert as_of(ledger, 40, ProcessFolding(2)) == as_of(ledger, 40)
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_read_model_that_is_built_alone_has_the_rows_that_it_has_beside_the_others(tmp_path: Path) -> None:
+    """A ledger with all acts of operators, closed months and moved calls."""
+    shutil.copyfile(GOLDEN / "ledger-2" / "ledger.sqlite", tmp_path / "ledger.db")
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    assert run("migrate", "--store", url).code == 0
+    with closing(Ledger(url)) as ledger:
+        together = as_of(ledger, ledger.head())
+        alone = {name: as_of(ledger, ledger.head(), SequentialFolding(kinds_of(name)))[name] for name in together}
+    assert alone == together
 
 
 def test_the_live_read_models_are_left_alone(ledger: Ledger) -> None:
