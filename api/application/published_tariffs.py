@@ -75,7 +75,7 @@ def unified_text_diff(before: PublishedVersion, after: PublishedVersion) -> str:
 
 def diff_lines(before: str, after: str) -> Iterator[DiffLine]:
     """Yield the lines that differ between two texts, with a few lines around them."""
-    old, new = before.split("\n"), after.split("\n")
+    old, new = (text.removesuffix("\n").split("\n") for text in (before, after))
     for number, group in enumerate(SequenceMatcher(None, old, new).get_grouped_opcodes(CONTEXT_LINES)):
         if number:
             yield DiffLine(GAP, 0, "")

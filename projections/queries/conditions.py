@@ -27,7 +27,7 @@ from projections.schema.read_models import TABLES
 DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")
 STATES = (call.IN_PROGRESS, call.ENDED)
 # Filters for the exact text of the column of the same name.
-PLAIN = ("tag", "account", "disposition", "state", "kind", "reason")
+PLAIN = ("tag", "account", "disposition", "state", "kind", "about", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
 # What people write between the digits of a number.
 _WRITTEN_BETWEEN = " -.()"

@@ -27,6 +27,7 @@ FIELDS = {
     "flag": "flag",
     "state": "state",
     "kind": "kind",
+    "about": "about",
     "reason": "reason",
     "who": "who",
     "why": "why",

@@ -38,7 +38,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     ``since`` and ``until`` are microseconds, UTC, and half-open: ``until`` itself is outside. An empty text selects the
     rows without one. ``number`` is a number in any notation that
     lines of ``line_rule`` take for the same, ``flag`` one of a row's flags, ``day`` the day on which
-    something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls. ``who`` is the operator, ``why`` a part of the reason, in upper or lower case. ``fits`` are patterns of
+    something is billed, in its account's time zone, or ``FIRST..LAST``. ``waiting`` selects overdue calls. ``about`` is what an operator's event is about, such as ``by version 2``, ``who`` the operator, ``why`` a part of the reason, in upper or lower case. ``fits`` are patterns of
     tags and numbers: never of accounts, whose names decide who is billed.
     """
 
@@ -50,6 +50,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     flag: str | None = None
     state: str | None = None
     kind: str | None = None
+    about: str | None = None
     reason: str | None = None
     who: str | None = None
     why: str | None = None

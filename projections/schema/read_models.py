@@ -251,6 +251,7 @@ OPERATOR_EVENTS = ReadModel(
     time_column="recorded_at",
     sorts=("position", "recorded_at"),
     facets=("kind", "done_by", "account"),
+    summed=("moved",),
     indexes=(
         Index("operator_events_by_time", "recorded_at, position"),
         Index("operator_events_by_operator", "done_by, position"),

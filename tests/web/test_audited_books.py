@@ -169,6 +169,8 @@ class TestWhatOperatorsDid:
         for query, positions in {
             "who=bob": [6, 7],
             "kind=month-closed": [5],
+            "kind=call-rerated&about=by+version+2": [6],
+            "about=by+version+1": [],
             "account=acme": [6, 7, 8],
             "why=AS+agreed": [6, 7],
             "why=%25": [],
@@ -187,6 +189,13 @@ class TestWhatOperatorsDid:
         assert 'it undid <a href="/events/7">' in page
         assert "/api/v1/operator-events.csv?who=bob" in client.get("/events?who=bob").text
         assert "account-adjusted" in words(client.get("/fragments/operator-events/facets").text)
+
+    def test_a_tariff_version_leads_to_the_calls_that_it_rerated_and_the_money_moved(self, client: TestClient) -> None:
+        links = {re.search(r'href="(/events[?][^"]*)"', client.get(path).text) for path in ("/tariffs", "/tariffs/2")}
+        assert {unescape(link[1]) for link in links if link} == {"/events?kind=call-rerated&about=by%20version%202"}
+        page = client.get("/events?kind=call-rerated&about=by%20version%202&whole=1").text
+        assert re.search(r'data-sum="moved"><data class="amount" value="0.64">', page)
+        assert "version 1" not in words(page)
 
     def test_who_sees_no_numbers_sees_none_in_reasons_and_finds_none_by_searching(self, reader: TestClient) -> None:
         for path in ("/events", "/api/v1/operator-events"):

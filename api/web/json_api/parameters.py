@@ -168,6 +168,7 @@ FILTERS = {
         _filter("flag", "Only rows with this flag.", _choice(call.FLAGS)),
         _filter("state", "Only calls in this state.", _choice(conditions.STATES)),
         _filter("kind", "Only rows of this kind.", _TEXT),
+        _filter("about", "Only rows about this, such as `by version 2` of reratings.", _TEXT),
         _filter("reason", "Only rows with this reason.", _TEXT),
         _filter("who", "Only what this operator did.", _TEXT),
         _filter("why", "Only rows whose reason contains this text, in upper or lower case; needs the role `pii`.", _TEXT),

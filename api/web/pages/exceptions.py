@@ -25,7 +25,7 @@ from projections.queries import pagination as browsing
 from projections.queries.suspects import RECENT_DAYS, find_run, recent_suspects, too_many_calls
 
 ROWS = 100
-RUN_ROWS = 5
+RUN_ROWS, ALONE_ROWS = 5, 50
 PATH = "/exceptions"
 MODEL = "exceptions"
 CHOSEN_MAX = 1000
@@ -72,6 +72,7 @@ def exceptions(request: Request) -> Response:
             context |= {"too_many_calls": too_many_calls(room.ledger)}
         context |= {"waiting": calls.count_overdue(room.connection, reach, now)}
     context |= {"shows_runs": shows_runs, "shift_shown": shift_shown, "recent_days": RECENT_DAYS, "run_rows": RUN_ROWS}
+    context |= {"alone_rows": ALONE_ROWS}
     context |= {"rows": found.rows, "next": found.next, "previous": found.previous}
     return render(request, "exceptions.html", is_first=not query.get("cursor"), **context)
 

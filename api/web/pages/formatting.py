@@ -95,9 +95,10 @@ def duration(seconds: int | None) -> Markup:
     """Show whole seconds as ``1:02:03`` or ``2:03``, with the seconds as data for programs."""
     if seconds is None:
         return NOTHING
-    minutes, rest = divmod(seconds, MINUTE)
+    minutes, rest = divmod(abs(seconds), MINUTE)
     hours, minutes = divmod(minutes, MINUTE)
     shown = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    shown = f"{MINUS}{shown}" if seconds < 0 else shown
     return Markup('<data class="duration" value="{}">{}</data>').format(seconds, shown)
 
 
@@ -143,6 +144,11 @@ def private(context: Context, value: str | None, column: str) -> Markup:
 def account_path(account: str) -> str:
     """Return the path of an account's page; the name may be any text, or empty."""
     return f"/accounts/{quote(account, safe='')}"
+
+
+def rerated_path(version: int) -> str:
+    """Return the path of the list of calls that a version of the tariff rerated."""
+    return f"/events?kind=call-rerated&about={quote(f'by version {version}', safe='')}"
 
 
 def statement_path(account: str, period: str) -> str:

@@ -162,7 +162,7 @@ POSTINGS = ListedModel(
 OPERATOR_EVENTS = ListedModel(
     "operator-events",
     "What operators did",
-    "The books' own audit trail: who did what, when and why, on what, and how much money it moved.",
+    "Who did what, when and why, on what, and how much money it moved.",
     ("from", "kind", "who", "account", "why", "asof"),
     (
         ("position", "Position"),

@@ -17,7 +17,7 @@ from api.web.auth.csrf import mask_token
 from api.web.pages import assets, flash
 from api.web.pages import theme as display
 from api.web.pages.footer import read_footer
-from api.web.pages.formatting import FILTERS, account_path, statement_path
+from api.web.pages.formatting import FILTERS, account_path, rerated_path, statement_path
 from projections.queries.conditions import PATTERNED
 from projections.queries.text_patterns import write_exactly
 
@@ -46,6 +46,7 @@ def environment() -> Environment:
         is_chosen=is_chosen,
         printed_query=printed_query,
         account_path=account_path,
+        rerated_path=rerated_path,
         statement_path=statement_path,
     )
     return made
