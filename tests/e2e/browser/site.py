@@ -95,9 +95,16 @@ def running(directory: Path, *samples: str) -> Iterator[Site]:
         models = open_current(ledger)
         catch_up(ledger, models)
         models.close()
+    with serving_store(store, directory) as site:
+        yield site
+
+
+@contextmanager
+def serving_store(store: str, directory: Path) -> Iterator[Site]:
+    """Add the users to a ledger that is there, and serve it until the block ends."""
+    known = {"TRINGLEDGER_STORE": store, "TRINGME_PRIVATE_KEY": f"{KEY},{OTHER_KEY}"}
     tokens = {name: _added(name, roles, known) for name, roles in USERS.items()}
     port = serving.free_port()
-    known["TRINGME_PRIVATE_KEY"] = f"{KEY},{OTHER_KEY}"
     with serving.running(program.serve_command(port, store), port, known, directory / "serve.log"):
         yield Site(f"http://127.0.0.1:{port}", port, store, tokens)
 
