@@ -327,7 +327,7 @@ def test_a_list_shows_the_columns_that_its_address_names_and_its_links_keep_them
     page = client.get("/cdrs?cols=call_id&cols=tariff,price&sort=-cost&tag=sal*").text
     assert re.findall(r'<th scope="col"[^>]*>(?:<a [^>]*>)?([^<]+)', page) == ["Call", "Tariff", "Price"]
     assert 'href="/cdrs?tag=sal%2A&amp;sort=-price&amp;cols=call_id%2Ctariff%2Cprice"' in page
-    assert 'href="/api/v1/cdrs.csv?tag=sal%2A&amp;sort=-cost"' in page
+    assert 'href="/api/v1/cdrs.csv?tag=sal%2A&amp;sort=-cost&amp;cols=call_id%2Ctariff%2Cprice"' in page
     refused = client.get("/cdrs?cols=price,prize")
     assert refused.status_code == 400
     assert "cdrs have no column" in refused.text

@@ -62,6 +62,14 @@ def test_an_amount_is_shown_to_its_last_digit() -> None:
     assert "value" not in showing.amount(None)
 
 
+def test_less_time_than_before_is_shown_with_a_minus() -> None:
+    assert [re.sub("<.*?>", "", showing.duration(seconds)) for seconds in (-73, -3661, 59)] == [
+        "\u22121:13",
+        "\u22121:01:01",
+        "0:59",
+    ]
+
+
 def test_files_are_kept_for_ever_under_their_digest_and_not_under_an_older_one(client: TestClient) -> None:
     now, older = client.get(assets.asset_path("pages.css")), client.get("/static/000000000000/pages.css")
     assert "immutable" in now.headers["cache-control"]
