@@ -65,7 +65,11 @@ def _call(number: int) -> Iterator[SentNotice]:
     line = {"tag": tag, "src": src}
     yield callstatus("SRCANSWERED", at, r=f"a{number}", **line)
     yield callstatus("COMPLETED", at + 60 * times.SECOND, r=f"b{number}", **line)
-    charges = {"srccharge": f"{number + 1}.123456", "destcharge": "0.5", "destduration": 40 + number}
+    charges: dict[str, str | int] = {
+        "srccharge": f"{number + 1}.123456",
+        "destcharge": "0.5",
+        "destduration": 40 + number,
+    }
     for repeat in range(2 if number % 5 == 0 else 1):
         yield priced_cdr(at + (61 + repeat) * times.SECOND, r=f"c{number}-{repeat}", **line, **charges)
 
