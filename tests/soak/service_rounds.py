@@ -87,13 +87,26 @@ def under_traffic(this: Round, servers: Sequence[Server]) -> None:
 
 
 def heal(this: Round, servers: Sequence[Server]) -> None:
-    """Services that still run record everything once the trouble is over, without a restart."""
+    """Services that still run record everything once the trouble is over, without a restart.
+
+    A kill that has fired may come late: the process may have been stopped before it carried it out.
+    """
     running = [server for server in servers if server.process.poll() is None]
     for server in running:
         send_until_all_are_recorded(this, server)
+        if server.process.poll() is not None:
+            assert has_killed(this), (
+                f"a service ended by itself with {server.process.returncode}: {server.said[-3000:]}"
+            )
+            this.tell("  a service was killed late")
         this.fresh(1)
     for server in running:
         server.terminate()
+
+
+def has_killed(this: Round) -> bool:
+    """Whether a rule has killed a process."""
+    return any(what.startswith(("kill ", "tear ")) for what in this.interposer.fired())
 
 
 def check_backup(this: Round) -> None:

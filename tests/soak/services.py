@@ -76,9 +76,12 @@ def send(this: Round, server: Server, queries: Sequence[str], connections: int =
 
 
 def send_until_all_are_recorded(this: Round, server: Server) -> None:
-    """Send again what got no success: once nothing is in its way a service takes everything, with nobody's help."""
+    """Send again what got no success: once nothing is in its way a service takes everything, with nobody's help.
+
+    Returns early where the service has been killed.
+    """
     deadline = time.monotonic() + WELL_SECONDS_MAX
-    while this.promises.open:
+    while this.promises.open and server.process.poll() != -signal.SIGKILL:
         send(this, server, this.promises.open)
         assert time.monotonic() < deadline, f"the service does not get well: {server.said[-3000:]}"
         time.sleep(0.05)

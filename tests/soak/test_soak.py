@@ -1,6 +1,7 @@
 """The soak itself: a short one finds nothing, its disk knows what a power cut leaves, and its judges see what they are for."""
 
 import errno
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -28,13 +29,15 @@ from tests.soak.power_cuts import (
 )
 from tests.soak.power_rounds import run_power_round
 from tests.soak.rounds import Round, new_round
-from tests.soak.service_rounds import run_service_round
+from tests.soak.service_rounds import heal, run_service_round
 from tests.soak.traffic import notices
 from tests.soak.writer_rounds import run_writer_round
+from tests.support.command import Server
 from tests.support.ledgers import opened, record
 from tests.support.model.corrections import Moved
 from tests.support.model.stored_log import facts_of, stored
 from tests.support.notices import SECOND, START, callstatus
+from tests.support.ports import free_port
 from tests.support.postgres_server import Postgres
 from tests.support.programs import require_program
 
@@ -220,6 +223,28 @@ class TestTheJudges:
         promises.answer("one", 1)
         with pytest.raises(AssertionError, match="position 1, and now with 2"):
             promises.answer("one", 2)
+
+
+class TestHealing:
+    @pytest.fixture
+    def dying(self, tmp_path: Path) -> Server:
+        """Return a service that is about to be killed."""
+        process = subprocess.Popen(["sh", "-c", "sleep 0.2; kill -9 $$"])
+        (tmp_path / "log").touch()
+        return Server(process, free_port(), tmp_path / "log")
+
+    def test_a_kill_that_comes_late_is_not_held_against_the_service(
+        self, on_file: Round, dying: Server, tmp_path: Path
+    ) -> None:
+        on_file.fresh(1)
+        (tmp_path / "round" / "fired").write_text("1 kill recv 0 socket\n")
+        heal(on_file, [dying])
+        assert "  a service was killed late" in on_file.told
+
+    def test_a_death_that_no_rule_has_brought_is_found_out(self, on_file: Round, dying: Server) -> None:
+        on_file.fresh(1)
+        with pytest.raises(AssertionError, match="ended by itself with -9"):
+            heal(on_file, [dying])
 
 
 def test_a_short_soak_finds_nothing(on_file: Round) -> None:
