@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from domain.log.wal_mode import enter_wal_mode
+from domain.log.wal_mode import enter_wal_mode, sync_folder
 from domain.private_files import make_private
 from projections.stores.database import LOCK_TIMEOUT_SECONDS, Database, Refusal
 
@@ -20,13 +20,31 @@ class SQLiteFile(Database):
 
     def __init__(self, path: Path, pragmas: str, refuse: Refusal) -> None:
         """Use the file at a path."""
-        super().__init__(sqlite_engine(path, pragmas), str(path), refuse)
+        engine = sqlite_engine(path, pragmas)
+        super().__init__(engine, str(path), refuse)
         self.path = path
         self._inode = 0
+        self._names_are_synced = False
+
+        # Once all connections are closed, the next one makes another write-ahead log.
+        @event.listens_for(engine, "connect")
+        def _forget(_connection: Any, _record: Any) -> None:
+            self._names_are_synced = False
 
     def _begin_writing(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         self._inode = self._inode or self.path.stat().st_ino
+        self._sync_names()
+
+    def _sync_names(self) -> None:
+        """Have the names of the file and its write-ahead log on disk before anything is written; raises OSError.
+
+        SQLite syncs the folder too, and takes no notice where that fails. A power cut that then takes the log's name leaves
+        the pages that had come from it into the file by then, and not the others: a damaged file.
+        """
+        if not self._names_are_synced:
+            sync_folder(self.path.resolve().parent)
+            self._names_are_synced = True
 
     def _begin_reading(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")

@@ -17,7 +17,6 @@ SMALL_ALLOWED = {
     "domain/events/log_row.py",
     "domain/events/streams_of_calls.py",
     "domain/log/keepalive.py",
-    "domain/log/wal_mode.py",
     "domain/notices/statuses.py",
     "domain/operators/author.py",
     "domain/proofs/refusals.py",

@@ -15,8 +15,8 @@ from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from domain.errors import StoreLocked, StoreUnavailable
 from domain.log.continuity import Continuity
-from domain.log.sqlite.opened_file import MainFile, sync_folder
-from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode
+from domain.log.sqlite.opened_file import MainFile
+from domain.log.wal_mode import LOCK_TIMEOUT_SECONDS, enter_wal_mode, sync_folder
 from domain.private_files import make_private
 
 # A commit that finds 8,000 pages in the write-ahead log moves them into the file; `checkpoint` leaves it few of them.

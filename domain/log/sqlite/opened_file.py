@@ -5,7 +5,6 @@ and a write-ahead log that is deleted (`rm ledger.db-wal`), which SQLite keeps w
 shows in the main file, looked at past SQLite and its caches: checkpoints alone change it, and by them it never loses events.
 """
 
-import errno
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,6 @@ _WAL_VERSIONS = b"\2\2"
 _INTERIOR, _LEAF = 0x05, 0x0D
 _DEPTH_MAX = 20
 _VARINT_BYTES_MAX = 9
-_DISK_FAILS = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 _LOOKS, _PAUSE = 5, timedelta(milliseconds=10)
 
 
@@ -118,19 +116,6 @@ class MainFile:
                 return _last_row_id(page)
             number = int.from_bytes(page[8:12])
         return None
-
-
-def sync_folder(path: Path) -> None:
-    """Have the names in a folder on disk; raises OSError where the disk fails, and not where folders cannot be synced."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno in _DISK_FAILS:
-            raise
 
 
 def _last_row_id(page: bytes) -> int | None:

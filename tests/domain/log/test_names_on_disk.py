@@ -1,38 +1,16 @@
 """An event is promised once the name of its file is on the disk, too: SQLite looks over a folder that could not be synced."""
 
 import errno
-import os
-import stat
 from pathlib import Path
 
 import pytest
 
 from domain.errors import StoreUnavailable
+from tests.support.failing_folders import FailingFolders, folders
 from tests.support.ledgers import opened, record
 from tests.support.notices import cdr
 
-
-class FailingFolders:
-    """What takes the place of ``os.fsync``: syncs of files work, those of folders fail with an error, if there is one."""
-
-    def __init__(self) -> None:
-        self.error = errno.EIO
-        self.synced = 0
-        self._sync = os.fsync
-
-    def __call__(self, descriptor: int) -> None:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            if self.error:
-                raise OSError(self.error, os.strerror(self.error))
-            self.synced += 1
-        self._sync(descriptor)
-
-
-@pytest.fixture
-def folders(monkeypatch: pytest.MonkeyPatch) -> FailingFolders:
-    made = FailingFolders()
-    monkeypatch.setattr(os, "fsync", made)
-    return made
+__all__ = ["folders"]
 
 
 def test_while_the_folder_cannot_be_synced_nothing_is_recorded(tmp_path: Path, folders: FailingFolders) -> None:
