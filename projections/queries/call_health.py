@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, BindParameter, ColumnElement, Connection, Row
 from domain.calls.call import IN_PROGRESS, MISSING_OPENING
 from domain.calls.correlation import CorrelationWindow
 from domain.notices.statuses import OUTCOMES
-from projections.schema.tables import CALLS, CDRS
+from projections.schema.tables import CALLS
 
 TAG_CALLS_MIN = 10
 ROWS_MAX = 100
@@ -103,9 +103,3 @@ def longest_overdue(
     if tag:
         statement = statement.where(CALLS.c.tag == tag)
     return connection.execute(statement).all()
-
-
-def positions_of_cdrs(connection: Connection, call_ids: Sequence[str]) -> dict[str, int]:
-    """Return the positions of the CDRs of some calls, by their ids."""
-    wanted = select(CDRS.c.call_id, CDRS.c.position).where(CDRS.c.call_id.in_(call_ids))
-    return {row.call_id: row.position for row in connection.execute(wanted)} if call_ids else {}

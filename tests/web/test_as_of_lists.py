@@ -1,5 +1,6 @@
 """Lists and billing as they were known at an earlier point of the log: pages and the JSON API say what `--as-of` says."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -63,6 +64,39 @@ def test_pages_say_as_of_when_they_are_and_keep_it_in_their_links(shop: tuple[Te
     assert 'value="7"' in billing
     assert f"asof={BEFORE}" in billing[billing.index("chart-numbers") :]
     assert f"position {BEFORE} of the log" not in client.get("/billing?period=2026-10").text
+
+
+def test_accounts_statements_and_exceptions_are_as_of_a_date_too_and_lead_on_to_that_date(
+    shop: tuple[TestClient, Service],
+) -> None:
+    client, _ = shop
+    past, now = (client.get(f"/accounts/sales?period=2026-10{asof}").text for asof in (f"&asof={BEFORE}", ""))
+    prices = [re.search(r'Price</span><span class="much"><data[^>]* value="([0-9.]+)"', page) for page in (past, now)]
+    assert [found and found[1] for found in prices] == ["3.5", "0"]
+    assert f"position {BEFORE} of the log" in past
+    for link in (
+        f"/statements/sales/2026-10?asof={BEFORE}",
+        f"/fragments/metrics/sales?months=2026-10&amp;asof={BEFORE}",
+        f"/cdrs?period=2026-10&amp;account=sales&amp;asof={BEFORE}",
+        f"period=2026-11&amp;asof={BEFORE}",
+    ):
+        assert link in past, link
+    assert "asof=" not in now.replace('name="asof"', "")
+    statement = client.get(f"/statements/sales/2026-10?asof={BEFORE}").text
+    assert re.search(r'<dt>Due</dt><dd><strong><data[^>]* value="3.5"', statement)
+    assert f"/accounts/sales?period=2026-10&amp;asof={BEFORE}" in statement
+    assert client.get(f"/statements/sales/2026-10/json?asof={BEFORE}").json()["due"] == "3.5"
+    exceptions = client.get(f"/exceptions?asof={BEFORE}").text
+    assert (f"position {BEFORE} of the log" in exceptions, "Reason for the chosen ones" in exceptions) == (True, False)
+    listed = client.get(f"/cdrs?asof={BEFORE}").text
+    assert f'href="/accounts/sales?asof={BEFORE}"' in listed
+    assert re.search(rf'href="/calls/[0-9a-f-]+\?at={BEFORE}"', listed)
+    assert f"/accounts/sales?asof={BEFORE}" in client.get(f"/billing?period=2026-10&asof={BEFORE}").text
+    for path in (
+        f"/fragments/metrics/sales?months=2026-10&asof={BEFORE}",
+        f"/fragments/largest?account=sales&asof={BEFORE}",
+    ):
+        assert client.get(path).status_code == 200
 
 
 def test_what_the_present_read_models_show_is_read_from_them(shop: tuple[TestClient, Service]) -> None:

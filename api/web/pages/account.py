@@ -13,12 +13,14 @@ from api.web.pages import date_range as spans
 from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import filter_context, not_found, read_filters, with_error_pages
+from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
 from projections.queries import accounts
 from projections.queries import billing_overview as overview
 from projections.queries import filter_texts as filters
 from projections.queries import metrics as counting
 from projections.queries import pagination as browsing
 from projections.queries.billing_overview import MONTH, NOTHING
+from projections.queries.log_points import LogPoint
 from projections.queries.metrics import Metrics
 from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError
@@ -40,7 +42,8 @@ def routes() -> list[GuardedRoute]:
 def show_account(request: Request) -> Response:
     """Show an account for some days: by default its latest billed month, and the year that ends with it."""
     account, query, state = request.path_params["account"], request.query_params, request.app.state
-    with state.read_models.session() as room:
+    point, kept = read_point(request)
+    with read_session_as_of(request, point) as room:
         if not accounts.has_account(room.connection, account):
             return not_found(request, f"nothing was ever billed to {account!r}")
         latest = overview.latest_month(room.connection, account)
@@ -49,7 +52,7 @@ def show_account(request: Request) -> Response:
         about = found[0] if found else billing.AccountTotals(account, NOTHING, None)
         year = spans.year_to(span)
         billed = billing.compare_spans(room, year, account)
-        chart = billing.billing_chart(room, year, billing.read_measure(query), billed, account)
+        chart = billing.billing_chart(room, year, billing.read_measure(query), billed, account, kept)
         months = [step for step, _ in span._replace(by=MONTH).steps()] if span.is_of_months else []
         whole = bool(query.get("whole"))
         context: dict[str, Any] = {"months": months, "whole": whole}
@@ -67,15 +70,22 @@ def show_account(request: Request) -> Response:
         measures=billing.MEASURES,
         only=billing.of_account(account),
         outcome=read_flash(request),
+        as_of=describe_as_of(point, state.ledger.timezone),
         versions=[each.tariff.version for each in state.ledger.billing_context().tariffs],
         **context,
     )
 
 
+def read_point(request: Request) -> tuple[LogPoint | None, dict[str, str]]:
+    """Read as of when a page is, and the parameter that its links keep; raises SelectionError."""
+    text = request.query_params.get(AS_OF, "").strip()
+    return read_as_of(request.app.state.ledger, text), {AS_OF: text} if text else {}
+
+
 def metrics(request: Request) -> Response:
     """Return the metrics of an account's calls in some months: a fragment, since calls must be counted for it."""
     months = request.query_params.get("months", "").split(",")[:MONTHS_MAX]
-    with request.app.state.read_models.session() as room:
+    with read_session_as_of(request, read_point(request)[0]) as room:
         found = account_metrics(room, request.path_params["account"], months)
     return render(request, "metrics.html", measured=found)
 
@@ -91,7 +101,7 @@ def largest(request: Request) -> Response:
     read = read_filters(request, "cdrs")
     if read.selection is None:
         raise SelectionError(read.problem)
-    with request.app.state.read_models.session() as room:
+    with read_session_as_of(request, read_point(request)[0]) as room:
         found = with_highest_price(room, read.selection)
     return render(request, "largest.html", largest=found)
 

@@ -1,6 +1,5 @@
 """The page of exceptions, flag by flag, with the money at stake; operators resolve them with a reason."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
@@ -8,14 +7,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.application.bulk_jobs.bulk_job import REOPEN_EXCEPTIONS, RESOLVE_EXCEPTIONS
+from api.application.exception_twins import find_twins
 from api.application.suspect_list import shift_shown
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.bulk_jobs import start_bulk_job
 from api.web.pages.flash import read_flash
+from api.web.pages.lists import read_with_as_of
 from api.web.pages.operator_forms import redirect_back, run_form
 from api.web.pages.rendering import render
-from api.web.pages.request_filters import filter_context, filters_given, read_filters, with_error_pages
-from domain.calls.call import REPEATED_CDR, SUSPECT
+from api.web.pages.request_filters import filter_context, filters_given, with_error_pages
+from api.web.past_sessions import describe_as_of, read_session_as_of
+from domain.calls.call import SUSPECT
 from domain.errors import LedgerError
 from domain.operators.session import OperatorSession
 from projections.queries import call_health as calls
@@ -51,22 +53,23 @@ def routes() -> list[GuardedRoute]:
 
 def exceptions(request: Request) -> Response:
     """Show the flags, and the exceptions that the filters select."""
-    read, query = read_filters(request, "exceptions"), request.query_params
+    (read, point), query = read_with_as_of(request, MODEL), request.query_params
     context: dict[str, Any] = {"filters": read.filters, "problem": read.problem, "meanings": MEANINGS, "path": PATH}
-    context |= {"outcome": read_flash(request), "span": read.span}
+    context |= {"outcome": read_flash(request), "span": read.span, "as_of": ""}
     if read.selection is None:
         return render(request, "exceptions.html", status=400, rows=None, **context)
     timezone = request.app.state.ledger.timezone
+    context["as_of"] = describe_as_of(point, timezone)
     # They are not filtered, and looking for them takes time: they stand on the first page without filters alone.
     shows_runs = not read.filters and not query.get("cursor")
     without_flag = conditions.conditions("exceptions", _without_flag(read.selection), timezone)
-    with request.app.state.read_models.session() as room:
+    with read_session_as_of(request, point) as room:
         found = browsing.fetch_page(
             room.connection, "exceptions", read.selection, timezone, "-position", query.get("cursor", ""), ROWS
         )
-        context |= {"twins": calls.positions_of_cdrs(room.connection, _repeating(found.rows))}
+        context |= {"twins": find_twins(room.ledger, found.rows, room.position)}
         context |= {"kinds": at_stake.totals_by_flag(room.connection, without_flag)}
-        reach, now = room.ledger.options.window, filter_context(request).now
+        reach, now = room.ledger.options.window, point.at if point else filter_context(request).now
         if shows_runs:
             context |= {"suspects": recent_suspects(room.ledger, room.connection, now)}
             context |= {"too_many_calls": too_many_calls(room.ledger)}
@@ -75,11 +78,6 @@ def exceptions(request: Request) -> Response:
     context |= {"alone_rows": ALONE_ROWS}
     context |= {"rows": found.rows, "next": found.next, "previous": found.previous}
     return render(request, "exceptions.html", is_first=not query.get("cursor"), **context)
-
-
-def _repeating(rows: Sequence[Any]) -> list[str]:
-    """Return the calls of which a CDR was repeated: their own CDR is what it repeats."""
-    return [row.call_id for row in rows if row.flag == REPEATED_CDR and row.call_id]
 
 
 def _without_flag(chosen: selection.Selection) -> selection.Selection:

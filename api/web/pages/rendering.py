@@ -18,6 +18,7 @@ from api.web.pages import assets, flash
 from api.web.pages import theme as display
 from api.web.pages.footer import read_footer
 from api.web.pages.formatting import FILTERS, account_path, rerated_path, statement_path
+from api.web.past_sessions import AS_OF
 from projections.queries.conditions import PATTERNED
 from projections.queries.text_patterns import write_exactly
 
@@ -76,6 +77,8 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
         "csrf_token": mask_token(getattr(request.state, "csrf_token", "")),
         "foot": read_footer(request) if who else None,  # The ledger's state is not for strangers.
         "shown": display.theme_of(request),
+        # As of when the page is, which its links keep; pages that know the present alone ignore it.
+        "asof": request.query_params.get(AS_OF, "").strip(),
     }
     html = environment().get_template(name).render(known | context)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

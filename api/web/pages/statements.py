@@ -9,8 +9,10 @@ from api.application.statements import text_formats as texts
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
+from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
 from projections.queries import statement
 from projections.queries import time_points as moments
+from projections.queries.log_points import LogPoint
 from projections.queries.statement import NoStatement, Statement
 
 FORMS = {"csv": ("text/csv; charset=utf-8", texts.as_csv), "json": ("application/json", texts.as_json)}
@@ -30,12 +32,14 @@ def routes() -> list[GuardedRoute]:
 
 
 def show_statement(request: Request) -> Response:
-    """Show the statement of an account for a month; a draft until the month is closed."""
+    """Show the statement of an account for a month; a draft until the month is closed, or as it was known then."""
     try:
         found = _statement(request)
     except NoStatement as error:
         return not_found(request, str(error))
-    return render(request, "statement.html", statement=found, heading=found.heading, forms=FORMS)
+    point = _point(request)
+    as_of = describe_as_of(point, request.app.state.ledger.timezone)
+    return render(request, "statement.html", statement=found, heading=found.heading, forms=FORMS, as_of=as_of)
 
 
 def file(request: Request) -> Response:
@@ -53,10 +57,14 @@ def file(request: Request) -> Response:
     return Response(write(found), media_type=media_type, headers=headers)
 
 
+def _point(request: Request) -> LogPoint | None:
+    return read_as_of(request.app.state.ledger, request.query_params.get(AS_OF, "").strip())
+
+
 def _statement(request: Request) -> Statement:
     account, period = request.path_params["account"], request.path_params["period"]
     moments.read_month(period)
-    with request.app.state.read_models.session() as room:
+    with read_session_as_of(request, _point(request)) as room:
         books = room.ledger.billing_context(room.position)
         found = statement.load_statement(room.connection, account, period, room.position, books)
     return found if request.state.identity.sees_pii else texts.masked_statement(found)
