@@ -1,7 +1,7 @@
 """Rerates calls in small transactions, so that callbacks do not wait long, and an interrupted rerating can continue.
 
 The changes of a batch are calculated before its transaction begins. A call that changed in between is rated again later.
-Pages and the JSON API rerate as many calls as one request can; the command any number.
+Pages and the JSON API rerate as many calls as one request can, and more in a bulk job; the command any number.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -35,7 +35,8 @@ class PostedSum(NamedTuple):
 class AccountRerating(NamedTuple):
     """What rating an account's month by a version changes: of ``calls`` those in ``changes``; amounts in millionths of a cent.
 
-    ``passed_over`` calls stay as they are because the version was not in effect at their time.
+    ``passed_over`` calls stay as they are because the version was not in effect at their time. Of more calls than one
+    request may rate only the first ``previewed`` are looked at.
     """
 
     account: str
@@ -44,6 +45,12 @@ class AccountRerating(NamedTuple):
     calls: int
     passed_over: int
     changes: list[RerateChange]
+    previewed: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all calls were looked at."""
+        return self.previewed == self.calls
 
     @property
     def sums(self) -> list[PostedSum]:
@@ -58,24 +65,24 @@ class AccountRerating(NamedTuple):
 
 
 def find_rerating(  # noqa: PLR0917  # What and who, in the order of the command line.
-    room: ReadSession, account: str, period: str, version: int, by: str, reason: str
+    room: ReadSession, account: str, period: str, version: int, by: str, reason: str, *, partly: bool = False
 ) -> AccountRerating:
     """Find out what rating an account's month by another version changes, as the read models know its calls.
 
     Raises CommandRejected for a version that is not published, an author without a reason, and more calls than
-    CALLS_OF_REQUEST_MAX.
+    CALLS_OF_REQUEST_MAX; with ``partly`` it looks at the first of these.
     """
     Author(by, reason).check()
     calls = calls_of_account(room.connection, account, period)
-    if len(calls) > CALLS_OF_REQUEST_MAX:
+    if len(calls) > CALLS_OF_REQUEST_MAX and not partly:
         msg = (
             f"{account!r} has {len(calls)} calls in {period}; expected at most {CALLS_OF_REQUEST_MAX} here:"
-            " `tringledger rerate` takes any number"
+            " `tringledger rerate` and a bulk job take any number"
         )
         raise CommandRejected(msg)
-    rerating = ReratingPreview(room.ledger, version)
-    changes = list(preview_rerating(rerating, calls, lambda _: None))
-    return AccountRerating(account, period, version, len(calls), rerating.passed_over, changes)
+    rerating, looked_at = ReratingPreview(room.ledger, version), calls[:CALLS_OF_REQUEST_MAX]
+    changes = list(preview_rerating(rerating, looked_at, lambda _: None))
+    return AccountRerating(account, period, version, len(calls), rerating.passed_over, changes, len(looked_at))
 
 
 def rerate_account(ledger: Ledger, found: AccountRerating, by: str, reason: str, expected: str) -> list[RerateChange]:

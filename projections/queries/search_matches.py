@@ -38,6 +38,13 @@ def tags_beginning_with(connection: Connection, beginning: str, limit: int) -> I
         behind = tag > found
 
 
+def operators_beginning_with(connection: Connection, beginning: str, limit: int) -> list[str]:
+    """Return the operators whose names begin with a text, in code-point order."""
+    name = OPERATOR_EVENTS.c.done_by
+    wanted = select(name).where(name >= beginning, name < beginning + _AFTER_ANY_CHARACTER)
+    return list(connection.execute(wanted.group_by(name).order_by(name).limit(limit)).scalars())
+
+
 def numbers_ending_with(connection: Connection, digits: str, limit: int) -> list[str]:
     """Return the numbers of calls that end with some digits, at least four, in code-point order."""
     src = CALLS.c.src

@@ -10,13 +10,12 @@ from projections.building.catch_up import catch_up
 from projections.schema.tables import EXCEPTIONS
 from projections.stores.generations import open_current
 from tests.support.ledgers import opened, record
-from tests.support.notices import SentNotice, callstatus, cdr, notice, priced_cdr
+from tests.support.notices import FORMULA, SentNotice, callstatus, cdr, notice, priced_cdr
 
 
-def twins_of(url: str, *notices: SentNotice, formula: str = "") -> Twins:
-    terms = {"formula": formula} if formula else {}
-    with opened(url, **terms) as ledger:
-        record(ledger, *notices, **terms)
+def twins_of(url: str, *notices: SentNotice, formula: str = FORMULA) -> Twins:
+    with opened(url, formula=formula) as ledger:
+        record(ledger, *notices, formula=formula)
         return twins(ledger)
 
 

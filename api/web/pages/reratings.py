@@ -3,9 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.application.bulk_jobs.bulk_job import RERATE_ACCOUNT
 from api.application.operator_commands import ChangedMeanwhile
 from api.application.rerating import AccountRerating, find_rerating, rerate_account
 from api.web.auth.guard import AuditAction, GuardedRoute, Role
+from api.web.pages.bulk_jobs import start_bulk_job
 from api.web.pages.correction_forms import text_of
 from api.web.pages.formatting import account_path
 from api.web.pages.operator_forms import redirect_back, wait_for
@@ -40,10 +42,13 @@ def preview_rerating_of_account(request: Request) -> Response:
 
 
 def rerate(request: Request) -> Response:
-    """Rerate the calls that the preview showed; if others would change by now, show those."""
+    """Rerate the calls that the preview showed; if others would change by now, show those. Too many for a request are a job's."""
     form, ledger, by = request.state.form, request.app.state.ledger, request.state.identity.name
     try:
         found = _find(request)
+        if not found.is_whole:
+            wanted = {"account": found.account, "period": found.period, "tariff": str(found.version)}
+            return start_bulk_job(request, RERATE_ACCOUNT, wanted, _home(request))
         done = rerate_account(ledger, found, by, text_of(form, "reason"), text_of(form, "expected"))
     except ChangedMeanwhile as error:
         return _show(request, found, str(error))
@@ -67,7 +72,7 @@ def _find(request: Request) -> AccountRerating:
     wait_for(request, request.app.state.ledger.head())
     account, by = str(form.get("account", "")), request.state.identity.name
     with request.app.state.read_models.session() as room:
-        return find_rerating(room, account, period, int(version), by, text_of(form, "reason"))
+        return find_rerating(room, account, period, int(version), by, text_of(form, "reason"), partly=True)
 
 
 def _show(request: Request, found: AccountRerating, problem: str = "") -> Response:
@@ -81,7 +86,9 @@ def _show(request: Request, found: AccountRerating, problem: str = "") -> Respon
         listed=found.changes[:ROWS],
         problem=problem,
         action=f"{PATH}/do",
-        verb=f"Rerate {len(found.changes)} call{'' if len(found.changes) == 1 else 's'}",
+        verb=f"Rerate {len(found.changes)} call{'' if len(found.changes) == 1 else 's'}"
+        if found.is_whole
+        else f"Rerate all {found.calls} calls in a job",
         fields=[*fields.items(), ("back", text_of(form, "back"))],
         reason=text_of(form, "reason"),
         back=back(text_of(form, "back") or _home(request)),

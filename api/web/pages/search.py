@@ -26,7 +26,7 @@ from projections.queries.text_patterns import write_exactly
 QUERY_MAX = 300
 COUNTED_MAX = 1000
 _BEGINNING_OF_AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
-CALLS_MAX = TAGS_MAX = NUMBERS_MAX = 10
+CALLS_MAX = TAGS_MAX = NUMBERS_MAX = OPERATORS_MAX = 10
 ENDING_MIN, ENDING_MAX = 4, 9
 REASON_MIN = 3
 
@@ -123,8 +123,12 @@ def _endings(room: ReadSession, query: str) -> list[SearchHit]:
 
 
 def _operators(room: ReadSession, query: str) -> list[SearchHit]:
-    done = search_matches.count_operator_events(room.connection, who=query)
-    return [SearchHit("operator", query, f"did {done} things", address("/events", who=query))] if done else []
+    """Find the operators whose names begin with the query; the operator of that name comes first."""
+    found = []
+    for name in search_matches.operators_beginning_with(room.connection, query, OPERATORS_MAX):
+        done = search_matches.count_operator_events(room.connection, who=name)
+        found.append(SearchHit("operator", name, f"did {done} things", address("/events", who=name)))
+    return found
 
 
 def _reasons(room: ReadSession, query: str) -> list[SearchHit]:

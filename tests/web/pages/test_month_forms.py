@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from api.application import rerating
 from api.service import Service
 from domain import times
 from tests.support import asgi_service as asgi
@@ -78,6 +79,19 @@ def test_a_tariff_is_written_previewed_and_published_and_an_account_rerated_by_i
     assert desk.confirm(page, "/reratings/do") == "1 of 1 calls rerated by version 1"
     assert desk.head == 7
     assert "No money moves" in desk.confirm(page, "/reratings/do", 409)
+
+
+def test_more_calls_than_a_request_can_rate_are_rerated_in_a_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk.service.ledger.operator_session("ann", "agreed") as session:
+        session.publish_tariff("effective_from = 2026-09-01\n" + TARIFF)
+    monkeypatch.setattr(rerating, "CALLS_OF_REQUEST_MAX", 0)
+    page = desk.post("/reratings", account="sales", period=MONTH, tariff="1")
+    assert "A job rates all of them" in page
+    assert "Rerate all 1 calls in a job" in page
+    where = desk.confirm(page, "/reratings/do")
+    asgi.eventually(lambda: 'data-bulk-job="done"' in desk.client.get(where).text)
+    assert "<dt>Rerated</dt>" in desk.client.get(where).text
+    assert desk.head == 7
 
 
 def test_a_text_with_mistakes_comes_back_with_each_of_them(desk: Desk) -> None:
