@@ -32,13 +32,21 @@ def text(value: object) -> Markup:
 
     Characters that cannot be seen are shown by their numbers, such as ``U+202E``.
     """
-    return Markup("<bdi>{}</bdi>").format(show_unseen(str(value))) if value not in (None, "") else NOTHING
+    return _markup(f"<bdi>{show_unseen(str(value))}</bdi>") if value not in (None, "") else NOTHING
 
 
 def show_unseen(value: str) -> Markup:
     """Return a text as markup in which characters that cannot be seen are labels with their numbers."""
+    escaped = escape(value)
+    if not _UNSEEN.search(escaped):
+        return escaped
     label = '<span class="unseen" title="a character that cannot be seen">U+{:04X}</span>'
-    return Markup(_UNSEEN.sub(lambda found: label.format(ord(found[0])), str(escape(value))))  # noqa: S704 - escaped before
+    return _markup(_UNSEEN.sub(lambda found: label.format(ord(found[0])), str(escaped)))
+
+
+def _markup(made: str) -> Markup:
+    """Take a text as markup that was made of our own words, of numbers, and of what was escaped: a page has thousands of them."""
+    return Markup(made)  # noqa: S704 - that is so wherever it is called
 
 
 def amount(millionths: int | None) -> Markup:
@@ -48,8 +56,9 @@ def amount(millionths: int | None) -> Markup:
     plain = amounts.plain(millionths)
     whole, point, fraction = plain.partition(".")
     kind = "amount minus" if millionths < 0 else "amount"
-    return Markup('<data class="{}" value="{}">{}<span class="fraction">{}</span></data>').format(
-        kind, plain, whole.replace("-", MINUS), point + fraction
+    shown = whole.replace("-", MINUS)
+    return _markup(
+        f'<data class="{kind}" value="{plain}">{shown}<span class="fraction">{point}{fraction}</span></data>'
     )
 
 
@@ -62,8 +71,7 @@ def change(now: int, before: int | None) -> Markup:
     shown = amounts.plain(abs(more))
     sign = {"up": "+", "down": MINUS, "same": "±"}[kind]
     value = amounts.plain(more)
-    change_shown = Markup('<data class="change {}" value="{}">{}{}</data>').format(kind, value, sign, shown)
-    return change_shown + percent(more, before)
+    return _markup(f'<data class="change {kind}" value="{value}">{sign}{shown}</data>{percent(more, before)}')
 
 
 def percent(more: int, before: int) -> Markup:
@@ -73,13 +81,13 @@ def percent(more: int, before: int) -> Markup:
     tenths_of_percent = (abs(more) * 2000 + abs(before)) // (2 * abs(before))
     sign = "" if not tenths_of_percent else "+" if more > 0 else MINUS
     whole, tenth = divmod(tenths_of_percent, 10)
-    return Markup(' <span class="percent">{}{}.{} %</span>').format(sign, whole, tenth)
+    return _markup(f' <span class="percent">{sign}{whole}.{tenth} %</span>')
 
 
 def difference(number: int) -> Markup:
     """Show a difference of whole numbers with its sign."""
     sign = "+" if number > 0 else MINUS if number < 0 else ""
-    return Markup('<data value="{}">{}{}</data>').format(number, sign, abs(number))
+    return _markup(f'<data value="{number}">{sign}{abs(number)}</data>')
 
 
 def time(at: int | None, part: str = "full") -> Markup:
@@ -88,7 +96,7 @@ def time(at: int | None, part: str = "full") -> Markup:
         return NOTHING
     iso = times.iso(at)
     shown = f"{iso[:10]} {iso[11:19]}" if part == "full" else iso[11:19]
-    return Markup('<time datetime="{}" title="{}" data-part="{}">{}</time>').format(iso, iso, part, shown)
+    return _markup(f'<time datetime="{iso}" title="{iso}" data-part="{escape(part)}">{shown}</time>')
 
 
 def duration(seconds: int | None) -> Markup:
@@ -99,7 +107,7 @@ def duration(seconds: int | None) -> Markup:
     hours, minutes = divmod(minutes, MINUTE)
     shown = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
     shown = f"{MINUS}{shown}" if seconds < 0 else shown
-    return Markup('<data class="duration" value="{}">{}</data>').format(seconds, shown)
+    return _markup(f'<data class="duration" value="{seconds}">{shown}</data>')
 
 
 def minutes(seconds: int | None) -> Markup:
@@ -107,21 +115,20 @@ def minutes(seconds: int | None) -> Markup:
     if seconds is None:
         return NOTHING
     tenths = seconds // 6
-    return Markup('<data class="duration" value="{}" title="{} s">{}.{}</data>').format(
-        seconds, seconds, tenths // 10, tenths % 10
-    )
+    shown = f"{tenths // 10}.{tenths % 10}"
+    return _markup(f'<data class="duration" value="{seconds}" title="{seconds} s">{shown}</data>')
 
 
 def tenths(rate: int | None) -> Markup:
     """Show tenths of something per second."""
-    return NOTHING if rate is None else Markup("{}.{}").format(rate // 10, rate % 10)
+    return NOTHING if rate is None else _markup(f"{rate // 10}.{rate % 10}")
 
 
 def count(number: int | None) -> Markup:
     """Show a whole number with thin gaps between thousands; copying and screen readers get plain digits."""
     if number is None:
         return NOTHING
-    return Markup('<data class="count" value="{}">{}</data>').format(number, f"{number:,}".replace(",", NARROW_GAP))
+    return _markup(f'<data class="count" value="{number:d}">{f"{number:,}".replace(",", NARROW_GAP)}</data>')
 
 
 @pass_context
@@ -131,7 +138,7 @@ def number(context: Context, value: str | None) -> Markup:
         return NOTHING
     who = context.get("who")
     shown = hide_password(value) if who is not None and who.sees_pii else masked_number(value)
-    return Markup('<bdi class="number">{}</bdi>').format(show_unseen(shown))
+    return _markup(f'<bdi class="number">{show_unseen(shown)}</bdi>')
 
 
 @pass_context
@@ -158,15 +165,15 @@ def statement_path(account: str, period: str) -> str:
 
 def flags(joined: str) -> Markup:
     """Show flags, joined with ``;``, as labels."""
-    labels = [Markup('<span class="flag">{}</span>').format(flag) for flag in joined.split(";") if flag]
-    return Markup(" ").join(labels)
+    return _markup(" ".join(f'<span class="flag">{escape(flag)}</span>' for flag in joined.split(";") if flag))
 
 
 def disposition(name: str) -> Markup:
     """Show a disposition as a label whose colour repeats it."""
     if not name:
         return Markup('<span class="is is-live">in progress</span>')
-    return Markup('<span class="is is-{}">{}</span>').format(name.lower().replace(" ", "-"), name.lower())
+    shown = escape(name.lower())
+    return _markup(f'<span class="is is-{shown.replace(" ", "-")}">{shown}</span>')
 
 
 FILTERS: Mapping[str, Any] = {

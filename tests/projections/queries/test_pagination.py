@@ -141,6 +141,19 @@ def test_facets_count_what_their_filters_would_select(connection: Connection) ->
                 assert len(whole(connection, model, selection)) == rows, (model, name, value)
 
 
+def test_facets_of_many_rows_may_be_counted_among_some_of_them_and_say_so(connection: Connection) -> None:
+    selection = build_selection("cdrs", number="1858*", timezone="UTC")
+    all_of_them = facets.count_facets(connection, "cdrs", selection, "UTC")
+    some = facets.count_facets_among(connection, "cdrs", selection, "UTC", rows_max=20)
+    assert some.among == sum(each.rows for each in some.values["disposition"]) == 20
+    for name, counts in some.values.items():
+        for value, rows in counts:
+            assert rows <= dict(all_of_them[name]).get(value, 20), (name, value)
+    many = sum(each.rows for each in all_of_them["disposition"])
+    assert many > 20
+    assert facets.count_facets_among(connection, "cdrs", selection, "UTC", rows_max=many + 1) == (all_of_them, None)
+
+
 def test_a_number_is_found_however_it_is_written(connection: Connection) -> None:
     plain = build_selection("calls", number="18585557612", timezone="UTC")
     written = build_selection("calls", number="+1 (858) 555-7612", timezone="UTC")
