@@ -8,8 +8,11 @@ from domain import amounts
 from projections.queries.account_breakdown import SUMMED, AccountMonth
 
 
-def account_document(found: AccountMonth) -> dict[str, Any]:
-    """Return an account's month as JSON has it; amounts are exact decimals in US cents or SIP credits."""
+def account_document(found: AccountMonth, documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return an account's month as JSON has it; amounts are exact decimals in US cents or SIP credits.
+
+    ``documents`` are the statement and notes that have a number.
+    """
     return {
         "account": found.account,
         "period": found.period,
@@ -19,6 +22,7 @@ def account_document(found: AccountMonth) -> dict[str, Any]:
         ],
         "postings": [entry_document(posting) for posting in found.postings],
         "drafts": [entry_document(draft) for draft in found.drafts],
+        "documents": documents,
         "total": {name: plain_sum(name, value) for name, value in found.total.items()},
     }
 

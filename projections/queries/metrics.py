@@ -1,4 +1,4 @@
-"""Metrics of an account's month: attempts, answered calls, ASR, NER, ACD, and the cost of a minute.
+"""Metrics of an account's month: attempts, answered calls, ASR, NER, ACD, the cost of a minute, and monthly charges.
 
 docs/reference/metrics.md defines them. The database sums whole numbers, and ratios are computed in whole numbers, too: rounded
 once, half to even.
@@ -6,11 +6,11 @@ once, half to even.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, func, literal, or_, select, tuple_
 
 from domain.amounts import ONE, PLACES, plain
-from projections.rows.entry import ANSWERED
-from projections.schema.tables import CALLS, CDRS
+from projections.rows.entry import ANSWERED, FEE, MINIMUM
+from projections.schema.tables import CALLS, CDRS, POSTINGS
 
 SHORT_SECONDS_MAX = 6
 RATIO_PLACES, SECONDS_PLACES, MONEY_PLACES = 4, 2, PLACES
@@ -34,6 +34,8 @@ class MetricSums(NamedTuple):
     dest_cost: int
     cost: int
     price: int
+    fees: int
+    minimums: int
 
 
 class Metrics(NamedTuple):
@@ -57,6 +59,8 @@ class Metrics(NamedTuple):
     dest_asr: str | None
     dest_seconds: int
     dest_cost_per_minute: str | None
+    fees: str
+    minimums: str
 
 
 def account_metrics(
@@ -76,9 +80,17 @@ def account_metrics(
     ]
     if behind is not None:
         wanted.append(tuple_(CALLS.c.account, CALLS.c.period) > tuple_(*map(literal, behind)))
+    charged = _charged(*((POSTINGS.c[name], value) for name, value in (("account", account), ("period", period))))
+    same_month = and_(charged.c.account == CALLS.c.account, charged.c.period == CALLS.c.period)
+    # One row of charges goes with each call of the month, so its greatest value is its value.
+    charges = [func.coalesce(func.max(charged.c[name]), 0) for name in (FEE, MINIMUM)]
     query = (
-        select(CALLS.c.account, CALLS.c.period, func.count(), *_summed())
-        .select_from(CALLS.outerjoin(CDRS, and_(CDRS.c.call_id == CALLS.c.call_id, CALLS.c.has_cdr == 1)))
+        select(CALLS.c.account, CALLS.c.period, func.count(), *_summed(), *charges)
+        .select_from(
+            CALLS.outerjoin(CDRS, and_(CDRS.c.call_id == CALLS.c.call_id, CALLS.c.has_cdr == 1)).outerjoin(
+                charged, same_month
+            )
+        )
         .where(*wanted)
         .group_by(CALLS.c.account, CALLS.c.period)
         .order_by(CALLS.c.account, CALLS.c.period)
@@ -88,6 +100,15 @@ def account_metrics(
         compute_metrics(MetricSums(account, period, *(int(value) for value in values)))
         for account, period, *values in connection.execute(query)
     ]
+
+
+def _charged(*here: tuple[ColumnElement[Any], str | None]) -> Subquery:
+    """Return what was posted of fees and minimums, by account and month."""
+    c = POSTINGS.c
+    sums = [func.sum(case((c.kind == kind, c.price), else_=0)).label(kind) for kind in (FEE, MINIMUM)]
+    wanted = [column == value for column, value in here if value is not None]
+    chosen = select(c.account, c.period, *sums).where(c.kind.in_((FEE, MINIMUM)), *wanted)
+    return chosen.group_by(c.account, c.period).subquery()
 
 
 def _summed() -> list[ColumnElement[Any]]:
@@ -125,6 +146,8 @@ def compute_metrics(sums: MetricSums) -> Metrics:
         dest_asr=_ratio(sums.answered, sums.src_answered),
         dest_seconds=sums.dest_seconds,
         dest_cost_per_minute=_per_minute(sums.dest_cost, sums.dest_seconds),
+        fees=plain(sums.fees),
+        minimums=plain(sums.minimums),
     )
 
 

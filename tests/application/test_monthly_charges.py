@@ -80,6 +80,8 @@ def test_a_draft_shows_what_the_closing_then_posts() -> None:
     assert "fee" not in run("export", "postings", "--format", "csv").out
 
     close("2024-10")
+    (measured,) = run("metrics", "--account", "acme", "--format", "json").json()
+    assert (measured["attempts"], measured["fees"], measured["minimums"]) == (2, "500", "1473")
     closed = statement("acme", "2024-10")
     assert (closed["state"], closed["lines"], closed["due"]) == ("closed", draft["lines"], "1900")
     assert [each["version"] for each in closed["tariffs"]] == ["1"]
@@ -133,7 +135,12 @@ def test_what_a_closing_would_charge_is_told_before() -> None:
 def test_what_a_later_rerating_posts_changes_no_top_up_of_either_month(tmp_path: Path) -> None:
     close("2024-10")
     (tmp_path / "dearer.toml").write_text(TARIFF.replace("fixed = 10", "fixed = 20"))
-    assert run("tariff", "publish", str(tmp_path / "dearer.toml"), *BY).code == 0
+    said = run("tariff", "publish", str(tmp_path / "dearer.toml"), *BY)
+    assert said.code == 0
+    assert said.err.splitlines()[1:] == [
+        "acme, 2024-11: fee 500, minimum 2000 US cents",
+        "idle, 2024-11: fee 1.5 US cents",
+    ]
     assert run("rerate", "--account", "acme", "--period", "2024-10", "--tariff", "2", *BY).code == 0
     assert statement("acme", "2024-10")["due"] == "1900"
     assert lines(statement("acme", "2024-11")) == [

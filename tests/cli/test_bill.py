@@ -210,6 +210,7 @@ class TestServing:
             asked = client.get(f"/api/v1/numbers/{OCTOBER}", headers=bearer(service, "read")).json()
             sign_in(client, service, "read")
             page = client.get("/tariffs").text
+            assert "<dt>Number</dt><dd>2024-0001, 13 US cents</dd>" in client.get(f"/statements/acme/{OCTOBER}").text
         assert [(each["number"], each["account"], each["due"], each["exact"]) for each in asked["items"]] == [
             ("2024-0001", "acme", "13", "12.9"),
             ("EU2024-1", "eu-1", "7", "7"),
@@ -335,6 +336,14 @@ class TestNotes:
             ("credit-note", "2024-0002", "-2.5"),
             ("rounding", None, "0.5"),
         ]
+        explained = run("explain", "--account", "acme", "--period", NOVEMBER, "--format", "json").json()["documents"]
+        assert [(each["number"], each["corrects"], each["due"]) for each in explained] == [
+            ("2024-0002", "2024-0001", "-3"),
+            ("2024-0003", None, "98"),
+        ]
+        assert "2024-0002 credit-note" in " ".join(
+            run("explain", "--account", "acme", "--period", NOVEMBER).out.split()
+        )
         note = document("acme", "--number", "2024-0002", month=NOVEMBER)
         assert (note["kind"], note["original_period"], note["due"]) == ("credit-note", OCTOBER, "-0.03")
         page = run("invoice", "acme", NOVEMBER, "--language", "en").out

@@ -114,6 +114,7 @@ def _explain_account(
     ledger: Ledger, whose: tuple[str, str], as_of: str | None, output: str, *, calls: bool, caught_up: bool
 ) -> bool:
     from api.application.account_explanation import account_document
+    from api.application.numbered_documents import documents_of
     from api.application.price_explanation import entry_document
     from projections.queries.account_breakdown import account_breakdown, cdrs_of_account
     from projections.queries.conditions import build_selection
@@ -126,15 +127,19 @@ def _explain_account(
         looking = read_models_as_of(ledger, past.position) if past else read_models(ledger, caught_up=caught_up)
         store = opened.enter_context(looking)
         connection = opened.enter_context(store.snapshot())
-        books = ledger.billing_context(store.position(connection, ledger.store))
+        position = store.position(connection, ledger.store)
+        books = ledger.billing_context(position)
+        documents = documents_of(ledger, account, period, position)
         found = account_breakdown(connection, account, period, books)
         each = list(cdrs_of_account(connection, account, period)) if calls else []
     if found is None:
         note(f"nothing is posted to account {account!r} in {period}" + (f" as of {as_of}" if as_of else ""))
     elif output == "json":
-        print_json(account_document(found) | ({"calls": [entry_document(call) for call in each]} if calls else {}))
+        print_json(
+            account_document(found, documents) | ({"calls": [entry_document(call) for call in each]} if calls else {})
+        )
     else:
-        _print_account(found, each)
+        _print_account(found, documents, each)
     return found is not None
 
 
@@ -144,7 +149,7 @@ def _summed(sums: Any) -> dict[str, object]:
     return sums_document(sums)
 
 
-def _print_account(found: AccountMonth, calls: Sequence[Entry]) -> None:
+def _print_account(found: AccountMonth, documents: list[dict[str, Any]], calls: Sequence[Entry]) -> None:
     from api.application.account_explanation import plain_sum
     from projections.queries.account_breakdown import SUMMED
 
@@ -165,6 +170,10 @@ def _print_account(found: AccountMonth, calls: Sequence[Entry]) -> None:
             [(each.kind, each.reason, plain_sum("price", each.price)) for each in found.drafts],
             title="drafts, which are posted when the month is closed",
         )
+    if documents:
+        click.echo()
+        columns = ["number", "kind", "issued_at", "corrects", "due", "digest"]
+        print_table(columns, [[each[column] or "" for column in columns] for each in documents])
     if calls:
         click.echo()
         print_table(["position", "call_id", "for", "tariff", "rule", *SUMMED], [_call(each) for each in calls])

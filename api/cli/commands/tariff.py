@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from domain.billing.tariff_notes import TariffNote
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+CHARGES_MAX = 10
 NO_VERSION = 0
 
 
@@ -67,6 +68,8 @@ def check(context: click.Context, file: Path, output: str, store: str | None) ->
 def publish(file: Path, by: str, reason: str, store: str | None) -> None:
     """Publish a tariff as the next version. It prices the CDRs recorded after it, and never changes.
 
+    It also decides alone on the monthly fees and minimums of open months: the command tells whom it charges, and whom it no longer does.
+
     \b
     Examples:
       tringledger tariff publish prices.toml --by kim --reason "prices from October on"
@@ -80,8 +83,10 @@ def publish(file: Path, by: str, reason: str, store: str | None) -> None:
         done = publish_tariff(ledger, by, reason, _text(file), str(file))
     published = done.tariff
     said = f"version {published.version} published at position {done.position}: {_sentence(published)}"
-    for line in (said, *_note_lines(file, done.notes)):
+    for line in (said, *_note_lines(file, done.notes), *map(str, done.charges[:CHARGES_MAX])):
         note(line)
+    if len(done.charges) > CHARGES_MAX:
+        note(f"{len(done.charges) - CHARGES_MAX} more accounts are charged")
 
 
 @tariff.command("list")

@@ -96,6 +96,16 @@ _CLOSED = object_schema(
         "charges": _array(_CHARGE),
     }
 )
+_CHARGE_CHANGE = object_schema(
+    {
+        "account": _TEXT,
+        "month": {
+            "type": "string",
+            "description": "The first open month for which it, or the version before, charges the account.",
+        },
+        **dict.fromkeys(("fee", "minimum", "fee_before", "minimum_before"), _AMOUNT),
+    }
+) | {"title": "ChargeChange"}
 _PUBLISHED = object_schema(
     {
         "dry_run": _BOOLEAN,
@@ -108,6 +118,7 @@ _PUBLISHED = object_schema(
             object_schema({"line": _WHOLE, "rule": _WHOLE, "until": {"type": ["string", "null"]}, "note": _TEXT})
             | {"title": "TariffNote"}
         ),
+        "charges": _array(_CHARGE_CHANGE),
         "diff": _array(object_schema({"kind": _TEXT, "line": _WHOLE, "text": _TEXT}) | {"title": "DiffLine"}),
     }
 )

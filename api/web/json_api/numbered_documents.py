@@ -1,12 +1,11 @@
 """The statements and notes of a month that have a number, with the digests of their JSON (SPEC 9.13)."""
 
+from api.application.numbered_documents import number_document
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import MONTH, Schema
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import DECIMAL, object_schema
-from domain import times
-from domain.amounts import ONE, plain
-from domain.events.operator_events import CREDIT_NOTE, DEBIT_NOTE, STATEMENT, StatementNumbered, StatementReissued
+from domain.events.operator_events import CREDIT_NOTE, DEBIT_NOTE, STATEMENT
 from domain.events.streams import NUMBERS
 from domain.operators.statement_numbering import read_numbers
 
@@ -14,7 +13,7 @@ _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _CENTS: Schema = {"type": "string", "pattern": DECIMAL}
 _REISSUE = object_schema({"reissued_at": {"type": "string", "format": "date-time"}, "digest": _TEXT})
-_DOCUMENT = object_schema(
+NUMBERED_DOCUMENT = object_schema(
     {
         "number": _TEXT,
         "kind": {"type": "string", "enum": [STATEMENT, CREDIT_NOTE, DEBIT_NOTE]},
@@ -33,7 +32,7 @@ _DOCUMENT = object_schema(
         },
     }
 ) | {"title": "NumberedDocument"}
-_LIST = object_schema({"period": _TEXT, "items": {"type": "array", "items": _DOCUMENT}})
+_LIST = object_schema({"period": _TEXT, "items": {"type": "array", "items": NUMBERED_DOCUMENT}})
 
 
 def operations() -> list[ApiOperation]:
@@ -53,21 +52,5 @@ def operations() -> list[ApiOperation]:
 def _list(asked: ApiRequest) -> ApiResponse:
     period = asked.values["period"]
     known = read_numbers(asked.ledger.history(NUMBERS))
-    found = [_document(each, known.reissues_of(each.number)) for each in known.events if each.period == period]
+    found = [number_document(each, known) for each in known.events if each.period == period]
     return ApiResponse({"period": period, "items": found})
-
-
-def _document(event: StatementNumbered, reissues: list[StatementReissued]) -> dict[str, object]:
-    return {
-        "number": event.number,
-        "kind": event.kind,
-        "account": event.account,
-        "series": event.series,
-        "issued_at": times.iso(event.recorded_at),
-        "due": plain(event.due * ONE),
-        "exact": plain(event.exact),
-        "digest": event.digest,
-        "corrects": event.corrects or None,
-        "original_period": event.original_period or None,
-        "reissues": [{"reissued_at": times.iso(each.recorded_at), "digest": each.digest} for each in reissues],
-    }

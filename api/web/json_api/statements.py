@@ -3,9 +3,11 @@
 from typing import Any
 
 from api.application.account_explanation import account_document, masked_account_document
+from api.application.numbered_documents import documents_of
 from api.application.price_explanation import AMOUNTS
 from api.application.statements.text_formats import masked_statement, statement_document
 from api.web.json_api.lists import page_document, page_schema
+from api.web.json_api.numbered_documents import NUMBERED_DOCUMENT
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AS_OF_POINT, CURSOR, FILTERS, LIMIT, MONTH, ONLY_MONTH, STATED_ACCOUNT, Schema
 from api.web.json_api.refusal import ApiError
@@ -62,13 +64,24 @@ _EXPLAINED = object_schema(
             "items": _ENTRY,
             "description": "What closing the month would post; not in the sums.",
         },
+        "documents": {
+            "type": "array",
+            "items": NUMBERED_DOCUMENT,
+            "description": "The statement and the notes for the customer, once they have a number.",
+        },
         "total": object_schema(_GROUP_SUMS) | {"title": "AccountMonthTotal"},
     }
 )
 _COUNTS = ("attempts", "answered", "short_calls", "src_answered", "src_seconds", "dest_seconds")
 _METRICS = object_schema(
     {
-        name: _TEXT if name in ("account", "period") else _NUMBER if name in _COUNTS else _TEXT_OR_NULL
+        name: _CENTS
+        if name in ("fees", "minimums")
+        else _TEXT
+        if name in ("account", "period")
+        else _NUMBER
+        if name in _COUNTS
+        else _TEXT_OR_NULL
         for name in Metrics._fields
     }
 )
@@ -125,10 +138,11 @@ def _explanation(asked: ApiRequest) -> ApiResponse:
     with asked.read_session() as session:
         books = session.ledger.billing_context(session.position)
         found = account_breakdown(session.connection, account, period, books)
+        documents = documents_of(session.ledger, account, period, session.position)
     if found is None:
         msg = f"nothing is posted to account {account!r} in {period}"
         raise ApiError(404, msg)
-    document = account_document(found)
+    document = account_document(found, documents)
     return ApiResponse(document if asked.identity.sees_pii else masked_account_document(document))
 
 

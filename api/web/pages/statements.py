@@ -5,11 +5,13 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.application.numbered_documents import documents_of
 from api.application.statements import text_formats as texts
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
+from domain.events.log_row import POSITION_MAX
 from projections.queries import statement
 from projections.queries import time_points as moments
 from projections.queries.log_points import LogPoint
@@ -32,14 +34,22 @@ def routes() -> list[GuardedRoute]:
 
 
 def show_statement(request: Request) -> Response:
-    """Show the statement of an account for a month; a draft until the month is closed, or as it was known then."""
+    """Show the statement of an account for a month, with what the customer got; a draft until the month is closed, or as it was known then."""
     try:
         found = _statement(request)
     except NoStatement as error:
         return not_found(request, str(error))
-    point = _point(request)
-    as_of = describe_as_of(point, request.app.state.ledger.timezone)
-    return render(request, "statement.html", statement=found, heading=found.heading, forms=FORMS, as_of=as_of)
+    point, heading, ledger = _point(request), found.heading, request.app.state.ledger
+    documents = documents_of(ledger, heading.account, heading.period, point.position if point else POSITION_MAX)
+    return render(
+        request,
+        "statement.html",
+        statement=found,
+        heading=heading,
+        forms=FORMS,
+        documents=documents,
+        as_of=describe_as_of(point, ledger.timezone),
+    )
 
 
 def file(request: Request) -> Response:

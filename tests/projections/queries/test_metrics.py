@@ -67,6 +67,7 @@ def test_each_metric_follows_its_definition(store_url: str) -> None:
         "ner": "0",
         "src_asr": "0",
         **dict.fromkeys(("short_calls", "src_answered", "src_seconds", "dest_seconds"), 0),
+        **dict.fromkeys(("fees", "minimums"), "0"),
     }
     assert second == {
         "account": "sales",
@@ -87,6 +88,7 @@ def test_each_metric_follows_its_definition(store_url: str) -> None:
         "dest_asr": "0.5",
         "dest_seconds": 66,
         "dest_cost_per_minute": "5.454545",
+        **dict.fromkeys(("fees", "minimums"), "0"),
     }
 
 
@@ -139,6 +141,7 @@ def model(account: str, period: str, calls: list[dict[str, Any]], cdrs: dict[obj
         "src_answered": src_answered,
         "src_seconds": src,
         "dest_seconds": dest,
+        **dict.fromkeys(("fees", "minimums"), "0"),
         **{name: rounded(*of, PLACES.get(name, 6)) for name, of in exact.items()},
     }
 

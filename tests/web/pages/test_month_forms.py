@@ -112,6 +112,8 @@ def test_a_month_is_closed_once_what_is_open_in_it_is_accepted(desk: Desk) -> No
     assert re.search(r"What it charges.*sales.*Line &amp; rental.*>500<", page, re.DOTALL)
     draft = desk.client.get("/statements/sales/2026-09").text
     assert re.search(r"<td>fee</td><td[^>]*>2026-09-30</td>.*Line &amp; rental", draft)
+    ended = desk.post("/tariffs/new", text=TARIFF)
+    assert re.search(r"What it charges in the first open month.*sales.*2026-09.*>0<.*>500<", ended, re.DOTALL)
     assert f"<h1>Close {MONTH}</h1>" in page
     assert "an ended call without its CDR" in page
     assert "say why you accept" in desk.confirm(page, "/closings", 409, reason="")
