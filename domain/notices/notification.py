@@ -50,7 +50,8 @@ _TEXTS = ("tag", "src")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~=&-]*")
 _HEX_CASE = str.maketrans("ABCDEF", "abcdef")
-_UNRESERVED_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~=&-"
+# Those of them that separate nothing.
+_UNRESERVED_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-"
 # All numbers of a notice, as most have them: what does not match may still be valid.
 _PLAIN_NUMBERS = re.compile(
     ",".join([f"(?:{_WHOLE_SECONDS.pattern})"] * len(DURATIONS) + [f"(?:{_PLAIN_AMOUNT.pattern})"] * len(CHARGES))
@@ -99,7 +100,8 @@ class Notification(msgspec.Struct, frozen=True):
     def problem(self) -> ParameterProblem | None:
         """Return the first problem by SPEC 1, in the order of delivery, or None."""
         # Most notices are ASCII with nothing encoded; none of their texts can be invalid.
-        is_plain = self.raw.isascii() and b"%" not in self.raw and b"\0" not in self.raw
+        # Bytes are counted, and not looked for with `in`: that takes Python 3.11 ten times as long.
+        is_plain = self.raw.isascii() and not self.raw.count(b"%") and not self.raw.count(b"\0")
         if is_plain and _is_valid(self.pairs):
             return None
         return next(_problems(self.pairs, is_plain=is_plain), None)
@@ -189,17 +191,16 @@ def _canonical(pairs: list[tuple[str, str]]) -> str:
 
 def _canonical_bytes(raw: bytes, pairs: int) -> bytes | None:
     """Return what ``_canonical`` makes of a query with so many pairs; None where anything of it must be decoded or encoded."""
-    if raw.translate(None, _UNRESERVED_BYTES):
+    # Nothing but one `=` in each pair and one `&` between two remains of a query that is taken as it is.
+    if raw.translate(None, _UNRESERVED_BYTES) != b"&".join([b"="] * pairs):
         return None
     start = raw.find(b"sig=") + 4
     end = raw.find(b"&", start)
     signature = raw[start:] if end < 0 else raw[start:end]
+    if raw.count(b"sig=") != 1 or not signature.islower():
+        return None
     # U+0000 sorts before all that a name may have, as the end of a name does.
     segments = raw.replace(b"=", b"\0").split(b"&")
-    if len(segments) != pairs or raw.count(b"=") != pairs or raw.count(b"sig=") != 1 or not signature.islower():
-        return None
-    if [segment for segment in segments if b"\0" not in segment]:
-        return None
     segments.sort()
     return b"&".join(segments).replace(b"\0", b"=")
 

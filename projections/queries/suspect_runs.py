@@ -11,6 +11,7 @@ twin at a quarter of all shifts tells nothing. It makes no run and breaks none; 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Hashable, Iterator, Sequence
+from functools import lru_cache
 from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,7 +45,12 @@ class RunFinder:
     def __init__(self, times: Sequence[int], keys: Sequence[Hashable], window: int, grace: int) -> None:
         """Take the calls; ``window`` is how far back a twin can be, ``grace`` how much the shifts of a run may differ."""
         self._calls = EqualCalls(times, keys, window, grace)
-        self._evidence = [self._weigh(place) for place in range(len(times))]
+        # Most calls have no twin, or as many as others, and lie a whole window after the first call.
+        weigh = lru_cache(maxsize=None)(self._weigh)
+        known = (min(window, at - times[0]) for at in times)
+        self._evidence = [
+            weigh(twins, before) if twins else 0 for twins, before in zip(self._calls.twins, known, strict=True)
+        ]
 
     def suspects(self, wanted: Sequence[bool]) -> list[TwinPair]:
         """Return those of the wanted calls that have an equal one within the window, with the nearest one as twin."""
@@ -113,12 +119,13 @@ class RunFinder:
                 most, length = evidence, len(run)
         return run, length
 
-    def _weigh(self, place: int) -> int:
-        """Return how much it tells that a call has a twin at the shift of a run, 0 where it has one at most shifts."""
-        calls = self._calls
-        known = min(calls.window, calls.times[place] - calls.times[0])
+    def _weigh(self, twins: int, known: int) -> int:
+        """Return how much it tells that a call with so many twins has one at the shift of a run, 0 where it has one at most shifts.
+
+        The calls of so long before it are known, in microseconds.
+        """
         spread = max(known // CROWDED, min(known, units.DAY))
-        covered = calls.twins[place] * (2 * calls.grace + 1)
+        covered = twins * (2 * self._calls.grace + 1)
         return int(BIT * (log2(spread) - log2(covered))) if 0 < QUARTER * covered < spread else 0
 
     def _stretches(self, telling: Sequence[int]) -> "list[Stretch]":

@@ -27,13 +27,14 @@ _GIVE_UP_SIGNATURE = "DELETE FROM signatures WHERE sig = ? AND position = ?"
 class SQLiteTransaction:
     """See LogTransaction. Events and calls are gathered and written late.
 
-    All else is written at once, because the next decision reads it.
+    All else is written at once, because the next decision reads it. What is written for every event passes its bytes as
+    bytearrays: the driver looks for an adapter of every ``bytes``, which takes longer than to store them.
     """
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         """Open on a cursor whose transaction holds the write lock already."""
         self._cursor = cursor
-        self._pending: list[tuple[int, str, int, str, bytes]] = []
+        self._pending: list[tuple[int, str, int, str, bytearray]] = []
         self._versions: dict[str, int] = {}
         # What was claimed ahead: the position of each delivery key, and of each signature.
         self._key_positions: dict[bytes, int] = {}
@@ -57,15 +58,16 @@ class SQLiteTransaction:
 
     def claim_ahead(self, delivery_keys: Sequence[bytes], claims: Sequence[str | None]) -> None:
         """Claim all at once, or nothing: one statement for many rows costs less than one for each."""
-        keys = list(zip(delivery_keys, count(self.position + 1)))
+        keys = list(zip(map(bytearray, delivery_keys), count(self.position + 1)))
         named = [(claim, position) for claim, position in zip(claims, count(self.position + 1)) if claim is not None]
         if self._claims_all(_CLAIM_KEY, _GIVE_UP_KEY, keys):
             if self._claims_all(_CLAIM_SIGNATURE, _GIVE_UP_SIGNATURE, named):
-                self._key_positions, self._claim_positions = dict(keys), dict(named)
+                self._key_positions = dict(zip(delivery_keys, count(self.position + 1)))
+                self._claim_positions = dict(named)
             else:
                 self._cursor.executemany(_GIVE_UP_KEY, keys)
 
-    def _claims_all(self, claim: str, give_up: str, rows: Sequence[tuple[bytes | str, int]]) -> bool:
+    def _claims_all(self, claim: str, give_up: str, rows: Sequence[tuple[bytearray | str, int]]) -> bool:
         if not rows:
             return True
         if self._cursor.executemany(claim, rows).rowcount == len(rows):
@@ -116,7 +118,7 @@ class SQLiteTransaction:
         self.last_state = state
         name = stream.hex
         self._versions[name] = version
-        self._pending.append((self.position, name, version, topic, state))
+        self._pending.append((self.position, name, version, topic, bytearray(state)))
 
     def flush(self) -> None:
         """Write the events and calls gathered so far."""
