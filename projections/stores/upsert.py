@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, and_, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select
 
 PLACEHOLDERS = {"qmark": "?", "pyformat": "%s"}
 ARRAYS_FROM = 50
@@ -49,8 +49,16 @@ def find_rows(
         return
     for start in range(0, len(keys), KEYS_AT_ONCE):
         part = keys[start : start + KEYS_AT_ONCE]
-        where = tuple_(*columns).in_(part) if len(columns) > 1 else columns[0].in_([key[0] for key in part])
-        yield from (tuple(row) for row in connection.execute(select(table).where(where)))
+        statement = _select_statement(table, tuple(columns), len(part))
+        yield from connection.exec_driver_sql(statement, tuple([value for key in part for value in key])).all()
+
+
+@lru_cache(maxsize=1024)
+def _select_statement(table: Table, columns: tuple[Column[Any], ...], keys: int) -> str:
+    # Passed to the driver directly, as below: few rows are found, so making the statement would take the longest.
+    key = f"({', '.join('?' * len(columns))})"
+    names = ", ".join(column.name for column in columns)
+    return f"SELECT * FROM {table.name} WHERE ({names}) IN (VALUES {', '.join([key] * keys)})"
 
 
 @lru_cache(maxsize=64)
@@ -73,9 +81,14 @@ def delete_rows(
 ) -> None:
     """Delete the rows whose columns have one of these values."""
     if keys:
-        where = and_(*(column == bindparam(f"key_{number}") for number, column in enumerate(columns)))
-        named = [{f"key_{number}": value for number, value in enumerate(key)} for key in keys]
-        connection.execute(delete(table).where(where), named)
+        statement = _delete_statement(table, tuple(columns), PLACEHOLDERS[connection.dialect.paramstyle])
+        connection.exec_driver_sql(statement, [tuple(key) for key in keys])
+
+
+@lru_cache(maxsize=64)
+def _delete_statement(table: Table, columns: tuple[Column[object], ...], placeholder: str) -> str:
+    where = " AND ".join(f"{column.name} = {placeholder}" for column in columns)
+    return f"DELETE FROM {table.name} WHERE {where}"
 
 
 @lru_cache(maxsize=64)
