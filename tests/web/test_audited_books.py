@@ -190,6 +190,10 @@ class TestWhatOperatorsDid:
         assert "/api/v1/operator-events.csv?who=bob" in client.get("/events?who=bob").text
         assert "account-adjusted" in words(client.get("/fragments/operator-events/facets").text)
 
+    def test_what_a_closing_accepted_has_a_line_for_each_item(self, client: TestClient) -> None:
+        page = client.get("/events/5").text
+        assert '<pre class="raw">1 call in progress\n2 exceptions</pre>' in page
+
     def test_a_tariff_version_leads_to_the_calls_that_it_rerated_and_the_money_moved(self, client: TestClient) -> None:
         links = {re.search(r'href="(/events[?][^"]*)"', client.get(path).text) for path in ("/tariffs", "/tariffs/2")}
         assert {unescape(link[1]) for link in links if link} == {"/events?kind=call-rerated&about=by%20version%202"}

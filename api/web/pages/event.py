@@ -63,9 +63,14 @@ def _operator_event(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[t
         name: value for name, value in msgspec.to_builtins(operator_event).items() if name not in ("v", "recorded_at")
     }
     said = said if whole else masked_operator_event(said)
-    return {"recorded": operator_event.recorded_at}, [
-        (name, event_feed.field_text(name, value)) for name, value in said.items()
-    ]
+    return {"recorded": operator_event.recorded_at}, [(name, _written(name, value)) for name, value in said.items()]
+
+
+def _written(name: str, value: Any) -> str:
+    """Return a field as a text, in which each item of a list of texts or of documents has a line of its own."""
+    if isinstance(value, list) and any(isinstance(each, str | dict) for each in value):
+        return "\n".join(event_feed.field_text(name, each) for each in value)
+    return event_feed.field_text(name, value)
 
 
 def _notice(row: LogRow, *, whole: bool) -> tuple[dict[str, Any], list[tuple[str, str]]]:
