@@ -22,6 +22,7 @@ from projections.rows.entry import Entry
 from projections.rows.projector import Projector, RowBatch
 from projections.schema.tables import CALLS, TOTALS
 
+BILLED = frozenset({CdrRow, Entry})  # What is posted to an account; other rows do not change what it costs.
 PRICE, BILLED_SECONDS = TOTALS.index("price"), TOTALS.index("billed_seconds")
 
 _encode = msgspec.json.Encoder().encode
@@ -85,7 +86,7 @@ class ReratingPreview:
 
 
 def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tuple[RowBatch, RatedCdr | None, int]:
-    projector = Projector(books, ledger.events_at)
+    projector = Projector(books, ledger.events_at, BILLED)
     call = projector.add_stream(rows)
     due = bills.billed_amount(call, books)
     return projector.batch, due.rated if due else None, call.cdr.received_at if call.cdr else 0

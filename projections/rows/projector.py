@@ -109,7 +109,8 @@ class Projector:
         if closes or any(row.topic in CALL_CORRECTIONS for row in rows):
             stream = read_stream(rows, self._fetch)
             self.batch.acted.append(stream.id)
-            self.batch.of(OperatorEventRow).extend(operator_rows.operator_event_rows_of_call(stream, books))
+            if self.batch.keeps(OperatorEventRow):
+                self.batch.of(OperatorEventRow).extend(operator_rows.operator_event_rows_of_call(stream, books))
             call = stream.call_at(last)
             due = bills.billed_amount(call, books)
             money = bills.money_with_closings(stream, books) if closes else bills.current_money(call, due, books, last)
