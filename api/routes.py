@@ -11,7 +11,9 @@ from api.web.pages import (
     bulk_jobs,
     call,
     closings,
+    comparison,
     corrections,
+    display,
     event,
     exceptions,
     lists,
@@ -24,7 +26,7 @@ from api.web.pages import (
     sign_in,
     statements,
     tariffs,
-    theme,
+    traffic,
 )
 
 
@@ -40,10 +42,12 @@ def guarded() -> list[GuardedRoute]:
         *closings.routes(),
         *publication.routes(),
         GuardedRoute("/static/{digest}/{name:path}", assets.serve, None),
-        GuardedRoute("/display", theme.choose_theme, None),
+        GuardedRoute("/display", display.choose_display, None),
         *account.routes(),
         *lists.routes(),
         *billing.routes(),
+        *comparison.routes(),
+        *traffic.routes(),
         *exceptions.routes(),
         *quarantine.routes(),
         *operations.routes(),

@@ -6,6 +6,7 @@ from api.web.json_api import (
     bookkeeping,
     bulk_jobs,
     calls,
+    comparison,
     corrections,
     exceptions,
     jobs,
@@ -17,6 +18,7 @@ from api.web.json_api import (
     statements,
     suspects,
     tariffs,
+    traffic,
 )
 from api.web.json_api import audit_log as access_log
 from api.web.json_api import reference_page as reference
@@ -34,6 +36,8 @@ def operations() -> list[ApiOperation]:
         *Downloads().operations(),
         *calls.operations(),
         *accounts.operations(),
+        *traffic.operations(),
+        *comparison.operations(),
         *statements.operations(),
         *numbered_documents.operations(),
         *tariffs.operations(),

@@ -10,6 +10,7 @@ from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import billing
 from api.web.pages import date_range as spans
+from api.web.pages.chart_scale import read_scale
 from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import filter_context, not_found, read_filters, with_error_pages
@@ -68,6 +69,7 @@ def show_account(request: Request) -> Response:
         span=span,
         chart=chart,
         measures=billing.MEASURES,
+        scale=read_scale(query),
         only=billing.of_account(account),
         outcome=read_flash(request),
         as_of=describe_as_of(point, state.ledger.timezone),

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import date_range as spans
+from api.web.pages.chart_scale import read_scale
 from api.web.pages.date_range import DateRange
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import with_error_pages
@@ -24,11 +25,11 @@ from projections.queries.time_points import SelectionError
 
 SERIES_MAX = 8
 ROWS = 100
-# What a chart can show, and the unit of its numbers.
+# What a chart can show.
 MEASURES = {
-    "price": "Price, US cents",
-    "cost": "Cost, US cents",
-    "margin": "Margin, US cents",
+    "price": "Price",
+    "cost": "Cost",
+    "margin": "Margin",
     "calls": "Calls",
     "billed_seconds": "Billed time",
 }
@@ -78,6 +79,7 @@ def billing(request: Request) -> Response:
     filters = {name: query[name] for name in ("from", "to", "through", "period", "account", AS_OF) if query.get(name)}
     point = read_as_of(state.ledger, filters.get(AS_OF, "").strip())
     kept = {AS_OF: filters[AS_OF]} if AS_OF in filters else {}
+    scale = read_scale(query)
     with read_session_as_of(request, point) as room:
         latest = overview.latest_month(room.connection, account)
         try:
@@ -99,6 +101,7 @@ def billing(request: Request) -> Response:
         page=page,
         pages=-(-len(accounts) // ROWS),
         kept=kept,
+        scale=scale,
         as_of=describe_as_of(point, state.ledger.timezone),
         total=AccountTotals("", together(each.now for each in accounts), _before(accounts)),
     )

@@ -3,6 +3,7 @@
 A step is an event of the call's stream, a notice or an operator event, with the call as it was after it.
 """
 
+from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from domain.notices.statuses import INPUTS
 from projections.queries.log_points import LogPoint, resolve_point
 
 STEPS_SHOWN = 200
+# So many notices of keyed digits after each other are collapsed into one.
+RUN_MIN = 4
 LABELS = {
     "state": "State",
     "disposition": "Disposition",
@@ -104,6 +107,15 @@ class CallLife(NamedTuple):
         """The listed steps; a call with very many shows those around the chosen one."""
         start = max(0, min(self.chosen - STEPS_SHOWN // 2, len(self.events) - STEPS_SHOWN))
         return self.events[start : start + STEPS_SHOWN]
+
+    @property
+    def runs(self) -> list[list[TimelineEvent]]:
+        """The listed steps, in which a long run of keyed digits stands together; every other step stands alone."""
+        found: list[list[TimelineEvent]] = []
+        for keyed, group in groupby(self.listed, key=lambda event: bool(event.keyed)):
+            events = list(group)
+            found += [events] if keyed and len(events) >= RUN_MIN else [[event] for event in events]
+        return found
 
     @property
     def fields(self) -> list[CallField]:

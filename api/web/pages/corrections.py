@@ -10,10 +10,10 @@ from api.application.command_preview import CommandPreview, do_command, preview_
 from api.application.operator_commands import ChangedMeanwhile
 from api.web.auth.guard import AuditAction, GuardedRoute, Role
 from api.web.pages.correction_forms import CorrectionForm, read_correction, text_of
+from api.web.pages.display import back
 from api.web.pages.operator_forms import redirect_back, wait_for
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import with_error_pages
-from api.web.pages.theme import back
 from domain.errors import LedgerError
 
 PATH = "/corrections"

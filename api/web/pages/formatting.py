@@ -14,12 +14,12 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from api.application.masking import masked_number, masked_value
-from domain import amounts, times
+from api.web.pages.money import MINUS, NOTHING, amount, change, made_markup, money, money_change, percent, signed_money
+from domain import times
 from domain.notices.line_number import hide_password
 
-NOTHING = Markup('<span class="none"><span aria-hidden="true">\u2013</span><span class="said">none</span></span>')
 MINUTE = 60
-MINUS, NARROW_GAP = "\u2212", "\u202f"
+NARROW_GAP = "\u202f"
 
 
 # What nobody sees, or what turns the text around it: control characters and those of writing directions. Those that join letters
@@ -32,7 +32,7 @@ def text(value: object) -> Markup:
 
     Characters that cannot be seen are shown by their numbers, such as ``U+202E``.
     """
-    return _markup(f"<bdi>{show_unseen(str(value))}</bdi>") if value not in (None, "") else NOTHING
+    return made_markup(f"<bdi>{show_unseen(str(value))}</bdi>") if value not in (None, "") else NOTHING
 
 
 def show_unseen(value: str) -> Markup:
@@ -41,53 +41,13 @@ def show_unseen(value: str) -> Markup:
     if not _UNSEEN.search(escaped):
         return escaped
     label = '<span class="unseen" title="a character that cannot be seen">U+{:04X}</span>'
-    return _markup(_UNSEEN.sub(lambda found: label.format(ord(found[0])), str(escaped)))
-
-
-def _markup(made: str) -> Markup:
-    """Take a text as markup that was made of our own words, of numbers, and of what was escaped: a page has thousands of them."""
-    return Markup(made)  # noqa: S704 - that is so wherever it is called
-
-
-def amount(millionths: int | None) -> Markup:
-    """Show millionths as an exact decimal, aligned at the point; a dash for None."""
-    if millionths is None:
-        return NOTHING
-    plain = amounts.plain(millionths)
-    whole, point, fraction = plain.partition(".")
-    kind = "amount minus" if millionths < 0 else "amount"
-    shown = whole.replace("-", MINUS)
-    return _markup(
-        f'<data class="{kind}" value="{plain}">{shown}<span class="fraction">{point}{fraction}</span></data>'
-    )
-
-
-def change(now: int, before: int | None) -> Markup:
-    """Show the difference to the amount of the period before, with its sign."""
-    if before is None:
-        return NOTHING
-    more = now - before
-    kind = "up" if more > 0 else "down" if more < 0 else "same"
-    shown = amounts.plain(abs(more))
-    sign = {"up": "+", "down": MINUS, "same": "±"}[kind]
-    value = amounts.plain(more)
-    return _markup(f'<data class="change {kind}" value="{value}">{sign}{shown}</data>{percent(more, before)}')
-
-
-def percent(more: int, before: int) -> Markup:
-    """Show a difference as a share of what was before, to a tenth of a per cent, rounded half away from zero; nothing for 0."""
-    if not before:
-        return Markup()
-    tenths_of_percent = (abs(more) * 2000 + abs(before)) // (2 * abs(before))
-    sign = "" if not tenths_of_percent else "+" if more > 0 else MINUS
-    whole, tenth = divmod(tenths_of_percent, 10)
-    return _markup(f' <span class="percent">{sign}{whole}.{tenth} %</span>')
+    return made_markup(_UNSEEN.sub(lambda found: label.format(ord(found[0])), str(escaped)))
 
 
 def difference(number: int) -> Markup:
     """Show a difference of whole numbers with its sign."""
     sign = "+" if number > 0 else MINUS if number < 0 else ""
-    return _markup(f'<data value="{number}">{sign}{abs(number)}</data>')
+    return made_markup(f'<data value="{number}">{sign}{abs(number)}</data>')
 
 
 def time(at: int | None, part: str = "full") -> Markup:
@@ -96,7 +56,7 @@ def time(at: int | None, part: str = "full") -> Markup:
         return NOTHING
     iso = times.iso(at)
     shown = f"{iso[:10]} {iso[11:19]}" if part == "full" else iso[11:19]
-    return _markup(f'<time datetime="{iso}" title="{iso}" data-part="{escape(part)}">{shown}</time>')
+    return made_markup(f'<time datetime="{iso}" title="{iso}" data-part="{escape(part)}">{shown}</time>')
 
 
 def duration(seconds: int | None) -> Markup:
@@ -107,7 +67,7 @@ def duration(seconds: int | None) -> Markup:
     hours, minutes = divmod(minutes, MINUTE)
     shown = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
     shown = f"{MINUS}{shown}" if seconds < 0 else shown
-    return _markup(f'<data class="duration" value="{seconds}">{shown}</data>')
+    return made_markup(f'<data class="duration" value="{seconds}">{shown}</data>')
 
 
 def minutes(seconds: int | None) -> Markup:
@@ -116,19 +76,25 @@ def minutes(seconds: int | None) -> Markup:
         return NOTHING
     tenths = seconds // 6
     shown = f"{tenths // 10}.{tenths % 10}"
-    return _markup(f'<data class="duration" value="{seconds}" title="{seconds} s">{shown}</data>')
+    return made_markup(f'<data class="duration" value="{seconds}" title="{seconds} s">{shown}</data>')
+
+
+def minutes_change(seconds: int) -> Markup:
+    """Show a difference of seconds as minutes to a tenth, rounded towards zero, with its sign."""
+    sign = "+" if seconds > 0 else MINUS if seconds < 0 else ""
+    return Markup("{}{}").format(sign, minutes(abs(seconds)))
 
 
 def tenths(rate: int | None) -> Markup:
     """Show tenths of something per second."""
-    return NOTHING if rate is None else _markup(f"{rate // 10}.{rate % 10}")
+    return NOTHING if rate is None else made_markup(f"{rate // 10}.{rate % 10}")
 
 
 def count(number: int | None) -> Markup:
     """Show a whole number with thin gaps between thousands; copying and screen readers get plain digits."""
     if number is None:
         return NOTHING
-    return _markup(f'<data class="count" value="{number:d}">{f"{number:,}".replace(",", NARROW_GAP)}</data>')
+    return made_markup(f'<data class="count" value="{number:d}">{f"{number:,}".replace(",", NARROW_GAP)}</data>')
 
 
 @pass_context
@@ -138,7 +104,7 @@ def number(context: Context, value: str | None) -> Markup:
         return NOTHING
     who = context.get("who")
     shown = hide_password(value) if who is not None and who.sees_pii else masked_number(value)
-    return _markup(f'<bdi class="number">{show_unseen(shown)}</bdi>')
+    return made_markup(f'<bdi class="number">{show_unseen(shown)}</bdi>')
 
 
 @pass_context
@@ -165,7 +131,7 @@ def statement_path(account: str, period: str) -> str:
 
 def flags(joined: str) -> Markup:
     """Show flags, joined with ``;``, as labels."""
-    return _markup(" ".join(f'<span class="flag">{escape(flag)}</span>' for flag in joined.split(";") if flag))
+    return made_markup(" ".join(f'<span class="flag">{escape(flag)}</span>' for flag in joined.split(";") if flag))
 
 
 def disposition(name: str) -> Markup:
@@ -173,7 +139,7 @@ def disposition(name: str) -> Markup:
     if not name:
         return Markup('<span class="is is-live">in progress</span>')
     shown = escape(name.lower())
-    return _markup(f'<span class="is is-{shown.replace(" ", "-")}">{shown}</span>')
+    return made_markup(f'<span class="is is-{shown.replace(" ", "-")}">{shown}</span>')
 
 
 FILTERS: Mapping[str, Any] = {
@@ -181,9 +147,14 @@ FILTERS: Mapping[str, Any] = {
     "amount": amount,
     "change": change,
     "difference": difference,
+    "money": money,
+    "money_change": money_change,
+    "signed_money": signed_money,
     "time": time,
     "duration": duration,
     "minutes": minutes,
+    "minutes_change": minutes_change,
+    "percent": percent,
     "tenths": tenths,
     "count": count,
     "number": number,

@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from api.application.operator_commands import Command, run_command
 from api.web.pages import flash as outcome
+from api.web.pages.display import back
 from api.web.pages.flash import FlashMessage
-from api.web.pages.theme import back
 from domain.errors import LedgerError
 
 CATCH_UP_SECONDS_MAX = 2.0

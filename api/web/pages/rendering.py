@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.web.auth.csrf import mask_token
-from api.web.pages import assets, flash
-from api.web.pages import theme as display
+from api.web.pages import assets, display, flash
 from api.web.pages.footer import read_footer
 from api.web.pages.formatting import FILTERS, account_path, rerated_path, statement_path
 from api.web.past_sessions import AS_OF
@@ -66,7 +65,7 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
     """Return a page made from a template of this folder.
 
     Every template has ``request``, ``who`` (the user; None without a signed-in user), ``csrf_token``, ``foot``,
-    ``shown`` (theme and zone) and the given values. Call it in a thread: a page reads the head from the ledger's
+    ``shown`` (theme and unit of amounts) and the given values. Call it in a thread: a page reads the head from the ledger's
     store.
     """
     who = getattr(request.state, "identity", None)
@@ -76,7 +75,7 @@ def render(request: Request, name: str, *, status: int = 200, **context: Any) ->
         "who": who,
         "csrf_token": mask_token(getattr(request.state, "csrf_token", "")),
         "foot": read_footer(request) if who else None,  # The ledger's state is not for strangers.
-        "shown": display.theme_of(request),
+        "shown": display.choices_of(request),
         # As of when the page is, which its links keep; pages that know the present alone ignore it.
         "asof": request.query_params.get(AS_OF, "").strip(),
     }

@@ -9,11 +9,11 @@ from api.application.rerating import AccountRerating, find_rerating, rerate_acco
 from api.web.auth.guard import AuditAction, GuardedRoute, Role
 from api.web.pages.bulk_jobs import start_bulk_job
 from api.web.pages.correction_forms import text_of
+from api.web.pages.display import back
 from api.web.pages.formatting import account_path
 from api.web.pages.operator_forms import redirect_back, wait_for
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import with_error_pages
-from api.web.pages.theme import back
 from domain.errors import LedgerError, WrongUsage
 from domain.text import is_whole_number
 from projections.queries.time_points import read_month

@@ -12,6 +12,7 @@ from tests.support.notices import callstatus, priced_cdr
 PATHS = (
     *("/", "/?state=stale", "CALL", "/calls", "/cdrs", "/billing?period=2026-10", "/accounts/dept-2?period=2026-10"),
     *("/exceptions", "/quarantine", "/quarantine/1", "/operations", "/search?q=dept", "/access-log"),
+    *("/traffic?period=2026-10", "/traffic/quality?period=2026-10", "/billing/comparison?period=2026-11"),
 )
 
 

@@ -12,6 +12,7 @@ PATHS = (
     *("/events/1", "/billing?by=month", "/accounts/dept-2?period=2026-10", "/exceptions?tag=dept-2", "/quarantine"),
     *("/quarantine/1", "/operations", "/search?q=dept", "/access-log", "/statements/dept-2/2026-10", "/tariffs"),
     *("/events", "/nowhere", "/closings?period=2026-10", "/tariffs/new"),
+    *("/traffic?period=2026-10", "/traffic/quality?scale=log", "/billing/comparison?period=2026-11"),
 )
 
 # A quick run looks at a few of them in one way, a thorough one at all in every way.

@@ -1,7 +1,5 @@
 """Billing at a glance and money at stake: what plain sums over the exports' rows give, on every store."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Connection, select
 
@@ -10,26 +8,12 @@ from projections.queries import billing_overview as overview
 from projections.queries import exception_totals as at_stake
 from projections.queries.billing_overview import DAY, MONTH, NOTHING, BillingTotals
 from projections.schema.tables import BILLING_DAYS, EXCEPTIONS, TOTALS
-from tests.conftest import SQLITE_FIRST
-from tests.support.export_ledgers import a_ledger, record_sample
 
 
-@pytest.fixture(scope="module", params=SQLITE_FIRST)
-def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+@pytest.fixture
+def connection(sampled: Connection) -> Connection:
     """Read a sample's read models, on each store."""
-    with a_ledger(_place(request, tmp_path_factory)) as case:
-        record_sample(case, "adverse")
-        with case.store.snapshot() as reading:
-            yield reading
-
-
-def _place(request: pytest.FixtureRequest, paths: pytest.TempPathFactory) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{paths.mktemp('overview')}/t.db"
-    databases = request.getfixturevalue("postgres").database()
-    request.addfinalizer(lambda: databases.__exit__(None, None, None))
-    url: str = databases.__enter__()
-    return url
+    return sampled
 
 
 def days(connection: Connection, first: str, last: str) -> list[tuple[str, str, BillingTotals]]:

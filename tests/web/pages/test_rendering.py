@@ -10,9 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from api.web.pages import assets
+from api.web.pages import assets, display, money
 from api.web.pages import formatting as showing
-from api.web.pages import theme as display
 from api.web.pages.rendering import address, environment, render
 
 HOSTILE = "<script>alert('\"1\"')</script>\u202egnp"
@@ -26,7 +25,7 @@ def problem_page(request: Request) -> Response:
 def client() -> TestClient:
     routes = [
         Route("/page", problem_page),
-        Route("/display", display.choose_theme),
+        Route("/display", display.choose_display),
         Route("/static/{digest}/{name:path}", assets.serve),
     ]
     return TestClient(Starlette(routes=routes), follow_redirects=False)
@@ -57,9 +56,9 @@ def test_every_filter_that_shows_a_text_escapes_it(shown: str) -> None:
 
 
 def test_an_amount_is_shown_to_its_last_digit() -> None:
-    assert 'value="60.38603">60<span class="fraction">.38603</span>' in showing.amount(60_386_030)
-    assert 'value="-0.000001">\u22120<span class="fraction">.000001</span>' in showing.amount(-1)
-    assert "value" not in showing.amount(None)
+    assert 'value="60.38603">60<span class="fraction">.38603</span>' in money.amount(60_386_030)
+    assert 'value="-0.000001">\u22120<span class="fraction">.000001</span>' in money.amount(-1)
+    assert "value" not in money.amount(None)
 
 
 def test_less_time_than_before_is_shown_with_a_minus() -> None:

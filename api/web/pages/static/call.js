@@ -43,7 +43,11 @@ const swap = (from) => {
   reveal();
   if (focused) document.querySelector(`.mark[data-at="${focused}"]`)?.focus();
   for (const item of document.querySelectorAll("[data-event]")) {
-    if (Number(item.dataset.event) === chosen) item.setAttribute("aria-current", "step");
+    if (Number(item.dataset.event) === chosen) {
+      item.setAttribute("aria-current", "step");
+      const run = item.parentElement.closest("details");
+      if (run) run.open = true;
+    }
     else item.removeAttribute("aria-current");
   }
   showTimes(document.querySelector("#state"));

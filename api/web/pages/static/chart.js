@@ -30,6 +30,21 @@ const read = (table) => {
 const number = (cell) => Number(cell.querySelector("data")?.value ?? 0);
 const said = (cell) => cell.querySelector("data")?.textContent ?? "0";
 
+// On a logarithmic scale nothing is stacked, and amounts below 0 go down as others go up: as far as the logarithm of 1 and their size,
+// measured by the smallest power of ten that is drawn.
+const logarithmic = (values) => {
+  const sizes = values.map(Math.abs).filter((size) => size > 0);
+  const least = 10 ** Math.floor(Math.log10(Math.min(...sizes, 1)));
+  const place = (value) => Math.sign(value) * Math.log10(1 + Math.abs(value) / least);
+  const most = Math.max(...sizes, 1);
+  const powers = [];
+  for (let power = least; power < most * 10; power *= 10) powers.push(power);
+  const shown = powers.filter((_, number) => (powers.length - 1 - number) % Math.ceil(powers.length / 7) === 0);
+  const down = values.some((value) => value < 0) ? shown.map((power) => -power) : [];
+  const ticks = [...down, 0, ...shown].sort((one, other) => one - other);
+  return { place, ticks: ticks.map((value) => ({ value: place(value), label: value.toLocaleString("en", { maximumFractionDigits: 8 }) })) };
+};
+
 const draw = (figure) => {
   const table = document.getElementById(figure.dataset.chart);
   const { steps, series } = read(table);
@@ -38,15 +53,21 @@ const draw = (figure) => {
   const ink = colour("soft");
   const line = colour("line-colour");
   const canvas = figure.querySelector("canvas");
+  const log = figure.dataset.scale === "log" ? logarithmic(series.flatMap(({ cells }) => cells.map(number))) : null;
+  const lines = log && series.length > 1;
   Chart.getChart(canvas)?.destroy();
   const chart = new Chart(canvas, {
-    type: "bar",
+    type: lines ? "line" : "bar",
     data: {
       labels: steps.map((step) => (step.length > MONTH.length ? step.slice(5) : step)),
       datasets: series.map(({ label, cells, swatch }) => ({
         label,
-        data: cells.map(number),
+        // Of lines on a logarithmic scale what is 0 interrupts them: else all of them would fall to the ground and rise again.
+        data: cells.map(number).map((value) => (lines && value === 0 ? null : log ? log.place(value) : value)),
         backgroundColor: colour(swatch, figure),
+        borderColor: lines ? colour(swatch, figure) : undefined,
+        borderWidth: lines ? 2 : 0,
+        pointRadius: 3,
         borderRadius: 1,
         maxBarThickness: 44,
         categoryPercentage: 0.86,
@@ -58,8 +79,14 @@ const draw = (figure) => {
       maintainAspectRatio: false,
       interaction: { mode: "nearest", intersect: true },
       scales: {
-        x: { stacked: true, grid: { display: false }, border: { color: line }, ticks: { color: ink, font: { size: 11 }, maxRotation: 0, autoSkipPadding: 12 } },
-        y: { stacked: true, grid: { color: line }, border: { display: false }, ticks: { color: ink, font: { size: 11 }, maxTicksLimit: 6 } },
+        x: { stacked: !log, grid: { display: false }, border: { color: line }, ticks: { color: ink, font: { size: 11 }, maxRotation: 0, autoSkipPadding: 12 } },
+        y: {
+          stacked: !log,
+          grid: { color: line },
+          border: { display: false },
+          ticks: { color: ink, font: { size: 11 }, maxTicksLimit: 6, autoSkip: !log, ...(log ? { callback: (_value, place, ticks) => ticks[place].label } : {}) },
+          ...(log ? { afterBuildTicks: (axis) => { axis.ticks = log.ticks.map((tick) => ({ ...tick })); } } : {}),
+        },
       },
       plugins: {
         legend: { display: false },

@@ -1,0 +1,106 @@
+"""How amounts look on a page: exact, in US cents, or in US dollars with separators between thousands for those who chose them.
+
+SIP credits are another unit and are shown as they are. The ``value`` of an amount is the number that is shown, plain.
+"""
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from domain import amounts
+from projections.queries.month_comparison import percent_of
+
+NOTHING = Markup('<span class="none"><span aria-hidden="true">\u2013</span><span class="said">none</span></span>')
+MINUS = "\u2212"
+CENTS, DOLLARS = "", "dollars"
+UNIT_NAMES = {CENTS: "US cents", DOLLARS: "US dollars"}
+CENTS_A_DOLLAR = 100
+_DOLLAR = CENTS_A_DOLLAR * amounts.ONE
+_DOLLAR_PLACES, _CENT_PLACES = amounts.PLACES + 2, 2
+
+
+def made_markup(made: str) -> Markup:
+    """Take a text as markup that was made of our own words, of numbers, and of what was escaped: a page has thousands of them."""
+    return Markup(made)  # noqa: S704 - that is so wherever it is called
+
+
+def amount(millionths: int | None) -> Markup:
+    """Show millionths as an exact decimal, aligned at the point; a dash for None."""
+    return NOTHING if millionths is None else _shown(millionths, CENTS)
+
+
+@pass_context
+def money(context: Context, millionths: int | None) -> Markup:
+    """Show millionths of a US cent in the unit that the user chose; a dash for None."""
+    return NOTHING if millionths is None else _shown(millionths, _unit(context))
+
+
+def change(now: int, before: int | None) -> Markup:
+    """Show the difference to the amount of the period before, with its sign."""
+    return _change(now, before, CENTS)
+
+
+@pass_context
+def money_change(context: Context, now: int, before: int | None) -> Markup:
+    """Show the difference to the money of the period before in the unit that the user chose, with its sign."""
+    return _change(now, before, _unit(context))
+
+
+@pass_context
+def signed_money(context: Context, millionths: int) -> Markup:
+    """Show a difference of money in the unit that the user chose, aligned at the point as the amounts that it is the difference of."""
+    return _shown(millionths, _unit(context), "+" if millionths > 0 else "")
+
+
+def percent(more: int, before: int) -> Markup:
+    """Show a difference as a share of what was before, to a tenth of a per cent; nothing for 0."""
+    share = percent_of(more, before)
+    if share is None:
+        return Markup()
+    sign = "" if share == "0.0" else MINUS if share.startswith("-") else "+"
+    return made_markup(f' <span class="percent">{sign}{share.removeprefix("-")} %</span>')
+
+
+def written(millionths: int, unit: str) -> tuple[str, str]:
+    """Return an amount that is not negative as its whole part and its fraction, the point included; exact in either unit."""
+    if unit != DOLLARS:
+        whole, point, fraction = amounts.plain(millionths).partition(".")
+        return whole, point + fraction
+    dollars, rest = divmod(millionths, _DOLLAR)
+    fraction = f"{rest:0{_DOLLAR_PLACES}d}".rstrip("0").ljust(_CENT_PLACES, "0")
+    return f"${dollars:,}", f".{fraction}"
+
+
+def plain(millionths: int, unit: str) -> str:
+    """Return an amount as a plain decimal of a unit."""
+    if unit != DOLLARS:
+        return amounts.plain(millionths)
+    whole, fraction = written(abs(millionths), unit)
+    return ("-" if millionths < 0 else "") + whole.removeprefix("$").replace(",", "") + fraction
+
+
+def _unit(context: Context) -> str:
+    shown = context.get("shown")
+    unit: str = shown.unit if shown is not None else CENTS
+    return unit
+
+
+def _shown(millionths: int, unit: str, plus: str = "") -> Markup:
+    whole, fraction = written(abs(millionths), unit)
+    kind = " ".join(["amount", *([unit] if unit else []), *(["minus"] if millionths < 0 else [])])
+    sign = MINUS if millionths < 0 else plus
+    return made_markup(
+        f'<data class="{kind}" value="{plain(millionths, unit)}">{sign}{whole}<span class="fraction">{fraction}</span></data>'
+    )
+
+
+def _change(now: int, before: int | None, unit: str) -> Markup:
+    if before is None:
+        return NOTHING
+    more = now - before
+    kind = "up" if more > 0 else "down" if more < 0 else "same"
+    sign = {"up": "+", "down": MINUS, "same": "±"}[kind]
+    shown = "".join(written(abs(more), unit))
+    return made_markup(
+        f'<data class="change {kind}" value="{plain(more, unit)}">{sign}{shown}</data>{percent(more, before)}'
+    )

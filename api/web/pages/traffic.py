@@ -1,0 +1,123 @@
+"""The pages about traffic: calls by hour and weekday as a heat map, and ASR and ACD over time as a chart above its table."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.chart_scale import SCALE, read_scale
+from api.web.pages.date_range import DateRange
+from api.web.pages.heat_map import MEASURES, WEEKDAY_NAMES, draw_heat_map
+from api.web.pages.lists import read_with_as_of
+from api.web.pages.quality_chart import draw_quality
+from api.web.pages.rendering import render
+from api.web.pages.request_filters import RequestFilters, with_error_pages
+from api.web.past_sessions import describe_as_of, read_session_as_of
+from domain import times
+from projections.queries import call_quality as quality
+from projections.queries import weekly_traffic as traffic
+from projections.queries.time_points import SelectionError, describe_span
+from projections.queries.time_steps import CUTS, DAY, TimeSpan, TimeStep, selected_ends, time_steps, usual_span
+
+MODEL = "calls"
+
+
+def routes() -> list[GuardedRoute]:
+    """Return both pages."""
+    return [
+        GuardedRoute("/traffic", with_error_pages(show_week), Role.READ, name="traffic"),
+        GuardedRoute("/traffic/quality", with_error_pages(show_quality), Role.READ, name="call_quality"),
+    ]
+
+
+def show_week(request: Request) -> Response:
+    """Show how many calls began in each hour of the week."""
+    query, timezone = request.query_params, request.app.state.ledger.timezone
+    read, point = read_with_as_of(request, MODEL)
+    measure, scale = read_choice(query, "measure", tuple(MEASURES)), read_scale(query)
+    selection = _selection(read)
+    ends = selected_ends(selection, timezone)
+    with read_session_as_of(request, point) as room:
+        latest = traffic.latest_call(room.connection, selection, timezone) if ends[1] is None else None
+        span = usual_span(DAY, *ends, request.app.state.clock() if latest is None else latest, timezone)
+        week = traffic.weekly_traffic(room.connection, selection, span, timezone)
+    return render(
+        request,
+        "traffic.html",
+        heat=draw_heat_map(week, measure, scale),
+        measure=measure,
+        measures={name: label for name, (label, _) in MEASURES.items()},
+        weekdays=WEEKDAY_NAMES,
+        as_of=describe_as_of(point, timezone),
+        **_context(read, span, timezone, {"measure": query.get("measure", ""), SCALE: scale}),
+    )
+
+
+def show_quality(request: Request) -> Response:
+    """Show ASR and ACD by hour, day or month."""
+    query, timezone = request.query_params, request.app.state.ledger.timezone
+    read, point = read_with_as_of(request, MODEL)
+    by, scale = read_choice(query, "by", (DAY, *(cut for cut in CUTS if cut != DAY))), read_scale(query)
+    selection = _selection(read)
+    ends = selected_ends(selection, timezone)
+    with read_session_as_of(request, point) as room:
+        latest = quality.latest_counted(room.connection, selection, timezone) if ends[1] is None else None
+        span = usual_span(by, *ends, request.app.state.clock() if latest is None else latest, timezone)
+        steps = time_steps(by, span, timezone)
+        found = quality.quality_steps(room.connection, selection, steps, by, timezone)
+    return render(
+        request,
+        "quality.html",
+        chart=draw_quality(found, scale),
+        steps=[(each, _filters_of(each.step, timezone)) for each in found],
+        total=quality.together(found),
+        by=by,
+        cuts=CUTS,
+        as_of=describe_as_of(point, timezone),
+        **_context(read, span, timezone, {"by": "" if by == DAY else by, SCALE: scale}),
+    )
+
+
+def read_choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """Return what an address chooses of some words, by default the first; raises SelectionError."""
+    value = query.get(name) or choices[0]
+    if value not in choices:
+        msg = f"{name}={value!r}: expected one of {', '.join(choices)}"
+        raise SelectionError(msg)
+    return value
+
+
+def _selection(read: RequestFilters) -> Any:
+    if read.selection is None:
+        raise SelectionError(read.problem)
+    return read.selection
+
+
+def _context(read: RequestFilters, span: TimeSpan, timezone: str, look: dict[str, str]) -> dict[str, Any]:
+    others = {name: value for name, value in read.filters.items() if name not in ("from", "to", "through", "period")}
+    return {
+        "filters": read.filters,
+        "others": others,
+        "look": look,
+        "days": _days(span, timezone),
+        "span_in_words": describe_span(span.since, span.until, timezone),
+        "timezone": timezone,
+    }
+
+
+def _days(span: TimeSpan, timezone: str) -> DateRange | None:
+    """Return a span as days, if it consists of whole ones: pages lead to the days before and after it."""
+    first, after = (date.fromisoformat(times.day(at, timezone)) for at in span)
+    is_whole = all(times.start_of_day(day, timezone) == at for day, at in zip((first, after), span, strict=True))
+    return DateRange(first, after, "") if is_whole else None
+
+
+def _filters_of(step: TimeStep, timezone: str) -> dict[str, str]:
+    """Return the filters of the CDRs that came within a step."""
+    days = _days(TimeSpan(step.first, step.after), timezone)
+    if days is None:
+        return {"from": times.iso(step.first), "to": times.iso(step.after)}
+    return {"from": str(days.first), "through": str(days.last)}

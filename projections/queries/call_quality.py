@@ -1,0 +1,155 @@
+"""ASR and ACD over time: attempts, answered calls and seconds for each hour, day or month of a span.
+
+As in the metrics of an account's month (docs/reference/metrics.md) a call counts when its CDR came, and one without a CDR when it
+began. Months are read from the rollup of CDRs where it can tell the selected ones apart, hours and days from an index.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec import structs
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, literal_column, select, union_all
+
+from projections.queries.conditions import conditions
+from projections.queries.counted_rows import counted_rows
+from projections.queries.metrics import RATIO_PLACES, SECONDS_PLACES, quotient
+from projections.queries.pattern_values import with_known_values
+from projections.queries.selection import Selection
+from projections.queries.time_steps import MONTH, TimeStep
+from projections.rows.entry import ANSWERED, DIFFERENCE
+from projections.schema import rollups
+from projections.schema.tables import CALLS, CDRS, CDRS_ROLLUP, POSTINGS
+
+STEPS_AT_ONCE = 200
+Counts = tuple[int, int, int]
+
+
+class QualityStep(NamedTuple):
+    """How the calls of a step went: ``dest_seconds`` are those of the destination legs."""
+
+    step: TimeStep
+    attempts: int
+    answered: int
+    dest_seconds: int
+
+    @property
+    def asr(self) -> str | None:
+        """The answer-seizure ratio, answered calls of all attempts, to four decimals; None without an attempt."""
+        return quotient(self.answered, self.attempts, RATIO_PLACES)
+
+    @property
+    def asr_percent(self) -> str | None:
+        """The answer-seizure ratio in per cent, to two decimals."""
+        return quotient(self.answered * 100, self.attempts, RATIO_PLACES - 2)
+
+    @property
+    def acd(self) -> str | None:
+        """The average call duration in seconds, to two decimals; None without an answered call."""
+        return quotient(self.dest_seconds, self.answered, SECONDS_PLACES)
+
+
+def latest_counted(connection: Connection, selection: Selection, timezone: str) -> int | None:
+    """Return when the latest of the selected calls counts, in microseconds, UTC, whatever span is selected; None if there is none."""
+    chosen = _whenever(connection, selection)
+    found = [
+        connection.execute(select(func.max(column)).where(*conditions(model, chosen, timezone))).scalar_one()
+        for model, column in (("cdrs", CDRS.c.cdr_at), ("calls", CALLS.c.opened_at))
+    ]
+    return max((at for at in found if at is not None), default=None)
+
+
+def quality_steps(
+    connection: Connection, selection: Selection, steps: Sequence[TimeStep], by: str, timezone: str
+) -> list[QualityStep]:
+    """Return the attempts, answered calls and seconds of each step; the steps follow each other without a gap."""
+    if not steps:
+        return []
+    chosen = _whenever(connection, selection)
+    counted = _of_months(connection, chosen, steps, timezone) if by == MONTH else None
+    if counted is None:
+        counted = _of_cdrs(connection, chosen, steps, timezone)
+    firsts = [step.first for step in steps]
+    for sign, at, answered, seconds in _besides(connection, chosen, timezone):
+        place = bisect_right(firsts, at) - 1
+        if place >= 0 and at < steps[place].after:
+            attempts, of_them, spoken = counted[place]
+            counted[place] = (attempts + sign, of_them + sign * answered, spoken + sign * seconds)
+    return [QualityStep(step, *counts) for step, counts in zip(steps, counted, strict=True)]
+
+
+def together(steps: Sequence[QualityStep]) -> QualityStep:
+    """Return all steps, of which there is at least one, as one."""
+    span = TimeStep("", steps[0].step.first, steps[-1].step.after)
+    return QualityStep(span, *(sum(counts) for counts in zip(*(each[1:] for each in steps), strict=True)))
+
+
+def _whenever(connection: Connection, selection: Selection) -> Selection:
+    """Return a selection without its span."""
+    return with_known_values(connection, "cdrs", structs.replace(selection, since=None, until=None, period=None))
+
+
+def _of_months(
+    connection: Connection, chosen: Selection, steps: Sequence[TimeStep], timezone: str
+) -> list[Counts] | None:
+    """Count the CDRs of whole months in the rollup; None where it cannot tell the selected ones apart."""
+    whole = structs.replace(chosen, since=steps[0].first, until=steps[-1].after)
+    source = counted_rows("cdrs", whole, timezone)
+    if source.table is not CDRS_ROLLUP:
+        return None
+    table, month = source.table, source.table.c[rollups.MONTH]
+    answered = func.sum(case((table.c.disposition == ANSWERED, table.c.rows), else_=0))
+    totals = (source.rows, func.coalesce(answered, 0), func.coalesce(func.sum(table.c.dest_duration), 0))
+    rows = connection.execute(select(month, *totals).where(*source.conditions).group_by(month))
+    found = {name: (int(attempts), int(of_them), int(seconds)) for name, attempts, of_them, seconds in rows}
+    return [found.get(step.name, (0, 0, 0)) for step in steps]
+
+
+def _of_cdrs(connection: Connection, chosen: Selection, steps: Sequence[TimeStep], timezone: str) -> list[Counts]:
+    """Count the CDRs of each step by their time, in an index."""
+    where = conditions("cdrs", chosen, timezone)
+    found: list[Counts] = []
+    for start in range(0, len(steps), STEPS_AT_ONCE):
+        found += _of_some(connection, where, steps[start : start + STEPS_AT_ONCE])
+    return found
+
+
+def _of_some(connection: Connection, where: list[ColumnElement[bool]], steps: Sequence[TimeStep]) -> Iterator[Counts]:
+    step = union_all(
+        *(
+            select(
+                literal(number).label("number"),
+                literal(each.first, BigInteger).label("first"),
+                literal(each.after, BigInteger).label("after"),
+            )
+            for number, each in enumerate(steps)
+        )
+    ).cte("step")
+    inside = [*where, CDRS.c.cdr_at >= step.c.first, CDRS.c.cdr_at < step.c.after]
+    rows = select(func.count()).select_from(CDRS).where(*inside)
+    answered = rows.where(CDRS.c.disposition == ANSWERED)
+    seconds = select(func.coalesce(func.sum(CDRS.c.dest_duration), 0)).where(*inside)
+    counts = (rows.scalar_subquery(), answered.scalar_subquery(), seconds.scalar_subquery())
+    for _, *found in connection.execute(select(step.c.number, *counts).order_by(step.c.number)):
+        yield int(found[0]), int(found[1]), int(found[2])
+
+
+def _besides(connection: Connection, chosen: Selection, timezone: str) -> Iterator[tuple[int, int, int, int]]:
+    """Yield what the CDRs leave to count: 1 or -1, the time, whether the call was answered, and the seconds of its destination.
+
+    Calls without a CDR count as well. The CDR of a call that was corrected after its month was closed stands as it was billed, in
+    its old call, too: such calls count as they are known now.
+    """
+    of_calls, of_cdrs = (conditions(model, chosen, timezone) for model in ("calls", "cdrs"))
+    no_cdr = select(CALLS.c.opened_at, CALLS.c.disposition).where(*of_calls, CALLS.c.has_cdr == literal_column("0"))
+    for at, disposition in connection.execute(no_cdr):
+        yield 1, int(at), int(disposition == ANSWERED), 0
+    seconds = func.coalesce(CDRS.c.dest_duration, 0)
+    corrected = select(POSTINGS.c.call_id).where(POSTINGS.c.kind == DIFFERENCE, POSTINGS.c.call_id != "")
+    billed = select(CDRS.c.cdr_at, CDRS.c.disposition, seconds).where(*of_cdrs, CDRS.c.call_id.in_(corrected))
+    both = CALLS.join(CDRS, CALLS.c.call_id == CDRS.c.call_id)
+    known = select(CDRS.c.cdr_at, CALLS.c.disposition, seconds).select_from(both)
+    known = known.where(*of_calls, CALLS.c.has_cdr == 1, CALLS.c.call_id.in_(corrected))
+    for sign, counted in ((-1, billed), (1, known)):
+        for at, disposition, spoken in connection.execute(counted):
+            yield sign, int(at), int(disposition == ANSWERED), int(spoken)

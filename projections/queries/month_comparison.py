@@ -1,0 +1,129 @@
+"""A month beside another: what each account, or each tag, came to in both, as billing has it.
+
+Accounts come from the billing table. Tags come from the rollup of CDRs and from the postings, which together are the entries
+of the books: so both ways have the same total.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Table, case, func, select
+
+from domain.months import Month
+from projections.queries.billing_overview import NOTHING, BillingTotals
+from projections.queries.time_points import SelectionError, read_month
+from projections.rows.entry import ANSWERED
+from projections.schema.tables import BILLING, CDRS_ROLLUP, POSTINGS, TOTALS
+
+ACCOUNT, TAG = "account", "tag"
+COMPARED_BY = (ACCOUNT, TAG)
+# What is compared.
+MEASURES = ("calls", "dest_seconds", "cost", "price", "margin")
+TENTHS = 10
+_r = CDRS_ROLLUP.c
+# The totals of billing as the rollup of CDRs has them.
+_OF_THE_ROLLUP: dict[str, ColumnElement[int]] = {
+    "calls": _r.rows,
+    "answered": case((_r.disposition == ANSWERED, _r.rows), else_=0),
+    "src_seconds": _r.src_duration,
+    "dest_seconds": _r.dest_duration,
+} | {name: _r[name] for name in ("cost", "sip_credits", "billed_seconds", "price", "margin")}
+
+
+class ComparedMonths(NamedTuple):
+    """An account or a tag (``name``) in two months: the totals of the earlier one and of the later one."""
+
+    name: str
+    before: BillingTotals
+    after: BillingTotals
+
+    def change(self, measure: str) -> int:
+        """Return by how much a total is more in the later month: a count, seconds, or millionths of a US cent."""
+        more: int = getattr(self.after, measure) - getattr(self.before, measure)
+        return more
+
+    def percent(self, measure: str) -> str | None:
+        """Return that change in per cent of the earlier month."""
+        return percent_of(self.change(measure), getattr(self.before, measure))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the earlier month has nothing of it."""
+        return self.before == NOTHING
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the later month has nothing of it."""
+        return self.after == NOTHING
+
+
+def percent_of(more: int, before: int) -> str | None:
+    """Return a difference in per cent of what was before, with one decimal, rounded half away from zero; None for a before of 0.
+
+    The sign is that of the difference, also where what was before is negative.
+    """
+    if not before:
+        return None
+    tenths = (abs(more) * 200 * TENTHS + abs(before)) // (2 * abs(before))
+    whole, tenth = divmod(tenths, TENTHS)
+    return f"{'-' if more < 0 and tenths else ''}{whole}.{tenth}"
+
+
+def months_to_compare(latest: str, period: str | None = None, against: str | None = None) -> tuple[str, str]:
+    """Return a month (default: the latest that was billed) and the one to compare it with (default: the one before).
+
+    Raises SelectionError for what is not a month.
+    """
+    month = read_month(period or latest)
+    return str(month), str(read_month(against) if against else month_before(month))
+
+
+def month_before(month: Month) -> Month:
+    """Return the month before one; raises SelectionError where the calendar begins."""
+    if month.first_day == date.min:
+        msg = f"{month} has no month before it: expected a later one"
+        raise SelectionError(msg)
+    return Month.of_day((month.first_day - timedelta(days=1)).isoformat())
+
+
+def compare_months(
+    connection: Connection, before: str, after: str, by: str, account: str | None = None
+) -> list[ComparedMonths]:
+    """Return each account or tag (``by``) that two months ``YYYY-MM`` have, in code-point order; of one account only, if given."""
+    totals = _by_account if by == ACCOUNT else _by_tag
+    earlier, later = (totals(connection, month, account) for month in (before, after))
+    return [
+        ComparedMonths(name, earlier.get(name, NOTHING), later.get(name, NOTHING))
+        for name in sorted(earlier.keys() | later.keys())
+    ]
+
+
+def total_of(compared: Sequence[ComparedMonths]) -> ComparedMonths:
+    """Return all of them together."""
+    before, after = NOTHING, NOTHING
+    for each in compared:
+        before, after = before.plus(each.before), after.plus(each.after)
+    return ComparedMonths("", before, after)
+
+
+def _by_account(connection: Connection, month: str, account: str | None) -> dict[str, BillingTotals]:
+    wanted = [BILLING.c.period == month, *_of_account(BILLING, account)]
+    rows = connection.execute(select(BILLING.c.account, *(BILLING.c[name] for name in TOTALS)).where(*wanted))
+    return {row[0]: BillingTotals(*map(int, row[1:])) for row in rows}
+
+
+def _by_tag(connection: Connection, month: str, account: str | None) -> dict[str, BillingTotals]:
+    found: dict[str, BillingTotals] = {}
+    posted = {name: POSTINGS.c[name] for name in TOTALS}
+    for table, columns in ((CDRS_ROLLUP, _OF_THE_ROLLUP), (POSTINGS, posted)):
+        totals = [func.coalesce(func.sum(columns[name]), 0) for name in TOTALS]
+        wanted = [table.c.period == month, *_of_account(table, account)]
+        rows = connection.execute(select(table.c.tag, *totals).where(*wanted).group_by(table.c.tag))
+        for tag, *values in rows:
+            found[tag] = found.get(tag, NOTHING).plus(BillingTotals(*map(int, values)))
+    return found
+
+
+def _of_account(table: Table, account: str | None) -> list[ColumnElement[bool]]:
+    return [] if account is None else [table.c.account == account]
