@@ -57,6 +57,12 @@ class ExceptionPlace(NamedTuple):
     flag: str
 
 
+def find_exception(connection: Connection, flag: str, position: int) -> Row[Any] | None:
+    """Return the exception of a flag at a position, or None."""
+    here = (EXCEPTIONS.c.flag == flag, EXCEPTIONS.c.position == position)
+    return connection.execute(select(EXCEPTIONS).where(*here)).one_or_none()
+
+
 def exceptions_in_order(
     connection: Connection,
     selection: Selection,

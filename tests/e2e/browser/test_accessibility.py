@@ -11,7 +11,7 @@ PATHS = (
     *("/", "/?state=stale", f"/calls/{LIVELY}", "/calls?tag=dept-2", "/cdrs?tag=dept-2", "/voicemails", "/channels"),
     *("/events/1", "/billing?by=month", "/accounts/dept-2?period=2026-10", "/exceptions?tag=dept-2", "/quarantine"),
     *("/quarantine/1", "/operations", "/search?q=dept", "/access-log", "/statements/dept-2/2026-10", "/tariffs"),
-    *("/events", "/nowhere", "/closings?period=2026-10", "/tariffs/new"),
+    *("/events", "/nowhere", "/closings?period=2026-10", "/tariffs/new", "/bulk-jobs"),
     *("/traffic?period=2026-10", "/traffic/quality?scale=log", "/billing/comparison?period=2026-11"),
 )
 

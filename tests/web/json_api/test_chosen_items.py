@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from api.service import Service
+from tests.support.ledgers import record
+from tests.support.notices import priced_cdr
+
 pytestmark = pytest.mark.only_on("sqlite")
 
 
@@ -22,6 +26,15 @@ def test_chosen_exceptions_are_resolved_together_or_not_at_all(client: TestClien
     assert len(post(client, "exceptions/reopen", exceptions=chosen, reason="not so").json()["positions"]) == 2
     wrong = post(client, "exceptions/resolve", exceptions="red", reason="no")
     assert wrong.json()["errors"][0]["detail"].startswith("expected FLAG:POSITION")
+
+
+def test_an_exception_is_shown_with_its_twin(client: TestClient, service: Service) -> None:
+    record(service.ledger, *(priced_cdr(r=number, tag="twice") for number in (1, 2)))
+    first, second = service.ledger.head() - 1, service.ledger.head()
+    shown = client.get(f"/api/v1/exceptions/repeated-cdr/{second}?min_position={second}").json()
+    assert (shown["exception"]["tag"], shown["twin_position"]) == ("twice", first)
+    assert client.get(f"/api/v1/exceptions/missing-opening/{first}").json()["twin_position"] is None
+    assert client.get(f"/api/v1/exceptions/repeated-cdr/{first}").status_code == 404
 
 
 def test_chosen_notices_are_tried_again_or_settled_together(client: TestClient) -> None:
