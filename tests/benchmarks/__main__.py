@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.benchmarks import (
     accounting,
     beside,
+    billing,
     callbacks,
     catching_up,
     database,
@@ -66,6 +67,8 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "catch-up-postgres": database.measure_catch_up,
     "rerate-preview": accounting.measure_preview,
     "rerate": accounting.measure_rerating,
+    "bill": billing.measure,
+    "bill-from-nothing": billing.measure_from_nothing,
     "reconcile": accounting.measure_reconciliation,
     "as-of": accounting.measure_as_of,
     "suspects": looking.measure_suspects,

@@ -41,6 +41,7 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "catch-up from position",
         "rerating 587 calls,",
         "rerating 587 calls",
+        *["bill run of"] * 2,
         "reconciliation of 587",
         "the read models",
         *["suspects of a"] * 3,
