@@ -10,15 +10,17 @@ from pathlib import Path
 
 from fontTools.ttLib import TTFont
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 
 CORE = "helvetica"
 FAMILY = "noto"
-STYLES = ("", "B")
+# Its letters are thin unless another weight is asked for.
+THIN, REGULAR = "NotoSansHebrew-Variable.ttf", {"wght": 400.0}
 # The first font that has a letter shows it.
 FONTS = (
     ("fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf"),
     ("fontpkg_noto_sans_arabic", "files/NotoSansArabic[wdth,wght].ttf"),
-    ("pylopdf_fonts_he", "NotoSansHebrew-Variable.ttf"),
+    ("pylopdf_fonts_he", THIN),
     ("fontpkg_noto_sans_devanagari", "files/NotoSansDevanagari[wdth,wght].ttf"),
     ("fontpkg_noto_sans_thai", "files/NotoSansThai[wdth,wght].ttf"),
     ("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf"),
@@ -43,14 +45,20 @@ def use_fonts(pdf: FPDF, text: str) -> tuple[str, frozenset[int]]:
         if number and not missing & letters:
             continue
         family = f"{FAMILY}{number}"
-        for style in STYLES:
-            pdf.add_font(family, style, path)
+        pdf.add_font(family, "", path, variations=REGULAR if path.name == THIN else None)
         missing -= letters
         families.append(family)
     pdf.set_font(families[0])
     pdf.set_fallback_fonts(families[1:], exact_match=False)
     pdf.set_text_shaping(use_shaping_engine=True)
     return families[0], frozenset(missing)
+
+
+def close_fonts(pdf: FPDF) -> None:
+    """Close the files of a PDF's fonts, which it leaves open."""
+    for font in pdf.fonts.values():
+        if isinstance(font, TTFFont):
+            font.ttfont.close()
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import NamedTuple
 
 from api.application.invoices.customer_sheet import CustomerSheet
 from api.application.invoices.words import words_of
@@ -10,10 +11,8 @@ from domain.errors import MissingDriver
 
 try:
     from fpdf import FPDF
-    from fpdf.enums import TableBordersLayout
-    from fpdf.fonts import FontFace
 
-    from api.application.invoices.fonts import CORE, is_core, use_fonts
+    from api.application.invoices.fonts import CORE, close_fonts, is_core, use_fonts
 except ImportError as _missing:
     raise MissingDriver("a statement as PDF needs fpdf2: `pip install 'tringledger[pdf]'`") from _missing
 
@@ -21,6 +20,7 @@ MARGIN_MM, PADDING_MM = 15.0, 4.0
 LOGO_HEIGHT_MM, LOGO_WIDTH_MM = 18.0, 60.0
 SMALL, NORMAL, LARGE, TINY = 8.0, 10.0, 16.0, 3.0
 FOOT_MM = 10.0
+ROW_MM = 5.5
 LINE_HEIGHT = 0.48  # In millimetres for each point of the letters' size.
 
 
@@ -35,6 +35,11 @@ class _Paper(FPDF):
         self.unknown: frozenset[int] = frozenset()
         self.set_margin(MARGIN_MM)
         self.set_auto_page_break(auto=True, margin=MARGIN_MM)
+
+    @property
+    def bold(self) -> str:
+        """The style of what is bold: only the fonts of every reader have it, and loading a font twice takes long."""
+        return "B" if self.family == CORE else ""
 
     def footer(self) -> None:
         """Write the page's number."""
@@ -81,9 +86,11 @@ def pdf_of(sheet: CustomerSheet, logo: bytes, at: int) -> bytes:
         pdf.write_line(note, size=SMALL)
     if sheet.calls:
         pdf.add_page()
-        pdf.write_line(sheet.calls.title, "B", LARGE)
+        pdf.write_line(sheet.calls.title, pdf.bold, LARGE)
         _table(pdf, sheet.calls.headings, sheet.calls.rows, {1, 2}, 3)
-    return bytes(pdf.output())
+    made = bytes(pdf.output())
+    close_fonts(pdf)
+    return made
 
 
 def _all_text(sheet: CustomerSheet) -> str:
@@ -108,15 +115,15 @@ def _head(pdf: _Paper, sheet: CustomerSheet, logo: bytes) -> None:
         )
         pdf.ln(LOGO_HEIGHT_MM + 2)
     for number, line in enumerate(sheet.sender):
-        pdf.write_line(line, "" if number else "B", align="R")
+        pdf.write_line(line, "" if number else pdf.bold, align="R")
     for line in sheet.sender_more:
         pdf.write_line(line, size=SMALL, align="R")
     for number, line in enumerate(sheet.customer):
-        pdf.write_line(line, "" if number else "B")
+        pdf.write_line(line, "" if number else pdf.bold)
     pdf.ln(6)
-    pdf.write_line(sheet.title, "B", LARGE)
+    pdf.write_line(sheet.title, pdf.bold, LARGE)
     if sheet.warning:
-        pdf.write_line(sheet.warning, "B")
+        pdf.write_line(sheet.warning, pdf.bold)
     pdf.ln(2)
     pdf.set_font(pdf.family, "", NORMAL)
     labels = max(pdf.get_string_width(label) for label, _ in sheet.facts) + PADDING_MM
@@ -131,7 +138,7 @@ def _lines(pdf: _Paper, sheet: CustomerSheet) -> None:
     rows = [[row.day, row.about.text, *row.numbers] for row in sheet.rows]
     _table(pdf, sheet.headings, rows, {1}, 2)
     pdf.ln(2)
-    pdf.set_font(pdf.family, "B", NORMAL)
+    pdf.set_font(pdf.family, pdf.bold, NORMAL)
     label, amount = sheet.due
     width = pdf.get_string_width(amount) + PADDING_MM
     pdf.cell(pdf.epw - width, NORMAL * LINE_HEIGHT, label)
@@ -141,32 +148,76 @@ def _lines(pdf: _Paper, sheet: CustomerSheet) -> None:
 def _table(pdf: _Paper, headings: Sequence[str], rows: Sequence[Sequence[str]], elastic: set[int], left: int) -> None:
     """Write a table whose columns are as wide as their longest cell, except the ``elastic`` ones, which share what is left."""
     shown = [[pdf.clean(cell) for cell in row] for row in rows]
-    size = SMALL
-    pdf.set_font(pdf.family, "B", size)
+    pdf.set_font(pdf.family, pdf.bold, SMALL)
     widths = [
         0.0 if place in elastic else max(map(pdf.get_string_width, column)) + PADDING_MM
         for place, column in enumerate(zip(headings, *shown, strict=True))
     ]
     rest = (pdf.epw - sum(widths)) / len(elastic)
-    widths = [rest if place in elastic else width for place, width in enumerate(widths)]
-    pdf.set_font(pdf.family, "", size)
-    align = ["LEFT"] * left + ["RIGHT"] * (len(headings) - left)
-    bold = FontFace(emphasis="BOLD")
-    with pdf.table(
-        width=pdf.epw,
-        col_widths=tuple(widths),
-        text_align=tuple(align),
-        borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-        headings_style=bold,
-    ) as table:
-        table.row(headings)
-        for row in shown:
-            line = table.row()
-            for place, cell in enumerate(row):
-                line.cell(cell, style=_style(pdf, cell, widths[place]) if place in elastic else None)
+    columns = [
+        _Column(rest if place in elastic else width, "L" if place < left else "R", place in elastic)
+        for place, width in enumerate(widths)
+    ]
+    _row(pdf, headings, columns, pdf.bold)
+    for row in shown:
+        if pdf.will_page_break(_lines_of(pdf, row, columns) * ROW_MM):
+            pdf.add_page()
+            _row(pdf, headings, columns, pdf.bold)
+        _row(pdf, row, columns, "")
 
 
-def _style(pdf: _Paper, cell: str, room: float) -> FontFace | None:
-    """Return a smaller font for a cell with a word that is wider than its column, so that no code is broken."""
-    widest = max(map(pdf.get_string_width, cell.split()), default=0.0) + PADDING_MM
-    return FontFace(size_pt=max(TINY, SMALL * room / widest)) if widest > room else None
+class _Column(NamedTuple):
+    """A column of a table: its width in millimetres, its alignment, and whether its cells may be smaller or longer than a line."""
+
+    width: float
+    align: str
+    is_elastic: bool
+
+
+def _lines_of(pdf: _Paper, row: Sequence[str], columns: Sequence[_Column]) -> int:
+    """Return how many lines a row needs."""
+    pdf.set_font(pdf.family, "", SMALL)
+    return max(
+        len(_wrapped(pdf, cell, column)) if column.is_elastic else 1 for cell, column in zip(row, columns, strict=True)
+    )
+
+
+def _row(pdf: _Paper, row: Sequence[str], columns: Sequence[_Column], style: str) -> None:
+    """Write a row with a line below it; a cell that fits is written as it is, since measuring each word takes long."""
+    top, height = pdf.get_y(), 1
+    pdf.set_font(pdf.family, style, SMALL)
+    for cell, column in zip(row, columns, strict=True):
+        x, lines = pdf.get_x(), _wrapped(pdf, cell, column) if column.is_elastic else [cell]
+        height = max(height, len(lines))
+        for number, line in enumerate(lines):
+            pdf.set_xy(x, top + number * ROW_MM)
+            _fit(pdf, line, column, style)
+        pdf.set_xy(x + column.width, top)
+    bottom = top + height * ROW_MM
+    pdf.line(pdf.l_margin, bottom, pdf.w - pdf.r_margin, bottom)
+    pdf.set_xy(pdf.l_margin, bottom)
+
+
+def _wrapped(pdf: _Paper, cell: str, column: _Column) -> list[str]:
+    """Return a cell's lines: broken between words alone, so that no code is broken."""
+    room = column.width - PADDING_MM
+    if pdf.get_string_width(cell) <= room:
+        return [cell]
+    lines: list[str] = []
+    for word in cell.split():
+        if lines and pdf.get_string_width(f"{lines[-1]} {word}") <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _fit(pdf: _Paper, line: str, column: _Column, style: str) -> None:
+    """Write a line of a cell, as small as it must be if it is wider than its column: a code is not broken, nor over another one."""
+    room = column.width - PADDING_MM
+    wide = pdf.get_string_width(line) if column.is_elastic else 0.0
+    if wide > room:
+        pdf.set_font(pdf.family, style, SMALL * room / wide)
+    pdf.cell(column.width, ROW_MM, line, align=column.align)
+    if wide > room:
+        pdf.set_font(pdf.family, style, SMALL)
