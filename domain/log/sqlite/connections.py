@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
@@ -31,11 +32,20 @@ _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOOKS, _PAUSE = 3, timedelta(milliseconds=100)
 
 
+class _RecentFirst(deque[SQLiteConnection]):
+    """Idle connections: the one that is returned last is taken first."""
+
+    def append(self, connection: SQLiteConnection, /) -> None:
+        """Return a connection."""
+        self.appendleft(connection)
+
+
 class SQLitePool(SQLiteConnectionPool):
     """Connections that sync every commit to disk: an answered callback must survive a power loss.
 
     The library's own connections keep one prepared statement (``cached_statements=True`` means 1) and a small page cache.
-    Delivery keys and stream ids are random, so either would cost two thirds of the time of a recording.
+    Delivery keys and stream ids are random, so either would cost two thirds of the time of a recording. The library's pool
+    also takes its connections in turns: each would read again all pages that another one has written since.
 
     All are connections to the file that the first of them opened. A file that was deleted or replaced since can still be
     written, but what is written there could never be found again; nor could what is written to a deleted write-ahead log. So
@@ -45,6 +55,7 @@ class SQLitePool(SQLiteConnectionPool):
     def __init__(self, path: Path) -> None:
         """Begin without a connection; the first one creates the file if it is missing."""
         super().__init__(db_name=f"file:{quote(str(path))}")
+        self._pool = _RecentFirst()
         self.path = path
         self.continuity = Continuity()
         self._wal_path = path.with_name(f"{path.name}-wal")

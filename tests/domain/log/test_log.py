@@ -361,3 +361,15 @@ def test_a_quarantine_number_is_never_given_twice(ledger: Ledger) -> None:
     (third,) = record(ledger, cdr(3, srccharge="x"))
     assert isinstance(third, Quarantined)
     assert third.entry > second.entry
+
+
+def test_a_connection_to_a_file_is_used_again_before_another_one(tmp_path: Path) -> None:
+    """Each would read again all pages that the other has written since."""
+    with closing(sqlite_connections.SQLitePool(tmp_path / "ledger.db")) as pool:
+        first, second = pool.get_connection(), pool.get_connection()
+        pool.put_connection(second)
+        pool.put_connection(first)
+        for _ in range(3):
+            again = pool.get_connection()
+            assert again is first
+            pool.put_connection(again)
