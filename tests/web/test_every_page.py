@@ -36,6 +36,7 @@ PARTS = {
     "call_id": ["CALL"],
     "digest": [],
     "entry": ["1", "2"],
+    "flag": ["repeated-cdr", "missing-opening", "unrecognised-status"],
     "form": ["csv", "json"],
     "format": ["csv", "json", "ndjson", "parquet"],
     "id": ["CALL"],
