@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.month_closing import ClosingResult, blockers_fingerprint, check_month, close_month
+from api.application.month_closing import blockers_fingerprint, check_month, close_month
 from api.application.operator_commands import ChangedMeanwhile
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.correction_forms import text_of
@@ -25,6 +25,7 @@ from projections.stores.generations import open_current
 
 PATH = "/closings"
 ROWS = 200
+CALLS_AT_ONCE_MAX = 10_000
 MEANINGS = {
     QUARANTINED: "a CDR in quarantine",
     MISSING_CDR: "an ended call without its CDR",
@@ -37,14 +38,26 @@ def routes() -> list[GuardedRoute]:
     """Return the page and the closing."""
     return [
         GuardedRoute(PATH, with_error_pages(show_month), Role.READ, name="month_to_close"),
+        GuardedRoute("/fragments/closings", with_error_pages(open_items), Role.READ, name="month_open_items"),
         GuardedRoute(PATH, with_error_pages(close), Role.OPERATE, methods=("POST",), name="close_month"),
     ]
 
 
 def show_month(request: Request) -> Response:
     """Show what is open in a month; by default in the first month with entries that is not closed."""
-    period = request.query_params.get("period", "").strip()
-    return _show(request, str(read_month(period)) if period else _first_open(request))
+    query = request.query_params
+    period = query.get("period", "").strip()
+    return _show(request, str(read_month(period)) if period else _first_open(request), whole=bool(query.get("whole")))
+
+
+def open_items(request: Request) -> Response:
+    """Return what a month charges, what is open in it, and the form that closes it.
+
+    A fragment: suspects are sought among all calls of the month.
+    """
+    return render(
+        request, "closing_open.html", **_check(request, str(read_month(request.query_params.get("period", ""))))
+    )
 
 
 def close(request: Request) -> Response:
@@ -75,29 +88,34 @@ def _first_open(request: Request) -> str:
     return found[0][0] if found else str(Month(closed).next if closed else present)
 
 
-def _show(request: Request, period: str, problem: str = "") -> Response:
+def _show(request: Request, period: str, problem: str = "", *, whole: bool = True) -> Response:
     ledger = request.app.state.ledger
     closed = ledger.billing_context().closed_through(POSITION_MAX)
-    context: dict[str, Any] = {"period": period, "problem": problem, "refused": "", "result": None, "months": []}
     wait_for(request, ledger.head())
-    try:
-        with request.app.state.read_models.session() as room:
-            context["months"] = months_to_close(room.connection, closed, period)
-            result = check_month(ledger, room.store, period)
-        context |= {"result": result, **_form(result)}
-    except CommandRejected as error:
-        context["refused"] = str(error)
+    with request.app.state.read_models.session() as room:
+        months = months_to_close(room.connection, closed, period)
+    # Few calls are looked at at once; the page does not wait for many.
+    whole = whole or sum(totals.calls for _, totals in months) <= CALLS_AT_ONCE_MAX
     return render(
         request,
         "closing.html",
         status=409 if problem else 200,
         outcome=read_flash(request),
-        rows=ROWS,
-        meanings=MEANINGS,
         closed=closed,
-        **context,
+        problem=problem,
+        months=months,
+        whole=whole,
+        **(_check(request, period) if whole else {"period": period}),
     )
 
 
-def _form(result: ClosingResult) -> dict[str, Any]:
-    return {"expected": blockers_fingerprint(result.blockers), "at_risk": result.amounts_at_risk}
+def _check(request: Request, period: str) -> dict[str, Any]:
+    """Return what the part of the page shows that all calls of the month are looked at for."""
+    context: dict[str, Any] = {"period": period, "rows": ROWS, "meanings": MEANINGS, "refused": "", "result": None}
+    try:
+        with request.app.state.read_models.session() as room:
+            result = check_month(request.app.state.ledger, room.store, period)
+    except CommandRejected as error:
+        return context | {"refused": str(error)}
+    form = {"expected": blockers_fingerprint(result.blockers), "at_risk": result.amounts_at_risk}
+    return context | form | {"result": result}

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from api.application import rerating
 from api.service import Service
+from api.web.pages import closings
 from domain import times
 from tests.support import asgi_service as asgi
 from tests.support import web_users as users
@@ -122,6 +123,20 @@ def test_a_month_is_closed_once_what_is_open_in_it_is_accepted(desk: Desk) -> No
     assert desk.confirm(page, "/closings") == f"{MONTH} is closed, at position 7"
     assert f"{MONTH} is closed already" in desk.client.get(f"/closings?period={MONTH}").text
     assert "<h1>Close 2026-10</h1>" in desk.client.get("/closings").text
+
+
+def test_a_month_of_many_calls_is_shown_at_once_and_what_is_open_in_it_follows(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closings, "CALLS_AT_ONCE_MAX", 0)
+    page = desk.client.get("/closings").text
+    assert "What is closed with it" in page
+    assert "What is open" not in page.replace("and what is open", "")
+    (fragment,) = re.findall(r'data-fragment="([^"]+)"', page)
+    part = desk.client.get(fragment).text
+    assert "an ended call without its CDR" in part
+    assert "an ended call without its CDR" in desk.client.get(f"/closings?period={MONTH}&whole=1").text
+    assert desk.confirm(part, "/closings") == f"{MONTH} is closed, at position 6"
 
 
 @pytest.mark.parametrize("path", ["/reratings", "/reratings/do", "/closings", "/tariffs/new", "/tariffs/new/do"])
