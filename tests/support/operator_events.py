@@ -8,6 +8,7 @@ from domain.calls.call_stream import CallStream
 from domain.events.operator_events import OPERATOR_EVENTS, LogForked
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from domain.operators.session import OperatorSession
 from domain.operators.statement_numbering import NumberedDocument
 
 BY, WHY = "ann", "as agreed"
@@ -26,6 +27,12 @@ STATEMENT = NumberedDocument(
 TARIFF = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 6\nincrement = "30/6"\nrounding = { mode = "up", places = 0 }\n'
 
 
+def number_and_reissue(session: OperatorSession, document: NumberedDocument) -> None:
+    """Number a document, and print it anew."""
+    numbered = session.number_document(document)
+    session.reissue_document(numbered.number, 1, "reissue/1", lambda ordinal, at: f"{ordinal} {at}".encode())
+
+
 def act_in_every_way(ledger: Ledger) -> None:
     """Publish, close, correct and undo; the ledger has some calls with CDRs and with several notices."""
     rows = [row for row in ledger.store.page(0, 100_000, ledger.head()) if is_of_call(row)]
@@ -40,7 +47,7 @@ def act_in_every_way(ledger: Ledger) -> None:
         session.publish_tariff(TARIFF)
         session.close_month("2026-10", ["what was open"])
         session.publish_party(PARTY)
-        session.number_document(STATEMENT)
+        number_and_reissue(session, STATEMENT)
     with ledger.operator_session(BY, WHY) as session:
         session.rerate_call(billed[0], 1)
         session.void_call(billed[1])

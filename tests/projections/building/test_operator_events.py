@@ -24,7 +24,7 @@ from projections.stores.generations import open_current
 from tests.support.effort import examples
 from tests.support.ledgers import tables
 from tests.support.notices import START, TAG
-from tests.support.operator_events import PARTY, STATEMENT
+from tests.support.operator_events import PARTY, STATEMENT, number_and_reissue
 from tests.support.operator_histories import (
     BY,
     WHY,
@@ -183,7 +183,7 @@ def test_every_act_was_taken_by_the_random_steps_at_least_in_this_one_log() -> N
             session.resolve_quarantined(1)
             session.fork_log(2, "tringledger/of-this-test/2", "", 0)
             session.publish_party(PARTY)
-            session.number_document(STATEMENT._replace(period=min(world.frozen)))
+            number_and_reissue(session, STATEMENT._replace(period=min(world.frozen)))
         topics = {row.topic for row in ledger.store.page(0, 1000, ledger.head())}
         assert {*OPERATOR_EVENTS} <= topics
         assert ledger.store.count_quarantined() == (0, 0)
