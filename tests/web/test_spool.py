@@ -215,12 +215,21 @@ def test_a_directory_that_is_missing_is_refused(tmp_path: Path, clock: asgi.Cloc
         spooling(tmp_path, tmp_path / "nowhere", clock)
 
 
-def test_a_spool_that_fails_lets_the_store_be_used(client: TestClient, service: Service) -> None:
+def test_a_spool_that_fails_lets_the_store_be_used(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> SpoolFile:
+        raise OSError
+
     assert service.spool
     file = service.spool.callbacks._file
     assert isinstance(file, SpoolFile)
-    with write_lock(service.ledger.url):
-        assert sent(client, 1) == [SPOOLED]
-        file.is_trusted = False
-    assert sent(client, 2) == [(200, "recorded")]
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            service.spool.callbacks, "_open_file", refused
+        )  # Or the drainer opens it again before the next one.
+        with write_lock(service.ledger.url):
+            assert sent(client, 1) == [SPOOLED]
+            file.is_trusted = False
+        assert sent(client, 2) == [(200, "recorded")]
     eventually(lambda: service.ledger.head() == 2)
