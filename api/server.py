@@ -30,6 +30,7 @@ from api.service_log import begin_log
 from api.settings import Settings
 from api.web.transport import HEAD_SECONDS_MAX, ConnectionLimits, LimitedProtocol
 from domain.errors import LedgerError
+from domain.garbage_collection import set_aside_present_objects
 
 BACKLOG = 2048
 LOOK_SECONDS = 0.3
@@ -72,6 +73,7 @@ class Server(uvicorn.Server):
             is_told=False
         )  # They may have changed since this process was started, or was to be replaced.
         await super().startup(sockets)
+        set_aside_present_objects()
         for server in self.servers if self.started else []:
             for listening in server.sockets:
                 self._begun(listening)

@@ -1,6 +1,7 @@
 """How often Python looks for objects in reference cycles, while work makes very many objects that are in none.
 
-Catching up, rebuilds and imports are such work. Its threshold counts for the whole process: so blocks know of one another.
+Catching up, rebuilds, imports and taking callbacks are such work. Its threshold counts for the whole process: so blocks know of
+one another.
 """
 
 import gc
@@ -11,6 +12,7 @@ from threading import Lock
 # Events and rows are in no reference cycles, and looking for some costs a twentieth of the time. A database's results may be in
 # cycles.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
+SERVICE_THRESHOLDS = 20_000, 10, 10
 
 _lock = Lock()
 _usual: list[tuple[int, int, int]] = []
@@ -29,3 +31,13 @@ def collecting_rarely() -> Iterator[None]:
             before = _usual.pop()
             if not _usual:
                 gc.set_threshold(*before)
+
+
+def set_aside_present_objects() -> None:
+    """Look for reference cycles among newer objects alone from now on, and more rarely: for a service that has started.
+
+    Its modules and routes stay until it ends. Looking through them again and again takes a twentieth of a callback's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*SERVICE_THRESHOLDS)

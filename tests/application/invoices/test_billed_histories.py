@@ -65,6 +65,7 @@ def printed_again(ledger: Ledger) -> tuple[list[PrintedDocument], list[dict[str,
             return printed, named([tuple(row) for row in connection.execute(ENTRIES.select())], ENTRIES)
 
 
+@pytest.mark.thorough
 @examples(20)
 @given(st.integers(0, 1 << 30))
 def test_whatever_operators_do_each_amount_is_billed_once_and_prints_the_same_permanently(seed: int) -> None:
