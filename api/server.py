@@ -73,10 +73,10 @@ class Server(uvicorn.Server):
             is_told=False
         )  # They may have changed since this process was started, or was to be replaced.
         await super().startup(sockets)
-        set_aside_present_objects()
         for server in self.servers if self.started else []:
             for listening in server.sockets:
                 self._begun(listening)
+        set_aside_present_objects()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let live pages go, and stop."""
