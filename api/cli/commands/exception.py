@@ -110,16 +110,7 @@ def list_(
 @author_options
 @format_option
 @store_option
-def resolve(
-    flag: str | None,
-    position: int | None,
-    every: bool,
-    by: str,
-    reason: str,
-    output: str,
-    store: str | None,
-    **filters: str | None,
-) -> None:
+def resolve(**given: Any) -> None:
     """Resolve an exception, named by its flag and position, or with --all those that fit the filters.
 
     `exception list --all` still lists them. A suspect is named by the position of its CDR; you can settle any CDR so, and
@@ -131,11 +122,7 @@ def resolve(
       tringledger exception resolve repeated-cdr 93 --by kim --reason "TringMe confirms: sent twice"
       tringledger exception resolve --all --flag repeated-status --period 2026-10 --by kim --reason "their retries"
     """
-    one = _one(flag, position, filters, every=every)
-    if one is None:
-        _resolve_all(store, by, reason, filters, output, reopened=False)
-    else:
-        run_operator_command(store, by, reason, lambda session: session.resolve_exception(*one), output)
+    _settle(**given, reopened=False)
 
 
 @exception.command("settle-run")
@@ -232,27 +219,36 @@ def _print_rows(suspects: list[Suspect]) -> None:
 @author_options
 @format_option
 @store_option
-def reopen(
-    flag: str | None,
-    position: int | None,
-    every: bool,
-    by: str,
-    reason: str,
-    output: str,
-    store: str | None,
-    **filters: str | None,
-) -> None:
+def reopen(**given: Any) -> None:
     """Open a resolved exception again, named by its flag and position, or with --all those that fit the filters.
 
     \b
     Examples:
       tringledger exception reopen repeated-cdr 93 --by kim --reason "TringMe's statement has it twice"
     """
+    _settle(**given, reopened=True)
+
+
+def _settle(
+    flag: str | None,
+    position: int | None,
+    *,
+    every: bool,
+    reopened: bool,
+    by: str,
+    reason: str,
+    output: str,
+    store: str | None,
+    **filters: str | None,
+) -> None:
+    """Resolve, or reopen, the exception that is named, or all that fit the filters."""
     one = _one(flag, position, filters, every=every)
     if one is None:
-        _resolve_all(store, by, reason, filters, output, reopened=True)
+        _resolve_all(store, by, reason, filters, output, reopened=reopened)
     else:
-        run_operator_command(store, by, reason, lambda session: session.resolve_exception(*one, reopened=True), output)
+        run_operator_command(
+            store, by, reason, lambda session: session.resolve_exception(*one, reopened=reopened), output
+        )
 
 
 def _one(
