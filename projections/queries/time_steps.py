@@ -1,6 +1,6 @@
 """A span of time cut into hours, days or months of a time zone; and the span that is meant where none is named."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -44,6 +44,18 @@ def selected_ends(selection: Selection, timezone: str) -> tuple[int | None, int 
         msg = "these filters select no time: expected a beginning, an end or a month that have some in common"
         raise SelectionError(msg)
     return since, until
+
+
+def meant_span(
+    by: str, ends: tuple[int | None, int | None], find_latest: Callable[[], int | None], now: int, timezone: str
+) -> TimeSpan:
+    """Return the span that is meant by its ends, as ``usual_span`` does; ``now`` stands for the latest call if there is none.
+
+    ``find_latest`` returns the time of the latest call, and is asked only where the end is missing.
+    """
+    since, until = ends
+    latest = find_latest() if until is None else None
+    return usual_span(by, since, until, now if latest is None else latest, timezone)
 
 
 def usual_span(by: str, since: int | None, until: int | None, latest: int, timezone: str) -> TimeSpan:

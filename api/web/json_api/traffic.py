@@ -1,5 +1,6 @@
 """Traffic by hour and weekday, ASR and ACD over time, and a month beside another: what the pages about them show."""
 
+from functools import partial
 from typing import Any
 
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
@@ -12,7 +13,7 @@ from projections.queries import call_quality as quality
 from projections.queries import weekly_traffic as traffic
 from projections.queries.call_quality import QualityStep
 from projections.queries.time_points import SelectionError
-from projections.queries.time_steps import CUTS, DAY, TimeSpan, selected_ends, time_steps, usual_span
+from projections.queries.time_steps import CUTS, DAY, TimeSpan, meant_span, selected_ends, time_steps
 from projections.queries.weekly_traffic import WeekHour
 
 MODEL = "calls"
@@ -79,8 +80,8 @@ def _week(asked: ApiRequest) -> ApiResponse:
         with asked.read_session() as room:
             timezone = room.ledger.timezone
             ends = selected_ends(asked.selection, timezone)
-            latest = traffic.latest_call(room.connection, asked.selection, timezone)
-            span = usual_span(DAY, *ends, asked.now if latest is None else latest, timezone)
+            latest = partial(traffic.latest_call, room.connection, asked.selection, timezone)
+            span = meant_span(DAY, ends, latest, asked.now, timezone)
             week = traffic.weekly_traffic(room.connection, asked.selection, span, timezone)
     except SelectionError as error:
         raise ApiError(400, str(error)) from error
@@ -93,8 +94,8 @@ def _quality(asked: ApiRequest) -> ApiResponse:
         with asked.read_session() as room:
             timezone = room.ledger.timezone
             ends = selected_ends(asked.selection, timezone)
-            latest = quality.latest_counted(room.connection, asked.selection, timezone)
-            span = usual_span(by, *ends, asked.now if latest is None else latest, timezone)
+            latest = partial(quality.latest_counted, room.connection, asked.selection, timezone)
+            span = meant_span(by, ends, latest, asked.now, timezone)
             steps = time_steps(by, span, timezone)
             found = quality.quality_steps(room.connection, asked.selection, steps, by, timezone)
     except SelectionError as error:

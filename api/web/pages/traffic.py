@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from domain import times
 from projections.queries import call_quality as quality
 from projections.queries import weekly_traffic as traffic
 from projections.queries.time_points import SelectionError, describe_span
-from projections.queries.time_steps import CUTS, DAY, TimeSpan, TimeStep, selected_ends, time_steps, usual_span
+from projections.queries.time_steps import CUTS, DAY, TimeSpan, TimeStep, meant_span, selected_ends, time_steps
 
 MODEL = "calls"
 
@@ -41,8 +42,8 @@ def show_week(request: Request) -> Response:
     selection = _selection(read)
     ends = selected_ends(selection, timezone)
     with read_session_as_of(request, point) as room:
-        latest = traffic.latest_call(room.connection, selection, timezone) if ends[1] is None else None
-        span = usual_span(DAY, *ends, request.app.state.clock() if latest is None else latest, timezone)
+        latest = partial(traffic.latest_call, room.connection, selection, timezone)
+        span = meant_span(DAY, ends, latest, request.app.state.clock(), timezone)
         week = traffic.weekly_traffic(room.connection, selection, span, timezone)
     return render(
         request,
@@ -64,8 +65,8 @@ def show_quality(request: Request) -> Response:
     selection = _selection(read)
     ends = selected_ends(selection, timezone)
     with read_session_as_of(request, point) as room:
-        latest = quality.latest_counted(room.connection, selection, timezone) if ends[1] is None else None
-        span = usual_span(by, *ends, request.app.state.clock() if latest is None else latest, timezone)
+        latest = partial(quality.latest_counted, room.connection, selection, timezone)
+        span = meant_span(by, ends, latest, request.app.state.clock(), timezone)
         steps = time_steps(by, span, timezone)
         found = quality.quality_steps(room.connection, selection, steps, by, timezone)
     return render(

@@ -7,7 +7,16 @@ import pytest
 from domain import times
 from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError
-from projections.queries.time_steps import DAY, HOUR, MONTH, TimeSpan, selected_ends, time_steps, usual_span
+from projections.queries.time_steps import (
+    DAY,
+    HOUR,
+    MONTH,
+    TimeSpan,
+    meant_span,
+    selected_ends,
+    time_steps,
+    usual_span,
+)
 
 BERLIN = "Europe/Berlin"
 
@@ -72,3 +81,11 @@ def test_too_many_steps_are_refused_and_so_is_no_time_at_all() -> None:
 def test_a_month_and_an_end_select_what_they_have_in_common() -> None:
     ends = selected_ends(Selection(until=at("2026-10-05T00:00"), period="2026-10"), "UTC")
     assert ends == (at("2026-10-01T00:00"), at("2026-10-05T00:00"))
+
+
+def test_the_latest_call_is_asked_for_only_where_the_end_is_missing() -> None:
+    since, until, now = at("2026-10-01T00:00"), at("2026-10-05T00:00"), at("2026-12-24T12:00")
+    assert meant_span(DAY, (since, until), lambda: pytest.fail("the end is known"), now, "UTC") == (since, until)
+    october = (since, at("2026-11-01T00:00"))
+    assert meant_span(DAY, (since, None), lambda: at("2026-10-15T14:30"), now, "UTC") == october
+    assert meant_span(DAY, (since, None), lambda: None, now, "UTC") == (since, at("2027-01-01T00:00"))
