@@ -72,7 +72,7 @@ class BillingContext:
 
     def closed_through(self, position: int) -> str:
         """Return the last month closed before a position, which closes all earlier months too; an empty text if there is none."""
-        count = bisect_left(self._closed_at, position)
+        count = bisect_left(self._closed_at, position) if self._closed_at else 0
         return self.closings[count - 1].period if count else NOTHING_CLOSED
 
     def open_period(self, period: str, position: int) -> str:

@@ -4,6 +4,7 @@ Folding only assigns: nothing is refused here, and contradictions become flags. 
 the same result.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -104,48 +105,49 @@ class Call:
         """Apply the next event of the stream, at a position of the log."""
         values = dict(notice.params)
         said = call_notice.read_call_notice(values, notice.received_at)
-        self.first = self.first or (position, said.received_at)
+        at, charges = said.received_at, said.charges
+        if self.first is None:
+            self.first = (position, at)
         self._flag(position, notice, said)
-        if said.is_cdr and any(is_rounded(values.get(name, "")) for name in CHARGES):
-            self.raised.append(CallFlag(ROUNDED_CHARGE, position, said.received_at, None))
+        if charges is not None and _has_rounded_charge(values):
+            self.raised.append(CallFlag(ROUNDED_CHARGE, position, at, None))
         self._note_times(said)
         if said.status:
             self.statuses.add(said.status)
         if said.digits:
-            self.inputs.append((said.received_at, position, said.digits))
-        if said.charges is not None and self.cdr is None:
-            self.cdr = Cdr(position, said.received_at, values.get("src", ""), said.status, said.charges)
+            self.inputs.append((at, position, said.digits))
+        if charges is not None and self.cdr is None:
+            self.cdr = Cdr(position, at, said.src, said.status, charges)
         self.head.apply(said)
         if not self.contradicted and self._is_contradictory():
-            self.contradicted = (position, said.received_at)
+            self.contradicted = (position, at)
 
     def _flag(self, position: int, notice: Notice, call_notice: CallNotice) -> None:
-        if call_notice.is_cdr:
+        status, is_cdr = call_notice.status, call_notice.is_cdr
+        if is_cdr:
             if self.cdr is not None:
                 self.raised.append(CallFlag(REPEATED_CDR, position, call_notice.received_at, call_notice.charges))
-        elif (call_notice.status in OPENINGS and self.head.opening) or call_notice.status in self.head.outcomes:
+        elif (self.head.opening and status in OPENINGS) or status in self.head.outcomes:
             self.raised.append(CallFlag(REPEATED_STATUS, position, call_notice.received_at, None))
-        if call_notice.status not in KNOWN and (call_notice.status or not call_notice.is_cdr):
+        if status not in KNOWN and (status or not is_cdr):
             self.raised.append(CallFlag(UNRECOGNISED_STATUS, position, call_notice.received_at, call_notice.charges))
         if notice.nonce_reused:
             self.raised.append(CallFlag(NONCE_REUSED, position, call_notice.received_at, call_notice.charges))
 
     def _note_times(self, call_notice: CallNotice) -> None:
-        if not call_notice.is_cdr and call_notice.status == ANSWERED:
-            self.answered_at = (
-                call_notice.received_at if self.answered_at is None else min(self.answered_at, call_notice.received_at)
-            )
-        if call_notice.status in DISPOSITIONS if not call_notice.is_cdr else self.cdr is None:
-            self.ended_at = (
-                call_notice.received_at if self.ended_at is None else min(self.ended_at, call_notice.received_at)
-            )
+        at, is_cdr = call_notice.received_at, call_notice.is_cdr
+        if not is_cdr and call_notice.status == ANSWERED and (self.answered_at is None or at < self.answered_at):
+            self.answered_at = at
+        ends = self.cdr is None if is_cdr else call_notice.status in DISPOSITIONS
+        if ends and (self.ended_at is None or at < self.ended_at):
+            self.ended_at = at
 
     def _is_contradictory(self) -> bool:
         head = self.head
-        said_by_cdr = head.cdr_status
+        outcomes, said_by_cdr = head.outcomes, head.cdr_status
         if said_by_cdr in FAILED_OPENINGS:
-            return bool(head.outcomes) or head.opening == ANSWERED
-        return len({*head.outcomes, said_by_cdr} if said_by_cdr in OUTCOMES else head.outcomes) > 1
+            return bool(outcomes) or head.opening == ANSWERED
+        return bool(outcomes) and (len(outcomes) > 1 or (said_by_cdr in OUTCOMES and said_by_cdr not in outcomes))
 
     @property
     def state(self) -> str:
@@ -173,7 +175,7 @@ class Call:
     @property
     def digits(self) -> str:
         """The digits of all inputs, in the order in which they were received."""
-        return "".join(digits for _, _, digits in sorted(self.inputs))
+        return "".join([digits for _, _, digits in sorted(self.inputs)]) if self.inputs else ""
 
     @property
     def call_flags(self) -> list[CallFlag]:
@@ -192,6 +194,14 @@ class Call:
         if not self.raised and not self.contradicted and self.head.opening and not self.voided:
             return ""  # Most calls have none.
         return ";".join(sorted({raised.flag for raised in self.call_flags} | ({VOIDED} if self.voided else set())))
+
+
+def _has_rounded_charge(values: Mapping[str, str]) -> bool:
+    # A plain loop, as it is run for every CDR of a rebuild.
+    for name in CHARGES:  # noqa: SIM110
+        if is_rounded(values.get(name, "")):
+            return True
+    return False
 
 
 def new_call(call_id: str, notice: Notice) -> Call:

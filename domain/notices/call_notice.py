@@ -62,20 +62,15 @@ def read_call_notice(values: Mapping[str, str], received_at: int) -> CallNotice:
 
     An empty number counts as absent.
     """
-    status = values.get("status", "")
-    is_cdr = values.get("type") == "cdr"
-    return CallNotice(
-        received_at,
-        is_cdr,
-        values.get("tag", ""),
-        values.get("src", ""),
-        status,
-        values.get("p", "") if status in INPUTS and not is_cdr else "",
-        _read_charges(values) if is_cdr else None,
-    )
+    get = values.get
+    status = get("status", "")
+    if get("type") == "cdr":
+        return CallNotice(received_at, True, get("tag", ""), get("src", ""), status, "", _read_charges(values))
+    digits = get("p", "") if status in INPUTS else ""
+    return CallNotice(received_at, False, get("tag", ""), get("src", ""), status, digits, None)
 
 
 def _read_charges(values: Mapping[str, str]) -> Charges:
-    src, dest = (int(text) if (text := values.get(name)) else None for name in DURATIONS)
-    charges = [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
-    return Charges(src, dest, *charges)
+    numbers = [int(text) if (text := values.get(name)) else None for name in DURATIONS]
+    numbers += [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
+    return Charges(*numbers)

@@ -7,7 +7,7 @@ long: a part that is full ends within such a stream, and says what is left. So n
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain, groupby, pairwise
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from domain.events.log_row import LogRow
@@ -20,6 +20,8 @@ FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie betw
 RANGE_EVENTS = 8_000
 PART_EVENTS_MAX = 2 * RANGE_EVENTS
 PREFIX_BITS = 32
+
+_stream = itemgetter(LogRow._fields.index("stream"))
 
 
 class StreamRange(NamedTuple):
@@ -86,20 +88,16 @@ def fold_range(
 
 def _pieces(projector: Projector, rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
     """Add the rows of each call and each other event; yield the events of each."""
-    for _, stream in groupby(rows, key=attrgetter("stream")):
-        yield from _of_stream(projector, stream)
-
-
-def _of_stream(projector: Projector, stream: Iterator[LogRow]) -> Iterator[list[LogRow]]:
-    first = next(stream)
-    if is_of_call(first):
-        events = [first, *stream]
-        projector.add_stream(events)
-        yield events
-        return
-    for row in chain((first,), stream):
-        projector.add(row)
-        yield [row]
+    for _, stream in groupby(rows, key=_stream):
+        first = next(stream)
+        if is_of_call(first):
+            events = [first, *stream]
+            projector.add_stream(events)
+            yield events
+        else:
+            for row in chain((first,), stream):
+                projector.add(row)
+                yield [row]
 
 
 class SequentialFolding:

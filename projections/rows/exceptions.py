@@ -46,8 +46,6 @@ def exception_rows(call: Call) -> list[ExceptionRow]:
 
     The amounts are those of the CDR that raised the flag; else, where the whole call is in doubt, of the call's CDR.
     """
-    if not call.flags:
-        return []
     tag, src = call.line
     return [
         _row(each, call.id, (tag, src or "", call.ordinal), call.resolved.get((each.flag, each.position)))

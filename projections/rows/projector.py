@@ -74,7 +74,12 @@ class RowBatch:
 
     def of(self, kind: type[R]) -> list[R]:
         """Return the rows of a class, to be read and added to; those of a class that is not kept are forgotten."""
-        return self.rows.setdefault(kind, []) if self.keeps(kind) else []
+        found = self.rows.get(kind)
+        if found is None:
+            found = []
+            if self.keeps(kind):
+                self.rows[kind] = found
+        return found
 
     def add(self, row: object) -> None:
         """Add a row to those of its class."""
@@ -106,7 +111,7 @@ class Projector:
         """Add the rows of a call, given all events of its stream; raises ProjectionStopped at one that cannot be folded."""
         books, last = self._books, rows[-1].position
         closes = books.closed_through(rows[0].position) != books.closed_through(last)
-        if closes or any(row.topic in CALL_CORRECTIONS for row in rows):
+        if closes or not CALL_CORRECTIONS.isdisjoint([row.topic for row in rows]):
             stream = read_stream(rows, self._fetch)
             self.batch.acted.append(stream.id)
             if self.batch.keeps(OperatorEventRow):
@@ -128,13 +133,14 @@ class Projector:
             )
             self.batch.add(call_rows.call_row(call, account, period))
         if call.first:
-            if self.batch.keeps(ExceptionRow):
+            if call.flags and self.batch.keeps(ExceptionRow):
                 self.batch.of(ExceptionRow).extend(exceptions.exception_rows(call))
             if call.resolved:
                 self.batch.of(ResolutionRow).extend(exceptions.resolution_rows(call))
         if money.cdr:
             self.batch.add(money.cdr)
-        self.batch.of(Entry).extend(money.postings)
+        if money.postings:
+            self.batch.of(Entry).extend(money.postings)
 
     def add(self, row: LogRow) -> None:
         """Add the rows of an event that belongs to no call, if it has any. Raises ProjectionStopped."""
@@ -185,7 +191,8 @@ def fold_notices(rows: Iterable[LogRow]) -> Call:
     for row in rows:
         try:
             notice = decode_notice(row.state)
-            call = call or calls_fold.new_call(row.stream_id, notice)
+            if call is None:
+                call = calls_fold.new_call(row.stream_id, notice)
             call.apply(row.position, notice)
         except Exception as error:
             raise _stopped(row, error) from error
