@@ -40,9 +40,9 @@ class CallHead(msgspec.Struct, gc=False):
         """Apply one more notice of the call. The first opening and the first CDR are the call's own."""
         at, status = notice.received_at, notice.status
         # Compared by hand: a rebuild does this for every notice, and calling min() and max() takes several times as long.
-        if at < self.first_at:
+        if at < self.first_at:  # noqa: PLR1730
             self.first_at = at
-        if at > self.last_at:
+        if at > self.last_at:  # noqa: PLR1730
             self.last_at = at
         self.events += 1
         if notice.is_cdr:

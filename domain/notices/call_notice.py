@@ -64,10 +64,10 @@ def read_call_notice(values: Mapping[str, str], received_at: int) -> CallNotice:
     """
     get = values.get
     status = get("status", "")
-    if get("type") == "cdr":
-        return CallNotice(received_at, True, get("tag", ""), get("src", ""), status, "", _read_charges(values))
-    digits = get("p", "") if status in INPUTS else ""
-    return CallNotice(received_at, False, get("tag", ""), get("src", ""), status, digits, None)
+    is_cdr = get("type") == "cdr"
+    digits = get("p", "") if status in INPUTS and not is_cdr else ""
+    charges = _read_charges(values) if is_cdr else None
+    return CallNotice(received_at, is_cdr, get("tag", ""), get("src", ""), status, digits, charges)
 
 
 def _read_charges(values: Mapping[str, str]) -> Charges:

@@ -91,7 +91,7 @@ def _pieces(projector: Projector, rows: Iterator[LogRow]) -> Iterator[list[LogRo
     for _, stream in groupby(rows, key=_stream):
         first = next(stream)
         if is_of_call(first):
-            events = [first, *stream]
+            events = [first, *stream]  # noqa: B031 - the rest of what has begun
             projector.add_stream(events)
             yield events
         else:
