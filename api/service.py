@@ -26,6 +26,7 @@ from api.application.read_model_pool import ReadModelPool
 from api.application.request_samples import RequestSamples, samples_file
 from api.application.spool.service_spool import ServiceSpool
 from api.processes import process_factory
+from api.processes.download_worker import DownloadWorker
 from api.processes.jobs import Jobs
 from api.processes.past_read_models import PastReadModels
 from api.processes.process_factory import follower_process
@@ -137,6 +138,7 @@ class Service:
         self.app.state.live_poller = LivePoller(self.read_models, self.ledger, clock)
         self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller)
         self.jobs = self.app.state.jobs = Jobs(self.ledger, clock)
+        self.download_worker = self.app.state.download_worker = DownloadWorker(self.ledger)
         self.bulk = self.app.state.bulk = BulkRunner(self.ledger, self.read_models.session, clock)
 
     @asynccontextmanager
@@ -164,6 +166,7 @@ class Service:
             _log.info("stopped; since start: %s", self.counts())
             await asyncio.to_thread(self.jobs.close)
             await asyncio.to_thread(self.bulk.close)
+            await asyncio.to_thread(self.download_worker.close)
             await asyncio.to_thread(self.past.close)
             self.read_models.close()
             self.proofs.close()
@@ -198,6 +201,7 @@ class Service:
             with suppress(LedgerError):
                 await asyncio.to_thread(self.read_models.let_go)
                 await asyncio.to_thread(self.past.let_go)
+                self.download_worker.let_go()
 
     def counts(self) -> str:
         """Return the counts of callbacks since the start, as one line."""

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import send_handle
 
 from domain.errors import LedgerError, Unavailable
 from domain.ledger import Ledger
@@ -46,6 +47,18 @@ class WorkerLink:
         except OSError:
             return  # It has ended, which ``receive`` reports.
 
+    def send_descriptor(self, descriptor: int) -> None:
+        """Send an open file, for ``multiprocessing.reduction.recv_handle``: the worker gets a descriptor of its own."""
+        try:
+            send_handle(self.connection, descriptor, self._process.pid)
+        except OSError:
+            return  # As above.
+
+    @property
+    def process_id(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def receive(self) -> object | None:
         """Wait for an answer and return it, or None if the worker has ended; raises the LedgerError that it sent."""
         try:
@@ -59,6 +72,10 @@ class WorkerLink:
     def exit_code(self) -> int:
         """Return its exit code; call this when it is known to have ended."""
         return self._process.wait()
+
+    def kill(self) -> None:
+        """Kill it without waiting: a thread that receives from it gets None, and stops it then."""
+        self._process.kill()
 
     def stop(self) -> None:
         """Kill it: it only reads, so nothing is left half done."""

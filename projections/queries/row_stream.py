@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Result, Select, func, select
+from sqlalchemy import Column, Connection, Result, Select, func, literal, select
 
 from domain.ledger import Ledger
 from projections.queries.conditions import conditions
@@ -94,6 +94,11 @@ class RowStream:
         """Return the number of rows."""
         statement = select(func.count()).select_from(table_of(self.model)).where(*self._conditions)
         return self._connection.execute(statement).scalar_one()
+
+    def are_more_than(self, rows: int) -> bool:
+        """Whether there are more than so many rows; no more than these are looked for."""
+        some = select(literal(1)).select_from(table_of(self.model)).where(*self._conditions).limit(rows + 1).subquery()
+        return self._connection.execute(select(func.count()).select_from(some)).scalar_one() > rows
 
     def longer_than(self, column: Column[Any], length: int) -> Iterator[str]:
         """Yield the texts of a column that are longer than ``length`` code points."""

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from api.application.bulk_jobs.bulk_runner import BulkRunner
 from api.application.masking import MASKS
 from api.application.read_model_pool import ReadModelPool, ReadSession
+from api.processes.download_worker import DownloadWorker
 from api.processes.jobs import Jobs
 from api.web.auth.roles import Identity
 from api.web.json_api import refusal as refusing
@@ -58,6 +59,12 @@ class ApiRequest(msgspec.Struct):
     def jobs(self) -> Jobs:
         """The background jobs."""
         found: Jobs = self.request.app.state.jobs
+        return found
+
+    @property
+    def download_worker(self) -> DownloadWorker:
+        """What makes large files."""
+        found: DownloadWorker = self.request.app.state.download_worker
         return found
 
     @property

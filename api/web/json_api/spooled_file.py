@@ -6,8 +6,8 @@ So a slow reader holds no transaction of the read models and no place among the 
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from tempfile import TemporaryFile
 from typing import IO
+from weakref import finalize
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -17,75 +17,70 @@ CHUNK_BYTES = 256 * 1024
 
 
 class SpooledFile(Response):
-    """The answer with a file made of ``parts``; ``made`` is called once no more parts are needed, ``sent`` at the end."""
+    """The answer with a file that somebody is writing; ``sent`` is called at the end, also if the answer is never sent."""
 
     def __init__(
         self,
-        parts: Iterator[bytes],
+        file: IO[bytes],
+        sizes: Iterator[int],
         headers: dict[str, str],
         media_type: str,
         *,
-        made: Callable[[], None],
         sent: Callable[[], None],
     ) -> None:
-        """Describe the file; nothing is made before it is sent."""
+        """Send ``file``; ``sizes`` yields how many bytes it has, every now and then, until it is whole, and raises if it never is."""
         super().__init__(headers=headers, media_type=media_type)
-        del self.headers["Content-Length"]  # It is known only once all is made.
-        self._parts = parts
-        self._made = made
-        self._sent = sent
+        if "Content-Length" not in headers:
+            del self.headers["Content-Length"]  # It is known only once all is made.
+        self._file = file
+        self._sizes = sizes
+        self._sent = finalize(self, sent)
         self._written = 0
         self._is_over = False
         self._grown = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Make and send the file; both end if the reader hangs up."""
+        """Send the file while it is made; both end if the reader hangs up."""
         del scope
         self._grown = asyncio.Event()
         try:
-            with TemporaryFile("w+b", buffering=0) as file:
-                making = asyncio.create_task(self._make(file))
-                leaving = asyncio.create_task(_left(receive))
-                sending = asyncio.create_task(self._send(file, making, send))
-                try:
-                    await asyncio.wait({leaving, sending}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    self._is_over = True
-                    for task in (leaving, sending):
-                        task.cancel()
-                    results = await asyncio.gather(making, sending, leaving, return_exceptions=True)
+            making = asyncio.create_task(self._follow())
+            leaving = asyncio.create_task(_left(receive))
+            sending = asyncio.create_task(self._send(making, send))
+            try:
+                await asyncio.wait({leaving, sending}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._is_over = True
+                for task in (leaving, sending):
+                    task.cancel()
+                results = await asyncio.gather(making, sending, leaving, return_exceptions=True)
             for result in results:
                 if isinstance(result, Exception) and not isinstance(result, OSError):
                     raise result
         finally:
             self._sent()
 
-    async def _make(self, file: IO[bytes]) -> None:
+    async def _follow(self) -> None:
         try:
-            await run_in_threadpool(self._write, file, asyncio.get_running_loop())
+            await run_in_threadpool(self._note_sizes, asyncio.get_running_loop())
         finally:
             self._grown.set()
 
-    def _write(self, file: IO[bytes], loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            for part in self._parts:
-                if self._is_over:
-                    return
-                rest = memoryview(part)
-                while rest:
-                    count = os.write(file.fileno(), rest)
-                    self._written, rest = self._written + count, rest[count:]
-                loop.call_soon_threadsafe(self._grown.set)
-        finally:
-            self._made()
+    def _note_sizes(self, loop: asyncio.AbstractEventLoop) -> None:
+        for size in self._sizes:
+            self._written = size
+            if self._is_over:
+                return
+            loop.call_soon_threadsafe(self._grown.set)
 
-    async def _send(self, file: IO[bytes], making: "asyncio.Task[None]", send: Send) -> None:
+    async def _send(self, making: "asyncio.Task[None]", send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sent = 0
         while True:
             is_whole = making.done()
             while sent < self._written:
-                part = await asyncio.to_thread(os.pread, file.fileno(), min(CHUNK_BYTES, self._written - sent), sent)
+                count = min(CHUNK_BYTES, self._written - sent)
+                part = await asyncio.to_thread(os.pread, self._file.fileno(), count, sent)
                 await send({"type": "http.response.body", "body": part, "more_body": True})
                 sent += len(part)
             if is_whole:

@@ -1,18 +1,23 @@
 """Files from the API: those of the command, byte for byte, of any size, and let go of when nobody reads on."""
 
 import asyncio
+import gc
 import io
 import itertools
 import threading
 from collections.abc import Iterator
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+from api.processes import download_worker
+from api.processes.download_worker import AT_ONCE_MAX
 from api.service import Service
-from api.web.json_api.downloads import AT_ONCE_MAX, MEDIA
+from api.web.json_api import downloads
+from api.web.json_api.downloads import MEDIA
 from api.web.json_api.spooled_file import SpooledFile
 from projections.schema.read_models import STORED_TABLES
 from tests.support.asgi_service import on_a_loop
@@ -79,37 +84,85 @@ def test_frames_of_who_may_not_see_numbers_are_masked(asking: Asking) -> None:
     assert all("•" in src for src in table.column("src").to_pylist() if src)
 
 
+def test_large_ones_are_made_by_a_process_of_their_own_and_are_the_same(
+    service: Service, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, masked = asking(), asking("export")
+    paths = ["cdrs.csv", "calls.ndjson?sort=-opened_at&cols=src,opened_at"]
+    made_here = [each.get(f"/api/v1/{path}") for path in paths for each in (client, masked)]
+    assert service.download_worker.process_id is None
+    monkeypatch.setattr(downloads, "ROWS_MADE_HERE_MAX", 0)
+    made_there = [each.get(f"/api/v1/{path}") for path in paths for each in (client, masked)]
+    process = service.download_worker.process_id
+    assert process
+    assert [answer.content for answer in made_there] == [answer.content for answer in made_here]
+    assert [each.headers["ledger-position"] for each in made_there] == [
+        each.headers["ledger-position"] for each in made_here
+    ]
+    monkeypatch.setattr(download_worker, "IDLE_SECONDS_MAX", -1.0)
+    service.download_worker.let_go()
+    assert service.download_worker.process_id is None, "it ends when nobody needs it"
+
+
+@pytest.mark.thorough
+def test_large_ones_of_an_earlier_position_too(
+    service: Service, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_here = client.get("/api/v1/cdrs.csv?asof=40")
+    monkeypatch.setattr(downloads, "ROWS_MADE_HERE_MAX", 0)
+    made_there = client.get("/api/v1/cdrs.csv?asof=40")
+    assert service.download_worker.process_id
+    assert made_there.content == made_here.content
+    assert made_there.headers["ledger-position"] == "40"
+
+
 class TestASlowReader:
-    def test_does_not_hold_up_what_is_made(self) -> None:
-        taken, made, sent = asyncio.Event(), threading.Event(), threading.Event()
+    def test_gets_what_is_there_while_more_is_made(self) -> None:
         bodies: list[bytes] = []
+        sent = threading.Event()
 
         async def send(message: Any) -> None:
-            await taken.wait()
             bodies.append(message.get("body", b""))
 
         async def scenario() -> None:
-            file = SpooledFile(iter([b"ab" * 300_000] * 9), {}, "text/csv", made=made.set, sent=sent.set)
-            sending = asyncio.create_task(file({}, self.stays, send))
-            assert await asyncio.to_thread(made.wait, 5)
-            assert (bodies, sent.is_set()) == ([], False)
-            taken.set()
-            await sending
-            assert b"".join(bodies) == b"ab" * 2_700_000
+            with TemporaryFile("w+b", buffering=0) as file:
+                made = SpooledFile(file, parts_written(file, bodies), {}, "text/csv", sent=sent.set)
+                await made({}, stays, send)
+            assert b"".join(bodies) == b"ab" * 600_000
+            assert sent.is_set()
+
+        on_a_loop(scenario)
+
+    def test_does_not_hold_up_what_is_made(self) -> None:
+        taken, made, sent = asyncio.Event(), threading.Event(), threading.Event()
+
+        def sizes() -> Iterator[int]:
+            yield 0
+            made.set()
+
+        async def send(_message: Any) -> None:
+            await taken.wait()
+
+        async def scenario() -> None:
+            with TemporaryFile() as file:
+                sending = asyncio.create_task(SpooledFile(file, sizes(), {}, "", sent=sent.set)({}, stays, send))
+                assert await asyncio.to_thread(made.wait, 5)
+                assert not sent.is_set()
+                taken.set()
+                await sending
             assert sent.is_set()
 
         on_a_loop(scenario)
 
     def test_who_hangs_up_ends_it(self) -> None:
-        made, sent = threading.Event(), threading.Event()
+        sent = threading.Event()
 
         async def send(_message: Any) -> None:
             await asyncio.Event().wait()
 
         async def scenario() -> None:
-            file = SpooledFile(itertools.repeat(b"x"), {}, "text/csv", made=made.set, sent=sent.set)
-            await file({}, self.leaves, send)
-            assert made.is_set()
+            with TemporaryFile() as file:
+                await SpooledFile(file, itertools.repeat(0), {}, "text/csv", sent=sent.set)({}, leaves, send)
             assert sent.is_set()
 
         on_a_loop(scenario)
@@ -117,25 +170,40 @@ class TestASlowReader:
     def test_what_cannot_be_made_whole_does_not_look_whole(self) -> None:
         messages: list[Any] = []
 
-        def broken() -> Iterator[bytes]:
-            yield b"half"
+        def broken() -> Iterator[int]:
+            yield 0
             raise ValueError("no more")
 
         async def send(message: Any) -> None:
             messages.append(message)
 
         async def scenario() -> None:
-            file = SpooledFile(broken(), {}, "text/csv", made=lambda: None, sent=lambda: None)
-            with pytest.raises(ValueError, match="no more"):
-                await file({}, self.stays, send)
+            with TemporaryFile() as file, pytest.raises(ValueError, match="no more"):
+                await SpooledFile(file, broken(), {}, "text/csv", sent=lambda: None)({}, stays, send)
             assert all(message.get("more_body", True) for message in messages)
 
         on_a_loop(scenario)
 
-    @staticmethod
-    async def stays() -> Any:
-        await asyncio.Event().wait()
+    def test_what_is_never_sent_is_let_go(self) -> None:
+        sent = threading.Event()
+        with TemporaryFile() as file:
+            SpooledFile(file, iter(()), {}, "text/csv", sent=sent.set)
+            gc.collect()
+        assert sent.is_set()
 
-    @staticmethod
-    async def leaves() -> Any:
-        return {"type": "http.disconnect"}
+
+def parts_written(file: IO[bytes], read: list[bytes]) -> Iterator[int]:
+    """Write two parts, the second one only when the first has arrived."""
+    for number in (1, 2):
+        file.write(b"ab" * 300_000)
+        yield number * 600_000
+        while number == 1 and sum(map(len, read)) < 600_000:
+            yield 600_000
+
+
+async def stays() -> Any:
+    await asyncio.Event().wait()
+
+
+async def leaves() -> Any:
+    return {"type": "http.disconnect"}

@@ -1,0 +1,126 @@
+"""The process that makes the files of large downloads: a part of each in turn, so that a small one does not wait for a large one.
+
+It is started by ``download_worker.py``. As a thread of the service it would make every page wait for Python's lock; it has a lower
+priority, too. It ends with the service, however that ends: the other end of its connection is closed then.
+"""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+from pathlib import Path
+
+from api.application.masking import MASKS
+from api.application.process_state import describe_failure
+from api.application.read_model_pool import ReadSession
+from api.processes.download_messages import (
+    DownloadJob,
+    FileAnswer,
+    FileBegun,
+    FileEnded,
+    FileGrown,
+    OrderEnd,
+    OrderStart,
+    check_room,
+)
+from domain.ledger import Ledger
+from projections.building.as_of import open_as_of_file
+from projections.export.writer import Format, export_parts
+from projections.queries.row_stream import RowStream
+from projections.stores.generations import open_current
+from projections.worker_link import open_same_ledger
+
+NICENESS = 5
+
+
+class DownloadMaker:
+    """Makes files until the other end of its connection is closed."""
+
+    def __init__(self, connection: Connection, job: DownloadJob) -> None:
+        """Receive orders of ``job`` on a connection, and send the answers there."""
+        self._connection = connection
+        self._job = job
+        self._making: deque[tuple[int, Iterator[FileAnswer]]] = deque()
+
+    def serve(self) -> None:
+        """Take what was sent, and make a part of the next file; raises EOFError at the end."""
+        while True:
+            while self._connection.poll(0 if self._making else None):
+                self._take(self._connection.recv())
+            if self._making:
+                self._make_part()
+
+    def _take(self, message: OrderStart | OrderEnd) -> None:
+        if isinstance(message, OrderStart):
+            descriptor = recv_handle(self._connection)
+            self._making.append((message.number, make_file(self._job, message, descriptor)))
+            return
+        for number, parts in [*self._making]:
+            if number == message.number:
+                self._making.remove((number, parts))
+                parts.close()  # type: ignore[attr-defined]
+
+    def _make_part(self) -> None:
+        number, parts = self._making.popleft()
+        try:
+            answer = next(parts)
+        except Exception as error:  # noqa: BLE001 - any failure is reported, and breaks one file
+            answer = FileEnded(number, describe_failure(error))
+        if not isinstance(answer, FileEnded):
+            self._making.append((number, parts))
+        self._connection.send(answer)
+
+
+def make_file(job: DownloadJob, start: OrderStart, descriptor: int) -> Iterator[FileAnswer]:
+    """Make a file part by part, and yield what is to be said of it."""
+    number, order = start
+    with ExitStack() as held:
+        file = held.enter_context(os.fdopen(descriptor, "wb", buffering=0))
+        with open_same_ledger(job.url, job.ledger_id) as ledger:
+            room, timezone = _open_session(held, ledger, order.past), ledger.timezone
+        rows = RowStream(
+            room.connection,
+            order.model,
+            order.selection,
+            timezone,
+            masks=MASKS if order.is_masked else None,
+            sort=order.sort,
+            columns=order.columns,
+        )
+        held.callback(rows.close)
+        yield FileBegun(number, room.position)
+        size = 0
+        for part in export_parts(rows, Format(order.form), excel_safe=order.excel_safe):
+            check_room(descriptor)
+            size += _write(file.fileno(), part)
+            yield FileGrown(number, size)
+        yield FileEnded(number)
+
+
+def _open_session(held: ExitStack, ledger: Ledger, past: str) -> ReadSession:
+    """Begin a transaction on the read models, which lasts as long as what is held."""
+    store = open_as_of_file(ledger, Path(past)) if past else open_current(ledger)
+    held.callback(store.close)
+    connection = held.enter_context(store.snapshot())
+    return ReadSession(connection, store.position(connection, ledger.store), ledger, store)
+
+
+def _write(descriptor: int, part: bytes) -> int:
+    rest = memoryview(part)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    return len(part)
+
+
+def main(descriptor: int) -> None:
+    """Work until the other end of the connection is closed."""
+    os.nice(NICENESS)
+    with Connection(descriptor) as connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        DownloadMaker(connection, connection.recv()).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
