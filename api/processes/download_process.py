@@ -28,7 +28,6 @@ from api.processes.download_messages import (
 )
 from domain.ledger import Ledger
 from projections.building.as_of import open_as_of_file
-from projections.export.writer import Format, export_parts
 from projections.queries.row_stream import RowStream
 from projections.stores.generations import open_current
 from projections.worker_link import open_same_ledger
@@ -76,6 +75,9 @@ class DownloadMaker:
 
 def make_file(job: DownloadJob, start: OrderStart, descriptor: int) -> Iterator[FileAnswer]:
     """Make a file part by part, and yield what is to be said of it."""
+    # A service loads no module that makes files before it needs it, this process neither.
+    from projections.export.writer import Format, export_parts  # noqa: PLC0415
+
     number, order = start
     with ExitStack() as held:
         file = held.enter_context(os.fdopen(descriptor, "wb", buffering=0))
