@@ -22,6 +22,9 @@ MINUTE = 60
 NARROW_GAP = "\u202f"
 
 
+# So many characters fit any column: those of the longest phone number, and one more.
+ROOMY = 16
+
 # What nobody sees, or what turns the text around it: control characters and those of writing directions. Those that join letters
 # are left alone: scripts and emoji need them.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -33,6 +36,13 @@ def text(value: object) -> Markup:
     Characters that cannot be seen are shown by their numbers, such as ``U+202E``.
     """
     return made_markup(f"<bdi>{show_unseen(str(value))}</bdi>") if value not in (None, "") else NOTHING
+
+
+def clip(shown: Markup) -> Markup:
+    """Let a column be narrower than this text in it: what it has no room for is cut off, and all of it is the title."""
+    if len(shown) <= ROOMY or len(whole := shown.striptags()) <= ROOMY:
+        return shown
+    return made_markup(f'<span class="clip" title="{escape(whole)}">{shown}</span>')
 
 
 def show_unseen(value: str) -> Markup:
@@ -144,6 +154,7 @@ def disposition(name: str) -> Markup:
 
 FILTERS: Mapping[str, Any] = {
     "text": text,
+    "clip": clip,
     "amount": amount,
     "change": change,
     "difference": difference,

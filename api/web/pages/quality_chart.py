@@ -1,4 +1,8 @@
-"""The drawing of ASR and ACD over time: three panels over one axis of time, as SVG, which needs no script and is printed."""
+"""The drawing of ASR and ACD over time: three panels over one axis of time, as SVG, which needs no script and is printed.
+
+Across, everything stands at per cent of the drawing's width, and downwards at pixels: it fits a desk and a phone, and its texts
+stay as large as those of the page.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -6,7 +10,7 @@ from typing import NamedTuple
 from api.web.pages.chart_scale import LINEAR, height_on, ticks_on
 from projections.queries.call_quality import QualityStep
 
-WIDTH, LEFT, RIGHT = 1000, 64, 990
+WIDTH = 100
 PANEL, TOP, GAP, FOOT = 110, 22, 34, 22
 # How many names the axis of time has room for: of days and months, and of hours.
 LABELS_MAX, LABELS_OF_HOURS_MAX = 10, 6
@@ -44,7 +48,7 @@ class ChartPanel(NamedTuple):
 
 
 class QualityChart(NamedTuple):
-    """A drawing: its height, the width of a bar, its panels, and the names on the axis of time."""
+    """A drawing: its height in pixels, the width of a bar in per cent, its panels, and the names on the axis of time."""
 
     height: int
     bar: float
@@ -63,11 +67,11 @@ def draw_quality(steps: Sequence[QualityStep], scale: str) -> QualityChart:
     every = -(-len(steps) // labels)
     names = [ChartTick(_x(number, len(steps)), steps[number].step.name) for number in range(0, len(steps), every)]
     height = len(panels) * (PANEL + GAP) + FOOT
-    return QualityChart(height, (RIGHT - LEFT) / len(steps) * BAR_SHARE, panels, names)
+    return QualityChart(height, WIDTH / len(steps) * BAR_SHARE, panels, names)
 
 
 def _x(number: int, steps: int) -> float:
-    return round(LEFT + (RIGHT - LEFT) * (number + 0.5) / steps, 1)
+    return round(WIDTH * (number + 0.5) / steps, 3)
 
 
 def _panel(  # noqa: PLR0917 - which panel, of what, on which scale

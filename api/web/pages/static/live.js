@@ -72,6 +72,7 @@ const made = (row) => {
   slot("lasted").dataset.since = row.opened;
   if (row.ended) slot("lasted").dataset.until = row.ended;
   for (const name of ["tag", "number", "last"]) slot(name).textContent = visible(row[name] || "–");
+  for (const name of ["tag", "number"]) slot(name).parentElement.title = slot(name).textContent;
   for (const name of ["opened", "last_at"]) slot(name).dateTime = slot(name).title = row[name];
   slot("flags").append(...row.flags.split(";").filter(Boolean).flatMap((name) => [flag(name), " "]));
   slot("call").href = slot("call").title = `/calls/${row.id}`;
