@@ -58,12 +58,12 @@ def build_as_of_file(
 
     It is for readers of many requests, and whoever wants it deletes it. Raises what ``open_as_of`` raises.
     """
-    with closing(SQLiteReadStore(path, 0, ledger.id, building=True)) as store, store.transaction() as connection:
-        fill_read_models(connection, ledger, position, progress, folding)
-        fill_rollups(connection, ledger.timezone)
-        store.set_position(connection, position, digest_at(ledger.store, position))
-    with closing(open_as_of_file(ledger, path)) as built:
-        built.finish_build()
+    with closing(SQLiteReadStore(path, 0, ledger.id, building=True)) as store:
+        with store.transaction() as connection:
+            fill_read_models(connection, ledger, position, progress, folding)
+            fill_rollups(connection, ledger.timezone)
+            store.set_position(connection, position, digest_at(ledger.store, position))
+        store.finish_build()
 
 
 def open_as_of_file(ledger: Ledger, path: Path) -> ReadStore:

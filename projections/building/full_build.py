@@ -27,13 +27,24 @@ def silent(_done: int, _total: int) -> None:
     """Ignore progress."""
 
 
-@collecting_rarely()
 def fill_read_models(
     connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: FoldStrategy
 ) -> int:
+    """Fill all empty tables but the rollups as they are at a position, and return the number of events.
+
+    Raises SumTooLarge, and what ``fill_rows`` raises.
+    """
+    done = fill_rows(connection, ledger, cut, progress, folding)
+    billing.fill_billing(connection)
+    return done
+
+
+@collecting_rarely()
+def fill_rows(connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: FoldStrategy) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
-    ``progress`` is called with the number of events done and of all. Raises ProjectionStopped, and what ``folding`` raises.
+    What sums rows up stays empty. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
+    and what ``folding`` raises.
     """
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
@@ -46,5 +57,4 @@ def fill_read_models(
             done += part.events
             progress(done, cut)
     resolutions.apply_resolutions(connection, resolved)
-    billing.fill_billing(connection)
     return done

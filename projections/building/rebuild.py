@@ -17,10 +17,10 @@ from projections.building import certificate, comparison
 from projections.building.catch_up import catch_up
 from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
-from projections.building.full_build import Progress, fill_read_models, silent
+from projections.building.finishing import finish_tables
+from projections.building.full_build import Progress, fill_rows, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.proven_folding import ProvenFolding
-from projections.building.rollup_differences import fill_rollups
 from projections.stores.generations import (
     ReadModelsUnusable,
     ReadStore,
@@ -46,13 +46,17 @@ class RebuildReport(NamedTuple):
 
 
 class _FreshBuild(NamedTuple):
-    """A build: its read models and position, its number of events, its start (nanoseconds), and its number of workers."""
+    """A build: its read models and position, its number of events, its start (nanoseconds), and its number of workers.
+
+    ``compared`` is its comparison with the live read models at that position, where that was made as it was finished.
+    """
 
     store: ReadStore
     cut: int
     events: int
     begun: int
     jobs: int
+    compared: ComparisonResult | None
 
 
 @collecting_rarely()
@@ -102,6 +106,8 @@ def check_read_models(
 
 def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
     """Compare, if there are live read models that can be used: a rebuild repairs those that cannot."""
+    if fresh.compared:
+        return _report(ledger, fresh, fresh.compared, fresh.cut)
     with suppress(ReadModelsUnusable, StoreUnavailable), closing(open_current(ledger)) as live:
         with live.snapshot() as connection:
             begun = live.position(connection, ledger.store)
@@ -116,7 +122,9 @@ def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
 
 
 def _compare(ledger: Ledger, live: ReadStore, fresh: _FreshBuild) -> RebuildReport:
-    """Compare at the present position of the live read models."""
+    """Compare at the present position of the live read models, unless that was done."""
+    if fresh.compared:
+        return _report(ledger, fresh, fresh.compared, fresh.cut)
     with live.snapshot_with_fresh(fresh.store) as live_connection:
         position = live.position(live_connection, ledger.store)
         catch_up(ledger, fresh.store, position)
@@ -145,13 +153,13 @@ def _build(
     kept = generations(ledger)
     kept.clear(generation)
     try:
-        with closing(kept.open(generation, building=True)) as store, store.transaction() as connection:
-            events = fill_read_models(connection, ledger, cut, progress, folding)
-            fill_rollups(connection, ledger.timezone)
-            store.set_position(connection, cut, digest_at(ledger.store, cut))
+        with closing(kept.open(generation, building=True)) as building:
+            with building.transaction() as connection:
+                events = fill_rows(connection, ledger, cut, progress, folding)
+                building.set_position(connection, cut, digest_at(ledger.store, cut))
+            compared = finish_tables(ledger, building, cut, folding.jobs)
         with closing(kept.open(generation)) as store:
-            store.finish_build()
-            yield _FreshBuild(store, cut, events, begun, folding.jobs)
+            yield _FreshBuild(store, cut, events, begun, folding.jobs, compared)
     except BaseException:
         kept.remove(generation)
         raise

@@ -4,11 +4,12 @@ What all databases have in common is here; each database has a file of its own.
 """
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from threading import Event
 from typing import Protocol
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from domain.errors import LedgerError, Unavailable
 from domain.log.contract import Log
@@ -102,6 +103,15 @@ class ReadStore(ABC):
     @abstractmethod
     def create_missing_indexes(self) -> None:
         """Create the indexes that are missing; whoever is interrupted in it leaves the others to the next one."""
+
+    @contextmanager
+    def copied(self) -> "Iterator[ReadStore | None]":
+        """Lend a copy of a build, without indexes of its own, and delete it at the end; None where there is no cheap one."""
+        yield None
+
+    def take_tables(self, copy: "ReadStore", tables: Iterable[Table]) -> None:
+        """Fill some empty tables with the rows that a copy from ``copied`` has of them."""
+        raise NotImplementedError
 
     @abstractmethod
     def finish_build(self) -> None:

@@ -1,14 +1,16 @@
 """Read models on SQLite: a file for each generation next to the log's, so that readers and intake share no lock."""
 
 import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from shutil import copyfile
 from threading import Event
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
+from domain.private_files import make_private
 from projections.atomic_file import sync_to_disk
 from projections.schema.indexes_and_views import create_indexes, index_statements
 from projections.stores.base import (
@@ -20,6 +22,9 @@ from projections.stores.base import (
     refuse_read_models,
 )
 from projections.stores.sqlite_file import BUILDING, SQLiteFile
+
+COPY_SUFFIX = "-copy"
+COPY = "copy"  # The schema of a copy in transactions that see it besides the build.
 
 LOOK_AGAIN = timedelta(milliseconds=300)
 
@@ -40,10 +45,16 @@ class SQLiteReadStore(ReadStore):
     @contextmanager
     def snapshot_with_fresh(self, fresh: ReadStore) -> Iterator[Connection]:
         """Begin a snapshot that sees the file of another generation, too: from when that is first read."""
-        assert isinstance(fresh, SQLiteReadStore)
+        with self._attached(fresh, FRESH) as connection:
+            yield connection
+
+    @contextmanager
+    def _attached(self, other: ReadStore, schema: str) -> Iterator[Connection]:
+        """Begin a transaction that sees the file of another generation as a schema."""
+        assert isinstance(other, SQLiteReadStore)
 
         def begin(connection: Connection) -> None:
-            connection.exec_driver_sql(f"ATTACH ? AS {FRESH}", (str(fresh.path),))
+            connection.exec_driver_sql(f"ATTACH ? AS {schema}", (str(other.path),))
             connection.exec_driver_sql("BEGIN")
 
         with self._database.connected(begin) as connection:
@@ -76,12 +87,42 @@ class SQLiteReadStore(ReadStore):
             with self.transaction() as connection:
                 connection.exec_driver_sql(index_statements()[name])
 
+    @contextmanager
+    def copied(self) -> Iterator[ReadStore | None]:
+        """Lend a copy of the file as it is on disk between two transactions; None where there is no room for it."""
+        path = self.path.with_name(self.path.name + COPY_SUFFIX)
+        try:
+            if _is_copied(self.path, path):
+                with closing(SQLiteReadStore(path, self.generation, self.ledger_id, building=True)) as copy:
+                    yield copy
+            else:
+                yield None
+        finally:
+            path.unlink(missing_ok=True)
+
+    def take_tables(self, copy: ReadStore, tables: Iterable[Table]) -> None:
+        """Fill some empty tables with the rows of a copy, which SQLite moves as they are."""
+        with self._attached(copy, COPY) as connection:
+            for table in tables:
+                connection.exec_driver_sql(f"INSERT INTO main.{table.name} SELECT * FROM {COPY}.{table.name}")
+            connection.commit()
+
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:
             create_indexes(connection)
             connection.exec_driver_sql("PRAGMA analysis_limit=1000")
             connection.exec_driver_sql("ANALYZE")
         sync_to_disk(self.path)
+
+
+def _is_copied(source: Path, target: Path) -> bool:
+    """Copy a file, and say whether there was room for it."""
+    try:
+        make_private(target)
+        copyfile(source, target)
+    except OSError:
+        return False
+    return True
 
 
 class SQLiteFollowerLock:
@@ -120,7 +161,7 @@ class SQLiteGenerations:
 
     def remove(self, generation: int) -> None:  # noqa: D102 - readers of the files may continue
         path = self.path(generation)
-        for suffix in ("", "-wal", "-shm", "-journal"):
+        for suffix in ("", "-wal", "-shm", "-journal", COPY_SUFFIX):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).unlink()
 
