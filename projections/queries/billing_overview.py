@@ -3,7 +3,7 @@
 Nothing is summed from calls, so the time depends on the number of accounts and days, not of calls.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
@@ -35,6 +35,11 @@ class BillingTotals(NamedTuple):
 NOTHING = BillingTotals()
 
 
+def together(totals: Iterable[BillingTotals]) -> BillingTotals:
+    """Return the sum of several totals."""
+    return BillingTotals(*map(sum, zip(NOTHING, *totals, strict=True)))
+
+
 def totals_by_account(
     connection: Connection, first: str, last: str, account: str | None = None
 ) -> dict[str, BillingTotals]:
@@ -45,19 +50,27 @@ def totals_by_account(
     if account is not None:
         wanted.append(table.c.account == account)
     statement = select(table.c.account, *_summed(table)).where(*wanted).group_by(table.c.account)
-    return {row[0]: _totals(row[1:]) for row in connection.execute(statement)}
+    return {row[0]: _totals(row[1:]) for row in connection.execute(statement).all()}
 
 
-def totals_by_period(
-    connection: Connection, by: str, first: str, last: str, account: str | None = None
+def totals_by_period(  # noqa: PLR0917 - what, and of which span
+    connection: Connection,
+    by: str,
+    first: str,
+    last: str,
+    account: str | None = None,
+    names: Sequence[str] = TOTALS,
 ) -> dict[str, BillingTotals]:
-    """Return the totals by day or month (``by``) of a span of days, of all accounts or of one."""
+    """Return the totals by day or month (``by``) of a span of days, of all accounts or of one; only those with some names, or all."""
     table, column, first, last = _cut(by, first, last)
     wanted = [column >= first, column <= last]
     if account is not None:
         wanted.append(table.c.account == account)
-    statement = select(column, *_summed(table)).where(*wanted).group_by(column)
-    return {row[0]: _totals(row[1:]) for row in connection.execute(statement)}
+    statement = select(column, *_summed(table, names)).where(*wanted).group_by(column)
+    return {
+        row[0]: NOTHING._replace(**dict(zip(names, map(int, row[1:]), strict=True)))
+        for row in connection.execute(statement).all()
+    }
 
 
 def totals_of_accounts(
@@ -77,8 +90,8 @@ def _cut(by: str, first: str, last: str) -> tuple[Table, Column[str], str, str]:
     return BILLING_DAYS, BILLING_DAYS.c.day, first, last
 
 
-def _summed(table: Table) -> list[ColumnElement[int]]:
-    return [func.coalesce(func.sum(table.c[name]), 0) for name in TOTALS]
+def _summed(table: Table, names: Sequence[str] = TOTALS) -> list[ColumnElement[int]]:
+    return [func.coalesce(func.sum(table.c[name]), 0) for name in names]
 
 
 def _totals(values: Sequence[int]) -> BillingTotals:

@@ -6,17 +6,32 @@ began. Months are read from the rollup of CDRs where it can tell the selected on
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import structs
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, literal_column, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 
-from projections.queries.conditions import conditions
+from projections.queries.conditions import conditions, on_source
 from projections.queries.counted_rows import counted_rows
 from projections.queries.metrics import RATIO_PLACES, SECONDS_PLACES, quotient
 from projections.queries.pattern_values import with_known_values
 from projections.queries.selection import Selection
-from projections.queries.time_steps import MONTH, TimeStep
+from projections.queries.time_steps import MONTH, TimeSpan, TimeStep
 from projections.rows.entry import ANSWERED, DIFFERENCE
 from projections.schema import rollups
 from projections.schema.tables import CALLS, CDRS, CDRS_ROLLUP, POSTINGS
@@ -70,11 +85,10 @@ def quality_steps(
     if counted is None:
         counted = _of_cdrs(connection, chosen, steps, timezone)
     firsts = [step.first for step in steps]
-    for sign, at, answered, seconds in _besides(connection, chosen, timezone):
+    for sign, at, answered, seconds in _besides(connection, chosen, TimeSpan(firsts[0], steps[-1].after), timezone):
         place = bisect_right(firsts, at) - 1
-        if place >= 0 and at < steps[place].after:
-            attempts, of_them, spoken = counted[place]
-            counted[place] = (attempts + sign, of_them + sign * answered, spoken + sign * seconds)
+        attempts, of_them, spoken = counted[place]
+        counted[place] = (attempts + sign, of_them + sign * answered, spoken + sign * seconds)
     return [QualityStep(step, *counts) for step, counts in zip(steps, counted, strict=True)]
 
 
@@ -108,6 +122,9 @@ def _of_months(
 def _of_cdrs(connection: Connection, chosen: Selection, steps: Sequence[TimeStep], timezone: str) -> list[Counts]:
     """Count the CDRs of each step by their time, in an index."""
     where = conditions("cdrs", chosen, timezone)
+    if chosen.account is not None and connection.dialect.name == "sqlite":
+        # One index has all that is counted of an account, month by month: so it must know the months.
+        where.append(CDRS.c.period.in_(select(CDRS_ROLLUP.c.period).where(CDRS_ROLLUP.c.account == chosen.account)))
     found: list[Counts] = []
     for start in range(0, len(steps), STEPS_AT_ONCE):
         found += _of_some(connection, where, steps[start : start + STEPS_AT_ONCE])
@@ -126,30 +143,62 @@ def _of_some(connection: Connection, where: list[ColumnElement[bool]], steps: Se
         )
     ).cte("step")
     inside = [*where, CDRS.c.cdr_at >= step.c.first, CDRS.c.cdr_at < step.c.after]
+    statement = select(step.c.number, *(_of_all(inside) if not where else _of_filtered(inside)))
+    for _, *texts in connection.execute(statement.order_by(step.c.number)):
+        rows, answered, seconds = (int(number) for text in texts for number in str(text).split())
+        yield rows, answered, seconds
+
+
+def _of_all(inside: list[ColumnElement[bool]]) -> list[ScalarSelect[Any]]:
+    """Count rows, answered calls and seconds each in the index that has them."""
     rows = select(func.count()).select_from(CDRS).where(*inside)
     answered = rows.where(CDRS.c.disposition == ANSWERED)
     seconds = select(func.coalesce(func.sum(CDRS.c.dest_duration), 0)).where(*inside)
-    counts = (rows.scalar_subquery(), answered.scalar_subquery(), seconds.scalar_subquery())
-    for _, *found in connection.execute(select(step.c.number, *counts).order_by(step.c.number)):
-        yield int(found[0]), int(found[1]), int(found[2])
+    return [rows.scalar_subquery(), answered.scalar_subquery(), seconds.scalar_subquery()]
 
 
-def _besides(connection: Connection, chosen: Selection, timezone: str) -> Iterator[tuple[int, int, int, int]]:
-    """Yield what the CDRs leave to count: 1 or -1, the time, whether the call was answered, and the seconds of its destination.
+def _of_filtered(inside: list[ColumnElement[bool]]) -> list[ScalarSelect[Any]]:
+    """Count them all in one text: rows that have to be looked up are looked up once."""
+    answered = func.sum(case((CDRS.c.disposition == ANSWERED, 1), else_=0))
+    counts = (func.count(), func.coalesce(answered, 0), func.coalesce(func.sum(CDRS.c.dest_duration), 0))
+    rows, of_them, seconds = (cast(each, Text) for each in counts)
+    return [select(rows + " " + of_them + " " + seconds).select_from(CDRS).where(*inside).scalar_subquery()]
+
+
+def _besides(
+    connection: Connection, chosen: Selection, span: TimeSpan, timezone: str
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield what the CDRs of a span leave to count: 1 or -1, the time, whether the call was answered, and the seconds of its destination.
 
     Calls without a CDR count as well. The CDR of a call that was corrected after its month was closed stands as it was billed, in
     its old call, too: such calls count as they are known now.
     """
     of_calls, of_cdrs = (conditions(model, chosen, timezone) for model in ("calls", "cdrs"))
-    no_cdr = select(CALLS.c.opened_at, CALLS.c.disposition).where(*of_calls, CALLS.c.has_cdr == literal_column("0"))
+    waiting = _without_cdr(connection, span)
+    no_cdr = select(waiting.c.opened_at, waiting.c.disposition).where(
+        *(on_source(each, CALLS, waiting) for each in of_calls), _is_within(span, waiting.c.opened_at)
+    )
     for at, disposition in connection.execute(no_cdr):
         yield 1, int(at), int(disposition == ANSWERED), 0
-    seconds = func.coalesce(CDRS.c.dest_duration, 0)
+    seconds, within = func.coalesce(CDRS.c.dest_duration, 0), _is_within(span, CDRS.c.cdr_at)
     corrected = select(POSTINGS.c.call_id).where(POSTINGS.c.kind == DIFFERENCE, POSTINGS.c.call_id != "")
-    billed = select(CDRS.c.cdr_at, CDRS.c.disposition, seconds).where(*of_cdrs, CDRS.c.call_id.in_(corrected))
+    if connection.execute(corrected.limit(1)).first() is None:
+        return
+    billed = select(CDRS.c.cdr_at, CDRS.c.disposition, seconds).where(*of_cdrs, within, CDRS.c.call_id.in_(corrected))
     both = CALLS.join(CDRS, CALLS.c.call_id == CDRS.c.call_id)
     known = select(CDRS.c.cdr_at, CALLS.c.disposition, seconds).select_from(both)
-    known = known.where(*of_calls, CALLS.c.has_cdr == 1, CALLS.c.call_id.in_(corrected))
+    known = known.where(*of_calls, within, CALLS.c.has_cdr == 1, CALLS.c.call_id.in_(corrected))
     for sign, counted in ((-1, billed), (1, known)):
         for at, disposition, spoken in connection.execute(counted):
             yield sign, int(at), int(disposition == ANSWERED), int(spoken)
+
+
+def _without_cdr(connection: Connection, span: TimeSpan) -> Subquery:
+    """Select the calls without a CDR that can have begun in a span: those whose last event is no earlier."""
+    waiting = select(CALLS).where(CALLS.c.has_cdr == literal_column("0"), CALLS.c.last_at >= span.since)
+    # With a limit SQLite looks for them first, in the index that has no others, whatever else is asked.
+    return (waiting.limit(-1) if connection.dialect.name == "sqlite" else waiting).subquery()
+
+
+def _is_within(span: TimeSpan, column: ColumnElement[int]) -> ColumnElement[bool]:
+    return and_(column >= span.since, column < span.until)

@@ -7,7 +7,8 @@ would bill the wrong customer.
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, false, func, literal, or_
+from sqlalchemy import Column, ColumnElement, FromClause, Table, false, func, literal, or_
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from domain import times
 from domain.calls import call
@@ -105,6 +106,16 @@ def conditions(model: str, selection: Selection, timezone: str) -> list[ColumnEl
     if selection.waiting is not None:
         wanted.append(_waits(model, selection.waiting))
     return wanted + _between(model, table, selection.since, selection.until, timezone)
+
+
+def on_source(condition: ColumnElement[bool], table: Table, source: FromClause) -> ColumnElement[bool]:
+    """Return a condition on a table as one on what has columns of the same names, such as a subquery of it."""
+
+    def replace(element: Any, **_: Any) -> Any:
+        ours = isinstance(element, Column) and element.table is table
+        return source.c[element.name] if ours else None
+
+    return replacement_traverse(condition, {}, replace)
 
 
 def _is(model: str, name: str, value: str) -> ColumnElement[bool]:

@@ -1,17 +1,17 @@
 """Where the rows of a selection are counted: in the rollup of the read model if it can tell them apart, else one by one.
 
-Both give the same numbers. A rollup answers where a selection names nothing but columns of its key, and whole months.
+Both give the same numbers. A rollup answers where a selection names nothing but columns of its key, and whole months; for other
+spans it answers for the whole months, and rows are counted at both ends.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import structs
-from sqlalchemy import Column, ColumnElement, Connection, Table, func
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy import ColumnElement, Connection, Table, func
 
 from domain import times
 from domain.months import Month
-from projections.queries.conditions import conditions
+from projections.queries.conditions import conditions, on_source
 from projections.queries.pattern_values import with_known_values
 from projections.queries.selection import Selection, read_model
 from projections.queries.time_points import read_month
@@ -45,6 +45,48 @@ def counted_quickly(connection: Connection, model: str, selection: Selection, ti
     return counted_rows(model, with_known_values(connection, model, selection), timezone)
 
 
+class CountedPart(NamedTuple):
+    """A part of a selection: where its rows are counted, and whether they are added (1) or taken away (-1)."""
+
+    sign: int
+    source: CountedRows
+
+
+def counted_in_parts(connection: Connection, model: str, selection: Selection, timezone: str) -> list[CountedPart]:
+    """Return the parts that a selection's counts and sums are made of, so that few rows are counted one by one.
+
+    A span that begins or ends within a month is the whole months of a rollup, and half a month's rows or less at each end: added, or
+    taken away where most of the month is selected.
+    """
+    source, rollup = counted_quickly(connection, model, selection, timezone), ROLLUPS.get(model)
+    if rollup is None or source.table is rollup.table:
+        return [CountedPart(1, source)]
+    first, after = (None if at is None else _nearest_month(at, timezone) for at in (selection.since, selection.until))
+    whole = counted_rows(model, structs.replace(selection, since=first, until=after), timezone)
+    if whole.table is not rollup.table or (first is not None and after is not None and first >= after):
+        return [CountedPart(1, source)]
+    edges = []
+    for sign, begin, end in ((1, selection.since, first), (-1, selection.until, after)):
+        if begin is not None and end is not None and begin != end:
+            # Before the whole months begin, or after they end, rows are added; within them they are taken away.
+            edges.append((sign if begin < end else -sign, min(begin, end), max(begin, end)))
+    cut_off = sum(end - begin for _, begin, end in edges)
+    if None not in {first, after} and cut_off >= (selection.until or 0) - (selection.since or 0):
+        return [CountedPart(1, source)]
+    cut = (
+        CountedPart(sign, counted_rows(model, structs.replace(selection, since=begin, until=end), timezone))
+        for sign, begin, end in edges
+    )
+    return [CountedPart(1, whole), *cut]
+
+
+def _nearest_month(at: int, timezone: str) -> int:
+    """Return when the month begins that begins nearest to a time (microseconds, UTC)."""
+    month = Month.of_day(times.day(at, timezone))
+    begun, following = (times.start_of_day(each.first_day, timezone) for each in (month, month.next))
+    return begun if at - begun <= following - at else following
+
+
 def _covered(rollup: Rollup, selection: Selection, timezone: str) -> list[ColumnElement[bool]] | None:
     """Return the conditions of a selection on a rollup, or None where the rollup cannot tell its rows apart."""
     if any(each.name not in rollup.keys for each in selection.fits or ()):
@@ -63,20 +105,13 @@ def _covered(rollup: Rollup, selection: Selection, timezone: str) -> list[Column
     if selection.period is not None and "period" not in rollup.keys:
         wanted.append(month == str(read_month(selection.period)))
         rest = structs.replace(rest, period=None)
-    return [*wanted, *(_moved(condition, rollup) for condition in conditions(rollup.model.name, rest, timezone))]
+    return [
+        *wanted,
+        *(on_source(each, rollup.model.table, rollup.table) for each in conditions(rollup.model.name, rest, timezone)),
+    ]
 
 
 def _month_at(at: int, timezone: str) -> Month | None:
     """Return the month that begins at a time (microseconds, UTC), or None if none does."""
     month = Month.of_day(times.day(at, timezone))
     return month if times.start_of_day(month.first_day, timezone) == at else None
-
-
-def _moved(condition: ColumnElement[bool], rollup: Rollup) -> ColumnElement[bool]:
-    """Return a condition on the read model as one on its rollup."""
-
-    def replace(element: Any, **_: Any) -> Column[Any] | None:
-        ours = isinstance(element, Column) and element.table is rollup.model.table
-        return rollup.table.c[element.name] if ours else None
-
-    return replacement_traverse(condition, {}, replace)

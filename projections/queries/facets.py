@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, literal, select, union_all
 
-from projections.queries.counted_rows import CountedRows, counted_quickly
+from projections.queries.counted_rows import CountedRows, counted_in_parts, counted_quickly
 from projections.queries.selection import Selection, read_model
 from projections.schema.read_models import STORED_TABLES
 
@@ -21,11 +21,33 @@ class FacetValue(NamedTuple):
 
 def sum_columns(connection: Connection, model: str, selection: Selection, timezone: str) -> dict[str, int]:
     """Return the number of rows of a selection (``rows``), and the sums of its amounts, durations and counts."""
-    source, names = counted_quickly(connection, model, selection, timezone), read_model(model).summed
-    totals = [func.coalesce(func.sum(source.table.c[name]), 0) for name in names]
-    statement = select(source.rows, *totals).select_from(source.table).where(*source.conditions)
-    found = connection.execute(statement).one()
-    return dict(zip(("rows", *names), (int(value) for value in found), strict=True))
+    found = sum_columns_within(connection, model, selection, timezone)
+    assert found is not None
+    return found
+
+
+def sum_columns_within(
+    connection: Connection, model: str, selection: Selection, timezone: str, rows_max: int | None = None
+) -> dict[str, int] | None:
+    """Return the same, or None where more than ``rows_max`` rows would have to be read one by one."""
+    parts = counted_in_parts(connection, model, selection, timezone)
+    names, table = read_model(model).summed, read_model(model).table
+    if rows_max is not None and any(
+        _has_more(connection, each.source, rows_max) for each in parts if each.source.table is table
+    ):
+        return None
+    sums = [0] * (1 + len(names))
+    for sign, source in parts:
+        totals = [func.coalesce(func.sum(source.table.c[name]), 0) for name in names]
+        statement = select(source.rows, *totals).select_from(source.table).where(*source.conditions)
+        found = connection.execute(statement).one()
+        sums = [total + sign * int(value) for total, value in zip(sums, found, strict=True)]
+    return dict(zip(("rows", *names), sums, strict=True))
+
+
+def _has_more(connection: Connection, source: CountedRows, rows: int) -> bool:
+    one_more = select(literal(1)).select_from(source.table).where(*source.conditions).offset(rows).limit(1)
+    return connection.execute(one_more).first() is not None
 
 
 class FacetCounts(NamedTuple):

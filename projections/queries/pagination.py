@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, select
 
 from projections.queries import cursors
-from projections.queries.conditions import conditions
+from projections.queries.conditions import conditions, on_source
 from projections.queries.entries_page import entries_page
 from projections.queries.key_page import DESCENDING, KeyPage, place_of, sort_names
 from projections.queries.pattern_pages import pattern_page
 from projections.queries.selection import Selection, read_model, table_of
 from projections.schema.column_kinds import ColumnKind, column_kind
-from projections.schema.tables import ENTRIES
+from projections.schema.tables import CDRS, ENTRIES
 
 LIMIT = 100
 LIMIT_MAX = 1000
+# So many rows in the order of a page are looked at, which takes two or three milliseconds, before all that are wanted are sorted.
+PROBED_ROWS = 1000
 
 
 class ResultPage(NamedTuple):
@@ -57,9 +59,9 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
     backwards = place is not None and place.backwards
     page = KeyPage(names, None if place is None else place.key, limit + 1, sort.startswith(DESCENDING) != backwards)
     statement = pattern_page(connection, model, selection, timezone, page)
-    if statement is None:
-        statement = _page(model, conditions(model, selection, timezone), page)
-    rows = list(connection.execute(statement))
+    rows = list(
+        _rows(connection, model, selection, timezone, page) if statement is None else connection.execute(statement)
+    )
     more = len(rows) > limit
     rows = rows[:limit]
     if backwards:
@@ -78,17 +80,46 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
     )
 
 
-def _page(model: str, wanted: Sequence[Any], page: KeyPage) -> Select[Any]:
-    """Select the first rows of an order behind a place."""
-    table = table_of(model)
+def _rows(connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage) -> Sequence[Row[Any]]:
+    """Return the first rows of an order behind a place."""
+    table, wanted = table_of(model), conditions(model, selection, timezone)
     if page.key is not None:
-        wanted = [*wanted, page.behind(table)]
+        wanted.append(page.behind(table))
     if table is ENTRIES:
-        return entries_page(wanted, page.not_before(table), page.limit, descending=page.descending)
+        statement = entries_page(wanted, page.not_before(table), page.limit, descending=page.descending)
+        return connection.execute(statement).all()
     if not _is_carried(model, page.names[0]):
-        return page.first(select(table).where(*wanted), table)
-    # First the keys, which an index may hold with all that is sorted, then the rows.
-    return page.rows(table, page.first(select(*page.key_columns(table)).where(*wanted), table))
+        return connection.execute(page.first(select(table).where(*wanted), table)).all()
+    firsts = (
+        _among_first(connection, page, wanted)
+        or connection.execute(_sorted_keys(connection, selection, page, wanted)).all()
+    )
+    by_id = select(CDRS).where(CDRS.c.call_id.in_([key.call_id for key in firsts]))
+    rows = {row.call_id: row for row in connection.execute(by_id)}
+    return [rows[key.call_id] for key in firsts]
+
+
+def _among_first(connection: Connection, page: KeyPage, wanted: Sequence[Any]) -> Sequence[Row[Any]]:
+    """Return the keys of a page if the first rows of all have as many that are wanted: filters that let many pass need no sorting."""
+    behind = [] if page.key is None else [page.behind(CDRS)]
+    some = page.ordered(select(CDRS).where(*behind), CDRS).limit(PROBED_ROWS).subquery()
+    found = select(*page.key_columns(some)).where(*(on_source(each, CDRS, some) for each in wanted))
+    firsts = connection.execute(page.first(found, some)).all()
+    return firsts if len(firsts) == page.limit else ()
+
+
+def _sorted_keys(connection: Connection, selection: Selection, page: KeyPage, wanted: Sequence[Any]) -> Select[Any]:
+    """Select the keys of a page alone, which an index may hold with all that is sorted.
+
+    In one statement with the rows, SQLite would sort all keys, where it keeps only the first ones now.
+    """
+    keys = select(*page.key_columns(CDRS)).where(*wanted)
+    if connection.dialect.name != "sqlite" or not page.descending or selection.account is not None:
+        return page.first(keys, CDRS)
+    # Of many equal amounts most are passed over at once where the latest come first. The index by account has another order.
+    latest_first = (CDRS.c[name].desc() for name in ("cdr_at", "position", "call_id"))
+    found = keys.order_by(*latest_first).limit(-1).subquery()
+    return page.first(select(found), found)
 
 
 def _is_carried(model: str, name: str) -> bool:

@@ -26,13 +26,14 @@ from projections.rows.entry import (
     EntryAmounts,
     statement_roundings,
 )
-from projections.schema.tables import CLOSINGS, ENTRIES, TARIFFS
+from projections.schema.indexes_and_views import entries_of_cdrs
+from projections.schema.tables import CDRS, CLOSINGS, ENTRIES, TARIFFS
 
 CALLS, ROUNDING = "calls", "rounding"
 ORDER = (CALLS, DIFFERENCE, ADJUSTMENT, FEE, MINIMUM, ROUNDING)
 _ONE_BY_ONE = (ADJUSTMENT, FEE, MINIMUM)
 # What tells apart the CDRs of a month where a statement does.
-CDRS_BY = ("kind", "period", "original_period", "day", "disposition", "level", "tariff")
+CDRS_BY = ("original_period", "day", "disposition", "level", "tariff")
 NO_CDR = Entry(0, 0, CDR, "", "", "", "", "", "", "", "", *NO_AMOUNTS, "", "", 0, "", "")
 
 
@@ -205,14 +206,14 @@ def _closing(connection: Connection, period: str) -> tuple[int, MonthClosing] | 
 
 def _entries(connection: Connection, account: str, period: str) -> Iterator[Entry]:
     """Yield the account's postings of the month, and its CDRs: those that go to the same lines are summed up by the database."""
-    here = (ENTRIES.c.account == account, ENTRIES.c.period == period)
-    by = [ENTRIES.c[name] for name in CDRS_BY]
-    summed = select(*by, *(func.sum(ENTRIES.c[name]) for name in EntryAmounts._fields))
-    for row in connection.execute(summed.where(*here, ENTRIES.c.kind == CDR).group_by(*by)):
+    cdrs = entries_of_cdrs().where(CDRS.c.account == account, CDRS.c.period == period).subquery()
+    by = [cdrs.c[name] for name in CDRS_BY]
+    summed = select(*by, *(func.sum(cdrs.c[name]) for name in EntryAmounts._fields))
+    for row in connection.execute(summed.group_by(*by)):
         amounts = EntryAmounts(*map(int, row[len(CDRS_BY) :]))
         texts = dict(zip(CDRS_BY, row, strict=False))
-        yield NO_CDR._replace(account=account, **texts, **amounts._asdict())
-    postings = select(ENTRIES).where(*here, ENTRIES.c.kind != CDR)
+        yield NO_CDR._replace(account=account, period=period, **texts, **amounts._asdict())
+    postings = select(ENTRIES).where(ENTRIES.c.account == account, ENTRIES.c.period == period, ENTRIES.c.kind != CDR)
     with connection.execute(postings.execution_options(yield_per=ROWS_AT_ONCE)) as rows:
         yield from (Entry(*row) for row in rows)
 

@@ -5,7 +5,7 @@ digit.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -20,7 +20,7 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import with_error_pages
 from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
 from projections.queries import billing_overview as overview
-from projections.queries.billing_overview import NOTHING, BillingTotals
+from projections.queries.billing_overview import NOTHING, BillingTotals, together
 from projections.queries.time_points import SelectionError
 
 SERIES_MAX = 8
@@ -125,14 +125,6 @@ def read_page(query: Mapping[str, str]) -> int:
     return int(text)
 
 
-def together(totals: Iterable[BillingTotals]) -> BillingTotals:
-    """Return the sum of several totals."""
-    result = NOTHING
-    for each in totals:
-        result = result.plus(each)
-    return result
-
-
 def compare_spans(room: ReadSession, span: DateRange, account: str | None) -> list[AccountTotals]:
     """Return the accounts of a span, highest price first, each with the span before."""
     before = span.beside(-1)
@@ -160,7 +152,8 @@ def billing_chart(  # noqa: PLR0917
     largest = sorted(accounts, key=lambda each: (-abs(getattr(each.now, measure)), each.name))
     named = [each.name for each in largest[:SERIES_MAX] if each.now != NOTHING]
     where = (room.connection, span.by, str(span.first), str(span.last))
-    found, everything = overview.totals_of_accounts(*where, named), overview.totals_by_period(*where, account)
+    found = overview.totals_of_accounts(*where, named)
+    everything = overview.totals_by_period(*where, account, (measure,))
     lines = []
     for step, own in span.steps():
         query = own | (kept or {})

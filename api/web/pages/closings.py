@@ -18,14 +18,16 @@ from domain import times
 from domain.errors import CommandRejected, LedgerError
 from domain.events.log_row import POSITION_MAX
 from domain.months import Month
-from projections.queries.billing_overview import months_to_close
+from projections.queries.billing_overview import BillingTotals, months_to_close
 from projections.queries.closing_blockers import MISSING_CDR, OPEN_MONTH, QUARANTINED, SUSPECT_RUN
 from projections.queries.time_points import read_month
 from projections.stores.generations import open_current
 
 PATH = "/closings"
 ROWS = 200
-CALLS_AT_ONCE_MAX = 10_000
+# Suspects are looked for among so many calls by the page itself, and among so many by the fragment, within a fifth of a second; among
+# more on request.
+CALLS_AT_ONCE_MAX, SEARCHED_UNASKED_MAX = 10_000, 50_000
 MEANINGS = {
     QUARANTINED: "a CDR in quarantine",
     MISSING_CDR: "an ended call without its CDR",
@@ -53,11 +55,14 @@ def show_month(request: Request) -> Response:
 def open_items(request: Request) -> Response:
     """Return what a month charges, what is open in it, and the form that closes it.
 
-    A fragment: suspects are sought among all calls of the month.
+    A fragment: suspects are sought among all calls of the month; where those are very many, only once somebody asks for it.
     """
-    return render(
-        request, "closing_open.html", **_check(request, str(read_month(request.query_params.get("period", ""))))
-    )
+    period = str(read_month(request.query_params.get("period", "")))
+    closed = request.app.state.ledger.billing_context().closed_through(POSITION_MAX)
+    with request.app.state.read_models.session() as room:
+        calls = _calls_of(months_to_close(room.connection, closed, period))
+    checked = _check(request, period, with_suspects=calls <= SEARCHED_UNASKED_MAX)
+    return render(request, "closing_open.html", calls=calls, **checked)
 
 
 def close(request: Request) -> Response:
@@ -95,7 +100,7 @@ def _show(request: Request, period: str, problem: str = "", *, whole: bool = Tru
     with request.app.state.read_models.session() as room:
         months = months_to_close(room.connection, closed, period)
     # Few calls are looked at at once; the page does not wait for many.
-    whole = whole or sum(totals.calls for _, totals in months) <= CALLS_AT_ONCE_MAX
+    whole = whole or _calls_of(months) <= CALLS_AT_ONCE_MAX
     return render(
         request,
         "closing.html",
@@ -109,12 +114,17 @@ def _show(request: Request, period: str, problem: str = "", *, whole: bool = Tru
     )
 
 
-def _check(request: Request, period: str) -> dict[str, Any]:
+def _calls_of(months: list[tuple[str, BillingTotals]]) -> int:
+    return sum(totals.calls for _, totals in months)
+
+
+def _check(request: Request, period: str, *, with_suspects: bool = True) -> dict[str, Any]:
     """Return what the part of the page shows that all calls of the month are looked at for."""
     context: dict[str, Any] = {"period": period, "rows": ROWS, "meanings": MEANINGS, "refused": "", "result": None}
+    context["is_searched"] = with_suspects
     try:
         with request.app.state.read_models.session() as room:
-            result = check_month(request.app.state.ledger, room.store, period)
+            result = check_month(request.app.state.ledger, room.store, period, with_suspects=with_suspects)
     except CommandRejected as error:
         return context | {"refused": str(error)}
     form = {"expected": blockers_fingerprint(result.blockers), "at_risk": result.amounts_at_risk}

@@ -25,6 +25,8 @@ from projections.queries.time_points import SelectionError
 ROWS = 100
 # Where rows have to be counted one by one, so many take a twentieth of a second.
 FACET_ROWS_MAX = 20_000
+# And so many a fifth of a second, in which they are summed up unasked.
+SUMMED_ROWS_MAX = 200_000
 WHOLE = "whole"
 
 
@@ -92,7 +94,8 @@ def _fragment(request: Request) -> Response:
     context = ListView(request, LISTS[model]).context(read)
     with read_session_as_of(request, point) as room:
         if part == "sums":
-            return render(request, "sums.html", summed=sum_selection(room, model, read), **context)
+            summed = sum_selection(room, model, read, SUMMED_ROWS_MAX)
+            return render(request, "sums.html", summed=summed, rows_max=SUMMED_ROWS_MAX, **context)
         return render(request, "facets.html", counted=facet_selection(room, model, read), **context)
 
 
@@ -126,9 +129,12 @@ class ListView:
 
 
 class SelectionSums(NamedTuple):
-    """The sums of a selection; ``posted`` sums the postings that are not CDRs, if there are any, and ``total`` both."""
+    """The sums of a selection; ``posted`` sums the postings that are not CDRs, if there are any, and ``total`` both.
 
-    sums: dict[str, int]
+    ``sums`` is None where too many rows would have to be read one by one, unless that is asked for.
+    """
+
+    sums: dict[str, int] | None
     posted: dict[str, int] | None = None
     total: dict[str, int] | None = None
     postings: Any = ()
@@ -137,12 +143,12 @@ class SelectionSums(NamedTuple):
 POSTINGS_SHOWN = 50
 
 
-def sum_selection(room: ReadSession, model: str, read: RequestFilters) -> SelectionSums:
+def sum_selection(room: ReadSession, model: str, read: RequestFilters, rows_max: int | None = None) -> SelectionSums:
     """Sum a selection, with the postings that are not CDRs if the filters say which postings belong to it."""
     assert read.selection is not None
     timezone = room.ledger.timezone
-    sums = facets.sum_columns(room.connection, model, read.selection, timezone)
-    if model != "cdrs":
+    sums = facets.sum_columns_within(room.connection, model, read.selection, timezone, rows_max)
+    if model != "cdrs" or sums is None:
         return SelectionSums(sums)
     try:
         posted = facets.sum_columns(room.connection, "postings", read.selection, timezone)

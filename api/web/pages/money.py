@@ -21,7 +21,7 @@ _DOLLAR_PLACES, _CENT_PLACES = amounts.PLACES + 2, 2
 
 def made_markup(made: str) -> Markup:
     """Take a text as markup that was made of our own words, of numbers, and of what was escaped: a page has thousands of them."""
-    return Markup(made)  # noqa: S704 - that is so wherever it is called
+    return str.__new__(Markup, made)  # Markup itself would look for markup of its own in the text first.
 
 
 def amount(millionths: int | None) -> Markup:

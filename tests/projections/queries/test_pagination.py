@@ -82,6 +82,21 @@ def test_the_pages_of_every_order_hold_each_row_once_and_sorted(connection: Conn
     assert sorted(map(repr, (row[:width] for row in rows))) == sorted(map(repr, whole(connection, model, Selection())))
 
 
+@pytest.mark.parametrize("by", [(), ("account",), ("disposition",)])
+def test_pages_are_the_same_whether_among_the_first_rows_of_all_or_sorted(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, by: tuple[str, ...]
+) -> None:
+    commonest: dict[str, Any] = {
+        name: facets.count_facets(connection, "cdrs", Selection(), "UTC", by)[name][0].value for name in by
+    }
+    selection = build_selection("cdrs", timezone="UTC", **commonest)
+    found = {sort: walked(connection, "cdrs", selection, sort, 9)[0] for sort in ("-cost", "price")}
+    assert len(found["price"]) == len(whole(connection, "cdrs", selection)) > 9
+    monkeypatch.setattr(browsing, "PROBED_ROWS", 1)
+    for sort, rows in found.items():
+        assert walked(connection, "cdrs", selection, sort, 9)[0] == rows
+
+
 @pytest.mark.parametrize("sort", ["position", "-cdr_at", "price"])
 def test_a_walk_back_shows_the_pages_that_came(connection: Connection, sort: str) -> None:
     rows, previous = walked(connection, "cdrs", Selection(), sort, 10)

@@ -136,6 +136,13 @@ def test_a_month_of_many_calls_is_shown_at_once_and_what_is_open_in_it_follows(
     part = desk.client.get(fragment).text
     assert "an ended call without its CDR" in part
     assert "an ended call without its CDR" in desk.client.get(f"/closings?period={MONTH}&whole=1").text
+    monkeypatch.setattr(closings, "SEARCHED_UNASKED_MAX", 0)
+    quick = desk.client.get(fragment).text
+    assert "an ended call without its CDR" in quick
+    assert "apart from suspects" in quick
+    assert 'action="/closings"' not in quick
+    (searched,) = re.findall(r'<a href="([^"]+)">Look for them', quick)
+    assert 'action="/closings"' in desk.client.get(unescape(searched)).text
     assert desk.confirm(part, "/closings") == f"{MONTH} is closed, at position 6"
 
 

@@ -12,6 +12,7 @@ from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from api.service import Service
+from api.web.pages import lists
 from tests.support import web_users as users
 from tests.support.command import run
 from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
@@ -212,6 +213,19 @@ def test_what_a_cell_of_billing_leads_to_comes_to_the_same_to_the_last_digit(sho
     for address, value in found.items():
         query = address.partition("?")[2]
         assert sums(client.get(f"/fragments/cdrs/sums?{query}").text) == Decimal(value), address
+
+
+def test_rows_that_must_be_read_one_by_one_are_summed_up_on_request_where_they_are_many(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(shop, "read", "pii")
+    exact = sums(client.get("/fragments/cdrs/sums?number=1858*").text)
+    monkeypatch.setattr(lists, "SUMMED_ROWS_MAX", 1)
+    part = client.get("/fragments/cdrs/sums?number=1858*").text
+    assert "More than" in part
+    (whole,) = re.findall(r'<a href="([^"]+)">Sum up', part)
+    assert sums(client.get(unescape(whole)).text) == exact
+    assert "More than" not in client.get("/fragments/cdrs/sums?tag=acme").text
 
 
 def test_what_was_posted_beside_the_cdrs_is_in_the_sum_of_an_accounts_month(shop: Shop) -> None:
