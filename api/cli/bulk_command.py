@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from api.cli.console import note, print_json, print_table, progress
 
@@ -17,6 +17,24 @@ if TYPE_CHECKING:
     from projections.stores.generations import ReadStore
 
 COLUMNS = ["items", "what"]
+
+
+class BulkOptions(NamedTuple):
+    """What a command is given that settles one item or, with ``every``, all that fit the filters: who, why, the output, the store."""
+
+    every: bool
+    by: str
+    reason: str
+    output: str
+    store: str | None
+    filters: dict[str, str | None]
+
+
+def read_bulk_options(
+    *, every: bool, by: str, reason: str, output: str, store: str | None, **filters: str | None
+) -> BulkOptions:
+    """Take the options of such a command as click passes them: what has no other name is a filter."""
+    return BulkOptions(every, by, reason, output, store, filters)
 
 
 def run_bulk_work(ledger: Ledger, read_store: ReadStore | None, request: BulkRequest, output: str) -> None:

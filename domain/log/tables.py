@@ -43,6 +43,19 @@ COPYING = "copying"
 LAST_NUMBER = "quarantine_last"
 
 
+def oldest_open_query(quarantine: str, literals: tuple[str, str]) -> str:
+    """Return the query that says when the oldest notice came that is open in the quarantine; ``literals`` are a store's false and true.
+
+    Each half of it is the first entry of an index: without halves, all settled notices would be passed over.
+    """
+    halves = (
+        f"SELECT * FROM (SELECT id, received_at FROM {quarantine} WHERE position = 0 AND authentic = {authentic}"
+        f" ORDER BY id LIMIT 1) of_{authentic}"
+        for authentic in literals
+    )
+    return f"SELECT received_at FROM ({' UNION ALL '.join(halves)}) of_both ORDER BY id LIMIT 1"
+
+
 def check_not_copying(mark: str | None) -> None:
     """Raise CopyIncomplete if a store has the mark of a copy that is not complete."""
     if mark is not None:

@@ -66,7 +66,7 @@ class QualityStep(NamedTuple):
 
 def latest_counted(connection: Connection, selection: Selection, timezone: str) -> int | None:
     """Return when the latest of the selected calls counts, in microseconds, UTC, whatever span is selected; None if there is none."""
-    chosen = _whenever(connection, selection)
+    chosen = with_known_values(connection, "cdrs", selection.whenever)
     found = [
         connection.execute(select(func.max(column)).where(*conditions(model, chosen, timezone))).scalar_one()
         for model, column in (("cdrs", CDRS.c.cdr_at), ("calls", CALLS.c.opened_at))
@@ -80,7 +80,7 @@ def quality_steps(
     """Return the attempts, answered calls and seconds of each step; the steps follow each other without a gap."""
     if not steps:
         return []
-    chosen = _whenever(connection, selection)
+    chosen = with_known_values(connection, "cdrs", selection.whenever)
     counted = _of_months(connection, chosen, steps, timezone) if by == MONTH else None
     if counted is None:
         counted = _of_cdrs(connection, chosen, steps, timezone)
@@ -96,11 +96,6 @@ def together(steps: Sequence[QualityStep]) -> QualityStep:
     """Return all steps, of which there is at least one, as one."""
     span = TimeStep("", steps[0].step.first, steps[-1].step.after)
     return QualityStep(span, *(sum(counts) for counts in zip(*(each[1:] for each in steps), strict=True)))
-
-
-def _whenever(connection: Connection, selection: Selection) -> Selection:
-    """Return a selection without its span."""
-    return with_known_values(connection, "cdrs", structs.replace(selection, since=None, until=None, period=None))
 
 
 def _of_months(

@@ -61,6 +61,11 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     waiting: OverdueFilter | None = None
     fits: tuple[ColumnPattern, ...] | None = None
 
+    @property
+    def whenever(self) -> "Selection":
+        """The same rows of any time."""
+        return msgspec.structs.replace(self, since=None, until=None, period=None)
+
 
 def read_model(name: str) -> ReadModel:
     """Return a read model; raises SelectionError where there is none of that name."""

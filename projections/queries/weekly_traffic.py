@@ -7,7 +7,6 @@ so it takes as long as counting the calls once.
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from msgspec import structs
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, select
 
 from domain import times
@@ -110,5 +109,4 @@ def _counted(
 
 
 def _conditions(connection: Connection, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
-    whenever = structs.replace(selection, since=None, until=None, period=None)
-    return conditions("calls", with_known_values(connection, "calls", whenever), timezone)
+    return conditions("calls", with_known_values(connection, "calls", selection.whenever), timezone)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.bulk_command import BulkOptions, read_bulk_options, run_bulk_work
 from api.cli.console import TABLE_ROWS_MAX, note, print_json, print_more, print_table
 from api.cli.correction_output import run_operator_command
 from api.cli.ledger_access import open_ledger, read_models
@@ -229,26 +230,15 @@ def reopen(**given: Any) -> None:
     _settle(**given, reopened=True)
 
 
-def _settle(
-    flag: str | None,
-    position: int | None,
-    *,
-    every: bool,
-    reopened: bool,
-    by: str,
-    reason: str,
-    output: str,
-    store: str | None,
-    **filters: str | None,
-) -> None:
+def _settle(flag: str | None, position: int | None, *, reopened: bool, **given: Any) -> None:
     """Resolve, or reopen, the exception that is named, or all that fit the filters."""
-    one = _one(flag, position, filters, every=every)
+    options = read_bulk_options(**given)
+    one = _one(flag, position, options.filters, every=options.every)
     if one is None:
-        _resolve_all(store, by, reason, filters, output, reopened=reopened)
-    else:
-        run_operator_command(
-            store, by, reason, lambda session: session.resolve_exception(*one, reopened=reopened), output
-        )
+        _resolve_all(options, reopened=reopened)
+        return
+    _, by, reason, output, store, _ = options
+    run_operator_command(store, by, reason, lambda session: session.resolve_exception(*one, reopened=reopened), output)
 
 
 def _one(
@@ -262,17 +252,15 @@ def _one(
     return None if flag is None or position is None else (flag, position)
 
 
-def _resolve_all(
-    store: str | None, by: str, reason: str, filters: dict[str, str | None], output: str, *, reopened: bool
-) -> None:
+def _resolve_all(options: BulkOptions, *, reopened: bool) -> None:
     from api.application.bulk_jobs.bulk_job import REOPEN_EXCEPTIONS, RESOLVE_EXCEPTIONS
     from api.application.bulk_jobs.orders import BulkRequest
-    from api.cli.bulk_command import run_bulk_work
 
-    wanted = {NAMES_OF_FILTERS.get(name, name): value for name, value in filters.items() if value}
-    request = BulkRequest(REOPEN_EXCEPTIONS if reopened else RESOLVE_EXCEPTIONS, wanted, by, reason)
-    with open_ledger(store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
-        run_bulk_work(ledger, read_store, request, output)
+    wanted = {NAMES_OF_FILTERS.get(name, name): value for name, value in options.filters.items() if value}
+    kind = REOPEN_EXCEPTIONS if reopened else RESOLVE_EXCEPTIONS
+    with open_ledger(options.store) as (ledger, _), read_models(ledger, caught_up=True) as read_store:
+        request = BulkRequest(kind, wanted, options.by, options.reason)
+        run_bulk_work(ledger, read_store, request, options.output)
 
 
 def _document(row: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.bulk_command import BulkOptions, read_bulk_options, run_bulk_work
 from api.cli.console import note, print_json, print_table
 from api.cli.correction_output import run_operator_command
 from api.cli.exit_codes import DONE, FINDING
@@ -136,15 +137,7 @@ def reprocess(
 @author_options
 @format_option
 @store_option
-def resolve(
-    entry_ids: tuple[int, ...],
-    every: bool,
-    by: str,
-    reason: str,
-    output: str,
-    store: str | None,
-    **filters: str | None,
-) -> None:
+def resolve(entry_ids: tuple[int, ...], **given: Any) -> None:
     """Settle notices that will not be recorded. They stay in quarantine with the reason, but no longer count.
 
     If --all is interrupted, run it again: it continues where it stopped.
@@ -154,10 +147,12 @@ def resolve(
       tringledger quarantine resolve 17 18 --by kim --reason "forged; not from TringMe's addresses"
       tringledger quarantine resolve --all --cause 'wrong signature' --from 24h --by kim --reason "a scanner"
     """
-    _check_choice(entry_ids, filters, every=every)
-    if every:
-        _resolve_all(store, by, reason, filters, output)
+    options = read_bulk_options(**given)
+    _check_choice(entry_ids, options.filters, every=options.every)
+    if options.every:
+        _resolve_all(options)
         return
+    _, by, reason, output, store, _ = options
     run_operator_command(
         store, by, reason, lambda session: [session.resolve_quarantined(entry_id) for entry_id in entry_ids], output
     )
@@ -232,14 +227,14 @@ def _check_choice(entry_ids: tuple[int, ...], filters: dict[str, str | None], *,
         raise click.UsageError("got IDs and filters; filters go with --all")
 
 
-def _resolve_all(store: str | None, by: str, reason: str, filters: dict[str, str | None], output: str) -> None:
+def _resolve_all(options: BulkOptions) -> None:
     from api.application.bulk_jobs.bulk_job import RESOLVE_QUARANTINE
     from api.application.bulk_jobs.orders import BulkRequest
-    from api.cli.bulk_command import run_bulk_work
 
-    wanted = {name.rstrip("_"): value for name, value in filters.items() if value}
-    with open_ledger(store) as (ledger, _):
-        run_bulk_work(ledger, None, BulkRequest(RESOLVE_QUARANTINE, wanted, by, reason), output)
+    wanted = {name.rstrip("_"): value for name, value in options.filters.items() if value}
+    with open_ledger(options.store) as (ledger, _):
+        request = BulkRequest(RESOLVE_QUARANTINE, wanted, options.by, options.reason)
+        run_bulk_work(ledger, None, request, options.output)
 
 
 def _filter(ledger: Ledger, filters: dict[str, str | None]) -> QuarantineFilter:

@@ -1,19 +1,20 @@
 """Traffic by hour and weekday, ASR and ACD over time, and a month beside another: what the pages about them show."""
 
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from api.application.read_model_pool import ReadSession
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AS_OF_POINT, FILTERS, ApiParameter, Schema, choice_reader, filters_of
 from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import object_schema
 from domain import times
-from projections.queries import call_quality as quality
-from projections.queries import weekly_traffic as traffic
-from projections.queries.call_quality import QualityStep
+from projections.queries.call_quality import QualityStep, together
 from projections.queries.time_points import SelectionError
-from projections.queries.time_steps import CUTS, DAY, TimeSpan, meant_span, selected_ends, time_steps
+from projections.queries.time_steps import CUTS, DAY, TimeSpan
+from projections.queries.traffic_reports import report_quality, report_week
 from projections.queries.weekly_traffic import WeekHour
 
 MODEL = "calls"
@@ -76,35 +77,31 @@ def operations() -> list[ApiOperation]:
 
 
 def _week(asked: ApiRequest) -> ApiResponse:
-    try:
-        with asked.read_session() as room:
-            timezone = room.ledger.timezone
-            ends = selected_ends(asked.selection, timezone)
-            latest = partial(traffic.latest_call, room.connection, asked.selection, timezone)
-            span = meant_span(DAY, ends, latest, asked.now, timezone)
-            week = traffic.weekly_traffic(room.connection, asked.selection, span, timezone)
-    except SelectionError as error:
-        raise ApiError(400, str(error)) from error
-    return ApiResponse(_of_span(span, timezone) | {"items": [_hour(each) for each in week]})
+    timezone = asked.ledger.timezone
+    with _reading(asked) as room:
+        span, hours = report_week(room.connection, asked.selection, asked.now, timezone)
+    return ApiResponse(_of_span(span, timezone) | {"items": [_hour(each) for each in hours]})
 
 
 def _quality(asked: ApiRequest) -> ApiResponse:
-    by = asked.values.get(BY.name, DAY)
-    try:
-        with asked.read_session() as room:
-            timezone = room.ledger.timezone
-            ends = selected_ends(asked.selection, timezone)
-            latest = partial(quality.latest_counted, room.connection, asked.selection, timezone)
-            span = meant_span(by, ends, latest, asked.now, timezone)
-            steps = time_steps(by, span, timezone)
-            found = quality.quality_steps(room.connection, asked.selection, steps, by, timezone)
-    except SelectionError as error:
-        raise ApiError(400, str(error)) from error
+    by, timezone = asked.values.get(BY.name, DAY), asked.ledger.timezone
+    with _reading(asked) as room:
+        span, found = report_quality(room.connection, asked.selection, by, asked.now, timezone)
     items = [
         {"step": each.step.name, "from": times.iso(each.step.first), "to": times.iso(each.step.after)} | _counts(each)
         for each in found
     ]
-    return ApiResponse(_of_span(span, timezone) | {"items": items, "total": _counts(quality.together(found))})
+    return ApiResponse(_of_span(span, timezone) | {"items": items, "total": _counts(together(found))})
+
+
+@contextmanager
+def _reading(asked: ApiRequest) -> Iterator[ReadSession]:
+    """Open the read models; a span that cannot be shown is a bad request."""
+    try:
+        with asked.read_session() as room:
+            yield room
+    except SelectionError as error:
+        raise ApiError(400, str(error)) from error
 
 
 def _of_span(span: TimeSpan, timezone: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ LABELS = {
     "tariff": "Tariff",
     "rule": "Tariff's rule",
     "billed_seconds": "Billed seconds",
-    "price": "Price, US cents",
+    "price": "Price",
     "flags": "Flags",
 }
 # Of operator events: fields that are shown elsewhere, and fields that head the page.

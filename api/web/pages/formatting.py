@@ -14,7 +14,18 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from api.application.masking import masked_number, masked_value
-from api.web.pages.money import MINUS, NOTHING, amount, change, made_markup, money, money_change, percent, signed_money
+from api.web.pages.money import (
+    MINUS,
+    NOTHING,
+    amount,
+    change,
+    decimal_money,
+    made_markup,
+    money,
+    money_change,
+    percent,
+    signed_money,
+)
 from domain import times
 from domain.notices.line_number import hide_password
 
@@ -156,6 +167,7 @@ FILTERS: Mapping[str, Any] = {
     "text": text,
     "clip": clip,
     "amount": amount,
+    "decimal_money": decimal_money,
     "change": change,
     "difference": difference,
     "money": money,

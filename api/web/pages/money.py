@@ -14,9 +14,8 @@ NOTHING = Markup('<span class="none"><span aria-hidden="true">\u2013</span><span
 MINUS = "\u2212"
 CENTS, DOLLARS = "", "dollars"
 UNIT_NAMES = {CENTS: "US cents", DOLLARS: "US dollars"}
-CENTS_A_DOLLAR = 100
-_DOLLAR = CENTS_A_DOLLAR * amounts.ONE
-_DOLLAR_PLACES, _CENT_PLACES = amounts.PLACES + 2, 2
+# The places of a dollar that are whole cents.
+_CENT_PLACES = 2
 
 
 def made_markup(made: str) -> Markup:
@@ -33,6 +32,12 @@ def amount(millionths: int | None) -> Markup:
 def money(context: Context, millionths: int | None) -> Markup:
     """Show millionths of a US cent in the unit that the user chose; a dash for None."""
     return NOTHING if millionths is None else _shown(millionths, _unit(context))
+
+
+@pass_context
+def decimal_money(context: Context, decimal: str | None) -> Markup:
+    """Show a decimal of US cents, of any number of places, in the unit that the user chose; a dash for None or nothing."""
+    return _shown_decimal(decimal, _unit(context)) if decimal else NOTHING
 
 
 def change(now: int, before: int | None) -> Markup:
@@ -63,20 +68,28 @@ def percent(more: int, before: int) -> Markup:
 
 def written(millionths: int, unit: str) -> tuple[str, str]:
     """Return an amount that is not negative as its whole part and its fraction, the point included; exact in either unit."""
+    return _written(amounts.plain(millionths), unit)
+
+
+def _written(decimal: str, unit: str) -> tuple[str, str]:
+    whole, point, fraction = decimal.partition(".")
     if unit != DOLLARS:
-        whole, point, fraction = amounts.plain(millionths).partition(".")
         return whole, point + fraction
-    dollars, rest = divmod(millionths, _DOLLAR)
-    fraction = f"{rest:0{_DOLLAR_PLACES}d}".rstrip("0").ljust(_CENT_PLACES, "0")
-    return f"${dollars:,}", f".{fraction}"
+    whole = whole.rjust(_CENT_PLACES + 1, "0")
+    places = (whole[-_CENT_PLACES:] + fraction).rstrip("0").ljust(_CENT_PLACES, "0")
+    return f"${int(whole[:-_CENT_PLACES]):,}", f".{places}"
 
 
 def plain(millionths: int, unit: str) -> str:
     """Return an amount as a plain decimal of a unit."""
+    return _plain(amounts.plain(millionths), unit)
+
+
+def _plain(decimal: str, unit: str) -> str:
     if unit != DOLLARS:
-        return amounts.plain(millionths)
-    whole, fraction = written(abs(millionths), unit)
-    return ("-" if millionths < 0 else "") + whole.removeprefix("$").replace(",", "") + fraction
+        return decimal
+    whole, fraction = _written(decimal.removeprefix("-"), unit)
+    return ("-" if decimal.startswith("-") else "") + whole.removeprefix("$").replace(",", "") + fraction
 
 
 def _unit(context: Context) -> str:
@@ -86,11 +99,16 @@ def _unit(context: Context) -> str:
 
 
 def _shown(millionths: int, unit: str, plus: str = "") -> Markup:
-    whole, fraction = written(abs(millionths), unit)
-    kind = " ".join(["amount", *([unit] if unit else []), *(["minus"] if millionths < 0 else [])])
-    sign = MINUS if millionths < 0 else plus
+    return _shown_decimal(amounts.plain(millionths), unit, plus)
+
+
+def _shown_decimal(decimal: str, unit: str, plus: str = "") -> Markup:
+    is_minus = decimal.startswith("-")
+    whole, fraction = _written(decimal.removeprefix("-"), unit)
+    kind = " ".join(["amount", *([unit] if unit else []), *(["minus"] if is_minus else [])])
+    sign = MINUS if is_minus else plus
     return made_markup(
-        f'<data class="{kind}" value="{plain(millionths, unit)}">{sign}{whole}<span class="fraction">{fraction}</span></data>'
+        f'<data class="{kind}" value="{_plain(decimal, unit)}">{sign}{whole}<span class="fraction">{fraction}</span></data>'
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -18,10 +17,10 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, with_error_pages
 from api.web.past_sessions import describe_as_of, read_session_as_of
 from domain import times
-from projections.queries import call_quality as quality
-from projections.queries import weekly_traffic as traffic
+from projections.queries.call_quality import together
 from projections.queries.time_points import SelectionError, describe_span
-from projections.queries.time_steps import CUTS, DAY, TimeSpan, TimeStep, meant_span, selected_ends, time_steps
+from projections.queries.time_steps import CUTS, DAY, TimeSpan, TimeStep
+from projections.queries.traffic_reports import report_quality, report_week
 
 MODEL = "calls"
 
@@ -40,11 +39,8 @@ def show_week(request: Request) -> Response:
     read, point = read_with_as_of(request, MODEL)
     measure, scale = read_choice(query, "measure", tuple(MEASURES)), read_scale(query)
     selection = _selection(read)
-    ends = selected_ends(selection, timezone)
     with read_session_as_of(request, point) as room:
-        latest = partial(traffic.latest_call, room.connection, selection, timezone)
-        span = meant_span(DAY, ends, latest, request.app.state.clock(), timezone)
-        week = traffic.weekly_traffic(room.connection, selection, span, timezone)
+        span, week = report_week(room.connection, selection, request.app.state.clock(), timezone)
     return render(
         request,
         "traffic.html",
@@ -63,18 +59,14 @@ def show_quality(request: Request) -> Response:
     read, point = read_with_as_of(request, MODEL)
     by, scale = read_choice(query, "by", (DAY, *(cut for cut in CUTS if cut != DAY))), read_scale(query)
     selection = _selection(read)
-    ends = selected_ends(selection, timezone)
     with read_session_as_of(request, point) as room:
-        latest = partial(quality.latest_counted, room.connection, selection, timezone)
-        span = meant_span(by, ends, latest, request.app.state.clock(), timezone)
-        steps = time_steps(by, span, timezone)
-        found = quality.quality_steps(room.connection, selection, steps, by, timezone)
+        span, found = report_quality(room.connection, selection, by, request.app.state.clock(), timezone)
     return render(
         request,
         "quality.html",
         chart=draw_quality(found, scale),
         steps=[(each, _filters_of(each.step, timezone)) for each in found],
-        total=quality.together(found),
+        total=together(found),
         by=by,
         cuts=CUTS,
         as_of=describe_as_of(point, timezone),

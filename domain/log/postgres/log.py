@@ -30,7 +30,7 @@ from domain.log.postgres.copy_access import PostgresFill, PostgresSnapshot
 from domain.log.postgres.lock import PostgresLock
 from domain.log.postgres.schema import SCHEMA, SCHEMA_NUMBER, create
 from domain.log.postgres.transaction import POSITIONS_OF_KEYS, POSITIONS_OF_SIGNATURES, PostgresTransaction
-from domain.log.tables import COPYING, TABLES, check_not_copying
+from domain.log.tables import COPYING, TABLES, check_not_copying, oldest_open_query
 
 __all__ = ["PostgresLog", "PostgresLogFactory", "check_url"]
 
@@ -183,13 +183,7 @@ class PostgresLog(ApplicationRecorder):
         return counts[False], counts[True]
 
     def oldest_quarantined_at(self) -> int | None:  # noqa: D102
-        # Each half is the first entry of an index; without them, all settled notices would be passed over.
-        first = (
-            f"SELECT * FROM (SELECT id, received_at FROM {SCHEMA}.quarantine WHERE position = 0 AND authentic = {authentic}"
-            f" ORDER BY id LIMIT 1) first_{authentic}"
-            for authentic in ("false", "true")
-        )
-        rows = self._rows(f"SELECT received_at FROM ({' UNION ALL '.join(first)}) of_both ORDER BY id LIMIT 1")
+        rows = self._rows(oldest_open_query(f"{SCHEMA}.quarantine", ("false", "true")))
         return rows[0][0] if rows else None
 
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102

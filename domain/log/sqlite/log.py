@@ -23,7 +23,7 @@ from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteLock
 from domain.log.sqlite.schema import EVENT, LAST_EVENT, SCHEMA, SCHEMA_NUMBER
 from domain.log.sqlite.transaction import SQLiteTransaction
-from domain.log.tables import COPYING, check_not_copying
+from domain.log.tables import COPYING, check_not_copying, oldest_open_query
 
 _log_row = partial(tuple.__new__, LogRow)  # As LogRow._make does, without a call of a Python function for each row.
 
@@ -217,13 +217,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
         return counts[0], counts[1]
 
     def oldest_quarantined_at(self) -> int | None:  # noqa: D102
-        # Each half is the first entry of an index; without them, all settled notices would be passed over.
-        first = (
-            f"SELECT * FROM (SELECT id, received_at FROM quarantine WHERE position = 0 AND authentic = {authentic}"
-            f" ORDER BY id LIMIT 1) first_{authentic}"
-            for authentic in (0, 1)
-        )
-        rows = self._rows(f"SELECT received_at FROM ({' UNION ALL '.join(first)}) of_both ORDER BY id LIMIT 1")
+        rows = self._rows(oldest_open_query("quarantine", ("0", "1")))
         return rows[0][0] if rows else None
 
     def quarantined(self, *, settled: bool, after: int = 0) -> Iterator[QuarantineEntry]:  # noqa: D102

@@ -128,7 +128,7 @@ def test_a_call_as_known_on_a_date(walk: Walk) -> None:
     now = walk.told("history", desk.CALL)["events"]
     state = walk.page.locator("#state")
     expect(state).to_contain_text(f"After event {len(known)} of {len(now)}")
-    price = state.get_by_role("row", name="Price, US cents").get_by_role("cell").locator("bdi").first.inner_text()
+    price = state.get_by_role("row", name="Price, US cents").get_by_role("cell").locator("data").first.inner_text()
     assert price == known[-1]["price"]["price"] != now[-1]["price"]["price"]
 
 

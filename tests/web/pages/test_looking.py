@@ -114,6 +114,19 @@ def test_amounts_are_dollars_for_those_who_chose_them_and_the_api_stays_in_cents
     assert "US cents, exact." in client.get("/display?unit=cents&back=/cdrs", follow_redirects=True).text
 
 
+def test_what_decided_on_a_price_and_what_a_month_comes_to_are_dollars_too(client: TestClient) -> None:
+    call = client.get("/api/v1/cdrs?account=sales&limit=1").json()["items"][0]["call_id"]
+    for path in (f"/calls/{call}", "/accounts/sales?period=2026-10&whole=1", "/statements/sales/2026-10"):
+        client.get("/display?unit=cents", follow_redirects=False)
+        cents = amounts(client.get(path).text)
+        client.get("/display?unit=dollars", follow_redirects=False)
+        page = client.get(path).text
+        moved = [each for each in zip(cents, amounts(page), strict=True) if each[0] != each[1]]
+        assert all(dollars == value / 100 for (value, _), (dollars, _) in moved)
+        assert len(moved) > 3
+        assert not re.search(r"[0-9] US cents", re.sub("<[^>]*>", "", page))
+
+
 @pytest.mark.parametrize(
     ("millionths", "shown", "value"),
     [
