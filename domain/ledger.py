@@ -27,6 +27,7 @@ from domain.log import open as address
 from domain.log import urls
 from domain.log.claimed_signatures import claim_signatures, teach_signatures
 from domain.log.contract import Log, QuarantineEntry
+from domain.log.histories import read_histories
 from domain.log.tables import COPYING, check_not_copying
 from domain.notices import notification
 from domain.notices.call_notice import LineKey
@@ -267,6 +268,10 @@ class Ledger(Application[UUID]):
     def history(self, stream: UUID, until: int = POSITION_MAX) -> list[LogRow]:
         """Return a stream's events up to a position, in order."""
         return self.store.stream(stream, until)
+
+    def histories(self, streams: Sequence[UUID]) -> dict[UUID, list[LogRow]]:
+        """Return the events of each of these streams, in order, read at once."""
+        return read_histories(self.store, streams)
 
     def last_ordinal(self, line: LineKey) -> int:
         """Return how many calls a line has had."""

@@ -5,6 +5,8 @@ WHOLE_DIGITS_MAX = 18
 
 def printable(text: str) -> str:
     """Return a text with its control characters escaped, so that it cannot move a terminal's cursor."""
+    if text.isprintable():
+        return text  # As nearly all are.
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 

@@ -7,7 +7,7 @@ call, and the fold follows it. Nearly all streams have no operator events, and a
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from domain.calls.call import Call, Resolution, new_call
+from domain.calls.call import Call, Resolution
 from domain.calls.correlation import CallHead
 from domain.events.codec import UnknownEventShape, decode_notice, decode_operator_event
 from domain.events.log_row import LogRow
@@ -115,8 +115,11 @@ class CallStream:
 
     def notices_at(self, until: int) -> list[PositionedNotice]:
         """Return the notices that belong to the call at a position, in the order of the log."""
+        return self._members(self.effective_events(until), until)
+
+    def _members(self, effective: Iterable[PositionedEvent], until: int) -> list[PositionedNotice]:
         found = {position: notice for position, notice in self.notices if position <= until}
-        for _, event in self.effective_events(until):
+        for _, event in effective:
             if isinstance(event, NoticesMoved) and event.gone:
                 for position in event.positions:
                     found.pop(position, None)
@@ -127,48 +130,61 @@ class CallStream:
 
     def call_at(self, until: int) -> Call:
         """Fold the call up to a position; a call whose notices have all moved elsewhere has no events."""
-        line, ordinal = self.line_and_ordinal()
-        members = (
-            self.notices_at(until) if self.operator_events else [each for each in self.notices if each[0] <= until]
-        )
+        effective = self.effective_events(until) if self.operator_events else []
+        members = self._members(effective, until)
         if not members:
-            return Call(self.id, line, ordinal, CallHead(ordinal, 0, 0))
-        at = members[0][1].received_at
-        call = Call(self.id, line, ordinal, CallHead(ordinal, at, at))
+            return self._empty_call(0)
+        call = self._empty_call(members[0][1].received_at)
         for position, notice in members:
             call.apply(position, notice)
-        return self._with_corrections(call, until)
+        for position, event in effective:
+            _correct(call, position, event)
+        return call
+
+    def _empty_call(self, at: int) -> Call:
+        line, ordinal = self.line_and_ordinal()
+        return Call(self.id, line, ordinal, CallHead(ordinal, at, at))
 
     def head_at(self, until: int) -> CallHead:
         """Return what correlation needs of the call up to a position; of a call without notices, only that its ordinal is used."""
         call = self.call_at(until)
         return call.head if call.first else CallHead(call.ordinal, BEFORE_ALL, BEFORE_ALL)
 
-    def _with_corrections(self, call: Call, until: int) -> Call:
-        for position, event in self.effective_events(until) if self.operator_events else ():
-            if isinstance(event, CallRerated):
-                call.rerated = event.tariff
-            elif isinstance(event, CallVoided):
-                call.voided = True
-            elif isinstance(event, ExceptionResolved) and event.reopened:
-                call.resolved.pop((event.flag, event.position), None)
-            elif isinstance(event, ExceptionResolved):
-                call.resolved[event.flag, event.position] = Resolution(
-                    position, event.by, event.reason, event.recorded_at
-                )
-        return call
-
     def states(self) -> Iterator[tuple[int, OperatorEvent | None, Call]]:
         """Yield the call after each event of the stream: the position, the operator event, if it is one, and the call.
 
         The call is the same object, changed, from one to the next: who wants to keep it copies what is wanted.
         """
-        if self.operator_events:
-            events = dict(self.operator_events)
-            for position in self.positions:
-                yield position, events.get(position), self.call_at(position)
-            return
-        call = new_call(self.id, self.notices[0][1])
-        for position, notice in self.notices:
-            call.apply(position, notice)
-            yield position, None, call
+        events, notices = dict(self.operator_events), dict(self.notices)
+        call: Call | None = None
+        goes_on = True  # Until notices move or a correction is reversed, each event adds to the call as it was.
+        for position in self.positions:
+            event = events.get(position)
+            goes_on = goes_on and not isinstance(event, _RETOLD)
+            if not goes_on:
+                call = self.call_at(position)
+            elif event is None:
+                notice = notices[position]
+                call = call or self._empty_call(notice.received_at)
+                call.apply(position, notice)
+            else:
+                assert call
+                _correct(call, position, event)
+            assert call
+            yield position, event, call
+
+
+# After one of these, the call is told anew from all events that count.
+_RETOLD = (NoticesMoved, CorrectionReversed)
+
+
+def _correct(call: Call, position: int, event: OperatorEvent) -> None:
+    """Apply what an operator said of a call, other than which notices are its own."""
+    if isinstance(event, CallRerated):
+        call.rerated = event.tariff
+    elif isinstance(event, CallVoided):
+        call.voided = True
+    elif isinstance(event, ExceptionResolved) and event.reopened:
+        call.resolved.pop((event.flag, event.position), None)
+    elif isinstance(event, ExceptionResolved):
+        call.resolved[event.flag, event.position] = Resolution(position, event.by, event.reason, event.recorded_at)

@@ -116,8 +116,14 @@ class LogTransaction(LedgerFacts, Protocol):
     def calls(self, line: str) -> LineCalls:
         """Return the calls of a line."""
 
+    def put_head(self, line: str, head: CallHead) -> None:
+        """Store what correlation knows of a call that it knew before, without reading the calls of its line."""
+
     def last_version(self, stream: UUID) -> int:
         """Return how many events a stream has."""
+
+    def last_versions(self, streams: Sequence[UUID]) -> dict[UUID, int]:
+        """Return how many events each of these streams has."""
 
     def append(self, stream: UUID, version: int, topic: str, state: bytes) -> None:
         """Append an event to a stream, at the next position; ``state`` is the event as it is stored."""

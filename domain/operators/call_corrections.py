@@ -1,13 +1,16 @@
 """Corrections of calls by operators, and the reading and appending that all events of operators need."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from domain.billing.billing_context import BillingContext
 from domain.calls.call import REPEATED_CDR
 from domain.calls.call_stream import CallStream
+from domain.calls.correlation import CallHead
 from domain.errors import CommandRejected
 from domain.events.codec import encode_state
 from domain.events.log_row import POSITION_MAX, LogRow
@@ -32,6 +35,16 @@ from domain.operators.draft import OperatorTransaction
 FINGERPRINT_BYTES = 12
 
 
+class SeenCall(NamedTuple):
+    """A call as it was read: its stream's last event, by position and version, its line, and what correlation knows of it."""
+
+    stream: UUID
+    position: int
+    version: int
+    line: LineKey
+    head: CallHead
+
+
 class CallCorrections:
     """Corrections of calls in one operator's transaction; each method returns the position of its last event.
 
@@ -52,6 +65,8 @@ class CallCorrections:
         self._store = store
         self._books = books
         self._streams: dict[UUID, CallStream] = {}
+        # Of calls that were rerated as they were seen, the event that the store does not show yet.
+        self._rerated: dict[UUID, LogRow] = {}
         self.appended: list[LogRow] = []
         self._recorded_at = max(now, log.recorded_at)
         self._common_fields: dict[str, Any] = {
@@ -87,13 +102,37 @@ class CallCorrections:
         ``seen`` is the position of the stream's last event that the caller has read. If there is a later one by now, this
         does nothing and returns 0.
         """
-        if self._books.tariff_version(tariff) is None:
-            msg = f"there is no tariff version {tariff}; `tringledger tariff list` shows the published versions"
-            raise CommandRejected(msg)
+        self._check_published(tariff)
         stream = self._stream(call)
         if seen is not None and stream.last != seen:
             return 0
         return self._append_to_call(stream, CallRerated(**self._common_fields, tariff=tariff))
+
+    def rerate_calls(self, calls: Sequence[SeenCall], tariff: int) -> set[UUID]:
+        """Rate calls by a version of the tariff from now on, as they were seen, without reading them again.
+
+        A call that has a later event by now stays as it is; the streams of such calls are returned.
+        """
+        self._check_published(tariff)
+        event = CallRerated(**self._common_fields, tariff=tariff)
+        state = encode_state(event)
+        versions = self._log.last_versions([seen.stream for seen in calls])
+        changed = set()
+        for seen in calls:
+            if versions[seen.stream] != seen.version:
+                changed.add(seen.stream)
+            elif seen.stream in self._streams:
+                self._append_to_call(self._streams[seen.stream], event)
+            else:
+                version = seen.version + 1
+                row = self._rerated[seen.stream] = self._append_state(seen.stream, version, event.TOPIC, state)
+                self._log.put_head(line_key(seen.line), replace(seen.head, events=row.version))
+        return changed
+
+    def _check_published(self, tariff: int) -> None:
+        if self._books.tariff_version(tariff) is None:
+            msg = f"there is no tariff version {tariff}; `tringledger tariff list` shows the published versions"
+            raise CommandRejected(msg)
 
     def void_call(self, call: UUID) -> int:
         """Void a call: its cost stays, and its price becomes 0."""
@@ -190,10 +229,13 @@ class CallCorrections:
         return position
 
     def _append(self, stream: UUID, event: OperatorEvent) -> int:
-        version, state = self._log.last_version(stream) + 1, encode_state(event)
-        self._log.append(stream, version, event.TOPIC, state)
-        self.appended.append(LogRow(self._log.position, stream.hex, version, event.TOPIC, state))
-        return self._log.position
+        return self._append_state(stream, self._log.last_version(stream) + 1, event.TOPIC, encode_state(event)).position
+
+    def _append_state(self, stream: UUID, version: int, topic: str, state: bytes) -> LogRow:
+        self._log.append(stream, version, topic, state)
+        row = LogRow(self._log.position, stream.hex, version, topic, state)
+        self.appended.append(row)
+        return row
 
     def _row(self, position: int) -> LogRow:
         rows = self._store.page(position - 1, 1, position) if position > 0 else []
@@ -206,6 +248,8 @@ class CallCorrections:
         if call in self._streams:
             return self._streams[call]
         rows = self._store.stream(call, POSITION_MAX)
+        if call in self._rerated:
+            rows.append(self._rerated[call])
         if not rows or not (rows[0].topic in NOTICES_OF_CALLS or rows[0].topic == NoticesMoved.TOPIC):
             msg = f"there is no call {call} in this ledger"
             raise CommandRejected(msg)

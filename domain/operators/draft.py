@@ -4,6 +4,7 @@ What a command would append, and whether the ledger's state allows it, is found 
 held, so callbacks never wait for a draft; what comes meanwhile is found by comparing fingerprints (see OperatorSession).
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -34,8 +35,14 @@ class OperatorTransaction(Protocol):
     def calls(self, line: str) -> LineOrdinals:
         """Return the calls of a line."""
 
+    def put_head(self, line: str, head: CallHead) -> None:
+        """Store what correlation knows of a call that it knew before, without reading the calls of its line."""
+
     def last_version(self, stream: UUID) -> int:
         """Return how many events a stream has."""
+
+    def last_versions(self, streams: Sequence[UUID]) -> dict[UUID, int]:
+        """Return how many events each of these streams has."""
 
     def append(self, stream: UUID, version: int, topic: str, state: bytes) -> None:
         """Append an event to a stream, at the next position."""
@@ -73,6 +80,13 @@ class DraftTransaction:
             rows = self._store.stream(stream, POSITION_MAX)
             self._versions[stream] = rows[-1].version if rows else 0
         return self._versions[stream]
+
+    def put_head(self, line: str, head: CallHead) -> None:
+        """Do nothing: no call and no ordinal is new."""
+
+    def last_versions(self, streams: Sequence[UUID]) -> dict[UUID, int]:
+        """Return how many events each of these streams has, with those of this draft."""
+        return {stream: self.last_version(stream) for stream in streams}
 
     def append(self, stream: UUID, version: int, topic: str, state: bytes) -> None:  # noqa: ARG002
         """Count an event."""

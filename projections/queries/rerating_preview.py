@@ -3,6 +3,7 @@
 A call's events are folded as they are, and again with the rerating at their end: the difference is what it would change.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,15 +12,18 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from domain.billing.billing_context import BillingContext
 from domain.billing.rating import RatedCdr
+from domain.calls.call import Call
 from domain.errors import CommandRejected
 from domain.events.log_row import POSITION_MAX, LogRow
-from domain.events.operator_events import SHAPE, CallRerated
+from domain.events.operator_events import CALL_CORRECTIONS, SHAPE, CallRerated
 from domain.ledger import Ledger
+from domain.operators.call_corrections import SeenCall
 from projections.building.billing_totals import WIDTH, Totals, total_differences
 from projections.rows import billed_amounts as bills
 from projections.rows.cdrs import CdrRow
-from projections.rows.entry import Entry
-from projections.rows.projector import Projector, RowBatch
+from projections.rows.entry import NO_AMOUNTS, Entry, EntryAmounts
+from projections.rows.posted_amounts import BilledAmount
+from projections.rows.projector import Projector, RowBatch, fold_notices, read_stream
 from projections.schema.tables import CALLS, TOTALS
 
 BILLED = frozenset({CdrRow, Entry})  # What is posted to an account; other rows do not change what it costs.
@@ -38,14 +42,19 @@ class PostedPrice(NamedTuple):
 
 
 class RerateChange(NamedTuple):
-    """The change of a call whose last event is at position ``seen``; ``at`` is when its CDR was received."""
+    """The change of a call as it was seen; ``at`` is when its CDR was received (microseconds, UTC)."""
 
     call_id: str
-    seen: int
+    call: SeenCall
     at: int
     before: RatedCdr
     after: RatedCdr
     posted: list[PostedPrice]
+
+    @property
+    def seen(self) -> int:
+        """The position of the last event of the call's stream."""
+        return self.call.position
 
 
 class ReratingPreview:
@@ -60,9 +69,11 @@ class ReratingPreview:
         self._version = version
         self._books = ledger.billing_context()
         self.passed_over = 0
-        if self._books.tariff_version(version) is None:
+        tariff = self._books.tariff_version(version)
+        if tariff is None:
             msg = f"there is no tariff version {version}; `tringledger tariff list` shows the published versions"
             raise CommandRejected(msg)
+        self._since = tariff.since
 
     def refresh(self) -> None:
         """Read the tariffs and closings again."""
@@ -70,26 +81,67 @@ class ReratingPreview:
 
     def change(self, call_id: str) -> RerateChange | None:
         """Return the change of a call, or None if nothing would change."""
-        rows = self._ledger.history(UUID(call_id))
-        before, was, at = _standing(rows, self._books, self._ledger)
-        tariff = self._books.tariff_version(self._version)
-        assert tariff
-        if was is None:
+        return self.changes([call_id])[0]
+
+    def changes(self, call_ids: Sequence[str]) -> list[RerateChange | None]:
+        """Return the change of each of these calls, None where nothing would change. Their events are read at once."""
+        streams = [UUID(call_id) for call_id in call_ids]
+        histories = self._ledger.histories(streams)
+        return [self._change(stream, histories[stream]) for stream in streams]
+
+    def _change(self, stream: UUID, rows: list[LogRow]) -> RerateChange | None:
+        books = self._books
+        # While no month closes during a call's life, its row is made anew, and its amounts are all that can differ.
+        closes = books.closed_through(rows[0].position) != books.closed_through(POSITION_MAX)
+        call = _fold(rows, self._ledger)
+        was = bills.billed_amount(call, books)
+        if was is None or call.cdr is None:
             return None
-        if at < tariff.since:
+        at = call.cdr.received_at
+        if at < self._since:
             self.passed_over += 1
             return None
-        after, becomes, _ = _standing([*rows, _rerating_row(rows[-1], self._version)], self._books, self._ledger)
-        if becomes is None or becomes == was:
+        call.rerated = self._version
+        becomes = bills.billed_amount(call, books)
+        if becomes is None or becomes.rated == was.rated:
             return None
-        return RerateChange(call_id, rows[-1].position, at, was, becomes, list(_posted(before, after)))
+        if closes:
+            posted = self._posted_across_closings(rows)
+        else:
+            posted = _posted_in_place(was, becomes, books, rows[-1].position)
+        seen = SeenCall(stream, rows[-1].position, rows[-1].version, call.line, call.head)
+        return RerateChange(call.id, seen, at, was.rated, becomes.rated, posted)
+
+    def _posted_across_closings(self, rows: list[LogRow]) -> list[PostedPrice]:
+        before = _made_of(rows, self._books, self._ledger)
+        return _posted(before, _made_of([*rows, _rerating_row(rows[-1], self._version)], self._books, self._ledger))
 
 
-def _standing(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> tuple[RowBatch, RatedCdr | None, int]:
+def _fold(rows: list[LogRow], ledger: Ledger) -> Call:
+    """Return a call after its last event; raises ProjectionStopped."""
+    if any(row.topic in CALL_CORRECTIONS for row in rows):
+        return read_stream(rows, ledger.events_at).call_at(rows[-1].position)
+    return fold_notices(rows)
+
+
+def _posted_in_place(
+    was: BilledAmount, becomes: BilledAmount, books: BillingContext, position: int
+) -> list[PostedPrice]:
+    months: dict[tuple[str, str], EntryAmounts] = {}
+    for due, sign in ((was, -1), (becomes, 1)):
+        account, own_month = due.key
+        key = account, books.open_period(own_month, position)
+        before = months.get(key, NO_AMOUNTS)
+        months[key] = before.plus(due.totals) if sign > 0 else before.minus(due.totals)
+    return [
+        PostedPrice(*key, totals.billed_seconds, totals.price) for key, totals in sorted(months.items()) if any(totals)
+    ]
+
+
+def _made_of(rows: list[LogRow], books: BillingContext, ledger: Ledger) -> RowBatch:
     projector = Projector(books, ledger.events_at, BILLED)
-    call = projector.add_stream(rows)
-    due = bills.billed_amount(call, books)
-    return projector.batch, due.rated if due else None, call.cdr.received_at if call.cdr else 0
+    projector.add_stream(rows)
+    return projector.batch
 
 
 def _rerating_row(last: LogRow, version: int) -> LogRow:

@@ -1,6 +1,7 @@
 """The rows that operator events make: closings, tariffs, adjustments of accounts, and one row of each for the audit trail (SPEC 4)."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -79,12 +80,18 @@ def operator_event_row(position: int, event: OperatorEvent) -> OperatorEventRow:
 def operator_event_rows_of_call(stream: CallStream, books: BillingContext) -> Iterator[OperatorEventRow]:
     """Yield the rows of a call's corrections, each with the difference between its price after and before the event."""
     price, account = 0, ""
-    for state in bills.billing_states(stream, books):
-        before, price = price, state.due.totals.price if state.due else 0
-        account = state.due.rated.account if state.due else account
-        if event := state.operator_event:
+    # The price counts before and after each correction alone.
+    corrected = {position for position, _ in stream.operator_events}
+    counts = {before for before, after in pairwise(stream.positions) if after in corrected} | corrected
+    for position, event, call in stream.states():
+        if position not in counts:
+            continue
+        due = bills.billed_amount(call, books)
+        before, price = price, due.totals.price if due else 0
+        account = due.rated.account if due else account
+        if event:
             moved = None if isinstance(event, ExceptionResolved) else price - before
-            yield _operator_event_row(state.position, event, account, stream.id, moved)
+            yield _operator_event_row(position, event, account, stream.id, moved)
 
 
 def _operator_event_row(

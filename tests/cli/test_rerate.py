@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -207,16 +206,16 @@ class TestWhatHappensMeanwhile:
         run("export", "billing")
         with opened(lived, clock=lambda: START) as ledger:
             chosen = calls(ledger, TAG, "2026-10")
-            history, first = Ledger.history, UUID(chosen[0])
+            histories, first = Ledger.histories, UUID(chosen[0])
 
-            def then_voided(self: Ledger, stream: UUID, *more: Any) -> list[LogRow]:
-                found = history(self, stream, *more)
-                if stream == first and len(found) == 1:
+            def then_voided(self: Ledger, streams: Sequence[UUID]) -> dict[UUID, list[LogRow]]:
+                found = histories(self, streams)
+                if len(found[first]) == 1:
                     with self.operator_session("bob", "a test call") as session:
                         session.void_call(first)
                 return found
 
-            monkeypatch.setattr(Ledger, "history", then_voided)
+            monkeypatch.setattr(Ledger, "histories", then_voided)
             done = list(rerating.rerate_calls(ledger, ReratingPreview(ledger, 2), chosen, 2, "ann", "why", silent))
             assert [change.call_id for change in done] == [*chosen[1:], chosen[0]]
             assert [change.after.price for change in done] == [12_000_000, 12_000_000, 0]

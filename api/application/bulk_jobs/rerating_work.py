@@ -1,7 +1,5 @@
 """Bulk work on an account's month: rating its calls by another version of the tariff, any number of them."""
 
-from uuid import UUID
-
 from api.application.bulk_jobs.bulk_job import BulkOrder, BulkStep
 from api.application.bulk_jobs.bulk_work import ITEMS_AT_ONCE, CommitStep, OpenReadSession, StepCounts
 from domain.errors import WrongUsage
@@ -51,18 +49,16 @@ class RerateWork:
         self._rerating.refresh()
         # What takes long is done before the transaction.
         passed_over = self._rerating.passed_over
-        changes = {call: self._rerating.change(call) for call, _ in found}
+        seen = [change.call for change in self._rerating.changes([call for call, _ in found]) if change]
         too_early = self._rerating.passed_over - passed_over
         counts = StepCounts()
         with self._ledger.operator_session(self._order.by, self._order.reason) as session:
-            for call, change in changes.items():
-                if change and not session.rerate_call(UUID(call), self._version, change.seen):
-                    # It has changed in between; under the lock of this transaction nobody changes it again.
-                    change = self._rerating.change(call)  # noqa: PLW2901
-                    if change:
-                        session.rerate_call(UUID(call), self._version, change.seen)
-                if change:
-                    counts.outcomes[RERATED] += 1
+            changed = session.rerate_calls(seen, self._version)
+            # Under the lock of this transaction nobody changes them again.
+            again = [change.call for change in self._rerating.changes(sorted(map(str, changed))) if change]
+            session.rerate_calls(again, self._version)
+            if rerated := len(seen) - len(changed) + len(again):
+                counts.outcomes[RERATED] = rerated
             if too_early:
                 counts.outcomes[TOO_EARLY] = too_early
             if unchanged := len(found) - counts.outcomes[RERATED] - too_early:

@@ -109,13 +109,15 @@ class PrefetchedLine(KnownCalls):
     def last_ordinal(self) -> int:
         """Return the highest ordinal of the line, or 0."""
         if self._last is None:
-            self._last = int(self._ask(LAST_ORDINAL, (self._line,))[0][0])
+            in_table = int(self._ask(LAST_ORDINAL, (self._line,))[0][0])
+            self._last = max(in_table, *self._heads) if self._heads else in_table
         return self._last
 
     def put(self, head: CallHead) -> None:
         """Add or replace a call that the transaction has changed."""
         super().put(head)
-        self._last = max(self.last_ordinal(), head.ordinal)
+        if self._last is not None:
+            self._last = max(self._last, head.ordinal)
 
 
 def _joined(ranges: list[TimeRange]) -> list[TimeRange]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from domain.calls.correlation import CallHead
 from domain.errors import StoreUnavailable
 from domain.events.codec import decode_recorded_at
 from domain.log.advisory_lock import CHANNEL
@@ -187,6 +188,13 @@ class PostgresTransaction:
         if new:
             for stream, version in self._ask(LAST_VERSIONS, (list(new),)):
                 self._versions[new[stream]] = version
+
+    def put_head(self, line: str, head: CallHead) -> None:  # noqa: D102
+        self._lines.for_line(line).put(head)
+
+    def last_versions(self, streams: Sequence[UUID]) -> dict[UUID, int]:  # noqa: D102
+        self._prefetch_versions(streams)
+        return {stream: self._versions[stream] for stream in streams}
 
     def last_version(self, stream: UUID) -> int:  # noqa: D102
         self._prefetch_versions([stream])

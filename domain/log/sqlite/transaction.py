@@ -6,9 +6,11 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from domain.calls.correlation import CallHead
 from domain.events.codec import decode_recorded_at
 from domain.log.contract import Lookup, QuarantineEntry, QuarantineTotals
 from domain.log.known_calls import KnownCalls
+from domain.log.line_call_rows import row_of
 from domain.log.sqlite.line_calls import PUT_CALLS, LongLine, read_line
 from domain.log.sqlite.schema import DROPPED_IN_ORDER, LAST_EVENT
 
@@ -40,6 +42,8 @@ class SQLiteTransaction:
         self._key_positions: dict[bytes, int] = {}
         self._claim_positions: dict[str, int] = {}
         self._lines: dict[str, KnownCalls | LongLine] = {}
+        # Rows of calls whose lines were not read.
+        self._heads: list[tuple[Any, ...]] = []
         self.position, self.recorded_at, self.last_state = 0, 0, b""
         for position, state in cursor.execute(LAST_EVENT):
             self.position, self.recorded_at, self.last_state = position, decode_recorded_at(state), state
@@ -103,8 +107,23 @@ class SQLiteTransaction:
     def calls(self, line: str) -> KnownCalls | LongLine:  # noqa: D102
         calls = self._lines.get(line)
         if calls is None:
+            self._write_heads()
             calls = self._lines[line] = read_line(self._cursor, line)
         return calls
+
+    def put_head(self, line: str, head: CallHead) -> None:  # noqa: D102
+        if line in self._lines:
+            self._lines[line].put(head)
+        else:
+            self._heads.append(row_of(line, head))
+
+    def _write_heads(self) -> None:
+        if self._heads:
+            self._cursor.executemany(PUT_CALLS, self._heads)
+            self._heads.clear()
+
+    def last_versions(self, streams: Sequence[UUID]) -> dict[UUID, int]:  # noqa: D102
+        return {stream: self.last_version(stream) for stream in streams}
 
     def last_version(self, stream: UUID) -> int:  # noqa: D102
         name = stream.hex
@@ -124,6 +143,7 @@ class SQLiteTransaction:
         """Write the events and calls gathered so far."""
         self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?)", self._pending)
         self._pending.clear()
+        self._write_heads()
         changed = [row for calls in self._lines.values() for row in calls.changed()]
         self._cursor.executemany(PUT_CALLS, changed)
 

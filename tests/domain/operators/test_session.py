@@ -16,11 +16,13 @@ from domain.events.streams import CLOSINGS, call_id
 from domain.ledger import Ledger
 from domain.log.tables import EVENTS, LINE_CALLS
 from domain.operators.session import OperatorSession
+from projections.queries.rerating_preview import ReratingPreview
 from tests.support.ledgers import opened, record, tables
 from tests.support.notices import SECOND, SRC, START, TAG, callstatus, cdr
 from tests.support.operator_histories import BY, WHY, World, act, followed, run, steps_of, stream_of
 
 CALL = call_id((TAG, SRC), 1)
+EVENTS_OF = 8  # The place of a call's number of events among the columns of its row.
 MINUTE = 60 * SECOND
 LONG_AGO = 400 * 86_400 * SECOND
 
@@ -41,6 +43,12 @@ def test_the_same_acts_are_kept_in_the_same_rows_on_every_store(seed: int, tmp_p
 
 def a_call(ledger: Ledger) -> None:
     record(ledger, callstatus("SRCANSWERED", 0), callstatus("COMPLETED", 60 * SECOND), cdr(60 * SECOND, destcharge="7"))
+
+
+def rows_of_calls(ledger: Ledger) -> list[tuple[object, ...]]:
+    """Return what correlation knows of the calls, by their lines."""
+    with ledger.store.snapshot() as snapshot:
+        return sorted(tuple(row) for row in snapshot.rows(LINE_CALLS))
 
 
 class TestGivenACall:
@@ -134,6 +142,23 @@ class TestGivenACall:
             act(ledger, lambda session: session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10'))
             assert act(ledger, lambda session: session.rerate_call(CALL, 1, seen=2)) == 0
             assert act(ledger, lambda session: session.rerate_call(CALL, 1, seen=3)) == 5
+
+    def test_calls_are_rerated_as_they_were_seen_unless_something_came_since(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            record(ledger, *(cdr(number, src=str(number), srccharge="1") for number in range(3)))
+            act(ledger, lambda session: session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10'))
+            ids = [call_id((TAG, str(number)), 1) for number in range(3)]
+            seen = [change.call for change in ReratingPreview(ledger, 1).changes([*map(str, ids)]) if change]
+            before = rows_of_calls(ledger)
+            act(ledger, lambda session: session.void_call(ids[0]))
+            with ledger.operator_session("ann", "agreed") as session:
+                assert session.rerate_calls(seen, 1) == {ids[0]}
+                assert session.void_call(ids[1]) == 8, "it follows the rerating of the same transaction"
+            assert [[row.version for row in ledger.history(each)] for each in ids] == [[1, 2], [1, 2, 3], [1, 2]]
+            counts = zip(before, (2, 3, 2), strict=True)
+            assert rows_of_calls(ledger) == [
+                (*row[:EVENTS_OF], events, *row[EVENTS_OF + 1 :]) for row, events in counts
+            ]
 
 
 def test_a_notice_that_was_settled_in_quarantine_waits_again_when_that_is_undone(store_url: str) -> None:
