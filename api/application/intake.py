@@ -3,8 +3,8 @@
 Syncing to disk is the cost of a callback, and no callback is answered before the commit. A thread waits for the store's
 lock and for the disk. Between the two, with a SQLite store, the decisions run on the event loop: in the thread, each of
 their many short queries would release the interpreter's lock and wait to get it back. With a store across a network there
-are few queries, but each may take long, so the thread decides too. The queue is bounded: further callbacks are refused at
-once, so that TringMe retries them.
+are few queries, but each may take long, so the thread decides too. What comes while the thread waits for the lock is in the
+same transaction. The queue is bounded: further callbacks are refused at once, so that TringMe retries them.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
 
+from api.application.delivery_queue import DeliveryQueue
 from api.application.spool.callback_spool import CallbackSpool, Spooled
 from domain.errors import LedgerError, StoreLocked, StoreUnavailable
 from domain.outcomes import RecordOutcome
@@ -38,6 +38,20 @@ class IntakeBusy(LedgerError):
     """The queue is full or the service is stopping: the sender must retry."""
 
 
+class Batch:
+    """The deliveries that share a transaction: taken from the queue when they are first asked for."""
+
+    def __init__(self, queue: DeliveryQueue[Waiting]) -> None:
+        """Begin without any."""
+        self._queue = queue
+        self.waiting: list[Waiting] = []
+
+    def deliveries(self) -> list[Delivery]:
+        """Return them, the same each time."""
+        self.waiting = self.waiting or self._queue.take()
+        return [delivery for delivery, _ in self.waiting]
+
+
 class Intake:
     """Takes deliveries from the event loop, records them in batches, and returns the outcome of each."""
 
@@ -49,7 +63,7 @@ class Intake:
         self._spool = spool
         self._is_remote = is_remote
         self._queue_max = queue_max
-        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._queue: DeliveryQueue[Waiting] = DeliveryQueue(BATCH_MAX)
         self._waiting = 0
         self._stopping = False
         self._thread = Thread(target=self._run, name="intake", daemon=True)
@@ -63,7 +77,7 @@ class Intake:
     async def stop(self) -> None:
         """Record waiting deliveries, refuse further ones, and end the thread."""
         self._stopping = True
-        self._queue.put(None)
+        self._queue.close()
         await asyncio.to_thread(self._thread.join)
 
     async def record(self, delivery: Delivery) -> IntakeOutcome:
@@ -77,46 +91,28 @@ class Intake:
             )
         future: asyncio.Future[IntakeOutcome] = self._loop.create_future()
         self._waiting += 1
-        self._queue.put((delivery, future))
+        self._queue.put((delivery, future), self._loop)
         return await future
 
     def _run(self) -> None:
-        while True:
-            batch = self._next_batch()
-            if not batch:
-                return
-            outcomes = self._record_all([delivery for delivery, _ in batch])
-            self._loop.call_soon_threadsafe(self._resolve_futures, batch, outcomes)
+        while self._queue.wait():
+            batch = Batch(self._queue)
+            outcomes = self._record_all(batch)
+            self._loop.call_soon_threadsafe(self._resolve_futures, batch.waiting, outcomes)
 
-    def _next_batch(self) -> list[Waiting]:
-        """Wait for a delivery, and return it with all others in the queue; empty when the service stops."""
-        batch: list[Waiting] = []
-        item = self._queue.get()
-        while item is not None:
-            batch.append(item)
-            if len(batch) == BATCH_MAX:
-                return batch
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                return batch
-        if batch:
-            # The end came together with the last deliveries: put it back for the next round.
-            self._queue.put(None)
-        return batch
-
-    def _record_all(self, deliveries: list[Delivery]) -> list[IntakeOutcome | Exception]:
+    def _record_all(self, batch: "Batch") -> list[IntakeOutcome | Exception]:
         if self._spool is not None and self._spool.holds:
-            return self._spool_all(self._spool, deliveries, StoreUnavailable(EARLIER_WAIT))
+            return self._spool_all(self._spool, batch.deliveries(), StoreUnavailable(EARLIER_WAIT))
         try:
-            answers = self._record(deliveries)
+            answers = self._record(batch.deliveries)
         except StoreUnavailable as error:
             if self._spool is not None:
-                return self._spool_all(self._spool, deliveries, error)
+                return self._spool_all(self._spool, batch.deliveries(), error)
             self._log_failure(str(error), is_locked=isinstance(error, StoreLocked))
-            return [error] * len(deliveries)
+            return [error] * len(batch.deliveries())
         except Exception:  # noqa: BLE001 - every callback of the batch needs an answer
             # One delivery that cannot be recorded must not fail the others.
+            deliveries = batch.deliveries()
             _log.exception("cannot record a batch of %d; recording each by itself", len(deliveries))
             return [self._record_one(delivery) for delivery in deliveries]
         self._log_failure("")
@@ -135,11 +131,12 @@ class Intake:
         self._log_failure(str(refused[0]) if refused else "")
         return list(outcomes)
 
-    def _record(self, deliveries: list[Delivery]) -> list[RecordOutcome]:
+    def _record(self, deliveries: Callable[[], list[Delivery]]) -> list[RecordOutcome]:
+        """Record what ``deliveries`` returns once the store's lock is held."""
         with self._begin() as recording:
             if self._is_remote:
-                return recording.record_all(deliveries)
-            return self._on_loop(lambda: recording.record_all(deliveries))
+                return recording.record_all(deliveries())
+            return self._on_loop(lambda: recording.record_all(deliveries()))
 
     def _on_loop(self, decide: Callable[[], list[RecordOutcome]]) -> list[RecordOutcome]:
         """Run a function on the event loop's thread, and wait for its result."""
@@ -158,7 +155,7 @@ class Intake:
         if self._spool is not None and self._spool.holds:
             return self._spool_all(self._spool, [delivery], StoreUnavailable(EARLIER_WAIT))[0]
         try:
-            return self._record([delivery])[0]
+            return self._record(lambda: [delivery])[0]
         except StoreUnavailable as error:
             return error if self._spool is None else self._spool_all(self._spool, [delivery], error)[0]
         except Exception as error:  # noqa: BLE001 - passed to its callback

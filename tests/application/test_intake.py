@@ -31,10 +31,15 @@ class Disk:
         self.chokes_on: set[int] = set()
         self.free = threading.Event()
         self.free.set()
+        self.begun = 0
+        self.unlocked = threading.Event()
+        self.unlocked.set()
 
     @contextmanager
     def begin(self) -> Iterator["Transaction"]:
         transaction = Transaction(self.chokes_on)
+        self.begun += 1
+        assert self.unlocked.wait(SECONDS_MAX)
         yield transaction
         self.batches.append(transaction.numbers)
         assert self.free.wait(SECONDS_MAX)
@@ -191,6 +196,21 @@ class TestWhileTheDiskIsBusy:
             assert len(await asyncio.gather(first, *others)) == BATCH_MAX + 21
 
         assert with_intake(scenario).recorded == list(range(BATCH_MAX + 21))
+
+
+class TestWhileAnotherProgramHoldsTheLock:
+    def test_what_comes_meanwhile_is_in_the_transaction_that_waits_for_it(self) -> None:
+        async def scenario(intake: Intake, disk: Disk) -> None:
+            disk.unlocked.clear()
+            tasks = await submitted(intake, 1)
+            while not disk.begun:  # noqa: ASYNC110 - the disk is on another thread
+                await asyncio.sleep(0.001)
+            tasks += await submitted(intake, 2, 3)
+            disk.unlocked.set()
+            assert await asyncio.gather(*tasks) == [Recorded(1), Recorded(2), Recorded(3)]
+
+        disk = with_intake(scenario)
+        assert (disk.batches, disk.begun) == ([[1, 2, 3]], 1)
 
 
 class TestADeliveryThatCannotBeWritten:
