@@ -21,6 +21,7 @@ from api.web.pages import (
     operations,
     publication,
     quarantine,
+    reference_page,
     reratings,
     search,
     sign_in,
@@ -58,4 +59,5 @@ def guarded() -> list[GuardedRoute]:
         *event.routes(),
         *proofs.routes(),
         *json_api.routes(),
+        *reference_page.routes(json_api.operations()),
     ]

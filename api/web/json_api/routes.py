@@ -1,4 +1,4 @@
-"""All operations of the API, and the two documents that are made from them."""
+"""All operations of the API, and the document that is made from them."""
 
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.json_api import (
@@ -21,7 +21,6 @@ from api.web.json_api import (
     traffic,
 )
 from api.web.json_api import audit_log as access_log
-from api.web.json_api import reference_page as reference
 from api.web.json_api import status as state
 from api.web.json_api.downloads import Downloads
 from api.web.json_api.endpoint import Endpoint
@@ -60,9 +59,7 @@ def routes() -> list[GuardedRoute]:
         GuardedRoute(each.route or each.path, Endpoint(each), each.required_role, (each.method,), each.name)
         for each in described
     ]
-    document, page = openapi.OpenApiDocument(described), reference.ReferencePage(described)
     return [
         *served,
-        GuardedRoute("/openapi.json", document, Role.READ, name="openapi", records=None),
-        GuardedRoute("/reference", page, Role.READ, name="reference", records=None),
+        GuardedRoute("/openapi.json", openapi.OpenApiDocument(described), Role.READ, name="openapi", records=None),
     ]
