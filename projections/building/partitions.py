@@ -4,7 +4,7 @@ A stream's id is a hash, so equal ranges of ids hold about equally many calls. O
 long: a part that is full ends within such a stream, and says what is left. So no part grows with the log.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
@@ -17,7 +17,7 @@ from projections.proofs.leaf_product import NOTHING, LeafPoint, multiply_events
 from projections.rows.projector import Kinds, Projector, RowBatch
 
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
-RANGE_EVENTS = 8_000
+RANGE_EVENTS = 4_000
 PART_EVENTS_MAX = 2 * RANGE_EVENTS
 PREFIX_BITS = 32
 
@@ -73,6 +73,21 @@ def fold_range(
 
     With ``kinds``, only rows of these classes are made. Raises ProjectionStopped, StoreUnavailable.
     """
+    with closing(fold_in_parts(ledger, cut, wanted, at, kinds)) as parts:
+        return next(parts)
+
+
+def fold_in_parts(
+    ledger: Ledger,
+    cut: int,
+    wanted: StreamRange,
+    at: LeafPoint | None = None,
+    kinds: Kinds = None,
+    *,
+    events_max: int | None = None,
+) -> Generator[FoldedPart]:
+    """Fold a range as ``fold_range`` does, and yield all its parts; one is full with ``events_max`` events, by default PART_EVENTS_MAX."""
+    full = PART_EVENTS_MAX if events_max is None else events_max
     projector, done, leaves = Projector(ledger.billing_context(cut), ledger.events_at, kinds), 0, NOTHING
     rows: Any = ledger.store.read_by_stream(cut, *wanted)
     with closing(rows):
@@ -80,10 +95,11 @@ def fold_range(
             done += len(events)
             if at:
                 leaves = multiply_events(leaves, at, events)
-            if done >= PART_EVENTS_MAX:
+            if done >= full:
                 last = events[-1]
-                return FoldedPart(projector.batch, done, StreamRange(last.stream, wanted.last, last.version), leaves)
-    return FoldedPart(projector.batch, done, None, leaves)
+                yield FoldedPart(projector.batch, done, StreamRange(last.stream, wanted.last, last.version), leaves)
+                projector.batch, done, leaves = RowBatch(kinds), 0, NOTHING
+    yield FoldedPart(projector.batch, done, None, leaves)
 
 
 def _pieces(projector: Projector, rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:

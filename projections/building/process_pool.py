@@ -1,16 +1,16 @@
-"""Fold with processes of this machine: each reads the log itself, and only ranges and rows are sent.
+"""Fold with processes of this machine: this one and others, which read the log themselves; only ranges and rows are sent.
 
 A lost process costs its range alone, and on any error, Ctrl-C included, all processes are stopped at once.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 
 from domain.errors import Unavailable
 from domain.ledger import Ledger
 from domain.log.urls import absolute
-from projections.building.partitions import FoldedPart, FoldStrategy, SequentialFolding, StreamRange
+from projections.building.partitions import FoldedPart, FoldStrategy, SequentialFolding, StreamRange, fold_in_parts
 from projections.building.worker_process import FoldJob
 from projections.proofs.leaf_product import LeafPoint
 from projections.rows.projector import Kinds
@@ -18,6 +18,7 @@ from projections.worker_link import WorkerLink, WorkersCrashed, usable_cores
 
 MODULE = "projections.building.worker_process"
 LOSSES_MAX = 3
+OWN_EVENTS = 500  # Between two parts of its own this process looks whether another one waits for it.
 
 
 class WorkersUnavailable(Unavailable):
@@ -48,7 +49,7 @@ class _Worker:
 
 
 class ProcessFolding:
-    """Folds with a number of processes."""
+    """Folds with a number of processes, of which this one is the first; with one job, it lets a single other one fold."""
 
     def __init__(self, jobs: int, kinds: Kinds = None) -> None:
         """Use ``jobs`` processes, and make rows of all classes or of some."""
@@ -62,11 +63,20 @@ class ProcessFolding:
         waiting = deque((each, 0) for each in ranges)
         idle: list[_Worker] = []
         busy: dict[Connection, _Worker] = {}
+        own: Generator[FoldedPart] | None = None
         try:
-            idle += (_Worker(job) for _ in range(min(self.jobs, len(waiting))))
-            while waiting or busy:
+            idle += (_Worker(job) for _ in range(min(max(self.jobs - 1, 1), len(waiting))))
+            while waiting or busy or own:
                 _hand_out(waiting, idle, busy)
-                ready = busy.pop(wait(list(busy))[0])  # type: ignore[call-overload]
+                if self.jobs > 1 and own is None and (taken := _take_own(waiting)):
+                    own = fold_in_parts(ledger, cut, taken, at, self._kinds, events_max=OWN_EVENTS)
+                answered = wait(list(busy), 0 if own else None)
+                if own and not answered:
+                    part = next(own)
+                    yield part
+                    own = own if part.rest else None
+                    continue
+                ready = busy.pop(answered[0])  # type: ignore[call-overload]
                 idle.append(ready)
                 part = ready.answer()
                 if part is None:
@@ -79,6 +89,8 @@ class ProcessFolding:
                 _hand_out(waiting, idle, busy)
                 yield part
         finally:
+            if own:
+                own.close()
             for worker in (*idle, *busy.values()):
                 worker.link.stop()
 
@@ -88,6 +100,11 @@ def _hand_out(waiting: deque[tuple[StreamRange, int]], idle: list[_Worker], busy
         worker = idle.pop()
         busy[worker.link.connection] = worker
         worker.take(*waiting.popleft())
+
+
+def _take_own(waiting: deque[tuple[StreamRange, int]]) -> StreamRange | None:
+    """Take a range for this process, but none that has crashed a worker."""
+    return waiting.popleft()[0] if waiting and not waiting[0][1] else None
 
 
 def _after_loss(worker: _Worker) -> tuple[StreamRange, int]:

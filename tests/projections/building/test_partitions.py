@@ -6,11 +6,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import psutil
 import pytest
@@ -22,6 +24,7 @@ from domain.events.streams import call_id
 from domain.ledger import Ledger
 from projections.building import full_build as filling
 from projections.building import partitions as folding
+from projections.building import process_pool
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.partitions import (
     FIRST,
@@ -55,7 +58,7 @@ def halt(done, total):
     print("half-way", flush=True)
     sys.stdin.read()
 
-rebuild(Ledger(sys.argv[1]), halt, ProcessFolding(2))
+rebuild(Ledger(sys.argv[1]), halt, ProcessFolding(3))
 """
 
 
@@ -197,17 +200,42 @@ def test_the_progress_over_all_workers_ends_with_all_events(ledger: Ledger) -> N
     assert len(told) > 2
 
 
+def test_this_process_folds_too_and_what_it_folds_is_in_small_parts(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = digests(ledger)
+    monkeypatch.setattr(process_pool, "OWN_EVENTS", 1)
+    started: list[Generator[FoldedPart]] = []
+    fold_in_parts = folding.fold_in_parts
+
+    def noting(*arguments: Any, **named: Any) -> Generator[FoldedPart]:
+        started.append(fold_in_parts(*arguments, **named))
+        return started[-1]
+
+    monkeypatch.setattr(process_pool, "fold_in_parts", noting)
+    assert digests(ledger, ProcessFolding(2)) == expected
+    assert started
+    assert digests(ledger, ProcessFolding(1)) == expected
+
+
+def test_a_range_that_cost_a_worker_is_left_to_workers() -> None:
+    whole = StreamRange(FIRST, LAST)
+    assert process_pool._take_own(deque([(whole, 1)])) is None
+    assert process_pool._take_own(deque([(whole, 0)])) == whole
+    assert process_pool._take_own(deque()) is None
+
+
 def test_a_worker_that_is_killed_costs_no_rows(ledger: Ledger) -> None:
     expected = digests(ledger)
     killed: list[int] = []
 
     def kill_one(_done: int, _total: int) -> None:
-        alive = workers_of(psutil.Process())
+        alive = [worker for worker in workers_of(psutil.Process()) if worker.pid not in killed]
         if alive and len(killed) < 2:
             alive[0].kill()
             killed.append(alive[0].pid)
 
-    report = rebuild(ledger, kill_one, ProcessFolding(2))
+    report = rebuild(ledger, kill_one, ProcessFolding(3))
     assert len(killed) == 2
     assert (report.found, report.certificate.events) == (0, ledger.head())
     assert {name: sealed.digest for name, sealed in report.certificate.read_models.items()} == expected
