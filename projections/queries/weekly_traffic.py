@@ -62,9 +62,7 @@ def latest_call(connection: Connection, selection: Selection, timezone: str) -> 
 
 def weekly_traffic(connection: Connection, selection: Selection, span: TimeSpan, timezone: str) -> list[WeekHour]:
     """Return the 168 hours of the week in a time zone, Monday's first; raises SelectionError if the span is too long."""
-    if span.until - span.since > DAYS_MAX * times.DAY + HOUR_MICROS:
-        msg = f"this span has more than {DAYS_MAX} days: expected a shorter one"
-        raise SelectionError(msg)
+    check_span(span)
     where = _conditions(connection, selection, timezone)
     totals = [[0, 0, 0] for _ in range(WEEKDAYS * HOURS)]
     for at, calls, answered in _counted(connection, where, span, _slot_micros(span, timezone)):
@@ -74,6 +72,13 @@ def weekly_traffic(connection: Connection, selection: Selection, span: TimeSpan,
         total[1] += calls
         total[2] += answered
     return [WeekHour(place // HOURS + 1, place % HOURS, *total) for place, total in enumerate(totals)]
+
+
+def check_span(span: TimeSpan) -> None:
+    """Raise SelectionError if a span is too long."""
+    if span.until - span.since > DAYS_MAX * times.DAY + HOUR_MICROS:
+        msg = f"this span has more than {DAYS_MAX} days: expected a shorter one"
+        raise SelectionError(msg)
 
 
 def _begins_hour(local: datetime, at: int, span: TimeSpan) -> int:

@@ -2,49 +2,63 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.chart_scale import SCALE, read_scale
 from api.web.pages.date_range import DateRange
 from api.web.pages.heat_map import MEASURES, WEEKDAY_NAMES, draw_heat_map
-from api.web.pages.lists import read_with_as_of
+from api.web.pages.lists import WHOLE, read_with_as_of
 from api.web.pages.quality_chart import draw_quality
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, with_error_pages
 from api.web.past_sessions import describe_as_of, read_session_as_of
 from domain import times
-from projections.queries.call_quality import together
+from projections.queries.call_quality import quality_steps, together
+from projections.queries.calls_looked_at import OF_QUALITY, OF_WEEK, CallsLookedAt, are_more_calls, calls_looked_at
+from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError, describe_span
-from projections.queries.time_steps import CUTS, DAY, TimeSpan, TimeStep
-from projections.queries.traffic_reports import report_quality, report_week
+from projections.queries.time_steps import CUTS, DAY, MONTH, TimeSpan, TimeStep, time_steps
+from projections.queries.traffic_reports import span_of_quality, span_of_week
+from projections.queries.weekly_traffic import weekly_traffic
 
 MODEL = "calls"
 
 
 def routes() -> list[GuardedRoute]:
-    """Return both pages."""
+    """Return both pages, and the fragments of what is counted for a while."""
+    pages = {
+        "/traffic": ("traffic", show_week, "traffic.html"),
+        "/traffic/quality": ("call_quality", show_quality, "quality.html"),
+        "/fragments/traffic": ("traffic_week", show_week, "traffic_week.html"),
+        "/fragments/quality": ("quality_steps", show_quality, "quality_steps.html"),
+    }
     return [
-        GuardedRoute("/traffic", with_error_pages(show_week), Role.READ, name="traffic"),
-        GuardedRoute("/traffic/quality", with_error_pages(show_quality), Role.READ, name="call_quality"),
+        GuardedRoute(path, with_error_pages(partial(show, template)), Role.READ, name=name)
+        for path, (name, show, template) in pages.items()
     ]
 
 
-def show_week(request: Request) -> Response:
-    """Show how many calls began in each hour of the week."""
+def show_week(template: str, request: Request) -> Response:
+    """Show how many calls began in each hour of the week, on the page or as its fragment."""
     query, timezone = request.query_params, request.app.state.ledger.timezone
     read, point = read_with_as_of(request, MODEL)
     measure, scale = read_choice(query, "measure", tuple(MEASURES)), read_scale(query)
     selection = _selection(read)
     with read_session_as_of(request, point) as room:
-        span, week = report_week(room.connection, selection, request.app.state.clock(), timezone)
+        span = span_of_week(room.connection, selection, request.app.state.clock(), timezone)
+        allowed = calls_looked_at(selection, OF_WEEK, ("disposition",))
+        counts = _are_counted(request, room, selection, span, allowed)
+        week = weekly_traffic(room.connection, selection, span, timezone) if counts else None
     return render(
         request,
-        "traffic.html",
-        heat=draw_heat_map(week, measure, scale),
+        template,
+        heat=draw_heat_map(week, measure, scale) if week else None,
         measure=measure,
         measures={name: label for name, (label, _) in MEASURES.items()},
         weekdays=WEEKDAY_NAMES,
@@ -53,25 +67,43 @@ def show_week(request: Request) -> Response:
     )
 
 
-def show_quality(request: Request) -> Response:
-    """Show ASR and ACD by hour, day or month."""
+def show_quality(template: str, request: Request) -> Response:
+    """Show ASR and ACD by hour, day or month, on the page or as its fragment."""
     query, timezone = request.query_params, request.app.state.ledger.timezone
     read, point = read_with_as_of(request, MODEL)
     by, scale = read_choice(query, "by", (DAY, *(cut for cut in CUTS if cut != DAY))), read_scale(query)
     selection = _selection(read)
     with read_session_as_of(request, point) as room:
-        span, found = report_quality(room.connection, selection, by, request.app.state.clock(), timezone)
+        span = span_of_quality(room.connection, selection, by, request.app.state.clock(), timezone)
+        steps = time_steps(by, span, timezone)
+        allowed = calls_looked_at(selection, OF_QUALITY, ("disposition", "account"))
+        counts = _reads_rollup(by, selection) or _are_counted(request, room, selection, span, allowed)
+        found = quality_steps(room.connection, selection, steps, by, timezone) if counts else None
     return render(
         request,
-        "quality.html",
-        chart=draw_quality(found, scale),
-        steps=[(each, _filters_of(each.step, timezone)) for each in found],
-        total=together(found),
+        template,
+        chart=draw_quality(found, scale) if found else None,
+        steps=[(each, _filters_of(each.step, timezone)) for each in found] if found else None,
+        total=together(found) if found else None,
         by=by,
         cuts=CUTS,
         as_of=describe_as_of(point, timezone),
         **_context(read, span, timezone, {"by": "" if by == DAY else by, SCALE: scale}),
     )
+
+
+def _are_counted(
+    request: Request, room: ReadSession, selection: Selection, span: TimeSpan, allowed: CallsLookedAt
+) -> bool:
+    """Whether calls are counted now: few on the page, many in its fragment, and any number once somebody asks for it."""
+    if request.query_params.get(WHOLE):
+        return True
+    most = allowed.unasked if request.url.path.startswith("/fragments/") else allowed.by_page
+    return not are_more_calls(room.connection, selection, span, most, room.ledger.timezone)
+
+
+def _reads_rollup(by: str, selection: Selection) -> bool:
+    return by == MONTH and selection.number is None and selection.fits is None
 
 
 def read_choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
@@ -83,7 +115,7 @@ def read_choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -
     return value
 
 
-def _selection(read: RequestFilters) -> Any:
+def _selection(read: RequestFilters) -> Selection:
     if read.selection is None:
         raise SelectionError(read.problem)
     return read.selection

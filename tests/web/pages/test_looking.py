@@ -10,8 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service import Service
+from api.web.pages import traffic
 from api.web.pages.chart_scale import LINEAR, LOG, height_on, ticks_on
 from api.web.pages.money import CENTS, DOLLARS, plain, written
+from projections.queries.calls_looked_at import FILTERED, CallsLookedAt, calls_looked_at
+from projections.queries.selection import Selection
 from tests.support import asgi_service as asgi
 from tests.support import web_users as users
 from tests.support.ledgers import record
@@ -69,6 +72,31 @@ def test_each_step_of_asr_and_acd_leads_to_its_cdrs_and_is_that_of_the_api(clien
     assert f'<data value="{total["acd"]}">{total["acd"]} s</data>' in page
     drawn = len(found["items"]) + len(counted) + sum(step["acd"] is not None for step in counted)
     assert page.count("<title>") == 1 + drawn  # The page's own, and what each bar and point says.
+
+
+@pytest.mark.parametrize(("path", "name"), [("/traffic", "heat-"), ("/traffic/quality", "number")])
+def test_many_calls_are_counted_once_the_page_is_shown_and_very_many_on_request(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str, name: str
+) -> None:
+    address = f"{path}?period=2026-10"
+    expected = cells(client.get(address).text, name)
+    for most in ("OF_WEEK", "OF_QUALITY"):
+        monkeypatch.setattr(traffic, most, CallsLookedAt(0, 1000))
+    page = client.get(address).text
+    assert cells(page, name) == []
+    (fragment,) = re.findall(r'data-fragment="([^"]+)"', page)
+    assert cells(client.get(unescape(fragment)).text, name) == expected
+    for most in ("OF_WEEK", "OF_QUALITY"):
+        monkeypatch.setattr(traffic, most, CallsLookedAt(0, 0))
+    (whole,) = re.findall(r'very many calls.*<a href="([^"]+)"', client.get(unescape(fragment)).text)
+    assert cells(client.get(unescape(whole)).text, name) == expected
+
+
+def test_a_page_about_traffic_looks_at_the_calls_that_an_index_leaves_to_be_looked_at() -> None:
+    plain, by = CallsLookedAt(10, 100), ("disposition",)
+    assert calls_looked_at(Selection(), plain, by) == calls_looked_at(Selection(disposition="BUSY"), plain, by) == plain
+    assert calls_looked_at(Selection(account="a", disposition="BUSY"), plain, by) == FILTERED
+    assert calls_looked_at(Selection(tag="a"), plain, by) == FILTERED
 
 
 @pytest.mark.parametrize("by", ["account", "tag"])

@@ -1,0 +1,41 @@
+"""How many calls a page about traffic has to look at: it waits for few, has many follow, and looks at very many on request alone."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, literal, select
+
+from projections.queries.conditions import conditions
+from projections.queries.selection import Selection
+from projections.queries.time_steps import TimeSpan
+from projections.schema.tables import CALLS
+
+# The filters whose indexes are in the order of time, that of the fewest calls first.
+_INDEXED = ("number", "account", "tag", "disposition")
+_FILTERS = (*_INDEXED, "flag", "state", "waiting", "fits")
+
+
+class CallsLookedAt(NamedTuple):
+    """How many calls a page itself looks at, within some thirty milliseconds, and how many unasked, within a quarter of a second."""
+
+    by_page: int
+    unasked: int
+
+
+# Those of the heat map and of ASR and ACD, where an index has all that is counted.
+OF_WEEK, OF_QUALITY = CallsLookedAt(300_000, 2_500_000), CallsLookedAt(130_000, 1_000_000)
+FILTERED = CallsLookedAt(30_000, 250_000)
+
+
+def calls_looked_at(selection: Selection, plain: CallsLookedAt, counted_by: tuple[str, ...]) -> CallsLookedAt:
+    """Return how many calls may be looked at: ``plain`` without filters, or with one of those whose index has all that is counted."""
+    given = [name for name in _FILTERS if getattr(selection, name) is not None]
+    return plain if not given or (len(given) == 1 and given[0] in counted_by) else FILTERED
+
+
+def are_more_calls(connection: Connection, selection: Selection, span: TimeSpan, calls: int, timezone: str) -> bool:
+    """Whether a span has more calls than that, of those that an index leaves to be looked at for a selection."""
+    name = next((name for name in _INDEXED if getattr(selection, name) is not None), None)
+    by_index = {} if name is None else {name: getattr(selection, name), "line_rule": selection.line_rule}
+    within = Selection(since=span.since, until=span.until, **by_index)
+    one_more = select(literal(1)).select_from(CALLS).where(*conditions("calls", within, timezone))
+    return connection.execute(one_more.offset(calls).limit(1)).first() is not None
