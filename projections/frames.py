@@ -6,7 +6,7 @@ Parquet files have the same types.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ from sqlalchemy import Column
 
 from domain.amounts import PLACES
 from domain.ledger import Ledger
-from projections.arrow_columns import text_array, whole_array
 from projections.building.as_of import kinds_of, open_as_of
 from projections.building.catch_up import catch_up as bring_up
 from projections.building.partitions import SequentialFolding
+from projections.queries.arrow_chunks import arrow_chunks
 from projections.queries.conditions import build_selection
 from projections.queries.log_points import resolve_point
 from projections.queries.row_stream import ROWS_AT_ONCE, RowStream, open_row_stream
@@ -140,21 +140,15 @@ def arrow_schema(rows: RowStream) -> pa.Schema:
 def arrow_batches(rows: RowStream, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
     """Yield rows as Arrow batches, one for each chunk."""
     types = arrow_schema(rows)
-    for chunk in rows.chunks(rows_at_once):
-        arrays = [_array(column, values) for column, values in zip(rows.columns, zip(*chunk, strict=True), strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=types)
+    for arrays in arrow_chunks(rows, rows_at_once):
+        typed = [_typed(column, stored) for column, stored in zip(rows.columns, arrays, strict=True)]
+        yield pa.RecordBatch.from_arrays(typed, schema=types)
 
 
-def _array(column: Column[Any], values: Sequence[Any]) -> pa.Array:
+def _typed(column: Column[Any], stored: pa.Array) -> pa.Array:
     found = column_kind(column)
-    if found is ColumnKind.TEXT:
-        return text_array(values)
-    whole = whole_array(values)
-    return (
-        decimals(whole).cast(TYPES[found])
-        if found in (ColumnKind.AMOUNT, ColumnKind.TOTAL)
-        else whole.cast(TYPES[found])
-    )
+    whole = decimals(stored) if found in (ColumnKind.AMOUNT, ColumnKind.TOTAL) else stored
+    return whole.cast(TYPES[found])
 
 
 def decimals(millionths: pa.Array) -> pa.Array:

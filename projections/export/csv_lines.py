@@ -6,16 +6,18 @@ A text is quoted only if it has a comma, a quote or a line break. Amounts are pl
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 from sqlalchemy import Column
 
 from projections import frames
-from projections.arrow_columns import text_array, whole_array
+from projections.arrow_columns import text_array
 from projections.schema.column_kinds import ColumnKind, column_kind
 
 QUOTE, SEPARATOR, LINE_END = '"', ",", "\r\n"
 _QUOTED_FOR = '[,"\r\n]'
+_ARROWS_TIME = "2026-10-01 12:00:00.000000"
 _QUOTED_FOR_BYTES = tuple(character.encode() for character in (QUOTE, SEPARATOR, *LINE_END))
 
 # Arrow's functions of compute are made as it is loaded, so a type checker does not know them.
@@ -27,9 +29,9 @@ def csv_heading(names: Sequence[str]) -> bytes:
     return (SEPARATOR.join(names) + LINE_END).encode()
 
 
-def csv_lines(columns: Sequence[Column[Any]], values: Iterable[Sequence[Any]]) -> bytes:
-    """Return the lines of some rows, given the values of each column."""
-    texts = [_TEXTS[column_kind(column)](part) for column, part in zip(columns, values, strict=True)]
+def csv_lines(columns: Sequence[Column[Any]], stored: Iterable[Any]) -> bytes:
+    """Return the lines of some rows, given the array of each column as ``arrow_chunks`` yields it."""
+    texts = [_TEXTS[column_kind(column)](part) for column, part in zip(columns, stored, strict=True)]
     if len(texts) == 1:  # A line that is empty would be no line: an absent value alone is quoted.
         texts[0] = _c.if_else(_c.equal(_c.fill_null(texts[0], ""), ""), QUOTE * 2, texts[0])
     texts[-1] = joined(texts[-1], LINE_END, "")
@@ -43,11 +45,13 @@ def joined(*parts: Any) -> Any:
 
 def bytes_of(texts: Any) -> bytes:
     """Return all texts, one right after the other: so they lie in memory."""
-    return b"".join(texts.cast(pa.large_binary()).to_pylist()) if texts.offset else texts.buffers()[2].to_pybytes()
+    data = texts.buffers()[2]
+    if texts.offset or data is None:
+        return b"".join(text or b"" for text in texts.cast(pa.large_binary()).to_pylist())
+    return bytes(data)
 
 
-def _text(values: Sequence[Any]) -> Any:
-    texts = text_array(values)
+def _text(texts: Any) -> Any:
     data = texts.buffers()[2]
     together = data.to_pybytes() if data else b""
     if not any(each in together for each in _QUOTED_FOR_BYTES):
@@ -56,28 +60,49 @@ def _text(values: Sequence[Any]) -> Any:
     return _c.if_else(_c.match_substring_regex(texts, _QUOTED_FOR), quoted, texts)
 
 
-def number_texts(values: Sequence[Any]) -> Any:
+def changed_texts(texts: Any, change: Callable[[str], str]) -> Any:
+    """Return texts changed: each text is changed once, however often it is there."""
+    encoded = texts.dictionary_encode()
+    return text_array([change(text) for text in encoded.dictionary.to_pylist()]).take(encoded.indices)
+
+
+def number_texts(numbers: Any) -> Any:
     """Return whole numbers as texts."""
-    return whole_array(values).cast(pa.string())
+    return numbers.cast(pa.string())
 
 
-def amount_texts(values: Sequence[Any]) -> Any:
-    """Return amounts, given in millionths, as plain decimals."""
-    text = frames.decimals(whole_array(values)).cast(pa.string())
-    return _c.utf8_rtrim(_c.utf8_rtrim(text, "0"), ".")
+def amount_texts(millionths: Any) -> Any:
+    """Return amounts as plain decimals: each amount is made a text once, however often it is there."""
+    encoded = millionths.dictionary_encode()
+    text = frames.decimals(encoded.dictionary).cast(pa.string())
+    return _c.ascii_rtrim(_c.ascii_rtrim(text, "0"), ".").take(encoded.indices)
 
 
-def time_texts(values: Sequence[Any]) -> Any:
-    """Return times, given in microseconds, UTC, as ISO 8601; an absent one is an empty text."""
-    local = whole_array(values).cast(pa.timestamp("us")).cast(pa.string())
-    return joined(_c.replace_substring(local, " ", "T"), _c.if_else(_c.is_null(local), "", "Z"), "")
+def time_texts(microseconds: Any) -> Any:
+    """Return times, UTC, as ISO 8601; an absent one is an empty text."""
+    local = microseconds.fill_null(0).cast(pa.timestamp("us")).cast(pa.string())
+    text = _as_iso(local)
+    return text if not microseconds.null_count else _c.if_else(microseconds.is_null(), "", text)
 
 
-def _boolean(values: Sequence[Any]) -> Any:
-    return _c.if_else(whole_array(values).cast(pa.bool_()), "true", "false")
+def _as_iso(local: Any) -> Any:
+    """Return Arrow's texts of times with a T between day and time and a Z at the end: all have one length before the year 10000."""
+    count, length = len(local), len(_ARROWS_TIME)
+    data = local.buffers()[2]
+    if local.offset or data.size != count * length:
+        return joined(_c.replace_substring(local, " ", "T"), "Z", "")
+    characters = np.empty((count, length + 1), np.uint8)
+    characters[:, :length] = np.frombuffer(data, np.uint8).reshape(count, length)
+    characters[:, _ARROWS_TIME.index(" ")], characters[:, length] = ord("T"), ord("Z")
+    offsets = np.arange(count + 1, dtype=np.int32) * (length + 1)
+    return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(characters)])
 
 
-_TEXTS: dict[ColumnKind, Callable[[Sequence[Any]], Any]] = {
+def _boolean(bits: Any) -> Any:
+    return _c.if_else(bits.cast(pa.bool_()), "true", "false")
+
+
+_TEXTS: dict[ColumnKind, Callable[[Any], Any]] = {
     ColumnKind.TEXT: _text,
     ColumnKind.NUMBER: number_texts,
     ColumnKind.AMOUNT: amount_texts,

@@ -6,7 +6,7 @@ Excel calculates with binary floats, which keep 15 significant digits: numbers w
 import io
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sqlalchemy import Column
@@ -15,6 +15,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 
 from domain.errors import LedgerError
 from projections.export.sheet_rows import sheet_rows
+from projections.queries.arrow_chunks import uncounted_chunks
 from projections.queries.row_stream import RowStream
 from projections.schema.column_kinds import ColumnKind, column_kind
 
@@ -33,26 +34,25 @@ class SheetTooSmall(LedgerError):
     """The rows or texts do not fit into an Excel sheet; the message names a format that can hold them."""
 
 
-def check_sheet_size(reading: RowStream, rows_max: int = ROWS_MAX) -> None:
-    """Raise SheetTooSmall if the rows, or one of the texts, do not fit into a sheet."""
+def check_sheet_size(reading: RowStream, rows_max: int | None = None) -> None:
+    """Raise SheetTooSmall if the rows, ROWS_MAX unless said otherwise, or one of the texts do not fit into a sheet."""
+    rows_max = ROWS_MAX if rows_max is None else rows_max
     count = reading.count()
     if count > rows_max:
         msg = f"an xlsx sheet holds {rows_max} rows below its header, and there are {count}: use CSV, or select fewer"
         raise SheetTooSmall(msg)
-    for column in reading.columns:
-        if column_kind(column) is ColumnKind.TEXT:
-            _check_texts(reading, column)
-
-
-def _check_texts(reading: RowStream, column: Column[Any]) -> None:
+    texts = [column for column in reading.columns if column_kind(column) is ColumnKind.TEXT]
     # Excel counts UTF-16 units, of which a character takes two at most.
-    for text in reading.longer_than(column, TEXT_UTF16_UNITS_MAX // 2):
-        length = len(text.encode("utf-16-le")) // 2
-        if length > TEXT_UTF16_UNITS_MAX:
-            msg = (
-                f"an xlsx cell holds {TEXT_UTF16_UNITS_MAX} characters, and one of {column.name} has {length}: use CSV"
-            )
-            raise SheetTooSmall(msg)
+    for row in reading.with_longer_texts(texts, TEXT_UTF16_UNITS_MAX // 2):
+        for column, text in zip(texts, row, strict=True):
+            _check_text(column, text)
+
+
+def _check_text(column: Column[Any], text: str) -> None:
+    length = len(text.encode("utf-16-le")) // 2
+    if length > TEXT_UTF16_UNITS_MAX:
+        msg = f"an xlsx cell holds {TEXT_UTF16_UNITS_MAX} characters, and one of {column.name} has {length}: use CSV"
+        raise SheetTooSmall(msg)
 
 
 def write_xlsx(reading: RowStream, out: BinaryIO) -> None:
@@ -63,8 +63,7 @@ def write_xlsx(reading: RowStream, out: BinaryIO) -> None:
                 book.writestr(part, made.read(part), ZIP_DEFLATED)
                 continue
             with book.open(_named_as(part), "w", force_zip64=True) as sheet:
-                for piece in _sheet(reading, made.read(part)):
-                    sheet.write(piece)
+                _write_sheet(reading, made.read(part), sheet)
 
 
 def _workbook_without_rows(reading: RowStream) -> bytes:
@@ -82,17 +81,26 @@ def _workbook_without_rows(reading: RowStream) -> bytes:
     return out.getvalue()
 
 
-def _sheet(reading: RowStream, made: bytes) -> Iterator[bytes]:
-    """Yield the sheet with its rows in place of the sample."""
+def _write_sheet(reading: RowStream, made: bytes, sheet: IO[bytes]) -> None:
+    """Write the sheet with its rows in place of the sample."""
     sample = _SAMPLE_ROW.search(made)
     assert sample
     last = xl_rowcol_to_cell(reading.count(), len(reading.columns) - 1)
-    yield _DIMENSION.sub(f'<dimension ref="A1:{last}"/>'.encode(), made[: sample.start()])
+    sheet.write(_DIMENSION.sub(f'<dimension ref="A1:{last}"/>'.encode(), made[: sample.start()]))
+    # The next rows are made while these are packed.
+    for count, elements in reading.ahead(_sheet_rows(reading, sample[1].decode())):
+        sheet.write(elements)
+        reading.pass_on(count)
+    sheet.write(made[sample.end() :])
+
+
+def _sheet_rows(reading: RowStream, text_style: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the elements of rows, some at once, and how many they are."""
     row = 2
-    for rows in reading.chunks(ROWS_AT_ONCE):
-        yield sheet_rows(reading.columns, list(zip(*rows, strict=True)), row, sample[1].decode())
-        row += len(rows)
-    yield made[sample.end() :]
+    for arrays in uncounted_chunks(reading, ROWS_AT_ONCE):
+        count = len(arrays[0])
+        yield count, sheet_rows(reading.columns, arrays, row, text_style)
+        row += count
 
 
 def _named_as(part: ZipInfo) -> ZipInfo:

@@ -1,12 +1,11 @@
-"""Rows of an Excel sheet as XML, made column by column with Arrow: a tenth of the work of a library that writes cell by cell.
+"""Rows of an Excel sheet as XML, made column by column with Arrow: a small part of the work of a library that writes cell by cell.
 
 A text is an inline string in a cell of the format "text". A number has at most 15 significant digits: others are texts.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 import pyarrow as pa
@@ -14,41 +13,64 @@ from pyarrow import compute
 from sqlalchemy import Column
 from xlsxwriter.utility import xl_col_to_name
 
-from projections.arrow_columns import text_array, whole_array
+from projections.arrow_columns import whole_array
 from projections.export import csv_lines
 from projections.schema.column_kinds import ColumnKind, column_kind
 
 SIGNIFICANT_DIGITS_MAX = 15
 LARGE = 10**SIGNIFICANT_DIGITS_MAX
-# What must be written otherwise in XML, or as Excel codes it; white space at the ends must be kept.
-_SPECIAL = re.compile(r"[&<>\s\x00-\x1f\ufffe\uffff]|_x[0-9a-fA-F]{4}_")
+# Texts of these characters alone are written as they are. Of the others some must be written otherwise in XML, or as Excel
+# codes it, which begins with _; and white space at the ends must be kept.
+_PLAIN = bytes(sorted({*range(ord("!"), ord("~") + 1)} - {*b"&<>_"}))
 _CODE = re.compile("(_x[0-9a-fA-F]{4}_)")
 _CONTROL = re.compile("([\x00-\x08\x0b-\x1f\ufffe\uffff])")
+_NOTHING = pa.scalar(None, pa.string())
 
 _c: Any = compute
 
 
-def sheet_rows(columns: Sequence[Column[Any]], values: Sequence[Sequence[Any]], first: int, text_style: str) -> bytes:
-    """Return the elements of some rows, given the values of each column, the number of the first row, and the style of texts."""
-    numbers = whole_array(range(first, first + len(values[0]))).cast(pa.string())
-    cells = []
-    for place, (column, part) in enumerate(zip(columns, values, strict=True)):
-        attributes, contents = _BY_KIND[column_kind(column)](part, f' s="{text_style}" t="inlineStr"')
-        cell = csv_lines.joined(f'<c r="{xl_col_to_name(place)}', numbers, '"', attributes, ">", contents, "</c>", "")
-        cells.append(_c.if_else(_c.equal(contents, ""), "", cell))
+class _Beginnings(NamedTuple):
+    """What stands in the cells of some rows between the letters of their column and their contents, a text for each row."""
+
+    number: Any
+    boolean: Any
+    plain: Any
+    element: Any
+
+
+def sheet_rows(columns: Sequence[Column[Any]], stored: Sequence[Any], first: int, text_style: str) -> bytes:
+    """Return the elements of some rows, given the array of each column, the number of the first row, and the style of texts."""
+    numbers = whole_array(range(first, first + len(stored[0]))).cast(pa.string())
+    as_text = f'" s="{text_style}" t="inlineStr">'
+    beginnings = _Beginnings(
+        *(csv_lines.joined(numbers, end, "") for end in ('"><v>', '" t="b"><v>', f"{as_text}<is><t>", as_text))
+    )
+    cells = [
+        _BY_KIND[column_kind(column)](f'<c r="{xl_col_to_name(place)}', part, beginnings)
+        for place, (column, part) in enumerate(zip(columns, stored, strict=True))
+    ]
     return csv_lines.bytes_of(csv_lines.joined('<row r="', numbers, '">', *cells, "</row>", ""))
 
 
-# The attributes of cells, as one text or as a text each, and their contents, empty where there is no cell.
-Cells = tuple[Any, Any]
+def _cells(letters: str, beginnings: Any, contents: Any, end: str) -> Any:
+    """Return cells, absent where their contents are."""
+    return _c.binary_join_element_wise(letters, beginnings, contents, end, "", null_handling="emit_null")
 
 
-def _texts(values: Sequence[str | None], as_text: str) -> Cells:
-    texts = [value or "" for value in values]
-    if _SPECIAL.search("".join(texts)):
-        return as_text, text_array([_element(text) for text in texts])
-    plain = text_array(texts)
-    return as_text, _c.if_else(_c.equal(plain, ""), "", csv_lines.joined("<is><t>", plain, "</t></is>", ""))
+def _texts(letters: str, texts: Any, beginnings: _Beginnings) -> Any:
+    if csv_lines.bytes_of(texts).translate(None, _PLAIN):
+        elements = _not_empty(csv_lines.changed_texts(texts, _element))
+        return _cells(letters, beginnings.element, elements, "</c>")
+    return _plain_texts(letters, texts, beginnings)
+
+
+def _plain_texts(letters: str, texts: Any, beginnings: _Beginnings) -> Any:
+    return _cells(letters, beginnings.plain, _not_empty(texts), "</t></is></c>")
+
+
+def _not_empty(texts: Any) -> Any:
+    """Return texts without those that are empty: they have no cell."""
+    return _c.if_else(_c.not_equal(texts, ""), texts, _NOTHING)
 
 
 def _element(text: str) -> str:
@@ -60,29 +82,41 @@ def _element(text: str) -> str:
     return f"<is><t{kept}>{escape(coded)}</t></is>"
 
 
-def _numbers(values: Sequence[Any], as_text: str, written: Callable[[Sequence[Any]], Any]) -> Cells:
-    texts = _c.fill_null(written(values), "")
-    contents = _c.if_else(_c.equal(texts, ""), "", csv_lines.joined("<v>", texts, "</v>", ""))
-    if all(value is None or abs(value) < LARGE for value in values):
-        return "", contents
-    are_long = whole_array([_is_long(text) for text in texts.to_pylist()]).cast(pa.bool_())
-    long = csv_lines.joined("<is><t>", texts, "</t></is>", "")
-    return _c.if_else(are_long, as_text, ""), _c.if_else(are_long, long, contents)
+def _numbers(letters: str, whole: Any, beginnings: _Beginnings) -> Any:
+    return _digits(letters, whole, csv_lines.number_texts(whole), beginnings)
+
+
+def _amounts(letters: str, millionths: Any, beginnings: _Beginnings) -> Any:
+    return _digits(letters, millionths, csv_lines.amount_texts(millionths), beginnings)
+
+
+def _times(letters: str, microseconds: Any, beginnings: _Beginnings) -> Any:
+    return _plain_texts(letters, csv_lines.time_texts(microseconds), beginnings)
+
+
+def _digits(letters: str, whole: Any, texts: Any, beginnings: _Beginnings) -> Any:
+    limits = _c.min_max(whole)
+    # All are absent where there is no limit.
+    if limits["min"].as_py() is None or -LARGE < limits["min"].as_py() <= limits["max"].as_py() < LARGE:
+        return _cells(letters, beginnings.number, texts, "</v></c>")
+    are_long = whole_array([_is_long(text or "") for text in texts.to_pylist()]).cast(pa.bool_())
+    as_numbers = _cells(letters, beginnings.number, texts, "</v></c>")
+    return _c.if_else(are_long, _plain_texts(letters, texts, beginnings), as_numbers)
 
 
 def _is_long(digits: str) -> bool:
     return len(digits.lstrip("-").replace(".", "").lstrip("0")) > SIGNIFICANT_DIGITS_MAX
 
 
-def _booleans(values: Sequence[Any], _: str) -> Cells:
-    return ' t="b"', _c.if_else(whole_array(values).cast(pa.bool_()), "<v>1</v>", "<v>0</v>")
+def _booleans(letters: str, bits: Any, beginnings: _Beginnings) -> Any:
+    return _cells(letters, beginnings.boolean, _c.if_else(bits.cast(pa.bool_()), "1", "0"), "</v></c>")
 
 
-_BY_KIND: dict[ColumnKind, Callable[[Sequence[Any], str], Cells]] = {
+_BY_KIND: dict[ColumnKind, Callable[[str, Any, _Beginnings], Any]] = {
     ColumnKind.TEXT: _texts,
-    ColumnKind.NUMBER: partial(_numbers, written=csv_lines.number_texts),
-    ColumnKind.AMOUNT: partial(_numbers, written=csv_lines.amount_texts),
-    ColumnKind.TOTAL: partial(_numbers, written=csv_lines.amount_texts),
-    ColumnKind.TIME: lambda values, as_text: _texts(csv_lines.time_texts(values).to_pylist(), as_text),
+    ColumnKind.NUMBER: _numbers,
+    ColumnKind.AMOUNT: _amounts,
+    ColumnKind.TOTAL: _amounts,
+    ColumnKind.TIME: _times,
     ColumnKind.BOOLEAN: _booleans,
 }

@@ -73,17 +73,20 @@ def csv_parts(reading: RowStream, *, excel_safe: bool = False) -> Iterator[bytes
     are always written unchanged.
     """
     # Arrow is loaded where CSV is written: others need the texts alone.
-    from projections.export.csv_lines import csv_heading, csv_lines  # noqa: PLC0415
+    from projections.export.csv_lines import changed_texts, csv_heading, csv_lines  # noqa: PLC0415
+    from projections.queries.arrow_chunks import arrow_chunks  # noqa: PLC0415
 
-    changes: list[TextChange | None] = [
-        excel_safe_text
-        if excel_safe and column_kind(column) is ColumnKind.TEXT and column.name not in DATE_COLUMNS
-        else None
+    unsafe = [
+        excel_safe and column_kind(column) is ColumnKind.TEXT and column.name not in DATE_COLUMNS
         for column in reading.columns
     ]
     yield csv_heading(reading.column_names)
-    for rows in reading.chunks():
-        yield csv_lines(reading.columns, _changed(rows, changes))
+    for arrays in arrow_chunks(reading):
+        safe = (
+            changed_texts(array, excel_safe_text) if is_unsafe else array
+            for array, is_unsafe in zip(arrays, unsafe, strict=True)
+        )
+        yield csv_lines(reading.columns, safe)
 
 
 def write_ndjson(reading: RowStream, out: BinaryIO) -> None:

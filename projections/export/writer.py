@@ -20,8 +20,6 @@ from domain.errors import LedgerError
 from domain.ledger import Ledger
 from projections import frames
 from projections.atomic_file import NotWritten, write_whole
-from projections.export import excel as sheets
-from projections.export.excel import write_xlsx
 from projections.export.text_formats import csv_parts, json_parts, ndjson_parts, write_csv, write_json, write_ndjson
 from projections.queries.row_stream import Progress, RowStream, no_progress, open_row_stream
 from projections.queries.selection import Selection
@@ -55,7 +53,8 @@ def write_export(  # noqa: PLR0917  # What, how and where to, in the order of th
     excel_safe: bool = False,
     progress: Progress = no_progress,
     sort: str = "",
-    sheet_rows_max: int = sheets.ROWS_MAX,
+    reads_ahead: bool = True,
+    sheet_rows_max: int | None = None,
 ) -> int:
     """Write the selected rows of a read model to a file or a binary stream, and return how many there were.
 
@@ -65,9 +64,12 @@ def write_export(  # noqa: PLR0917  # What, how and where to, in the order of th
     BrokenPipeError if the reader of the stream is gone.
     """
     form = _format(file_format)
-    with open_row_stream(ledger, store, model, selection, progress, sort=sort) as rows:
+    with open_row_stream(ledger, store, model, selection, progress, sort=sort, reads_ahead=reads_ahead) as rows:
         if form is Format.XLSX:
-            sheets.check_sheet_size(rows, sheet_rows_max)
+            # The library of workbooks takes memory, which no other format needs.
+            from projections.export.excel import check_sheet_size  # noqa: PLC0415
+
+            check_sheet_size(rows, sheet_rows_max)
         try:
             _write(rows, form, out, excel_safe=excel_safe)
         except BrokenPipeError:
@@ -96,6 +98,8 @@ def _write(rows: RowStream, form: Format, out: Path | BinaryIO, *, excel_safe: b
         elif form is Format.NDJSON:
             write_ndjson(rows, stream)
         elif form is Format.XLSX:
+            from projections.export.excel import write_xlsx  # noqa: PLC0415
+
             write_xlsx(rows, stream)
         else:
             write_parquet(rows, stream)
@@ -150,6 +154,8 @@ def parquet_parts(rows: RowStream) -> Iterator[bytes]:
     with parquet.ParquetWriter(written, types, compression="zstd", use_dictionary=alike) as writer:
         while group := list(islice(batches, BATCHES_IN_A_ROW_GROUP)):
             writer.write_table(pa.Table.from_batches(group, types))
+            group.clear()
+            pa.default_memory_pool().release_unused()
             yield written.taken()
     yield written.taken()
 

@@ -6,21 +6,24 @@ position, whatever is written meanwhile.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Result, Select, func, literal, select
+from sqlalchemy import Column, Connection, Result, Select, false, func, literal, literal_column, or_, select
 
 from domain.ledger import Ledger
 from projections.queries.conditions import conditions
 from projections.queries.key_page import file_order
+from projections.queries.read_ahead import ReadAhead
 from projections.queries.selection import Selection, chosen_columns, table_of
 from projections.stores.generations import ReadStore
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 5_000
 
 Progress = Callable[[int], None]
 Masks = Mapping[str, Callable[[str], str]]
 Rows = Sequence[Sequence[Any]]
+Part = TypeVar("Part")
 
 
 def no_progress(_rows: int) -> None:
@@ -40,12 +43,15 @@ class RowStream:
         masks: Masks | None = None,
         sort: str = "",
         columns: Sequence[str] = (),
+        *,
+        reads_ahead: bool = False,
     ) -> None:
         """Prepare to read a selection; ``progress`` is called with the number of rows after each chunk.
 
         ``masks`` maps columns to the functions that mask their texts for users who must not see them. ``sort`` is a
         column, with ``-`` before it for descending order, in place of the order of exports. ``columns`` are those that are read, in
-        their order; all that a reader sees if none is named. Raises SelectionError.
+        their order; all that a reader sees if none is named. ``reads_ahead`` reads in threads while what was read is worked
+        on, where the caller offers that. Raises SelectionError.
         """
         self.model = model
         self.columns: list[Column[Any]] = chosen_columns(model, columns)
@@ -54,7 +60,8 @@ class RowStream:
         self._conditions = conditions(model, selection, timezone)
         self._order = file_order(model, sort)
         self._progress = progress
-        self._results = ExitStack()
+        self._reads_ahead = reads_ahead
+        self._threads, self._results = ExitStack(), ExitStack()
         self._masked = [
             (number, masks[name]) for number, name in enumerate(self.column_names) if masks and name in masks
         ]
@@ -66,14 +73,45 @@ class RowStream:
 
     def chunks(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         """Yield the rows in chunks."""
-        statement = select(*self.columns).where(*self._conditions).order_by(*self._order)
-        for rows in self._read(statement, rows_at_once):
+        for rows in self.row_chunks(rows_at_once):
+            yield rows
+            self.pass_on(len(rows))
+
+    def pass_on(self, rows: int) -> None:
+        """Count so many rows more, and tell it."""
+        self.done += rows
+        self._progress(self.done)
+
+    def row_chunks(self, rows_at_once: int) -> Iterator[Rows]:
+        """Yield the rows in chunks, without counting them: for who reads ahead, and counts what was worked on."""
+        for rows in self._read(self._ordered(*self.columns), rows_at_once):
             yield self._hidden(rows) if self._masked else rows
-            self.done += len(rows)
-            self._progress(self.done)
+
+    @property
+    def has_json_lines(self) -> bool:
+        """Whether ``json_lines`` can be read: the database is SQLite, and nothing is masked."""
+        return self._is_sqlite and not self._masked
+
+    def json_lines(self, rows_at_once: int) -> Iterator[bytes]:
+        """Yield the rows in chunks, without counting them: a JSON array on a line for each, with a 0 before and after the columns."""
+        edge: Any = literal_column("0")
+        line = func.json_array(edge, *self.columns, edge)
+        for rows in self._read(self._ordered(line), rows_at_once):
+            yield "\n".join(chain.from_iterable(rows)).encode()
+
+    def ahead(self, parts: Iterator[Part]) -> Iterator[Part]:
+        """Return an iterator over parts; where this reads ahead, the next ones are made in a thread meanwhile."""
+        return iter(self._threads.enter_context(closing(ReadAhead(parts)))) if self._reads_ahead else parts
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._connection.dialect.name == "sqlite"
+
+    def _ordered(self, *wanted: Any) -> Select[Any]:
+        return select(*wanted).select_from(table_of(self.model)).where(*self._conditions).order_by(*self._order)
 
     def _read(self, statement: Select[Any], rows_at_once: int) -> Iterator[Rows]:
-        if self._connection.dialect.name != "sqlite":
+        if not self._is_sqlite:
             yield from self._executed(statement, rows_at_once).partitions()
             return
         # SQLite's cursor makes its rows one by one, as plain tuples: SQLAlchemy's take half as long again.
@@ -100,17 +138,18 @@ class RowStream:
         some = select(literal(1)).select_from(table_of(self.model)).where(*self._conditions).limit(rows + 1).subquery()
         return self._connection.execute(select(func.count()).select_from(some)).scalar_one() > rows
 
-    def longer_than(self, column: Column[Any], length: int) -> Iterator[str]:
-        """Yield the texts of a column that are longer than ``length`` code points."""
-        statement = select(column).where(*self._conditions, func.length(column) > length)
-        yield from self._executed(statement, 100).scalars()
+    def with_longer_texts(self, columns: Sequence[Column[Any]], length: int) -> Iterator[Sequence[str]]:
+        """Yield the texts of columns of the rows in which one of them is longer than ``length`` code points."""
+        are_longer = or_(false(), *(func.length(column) > length for column in columns))
+        yield from self._executed(select(*columns).where(*self._conditions, are_longer), 100)
 
     def _executed(self, statement: Select[Any], rows_at_once: int) -> Result[Any]:
         result = self._connection.execute(statement.execution_options(yield_per=rows_at_once))
         return self._results.enter_context(result)
 
     def close(self) -> None:
-        """Close results that were not read to their end: a server may be keeping them."""
+        """Stop reading ahead, and close results that were not read to their end: a server may be keeping them."""
+        self._threads.close()
         self._results.close()
 
 
@@ -124,6 +163,7 @@ def open_row_stream(
     *,
     sort: str = "",
     columns: Sequence[str] = (),
+    reads_ahead: bool = False,
 ) -> Iterator[RowStream]:
     """Open a selection at the present position of the read models, with all columns or with those named, in their order.
 
@@ -132,6 +172,15 @@ def open_row_stream(
     with store.snapshot() as connection:
         store.position(connection, ledger.store)
         with closing(
-            RowStream(connection, model, selection, ledger.timezone, progress, sort=sort, columns=columns)
+            RowStream(
+                connection,
+                model,
+                selection,
+                ledger.timezone,
+                progress,
+                sort=sort,
+                columns=columns,
+                reads_ahead=reads_ahead,
+            )
         ) as rows:
             yield rows
