@@ -115,7 +115,7 @@ class _TemporaryFile(Database):
 
 
 def _connect() -> sqlite3.Connection:
-    # Transactions are begun by hand, as for every read store.
-    connection = sqlite3.connect(UNNAMED, isolation_level=None)
+    # Transactions are begun by hand, as for every read store. An export reads in a thread, which has it for itself meanwhile.
+    connection = sqlite3.connect(UNNAMED, isolation_level=None, check_same_thread=False)
     connection.executescript(PRAGMAS)
     return connection
