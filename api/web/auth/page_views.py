@@ -1,4 +1,4 @@
-"""Which pages were viewed a moment ago: their fragments, which are fetched just after, are not viewed once more."""
+"""Which pages were viewed a moment ago: their fragments, and the live page's stream, which are fetched just after, are not viewed once more."""
 
 from collections import OrderedDict
 from urllib.parse import parse_qsl
@@ -8,6 +8,7 @@ from domain import times
 SECONDS_MAX = 60
 KEPT_MAX = 1_000
 FRAGMENTS = "/fragments/"
+LIVE_PAGE, LIVE_STREAM = "/", "/live/events"
 # What a page has in its address beside the filters, and its fragments do not.
 BESIDE_FILTERS = frozenset({"sort", "cols", "cursor", "whole", "min_position"})
 LISTS_ELSEWHERE = {"operator-events": "/events"}
@@ -24,7 +25,7 @@ class PageViews:
 
     def add(self, who: str, how: str, path: str, query: str, now: int) -> bool:
         """Note a view at a time (microseconds, UTC); return whether it is a fragment of a page that was viewed just before."""
-        if path.startswith(FRAGMENTS):
+        if path.startswith((FRAGMENTS, LIVE_STREAM)):
             at = self._seen.get((who, how, *_page_of(path.removeprefix(FRAGMENTS), query)))
             return at is not None and 0 <= now - at <= SECONDS_MAX * times.SECOND
         view = (who, how, path, _filters(path, query))
@@ -37,6 +38,8 @@ class PageViews:
 
 def _page_of(part: str, query: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return the path and the filters of the page that a fragment belongs to."""
+    if part == LIVE_STREAM:
+        return LIVE_PAGE, ()
     name, _, rest = part.partition("/")
     if name == "metrics":
         return f"/accounts/{rest}", ()
@@ -47,7 +50,7 @@ def _page_of(part: str, query: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _filters(path: str, query: str) -> tuple[tuple[str, str], ...]:
-    """Return the filters of an address in any order; an account's page has none: its fragments are of the same account."""
-    if path.startswith("/accounts/"):
+    """Return the filters of an address in any order; of an account's page and the live page none: their fragments do not have them."""
+    if path == LIVE_PAGE or path.startswith("/accounts/"):
         return ()
     return tuple(sorted((name, value.strip()) for name, value in parse_qsl(query) if name not in BESIDE_FILTERS))

@@ -1,10 +1,12 @@
 """Every page by a checker of accessibility, at two sizes, light and dark; and none of them wider than its window."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.browser import page_looks as looking
 from tests.e2e.browser.conftest import Opened
 from tests.e2e.browser.site import LIVELY, Site
+from tests.support.notices import priced_cdr
 
 # Of the long lists a few rows: the checker looks at each cell, and they are alike.
 PATHS = (
@@ -39,6 +41,20 @@ def test_no_page_has_a_serious_fault_or_must_be_scrolled_sideways(
         found += [f"{path}: {trouble}" for trouble in looking.grave_troubles(page, colours_only=theme == "dark")]
         found += [f"{path}: {over} pixels too wide" for over in [looking.overflow(page)] if over > 0]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("size", looking.SIZES)
+def test_a_long_tag_leaves_price_margin_and_flags_in_sight(opened: Opened, site: Site, size: str) -> None:
+    number = {"desk": "18585557771", "phone": "18585557772"}[size]
+    site.call_back(priced_cdr(tag="of-a-department-of-very-long-names-" * 3 + "W" * 60, src=number))
+    site.wait_until_shown()
+    page = opened("boss", f"/cdrs?number={number}", size=size)
+    looking.wait_for_fragments(page)
+    sheet = page.get_by_role("region", name="CDRs")
+    assert sheet.evaluate("sheet => sheet.scrollWidth - sheet.clientWidth") == 0
+    expect(sheet.locator(".flag")).to_be_in_viewport(ratio=1)
+    page.goto(f"{site.url}/traffic/quality?number={number}")
+    assert page.locator(".plot").evaluate("plot => plot.scrollWidth - plot.clientWidth") == 0
 
 
 @pytest.mark.parametrize("theme", looking.THEMES)

@@ -31,6 +31,15 @@ def client() -> TestClient:
     return TestClient(Starlette(routes=routes), follow_redirects=False)
 
 
+def test_a_long_text_in_a_cell_has_all_of_it_as_its_title_and_a_phone_number_is_never_cut() -> None:
+    long = "of-a-department-<b>\u202e"
+    clipped = showing.clip(showing.text(long))
+    assert clipped.startswith('<span class="clip" title="of-a-department-&lt;b&gt;U+202E"><bdi>')
+    assert clipped.striptags() == "of-a-department-<b>U+202E"
+    for short in ("&" * 16, "441234567890123"):
+        assert showing.clip(showing.text(short)) == showing.text(short)
+
+
 def test_a_text_from_outside_is_only_ever_text(client: TestClient) -> None:
     page = client.get("/page").text
     assert "<script>alert" not in page
