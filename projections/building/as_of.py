@@ -12,17 +12,21 @@ from pathlib import Path
 
 from sqlalchemy import Connection, StaticPool, create_engine
 
+from domain.events.operator_events import CALL_CORRECTIONS
 from domain.ledger import Ledger
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.rollup_differences import fill_rollups
 from projections.rows.cdrs import CdrRow
 from projections.rows.entry import Entry
-from projections.schema.read_models import BY_NAME
+from projections.rows.projector import RowBatch, as_tuples
+from projections.schema.read_models import BY_NAME, READ_MODELS
+from projections.schema.tables import CALLS, CDRS
 from projections.stores.base import ReadStore, refuse_read_models
 from projections.stores.database import Database
 from projections.stores.log_binding import digest_at
 from projections.stores.sqlite import SQLiteReadStore
+from projections.stores.upsert import append_rows, put_rows
 
 UNNAMED = ""  # SQLite's name for a temporary file.
 # The build need not survive its process. What exceeds the cache is written to the file.
@@ -44,9 +48,9 @@ def open_as_of(
     ``progress`` is called with the number of events done and of all. Raises ProjectionStopped, StoreUnavailable (if there is
     no room for the temporary file, for instance), and what ``folding`` raises.
     """
-    with closing(TemporaryReadStore(ledger.id, position)) as store:
+    with closing(TemporaryReadStore(ledger, position)) as store:
         with store.transaction() as connection:
-            fill_read_models(connection, ledger, position, progress, folding)
+            fill_read_models(connection, ledger, position, progress, folding, write=store.write)
             store.set_position(connection, position, digest_at(ledger.store, position))
         yield store
 
@@ -72,13 +76,30 @@ def open_as_of_file(ledger: Ledger, path: Path) -> ReadStore:
 
 
 class TemporaryReadStore(ReadStore):
-    """Read models that only this process knows."""
+    """Read models that only this process knows.
 
-    def __init__(self, ledger_id: str, position: int) -> None:
+    The two large tables have no key where none is needed: they are read from end to end, and rows that come in the order of
+    calls' ids cost a fraction in a table that keeps them as they come.
+    """
+
+    def __init__(self, ledger: Ledger, position: int) -> None:
         """Create an empty store for the read models of a ledger as of a position."""
-        super().__init__(_TemporaryFile(f"a temporary file, as of position {position},"), 0, ledger_id)
+        super().__init__(_TemporaryFile(f"a temporary file, as of position {position},"), 0, ledger.id)
+        self._without_key = () if _may_repeat_keys(ledger, position) else (CALLS, CDRS)
         with self.transaction() as connection:
+            for table in self._without_key:
+                columns = ", ".join(
+                    f"{column.name} {column.type.compile(connection.dialect)}" for column in table.columns
+                )
+                connection.exec_driver_sql(f"CREATE TABLE {table.name} ({columns})")
             self._create(connection)
+
+    def write(self, connection: Connection, batch: RowBatch) -> None:
+        """Write the rows of a part of the log; each part is written once."""
+        for model in READ_MODELS:
+            if model.row and model.is_stored:
+                write_rows = append_rows if model.table in self._without_key else put_rows
+                write_rows(connection, model.table, as_tuples(batch.rows.get(model.row, ())))
 
     def find_damage(self) -> list[str]:
         """Return nothing: the file was made a moment ago."""
@@ -95,6 +116,11 @@ class TemporaryReadStore(ReadStore):
 
     def finish_build(self) -> None:
         """Do nothing: the file ends with its connection."""
+
+
+def _may_repeat_keys(ledger: Ledger, position: int) -> bool:
+    """Whether two rows may have one key: between the two events that move a notice, both calls have it."""
+    return any(row.topic in CALL_CORRECTIONS for row in ledger.events_at([position] if position else []))
 
 
 class _TemporaryFile(Database):

@@ -9,6 +9,7 @@ from operator import add, attrgetter
 from typing import cast
 
 from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from domain.months import Month
 from projections.building.sum_limits import check_sums, find_large_sum
@@ -81,9 +82,24 @@ def fill_billing(connection: Connection) -> None:
 
     Raises SumTooLarge.
     """
-    # Before the exact sums: a database that finds a sum too large ends the statement, and does not say which.
+    try:
+        # On PostgreSQL before the exact sums: a sum that is too large ends the transaction there.
+        if connection.dialect.name == "postgresql":
+            _refuse_large_sums(connection)
+        _fill_billing(connection)
+    except DBAPIError:
+        # The database ends the statement, and does not say which sum it was.
+        if connection.dialect.name == "sqlite":
+            _refuse_large_sums(connection)
+        raise
+
+
+def _refuse_large_sums(connection: Connection) -> None:
     if (too_large := find_large_sum(connection)) is not None:
         raise too_large
+
+
+def _fill_billing(connection: Connection) -> None:
     summed = [func.sum(ENTRIES.c[name]) for name in TOTALS]
     by = ENTRIES.c.account, ENTRIES.c.day
     days = select(*by, *summed, func.count()).group_by(*by)

@@ -17,10 +17,12 @@ from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
 from projections.building.catch_up import write_batch
 from projections.building.partitions import FoldStrategy, stream_ranges
+from projections.rows.projector import RowBatch
 
 RANGES_PER_JOB = 4  # Keeps all workers busy nearly to the end; a lost one costs little.
 
 Progress = Callable[[int, int], None]
+Write = Callable[[Connection, RowBatch], None]
 
 
 def silent(_done: int, _total: int) -> None:
@@ -28,22 +30,36 @@ def silent(_done: int, _total: int) -> None:
 
 
 def fill_read_models(
-    connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: FoldStrategy
+    connection: Connection,
+    ledger: Ledger,
+    cut: int,
+    progress: Progress,
+    folding: FoldStrategy,
+    *,
+    write: Write = write_batch,
 ) -> int:
     """Fill all empty tables but the rollups as they are at a position, and return the number of events.
 
     Raises SumTooLarge, and what ``fill_rows`` raises.
     """
-    done = fill_rows(connection, ledger, cut, progress, folding)
+    done = fill_rows(connection, ledger, cut, progress, folding, write=write)
     billing.fill_billing(connection)
     return done
 
 
 @collecting_rarely()
-def fill_rows(connection: Connection, ledger: Ledger, cut: int, progress: Progress, folding: FoldStrategy) -> int:
+def fill_rows(
+    connection: Connection,
+    ledger: Ledger,
+    cut: int,
+    progress: Progress,
+    folding: FoldStrategy,
+    *,
+    write: Write = write_batch,
+) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
-    What sums rows up stays empty. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
+    What sums rows up stays empty. ``write`` writes the rows of a part. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
     and what ``folding`` raises.
     """
     done = 0
@@ -52,7 +68,7 @@ def fill_rows(connection: Connection, ledger: Ledger, cut: int, progress: Progre
     parts: Any = folding(ledger, cut, stream_ranges(cut, at_least))
     with closing(parts):
         for part in parts:
-            write_batch(connection, part.batch)
+            write(connection, part.batch)
             resolved += part.batch.resolutions
             done += part.events
             progress(done, cut)

@@ -29,6 +29,17 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[TableRow], *, 
         connection.exec_driver_sql(statement, [tuple(row) for row in rows])
 
 
+def append_rows(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
+    """Insert rows, in the table's column order, into a table of SQLite that has no key."""
+    if rows:
+        connection.exec_driver_sql(_append_statement(table), [tuple(row) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _append_statement(table: Table) -> str:
+    return f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"
+
+
 def _put_arrays(connection: Connection, table: Table, rows: Sequence[TableRow], *, adding: bool) -> None:
     """Upsert rows as one array for each column: one statement, without a temporary table, which not every role may make."""
     driver: Any = connection.connection.driver_connection

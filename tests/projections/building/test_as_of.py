@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import StoreUnavailable
+from domain.events.streams import call_id
 from domain.ledger import Ledger
 from projections import frames
 from projections.building import as_of as aside
@@ -40,7 +41,7 @@ from tests.support.command import run
 from tests.support.effort import examples
 from tests.support.ledger_databases import ledger_database
 from tests.support.ledgers import opened, record, tables
-from tests.support.notices import START, callstatus, cdr, signed
+from tests.support.notices import SRC, START, TAG, callstatus, cdr, signed
 from tests.support.postgres_server import Postgres
 
 ROOT = Path(__file__).parents[3]
@@ -88,6 +89,30 @@ def now(ledger: Ledger) -> dict[str, bytes]:
     with closing(open_current(ledger)) as store:
         catch_up(ledger, store)
         return exports(ledger, store)
+
+
+def rows_of(store: ReadStore) -> dict[str, list[tuple[object, ...]]]:
+    with store.snapshot() as connection:
+        return {
+            name: [tuple(row) for row in connection.execute(table.select().order_by(*table.primary_key))]
+            for name, table in STORED_TABLES.items()
+        }
+
+
+@pytest.mark.only_on("sqlite")
+def test_between_the_two_events_of_a_move_the_rows_are_those_of_who_followed_the_log_to_there(ledger: Ledger) -> None:
+    call, other = call_id((TAG, SRC), 1), call_id((TAG, "7"), 1)
+    record(ledger, callstatus("SRCANSWERED", 9, src="7"), cdr(10, src="7"))
+    with ledger.operator_session("Ada", "one call") as session:
+        moved = session.merge_calls(other, call)
+    with ledger.operator_session("Ada", "two after all") as session:
+        session.undo(moved)
+    with closing(open_current(ledger)) as live:
+        for position in range(1, ledger.head() + 1):
+            catch_up(ledger, live, position)
+            for folding in (SEQUENTIAL, ProcessFolding(2)) if position == moved else (SEQUENTIAL,):
+                with open_as_of(ledger, position, folding=folding) as store:
+                    assert rows_of(store) == rows_of(live)
 
 
 @contextmanager
