@@ -83,11 +83,16 @@ class TestWhatIsNotThere:
         for path in ("/events/", "/quarantine/"):
             assert client.get(path + "9" * 18).status_code == 404
 
-    def test_another_method_is_refused_with_those_that_are_taken(self, client: TestClient) -> None:
+    def test_another_method_is_refused_with_those_that_are_taken(self, client: TestClient, service: Service) -> None:
         for path in ("/calls", "/api/v1/calls", "/health"):
             answer = client.delete(path)
             assert is_problem(answer, 405)
             assert "GET" in answer.headers["allow"]
+        for path, methods in (("/api/v1/tariffs", "GET, HEAD, POST"), ("/api/v1/quarantine/reprocess", "POST")):
+            assert client.request("PUT", path).headers["allow"] == methods
+        assert client.get("/api/v1/quarantine/resolve").status_code == 401
+        found = client.get("/api/v1/quarantine/resolve", headers=bearer(service, "read"))
+        assert (found.status_code, found.headers["allow"]) == (405, "POST")
 
     def test_a_slash_too_many_leads_on_without_naming_a_host(self, client: TestClient) -> None:
         client.follow_redirects = False

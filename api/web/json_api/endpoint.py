@@ -5,11 +5,13 @@ no thread, so many requests can wait while threads answer others.
 """
 
 import asyncio
+from collections.abc import Collection
 from hashlib import blake2b
 from urllib.parse import urlencode
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,12 +33,15 @@ CACHED = "private, no-cache"
 class Endpoint:
     """An operation's endpoint, behind the guard."""
 
-    def __init__(self, operation: ApiOperation) -> None:
-        """Serve an operation."""
+    def __init__(self, operation: ApiOperation, named: Collection[str] = ()) -> None:
+        """Serve an operation; ``named`` are the paths without parameters, which take their own methods and no other."""
         self.operation = operation
+        self._named = {path for path in named if path != operation.path}
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
+        if request.scope["path"] in self._named:
+            raise HTTPException(405)
         asked: ApiRequest | None = None
         try:
             asked = asking.read_api_request(request, self.operation.all_parameters, self.operation.model)

@@ -114,7 +114,7 @@ def read_api_request(request: Request, parameters: Sequence[ApiParameter], model
         value = places[parameter.place].get(parameter.name)
         if value or parameter.is_required:
             try:
-                values[parameter.name] = parameter.read(value or "")
+                values[parameter.name] = _read(parameter, value)
             except ValueError as error:
                 bad.append(BadFilter(parameter.name, _short(value or ""), f"expected {error}"))
     selection = Selection()
@@ -127,6 +127,14 @@ def read_api_request(request: Request, parameters: Sequence[ApiParameter], model
     if bad:
         raise refusing.parameter_errors(bad)
     return ApiRequest(request, values, selection)
+
+
+def _read(parameter: ApiParameter, value: str | None) -> Any:
+    """Read a parameter; raises ValueError, for one that is required and missing, too, even if it may be empty."""
+    read = parameter.read(value or "")
+    if value is None and parameter.is_required:
+        raise ValueError("it, if only as an empty text")
+    return read
 
 
 def _unknown(request: Request, known: Mapping[str, ApiParameter]) -> list[BadFilter]:

@@ -55,8 +55,9 @@ def operations() -> list[ApiOperation]:
 def routes() -> list[GuardedRoute]:
     """Return the API's routes."""
     described = operations()
+    named = [each.path for each in described if "{" not in each.path]
     served = [
-        GuardedRoute(each.route or each.path, Endpoint(each), each.required_role, (each.method,), each.name)
+        GuardedRoute(each.route or each.path, Endpoint(each, named), each.required_role, (each.method,), each.name)
         for each in described
     ]
     return [

@@ -5,10 +5,9 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Route
 
 from api.web.auth.authenticator import Authenticator
 from api.web.auth.refusal import AccessRefused, is_for_a_program
@@ -53,10 +52,12 @@ async def nothing_there(request: Request, notify_path: str) -> Response:
     return await run_in_threadpool(not_found, request, f"there is nothing at {request.url.path}")
 
 
-async def not_that_method(request: Request, error: Exception) -> Response:
-    """Answer that a path does not take a method, naming those that it takes."""
-    assert isinstance(error, HTTPException)
-    allowed = (error.headers or {}).get("Allow", "")
+async def not_that_method(request: Request, _error: Exception) -> Response:
+    """Answer that a path does not take a method, naming all that it takes, whichever routes take them."""
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    named = [route for route in routes if route.path == request.scope["path"]]
+    leading = named or [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    allowed = ", ".join(sorted({method for route in leading for method in route.methods or ()}))
     return problem(
         405, f"got {request.method} for {request.url.path}; expected {allowed or 'another'}", {"Allow": allowed}
     )

@@ -105,6 +105,14 @@ class TestACorrection:
         refused = books.post(ACCOUNTED, **({"account": "sales", "amount": "1"} | fields))
         assert (refused.status_code, [each["parameter"] for each in refused.json()["errors"]]) == (400, [wrong])
 
+    def test_charges_calls_without_an_account_only_where_that_is_said(self, books: Books) -> None:
+        refused = books.post(ACCOUNTED, amount="1", new_account="true")
+        assert (refused.status_code, refused.json()["detail"]) == (
+            400,
+            "account: expected it, if only as an empty text",
+        )
+        assert books.head == 4
+
     def test_needs_the_role(self, books: Books) -> None:
         for role in ("read", "export"):
             assert books.post(f"{books.call}/void", bearer(books.service, role)).status_code == 403
