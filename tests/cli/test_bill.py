@@ -205,12 +205,15 @@ class TestBilling:
 class TestServing:
     def test_pages_and_api_list_the_numbered_statements(self, month: str) -> None:
         bill()
+        statement = f"/statements/acme/{OCTOBER}"
         service = asgi.service_at(Path(), times.now, TRINGLEDGER_STORE=month, TRINGME_PRIVATE_KEY=KEY)
         with asgi.running(service) as client:
             asked = client.get(f"/api/v1/numbers/{OCTOBER}", headers=bearer(service, "read")).json()
             sign_in(client, service, "read")
             page = client.get("/tariffs").text
-            assert "<dt>Number</dt><dd>2024-0001, 13 US cents</dd>" in client.get(f"/statements/acme/{OCTOBER}").text
+            assert 'Number</dt><dd>2024-0001, <data class="amount" value="13">' in client.get(statement).text
+            client.cookies.set("unit", "dollars")
+            assert all('value="0.13">$0<' in client.get(path).text for path in (statement, "/tariffs"))
         assert [(each["number"], each["account"], each["due"], each["exact"]) for each in asked["items"]] == [
             ("2024-0001", "acme", "13", "12.9"),
             ("EU2024-1", "eu-1", "7", "7"),
