@@ -43,7 +43,7 @@ def check_sheet_size(reading: RowStream, rows_max: int | None = None) -> None:
         raise SheetTooSmall(msg)
     texts = [column for column in reading.columns if column_kind(column) is ColumnKind.TEXT]
     # Excel counts UTF-16 units, of which a character takes two at most.
-    for row in reading.with_longer_texts(texts, TEXT_UTF16_UNITS_MAX // 2):
+    for row in reading.with_longer_texts(texts, TEXT_UTF16_UNITS_MAX // 2) if texts else ():
         for column, text in zip(texts, row, strict=True):
             _check_text(column, text)
 

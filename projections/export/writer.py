@@ -6,7 +6,7 @@ A file is written as a whole or not at all, and shows the ledger at one position
 import io
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
@@ -53,6 +53,7 @@ def write_export(  # noqa: PLR0917  # What, how and where to, in the order of th
     excel_safe: bool = False,
     progress: Progress = no_progress,
     sort: str = "",
+    columns: Sequence[str] = (),
     reads_ahead: bool = True,
     sheet_rows_max: int | None = None,
 ) -> int:
@@ -60,11 +61,14 @@ def write_export(  # noqa: PLR0917  # What, how and where to, in the order of th
 
     ``excel_safe`` (for CSV; see ``text_formats.excel_safe_text``) makes texts harmless that a spreadsheet would take for
     formulas or numbers. ``progress`` is called with the number of rows after each chunk. The read models are read as they
-    are: catch up before. ``sort`` is a column, with ``-`` before it for descending order. Raises SelectionError, SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnusable, and
-    BrokenPipeError if the reader of the stream is gone.
+    are: catch up before. ``sort`` is a column, with ``-`` before it for descending order; ``columns`` are those that are written, in
+    their order, all if none is named. ``reads_ahead`` reads in a thread while what was read is written. Raises SelectionError,
+    SheetTooSmall, NotWritten, StoreUnavailable, ReadModelsUnusable, and BrokenPipeError if the reader of the stream is gone.
     """
     form = _format(file_format)
-    with open_row_stream(ledger, store, model, selection, progress, sort=sort, reads_ahead=reads_ahead) as rows:
+    with open_row_stream(
+        ledger, store, model, selection, progress, sort=sort, columns=columns, reads_ahead=reads_ahead
+    ) as rows:
         if form is Format.XLSX:
             # The library of workbooks takes memory, which no other format needs.
             from projections.export.excel import check_sheet_size  # noqa: PLC0415

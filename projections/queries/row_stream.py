@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Result, Select, false, func, literal, literal_column, or_, select
+from sqlalchemy import Column, Connection, Result, Select, func, literal, literal_column, or_, select
 
 from domain.ledger import Ledger
 from projections.queries.conditions import conditions
@@ -140,7 +140,7 @@ class RowStream:
 
     def with_longer_texts(self, columns: Sequence[Column[Any]], length: int) -> Iterator[Sequence[str]]:
         """Yield the texts of columns of the rows in which one of them is longer than ``length`` code points."""
-        are_longer = or_(false(), *(func.length(column) > length for column in columns))
+        are_longer = or_(*(func.length(column) > length for column in columns))
         yield from self._executed(select(*columns).where(*self._conditions, are_longer), 100)
 
     def _executed(self, statement: Select[Any], rows_at_once: int) -> Result[Any]:

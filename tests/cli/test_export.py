@@ -40,6 +40,20 @@ class TestExport:
         assert rows.count("\r\n") == rows.count("\n") > 1
         assert rows.startswith("call_id,tag,src,ordinal,disposition,status,opened_at,answered_at,cdr_at,")
 
+    def test_columns_are_chosen_in_their_order_whatever_the_form(self, tmp_path: Path) -> None:
+        whole = run("export", "cdrs", "--format", "json").json()
+        chosen = run("export", "cdrs", "--cols", "price,call_id", "--format", "json").json()
+        assert [[*row.items()] for row in chosen] == [
+            [("price", row["price"]), ("call_id", row["call_id"])] for row in whole
+        ]
+        lines = [f"{row['price']},{row['call_id']}\r\n" for row in whole]
+        assert run("export", "cdrs", "--cols", "price,call_id").out == "".join(["price,call_id\r\n", *lines])
+        assert run("export", "cdrs", "--cols", "price", "-o", str(tmp_path / "prices.xlsx")).code == DONE
+        unknown = run("export", "cdrs", "--cols", "price,prize")
+        assert (unknown.code, unknown.out) == (USAGE, "")
+        assert "cdrs have no column 'prize': expected some of call_id, " in unknown.err
+        assert run("export", "journal", "--format", "hledger", "--cols", "price").code == USAGE
+
     def test_filters_are_taken(self) -> None:
         everything = run("export", "cdrs", "--format", "json").json()
         tag = everything[0]["tag"]

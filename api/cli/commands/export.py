@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
@@ -47,6 +47,18 @@ SUFFIXES = {f".{form}": form for form in (*FORMATS, *LANGUAGES)} | {".jsonl": "n
 SUFFIXES |= dict.fromkeys((".journal", ".j"), Language.HLEDGER.value)
 
 
+class _Layout(NamedTuple):
+    """How rows are laid out: their order, their columns (all, or as ``--cols`` names them), and whether CSV is safe for spreadsheets."""
+
+    sort: str
+    cols: str | None
+    excel_safe: bool
+
+    @property
+    def columns(self) -> list[str]:
+        return [] if self.cols is None else self.cols.split(",")
+
+
 @click.command()
 @click.argument("model", type=click.Choice([*MODELS, JOURNAL]))
 @output_options((*FORMATS, *LANGUAGES), "csv", "The file's format; hledger and beancount are for the journal", SUFFIXES)
@@ -63,6 +75,9 @@ SUFFIXES |= dict.fromkeys((".journal", ".j"), Language.HLEDGER.value)
 @span_options
 @click.option(
     "--sort", default="", help="A column to sort by, as pages do; with - before it, the highest first: --sort=-price."
+)
+@click.option(
+    "--cols", metavar="NAMES", help="The columns to write, in this order, separated by commas: price,call_id."
 )
 @click.option(
     "--waiting",
@@ -90,6 +105,7 @@ def export(
     through: str | None,
     period: str | None,
     sort: str,
+    cols: str | None,
     waiting: str | None,
     excel_safe: bool,
     as_of: str | None,
@@ -110,6 +126,7 @@ def export(
     Examples:
       tringledger export billing
       tringledger export cdrs --period 2026-10 -o october.xlsx
+      tringledger export cdrs --cols account,price,call_id --sort=-price
       tringledger export calls --waiting missing-cdr
       tringledger export cdrs --account acme-000123 --from 2026-10-01 --through 2026-10-07 --format json
       tringledger export billing --as-of 2026-11-01
@@ -120,7 +137,8 @@ def export(
     from projections.queries.log_points import resolve_point
     from projections.queries.selection import OverdueFilter
 
-    _check_options(model, form, sort)
+    layout = _Layout(sort, cols, excel_safe)
+    _check_options(model, form, layout)
     with open_ledger(store) as (ledger, _):
         past = None if as_of is None else resolve_point(ledger, as_of)
         wanted = conditions.build_selection(
@@ -148,9 +166,7 @@ def export(
             if model == JOURNAL:
                 rows = journal_export.write_journal(ledger, read_store, wanted, form, target, moved)
             else:
-                rows = _write(
-                    ledger, read_store, model, wanted, form, target, sort=sort, excel_safe=excel_safe, moved=moved
-                )
+                rows = _write(ledger, read_store, model, wanted, form, target, layout, moved)
     if output:
         note(f"{rows} rows in {output}")
 
@@ -165,12 +181,15 @@ def _read_store(
     )  # A journal is made of several.
 
 
-def _check_options(model: str, form: str, sort: str) -> None:
+def _check_options(model: str, form: str, layout: _Layout) -> None:
     if (model == JOURNAL) != (form in LANGUAGES):
         msg = f"cannot write {model} as {form}; expected {' or '.join(LANGUAGES if model == JOURNAL else FORMATS)}"
         raise click.UsageError(msg)
-    if model == JOURNAL and sort:
-        msg = f"got --sort {sort} for the journal; expected none: it is in the order of days"
+    if model == JOURNAL and layout.sort:
+        msg = f"got --sort {layout.sort} for the journal; expected none: it is in the order of days"
+        raise click.UsageError(msg)
+    if model == JOURNAL and layout.cols is not None:
+        msg = f"got --cols {layout.cols} for the journal; expected none: it has no columns"
         raise click.UsageError(msg)
 
 
@@ -181,14 +200,21 @@ def _write(
     wanted: Selection,
     form: str,
     target: Path | BinaryIO,
-    *,
-    sort: str,
-    excel_safe: bool,
+    layout: _Layout,
     moved: Moved,
 ) -> int:
     # pandas and pyarrow take half a second to load, which no other command should pay.
     from projections.export import writer as exports
 
     return exports.write_export(
-        ledger, read_store, model, wanted, form, target, sort=sort, excel_safe=excel_safe, progress=moved
+        ledger,
+        read_store,
+        model,
+        wanted,
+        form,
+        target,
+        sort=layout.sort,
+        columns=layout.columns,
+        excel_safe=layout.excel_safe,
+        progress=moved,
     )
