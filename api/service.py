@@ -26,6 +26,7 @@ from api.application.read_model_pool import ReadModelPool
 from api.application.request_samples import RequestSamples, samples_file
 from api.application.spool.service_spool import ServiceSpool
 from api.processes import process_factory
+from api.processes.bundle_worker import BundleWorker
 from api.processes.download_worker import DownloadWorker
 from api.processes.jobs import Jobs
 from api.processes.past_read_models import PastReadModels
@@ -132,12 +133,12 @@ class Service:
         self.app.state.service, self.app.state.ledger, self.app.state.settings = self, self.ledger, settings
         self.app.state.authenticator = self.authenticator
         self.read_models = self.app.state.read_models = ReadModelPool(self.ledger)
-        self.app.state.proofs = self.proofs
-        self.app.state.clock = clock
+        self.app.state.proofs, self.app.state.clock = self.proofs, clock
         self.past = self.app.state.past = PastReadModels(self.ledger)
         self.app.state.live_poller = LivePoller(self.read_models, self.ledger, clock)
         self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller)
         self.jobs = self.app.state.jobs = Jobs(self.ledger, clock)
+        self.bundle_worker = self.app.state.bundle_worker = BundleWorker(self.ledger, self.read_models)
         self.download_worker = self.app.state.download_worker = DownloadWorker(self.ledger)
         self.bulk = self.app.state.bulk = BulkRunner(self.ledger, self.read_models.session, clock)
 
@@ -164,10 +165,8 @@ class Service:
                 await asyncio.to_thread(self.spool.stop)
             await asyncio.gather(*(asyncio.to_thread(helper.stop) for helper in self.helpers))
             _log.info("stopped; since start: %s", self.counts())
-            await asyncio.to_thread(self.jobs.close)
-            await asyncio.to_thread(self.bulk.close)
-            await asyncio.to_thread(self.download_worker.close)
-            await asyncio.to_thread(self.past.close)
+            for each in (self.jobs, self.bulk, self.bundle_worker, self.download_worker, self.past):
+                await asyncio.to_thread(each.close)
             self.read_models.close()
             self.proofs.close()
             self.authenticator.close()

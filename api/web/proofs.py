@@ -6,11 +6,12 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.application.proofs.bundle_builder import MadeBundle, bundle_bill, bundle_call
+from api.application.proofs.bundle_builder import MadeBundle, bundle_call
 from api.application.proofs.proof_files import NoProof
 from api.application.proofs.publication import CHECKPOINT, read_published
+from api.processes.bundle_worker import BundleUnavailable
 from api.web.auth.guard import GuardedRoute, Role, require_role
-from api.web.problems import problem
+from api.web.problems import RETRY_AFTER_SECONDS, problem
 from domain.proofs.refusals import ProofRefused
 
 # Full tiles never change; a checkpoint is asked for again each time.
@@ -65,10 +66,11 @@ def prove_bill(request: Request) -> Response:
     require_role(request, Role.PII)
     account, period = request.path_params["account"], request.path_params["period"]
     try:
-        with request.app.state.read_models.session() as room:
-            made = bundle_bill(request.app.state.ledger, room.store, account, period)
+        made = request.app.state.bundle_worker.bundle_bill(account, period)
     except NoProof as error:
         return problem(404, str(error))
+    except BundleUnavailable as error:
+        return problem(503, str(error), {"Retry-After": RETRY_AFTER_SECONDS})
     return _download(made, f"{account}-{period}")
 
 

@@ -12,6 +12,7 @@ from api.application.proofs.log_key import SigningSettings
 from api.application.proofs.offline_verification import OfflineFiles, read_trust, verify_files
 from api.application.proofs.prover_settings import ProverSettings
 from api.application.proofs.tree_keeper import TreeKeeper
+from api.processes import bundle_worker
 from api.service import Service
 from domain.proofs.keys import SigningKey, write_key_file
 from domain.proofs.tiles import decode_bundle
@@ -39,6 +40,15 @@ def proven(tmp_path: Path, service: Service) -> Service:
 def client(proven: Service) -> Iterator[TestClient]:
     with asgi_service.running(proven) as running:
         yield running
+
+
+def first_bill(service: Service) -> tuple[str, str]:
+    """Return the month and the account of the first CDR."""
+    with service.read_models.session() as room:
+        month, account = room.connection.exec_driver_sql(
+            "SELECT period, account FROM entries WHERE kind = 'cdr' ORDER BY position LIMIT 1"
+        ).one()
+    return month, account
 
 
 def proves(content: bytes) -> dict[str, str]:
@@ -79,6 +89,23 @@ class TestDownloads:
         assert proves(client.get(f"/proofs/calls/{call}", headers=who).content)["call"] == call
         bill = client.get(f"/proofs/bills/{period}/{account}", headers=who)
         assert (proves(bill.content)["account"], bill.headers["content-type"]) == (account, "application/zip")
+
+    def test_of_many_calls_are_made_by_a_process_of_their_own_one_at_a_time(
+        self, client: TestClient, proven: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        who, path = bearer(proven, "export", "pii"), f"/proofs/bills/{'/'.join(first_bill(proven))}"
+        made_here = client.get(path, headers=who)
+        monkeypatch.setattr(bundle_worker, "CALLS_PROVEN_HERE_MAX", -1)
+        assert client.get(path, headers=who).content == made_here.content
+        assert client.get("/proofs/bills/1999-01/nobody", headers=who).status_code == 404
+        with proven.bundle_worker._busy:  # As while another one is made.
+            refused = client.get(path, headers=who)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        monkeypatch.setattr(bundle_worker, "MODULE", "abc")
+        ended = client.get(path, headers=who)
+        assert (ended.status_code, "the process that makes the bundle" in ended.json()["detail"]) == (503, True)
+        proven.bundle_worker.close()
+        assert "the service is stopping" in client.get(path, headers=who).json()["detail"]
 
     def test_need_whole_numbers_to_be_allowed(self, client: TestClient, proven: Service) -> None:
         for roles in (("export",), ("pii",), ("auditor",)):
