@@ -56,8 +56,9 @@ def read_time_readings(text: str, zone: str, name: str, date_format: str | None 
         )
         msg = f"{name}={text!r}: expected {expected}"
         raise ValueError(msg) from None
-    locals_ = [read] if read.tzinfo else _local(name, read, zone)
-    return tuple(dict.fromkeys(_in_range(name, text, times.to_micros(each)) for each in locals_))
+    if read.tzinfo:
+        return (_in_range(name, text, times.to_micros(read)),)
+    return tuple(dict.fromkeys(_in_range(name, text, times.to_micros(each)) for each in _local(name, read, zone)))
 
 
 def _local(name: str, read: datetime, zone: str) -> list[datetime]:
