@@ -108,18 +108,20 @@ class Call:
         at, charges = said.received_at, said.charges
         if self.first is None:
             self.first = (position, at)
+        status, head = said.status, self.head
         self._flag(position, notice, said)
         if charges is not None and _has_rounded_charge(values):
             self.raised.append(CallFlag(ROUNDED_CHARGE, position, at, None))
         self._note_times(said)
-        if said.status:
-            self.statuses.add(said.status)
+        if status:
+            self.statuses.add(status)
         if said.digits:
             self.inputs.append((at, position, said.digits))
         if charges is not None and self.cdr is None:
-            self.cdr = Cdr(position, at, said.src, said.status, charges)
-        self.head.apply(said)
-        if not self.contradicted and self._is_contradictory():
+            self.cdr = Cdr(position, at, said.src, status, charges)
+        head.apply(said)
+        # Before an outcome or a CDR nothing can be contradicted.
+        if self.contradicted is None and (head.outcomes or head.cdr_status) and self._is_contradictory():
             self.contradicted = (position, at)
 
     def _flag(self, position: int, notice: Notice, call_notice: CallNotice) -> None:
@@ -198,8 +200,9 @@ class Call:
 
 def _has_rounded_charge(values: Mapping[str, str]) -> bool:
     # A plain loop, as it is run for every CDR of a rebuild.
-    for name in CHARGES:  # noqa: SIM110
-        if is_rounded(values.get(name, "")):
+    for name in CHARGES:
+        text = values.get(name)
+        if text and is_rounded(text):
             return True
     return False
 

@@ -34,6 +34,7 @@ from projections.rows import operator_events as operator_rows
 from projections.rows import voicemails_and_channels as notices
 from projections.rows.billed_amounts import CallMoney
 from projections.rows.calls import CallRow
+from projections.rows.cdrs import CdrRow
 from projections.rows.charge_entries import charge_entries
 from projections.rows.entry import Entry
 from projections.rows.exceptions import ExceptionRow, ResolutionRow
@@ -127,20 +128,21 @@ class Projector:
         return call
 
     def _add(self, call: Call, due: BilledAmount | None, money: CallMoney) -> None:
-        if call.first and self.batch.keeps(CallRow):
+        batch = self.batch
+        if call.first and batch.keeps(CallRow):
             account, period = (
                 (due.rated.account, str(Month.of_day(due.day))) if due else bills.account_of_call(call, self._books)
             )
-            self.batch.add(call_rows.call_row(call, account, period))
+            batch.of(CallRow).append(call_rows.call_row(call, account, period))
         if call.first:
-            if call.flags and self.batch.keeps(ExceptionRow):
-                self.batch.of(ExceptionRow).extend(exceptions.exception_rows(call))
+            if call.flags and batch.keeps(ExceptionRow):
+                batch.of(ExceptionRow).extend(exceptions.exception_rows(call))
             if call.resolved:
-                self.batch.of(ResolutionRow).extend(exceptions.resolution_rows(call))
+                batch.of(ResolutionRow).extend(exceptions.resolution_rows(call))
         if money.cdr:
-            self.batch.add(money.cdr)
+            batch.of(CdrRow).append(money.cdr)
         if money.postings:
-            self.batch.of(Entry).extend(money.postings)
+            batch.of(Entry).extend(money.postings)
 
     def add(self, row: LogRow) -> None:
         """Add the rows of an event that belongs to no call, if it has any. Raises ProjectionStopped."""
