@@ -7,6 +7,7 @@ rows are added. Every order ends with the row's key, which makes it total. Rows 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from msgspec import structs
 from sqlalchemy import Connection, Row, Select, select
 
 from projections.queries import cursors
@@ -58,6 +59,7 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
     place = cursors.decode_cursor(cursor, model, sort, kinds) if cursor else None
     backwards = place is not None and place.backwards
     page = KeyPage(names, None if place is None else place.key, limit + 1, sort.startswith(DESCENDING) != backwards)
+    selection = _without_implied_end(model, selection, page)
     statement = pattern_page(connection, model, selection, timezone, page)
     rows = list(
         _rows(connection, model, selection, timezone, page) if statement is None else connection.execute(statement)
@@ -78,6 +80,18 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
         at(rows[-1], backwards=False) if has_next else "",
         at(rows[0], backwards=True) if has_previous else "",
     )
+
+
+def _without_implied_end(model: str, selection: Selection, page: KeyPage) -> Selection:
+    """Return a selection without the end that its page's place implies: with both, SQLite would begin at that end and not at the place."""
+    if page.key is None or page.names[0] != read_model(model).time_column:
+        return selection
+    at = int(str(page.key[0]))
+    if page.descending and selection.until is not None and at < selection.until:
+        return structs.replace(selection, until=None)
+    if not page.descending and selection.since is not None and at >= selection.since:
+        return structs.replace(selection, since=None)
+    return selection
 
 
 def _rows(connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage) -> Sequence[Row[Any]]:
