@@ -107,6 +107,11 @@ def total_of(compared: Sequence[ComparedMonths]) -> ComparedMonths:
     return ComparedMonths("", before, after)
 
 
+def largest_change_first(compared: Sequence[ComparedMonths], measure: str) -> list[ComparedMonths]:
+    """Return them in the order of the largest change of a total, up or down."""
+    return sorted(compared, key=lambda each: (-abs(each.change(measure)), each.name))
+
+
 def _by_account(connection: Connection, month: str, account: str | None) -> dict[str, BillingTotals]:
     wanted = [BILLING.c.period == month, *_of_account(BILLING, account)]
     rows = connection.execute(select(BILLING.c.account, *(BILLING.c[name] for name in TOTALS)).where(*wanted))

@@ -65,15 +65,22 @@ def operations() -> list[ApiOperation]:
     ]
 
 
-def _compare(asked: ApiRequest) -> ApiResponse:
-    values, limit, behind = asked.values, asked.values.get("limit", ROWS), None
+def compared_months(asked: ApiRequest) -> tuple[str, str, list[ComparedMonths]]:
+    """Return the month that a request names, the one to compare it with, and each account or tag in both."""
+    values = asked.values
     by, account = values.get(BY.name, ACCOUNT), values.get("account")
-    if "cursor" in values:
-        behind = str(cursors.decode_cursor(values["cursor"], LISTED, by, [str]).key[0])
     with asked.read_session() as room:
         latest = latest_month(room.connection, account) or times.day(asked.now, room.ledger.timezone)[:7]
         period, against = comparing.months_to_compare(latest, values.get("period"), values.get("against"))
-        found = comparing.compare_months(room.connection, against, period, by, account)
+        return period, against, comparing.compare_months(room.connection, against, period, by, account)
+
+
+def _compare(asked: ApiRequest) -> ApiResponse:
+    values, limit, behind = asked.values, asked.values.get("limit", ROWS), None
+    by = values.get(BY.name, ACCOUNT)
+    if "cursor" in values:
+        behind = str(cursors.decode_cursor(values["cursor"], LISTED, by, [str]).key[0])
+    period, against, found = compared_months(asked)
     following = [each for each in found if behind is None or each.name > behind]
     more = cursors.encode_cursor(LISTED, by, [following[limit - 1].name]) if len(following) > limit else ""
     page = page_document([_document(each) for each in following[:limit]], more)

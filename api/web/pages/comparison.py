@@ -37,7 +37,7 @@ def compare(request: Request) -> Response:
         latest = overview.latest_month(room.connection, account) or times.day(state.clock(), room.ledger.timezone)[:7]
         period, against = comparing.months_to_compare(latest, query.get("period"), query.get("against"))
         found = comparing.compare_months(room.connection, against, period, by, account)
-    ordered = sorted(found, key=lambda each: (-abs(each.change(sort)), each.name))
+    ordered = comparing.largest_change_first(found, sort)
     return render(
         request,
         "comparison.html",

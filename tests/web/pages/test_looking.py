@@ -1,5 +1,6 @@
 """Looking rather than reading: heat map, ASR and ACD, months beside each other; and amounts in dollars for those who chose them."""
 
+import csv
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -112,6 +113,22 @@ def test_months_beside_each_other_lead_to_their_entries_and_are_those_of_the_api
     shown = {_price_of(client.get(link.replace("/cdrs", "/fragments/cdrs/sums")).text) for link in links}
     assert shown == {Decimal(price) for price in prices}
     assert all(item["percent"]["price"] is None and item["change"]["price"] == item["after"]["price"] for item in items)
+
+
+def test_months_beside_each_other_are_a_file_in_the_order_of_the_page(client: TestClient) -> None:
+    page = client.get("/billing/comparison?period=2026-10&against=2026-09&sort=calls").text
+    (link,) = re.findall(r'<a href="([^"]+)" download>CSV', page)
+    rows = [*csv.DictReader(client.get(unescape(link)).text.splitlines())]
+    items = client.get("/api/v1/billing/comparison?period=2026-10&against=2026-09").json()["items"]
+    items.sort(key=lambda item: (-abs(item["change"]["calls"]), item["name"]))
+    assert len(rows) > 1
+    for row, item in zip(rows, items, strict=True):
+        assert row.pop("name") == item["name"]
+        assert row == {
+            f"{measure}_{part}": "" if item[part][measure] is None else str(item[part][measure])
+            for measure in item["change"]
+            for part in ("before", "after", "change", "percent")
+        }
 
 
 def _price_of(sums: str) -> Decimal:
