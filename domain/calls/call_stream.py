@@ -91,6 +91,10 @@ class CallStream:
         for row in self._fetch(sorted(missing)) if missing else ():
             self._elsewhere[row.position] = decode_notice(row.state)
 
+    def notice_positions(self) -> set[int]:
+        """Return the positions of all notices that the call has, or once had."""
+        return {position for position, _ in self.notices} | self._elsewhere.keys()
+
     @property
     def last(self) -> int:
         """The position of the last event."""

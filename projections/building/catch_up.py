@@ -25,7 +25,7 @@ from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS, RESOLUTIONS
 from projections.stores.generations import ReadStore
 from projections.stores.log_binding import event_digest
-from projections.stores.upsert import delete_rows, find_rows, put_rows
+from projections.stores.upsert import TableRow, delete_rows, find_rows, put_rows
 
 R = TypeVar("R")
 
@@ -80,13 +80,14 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     folded = [projector.add_stream(stream) for stream in streams.values()]
     batch = projector.batch
     start = events[0].position
-    acted = set(batch.acted)
+    acted = batch.acted
+    former = _possible_keys(batch)
     replaced = [call.cdr.position for call in folded if call.cdr and call.cdr.position < start and call.id not in acted]
     # Calls are folded as a whole: what their earlier events posted is in the tables and in the totals already.
     postings = batch.rows[Entry] = [posting for posting in batch.of(Entry) if posting.position >= start]
     old = [
-        *_current_rows(connection, CdrRow, CDRS.c.position, replaced),
-        *_current_rows(connection, CdrRow, CDRS.c.call_id, batch.acted),
+        *_current_rows(connection, CdrRow, [CDRS.c.position], [(position,) for position in replaced]),
+        *_current_rows(connection, CdrRow, [CDRS.c.position, CDRS.c.call_id], former),
     ]
     billing.apply_difference(connection, old, batch.of(CdrRow), postings)
     known = [(call.id,) for call in folded if call.first and call.first[0] < start and call.id not in acted]
@@ -94,10 +95,20 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
     apply_rollup_differences(connection, "cdrs", old, batch.of(CdrRow), ledger.timezone)
     apply_rollup_differences(connection, "calls", old_calls, batch.of(CallRow), ledger.timezone)
     delete_rows(connection, EXCEPTIONS, [EXCEPTIONS.c.call_id], known)
-    for table in (CALLS, CDRS, EXCEPTIONS, RESOLUTIONS):
-        delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in batch.acted])
+    for table in (CALLS, CDRS):
+        delete_rows(connection, table, [table.c.position, table.c.call_id], former)
+    for table in (EXCEPTIONS, RESOLUTIONS):
+        delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in acted])
     write_batch(connection, batch)
     resolutions.apply_resolutions(connection, batch.resolutions)
+
+
+def _possible_keys(batch: RowBatch) -> list[tuple[int, str]]:
+    """Return the keys of all rows that calls on which operators acted can have: they are not searched by the calls' ids.
+
+    Until read models that began with nothing have caught up, they have no index by those ids.
+    """
+    return [(position, call_id) for call_id, positions in batch.acted.items() for position in sorted(positions)]
 
 
 def _current_calls(connection: Connection, batch: RowBatch, start: int) -> Iterable[CallRow]:
@@ -105,12 +116,11 @@ def _current_calls(connection: Connection, batch: RowBatch, start: int) -> Itera
 
     A page may end between the two events of a correction: then a call takes the position back that another still has.
     """
-    positions = [row.position for row in batch.of(CallRow) if row.position < start]
-    rows = [
-        *_current_rows(connection, CallRow, CALLS.c.position, positions),
-        *_current_rows(connection, CallRow, CALLS.c.call_id, batch.acted),
-    ]
-    return {row.position: row for row in rows}.values()
+    taken = {row.position for row in batch.of(CallRow) if row.position < start}
+    former = {position for position, _ in _possible_keys(batch)}
+    keys = [(position,) for position in sorted(taken | former)]
+    found = _current_rows(connection, CallRow, [CALLS.c.position], keys)
+    return [row for row in found if row.position in taken or row.call_id in batch.acted]
 
 
 def write_batch(connection: Connection, batch: RowBatch) -> None:
@@ -120,7 +130,9 @@ def write_batch(connection: Connection, batch: RowBatch) -> None:
             put_rows(connection, model.table, as_tuples(batch.rows.get(model.row, ())))
 
 
-def _current_rows(connection: Connection, kind: type[R], column: Column[Any], values: Sequence[object]) -> Iterator[R]:
-    """Yield the stored rows, of a class, that have one of these values in a column of its table."""
-    for row in find_rows(connection, column.table, [column], [(value,) for value in values]):
+def _current_rows(
+    connection: Connection, kind: type[R], columns: Sequence[Column[Any]], keys: Sequence[TableRow]
+) -> Iterator[R]:
+    """Yield the stored rows, of a class, that have one of these values in some columns of its table."""
+    for row in find_rows(connection, columns[0].table, columns, keys):
         yield kind(*row)

@@ -58,7 +58,8 @@ class ProjectionStopped(LedgerError):
 class RowBatch:
     """The rows that a range of events yields, by their class: each read model has one.
 
-    ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now.
+    ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now. With each
+    are the positions at which it can have rows.
     ``resolutions`` are exceptions that belong to no call and were resolved.
     """
 
@@ -67,7 +68,7 @@ class RowBatch:
         self._kinds = kinds
         self.rows: dict[type, list[Any]] = {}
         self.resolutions: list[tuple[int, ExceptionResolved]] = []
-        self.acted: list[str] = []
+        self.acted: dict[str, set[int]] = {}
 
     def keeps(self, kind: type) -> bool:
         """Whether rows of a class are kept."""
@@ -114,7 +115,7 @@ class Projector:
         closes = books.closed_through(rows[0].position) != books.closed_through(last)
         if closes or not CALL_CORRECTIONS.isdisjoint([row.topic for row in rows]):
             stream = read_stream(rows, self._fetch)
-            self.batch.acted.append(stream.id)
+            self.batch.acted[stream.id] = stream.notice_positions()
             if self.batch.keeps(OperatorEventRow):
                 self.batch.of(OperatorEventRow).extend(operator_rows.operator_event_rows_of_call(stream, books))
             call = stream.call_at(last)

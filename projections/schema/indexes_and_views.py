@@ -86,7 +86,7 @@ def postgres_index_statements(schema: str) -> dict[str, str]:
 
 def _statements(place: str, *, carried: bool) -> dict[str, str]:
     return {
-        index.name: f"CREATE INDEX IF NOT EXISTS {index.name} ON {place}{model.table.name} ({index.columns}"
+        index.name: f"CREATE {'UNIQUE ' if index.unique else ''}INDEX IF NOT EXISTS {index.name} ON {place}{model.table.name} ({index.columns}"
         + (f", {index.carried})" if carried and index.carried else ")")
         + (f" WHERE {index.where}" if index.where else "")
         for model in READ_MODELS

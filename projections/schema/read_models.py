@@ -29,13 +29,15 @@ _SORTED = "price, cost, margin, src_duration, dest_duration"
 class Index(NamedTuple):
     """An index by which a read model is browsed: its name, its columns, and the condition of the rows that it holds.
 
-    ``carried`` are columns that SQLite keeps in it besides: rows are sorted by them without a look at the table.
+    ``carried`` are columns that SQLite keeps in it besides: rows are sorted by them without a look at the table. With
+    ``unique``, no two rows may have the same values.
     """
 
     name: str
     columns: str
     where: str = ""
     carried: str = ""
+    unique: bool = False
 
 
 class ReadModel(NamedTuple):
@@ -82,6 +84,9 @@ CALLS = ReadModel(
     summed=("events",),
     has_line_numbers=True,
     indexes=(
+        # No constraint of the table: following the log needs no call by its id, and ids are random, so that keeping them in
+        # order costs the more, the more there are.
+        Index("calls_by_id", "call_id", unique=True),
         Index("calls_by_time", "opened_at"),
         Index("calls_by_tag", "tag, opened_at"),
         Index("calls_by_account", "account, opened_at"),
@@ -112,6 +117,7 @@ CDRS = ReadModel(
     summed=("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin"),
     has_line_numbers=True,
     indexes=(
+        Index("cdrs_by_id", "call_id", unique=True),
         # Has all that is summed up: spans that begin or end within a month are, by their rows.
         Index("cdrs_by_time", "cdr_at, position, call_id", carried=f"{_SORTED}, sip_credits, billed_seconds"),
         Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried=_SORTED),

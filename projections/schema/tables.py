@@ -9,7 +9,7 @@ from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, MetaData, Prima
 
 from projections.schema.column_kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
-SCHEMA = 8
+SCHEMA = 9
 
 METADATA = MetaData()
 VIEWS = MetaData()
@@ -17,7 +17,7 @@ VIEWS = MetaData()
 CALLS = Table(
     "calls",
     METADATA,
-    text_column("call_id", unique=True),
+    text_column("call_id"),
     text_column("tag"),
     text_column("src"),
     whole_column("ordinal", ColumnKind.NUMBER),
@@ -45,7 +45,7 @@ event.listen(CALLS, "after_create", _ROOM.execute_if(dialect="postgresql"))
 CDRS = Table(
     "cdrs",
     METADATA,
-    text_column("call_id", unique=True),
+    text_column("call_id"),
     text_column("tag"),
     text_column("src"),
     whole_column("ordinal", ColumnKind.NUMBER),

@@ -11,7 +11,7 @@ from domain.events.codec import decode_recorded_at
 from domain.log.contract import Lookup, QuarantineEntry, QuarantineTotals
 from domain.log.known_calls import KnownCalls
 from domain.log.line_call_rows import row_of
-from domain.log.sqlite.line_calls import PUT_CALLS, LongLine, read_line
+from domain.log.sqlite.line_calls import PUT_CALLS, read_line
 from domain.log.sqlite.schema import DROPPED_IN_ORDER, LAST_EVENT
 
 # Each condition is that of an index.
@@ -41,7 +41,7 @@ class SQLiteTransaction:
         # What was claimed ahead: the position of each delivery key, and of each signature.
         self._key_positions: dict[bytes, int] = {}
         self._claim_positions: dict[str, int] = {}
-        self._lines: dict[str, KnownCalls | LongLine] = {}
+        self._lines: dict[str, KnownCalls] = {}
         # Rows of calls whose lines were not read.
         self._heads: list[tuple[Any, ...]] = []
         self.position, self.recorded_at, self.last_state = 0, 0, b""
@@ -104,7 +104,7 @@ class SQLiteTransaction:
         self._cursor.execute("INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (nonce, content, position))
         return self._one("SELECT min(position) FROM nonces WHERE nonce = ? AND content <> ?", (nonce, content)) or 0
 
-    def calls(self, line: str) -> KnownCalls | LongLine:  # noqa: D102
+    def calls(self, line: str) -> KnownCalls:  # noqa: D102
         calls = self._lines.get(line)
         if calls is None:
             self._write_heads()
