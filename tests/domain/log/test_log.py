@@ -337,9 +337,8 @@ def test_a_process_that_reads_all_of_it_keeps_few_pages_in_every_connection(ledg
 
 def test_the_head_of_a_line_is_found_without_walking_the_line(ledger: Ledger) -> None:
     with closing(sqlite3.connect(ledger.path)) as connection:
-        for statement in (sqlite_line_calls._LATEST_BEGUN, sqlite_line_calls._OVERLAPPING):
-            arguments = ("line", 1, 2)[: 2 if statement is sqlite_line_calls._LATEST_BEGUN else 3]
-            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", arguments).fetchall()
+        for statement in (sqlite_line_calls._BY_SPAN, sqlite_line_calls._OVERLAPPING):
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("line", 1, 2)).fetchall()
             searches = [row[3] for row in plan if "line_calls" in row[3]]
             assert len(searches) == 4
             assert all("USING INDEX line_calls_by_beginning (line=? AND span=? AND first_at" in row for row in searches)
