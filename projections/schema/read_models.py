@@ -84,8 +84,6 @@ CALLS = ReadModel(
     summed=("events",),
     has_line_numbers=True,
     indexes=(
-        # No constraint of the table: following the log needs no call by its id, and ids are random, so that keeping them in
-        # order costs the more, the more there are.
         Index("calls_by_id", "call_id", unique=True),
         Index("calls_by_time", "opened_at"),
         Index("calls_by_tag", "tag, opened_at"),
@@ -123,9 +121,7 @@ CDRS = ReadModel(
         Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried=_SORTED),
         Index("cdrs_by_account", "account, cdr_at, position, call_id"),
         Index(
-            "cdrs_by_account_and_period",
-            "account, period, cdr_at, position, call_id",
-            carried=f"{_SORTED}, disposition",
+            "cdrs_by_account_and_period", "account, period, cdr_at, position, call_id", "", f"{_SORTED}, disposition"
         ),
         Index("cdrs_by_src", "src, cdr_at, position, call_id"),
         Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id", carried=_SORTED),

@@ -14,6 +14,8 @@ SCHEMA = 9
 METADATA = MetaData()
 VIEWS = MetaData()
 
+# Calls' ids are unique by indexes, which are made at the end (read_models.py). They are random, so that keeping them in order costs
+# the more, the more there are, and following the log finds no row by them.
 CALLS = Table(
     "calls",
     METADATA,
