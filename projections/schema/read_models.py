@@ -29,8 +29,7 @@ _SORTED = "price, cost, margin, src_duration, dest_duration"
 class Index(NamedTuple):
     """An index by which a read model is browsed: its name, its columns, and the condition of the rows that it holds.
 
-    ``carried`` are columns that SQLite keeps in it besides: rows are sorted by them without a look at the table. With
-    ``unique``, no two rows may have the same values.
+    SQLite keeps the columns ``carried`` in it besides, to sort by them without the table. ``unique`` allows no equal rows.
     """
 
     name: str
