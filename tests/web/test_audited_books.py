@@ -89,7 +89,7 @@ class TestWhyThisPrice:
     def test_the_calls_page_has_each_step_and_leads_to_the_line_of_the_tariff(self, client: TestClient) -> None:
         page = client.get(f"/calls/{CALL}").text
         assert '<a href="/tariffs/2#line-1">' in page
-        assert "36 s at 0.6 cents a minute 0.36" in words(page)
+        assert "36 s at 0.6 cents a minute 0 .36" in words(page)
         assert "to 2026-11, for 2026-10; 2026-10 was closed at position 5: the difference, to account acme" in words(
             page
         )
