@@ -10,8 +10,8 @@ KEPT_MAX = 1_000
 FRAGMENTS = "/fragments/"
 LIVE_PAGE, LIVE_STREAM = "/", "/live/events"
 # What a page has in its address beside the filters, and its fragments do not.
-BESIDE_FILTERS = frozenset({"sort", "cols", "cursor", "whole", "min_position"})
-LISTS_ELSEWHERE = {"operator-events": "/events"}
+BESIDE_FILTERS = frozenset({"sort", "cols", "cursor", "whole", "min_position", "by", "measure", "scale"})
+PAGES_ELSEWHERE = {"operator-events": "/events", "quality": "/traffic/quality"}
 
 View = tuple[str, str, str, tuple[tuple[str, str], ...]]
 
@@ -45,7 +45,7 @@ def _page_of(part: str, query: str) -> tuple[str, tuple[tuple[str, str], ...]]:
         return f"/accounts/{rest}", ()
     if name == "largest":
         return f"/accounts/{dict(parse_qsl(query)).get('account', '')}", ()
-    path = LISTS_ELSEWHERE.get(name, f"/{name}")
+    path = PAGES_ELSEWHERE.get(name, f"/{name}")
     return path, _filters(path, query)
 
 

@@ -13,3 +13,11 @@ def test_the_stream_of_the_live_page_is_the_view_of_that_page_unless_it_is_opene
     assert not views.add("lee", "session", *STREAM, SECOND)
     assert not views.add("kim", "token", *STREAM, SECOND)
     assert not views.add("kim", "session", *STREAM, (SECONDS_MAX + 1) * SECOND)
+
+
+def test_what_a_page_about_traffic_counts_later_is_one_view_with_it_however_it_is_shown() -> None:
+    views = PageViews()
+    for page, fragment in (("/traffic", "/fragments/traffic"), ("/traffic/quality", "/fragments/quality")):
+        assert not views.add("kim", "session", page, "tag=sales&by=day&measure=mean", 0)
+        assert views.add("kim", "session", fragment, "tag=sales&scale=log", SECOND)
+        assert not views.add("kim", "session", fragment, "tag=support", SECOND)
