@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from api.web.pages.money import MINUS
 from tests.e2e.browser import page_looks as looking
 from tests.e2e.browser.site import Site, serving_store
 from tests.support import desk_ledger as desk
@@ -111,7 +112,7 @@ def test_why_an_amount(walk: Walk) -> None:
     for steps in (first, rerated):
         assert len(steps) > 4
         for step in steps:
-            before, found, said = said.partition(" ".join(filter(None, step)))
+            before, found, said = said.partition(" ".join(filter(None, step)).replace(MINUS, "-"))
             assert found, (step, before)
     assert [step[2] for step in rerated if step[0] == "markup"] != [step[2] for step in first if step[0] == "markup"]
 
