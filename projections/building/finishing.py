@@ -22,6 +22,7 @@ from projections.stores.generations import ReadModelsUnusable, ReadStore, open_c
 
 SUMS = (BILLING, BILLING_DAYS, CALLS_ROLLUP, CDRS_ROLLUP)
 LOOK_AGAIN = timedelta(milliseconds=50)
+THREAD = "sums of a rebuild"
 
 
 def finish_tables(ledger: Ledger, building: ReadStore, cut: int, jobs: int) -> ComparisonResult | None:
@@ -63,7 +64,7 @@ class _Sums(Thread):
     """
 
     def __init__(self, ledger: Ledger, copy: ReadStore, cut: int) -> None:
-        super().__init__(name="sums of a rebuild")
+        super().__init__(name=THREAD)
         self.are_made = False
         self.compared: ComparisonResult | None = None
         self._ledger = ledger
