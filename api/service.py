@@ -200,7 +200,7 @@ class Service:
             with suppress(LedgerError):
                 await asyncio.to_thread(self.read_models.let_go)
                 await asyncio.to_thread(self.past.let_go)
-                self.download_worker.let_go()
+                await asyncio.to_thread(self.download_worker.let_go)
 
     def counts(self) -> str:
         """Return the counts of callbacks since the start, as one line."""

@@ -83,3 +83,11 @@ def check_room(descriptor: int) -> None:
     if free < least:
         msg = f"{free} bytes are free for temporary files: expected {least} or more"
         raise DownloadFailed(msg)
+
+
+def write_whole(descriptor: int, part: bytes) -> int:
+    """Write all of a part, and return how many bytes it has; raises OSError if the disk has no room for it."""
+    rest = memoryview(part)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    return len(part)

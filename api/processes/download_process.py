@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
+from typing import IO
 
 from api.application.masking import MASKS
 from api.application.process_state import describe_failure
@@ -25,6 +26,7 @@ from api.processes.download_messages import (
     OrderEnd,
     OrderStart,
     check_room,
+    write_whole,
 )
 from domain.ledger import Ledger
 from projections.building.as_of import open_as_of_file
@@ -42,7 +44,7 @@ class DownloadMaker:
         """Receive orders of ``job`` on a connection, and send the answers there."""
         self._connection = connection
         self._job = job
-        self._making: deque[tuple[int, Iterator[FileAnswer]]] = deque()
+        self._making: deque[tuple[int, Iterator[FileAnswer], IO[bytes]]] = deque()
 
     def serve(self) -> None:
         """Take what was sent, and make a part of the next file; raises EOFError at the end."""
@@ -54,33 +56,35 @@ class DownloadMaker:
 
     def _take(self, message: OrderStart | OrderEnd) -> None:
         if isinstance(message, OrderStart):
-            descriptor = recv_handle(self._connection)
-            self._making.append((message.number, make_file(self._job, message, descriptor)))
+            file = os.fdopen(recv_handle(self._connection), "wb", buffering=0)
+            self._making.append((message.number, make_file(self._job, message, file), file))
             return
-        for number, parts in [*self._making]:
+        for making in [*self._making]:
+            number, parts, file = making
             if number == message.number:
-                self._making.remove((number, parts))
+                self._making.remove(making)
                 parts.close()  # type: ignore[attr-defined]
+                file.close()  # What was not begun closes nothing itself.
 
     def _make_part(self) -> None:
-        number, parts = self._making.popleft()
+        number, parts, file = self._making.popleft()
         try:
             answer = next(parts)
         except Exception as error:  # noqa: BLE001 - any failure is reported, and breaks one file
             answer = FileEnded(number, describe_failure(error))
         if not isinstance(answer, FileEnded):
-            self._making.append((number, parts))
+            self._making.append((number, parts, file))
         self._connection.send(answer)
 
 
-def make_file(job: DownloadJob, start: OrderStart, descriptor: int) -> Iterator[FileAnswer]:
-    """Make a file part by part, and yield what is to be said of it."""
+def make_file(job: DownloadJob, start: OrderStart, file: IO[bytes]) -> Iterator[FileAnswer]:
+    """Write a file part by part, close it, and yield what is to be said of it."""
     # A service loads no module that makes files before it needs it, this process neither.
     from projections.export.writer import Format, export_parts  # noqa: PLC0415
 
     number, order = start
     with ExitStack() as held:
-        file = held.enter_context(os.fdopen(descriptor, "wb", buffering=0))
+        held.enter_context(file)
         with open_same_ledger(job.url, job.ledger_id) as ledger:
             room, timezone = _open_session(held, ledger, order.past), ledger.timezone
         rows = RowStream(
@@ -96,8 +100,8 @@ def make_file(job: DownloadJob, start: OrderStart, descriptor: int) -> Iterator[
         yield FileBegun(number, room.position)
         size = 0
         for part in export_parts(rows, Format(order.form), excel_safe=order.excel_safe):
-            check_room(descriptor)
-            size += _write(file.fileno(), part)
+            check_room(file.fileno())
+            size += write_whole(file.fileno(), part)
             yield FileGrown(number, size)
         yield FileEnded(number)
 
@@ -108,13 +112,6 @@ def _open_session(held: ExitStack, ledger: Ledger, past: str) -> ReadSession:
     held.callback(store.close)
     connection = held.enter_context(store.snapshot())
     return ReadSession(connection, store.position(connection, ledger.store), ledger, store)
-
-
-def _write(descriptor: int, part: bytes) -> int:
-    rest = memoryview(part)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-    return len(part)
 
 
 def main(descriptor: int) -> None:

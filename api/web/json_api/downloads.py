@@ -12,7 +12,7 @@ from typing import IO
 from starlette.responses import Response
 
 from api.application.read_model_pool import ReadSession
-from api.processes.download_messages import DownloadOrder
+from api.processes.download_messages import DownloadOrder, check_room, write_whole
 from api.web.auth.guard import Role
 from api.web.json_api import parameters
 from api.web.json_api.operation import BASE, ApiOperation
@@ -110,8 +110,8 @@ def _make_small(asked: ApiRequest, model: str, file: IO[bytes]) -> int | None:
 
         form, excel_safe = export.Format(asked.values["format"]), asked.values.get("excel_safe", False)
         content = b"".join(export.export_parts(rows, form, excel_safe=excel_safe))
-    file.write(content)
-    return len(content)
+    check_room(file.fileno())
+    return write_whole(file.fileno(), content)
 
 
 def _begin_large(held: ExitStack, asked: ApiRequest, model: str, file: IO[bytes]) -> Iterator[int]:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import io
 import itertools
+import os
 import threading
 from collections.abc import Iterator
 from tempfile import TemporaryFile
@@ -102,6 +103,16 @@ def test_large_ones_are_made_by_a_process_of_their_own_and_are_the_same(
     monkeypatch.setattr(download_worker, "IDLE_SECONDS_MAX", -1.0)
     service.download_worker.let_go()
     assert service.download_worker.process_id is None, "it ends when nobody needs it"
+
+
+def test_small_ones_are_not_made_either_on_a_disk_that_is_nearly_full(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = os.statvfs_result((4096, 4096, 1000, 100, 40, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "fstatvfs", lambda _descriptor: disk)
+    refused = client.get("/api/v1/cdrs.csv")
+    assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+    assert "free for temporary files" in refused.json()["detail"]
 
 
 @pytest.mark.thorough
