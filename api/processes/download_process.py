@@ -56,8 +56,8 @@ class DownloadMaker:
 
     def _take(self, message: OrderStart | OrderEnd) -> None:
         if isinstance(message, OrderStart):
-            file = os.fdopen(recv_handle(self._connection), "wb", buffering=0)
-            self._making.append((message.number, make_file(self._job, message, file), file))
+            wanted = os.fdopen(recv_handle(self._connection), "wb", buffering=0)
+            self._making.append((message.number, make_file(self._job, message, wanted), wanted))
             return
         for making in [*self._making]:
             number, parts, file = making

@@ -6,7 +6,7 @@ Nothing is summed from calls, so the time depends on the number of accounts and 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, literal, select
 
 from domain.months import Month
 from projections.schema.tables import BILLING, BILLING_DAYS, TOTALS
@@ -96,6 +96,13 @@ def _summed(table: Table, names: Sequence[str] = TOTALS) -> list[ColumnElement[i
 
 def _totals(values: Sequence[int]) -> BillingTotals:
     return BillingTotals(*map(int, values))
+
+
+def are_more_account_months(connection: Connection, first: str, last: str, most: int) -> bool:
+    """Whether more accounts than ``most`` are billed in the months of a span of days, each counted in every month."""
+    table, column, first, last = _cut(MONTH, first, last)
+    one_more = select(literal(1)).select_from(table).where(column >= first, column <= last).offset(most).limit(1)
+    return connection.execute(one_more).first() is not None
 
 
 def latest_month(connection: Connection, account: str | None = None) -> str | None:

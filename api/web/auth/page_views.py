@@ -10,7 +10,7 @@ KEPT_MAX = 1_000
 FRAGMENTS = "/fragments/"
 LIVE_PAGE, LIVE_STREAM = "/", "/live/events"
 # What a page has in its address beside the filters, and its fragments do not.
-BESIDE_FILTERS = frozenset({"sort", "cols", "cursor", "whole", "min_position", "by", "measure", "scale"})
+BESIDE_FILTERS = frozenset({"sort", "cols", "cursor", "page", "whole", "min_position", "by", "measure", "scale"})
 PAGES_ELSEWHERE = {"operator-events": "/events", "quality": "/traffic/quality"}
 
 View = tuple[str, str, str, tuple[tuple[str, str], ...]]

@@ -6,7 +6,8 @@ digit.
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,15 +17,19 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import date_range as spans
 from api.web.pages.chart_scale import read_scale
 from api.web.pages.date_range import DateRange
+from api.web.pages.lists import WHOLE
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import with_error_pages
 from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
 from projections.queries import billing_overview as overview
-from projections.queries.billing_overview import NOTHING, BillingTotals, together
+from projections.queries.billing_overview import MONTH, NOTHING, BillingTotals, together
 from projections.queries.time_points import SelectionError
 
 SERIES_MAX = 8
 ROWS = 100
+# So many months of accounts the page itself sums up, within some thirty milliseconds; the fragment sums up any number. By day an account
+# has 31 rows a month, which are read for the chart, and for accounts, too, unless the span consists of months.
+SUMMED_BY_MONTH_MAX, SUMMED_BY_DAY_MAX, SUMMED_OF_DAYS_MAX = 60_000, 2_000, 500
 # What a chart can show.
 MEASURES = {
     "price": "Price",
@@ -68,12 +73,20 @@ class AccountTotals(NamedTuple):
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the page of billing."""
-    return [GuardedRoute("/billing", with_error_pages(billing), Role.READ)]
+    """Return the page of billing, and the fragment of what is summed up for a while."""
+    return [
+        GuardedRoute("/billing", with_error_pages(partial(billing, "billing.html")), Role.READ, name="billing"),
+        GuardedRoute(
+            "/fragments/billing",
+            with_error_pages(partial(billing, "billing_accounts.html")),
+            Role.READ,
+            name="billing_accounts",
+        ),
+    ]
 
 
-def billing(request: Request) -> Response:
-    """Show a span."""
+def billing(template: str, request: Request) -> Response:
+    """Show a span, on the page or as its fragment."""
     query, state = request.query_params, request.app.state
     measure, account, page = read_measure(query), query.get("account") or None, read_page(query)
     filters = {name: query[name] for name in ("from", "to", "through", "period", "account", AS_OF) if query.get(name)}
@@ -86,25 +99,40 @@ def billing(request: Request) -> Response:
             span = spans.read_date_range(query, room.ledger.timezone, state.clock(), latest)
         except SelectionError as error:
             return render(request, "billing.html", status=400, filters=filters, problem=str(error), span=None)
-        accounts = compare_spans(room, span, account)
-        chart = billing_chart(room, span, measure, accounts, account, kept)
+        summed: dict[str, Any] = {"chart": None}
+        if account is not None or _is_summed(request, room, span):
+            accounts = compare_spans(room, span, account)
+            summed = {
+                "chart": billing_chart(room, span, measure, accounts, account, kept),
+                "accounts": accounts[(page - 1) * ROWS : page * ROWS],
+                "pages": -(-len(accounts) // ROWS),
+                "total": AccountTotals("", together(each.now for each in accounts), _before(accounts)),
+            }
     return render(
         request,
-        "billing.html",
+        template,
         filters=filters,
         problem="",
         span=span,
         timezone=state.ledger.timezone,
-        chart=chart,
         measures=MEASURES,
-        accounts=accounts[(page - 1) * ROWS : page * ROWS],
+        measure=measure,
         page=page,
-        pages=-(-len(accounts) // ROWS),
         kept=kept,
         scale=scale,
         as_of=describe_as_of(point, state.ledger.timezone),
-        total=AccountTotals("", together(each.now for each in accounts), _before(accounts)),
+        **summed,
     )
+
+
+def _is_summed(request: Request, room: ReadSession, span: DateRange) -> bool:
+    """Whether all accounts are summed up now: few by the page, many by its fragment, or by the page for those who ask for it."""
+    if request.query_params.get(WHOLE) or request.url.path.startswith("/fragments/"):
+        return True
+    most = SUMMED_BY_MONTH_MAX
+    if span.by != MONTH:
+        most = SUMMED_BY_DAY_MAX if span.is_of_months else SUMMED_OF_DAYS_MAX
+    return not overview.are_more_account_months(room.connection, str(span.first), str(span.last), most)
 
 
 def read_measure(query: Mapping[str, str]) -> str:

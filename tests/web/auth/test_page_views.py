@@ -15,6 +15,13 @@ def test_the_stream_of_the_live_page_is_the_view_of_that_page_unless_it_is_opene
     assert not views.add("kim", "session", *STREAM, (SECONDS_MAX + 1) * SECOND)
 
 
+def test_what_the_page_of_billing_sums_up_later_is_one_view_with_it() -> None:
+    views = PageViews()
+    assert not views.add("kim", "session", "/billing", "period=2026-10&measure=cost&page=2", 0)
+    assert views.add("kim", "session", "/fragments/billing", "period=2026-10&measure=cost&page=2", SECOND)
+    assert not views.add("kim", "session", "/fragments/billing", "period=2026-09", SECOND)
+
+
 def test_what_a_page_about_traffic_counts_later_is_one_view_with_it_however_it_is_shown() -> None:
     views = PageViews()
     for page, fragment in (("/traffic", "/fragments/traffic"), ("/traffic/quality", "/fragments/quality")):

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from api.service import Service
-from api.web.pages import lists
+from api.web.pages import billing, lists
 from tests.support import web_users as users
 from tests.support.command import run
 from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
@@ -277,6 +277,29 @@ def test_accounts_are_shown_page_by_page_and_every_page_is_printed_with_what_it_
     assert printed
     told = " ".join(re.sub("<[^>]*>", " ", printed[1]).split())
     assert f"/cdrs · account sales · period 2026-10 · ledger {shop[1].ledger.id}, position" in told
+
+
+@pytest.mark.parametrize(
+    ("span", "most"),
+    [
+        ("period=2026-10", "SUMMED_BY_DAY_MAX"),
+        ("from=2026-10-03&through=2026-10-09&measure=calls&scale=log", "SUMMED_OF_DAYS_MAX"),
+        ("by=month&asof=1000", "SUMMED_BY_MONTH_MAX"),
+    ],
+)
+def test_many_accounts_are_summed_up_once_the_page_of_billing_is_shown(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, span: str, most: str
+) -> None:
+    client = signed_in(shop, "read")
+    expected = [*cells(client.get(f"/billing?{span}").text)]
+    monkeypatch.setattr(billing, most, 0)
+    page = client.get(f"/billing?{span}").text
+    assert (len(expected) > 1, [*cells(page)]) == (True, [])
+    (fragment,) = re.findall(r'data-fragment="([^"]+)"', page)
+    (whole,) = re.findall(r'<a href="([^"]+)">Sum up all accounts', page)
+    for path in (fragment, whole):
+        assert [*cells(client.get(unescape(path)).text)] == expected
+    assert [*cells(client.get(f"/billing?{span}&account=sales").text)], "one account is summed up at once"
 
 
 def test_filters_that_make_no_sense_are_named_and_nothing_is_shown(shop: Shop) -> None:

@@ -120,8 +120,13 @@ const drawAll = () => {
   for (const figure of document.querySelectorAll("[data-chart]")) draw(figure);
 };
 
+const drawNew = () => {
+  for (const figure of document.querySelectorAll("[data-chart]")) if (!figure.chart) draw(figure);
+};
+
 if (Chart) {
   drawAll();
   document.addEventListener("theme", drawAll);
+  document.addEventListener("fragment", drawNew);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 }

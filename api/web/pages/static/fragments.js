@@ -10,6 +10,7 @@ const load = async (place) => {
     // The server's own markup, in which every text is escaped; scripts in it would not run.
     place.innerHTML = await answer.text();
     showTimes(place);
+    document.dispatchEvent(new Event("fragment")); // A chart may have come with it.
   } catch {
     // The link that stands there still leads to it.
   } finally {
