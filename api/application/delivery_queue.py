@@ -42,6 +42,8 @@ class DeliveryQueue(Generic[T]):
                 return False
             self._wake.wait()
             self._wake.clear()
+            # Woken for nothing, too: what was put in while a batch was taken out is in that batch, and was told as well.
+            self._is_woken = False
         return True
 
     def take(self) -> list[T]:
