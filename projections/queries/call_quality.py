@@ -92,6 +92,13 @@ def quality_steps(
     return [QualityStep(step, *counts) for step, counts in zip(steps, counted, strict=True)]
 
 
+def reads_rollup(connection: Connection, selection: Selection, span: TimeSpan, timezone: str) -> bool:
+    """Whether the months of a span are counted in the rollup, which is quick however many calls there are."""
+    chosen = with_known_values(connection, "cdrs", selection.whenever)
+    whole = structs.replace(chosen, since=span.since, until=span.until)
+    return counted_rows("cdrs", whole, timezone).table is CDRS_ROLLUP
+
+
 def together(steps: Sequence[QualityStep]) -> QualityStep:
     """Return all steps, of which there is at least one, as one."""
     span = TimeStep("", steps[0].step.first, steps[-1].step.after)

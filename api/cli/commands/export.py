@@ -203,7 +203,7 @@ def _write(
     layout: _Layout,
     moved: Moved,
 ) -> int:
-    # pandas and pyarrow take half a second to load, which no other command should pay.
+    # pyarrow takes half a second to load, which no other command should pay.
     from projections.export import writer as exports
 
     return exports.write_export(

@@ -19,7 +19,7 @@ from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, with_error_pages
 from api.web.past_sessions import describe_as_of, read_session_as_of
 from domain import times
-from projections.queries.call_quality import quality_steps, together
+from projections.queries.call_quality import quality_steps, reads_rollup, together
 from projections.queries.calls_looked_at import OF_QUALITY, OF_WEEK, CallsLookedAt, are_more_calls, calls_looked_at
 from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError, describe_span
@@ -77,7 +77,8 @@ def show_quality(template: str, request: Request) -> Response:
         span = span_of_quality(room.connection, selection, by, request.app.state.clock(), timezone)
         steps = time_steps(by, span, timezone)
         allowed = calls_looked_at(selection, OF_QUALITY, ("disposition", "account"))
-        counts = _reads_rollup(by, selection) or _are_counted(request, room, selection, span, allowed)
+        is_quick = by == MONTH and reads_rollup(room.connection, selection, span, timezone)
+        counts = is_quick or _are_counted(request, room, selection, span, allowed)
         found = quality_steps(room.connection, selection, steps, by, timezone) if counts else None
     return render(
         request,
@@ -100,10 +101,6 @@ def _are_counted(
         return True
     most = allowed.unasked if request.url.path.startswith("/fragments/") else allowed.by_page
     return not are_more_calls(room.connection, selection, span, most, room.ledger.timezone)
-
-
-def _reads_rollup(by: str, selection: Selection) -> bool:
-    return by == MONTH and selection.number is None and selection.fits is None
 
 
 def read_choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

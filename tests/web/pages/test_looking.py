@@ -93,6 +93,16 @@ def test_many_calls_are_counted_once_the_page_is_shown_and_very_many_on_request(
     assert cells(client.get(unescape(whole)).text, name) == expected
 
 
+def test_months_are_counted_at_once_only_where_a_rollup_has_them_whole(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "OF_QUALITY", CallsLookedAt(0, 1000))
+    assert cells(client.get("/traffic/quality?by=month&from=2026-09&through=2026-10").text, "number")
+    for part in ("from=2026-09&through=2026-10-20", "from=2026-09-02&through=2026-10"):
+        page = client.get(f"/traffic/quality?by=month&{part}").text
+        assert (cells(page, "number"), "data-fragment" in page) == ([], True)
+
+
 def test_a_page_about_traffic_looks_at_the_calls_that_an_index_leaves_to_be_looked_at() -> None:
     plain, by = CallsLookedAt(10, 100), ("disposition",)
     assert calls_looked_at(Selection(), plain, by) == calls_looked_at(Selection(disposition="BUSY"), plain, by) == plain
