@@ -98,11 +98,13 @@ def _totals(values: Sequence[int]) -> BillingTotals:
     return BillingTotals(*map(int, values))
 
 
-def are_more_account_months(connection: Connection, first: str, last: str, most: int) -> bool:
-    """Whether more accounts than ``most`` are billed in the months of a span of days, each counted in every month."""
-    table, column, first, last = _cut(MONTH, first, last)
-    one_more = select(literal(1)).select_from(table).where(column >= first, column <= last).offset(most).limit(1)
-    return connection.execute(one_more).first() is not None
+def are_more_account_months(connection: Connection, most: int, first: str = "", last: str = "") -> bool:
+    """Whether more accounts than ``most`` are billed, each counted in every month of a span of days, or of all time."""
+    one_more = select(literal(1)).select_from(BILLING)
+    if first:
+        table, column, first, last = _cut(MONTH, first, last)
+        one_more = select(literal(1)).select_from(table).where(column >= first, column <= last)
+    return connection.execute(one_more.offset(most).limit(1)).first() is not None
 
 
 def latest_month(connection: Connection, account: str | None = None) -> str | None:

@@ -28,8 +28,10 @@ from projections.queries.time_points import SelectionError
 SERIES_MAX = 8
 ROWS = 100
 # So many months of accounts the page itself sums up, within some thirty milliseconds; the fragment sums up any number. By day an account
-# has 31 rows a month, which are read for the chart, and for accounts, too, unless the span consists of months.
+# has 31 rows a month, which are read for the chart, and for accounts, too, unless the span consists of months; and days are looked for
+# among those of all time.
 SUMMED_BY_MONTH_MAX, SUMMED_BY_DAY_MAX, SUMMED_OF_DAYS_MAX = 60_000, 2_000, 500
+SEARCHED_BY_DAY_MAX = 5_000
 # What a chart can show.
 MEASURES = {
     "price": "Price",
@@ -131,8 +133,10 @@ def _is_summed(request: Request, room: ReadSession, span: DateRange) -> bool:
         return True
     most = SUMMED_BY_MONTH_MAX
     if span.by != MONTH:
+        if overview.are_more_account_months(room.connection, SEARCHED_BY_DAY_MAX):
+            return False
         most = SUMMED_BY_DAY_MAX if span.is_of_months else SUMMED_OF_DAYS_MAX
-    return not overview.are_more_account_months(room.connection, str(span.first), str(span.last), most)
+    return not overview.are_more_account_months(room.connection, most, str(span.first), str(span.last))
 
 
 def read_measure(query: Mapping[str, str]) -> str:

@@ -283,6 +283,7 @@ def test_accounts_are_shown_page_by_page_and_every_page_is_printed_with_what_it_
     ("span", "most"),
     [
         ("period=2026-10", "SUMMED_BY_DAY_MAX"),
+        ("", "SEARCHED_BY_DAY_MAX"),
         ("from=2026-10-03&through=2026-10-09&measure=calls&scale=log", "SUMMED_OF_DAYS_MAX"),
         ("by=month&asof=1000", "SUMMED_BY_MONTH_MAX"),
     ],
