@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, StaticPool, create_engine
 
-from domain.events.operator_events import CALL_CORRECTIONS
 from domain.ledger import Ledger
+from projections.building.catch_up import may_be_within_undo
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.rollup_differences import fill_rollups
@@ -119,8 +119,8 @@ class TemporaryReadStore(ReadStore):
 
 
 def _may_repeat_keys(ledger: Ledger, position: int) -> bool:
-    """Whether two rows may have one key: between the two events that move a notice, both calls have it."""
-    return any(row.topic in CALL_CORRECTIONS for row in ledger.events_at([position] if position else []))
+    """Whether two rows may have one key: those of two calls that have the same notice."""
+    return any(map(may_be_within_undo, ledger.events_at([position] if position else [])))
 
 
 class _TemporaryFile(Database):

@@ -5,11 +5,13 @@ the read models at its position; it is never skipped.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection
 
 from domain.events.log_row import LogRow
+from domain.events.operator_events import CorrectionReversed
 from domain.events.streams_of_calls import is_of_call
 from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
@@ -20,6 +22,7 @@ from projections.rows.calls import CallRow
 from projections.rows.cdrs import CdrRow
 from projections.rows.earlier_events import PAGE_SIZE, prepend_earlier_events
 from projections.rows.entry import Entry
+from projections.rows.exceptions import ExceptionRow, ResolutionRow
 from projections.rows.projector import ProjectionStopped, Projector, RowBatch, as_tuples
 from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS, RESOLUTIONS
@@ -28,6 +31,13 @@ from projections.stores.log_binding import event_digest
 from projections.stores.upsert import TableRow, delete_rows, find_rows, put_rows
 
 R = TypeVar("R")
+
+# The keys of rows that are known by a notice of their call, and not by the call.
+_KEYS_OF_NOTICES: dict[type[Any], Callable[[Any], object]] = {
+    CallRow: attrgetter("position"),
+    ExceptionRow: attrgetter("flag", "position"),
+    ResolutionRow: attrgetter("flag", "position"),
+}
 
 EVENTS_LEFT_MAX = 20_000
 
@@ -77,8 +87,13 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
         else:
             projector.add(row)
     prepend_earlier_events(ledger, streams)
+    is_within_undo = may_be_within_undo(events[-1])
+    if is_within_undo:
+        streams[events[-1].stream] = streams.pop(events[-1].stream)
     folded = [projector.add_stream(stream) for stream in streams.values()]
     batch = projector.batch
+    if is_within_undo:
+        _keep_last_of_each_key(batch)
     start = events[0].position
     acted = batch.acted
     former = _possible_keys(batch)
@@ -101,6 +116,20 @@ def _apply(connection: Connection, ledger: Ledger, events: list[LogRow]) -> None
         delete_rows(connection, table, [table.c.call_id], [(call_id,) for call_id in acted])
     write_batch(connection, batch)
     resolutions.apply_resolutions(connection, batch.resolutions)
+
+
+def may_be_within_undo(last: LogRow) -> bool:
+    """Whether an event may be the first of the two that undo a move: up to there two calls have the same notices.
+
+    The call of that event then has the rows that are known by a notice: so they do not depend on how the log was read.
+    """
+    return last.topic == CorrectionReversed.TOPIC and is_of_call(last)
+
+
+def _keep_last_of_each_key(batch: RowBatch) -> None:
+    for kind, key in _KEYS_OF_NOTICES.items():
+        rows = batch.of(kind)
+        rows[:] = {key(row): row for row in rows}.values()
 
 
 def _possible_keys(batch: RowBatch) -> list[tuple[int, str]]:

@@ -15,8 +15,8 @@ from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
-from projections.building.catch_up import write_batch
-from projections.building.partitions import FoldStrategy, stream_ranges
+from projections.building.catch_up import may_be_within_undo, write_batch
+from projections.building.partitions import LAST, FoldStrategy, StreamRange, fold_range, stream_ranges
 from projections.rows.projector import RowBatch
 
 RANGES_PER_JOB = 4  # Keeps all workers busy nearly to the end; a lost one costs little.
@@ -59,8 +59,8 @@ def fill_rows(
 ) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
-    What sums rows up stays empty. ``write`` writes the rows of a part. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
-    and what ``folding`` raises.
+    What sums rows up stays empty. ``write`` writes the rows of a part. ``progress`` is called with the number of events done and
+    of all. Raises ProjectionStopped, and what ``folding`` raises.
     """
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
@@ -72,5 +72,9 @@ def fill_rows(
             resolved += part.batch.resolutions
             done += part.events
             progress(done, cut)
+    for last in ledger.events_at([cut] if cut else []):
+        if may_be_within_undo(last):
+            again = StreamRange(last.stream, last.stream + LAST)
+            write(connection, fold_range(ledger, cut, again).batch)
     resolutions.apply_resolutions(connection, resolved)
     return done

@@ -26,6 +26,7 @@ from projections.building.as_of import kinds_of, open_as_of
 from projections.building.catch_up import ProjectionStopped, catch_up
 from projections.building.partitions import SEQUENTIAL, FoldStrategy, SequentialFolding
 from projections.building.process_pool import ProcessFolding
+from projections.building.rebuild import check_read_models
 from projections.export.writer import write_export
 from projections.queries.log_points import LogPoint, resolve_point
 from projections.queries.selection import Selection
@@ -113,6 +114,28 @@ def test_between_the_two_events_of_a_move_the_rows_are_those_of_who_followed_the
             for folding in (SEQUENTIAL, ProcessFolding(2)) if position == moved else (SEQUENTIAL,):
                 with open_as_of(ledger, position, folding=folding) as store:
                     assert rows_of(store) == rows_of(live)
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize("known", [0, 4])
+def test_where_two_calls_have_a_notice_its_rows_are_those_of_the_call_that_was_corrected_last(
+    empty_store_url: str, known: int
+) -> None:
+    with opened(empty_store_url) as ledger, closing(open_current(ledger)) as live:
+        record(ledger, callstatus("SRCANSWERED"), callstatus("SRCANSWERED", 9, src="9"), cdr(10, src="9"))
+        giving, taking = call_id((TAG, SRC), 1), call_id((TAG, "9"), 1)
+        with ledger.operator_session("Ada", "one call") as session:
+            gone = session.merge_calls(giving, taking) - 1
+        with ledger.operator_session("Ada", "two after all") as session:
+            between = session.undo(gone) - 1
+        catch_up(ledger, live, known)
+        catch_up(ledger, live, between)
+        found = rows_of(live)
+        assert [row[0] for row in found["calls"]] == [str(giving)]
+        with open_as_of(ledger, between) as store:
+            assert rows_of(store) == found
+        catch_up(ledger, live)
+        assert check_read_models(ledger).found == 0
 
 
 @contextmanager
