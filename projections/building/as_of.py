@@ -64,7 +64,7 @@ def build_as_of_file(
     """
     with closing(SQLiteReadStore(path, 0, ledger.id, building=True)) as store:
         with store.transaction() as connection:
-            fill_read_models(connection, ledger, position, progress, folding)
+            fill_read_models(connection, ledger, position, progress, folding, folder=store.folder)
             fill_rollups(connection, ledger.timezone)
             store.set_position(connection, position, digest_at(ledger.store, position))
         store.finish_build()

@@ -6,6 +6,7 @@ of processes may fold at once.
 
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,12 +18,11 @@ from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
 from projections.building.catch_up import may_be_within_undo, write_batch
 from projections.building.partitions import LAST, FoldStrategy, StreamRange, fold_range, stream_ranges
-from projections.rows.projector import RowBatch
+from projections.building.rows_in_order import Write, writing_in_order
 
 RANGES_PER_JOB = 4  # Keeps all workers busy nearly to the end; a lost one costs little.
 
 Progress = Callable[[int, int], None]
-Write = Callable[[Connection, RowBatch], None]
 
 
 def silent(_done: int, _total: int) -> None:
@@ -37,12 +37,13 @@ def fill_read_models(
     folding: FoldStrategy,
     *,
     write: Write = write_batch,
+    folder: Path | None = None,
 ) -> int:
     """Fill all empty tables but the rollups as they are at a position, and return the number of events.
 
     Raises SumTooLarge, and what ``fill_rows`` raises.
     """
-    done = fill_rows(connection, ledger, cut, progress, folding, write=write)
+    done = fill_rows(connection, ledger, cut, progress, folding, write=write, folder=folder)
     billing.fill_billing(connection)
     return done
 
@@ -56,19 +57,21 @@ def fill_rows(
     folding: FoldStrategy,
     *,
     write: Write = write_batch,
+    folder: Path | None = None,
 ) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
-    What sums rows up stays empty. ``write`` writes the rows of a part. ``progress`` is called with the number of events done and
-    of all. Raises ProjectionStopped, and what ``folding`` raises.
+    What sums rows up stays empty. ``write`` writes the rows of a part; with a ``folder`` for a temporary file, many are written in
+    the order of the log. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
+    StoreUnavailable, and what ``folding`` raises.
     """
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
     at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
     parts: Any = folding(ledger, cut, stream_ranges(cut, at_least))
-    with closing(parts):
+    with closing(parts), writing_in_order(connection, write, cut, folder) as write_part:
         for part in parts:
-            write(connection, part.batch)
+            write_part(connection, part.batch)
             resolved += part.batch.resolutions
             done += part.events
             progress(done, cut)

@@ -6,6 +6,7 @@ What all databases have in common is here; each database has a file of its own.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Protocol
 
@@ -56,6 +57,8 @@ class ReadStore(ABC):
         self.ledger_id = ledger_id
         self._database = database
         self._has_indexes = False
+        self.folder: Path | None = None
+        """The folder for temporary files of a build; None where it needs none."""
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that excludes other writers, and commit it at the end; raises StoreUnavailable."""
