@@ -96,17 +96,10 @@ class CallCorrections:
         known = f"{len(self._books.tariffs)} {len(self._books.closings)}"
         return blake2b("\n".join([*did, known]).encode(), digest_size=FINGERPRINT_BYTES).hexdigest()
 
-    def rerate_call(self, call: UUID, tariff: int, seen: int | None = None) -> int:
-        """Rate a call by a version of the tariff from now on.
-
-        ``seen`` is the position of the stream's last event that the caller has read. If there is a later one by now, this
-        does nothing and returns 0.
-        """
+    def rerate_call(self, call: UUID, tariff: int) -> int:
+        """Rate a call by a version of the tariff from now on."""
         self._check_published(tariff)
-        stream = self._stream(call)
-        if seen is not None and stream.last != seen:
-            return 0
-        return self._append_to_call(stream, CallRerated(**self._common_fields, tariff=tariff))
+        return self._append_to_call(self._stream(call), CallRerated(**self._common_fields, tariff=tariff))
 
     def rerate_calls(self, calls: Sequence[SeenCall], tariff: int) -> set[UUID]:
         """Rate calls by a version of the tariff from now on, as they were seen, without reading them again.

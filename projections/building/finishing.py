@@ -124,5 +124,6 @@ class _Sums(Thread):
         # Again and again: what is interrupted is the statement of the moment, if there is one.
         while self.is_alive():
             for driver in list(self._connections):
-                driver.interrupt()
+                with suppress(Exception):  # The thread may have closed it by now.
+                    driver.interrupt()
             self.join(LOOK_AGAIN.total_seconds())

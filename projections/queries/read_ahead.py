@@ -18,7 +18,7 @@ class ReadAhead(Generic[Part]):
     """
 
     def __init__(self, parts: Iterator[Part]) -> None:
-        """Make the parts of an iterator, which nobody else may ask any more."""
+        """Make the parts of an iterator; from now on only this may take parts from it."""
         self._parts = parts
         self._pool = ThreadPoolExecutor(1, "read-ahead")
 

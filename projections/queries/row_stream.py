@@ -83,7 +83,7 @@ class RowStream:
         self._progress(self.done)
 
     def row_chunks(self, rows_at_once: int) -> Iterator[Rows]:
-        """Yield the rows in chunks, without counting them: for who reads ahead, and counts what was worked on."""
+        """Yield the rows in chunks, without counting them: callers that read ahead count what they have worked on."""
         for rows in self._read(self._ordered(*self.columns), rows_at_once):
             yield self._hidden(rows) if self._masked else rows
 

@@ -136,13 +136,6 @@ class TestGivenACall:
             record(ledger, callstatus("SRCFAILED", LONG_AGO, r="new"))
             assert [row.position for row in ledger.history(call_id((TAG, SRC), 3))] == [5]
 
-    def test_a_call_that_changed_meanwhile_is_not_rerated(self, store_url: str) -> None:
-        with opened(store_url) as ledger:
-            a_call(ledger)
-            act(ledger, lambda session: session.publish_tariff('[[rules]]\ntag = "*"\nmarkup_percent = 10'))
-            assert act(ledger, lambda session: session.rerate_call(CALL, 1, seen=2)) == 0
-            assert act(ledger, lambda session: session.rerate_call(CALL, 1, seen=3)) == 5
-
     def test_calls_are_rerated_as_they_were_seen_unless_something_came_since(self, store_url: str) -> None:
         with opened(store_url) as ledger:
             record(ledger, *(cdr(number, src=str(number), srccharge="1") for number in range(3)))

@@ -101,7 +101,9 @@ def rows_of(store: ReadStore) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.mark.only_on("sqlite")
-def test_between_the_two_events_of_a_move_the_rows_are_those_of_who_followed_the_log_to_there(ledger: Ledger) -> None:
+def test_between_the_two_events_of_a_move_the_rows_are_those_that_following_the_log_to_there_makes(
+    ledger: Ledger,
+) -> None:
     call, other = call_id((TAG, SRC), 1), call_id((TAG, "7"), 1)
     record(ledger, callstatus("SRCANSWERED", 9, src="7"), cdr(10, src="7"))
     with ledger.operator_session("Ada", "one call") as session:
