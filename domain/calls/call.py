@@ -82,7 +82,8 @@ class Call:
 
     ``id`` is the call's UUIDv5 as text; ``first`` and ``contradicted`` are the events (position, and when received) that the call began with in the log, and
     after which its outcomes differ. What operators said of it: ``rerated`` is the tariff version that rates it whatever was
-    published when, or 0; ``voided``, that it is not billed; ``resolved``, which flags (and positions) need no more attention.
+    published when, or 0; ``voided``, that it is not billed; ``resolved``, which flags (and positions of its notices) need no more
+    attention.
     """
 
     id: str

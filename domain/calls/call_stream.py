@@ -143,6 +143,10 @@ class CallStream:
             call.apply(position, notice)
         for position, event in effective:
             _correct(call, position, event)
+        if call.resolved:
+            # An exception of a notice that has moved is another call's, where it can be resolved anew.
+            own = {position for position, _ in members}
+            call.resolved = {key: found for key, found in call.resolved.items() if key[1] in own}
         return call
 
     def _empty_call(self, at: int) -> Call:

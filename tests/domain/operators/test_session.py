@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 
 from domain.billing.tariff_findings import InvalidTariff
+from domain.calls.call import SUSPECT
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
+from domain.events.log_row import POSITION_MAX
 from domain.events.operator_events import ExceptionResolved, MonthBooks, MonthClosed
 from domain.events.streams import CLOSINGS, call_id
 from domain.ledger import Ledger
@@ -135,6 +137,22 @@ class TestGivenACall:
             act(ledger, lambda session: session.merge_calls(call_id((TAG, SRC), 2), CALL))
             record(ledger, callstatus("SRCFAILED", LONG_AGO, r="new"))
             assert [row.position for row in ledger.history(call_id((TAG, SRC), 3))] == [5]
+
+    def test_what_was_resolved_of_a_notice_that_moved_counts_again_once_the_move_is_undone(
+        self, store_url: str
+    ) -> None:
+        with opened(store_url) as ledger:
+            a_call(ledger)
+            resolved = {(SUSPECT, 3)}
+            act(ledger, lambda session: session.resolve_exception(SUSPECT, 3))
+            assert stream_of(ledger, CALL).call_at(4).resolved.keys() == resolved
+            moved = act(ledger, lambda session: session.split_call(CALL, [3]))
+            assert not stream_of(ledger, CALL).call_at(moved).resolved
+            act(ledger, lambda session: session.resolve_exception(SUSPECT, 3))
+            assert stream_of(ledger, call_id((TAG, SRC), 2)).call_at(POSITION_MAX).resolved.keys() == resolved
+            act(ledger, lambda session: session.undo(moved))
+            assert stream_of(ledger, CALL).call_at(POSITION_MAX).resolved.keys() == resolved
+            assert not stream_of(ledger, call_id((TAG, SRC), 2)).call_at(POSITION_MAX).resolved
 
     def test_calls_are_rerated_as_they_were_seen_unless_something_came_since(self, store_url: str) -> None:
         with opened(store_url) as ledger:
