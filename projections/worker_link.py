@@ -8,6 +8,8 @@ started it, however that ends: the other end of its connection is closed then.
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.reduction import send_handle
 
@@ -82,6 +84,15 @@ class WorkerLink:
         self._process.kill()
         self._process.wait()
         self.connection.close()
+
+
+def serve_parent(descriptor: int, serve: Callable[[Connection], None]) -> None:
+    """In the worker: let ``serve`` work on its end of the connection until the other end is closed; a LedgerError is sent, and ends it."""
+    with Connection(descriptor) as connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            serve(connection)
+        except LedgerError as error:
+            connection.send(error)
 
 
 def open_same_ledger(url: str, ledger_id: str) -> Ledger:

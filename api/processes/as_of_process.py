@@ -17,7 +17,6 @@ from projections.building.as_of import build_as_of_file
 from projections.building.process_pool import choose_folding
 
 NOTE_SECONDS = 0.2
-NICENESS = 5
 
 
 class PastProgress(msgspec.Struct, frozen=True):
@@ -50,7 +49,7 @@ def write(progress: PastProgress) -> None:
 def main() -> int:
     """Build what the service names; return the exit code."""
     url, position, path = children.read_arguments()
-    os.nice(NICENESS)  # Callbacks have priority.
+    children.give_way()
     children.on_parent_exit(lambda: os._exit(1))
     cut = int(position)
     try:

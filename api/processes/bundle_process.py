@@ -3,18 +3,15 @@
 It is started by ``bundle_worker.py``, and ends with the service, however that ends: the other end of its connection is closed then.
 """
 
-import os
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from api.application.proofs.bundle_builder import bundle_bill
-from domain.errors import LedgerError
+from api.processes.supervised import give_way
 from projections.stores.generations import open_current
-from projections.worker_link import open_same_ledger
-
-NICENESS = 5
+from projections.worker_link import open_same_ledger, serve_parent
 
 
 class BundleJob(NamedTuple):
@@ -27,20 +24,16 @@ class BundleJob(NamedTuple):
 
 
 def serve_bundle(connection: Connection) -> None:
-    """Receive a job, and send the bundle, or the error that made it impossible."""
+    """Receive a job, and send the bundle."""
     job: BundleJob = connection.recv()
-    try:
-        with open_same_ledger(job.url, job.ledger_id) as ledger, closing(open_current(ledger)) as store:
-            connection.send(bundle_bill(ledger, store, job.account, job.period))
-    except LedgerError as error:
-        connection.send(error)
+    with open_same_ledger(job.url, job.ledger_id) as ledger, closing(open_current(ledger)) as store:
+        connection.send(bundle_bill(ledger, store, job.account, job.period))
 
 
 def main(descriptor: int) -> None:
     """Make one bundle."""
-    os.nice(NICENESS)
-    with Connection(descriptor) as connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve_bundle(connection)
+    give_way()
+    serve_parent(descriptor, serve_bundle)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@
 import os
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
+from api.application.masking import MASKS
 from domain.errors import StoreUnavailable
+from projections.queries.row_stream import RowStream
 from projections.queries.selection import Selection
 
 # Less must not be free where temporary files are, since the log of a service may be on the same disk; of a small one a twentieth.
@@ -36,6 +40,18 @@ class DownloadOrder(NamedTuple):
     excel_safe: bool = False
     is_masked: bool = True
     past: str = ""
+
+    def open_rows(self, connection: Connection, timezone: str) -> RowStream:
+        """Begin to read the file's rows, within a transaction on read models; ``timezone`` is the ledger's."""
+        return RowStream(
+            connection,
+            self.model,
+            self.selection,
+            timezone,
+            masks=MASKS if self.is_masked else None,
+            sort=self.sort,
+            columns=self.columns,
+        )
 
 
 class OrderStart(NamedTuple):

@@ -8,13 +8,12 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from typing import IO
 
-from api.application.masking import MASKS
 from api.application.process_state import describe_failure
 from api.application.read_model_pool import ReadSession
 from api.processes.download_messages import (
@@ -28,13 +27,11 @@ from api.processes.download_messages import (
     check_room,
     write_whole,
 )
+from api.processes.supervised import give_way
 from domain.ledger import Ledger
 from projections.building.as_of import open_as_of_file
-from projections.queries.row_stream import RowStream
 from projections.stores.generations import open_current
-from projections.worker_link import open_same_ledger
-
-NICENESS = 5
+from projections.worker_link import open_same_ledger, serve_parent
 
 
 class DownloadMaker:
@@ -87,15 +84,7 @@ def make_file(job: DownloadJob, start: OrderStart, file: IO[bytes]) -> Iterator[
         held.enter_context(file)
         with open_same_ledger(job.url, job.ledger_id) as ledger:
             room, timezone = _open_session(held, ledger, order.past), ledger.timezone
-        rows = RowStream(
-            room.connection,
-            order.model,
-            order.selection,
-            timezone,
-            masks=MASKS if order.is_masked else None,
-            sort=order.sort,
-            columns=order.columns,
-        )
+        rows = order.open_rows(room.connection, timezone)
         held.callback(rows.close)
         yield FileBegun(number, room.position)
         size = 0
@@ -116,9 +105,8 @@ def _open_session(held: ExitStack, ledger: Ledger, past: str) -> ReadSession:
 
 def main(descriptor: int) -> None:
     """Work until the other end of the connection is closed."""
-    os.nice(NICENESS)
-    with Connection(descriptor) as connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        DownloadMaker(connection, connection.recv()).serve()
+    give_way()
+    serve_parent(descriptor, lambda connection: DownloadMaker(connection, connection.recv()).serve())
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from projections.building.rebuild import RebuildReport
 from projections.schema.column_kinds import ColumnKind
 
 NOTE_SECONDS = 1.0
-NICENESS = 5
 
 
 class JobProgress:
@@ -54,8 +53,8 @@ def main() -> int:
     """Run the job that the service names; return the exit code."""
     url, described = children.read_arguments()
     job = msgspec.json.decode(described, type=BackgroundJob)
-    # Callbacks have priority, and a job ends with its service: an interrupted build leaves nothing behind.
-    os.nice(NICENESS)
+    children.give_way()
+    # A job ends with its service: an interrupted build leaves nothing behind.
     children.on_parent_exit(lambda: os._exit(1))
     with Ledger(url) as ledger:
         noting = JobProgress(ledger, job)

@@ -4,21 +4,17 @@ No callback waits for it, and nothing that stops it touches them: neither a full
 used, nor a log that does not continue its tree. Each is told in the service's log and on ``/health``.
 """
 
-import os
 from threading import Event
 
 from api.application.proofs.prover_settings import prover_settings_of_texts
 from api.application.proofs.tree_keeper import TreeKeeper, keep_tree
 from api.processes import supervised
 
-NICENESS = 5
-
 
 def main() -> None:
     """Keep the tree until the service ends."""
     url, *texts = supervised.read_arguments()
-    # Callbacks come first: a tree that is behind catches up.
-    os.nice(NICENESS)
+    supervised.give_way()  # A tree that is behind catches up.
     stopping = Event()
     supervised.on_parent_exit(stopping.set)
     ledger = supervised.open_ledger(url, stopping)

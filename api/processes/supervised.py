@@ -21,6 +21,7 @@ from domain.errors import LedgerError
 from domain.ledger import Ledger
 
 RETRY_SECONDS = 2.0
+NICENESS = 5
 STOP_SECONDS_MAX = 5.0
 
 _log = logging.getLogger(__name__)
@@ -115,6 +116,11 @@ def read_arguments() -> list[str]:
     """In the process: return the arguments that the service passes at the start."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the service, which then stops this process.
     return msgspec.json.decode(sys.stdin.buffer.readline(), type=list[str])
+
+
+def give_way() -> None:
+    """In the process: take a lower priority than the service, since callbacks and pages come first."""
+    os.nice(NICENESS)
 
 
 def on_parent_exit(end: Callable[[], object]) -> None:

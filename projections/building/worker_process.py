@@ -6,15 +6,13 @@ connection is closed then.
 
 import gc
 import sys
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from domain.errors import LedgerError
 from projections.building.partitions import fold_range
 from projections.proofs.leaf_product import LeafPoint
 from projections.rows.projector import Kinds
-from projections.worker_link import open_same_ledger
+from projections.worker_link import open_same_ledger, serve_parent
 
 
 class FoldJob(NamedTuple):
@@ -31,21 +29,17 @@ class FoldJob(NamedTuple):
 
 
 def serve_ranges(connection: Connection) -> None:
-    """Receive a job, then ranges, and send the part of each; an error is sent, too, and ends the worker."""
+    """Receive a job, then ranges, and send the part of each."""
     job: FoldJob = connection.recv()
-    try:
-        with open_same_ledger(job.url, job.ledger_id) as ledger:
-            while True:
-                connection.send(fold_range(ledger, job.cut, connection.recv(), job.at, job.kinds))
-    except LedgerError as error:
-        connection.send(error)
+    with open_same_ledger(job.url, job.ledger_id) as ledger:
+        while True:
+            connection.send(fold_range(ledger, job.cut, connection.recv(), job.at, job.kinds))
 
 
 def main(descriptor: int) -> None:
     """Work until the other end of the connection is closed."""
     gc.disable()  # Rows and calls are in no reference cycles, and looking for some costs a tenth of the time.
-    with Connection(descriptor) as connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve_ranges(connection)
+    serve_parent(descriptor, serve_ranges)
 
 
 if __name__ == "__main__":

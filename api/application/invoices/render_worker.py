@@ -1,11 +1,10 @@
 """A worker of a bill run: a process that renders the files of the documents that it receives, and sends them back."""
 
 import sys
-from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from api.application.invoices.rendering import RenderTask, render
-from domain.errors import LedgerError
+from projections.worker_link import serve_parent
 
 RenderedFiles = list[tuple[str, bytes]]
 
@@ -16,19 +15,15 @@ def render_files(tasks: list[tuple[str, RenderTask]]) -> RenderedFiles:
 
 
 def serve_documents(connection: Connection) -> None:
-    """Receive documents, and send the files of each; an error is sent, too, and ends the worker."""
+    """Receive documents, and send the files of each."""
     connection.recv()
-    try:
-        while True:
-            connection.send(render_files(connection.recv()))
-    except LedgerError as error:
-        connection.send(error)
+    while True:
+        connection.send(render_files(connection.recv()))
 
 
 def main(descriptor: int) -> None:
     """Work until the other end of the connection is closed."""
-    with Connection(descriptor) as connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve_documents(connection)
+    serve_parent(descriptor, serve_documents)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import columns_of
 from api.web.json_api.spooled_file import SpooledFile
-from projections.queries.row_stream import RowStream
 from projections.schema.read_models import TABLES
 from projections.stores.sqlite import SQLiteReadStore
 
@@ -81,56 +80,51 @@ class Downloads:
         with ExitStack() as held:
             held.callback(self._sending.release)
             file: IO[bytes] = held.enter_context(TemporaryFile("w+b", buffering=0))
-            if (size := _make_small(asked, model, file)) is not None:
+            order = _order_of(asked, model)
+            if (size := _make_small(asked, order, file)) is not None:
                 sizes: Iterator[int] = iter((size,))
                 headers["Content-Length"] = str(size)
             else:
-                sizes = _begin_large(held, asked, model, file)
+                sizes = _begin_large(held, asked, order, file)
             return SpooledFile(file, sizes, headers, MEDIA[form], sent=held.pop_all().close)
 
 
-def _make_small(asked: ApiRequest, model: str, file: IO[bytes]) -> int | None:
+def _order_of(asked: ApiRequest, model: str) -> DownloadOrder:
+    return DownloadOrder(
+        model,
+        asked.selection,
+        asked.values["format"],
+        asked.values.get("sort", ""),
+        tuple(asked.values.get("cols", ())),
+        asked.values.get("excel_safe", False),
+        not asked.identity.sees_pii,
+    )
+
+
+def _make_small(asked: ApiRequest, order: DownloadOrder, file: IO[bytes]) -> int | None:
     """Write the file if it has few rows, and return how many bytes it has; None if it has many."""
     with ExitStack() as reading:
         room = reading.enter_context(asked.read_session())
-        rows = RowStream(
-            room.connection,
-            model,
-            asked.selection,
-            room.ledger.timezone,
-            masks=asked.masks,
-            sort=asked.values.get("sort", ""),
-            columns=asked.values.get("cols", ()),
-        )
+        rows = order.open_rows(room.connection, room.ledger.timezone)
         reading.callback(rows.close)
         if rows.are_more_than(ROWS_MADE_HERE_MAX):
             return None
         # pyarrow takes half a second to load: the first download waits for it, callbacks do not.
         from projections.export import writer as export  # noqa: PLC0415
 
-        form, excel_safe = export.Format(asked.values["format"]), asked.values.get("excel_safe", False)
-        content = b"".join(export.export_parts(rows, form, excel_safe=excel_safe))
+        parts = export.export_parts(rows, export.Format(order.form), excel_safe=order.excel_safe)
+        content = b"".join(parts)
     check_room(file.fileno())
     return write_whole(file.fileno(), content)
 
 
-def _begin_large(held: ExitStack, asked: ApiRequest, model: str, file: IO[bytes]) -> Iterator[int]:
+def _begin_large(held: ExitStack, asked: ApiRequest, order: DownloadOrder, file: IO[bytes]) -> Iterator[int]:
     """Have the file written by the process for that, until what is held is let go; yield how many bytes it has."""
     with ExitStack() as reading:
         past = _past_file(reading.enter_context(asked.read_session()))
         if not past:
             reading.close()  # The process opens the current read models itself, and there may be a wait for it.
-        order = DownloadOrder(
-            model,
-            asked.selection,
-            asked.values["format"],
-            asked.values.get("sort", ""),
-            tuple(asked.values.get("cols", ())),
-            asked.values.get("excel_safe", False),
-            not asked.identity.sees_pii,
-            past,
-        )
-        made = asked.download_worker.begin(order, file)
+        made = asked.download_worker.begin(order._replace(past=past), file)
     held.callback(made.close)
     asked.position = made.position
     return made.sizes()
