@@ -3,9 +3,8 @@
 import os
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from api.application.masking import MASKS
+from api.application.read_model_pool import ReadSession
 from domain.errors import StoreUnavailable
 from projections.queries.row_stream import RowStream
 from projections.queries.selection import Selection
@@ -41,10 +40,10 @@ class DownloadOrder(NamedTuple):
     is_masked: bool = True
     past: str = ""
 
-    def open_rows(self, connection: Connection, timezone: str) -> RowStream:
-        """Begin to read the file's rows, within a transaction on read models; ``timezone`` is the ledger's."""
+    def open_rows(self, room: ReadSession, timezone: str) -> RowStream:
+        """Begin to read the rows of the file in a read session; ``timezone`` is the ledger's."""
         return RowStream(
-            connection,
+            room.connection,
             self.model,
             self.selection,
             timezone,

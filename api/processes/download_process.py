@@ -84,7 +84,7 @@ def make_file(job: DownloadJob, start: OrderStart, file: IO[bytes]) -> Iterator[
         held.enter_context(file)
         with open_same_ledger(job.url, job.ledger_id) as ledger:
             room, timezone = _open_session(held, ledger, order.past), ledger.timezone
-        rows = order.open_rows(room.connection, timezone)
+        rows = order.open_rows(room, timezone)
         held.callback(rows.close)
         yield FileBegun(number, room.position)
         size = 0

@@ -105,7 +105,7 @@ def _make_small(asked: ApiRequest, order: DownloadOrder, file: IO[bytes]) -> int
     """Write the file if it has few rows, and return how many bytes it has; None if it has many."""
     with ExitStack() as reading:
         room = reading.enter_context(asked.read_session())
-        rows = order.open_rows(room.connection, room.ledger.timezone)
+        rows = order.open_rows(room, room.ledger.timezone)
         reading.callback(rows.close)
         if rows.are_more_than(ROWS_MADE_HERE_MAX):
             return None
