@@ -12,9 +12,13 @@ from api.processes import supervised
 
 
 def main() -> None:
-    """Keep the tree until the service ends."""
+    """Keep the tree of the ledger that the service names, until the service ends.
+
+    Its state goes to the service after each step.
+    """
     url, *texts = supervised.read_arguments()
-    supervised.give_way()  # A tree that is behind catches up.
+    # Callbacks come first: a tree that is behind catches up.
+    supervised.give_way()
     stopping = Event()
     supervised.on_parent_exit(stopping.set)
     ledger = supervised.open_ledger(url, stopping)
