@@ -25,8 +25,8 @@ def adjustment_command(
     """
     if not new_account and not is_known(ledger, account):
         msg = (
-            f"the books have no account {account!r}: `tringledger export billing` lists the accounts; --new-account adjusts"
-            " one that has no calls yet"
+            f"the books have no account {account!r}: `tringledger export billing` lists the accounts; --new-account, or"
+            " new_account in the API, adjusts one that has no calls yet"
         )
         raise CommandRejected(msg)
     return lambda session: session.adjust_account(account, amount, period)

@@ -87,7 +87,8 @@ def close_month(
 ) -> ClosingResult:
     """Close a month; where something is open only with a reason to ``accept`` that, else nothing is done.
 
-    ``expected`` is the fingerprint of what was seen open: where something else is open by now, ChangedMeanwhile is raised.
+    ``expected`` is the fingerprint of what was seen open and charged: where that is something else by now, ChangedMeanwhile is
+    raised.
 
     What takes long is done before the log's lock: catching up, looking for what is open, digesting the books. Under the
     lock only what came since is looked at, for LOCK_SECONDS_MAX at most: then the lock is released, however far the looking
@@ -99,7 +100,7 @@ def close_month(
         check_closable(ledger.billing_context(), read_month(period), times.now())
         catch_up(ledger, store)
         seen = _look(ledger, store, period)
-        if expected and blockers_fingerprint(seen.blockers) != expected:
+        if expected and closing_fingerprint(seen.blockers, seen.charges) != expected:
             raise ChangedMeanwhile(CHANGED)
         if seen.blockers and accept is None:
             return ClosingResult(period, seen.blockers, suspects_alone=seen.suspects_alone, charges=seen.charges)
@@ -121,9 +122,10 @@ def close_month(
     raise CommandRejected(msg)
 
 
-def blockers_fingerprint(blockers: list[ClosingBlocker]) -> str:
-    """Return a digest of what is open in a month: accepting it accepts nothing else."""
-    text = "\n".join(sorted(f"{each} {each.cost} {each.sip_credits}" for each in blockers))
+def closing_fingerprint(blockers: list[ClosingBlocker], charges: list[AccountCharge]) -> str:
+    """Return a digest of what is open in a month and of what accounts are charged: accepting it accepts nothing else."""
+    open_items = sorted(f"{each} {each.cost} {each.sip_credits}" for each in blockers)
+    text = "\n".join([*open_items, *map(str, charges)])
     return blake2b(text.encode(), digest_size=FINGERPRINT_BYTES).hexdigest()
 
 

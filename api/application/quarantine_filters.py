@@ -11,7 +11,7 @@ from domain.log.contract import Log, QuarantineEntry
 from domain.notices import notification
 from domain.text import escape_undecodable
 from projections.queries.text_patterns import TextPattern, read_pattern
-from projections.queries.time_points import SelectionError, read_last, read_time_point
+from projections.queries.time_points import read_ends
 
 NAMES = ("cause", "tag", "source", "from", "to", "through")
 LOOKED_AT_MAX = 20_000
@@ -60,15 +60,8 @@ class NoticeGroup(NamedTuple):
 
 def read_quarantine_filter(given: Mapping[str, str], timezone: str, now: int) -> QuarantineFilter:
     """Read the filters by their names (see NAMES); empty ones select everything. Raises SelectionError."""
-    until, through = given.get("to"), given.get("through")
-    if until and through:
-        msg = f"got to={until}, which is excluded, and through={through}, which is taken in: expected one of them"
-        raise SelectionError(msg)
-    end = read_last(through, timezone, now) if through else read_time_point(until or None, timezone, now)
-    since = read_time_point(given.get("from") or None, timezone, now)
-    return QuarantineFilter(
-        given.get("cause", ""), read_pattern(given.get("tag", "")), given.get("source", ""), since, end
-    )
+    ends = read_ends(given, timezone, now)
+    return QuarantineFilter(given.get("cause", ""), read_pattern(given.get("tag", "")), given.get("source", ""), *ends)
 
 
 def newest_notices(store: Log, wanted: QuarantineFilter, *, settled: bool, before: int, limit: int) -> NewestNotices:

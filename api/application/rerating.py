@@ -58,8 +58,11 @@ class AccountRerating(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """A digest of what it would do to which calls as they are."""
-        did = [f"{self.version}", *(f"{each.call_id} {each.seen} {each.after.price}" for each in self.changes)]
+        """A digest of what it would do to which calls as they are, and of where that is posted."""
+        did = [
+            f"{self.version}",
+            *(f"{each.call_id} {each.seen} {each.after.price} {each.posted}" for each in self.changes),
+        ]
         return blake2b("\n".join(did).encode(), digest_size=FINGERPRINT_BYTES).hexdigest()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from api.cli.console import note, print_json, print_table, progress
+from api.cli.console import note, note_span, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -48,11 +48,13 @@ def run_bulk_work(ledger: Ledger, read_store: ReadStore | None, request: BulkReq
     from api.application.bulk_jobs import orders
     from api.application.bulk_jobs.bulk_work import do_nothing_more
     from domain import times
+    from projections.queries.time_points import read_ends
 
     def session() -> AbstractContextManager[ReadSession]:
         return _session(ledger, read_store)
 
     order = orders.read_order(ledger, session, request, times.now())
+    note_span(*read_ends(order.wanted, ledger.timezone, order.at), ledger.timezone)
     work = orders.open_work(ledger, order, session)
     total = work.count()
     outcomes, refused, cursor = Counter[str](), Counter[str](), ""

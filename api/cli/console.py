@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from api.application.http_get import HttpAnswer
-    from projections.queries.selection import Selection
 
 UNLIMITED_COLUMNS = 10_000
 # Longer tables are cut: a terminal shows no more, and programs ask for another format.
@@ -32,11 +31,11 @@ def note(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-def note_span(selection: Selection, timezone: str) -> None:
-    """Print on stderr from when to when rows are selected, if they are: days may end where you did not expect it."""
+def note_span(since: int | None, until: int | None, timezone: str) -> None:
+    """Print on stderr from when to when (microseconds, UTC) rows are selected, if they are: days may end where you did not expect it."""
     from projections.queries.time_points import describe_span
 
-    if span := describe_span(selection.since, selection.until, timezone):
+    if span := describe_span(since, until, timezone):
         note(span)
 
 

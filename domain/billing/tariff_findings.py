@@ -32,7 +32,7 @@ class InvalidTariff(LedgerError):
         """Keep the findings in the order of their lines; ``name`` is the file's."""
         self.findings = tuple(sorted(findings))
         self.lines = [f"{name}:{finding.line}: {finding}" for finding in self.findings]
-        super().__init__("\n".join([f"{name} is no tariff that could be used:", *self.lines]))
+        super().__init__("\n".join([f"{name} cannot be used as a tariff:", *self.lines]))
 
 
 def format_key(path: Path) -> str:

@@ -12,7 +12,7 @@ from domain.calls.call import REPEATED_CDR
 from domain.calls.call_stream import CallStream
 from domain.calls.correlation import CallHead
 from domain.errors import CommandRejected
-from domain.events.codec import encode_state
+from domain.events.codec import decode_operator_event, encode_state
 from domain.events.log_row import POSITION_MAX, LogRow
 from domain.events.operator_events import (
     MERGE,
@@ -88,11 +88,15 @@ class CallCorrections:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of what the commands so far did to which state: the streams and versions of their events, tariffs, closings.
+        """A digest of what the commands so far did to which state: their events, with streams and versions, tariffs, closings.
 
-        Two sessions with equal commands and fingerprints move the same money; their authors and times may differ.
+        Two sessions with equal fingerprints move the same money; their authors and times may differ.
         """
-        did = [f"{row.stream} {row.version} {row.topic}" for row in self.appended]
+        contents: dict[bytes, bytes] = {}  # A rerating appends the same event to very many calls.
+        for row in self.appended:
+            if row.state not in contents:
+                contents[row.state] = _content(row)
+        did = [f"{row.stream} {row.version} {row.topic} {contents[row.state]!r}" for row in self.appended]
         known = f"{len(self._books.tariffs)} {len(self._books.closings)}"
         return blake2b("\n".join([*did, known]).encode(), digest_size=FINGERPRINT_BYTES).hexdigest()
 
@@ -262,6 +266,11 @@ class CallCorrections:
 
     def _fetch(self, positions: list[int]) -> list[LogRow]:
         return [self._row(position) for position in positions]
+
+
+def _content(row: LogRow) -> bytes:
+    """Return what an operator event says, apart from its author, reason and time."""
+    return encode_state(replace(decode_operator_event(row.topic, row.state), recorded_at=0, by="", reason=""))
 
 
 def _last_taker(events: Iterable[OperatorEvent], position: int) -> str:

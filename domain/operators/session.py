@@ -156,7 +156,7 @@ class OperatorSession(StatementNumbering):
             return self._reverse(self._stream(UUID(row.stream)), position)
         if isinstance(event, QuarantineResolved):
             return self._reopen_quarantined(position, event.entry)
-        kind = type(event).__name__ if event else "a notice from TringMe"
+        kind = event.TOPIC.partition(":")[2] if event else "a notice from TringMe"
         msg = f"the event at position {position} is {kind}, which cannot be reversed; expected a correction"
         raise CommandRejected(msg)
 

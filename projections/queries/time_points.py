@@ -4,6 +4,7 @@ Days and months begin in the billing time zone. A time must have its offset: wit
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from domain import times
@@ -81,6 +82,19 @@ def read_last(value: Moment, timezone: str, now: int | None = None) -> int | Non
     return None if at is None else at + 1
 
 
+def read_ends(given: Mapping[str, str], timezone: str, now: int | None = None) -> tuple[int | None, int | None]:
+    """Return the ends of the span that ``from``, ``to`` and ``through`` name (microseconds, UTC, the last one excluded).
+
+    Raises SelectionError.
+    """
+    until, through = given.get("to") or None, given.get("through") or None
+    if until and through:
+        msg = f"got to={until}, which is excluded, and through={through}, which is taken in: expected one of them"
+        raise SelectionError(msg)
+    end = read_last(through, timezone, now) if through else read_time_point(until, timezone, now)
+    return read_time_point(given.get("from") or None, timezone, now), end
+
+
 def describe_span(since: int | None, until: int | None, timezone: str) -> str:
     """Return the span from ``since`` up to ``until`` (excluded; microseconds, UTC) in words; empty if it has no ends.
 
@@ -95,11 +109,13 @@ def describe_span(since: int | None, until: int | None, timezone: str) -> str:
 
 
 def describe_time(at: int, timezone: str, *, ends: bool = False) -> str:
-    """Return a time (microseconds, UTC) in a time zone, with its offset unless a day begins, or ``ends``, there."""
+    """Return a time (microseconds, UTC) in a time zone; with its offset, unless a day begins or ``ends`` there or the zone is UTC."""
     day = date.fromisoformat(times.day(at, timezone))
     if times.start_of_day(day, timezone) == at:
         return f"{_day_in_words(day - _ONE_DAY)} 24:00" if ends and at else f"{_day_in_words(day)} 00:00"
     local = times.to_datetime(at).astimezone(times.zone(timezone))
+    if timezone == "UTC":
+        local = local.replace(tzinfo=None)
     exactness = "microseconds" if local.microsecond else "seconds" if local.second else "minutes"
     return f"{_day_in_words(day)} {local.isoformat(timespec=exactness)[_DAY_LENGTH:]}"
 

@@ -121,6 +121,18 @@ def test_what_changed_since_the_preview_is_not_done(ledger: Ledger) -> None:
     assert do_command(ledger, *SAID, command).result.position == head + 2
 
 
+@pytest.mark.only_on("sqlite")
+def test_only_the_command_that_was_previewed_is_done(ledger: Ledger) -> None:
+    def adjust(amount: int, month: str) -> Command:
+        return adjustment_command(ledger, "sales", amount, period=month)
+
+    shown = preview_command(ledger, *SAID, adjust(5, "2026-11"))
+    for other in (adjust(50, "2026-11"), adjust(5, "2026-10")):
+        with pytest.raises(ChangedMeanwhile):
+            do_command(ledger, *SAID, other, shown.fingerprint)
+    assert do_command(ledger, "eve", "for another reason", adjust(5, "2026-11"), shown.fingerprint).result.events
+
+
 def test_what_cannot_be_done_is_refused_before_it_is_tried(ledger: Ledger) -> None:
     with pytest.raises(CommandRejected, match="not a repeated-cdr"):
         preview_command(ledger, *SAID, lambda session: session.release_cdr(3))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from api.application import month_closing as closings
-from api.application.month_closing import blockers_fingerprint, check_month, close_month
+from api.application.month_closing import check_month, close_month, closing_fingerprint
 from api.application.operator_commands import ChangedMeanwhile
 from domain.errors import CommandRejected
 from domain.events.codec import decode_operator_event
-from domain.events.operator_events import MonthBooks, MonthClosed
+from domain.events.operator_events import AccountCharge, MonthBooks, MonthClosed
 from domain.events.streams import CLOSINGS
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
@@ -289,11 +289,14 @@ def test_the_closing_says_that_nothing_was_open_or_why_that_was_accepted(ledger:
     record(OCTOBER, callstatus(r=900, tag="open"), callstatus(r=901, status="COMPLETED", tag="open"))
     refused = close_month(ledger, read_store, OCTOBER, "kim", None)
     assert (refused.period, refused.position, refused.is_open, ledger.head()) == (OCTOBER, 0, True, 11)
-    assert blockers_fingerprint(refused.blockers) != blockers_fingerprint([])
-    assert len(blockers_fingerprint(refused.blockers)) == 24
+    assert closing_fingerprint(refused.blockers, []) != closing_fingerprint([], [])
+    assert len(closing_fingerprint(refused.blockers, [])) == 24
     with pytest.raises(ChangedMeanwhile):
-        close_month(ledger, read_store, OCTOBER, "kim", "no CDR will come", expected=blockers_fingerprint([]))
-    seen = blockers_fingerprint(refused.blockers)
+        close_month(ledger, read_store, OCTOBER, "kim", "no CDR will come", expected=closing_fingerprint([], []))
+    seen = closing_fingerprint(refused.blockers, [])
+    assert seen != closing_fingerprint(
+        refused.blockers, [AccountCharge(account="acme", month=OCTOBER, tariff=1, fee=5)]
+    )
     closed = close_month(ledger, read_store, OCTOBER, "kim", "no CDR will come", expected=seen)
     assert (closed.position, closed.period, closed.blockers) == (12, OCTOBER, refused.blockers)
     assert closed.suspects_alone == refused.suspects_alone == 1

@@ -89,6 +89,11 @@ class TestHistory:
         assert [each["position"] for each in self.history(self.CALL, "--at", just_before)["events"]] == [1]
         assert run("history", self.CALL, "--at", "2026-10-15T12:00:59Z").code == FINDING
 
+    def test_a_day_and_a_month_mean_their_beginning(self) -> None:
+        for at in ("2100-01-01", "2100-01"):
+            assert self.history(self.CALL, "--at", at) == self.history(self.CALL)
+        assert run("history", self.CALL, "--at", "2026-10").code == FINDING
+
     def test_before_its_first_event_there_is_no_such_call(self) -> None:
         said = run("history", self.CALL, "--at", "0")
         assert (said.code, said.out, said.err) == (FINDING, "", f"no call {self.CALL} in this ledger at 0\n")

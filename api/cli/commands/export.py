@@ -159,7 +159,7 @@ def export(
             timezone=ledger.timezone,
             line_rule=ledger.line_rule,
         )
-        note_span(wanted, ledger.timezone)
+        note_span(wanted.since, wanted.until, ledger.timezone)
         reading = _read_store(ledger, past, model, caught_up=not no_catch_up)
         with reading as read_store, progress("Exporting", None, "rows") as moved:
             target = output or sys.stdout.buffer

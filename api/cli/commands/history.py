@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 @click.option(
     "--ordinal", type=click.IntRange(1), help="With --tag: the call's number on its line (default: the last call)."
 )
-@click.option("--at", metavar="POSITION|TIME", help="The history up to that position of the log, or up to that time.")
+@click.option(
+    "--at",
+    metavar="POSITION|TIME",
+    help="The history up to that position of the log, or as known at a time or at the beginning of a day or month.",
+)
 @format_option
 @catch_up_option
 @store_option
@@ -88,9 +92,11 @@ def _until(ledger: Ledger, at: str | None) -> int:
         return POSITION_MAX
     if at.isascii() and at.isdigit():
         return min(int(at), POSITION_MAX)
+    from projections.queries.time_points import SelectionError, read_time_point
+
     try:
-        return ledger.position_at(times.parse(at))
-    except ValueError as error:
+        return ledger.position_at(read_time_point(at, ledger.timezone) or 0)
+    except SelectionError as error:
         msg = f"--at {error}, or a position"
         raise click.UsageError(msg) from None
 

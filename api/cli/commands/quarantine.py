@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli.bulk_command import BulkOptions, read_bulk_options, run_bulk_work
-from api.cli.console import note, print_json, print_table
+from api.cli.console import note, note_span, print_json, print_table
 from api.cli.correction_output import run_operator_command
 from api.cli.exit_codes import DONE, FINDING
 from api.cli.ledger_access import open_ledger
@@ -242,7 +242,9 @@ def _filter(ledger: Ledger, filters: dict[str, str | None]) -> QuarantineFilter:
     from domain import times
 
     given = {name.rstrip("_"): value for name, value in filters.items() if value}
-    return read_quarantine_filter(given, ledger.timezone, times.now())
+    wanted = read_quarantine_filter(given, ledger.timezone, times.now())
+    note_span(wanted.since, wanted.until, ledger.timezone)
+    return wanted
 
 
 def _wanted(ledger: Ledger, entry_ids: tuple[int, ...], filters: dict[str, str | None]) -> list[QuarantineEntry]:

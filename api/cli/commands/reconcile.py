@@ -179,7 +179,7 @@ def reconcile(
     show = {"table": report.report_tables, "json": report.report_json, "csv": report.report_csv}[form]
     with open_ledger(store) as (ledger, _):
         limits = _limits(tag, (since, until, through), period, ledger.timezone)
-        note_span(limits, ledger.timezone)
+        note_span(limits.since, limits.until, ledger.timezone)
         terms = ReconciliationOptions(
             CarrierLayout(
                 *(columns, delimiter or ",", timezone or "UTC", ledger.line_rule, path),

@@ -5,10 +5,10 @@ from typing import Any
 
 from api.application.month_closing import (
     ClosingResult,
-    blockers_fingerprint,
     check_month,
     close_month,
     closing_document,
+    closing_fingerprint,
 )
 from api.application.rerating import (
     CALLS_OF_REQUEST_MAX,
@@ -87,7 +87,8 @@ _CHARGE = object_schema(
 _CLOSED = object_schema(
     {
         "dry_run": _BOOLEAN,
-        "preview": _TEXT | {"description": "What `if_preview` takes: it names what is open."},
+        "preview": _TEXT
+        | {"description": "What `if_preview` takes: it names what is open, and what accounts are charged."},
         "period": _TEXT,
         "closed_at_position": _WHOLE_OR_NULL,
         "at_risk": object_schema({"cost": _AMOUNT, "sip_credits": _AMOUNT, "unknown": _WHOLE}) | {"title": "AtRisk"},
@@ -214,7 +215,7 @@ def _close(asked: ApiRequest) -> ApiResponse:
 
 
 def _closing_answer(result: ClosingResult, *, dry_run: bool) -> ApiResponse:
-    preview = blockers_fingerprint(result.blockers)
+    preview = closing_fingerprint(result.blockers, result.charges)
     return ApiResponse({"dry_run": dry_run, "preview": preview} | closing_document(result))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.application.month_closing import blockers_fingerprint, check_month, close_month
+from api.application.month_closing import check_month, close_month, closing_fingerprint
 from api.application.operator_commands import ChangedMeanwhile
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.correction_forms import text_of
@@ -127,5 +127,5 @@ def _check(request: Request, period: str, *, with_suspects: bool = True) -> dict
             result = check_month(request.app.state.ledger, room.store, period, with_suspects=with_suspects)
     except CommandRejected as error:
         return context | {"refused": str(error)}
-    form = {"expected": blockers_fingerprint(result.blockers), "at_risk": result.amounts_at_risk}
+    form = {"expected": closing_fingerprint(result.blockers, result.charges), "at_risk": result.amounts_at_risk}
     return context | form | {"result": result}

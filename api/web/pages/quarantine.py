@@ -31,7 +31,7 @@ from domain.log.contract import QuarantineEntry
 from domain.notices import notification
 from domain.operators.session import OperatorSession
 from domain.text import escape_undecodable, is_whole_number
-from projections.queries.time_points import SelectionError
+from projections.queries.time_points import SelectionError, describe_span
 
 ROWS = 100
 PATH = "/quarantine"
@@ -65,6 +65,7 @@ def listed(request: Request) -> Response:
         entries=[_shown(request, entry) for entry in found.entries],
         groups=group_notices(fitting_notices(store, wanted)) if counted else None,
         filters=given,
+        span=describe_span(wanted.since, wanted.until, request.app.state.ledger.timezone),
         counts=counts,
         settled=settled,
         is_first=not before,

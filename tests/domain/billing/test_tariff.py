@@ -20,7 +20,7 @@ def findings(text: str) -> list[str]:
     with pytest.raises(tariff.InvalidTariff) as refused:
         tariff.parse_tariff(text, 1, timezone="UTC", line_rule=LINE_RULE_2, name="prices.toml")
     heading, *lines = str(refused.value).split("\n")
-    assert heading == "prices.toml is no tariff that could be used:"
+    assert heading == "prices.toml cannot be used as a tariff:"
     assert lines == refused.value.lines
     return lines
 

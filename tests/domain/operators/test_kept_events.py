@@ -256,5 +256,5 @@ def test_what_a_session_did_to_a_call_its_next_acts_build_on(store_url: str) -> 
 def test_a_tariff_is_not_undone_and_the_refusal_names_what_it_is(store_url: str) -> None:
     with at_start(store_url) as ledger:
         act(ledger, lambda session: session.publish_tariff(TARIFF))
-        with pytest.raises(CommandRejected, match="position 1 is TariffPublished, which cannot be reversed"):
+        with pytest.raises(CommandRejected, match="position 1 is tariff-published, which cannot be reversed"):
             act(ledger, lambda session: session.undo(1))

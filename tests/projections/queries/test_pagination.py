@@ -209,6 +209,7 @@ def test_the_end_of_a_span_is_taken_in_or_excluded_and_never_both() -> None:
         ("2026-10-25T00:30:00Z", None, "Europe/Berlin", "from 25 Oct 2026 02:30+02:00 on"),
         ("2026-10-25T01:30:00.000001Z", None, "Europe/Berlin", "from 25 Oct 2026 02:30:00.000001+01:00 on"),
         (None, "1970-01-01T00:00:00Z", "UTC", "up to 1 Jan 1970 00:00"),
+        (None, "2026-10-25T01:30:05Z", "UTC", "up to 25 Oct 2026 01:30:05"),
     ],
 )
 def test_a_span_in_words_has_its_hours_and_its_time_zone(

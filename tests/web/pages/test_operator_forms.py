@@ -189,6 +189,7 @@ def test_all_notices_that_fit_the_filters_of_the_page_are_resolved(shop: tuple[T
     client, service = shop
     page = client.get("/quarantine?cause=wrong+signature").text
     assert re.findall(r'href="/quarantine/(\d+)"', page) == ["3", "2"]
+    assert "up to 31 Jan 2038 24:00, UTC" in client.get("/quarantine?through=2038-01").text
     form = {"fitting": "1", "cause": "wrong signature", "tag": "lat*", "do": "resolve", "reason": "ours"}
     page = job_page(client, "/quarantine/do", **form)
     assert ("<dt>Resolved</dt><dd>" in page, "lat*" in page, "ours" in page, "Stop it" in page) == (
