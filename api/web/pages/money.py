@@ -36,8 +36,13 @@ def money(context: Context, millionths: int | None) -> Markup:
 
 @pass_context
 def decimal_money(context: Context, decimal: str | None) -> Markup:
-    """Show a decimal of US cents, of any number of places, in the unit that the user chose; a dash for None or nothing."""
-    return _shown_decimal(decimal, _unit(context)) if decimal else NOTHING
+    """Show a decimal of US cents, of any number of places, in the unit that the user chose; a dash for None or nothing.
+
+    A plus before it, as a difference has, stays.
+    """
+    if not decimal:
+        return NOTHING
+    return _shown_decimal(decimal.removeprefix("+"), _unit(context), "+" if decimal.startswith("+") else "")
 
 
 def change(now: int, before: int | None) -> Markup:

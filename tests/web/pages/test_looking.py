@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from api.service import Service
 from api.web.pages import traffic
 from api.web.pages.chart_scale import LINEAR, LOG, height_on, ticks_on
 from api.web.pages.money import CENTS, DOLLARS, plain, written
+from api.web.pages.rendering import environment
 from projections.queries.calls_looked_at import FILTERED, CallsLookedAt, calls_looked_at
 from projections.queries.selection import Selection
 from tests.support import asgi_service as asgi
@@ -195,6 +197,17 @@ def test_dollars_are_exact_and_have_separators(millionths: int, shown: str, valu
     assert "".join(written(millionths, DOLLARS)) == shown
     assert plain(-millionths, DOLLARS) == (f"-{value}" if millionths else value)
     assert Decimal(value) * 100 == Decimal(plain(millionths, CENTS))
+
+
+@pytest.mark.parametrize("cents", ["+0.5", "+29.442607", "+123456.7", "-29.442607"])
+def test_a_difference_of_an_explanation_keeps_its_sign_in_either_unit(cents: str) -> None:
+    shown = environment().from_string("{{ cents | decimal_money }}")
+    in_cents, in_dollars = (
+        amounts(shown.render(cents=cents, shown=SimpleNamespace(unit=unit)))[0] for unit in (CENTS, DOLLARS)
+    )
+    assert in_cents[1] == cents.replace("-", "\u2212")
+    assert in_dollars[0] * 100 == in_cents[0] == Decimal(cents)
+    assert in_dollars[1][:2] == cents[0].replace("-", "\u2212") + "$"
 
 
 def test_on_a_logarithmic_scale_small_values_are_seen_beside_a_large_one() -> None:
