@@ -64,7 +64,7 @@ def call(request: Request) -> Response:
         lines_of=explanation_lines,
         known=at is None or life.events[0].position <= at.position,
         as_of=as_of_words(at, state.ledger.timezone),
-        drawing=draw_timeline(life),
+        drawings=(draw_timeline(life), draw_timeline(life, is_down=True)),
         seen=life.event.step.after or life.events[0].step.after or {},
         around=_around(request, life),
         masked=shown_parameters if who.sees_pii else masked_parameters,

@@ -30,6 +30,8 @@ from domain import times
 from domain.notices.line_number import hide_password
 
 MINUTE = 60
+# From so many days on a distance in time is shown in days and hours.
+DAYS_MIN, DAY_HOURS = 2, 24
 NARROW_GAP = "\u202f"
 
 
@@ -89,6 +91,18 @@ def duration(seconds: int | None) -> Markup:
     shown = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
     shown = f"{MINUS}{shown}" if seconds < 0 else shown
     return made_markup(f'<data class="duration" value="{seconds}">{shown}</data>')
+
+
+def elapsed(micros: int) -> str:
+    """Return how much later something was: ``1.250 s``, ``3:20``, or ``56 d 9 h`` from two days on; after a minus if earlier."""
+    size, sign = abs(micros), MINUS if micros < 0 else "+"
+    seconds, rest = divmod(size, times.SECOND)
+    if seconds < MINUTE:
+        return f"{sign}{seconds}.{rest // 1000:03d} s"
+    hours = seconds // (MINUTE * MINUTE)
+    if hours < DAYS_MIN * DAY_HOURS:
+        return sign + duration(seconds).striptags()
+    return f"{sign}{hours // DAY_HOURS} d {hours % DAY_HOURS} h"
 
 
 def minutes(seconds: int | None) -> Markup:
@@ -168,6 +182,7 @@ FILTERS: Mapping[str, Any] = {
     "clip": clip,
     "amount": amount,
     "decimal_money": decimal_money,
+    "elapsed": elapsed,
     "change": change,
     "difference": difference,
     "money": money,

@@ -55,3 +55,11 @@ def overflow(page: Page) -> int:
     """Return by how many pixels a page is wider than its window: nobody wants to scroll text sideways."""
     width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return width
+
+
+def sideways_boxes(page: Page) -> list[str]:
+    """Return the boxes of a page in which something can only be seen by scrolling them sideways."""
+    found: list[str] = page.evaluate("""() => [...document.querySelectorAll("*")]
+        .filter((box) => ["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth)
+        .map((box) => `${box.localName} ${box.className} ${box.getAttribute("aria-label") ?? ""}: ${box.scrollWidth} pixels`)""")
+    return found

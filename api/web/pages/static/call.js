@@ -25,23 +25,14 @@ const say = () => {
   range.setAttribute("aria-valuetext", `${chosen} of ${steps}: ${state.dataset.said}`);
 };
 
-// A narrow window shows a part of the drawing: the part with the chosen event.
-const reveal = () => {
-  const drawing = document.querySelector("#drawing");
-  const life = drawing.querySelector(".life");
-  const place = (Number(life.querySelector(".cursor").getAttribute("x1")) / life.viewBox.baseVal.width) * life.clientWidth;
-  if (place < drawing.scrollLeft || place > drawing.scrollLeft + drawing.clientWidth) drawing.scrollLeft = place - drawing.clientWidth / 2;
-};
-
 const swap = (from) => {
   for (const id of ["state", "step-back", "step-on"]) {
     document.getElementById(id).replaceWith(document.adoptNode(from.getElementById(id)));
   }
-  // The drawing's place stays, and with it how far it was scrolled; so does the focus of a mark that was chosen.
+  // A mark that was chosen keeps the focus: it stands in each drawing, of which one is shown, and only that one takes the focus.
   const focused = document.activeElement?.closest(".mark")?.dataset.at;
   document.querySelector("#drawing").replaceChildren(...from.querySelector("#drawing").childNodes);
-  reveal();
-  if (focused) document.querySelector(`.mark[data-at="${focused}"]`)?.focus();
+  if (focused) for (const mark of document.querySelectorAll(`.mark[data-at="${focused}"]`)) mark.focus();
   for (const item of document.querySelectorAll("[data-event]")) {
     if (Number(item.dataset.event) === chosen) {
       item.setAttribute("aria-current", "step");
@@ -100,5 +91,3 @@ if (range && steps > 1) {
     show(link.dataset.step ? chosen + Number(link.dataset.step) : Number(link.dataset.at));
   });
 }
-
-reveal();

@@ -110,8 +110,8 @@ const draw = (figure) => {
       },
     },
   });
-  // Beside a small chart its table is for those who want the numbers.
-  if (figure.matches(".small")) table.closest("details").open = false;
+  // Beside a small chart, or on a small screen, its table is for those who want the numbers.
+  if (!figure.chart && (figure.matches(".small") || matchMedia("(max-width: 40rem)").matches)) table.closest("details").open = false;
   // What a bar is drawn at, for whoever drives a browser: nothing on the page depends on it.
   figure.chart = chart;
 };
