@@ -65,7 +65,9 @@ def draw_quality(steps: Sequence[QualityStep], scale: str) -> QualityChart:
     ]
     labels = LABELS_MAX if len(steps[0].step.name) <= len("2026-10-01") else LABELS_OF_HOURS_MAX
     every = -(-len(steps) // labels)
-    names = [ChartTick(_x(number, len(steps)), _short(steps[number].step.name)) for number in range(0, len(steps), every)]
+    names = [
+        ChartTick(_x(number, len(steps)), _short(steps[number].step.name)) for number in range(0, len(steps), every)
+    ]
     height = len(panels) * (PANEL + GAP) + FOOT
     return QualityChart(height, WIDTH / len(steps) * BAR_SHARE, panels, names)
 

@@ -51,11 +51,19 @@ def test_no_page_has_a_serious_fault_or_must_be_scrolled_sideways(
 def test_nothing_is_scrolled_sideways_in_dollars_with_long_tags_either(opened: Opened, site: Site, size: str) -> None:
     number = {"desk": "18585557773", "phone": "18585557774"}[size]
     charges = {"srccharge": "1234567890.123456", "destcharge": "0.000001"}
-    site.call_back(priced_cdr(tag=LONG + size, src=number, **charges), priced_cdr(tag=HOSTILE * 5, src=number, **charges))
+    site.call_back(
+        priced_cdr(tag=LONG + size, src=number, **charges), priced_cdr(tag=HOSTILE * 5, src=number, **charges)
+    )
     site.wait_until_shown()
     page = opened("boss", "/display?unit=dollars&back=/", size=size)
     found: list[str] = []
-    for path in (*PATHS, "/billing", "/billing/comparison?by=tag", f"/calls?number={number}", "/statements/dept-2/2026-10"):
+    for path in (
+        *PATHS,
+        "/billing",
+        "/billing/comparison?by=tag",
+        f"/calls?number={number}",
+        "/statements/dept-2/2026-10",
+    ):
         page.goto(site.url + path)
         looking.wait_for_fragments(page)
         page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
