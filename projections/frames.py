@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from sqlalchemy import Column
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 # Sums have no bound as single amounts have, so they get all digits that decimals may have.
 _MILLIONTHS = pa.decimal128(38, PLACES)
-_WHOLE = pa.decimal128(38, 0)
 
 TYPES: dict[ColumnKind, Any] = {
     ColumnKind.TEXT: pa.string(),
@@ -146,12 +146,33 @@ def arrow_batches(rows: RowStream, rows_at_once: int = ROWS_AT_ONCE) -> Iterator
 
 
 def _typed(column: Column[Any], stored: pa.Array) -> pa.Array:
-    found = column_kind(column)
-    whole = decimals(stored) if found in (ColumnKind.AMOUNT, ColumnKind.TOTAL) else stored
-    return whole.cast(TYPES[found])
+    kind = column_kind(column)
+    if kind in (ColumnKind.AMOUNT, ColumnKind.TOTAL):
+        return decimals(stored, TYPES[kind])
+    return stored.cast(TYPES[kind]) if kind is ColumnKind.BOOLEAN else stored.view(TYPES[kind])
 
 
-def decimals(millionths: pa.Array) -> pa.Array:
-    """Turn whole millionths into decimals: the bits stay the same and only the type changes, so nothing is rounded."""
-    whole = millionths.cast(_WHOLE)
-    return pa.Array.from_buffers(_MILLIONTHS, len(whole), whole.buffers(), whole.null_count)
+def decimals(millionths: pa.Array, kind: Any = _MILLIONTHS) -> pa.Array:
+    """Turn whole millionths into decimals of a type: only the point is set, so nothing is rounded.
+
+    Arrow's own casts take five times as long. Raises ArrowInvalid where a number has more digits than the type.
+    """
+    end = millionths.offset + len(millionths)
+    if not end:
+        return pa.array([], kind)
+    are_there, data = millionths.buffers()
+    whole = np.frombuffer(data, np.int64, end)
+    # A decimal has 128 bits: the 64 of the number, then 64 that repeat its sign.
+    halves = np.empty((end, 2), np.int64)
+    halves[:, 0] = whole
+    np.right_shift(whole, 63, out=halves[:, 1])
+    limit = 10**kind.precision
+    fits = -limit < int(whole.min()) <= int(whole.max()) < limit
+    decimal = pa.Array.from_buffers(
+        kind if fits else _MILLIONTHS,
+        len(millionths),
+        [are_there, pa.py_buffer(halves)],
+        millionths.null_count,
+        millionths.offset,
+    )
+    return decimal if fits else decimal.cast(kind)

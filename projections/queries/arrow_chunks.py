@@ -17,6 +17,8 @@ from projections.arrow_columns import text_array, whole_array
 from projections.queries.row_stream import ROWS_AT_ONCE, Rows, RowStream
 from projections.schema.column_kinds import ColumnKind, column_kind
 
+# Lines take little room, and a writer of Parquet takes none while it packs a row group of several chunks.
+CHUNKS_AHEAD = 4
 # The elements that hold the brackets of a line, at its ends: they are no columns.
 _BEFORE, _AFTER = "[", "]"
 _BACKSLASH = b"\\"
@@ -32,7 +34,7 @@ def arrow_chunks(reading: RowStream, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
 def uncounted_chunks(reading: RowStream, rows_at_once: int) -> Iterator[list[Any]]:
     """Return the same chunks, without counting their rows."""
     if reading.has_json_lines:
-        lines = reading.ahead(reading.json_lines(rows_at_once))
+        lines = reading.ahead(reading.json_lines(rows_at_once), CHUNKS_AHEAD)
         return map(partial(arrays_of_lines, reading.columns), lines)
     return map(partial(arrays_of_rows, reading.columns), reading.ahead(reading.row_chunks(rows_at_once)))
 

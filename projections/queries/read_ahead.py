@@ -7,8 +7,6 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 Part = TypeVar("Part")
-# So many parts are ready or being made.
-PARTS_AHEAD = 1
 
 
 class ReadAhead(Generic[Part]):
@@ -17,14 +15,14 @@ class ReadAhead(Generic[Part]):
     Close it before what the parts are made of is closed: no part is being made after that.
     """
 
-    def __init__(self, parts: Iterator[Part]) -> None:
-        """Make the parts of an iterator; from now on only this may take parts from it."""
-        self._parts = parts
+    def __init__(self, parts: Iterator[Part], parts_ahead: int = 1) -> None:
+        """Make the parts of an iterator, of which so many are ready or being made; from now on only this may take parts from it."""
+        self._parts, self._parts_ahead = parts, parts_ahead
         self._pool = ThreadPoolExecutor(1, "read-ahead")
 
     def __iter__(self) -> Iterator[Part]:
         """Yield the parts."""
-        waiting = deque(self._next() for _ in range(PARTS_AHEAD))
+        waiting = deque(self._next() for _ in range(self._parts_ahead))
         while found := waiting.popleft().result():
             waiting.append(self._next())
             yield found[0]

@@ -99,9 +99,11 @@ class RowStream:
         for rows in self._read(self._ordered(line), rows_at_once):
             yield "\n".join(chain.from_iterable(rows)).encode()
 
-    def ahead(self, parts: Iterator[Part]) -> Iterator[Part]:
-        """Return an iterator over parts; where this reads ahead, the next ones are made in a thread meanwhile."""
-        return iter(self._threads.enter_context(closing(ReadAhead(parts)))) if self._reads_ahead else parts
+    def ahead(self, parts: Iterator[Part], parts_ahead: int = 1) -> Iterator[Part]:
+        """Return an iterator over parts; where this reads ahead, so many of the next are made in a thread meanwhile."""
+        if not self._reads_ahead:
+            return parts
+        return iter(self._threads.enter_context(closing(ReadAhead(parts, parts_ahead))))
 
     @property
     def _is_sqlite(self) -> bool:

@@ -284,3 +284,25 @@ def test_every_day_begins_where_the_projection_changes_its_day(zone: str) -> Non
             assert since is not None
             assert times.day(since, zone) == text
             assert times.day(since - 1, zone) < text
+
+
+@given(st.lists(st.none() | INT64, max_size=5), st.integers(0, 2))
+@example([], 0)
+@example([None, None], 1)
+@examples(50)
+def test_decimals_are_the_millionths_that_they_are_made_of(millionths: list[int | None], skipped: int) -> None:
+    found = frames.decimals(pa.array(millionths, pa.int64())[skipped:])
+    assert found.type == pa.decimal128(38, 6)
+    found.validate(full=True)
+    assert found.to_pylist() == [None if value is None else Decimal(value).scaleb(-6) for value in millionths[skipped:]]
+
+
+def test_a_decimal_of_more_digits_than_its_type_has_is_refused() -> None:
+    largest = 10**18 - 1
+    kind = pa.decimal128(18, 6)
+    found = frames.decimals(pa.array([-largest, None, largest]), kind)
+    found.validate(full=True)
+    assert found.to_pylist() == [Decimal("-999999999999.999999"), None, Decimal("999999999999.999999")]
+    for value in (largest + 1, -largest - 1):
+        with pytest.raises(pa.ArrowInvalid, match="does not fit in precision"):
+            frames.decimals(pa.array([1, value]), kind)

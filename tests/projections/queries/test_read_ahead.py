@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from projections.queries.read_ahead import PARTS_AHEAD, ReadAhead
+from projections.queries.read_ahead import ReadAhead
 
 
 def parts_until(failure: BaseException) -> Iterator[int]:
@@ -42,6 +42,20 @@ def test_an_error_is_raised_where_its_turn_comes() -> None:
             next(found)
 
 
+def test_as_many_parts_are_made_ahead_as_are_asked_for() -> None:
+    made = threading.Semaphore(0)
+
+    def parts() -> Iterator[int]:
+        for number in count():
+            made.release()
+            yield number
+
+    with closing(ReadAhead(parts(), 3)) as ahead:
+        assert next(iter(ahead)) == 0
+        assert all(made.acquire(timeout=60) for _ in range(4))
+    assert not made.acquire(blocking=False)
+
+
 def test_no_part_is_made_once_it_is_closed() -> None:
     made: list[int] = []
 
@@ -53,5 +67,5 @@ def test_no_part_is_made_once_it_is_closed() -> None:
     ahead = ReadAhead(parts())
     assert next(iter(ahead)) == 0
     ahead.close()
-    assert len(made) <= 1 + PARTS_AHEAD
+    assert len(made) <= 2
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
