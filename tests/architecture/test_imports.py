@@ -70,7 +70,7 @@ LIBRARIES_OF = {
     "domain/proofs/keys.py": {"cryptography"},
     "projections/building/dask_cluster.py": {"distributed"},
     "projections/arrow_columns.py": {"pyarrow"},
-    "projections/frames.py": {"pandas", "pyarrow"},
+    "projections/frames.py": {"numpy", "pandas", "pyarrow"},
     "projections/queries/shift_votes.py": {"numpy"},
     "projections/queries/arrow_chunks.py": {"pyarrow"},
     "projections/export/csv_lines.py": {"numpy", "pyarrow"},
