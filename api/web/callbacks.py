@@ -178,7 +178,7 @@ async def read_request(scope: Scope, receive: Receive) -> bytes:
     if method == "GET":
         return _sized(query)
     if method != "POST":
-        raise _refused(405, f"the method is {method}: expected GET or POST", {"Allow": "GET, POST"})
+        raise _refused(405, f"the method is {method}: expected GET or POST", {"Allow": "GET, HEAD, POST"})
     request = Request(scope, receive)
     given = request.headers.get("content-type", "")
     is_multipart = given.partition(";")[0].strip().lower() == MULTIPART

@@ -41,7 +41,7 @@ class TestWhatIsNoNotification:
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
     def test_other_methods_are_told_which_there_are(self, client: TestClient, service: Service, method: str) -> None:
         answer = client.request(method, f"/notify?{signed(callstatus())}")
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
         assert (service.notify.counts, service.ledger.head()) == ({"refused with 405": 1}, 0)
 
     @pytest.mark.parametrize("content_type", ["", "application/json", "text/plain", f"{FORM}x"])

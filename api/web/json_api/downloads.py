@@ -70,9 +70,12 @@ class Downloads:
     def _file(self, asked: ApiRequest, model: str) -> Response:
         form = asked.values["format"]
         headers = {"Content-Disposition": f'attachment; filename="{model}.{form}"'}
+        order = _order_of(asked, model)
         if asked.request.method == "HEAD":
-            described = Response(headers=headers, media_type=MEDIA[form])
-            del described.headers["Content-Length"]  # It is known only once all rows were read.
+            content = _small_content(asked, order)
+            described = Response(content, headers=headers, media_type=MEDIA[form])
+            if content is None:
+                del described.headers["Content-Length"]  # It is known only once all is made; a GET names none either.
             return described
         if not self._sending.acquire(blocking=False):
             msg = f"{SENT_AT_ONCE_MAX} files are being sent already: expected fewer"
@@ -80,10 +83,10 @@ class Downloads:
         with ExitStack() as held:
             held.callback(self._sending.release)
             file: IO[bytes] = held.enter_context(TemporaryFile("w+b", buffering=0))
-            order = _order_of(asked, model)
-            if (size := _make_small(asked, order, file)) is not None:
-                sizes: Iterator[int] = iter((size,))
-                headers["Content-Length"] = str(size)
+            if (content := _small_content(asked, order)) is not None:
+                check_room(file.fileno())
+                sizes: Iterator[int] = iter((write_whole(file.fileno(), content),))
+                headers["Content-Length"] = str(len(content))
             else:
                 sizes = _begin_large(held, asked, order, file)
             return SpooledFile(file, sizes, headers, MEDIA[form], sent=held.pop_all().close)
@@ -101,8 +104,8 @@ def _order_of(asked: ApiRequest, model: str) -> DownloadOrder:
     )
 
 
-def _make_small(asked: ApiRequest, order: DownloadOrder, file: IO[bytes]) -> int | None:
-    """Write the file if it has few rows, and return how many bytes it has; None if it has many."""
+def _small_content(asked: ApiRequest, order: DownloadOrder) -> bytes | None:
+    """Return the bytes of the file if it has few rows; None if it has many."""
     with ExitStack() as reading:
         room = reading.enter_context(asked.read_session())
         rows = order.open_rows(room, room.ledger.timezone)
@@ -113,9 +116,7 @@ def _make_small(asked: ApiRequest, order: DownloadOrder, file: IO[bytes]) -> int
         from projections.export import writer as export  # noqa: PLC0415
 
         parts = export.export_parts(rows, export.Format(order.form), excel_safe=order.excel_safe)
-        content = b"".join(parts)
-    check_room(file.fileno())
-    return write_whole(file.fileno(), content)
+        return b"".join(parts)
 
 
 def _begin_large(held: ExitStack, asked: ApiRequest, order: DownloadOrder, file: IO[bytes]) -> Iterator[int]:
