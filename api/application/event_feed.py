@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from api.application.masking import shown_parameters
+from api.application.masking import (
+    masked_number,
+    masked_operator_event,
+    masked_parameters,
+    masked_text,
+    shown_parameters,
+)
 from domain import times
 from domain.amounts import plain
 from domain.errors import StoreUnavailable
@@ -49,12 +55,13 @@ class FeedEvent(msgspec.Struct, frozen=True):
         return f"{self.position}  {self.received_at}  {what:{_WHAT_WIDTH}}  {shown}".rstrip()
 
 
-def read_event(row: LogRow) -> FeedEvent:
-    """Return a stored event, a notice or an operator event; raises UnknownEventShape."""
+def read_event(row: LogRow, *, whole: bool = True) -> FeedEvent:
+    """Return a stored event, a notice or an operator event, masked unless ``whole``; raises UnknownEventShape."""
     if row.topic in OPERATOR_EVENTS:
-        return _of_operator_event(row)
+        return _of_operator_event(row, whole=whole)
     notice: Notice = decode_notice(row.state)
     said = dict(notice.params)
+    src = hide_password(said.get("src", ""))
     return FeedEvent(
         position=row.position,
         call_id=row.stream_id if notice.line else None,
@@ -64,15 +71,16 @@ def read_event(row: LogRow) -> FeedEvent:
         type=said.get("type", ""),
         status=said.get("status", ""),
         tag=said.get("tag", ""),
-        src=hide_password(said.get("src", "")),
+        src=src if whole else masked_number(src),
         rule=notice.rule or None,
-        parameters=shown_parameters(notice.params),
+        parameters=shown_parameters(notice.params) if whole else masked_parameters(notice.params),
     )
 
 
-def _of_operator_event(row: LogRow) -> FeedEvent:
+def _of_operator_event(row: LogRow, *, whole: bool) -> FeedEvent:
     operator_event = decode_operator_event(row.topic, row.state)
-    said = {**event_fields(operator_event), "reason": operator_event.reason}
+    reason = operator_event.reason if whole else masked_text(operator_event.reason)
+    said = {**event_fields(operator_event, whole=whole), "reason": reason}
     at = times.iso(operator_event.recorded_at)
     return FeedEvent(
         position=row.position,
@@ -130,13 +138,10 @@ AMOUNTS = ("amount",)
 COMMON = ("v", "recorded_at", "by", "reason")
 
 
-def event_fields(operator_event: OperatorEvent) -> dict[str, str]:
-    """Return the own fields of an operator event, as text."""
-    return {
-        name: field_text(name, value)
-        for name, value in msgspec.to_builtins(operator_event).items()
-        if name not in COMMON
-    }
+def event_fields(operator_event: OperatorEvent, *, whole: bool = True) -> dict[str, str]:
+    """Return the own fields of an operator event, as text; masked unless ``whole``."""
+    said = {name: value for name, value in msgspec.to_builtins(operator_event).items() if name not in COMMON}
+    return {name: field_text(name, value) for name, value in (said if whole else masked_operator_event(said)).items()}
 
 
 def field_text(name: str, value: object) -> str:

@@ -84,7 +84,7 @@ _CHARGE = object_schema(
     }
     | dict.fromkeys(("fee", "calls", "minimum", "top_up"), _AMOUNT)
 ) | {"title": "MonthlyCharge"}
-_CLOSED = object_schema(
+CLOSING = object_schema(
     {
         "dry_run": _BOOLEAN,
         "preview": _TEXT
@@ -144,7 +144,7 @@ def operations() -> list[ApiOperation]:
             "close-month",
             "Close a month and all months before it; while items are open only if they are accepted.",
             _close,
-            _CLOSED,
+            CLOSING,
             (fields.CLOSED_MONTH, fields.ACCEPT, DRY_RUN, IF_PREVIEW),
             method="POST",
             required_role=Role.OPERATE,

@@ -156,7 +156,7 @@ def _filter(name: str, meaning: str, schema: Schema) -> ApiParameter:
 FILTERS = {
     each.name: each
     for each in (
-        _filter("from", "Only rows from this day, month or time on; `24h ago` works too. Days and months begin in the billing time zone.", _MOMENT),
+        _filter("from", "Only rows from this day, month or time on; `24h` and `7d` count back from now. Days and months begin in the billing time zone.", _MOMENT),
         _filter("to", "Only rows before this day, month or time.", _MOMENT),
         _filter("through", "Only rows up to this day, month or time, which is taken in; instead of `to`.", _MOMENT),
         _filter("period", "Only rows of this month, in the billing time zone.", _MONTH),

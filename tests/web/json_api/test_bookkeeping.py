@@ -125,6 +125,10 @@ class TestAClosing:
     def test_needs_what_is_open_to_be_accepted_and_accepts_nothing_else(self, books: Books) -> None:
         dry = books.post("closings?dry_run=true", period=MONTH).json()
         assert [each["kind"] for each in dry["open"]] == ["missing-cdr"]
+        shown = books.get(f"closings/{MONTH}").json()
+        (month,) = shown.pop("months")
+        assert (month["period"], shown) == (MONTH, {name: dry[name] for name in shown})
+        assert books.get("closings/9998-01").status_code == 409
         refused = books.post("closings", period=MONTH)
         assert (refused.status_code, "1 open items" in refused.json()["detail"], books.head) == (409, True, 5)
         other = books.post(f"closings?if_preview={'0' * 24}", period=MONTH, accept="it will not come")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from starlette.testclient import TestClient
 
 from api.service import Service
@@ -47,6 +48,33 @@ class TestACall:
             answer = client.get(path)
             assert (answer.status_code, answer.json()["title"]) == (404, "Nothing there")
         assert client.get("/api/v1/calls/x").status_code == 400
+
+
+class TestWhatIsFound:
+    def test_a_search_finds_what_that_of_the_pages_finds(self, client: TestClient) -> None:
+        call = CALL.rpartition("/")[2]
+        (found,) = client.get(f"/api/v1/search?q={call[:8]}").json()["items"]
+        assert found == {"kind": "call", "what": call, "about": "of tag dept-2", "page": f"/calls/{call}"}
+        kinds = [each["kind"] for each in client.get("/api/v1/search?q=dept-2").json()["items"]]
+        assert set(kinds) >= {"tag"}
+        assert client.get("/api/v1/search?q=").json() == {"items": []}
+
+    def test_numbers_are_masked_for_who_may_not_see_them(self, client: TestClient, asking: Asking) -> None:
+        whole, masked = (each.get("/api/v1/search?q=1858-5557612").json() for each in (client, asking("read")))
+        assert [each["what"] for each in whole["items"] if each["kind"] == "number"] == ["18585557612"]
+        assert [each["what"] for each in masked["items"] if each["kind"] == "number"] == ["185••••••12"]
+        assert client.get("/api/v1/search?q=557612").json() != {"items": []}
+        assert asking("read").get("/api/v1/search?q=557612").json() == {"items": []}
+
+
+class TestAnEvent:
+    def test_it_is_the_line_that_tail_prints(self, client: TestClient, asking: Asking, service: Service) -> None:
+        said = run("tail", "--from", "1", "--no-follow", "--format", "ndjson", "--store", service.ledger.url).out
+        line = msgspec.json.decode(said.partition("\n")[0])
+        assert client.get("/api/v1/events/1").json() == line
+        masked = asking("read").get("/api/v1/events/1")
+        assert (masked.status_code, line["src"] in masked.text) == (200, False)
+        assert client.get("/api/v1/events/999999").status_code == 404
 
 
 class TestTheQuarantine:
