@@ -14,7 +14,7 @@ def millionths(text: str) -> int:
     """
     whole, _, fraction = text.partition(".")
     if len(fraction) <= PLACES and whole.isdigit() and (fraction.isdigit() or not fraction):
-        return int(whole) * ONE + int(fraction.ljust(PLACES, "0"))
+        return int(whole + fraction.ljust(PLACES, "0"))
     amount, rest, size = _divided(text)
     return amount + (2 * rest > size or (2 * rest == size and amount % 2 == 1))
 

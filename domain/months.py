@@ -17,6 +17,11 @@ _DAY = timedelta(days=1)
 _LONGER_THAN_A_MONTH = timedelta(days=31)
 
 
+def period_of_day(day: str) -> str:
+    """Return the month ``YYYY-MM`` of a day ``YYYY-MM-DD``, as a plain text."""
+    return day[:_LENGTH]
+
+
 class Month(str):
     """A calendar month, ``YYYY-MM``; ``parse`` checks a text, the constructor takes one that is known to be right."""
 

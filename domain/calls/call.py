@@ -5,16 +5,16 @@ the same result.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from domain.amounts import is_rounded
 from domain.calls.correlation import CallHead
 from domain.events.notice_events import Notice
-from domain.notices import call_notice
-from domain.notices.call_notice import CallNotice, Charges, LineKey
+from domain.notices.call_notice import Charges, LineKey, read_charges
 from domain.notices.notification import CHARGES
-from domain.notices.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, KNOWN, OPENINGS, OUTCOMES
+from domain.notices.statuses import ANSWERED, DISPOSITIONS, FAILED_OPENINGS, INPUTS, KNOWN, OPENINGS, OUTCOMES
 
 REPEATED_CDR = "repeated-cdr"
 REPEATED_STATUS = "repeated-status"
@@ -62,8 +62,7 @@ class Resolution(NamedTuple):
     at: int
 
 
-@dataclass(slots=True)
-class Cdr:
+class Cdr(msgspec.Struct, frozen=True, gc=False):
     """The call's own CDR: its position in the log, when it was received (microseconds, UTC), and its content.
 
     ``src`` is as delivered; the line's is the normalised one.
@@ -76,8 +75,7 @@ class Cdr:
     charges: Charges
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct, gc=False):
     """One call as its events so far tell it; apply them in the order of the log.
 
     ``id`` is the call's UUIDv5 as text; ``first`` and ``contradicted`` are the events (position, and when received) that the call began with in the log, and
@@ -94,55 +92,65 @@ class Call:
     answered_at: int | None = None
     ended_at: int | None = None
     cdr: Cdr | None = None
-    statuses: set[str] = field(default_factory=set)
-    inputs: list[tuple[int, int, str]] = field(default_factory=list)
-    raised: list[CallFlag] = field(default_factory=list)
+    statuses: set[str] = msgspec.field(default_factory=set)
+    inputs: list[tuple[int, int, str]] = msgspec.field(default_factory=list)
+    raised: list[CallFlag] = msgspec.field(default_factory=list)
     contradicted: tuple[int, int] | None = None
     rerated: int = 0
     voided: bool = False
-    resolved: dict[tuple[str, int], Resolution] = field(default_factory=dict)
+    resolved: dict[tuple[str, int], Resolution] = msgspec.field(default_factory=dict)
 
     def apply(self, position: int, notice: Notice) -> None:
         """Apply the next event of the stream, at a position of the log."""
         values = dict(notice.params)
-        said = call_notice.read_call_notice(values, notice.received_at)
-        at, charges = said.received_at, said.charges
+        status, at = values.get("status", ""), notice.received_at
         if self.first is None:
             self.first = (position, at)
-        status, head = said.status, self.head
-        self._flag(position, notice, said)
-        if charges is not None and _has_rounded_charge(values):
-            self.raised.append(CallFlag(ROUNDED_CHARGE, position, at, None))
-        self._note_times(said)
+        if values.get("type") == "cdr":
+            self._apply_cdr(position, notice, status, values)
+        else:
+            self._apply_status(position, notice, status, values)
         if status:
             self.statuses.add(status)
-        if said.digits:
-            self.inputs.append((at, position, said.digits))
-        if charges is not None and self.cdr is None:
-            self.cdr = Cdr(position, at, said.src, status, charges)
-        head.apply(said)
+        head = self.head
         # Before an outcome or a CDR nothing can be contradicted.
         if self.contradicted is None and (head.outcomes or head.cdr_status) and self._is_contradictory():
             self.contradicted = (position, at)
 
-    def _flag(self, position: int, notice: Notice, call_notice: CallNotice) -> None:
-        status, is_cdr = call_notice.status, call_notice.is_cdr
-        if is_cdr:
-            if self.cdr is not None:
-                self.raised.append(CallFlag(REPEATED_CDR, position, call_notice.received_at, call_notice.charges))
-        elif (self.head.opening and status in OPENINGS) or status in self.head.outcomes:
-            self.raised.append(CallFlag(REPEATED_STATUS, position, call_notice.received_at, None))
-        if status not in KNOWN and (status or not is_cdr):
-            self.raised.append(CallFlag(UNRECOGNISED_STATUS, position, call_notice.received_at, call_notice.charges))
+    def _apply_cdr(self, position: int, notice: Notice, status: str, values: Mapping[str, str]) -> None:
+        at, charges, raised = notice.received_at, read_charges(values), self.raised
+        if self.cdr is not None:
+            raised.append(CallFlag(REPEATED_CDR, position, at, charges))
+        if status and status not in KNOWN:
+            raised.append(CallFlag(UNRECOGNISED_STATUS, position, at, charges))
         if notice.nonce_reused:
-            self.raised.append(CallFlag(NONCE_REUSED, position, call_notice.received_at, call_notice.charges))
+            raised.append(CallFlag(NONCE_REUSED, position, at, charges))
+        if _has_rounded_charge(values):
+            raised.append(CallFlag(ROUNDED_CHARGE, position, at, None))
+        if self.cdr is None:
+            self.cdr = Cdr(position, at, values.get("src", ""), status, charges)
+            self._end(at)
+        self.head.apply_cdr(at, status, charges)
 
-    def _note_times(self, call_notice: CallNotice) -> None:
-        at, is_cdr = call_notice.received_at, call_notice.is_cdr
-        if not is_cdr and call_notice.status == ANSWERED and (self.answered_at is None or at < self.answered_at):
-            self.answered_at = at
-        ends = self.cdr is None if is_cdr else call_notice.status in DISPOSITIONS
-        if ends and (self.ended_at is None or at < self.ended_at):
+    def _apply_status(self, position: int, notice: Notice, status: str, values: Mapping[str, str]) -> None:
+        at, head = notice.received_at, self.head
+        if (head.opening and status in OPENINGS) or status in head.outcomes:
+            self.raised.append(CallFlag(REPEATED_STATUS, position, at, None))
+        if status not in KNOWN:
+            self.raised.append(CallFlag(UNRECOGNISED_STATUS, position, at, None))
+        if notice.nonce_reused:
+            self.raised.append(CallFlag(NONCE_REUSED, position, at, None))
+        if status in DISPOSITIONS:
+            self._end(at)
+        elif status == ANSWERED:
+            if self.answered_at is None or at < self.answered_at:
+                self.answered_at = at
+        elif status in INPUTS and (digits := values.get("p", "")):
+            self.inputs.append((at, position, digits))
+        head.apply_status(at, status)
+
+    def _end(self, at: int) -> None:
+        if self.ended_at is None or at < self.ended_at:
             self.ended_at = at
 
     def _is_contradictory(self) -> bool:
@@ -170,10 +178,16 @@ class Call:
     @property
     def disposition(self) -> str:
         """The outcome of the call, or an empty text while it is in progress."""
-        decided = DISPOSITIONS.get(self.status)
+        return self.outcome[1]
+
+    @property
+    def outcome(self) -> tuple[str, str]:
+        """The deciding status and the disposition."""
+        status = self.status
+        decided = DISPOSITIONS.get(status)
         if decided or self.cdr is None:
-            return decided or ""
-        return "ANSWERED" if self.cdr.charges.dest_seconds else "UNKNOWN"
+            return status, decided or ""
+        return status, "ANSWERED" if self.cdr.charges.dest_seconds else "UNKNOWN"
 
     @property
     def digits(self) -> str:

@@ -38,23 +38,35 @@ class CallHead(msgspec.Struct, gc=False):
 
     def apply(self, notice: CallNotice) -> None:
         """Apply one more notice of the call. The first opening and the first CDR are the call's own."""
-        at, status = notice.received_at, notice.status
-        # Compared by hand: a rebuild does this for every notice, and calling min() and max() takes several times as long.
-        if at < self.first_at:  # noqa: PLR1730
-            self.first_at = at
-        if at > self.last_at:  # noqa: PLR1730
-            self.last_at = at
-        self.events += 1
-        if notice.is_cdr:
-            if self.cdr is None:
-                self.cdr, self.cdr_status = notice.charges, status
-        elif status in OUTCOMES:
+        if notice.charges is not None:
+            self.apply_cdr(notice.received_at, notice.status, notice.charges)
+        else:
+            self.apply_status(notice.received_at, notice.status)
+
+    def apply_cdr(self, at: int, status: str, charges: Charges) -> None:
+        """Apply a CDR, received at a moment."""
+        self._note(at)
+        if self.cdr is None:
+            self.cdr, self.cdr_status = charges, status
+
+    def apply_status(self, at: int, status: str) -> None:
+        """Apply a call status, received at a moment."""
+        self._note(at)
+        if status in OUTCOMES:
             if not self.outcomes:
                 self.outcomes = (status,)
             elif status not in self.outcomes:
                 self.outcomes = ranked({*self.outcomes, status})
         elif not self.opening and status in OPENINGS:
             self.opening = status
+
+    def _note(self, at: int) -> None:
+        # Compared by hand: a rebuild does this for every notice, and calling min() and max() takes several times as long.
+        if at < self.first_at:  # noqa: PLR1730
+            self.first_at = at
+        if at > self.last_at:  # noqa: PLR1730
+            self.last_at = at
+        self.events += 1
 
     @property
     def failed_at_source(self) -> bool:

@@ -17,6 +17,5 @@ class LogRow(NamedTuple):
     @property
     def stream_id(self) -> str:
         """The stream's id, written as a UUID; for a call's stream this is the call's id."""
-        hexadecimal = self.stream
-        parts = (hexadecimal[:8], hexadecimal[8:12], hexadecimal[12:16], hexadecimal[16:20], hexadecimal[20:])
-        return "-".join(parts)
+        digits = self.stream
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

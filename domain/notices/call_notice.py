@@ -1,6 +1,7 @@
 """The content of a ``callstatus`` or ``cdr`` notice, typed: correlation and the call's fold read it in this form."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -38,6 +39,7 @@ class Charges(NamedTuple):
         return (self.src_credits or 0) + (self.dest_credits or 0)
 
 
+_charges = partial(tuple.__new__, Charges)  # As Charges._make does, without a call of a Python function.
 NO_CHARGES = Charges(None, None, None, None, None, None)
 
 
@@ -66,11 +68,12 @@ def read_call_notice(values: Mapping[str, str], received_at: int) -> CallNotice:
     status = get("status", "")
     is_cdr = get("type") == "cdr"
     digits = get("p", "") if status in INPUTS and not is_cdr else ""
-    charges = _read_charges(values) if is_cdr else None
+    charges = read_charges(values) if is_cdr else None
     return CallNotice(received_at, is_cdr, get("tag", ""), get("src", ""), status, digits, charges)
 
 
-def _read_charges(values: Mapping[str, str]) -> Charges:
+def read_charges(values: Mapping[str, str]) -> Charges:
+    """Read the numbers of a ``cdr``; an empty one counts as absent."""
     numbers = [int(text) if (text := values.get(name)) else None for name in DURATIONS]
     numbers += [millionths(text) if (text := values.get(name)) else None for name in CHARGES]
-    return Charges(*numbers)
+    return _charges(numbers)

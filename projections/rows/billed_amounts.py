@@ -13,11 +13,11 @@ from domain.billing.billing_context import BillingContext
 from domain.calls.call import Call
 from domain.calls.call_stream import CallStream
 from domain.events.operator_events import CorrectionReversed, OperatorEvent
-from domain.months import Month
+from domain.months import Month, period_of_day
 from domain.notices.call_notice import NO_CHARGES
 from projections.rows import cdrs
 from projections.rows.cdrs import CdrRow
-from projections.rows.entry import ANSWERED, DIFFERENCE, Entry, EntryAmounts
+from projections.rows.entry import DIFFERENCE, Entry
 from projections.rows.posted_amounts import AmountChange, BilledAmount, PostedAmounts
 
 RECORDED_LATER = "recorded after the month was closed"
@@ -41,20 +41,8 @@ def billed_amount(call: Call, books: BillingContext) -> BilledAmount | None:
     rated = books.rate_cdr(line, cdr.position, cdr.received_at, charges, call.rerated)
     if call.voided:
         rated = rated._replace(price=0, rounding=0, billed_seconds=0)
-    cost, disposition = charges.cost, call.disposition
-    totals = EntryAmounts(
-        1,
-        int(disposition == ANSWERED),
-        charges.src_seconds or 0,
-        charges.dest_seconds or 0,
-        cost,
-        charges.sip_credits,
-        rated.billed_seconds or 0,
-        rated.price,
-        rated.price - cost,
-        rated.rounding,
-    )
-    return BilledAmount(rated, times.day(cdr.received_at, rated.timezone or books.timezone), disposition, totals)
+    day = times.day(cdr.received_at, rated.timezone or books.timezone)
+    return BilledAmount(rated, day, call.disposition, charges)
 
 
 def current_money(call: Call, due: BilledAmount | None, books: BillingContext, position: int) -> CallMoney:
@@ -114,10 +102,10 @@ def money_with_closings(stream: CallStream, books: BillingContext) -> CallMoney:
 
 
 def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int) -> CdrRow:
-    native = str(Month.of_day(due.day))
+    native = period_of_day(due.day)
     period = books.open_period(native, position)
     day = due.day if period == native else Month(period).first_day.isoformat()
-    return cdrs.cdr_row(call, due.rated, books.line_rule, (period, day, native))
+    return cdrs.cdr_row(call, due, books.line_rule, (period, day, native))
 
 
 def _difference(
@@ -155,4 +143,4 @@ def account_of_call(call: Call, books: BillingContext) -> tuple[str, str]:
     first = call.first
     assert first
     rated = books.rate_cdr((tag, src or ""), first[0], call.head.first_at, NO_CHARGES, call.rerated)
-    return rated.account, str(Month.of_day(times.day(call.head.first_at, rated.timezone or books.timezone)))
+    return rated.account, period_of_day(times.day(call.head.first_at, rated.timezone or books.timezone))

@@ -33,6 +33,7 @@ def call_row(call: Call, account: str, period: str) -> CallRow:
     """Return the row of a call, given the account and the month that it is billed to."""
     tag, src = call.line
     assert call.first is not None
+    status, disposition = call.outcome
     # By position, in the order of the fields: names would cost a rebuild several percent of its time.
     return CallRow(
         call.id,
@@ -40,8 +41,8 @@ def call_row(call: Call, account: str, period: str) -> CallRow:
         src or "",
         call.ordinal,
         call.state,
-        call.disposition,
-        call.status,
+        disposition,
+        status,
         ";".join(sorted(call.statuses)),
         call.head.first_at,
         call.answered_at,

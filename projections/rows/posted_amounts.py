@@ -10,25 +10,44 @@ from typing import NamedTuple, TypeVar
 
 from domain.billing.rating import RatedCdr
 from domain.events.operator_events import BY_MONTH, OperatorEvent
-from domain.months import Month
-from projections.rows.entry import NO_AMOUNTS, EntryAmounts
+from domain.months import period_of_day
+from domain.notices.call_notice import Charges
+from projections.rows.entry import ANSWERED, NO_AMOUNTS, EntryAmounts
 
 Key = tuple[str, str]  # An account, and a call's own month.
 K = TypeVar("K", bound=Hashable)
 
 
 class BilledAmount(NamedTuple):
-    """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and the amounts of its entry."""
+    """What a call with a CDR comes to: how it is rated, on which day of its account's time zone, and what the CDR charges."""
 
     rated: RatedCdr
     day: str
     disposition: str
-    totals: EntryAmounts
+    charges: Charges
+
+    @property
+    def totals(self) -> EntryAmounts:
+        """The amounts of its entry."""
+        rated, charges = self.rated, self.charges
+        cost = charges.cost
+        return EntryAmounts(
+            1,
+            int(self.disposition == ANSWERED),
+            charges.src_seconds or 0,
+            charges.dest_seconds or 0,
+            cost,
+            charges.sip_credits,
+            rated.billed_seconds or 0,
+            rated.price,
+            rated.price - cost,
+            rated.rounding,
+        )
 
     @property
     def key(self) -> Key:
         """The account and the own month ``YYYY-MM``: that of the CDR in the account's time zone."""
-        return self.rated.account, str(Month.of_day(self.day))
+        return self.rated.account, period_of_day(self.day)
 
 
 class AmountChange(NamedTuple):

@@ -26,7 +26,7 @@ from domain.events.operator_events import (
     OperatorEvent,
     TariffPublished,
 )
-from domain.months import Month
+from domain.months import period_of_day
 from projections.rows import billed_amounts as bills
 from projections.rows import calls as call_rows
 from projections.rows import exceptions
@@ -132,7 +132,7 @@ class Projector:
         batch = self.batch
         if call.first and batch.keeps(CallRow):
             account, period = (
-                (due.rated.account, str(Month.of_day(due.day))) if due else bills.account_of_call(call, self._books)
+                (due.rated.account, period_of_day(due.day)) if due else bills.account_of_call(call, self._books)
             )
             batch.of(CallRow).append(call_rows.call_row(call, account, period))
         if call.first:

@@ -14,6 +14,7 @@ from projections.rows.billed_amounts import account_of_call, billed_amount, curr
 from projections.rows.cdrs import amounts_of_cdr, cdr_row
 from projections.rows.entry import EntryAmounts
 from projections.rows.folded_entries import entry_of_cdr, sum_entries
+from projections.rows.posted_amounts import BilledAmount
 from tests.support.notices import SECOND, SentNotice, callstatus, cdr
 
 AT = times.parse("2026-10-31T23:30:00Z")
@@ -58,8 +59,13 @@ CALL = given(
 RATED = RatedCdr("acme", "Europe/Berlin", "1", 1, 66, 800_000, 30_000, "")
 
 
+def due_of(call: Call, rated: RatedCdr = RATED) -> BilledAmount:
+    assert call.cdr
+    return BilledAmount(rated, "", call.disposition, call.cdr.charges)
+
+
 def test_each_column_of_a_cdr_has_its_value() -> None:
-    row = cdr_row(CALL, RATED, LINE_RULE_2, ("2026-12", "2026-12-01", "2026-11"))
+    row = cdr_row(CALL, due_of(CALL), LINE_RULE_2, ("2026-12", "2026-12-01", "2026-11"))
     assert {name: getattr(row, name) for name in row.__struct_fields__} == {
         "call_id": "the-call",
         "tag": "sales",
@@ -104,15 +110,16 @@ def test_each_column_of_a_cdr_has_its_value() -> None:
 
 def test_under_correlation_by_tag_the_number_is_that_of_the_cdr_without_a_password() -> None:
     call = given(cdr(moment(0), src="+1 858 555 0001"), line=("sales", None))
-    assert cdr_row(call, RATED, LINE_RULE_2, ("", "", "")).src == "+1 858 555 0001"
+    assert cdr_row(call, due_of(call), LINE_RULE_2, ("", "", "")).src == "+1 858 555 0001"
     secret = given(cdr(moment(0), src="sip:ann:secret@pbx.example"), line=("sales", None))
-    assert cdr_row(secret, RATED, LINE_RULE_2, ("", "", "")).src == "sip:ann:***@pbx.example"
-    assert cdr_row(secret, RATED, LINE_RULE_1, ("", "", "")).src == "sip:ann:secret@pbx.example"
+    assert cdr_row(secret, due_of(secret), LINE_RULE_2, ("", "", "")).src == "sip:ann:***@pbx.example"
+    assert cdr_row(secret, due_of(secret), LINE_RULE_1, ("", "", "")).src == "sip:ann:secret@pbx.example"
 
 
 def test_absent_numbers_add_nothing() -> None:
     call = given(cdr(moment(0), srcduration=None, destduration=None))
-    row = cdr_row(call, RATED._replace(billed_seconds=None, price=5, rounding=0), LINE_RULE_2, ("", "", ""))
+    due = due_of(call, RATED._replace(billed_seconds=None, price=5, rounding=0))
+    row = cdr_row(call, due, LINE_RULE_2, ("", "", ""))
     assert amounts_of_cdr(row) == EntryAmounts(1, 0, 0, 0, 0, 0, 0, 5, 5, 0)
     assert (row.src_duration, row.billed_seconds, row.answered_at) == (None, None, None)
 

@@ -2,6 +2,7 @@
 
 from domain.billing.rating import RatedCdr
 from domain.events.operator_events import CallVoided, CorrectionReversed, OperatorEvent
+from domain.notices.call_notice import NO_CHARGES
 from projections.rows.entry import NO_AMOUNTS, EntryAmounts
 from projections.rows.posted_amounts import AmountChange, BilledAmount, PostedAmounts
 
@@ -10,12 +11,15 @@ NEW: OperatorEvent = CallVoided(v=2, recorded_at=1, by="ann", reason="why")
 UNDO: OperatorEvent = CorrectionReversed(v=2, recorded_at=1, by="ann", reason="why", reversed_position=7)
 
 
+CHARGES = NO_CHARGES._replace(src_charge=1, dest_charge=2)
+
+
 def amounts(price: int) -> EntryAmounts:
-    return NO_AMOUNTS._replace(calls=1, price=price, margin=price - 3, cost=3)
+    return NO_AMOUNTS._replace(calls=1, answered=1, billed_seconds=60, price=price, margin=price - 3, cost=3)
 
 
 def bill(price: int, account: str = "acme", day: str = "2026-10-15") -> BilledAmount:
-    return BilledAmount(RatedCdr(account, "UTC", "1", 1, 60, price, 0, ""), day, "ANSWERED", amounts(price))
+    return BilledAmount(RatedCdr(account, "UTC", "1", 1, 60, price, 0, ""), day, "ANSWERED", CHARGES)
 
 
 def posted(first: BilledAmount | None) -> PostedAmounts:
