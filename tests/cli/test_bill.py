@@ -203,6 +203,17 @@ class TestBilling:
 
 
 class TestServing:
+    def test_a_month_that_is_closed_and_not_billed_is_told_beside_its_closing(self, month: str) -> None:
+        assert run("close", OCTOBER, *BY).code == DONE
+        run("rebuild", "--store", month)
+        service = asgi.service_at(Path(), times.now, TRINGLEDGER_STORE=month, TRINGME_PRIVATE_KEY=KEY)
+        with asgi.running(service) as client:
+            sign_in(client, service, "read")
+            assert f"none is numbered: <code>tringledger bill {OCTOBER}</code>" in client.get("/tariffs").text
+            bill()
+            page = client.get("/tariffs").text
+            assert (" numbered</td>" in page, "none is numbered" in page) == (True, False)
+
     def test_pages_and_api_list_the_numbered_statements(self, month: str) -> None:
         bill()
         statement = f"/statements/acme/{OCTOBER}"

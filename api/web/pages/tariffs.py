@@ -1,5 +1,6 @@
 """The page of tariffs and closed months, and the page of one version of the tariff with what it changed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.flash import read_flash
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
-from domain.events.streams import NUMBERS
+from domain.events.streams import NUMBERS, PARTIES
 from domain.operators.statement_numbering import read_numbers
 from projections.queries.pagination import fetch_page
 from projections.queries.selection import Selection
@@ -34,11 +35,14 @@ def tariffs_and_closings(request: Request) -> Response:
         published = _latest(room, "tariffs", "-version")
         closed = _latest(room, "closings", "-period")
         known = read_numbers(room.ledger.history(NUMBERS))
+        # Whoever bills otherwise publishes no party, and has no number to miss.
+        bills = bool(known.events) or bool(room.ledger.history(PARTIES))
     return render(
         request,
         "tariffs.html",
         tariffs=published,
         closings=closed,
+        statements=Counter(period for _, period in known.statements) if bills else None,
         numbered=known.events[-LISTED_MAX:][::-1],
         reissues=known.reissues,
         outcome=read_flash(request),
