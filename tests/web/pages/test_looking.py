@@ -72,7 +72,7 @@ def test_each_step_of_asr_and_acd_leads_to_its_cdrs_and_is_that_of_the_api(clien
     total = found["total"]
     assert sum(step["attempts"] for step in counted) == total["attempts"]
     assert f'<data value="{total["asr"]}">' in page
-    assert f'<data value="{total["acd"]}">{total["acd"]} s</data>' in page
+    assert f'<data value="{total["acd"]}">{Decimal(total["acd"]):.2f} s</data>' in page
     drawn = len(found["items"]) + len(counted) + sum(step["acd"] is not None for step in counted)
     assert page.count("<title>") == 1 + drawn  # The page's own, and what each bar and point says.
 
