@@ -39,6 +39,19 @@ class QuarantineTotals(NamedTuple):
     bytes: int
 
 
+class StreamGroup(NamedTuple):
+    """The streams that begin in one span of positions; spans are numbered from 0.
+
+    ``reach`` is the last position of any that is not far, ``far`` the first position of each that is; ``events`` counts the
+    events of all.
+    """
+
+    number: int
+    reach: int
+    far: list[int]
+    events: int
+
+
 class Lookup(NamedTuple):
     """What the decision about one delivery will read from the store.
 
@@ -226,6 +239,13 @@ class Log(Protocol):
         """Return the events up to a position, stream by stream, from the stream ``first`` to before the stream ``last``.
 
         Of the stream ``first`` only the events after the version ``after``, so that a reader can resume in a long stream.
+        """
+
+    def group_streams(self, until: int, size: int, near_max: int) -> list[StreamGroup] | None:
+        """Return the streams with events up to a position, by the span of ``size`` positions in which each begins.
+
+        A stream is far where its first event is not version 1, or its events are not near each other: within ``near_max``
+        positions, or fewer where that is enough for nearly all streams. None where a store would have to read all events for it.
         """
 
     def last_ordinal(self, line: str) -> int:

@@ -9,14 +9,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, StaticPool, create_engine
+from sqlalchemy import Connection, StaticPool, Table, create_engine
 
 from domain.ledger import Ledger
 from projections.building.catch_up import may_be_within_undo
 from projections.building.full_build import Progress, fill_read_models, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.building.process_pool import ProcessFolding
 from projections.building.rollup_differences import fill_rollups
+from projections.building.row_images import ImageTable, attach_part, move_rows
 from projections.rows.cdrs import CdrRow
 from projections.rows.entry import Entry
 from projections.rows.projector import RowBatch, as_tuples
@@ -50,7 +53,8 @@ def open_as_of(
     """
     with closing(TemporaryReadStore(ledger, position)) as store:
         with store.transaction() as connection:
-            fill_read_models(connection, ledger, position, progress, folding, write=store.write)
+            ways = store.with_images(folding)
+            fill_read_models(connection, ledger, position, progress, ways, write=store.write, in_order=True)
             store.set_position(connection, position, digest_at(ledger.store, position))
         yield store
 
@@ -64,7 +68,7 @@ def build_as_of_file(
     """
     with closing(SQLiteReadStore(path, 0, ledger.id, building=True)) as store:
         with store.transaction() as connection:
-            fill_read_models(connection, ledger, position, progress, folding, folder=store.folder)
+            fill_read_models(connection, ledger, position, progress, folding, folder=store.folder, in_order=True)
             fill_rollups(connection, ledger.timezone)
             store.set_position(connection, position, digest_at(ledger.store, position))
         store.finish_build()
@@ -87,15 +91,20 @@ class TemporaryReadStore(ReadStore):
         super().__init__(_TemporaryFile(f"a temporary file, as of position {position},"), 0, ledger.id)
         self._without_key = () if _may_repeat_keys(ledger, position) else (CALLS, CDRS)
         with self.transaction() as connection:
-            for table in self._without_key:
-                columns = ", ".join(
-                    f"{column.name} {column.type.compile(connection.dialect)}" for column in table.columns
-                )
-                connection.exec_driver_sql(f"CREATE TABLE {table.name} ({columns})")
+            self._images = [_image_table(connection, table) for table in self._without_key]
+            for table in self._images:
+                connection.exec_driver_sql(table.definition)
             self._create(connection)
+
+    def with_images(self, folding: FoldStrategy) -> FoldStrategy:
+        """Return a way of folding whose processes, if it has others, send the rows of the large tables as images."""
+        return folding.sending_images(self._images) if isinstance(folding, ProcessFolding) else folding
 
     def write(self, connection: Connection, batch: RowBatch) -> None:
         """Write the rows of a part of the log; each part is written once."""
+        if batch.image:
+            driver: Any = connection.connection.driver_connection
+            move_rows(driver, batch, self._images)
         for model in READ_MODELS:
             if model.row and model.is_stored:
                 write_rows = append_rows if model.table in self._without_key else put_rows
@@ -116,6 +125,13 @@ class TemporaryReadStore(ReadStore):
 
     def finish_build(self) -> None:
         """Do nothing: the file ends with its connection."""
+
+
+def _image_table(connection: Connection, table: Table) -> ImageTable:
+    kind = BY_NAME[table.name].row
+    assert kind
+    columns = [f"{column.name} {column.type.compile(connection.dialect)}" for column in table.columns]
+    return ImageTable(kind, table.name, tuple(columns))
 
 
 def _may_repeat_keys(ledger: Ledger, position: int) -> bool:
@@ -144,4 +160,5 @@ def _connect() -> sqlite3.Connection:
     # Transactions are begun by hand, as for every read store. An export reads in a thread, which has it for itself meanwhile.
     connection = sqlite3.connect(UNNAMED, isolation_level=None, check_same_thread=False)
     connection.executescript(PRAGMAS)
+    attach_part(connection)
     return connection

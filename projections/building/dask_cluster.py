@@ -17,7 +17,7 @@ from distributed.comm import resolve_address
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from domain.log.urls import absolute
-from projections.building.partitions import FoldedPart, StreamRange, fold_range
+from projections.building.partitions import FoldedPart, Range, fold_range
 from projections.building.process_pool import WorkersIncompatible, WorkersUnavailable
 from projections.building.worker_process import FoldJob
 from projections.proofs.leaf_product import LeafPoint
@@ -53,7 +53,7 @@ class DaskFolding:
         self._client.close()
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
         job = FoldJob(absolute(ledger.url), ledger.id, cut, at)
         self._check(job)
@@ -133,7 +133,7 @@ def _try(job: FoldJob) -> str:
     return ""
 
 
-def _fold(job: FoldJob, expected: str, wanted: StreamRange) -> FoldedPart:
+def _fold(job: FoldJob, expected: str, wanted: Range) -> FoldedPart:
     """On a worker: fold a range; checks the version again, since workers may join after the check."""
     if version("tringledger") != expected:
         msg = f"a Dask worker has tringledger {version('tringledger')}: expected {expected}"

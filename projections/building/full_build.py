@@ -16,8 +16,9 @@ from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
-from projections.building.catch_up import may_be_within_undo, write_batch
+from projections.building.catch_up import ProjectionStopped, may_be_within_undo, write_batch
 from projections.building.partitions import LAST, FoldStrategy, StreamRange, fold_range, stream_ranges
+from projections.building.position_spans import plan_spans
 from projections.building.rows_in_order import Write, writing_in_order
 
 RANGES_PER_JOB = 4  # Keeps all workers busy nearly to the end; a lost one costs little.
@@ -38,12 +39,13 @@ def fill_read_models(
     *,
     write: Write = write_batch,
     folder: Path | None = None,
+    in_order: bool = False,
 ) -> int:
     """Fill all empty tables but the rollups as they are at a position, and return the number of events.
 
     Raises SumTooLarge, and what ``fill_rows`` raises.
     """
-    done = fill_rows(connection, ledger, cut, progress, folding, write=write, folder=folder)
+    done = fill_rows(connection, ledger, cut, progress, folding, write=write, folder=folder, in_order=in_order)
     billing.fill_billing(connection)
     return done
 
@@ -58,23 +60,28 @@ def fill_rows(
     *,
     write: Write = write_batch,
     folder: Path | None = None,
+    in_order: bool = False,
 ) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
     What sums rows up stays empty. ``write`` writes the rows of a part; with a ``folder`` for a temporary file, many are written in
-    the order of the log. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
+    the order of the log. With ``in_order`` the log is read in the order of positions where that takes less. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
     StoreUnavailable, and what ``folding`` raises.
     """
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
     at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
-    parts: Any = folding(ledger, cut, stream_ranges(cut, at_least))
+    plan = plan_spans(ledger, cut, at_least) if in_order else None
+    parts: Any = folding(ledger, cut, plan.spans if plan else stream_ranges(cut, at_least))
     with closing(parts), writing_in_order(connection, write, cut, folder) as write_part:
         for part in parts:
             write_part(connection, part.batch)
             resolved += part.batch.resolutions
             done += part.events
             progress(done, cut)
+    if plan and done != plan.events:
+        msg = f"{done} events were folded; expected the {plan.events} that the log has up to position {cut}"
+        raise ProjectionStopped(msg)
     for last in ledger.events_at([cut] if cut else []):
         if may_be_within_undo(last):
             again = StreamRange(last.stream, last.stream + LAST)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from domain.events.log_row import LogRow
 from domain.events.streams_of_calls import is_of_call
 from domain.ledger import Ledger
+from projections.building.position_spans import PositionSpan, fold_span
 from projections.proofs.leaf_product import NOTHING, LeafPoint, multiply_events
 from projections.rows.projector import Kinds, Projector, RowBatch
 
@@ -20,6 +21,7 @@ FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie betw
 RANGE_EVENTS = 4_000
 PART_EVENTS_MAX = 2 * RANGE_EVENTS
 PREFIX_BITS = 32
+_NEVER_FULL = 1 << 63
 
 _stream = itemgetter(LogRow._fields.index("stream"))
 
@@ -32,12 +34,15 @@ class StreamRange(NamedTuple):
     after: int = 0
 
 
+Range = StreamRange | PositionSpan
+
+
 class FoldedPart(NamedTuple):
     """A folded range: its rows, the number of its events, the rest of the range, if it was cut, and the product of its leaves."""
 
     batch: RowBatch
     events: int
-    rest: StreamRange | None
+    rest: Range | None
     leaves: int = NOTHING
 
 
@@ -50,7 +55,7 @@ class FoldStrategy(Protocol):
     jobs: int
 
     def __call__(
-        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
         """Fold the log up to a position, and yield the parts of each range; closing it early stops all workers.
 
@@ -66,11 +71,10 @@ def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
     return [StreamRange(first, last) for first, last in pairwise(bounds)]
 
 
-def fold_range(
-    ledger: Ledger, cut: int, wanted: StreamRange, at: LeafPoint | None = None, kinds: Kinds = None
-) -> FoldedPart:
+def fold_range(ledger: Ledger, cut: int, wanted: Range, at: LeafPoint | None = None, kinds: Kinds = None) -> FoldedPart:
     """Fold the streams of a range as they are at a position, until the part is full; with ``at`` hash their events, too.
 
+    A span of positions is one part.
     With ``kinds``, only rows of these classes are made. Raises ProjectionStopped, StoreUnavailable.
     """
     with closing(fold_in_parts(ledger, cut, wanted, at, kinds)) as parts:
@@ -80,30 +84,44 @@ def fold_range(
 def fold_in_parts(
     ledger: Ledger,
     cut: int,
-    wanted: StreamRange,
+    wanted: Range,
     at: LeafPoint | None = None,
     kinds: Kinds = None,
     *,
     events_max: int | None = None,
 ) -> Generator[FoldedPart]:
-    """Fold a range as ``fold_range`` does, and yield all its parts; one is full with ``events_max`` events, by default PART_EVENTS_MAX."""
-    full = PART_EVENTS_MAX if events_max is None else events_max
+    """Fold a range as ``fold_range`` does, and yield all its parts; one is full with ``events_max`` events, by default PART_EVENTS_MAX.
+
+    A span of positions is one part unless ``events_max`` is given. The rest of its parts cannot be folded by itself.
+    """
+    full = events_max or (_NEVER_FULL if isinstance(wanted, PositionSpan) else PART_EVENTS_MAX)
     projector, done, leaves = Projector(ledger.billing_context(cut), ledger.events_at, kinds), 0, NOTHING
-    rows: Any = ledger.store.read_by_stream(cut, *wanted)
-    with closing(rows):
-        for events in _pieces(projector, rows):
+    with closing(_pieces(projector, ledger, cut, wanted)) as pieces:
+        for events in pieces:
             done += len(events)
             if at:
                 leaves = multiply_events(leaves, at, events)
             if done >= full:
-                last = events[-1]
-                yield FoldedPart(projector.batch, done, StreamRange(last.stream, wanted.last, last.version), leaves)
+                yield FoldedPart(projector.batch, done, _rest(wanted, events[-1]), leaves)
                 projector.batch, done, leaves = RowBatch(kinds), 0, NOTHING
     yield FoldedPart(projector.batch, done, None, leaves)
 
 
-def _pieces(projector: Projector, rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
+def _rest(wanted: Range, last: LogRow) -> Range:
+    return StreamRange(last.stream, wanted.last, last.version) if isinstance(wanted, StreamRange) else wanted
+
+
+def _pieces(projector: Projector, ledger: Ledger, cut: int, wanted: Range) -> Generator[list[LogRow]]:
     """Add the rows of each call and each other event; yield the events of each."""
+    if isinstance(wanted, PositionSpan):
+        yield from fold_span(projector, ledger, cut, wanted)
+        return
+    rows: Any = ledger.store.read_by_stream(cut, *wanted)
+    with closing(rows):
+        yield from _pieces_by_stream(projector, rows)
+
+
+def _pieces_by_stream(projector: Projector, rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
     for _, stream in groupby(rows, key=_stream):
         first = next(stream)
         if is_of_call(first):
@@ -126,10 +144,10 @@ class SequentialFolding:
         self._kinds = kinds
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
         for each in ranges:
-            left: StreamRange | None = each
+            left: Range | None = each
             while left:
                 part = fold_range(ledger, cut, left, at, self._kinds)
                 yield part

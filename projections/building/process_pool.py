@@ -4,13 +4,21 @@ A lost process costs its range alone, and on any error, Ctrl-C included, all pro
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
 from domain.errors import Unavailable
 from domain.ledger import Ledger
 from domain.log.urls import absolute
-from projections.building.partitions import FoldedPart, FoldStrategy, SequentialFolding, StreamRange, fold_in_parts
+from projections.building.partitions import (
+    FoldedPart,
+    FoldStrategy,
+    Range,
+    SequentialFolding,
+    StreamRange,
+    fold_in_parts,
+)
+from projections.building.row_images import ImageTable
 from projections.building.worker_process import FoldJob
 from projections.proofs.leaf_product import LeafPoint
 from projections.rows.projector import Kinds
@@ -34,10 +42,10 @@ class _Worker:
 
     def __init__(self, job: FoldJob) -> None:
         self.link = WorkerLink(MODULE, job)
-        self.range: StreamRange | None = None
+        self.range: Range | None = None
         self.lost = 0
 
-    def take(self, wanted: StreamRange, lost: int) -> None:
+    def take(self, wanted: Range, lost: int) -> None:
         self.range, self.lost = wanted, lost
         self.link.send(wanted)
 
@@ -51,15 +59,20 @@ class _Worker:
 class ProcessFolding:
     """Folds with a number of processes, of which this one is the first; with one job, it lets a single other one fold."""
 
-    def __init__(self, jobs: int, kinds: Kinds = None) -> None:
-        """Use ``jobs`` processes, and make rows of all classes or of some."""
+    def __init__(self, jobs: int, kinds: Kinds = None, images: Sequence[ImageTable] = ()) -> None:
+        """Use ``jobs`` processes, and make rows of all classes or of some; the others send rows of some tables as images."""
         self.jobs = jobs
         self._kinds = kinds
+        self._images = tuple(images)
+
+    def sending_images(self, tables: Sequence[ImageTable]) -> "ProcessFolding":
+        """Return the same, except that other processes send the rows of these tables as images."""
+        return ProcessFolding(self.jobs, self._kinds, tables)
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
-        job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds)
+        job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds, self._images)
         waiting = deque((each, 0) for each in ranges)
         idle: list[_Worker] = []
         busy: dict[Connection, _Worker] = {}
@@ -95,31 +108,36 @@ class ProcessFolding:
                 worker.link.stop()
 
 
-def _hand_out(waiting: deque[tuple[StreamRange, int]], idle: list[_Worker], busy: dict[Connection, _Worker]) -> None:
+def _hand_out(waiting: deque[tuple[Range, int]], idle: list[_Worker], busy: dict[Connection, _Worker]) -> None:
     while waiting and idle:
         worker = idle.pop()
         busy[worker.link.connection] = worker
         worker.take(*waiting.popleft())
 
 
-def _take_own(waiting: deque[tuple[StreamRange, int]]) -> StreamRange | None:
+def _take_own(waiting: deque[tuple[Range, int]]) -> Range | None:
     """Take a range for this process, but none that has crashed a worker."""
     return waiting.popleft()[0] if waiting and not waiting[0][1] else None
 
 
-def _after_loss(worker: _Worker) -> tuple[StreamRange, int]:
+def _after_loss(worker: _Worker) -> tuple[Range, int]:
     """Return the range of a worker that crashed, to be folded again; raises WorkersCrashed after LOSSES_MAX of them."""
     worker.link.connection.close()
     code = worker.link.exit_code()
     assert worker.range
     if worker.lost + 1 >= LOSSES_MAX:
-        first, last, _ = worker.range
         msg = (
-            f"a worker ended {LOSSES_MAX} times over the streams from {first or 'the first'} to {last}, the last one with"
+            f"a worker ended {LOSSES_MAX} times over {_name(worker.range)}, the last one with"
             f" exit code {code}: is there too little memory? Expected each range to be folded"
         )
         raise WorkersCrashed(msg)
     return worker.range, worker.lost + 1
+
+
+def _name(wanted: Range) -> str:
+    if isinstance(wanted, StreamRange):
+        return f"the streams from {wanted.first or 'the first'} to {wanted.last}"
+    return f"what begins at the positions {wanted.after + 1} to {wanted.until}"
 
 
 EVENTS_WORTH_PROCESSES = 20_000

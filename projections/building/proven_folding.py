@@ -12,7 +12,7 @@ from msgspec import structs
 
 from domain.errors import Unavailable
 from domain.ledger import Ledger
-from projections.building.partitions import FoldedPart, FoldStrategy, StreamRange
+from projections.building.partitions import FoldedPart, FoldStrategy, Range
 from projections.proofs.checked_tree import CheckedTree, LogUnproven, check_against_tree
 from projections.proofs.leaf_product import NOTHING, PRIME, LeafPoint, multiply_leaves
 from projections.proofs.proof_store import find_proofs
@@ -55,7 +55,7 @@ class ProvenFolding:
         return check_against_tree(self._ledger, unproven=self._unproven)
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
         parts = self._folding(ledger, cut, ranges, at or self._at)
         with closing(parts):  # type: ignore[type-var]

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from projections.building.partitions import fold_range
+from projections.building.row_images import ImageTable, pack_rows
 from projections.proofs.leaf_product import LeafPoint
 from projections.rows.projector import Kinds
 from projections.worker_link import open_same_ledger, serve_parent
@@ -19,6 +20,7 @@ class FoldJob(NamedTuple):
     """What all ranges of a rebuild have in common: the log, the ledger's id, and the position up to which it is read.
 
     ``at`` is where the product of the events' leaves is made, if they are hashed. With ``kinds``, only rows of these classes are made.
+    Rows of the tables ``images`` are sent as images.
     """
 
     url: str
@@ -26,6 +28,7 @@ class FoldJob(NamedTuple):
     cut: int
     at: LeafPoint | None = None
     kinds: Kinds = None
+    images: tuple[ImageTable, ...] = ()
 
 
 def serve_ranges(connection: Connection) -> None:
@@ -33,7 +36,10 @@ def serve_ranges(connection: Connection) -> None:
     job: FoldJob = connection.recv()
     with open_same_ledger(job.url, job.ledger_id) as ledger:
         while True:
-            connection.send(fold_range(ledger, job.cut, connection.recv(), job.at, job.kinds))
+            part = fold_range(ledger, job.cut, connection.recv(), job.at, job.kinds)
+            if job.images:
+                pack_rows(part.batch, job.images)
+            connection.send(part)
 
 
 def main(descriptor: int) -> None:

@@ -60,13 +60,15 @@ class RowBatch:
 
     ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now. With each
     are the positions at which it can have rows.
-    ``resolutions`` are exceptions that belong to no call and were resolved.
+    ``resolutions`` are exceptions that belong to no call and were resolved. ``image`` has the rows of some classes in the form of
+    ``row_images.py``, where a worker packed them.
     """
 
     def __init__(self, kinds: Kinds = None) -> None:
         """Begin without rows, and keep those of all classes or of some."""
         self._kinds = kinds
         self.rows: dict[type, list[Any]] = {}
+        self.image = b""
         self.resolutions: list[tuple[int, ExceptionResolved]] = []
         self.acted: dict[str, set[int]] = {}
 

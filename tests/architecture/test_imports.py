@@ -87,6 +87,7 @@ SQLITE_OF_FILES_THAT_MAY_BE_LOST = (
     "api/application/importing/key_counter.py",
     "api/application/reconciliation/record_spool.py",
     "projections/building/as_of.py",
+    "projections/building/row_images.py",
 )
 
 OUTER_LIBRARIES = {"starlette", "uvicorn", "click", "rich"}

@@ -162,6 +162,9 @@ class PostgresLog(ApplicationRecorder):
                 cursor.itersize = ROWS_AT_ONCE
                 yield from map(LogRow._make, cursor.execute(query.encode(), (first, after, last, until)))
 
+    def group_streams(self, until: int, size: int, near_max: int) -> None:  # noqa: ARG002, D102 - no index has positions
+        return None
+
     def last_ordinal(self, line: str) -> int:  # noqa: D102
         rows = self._rows(f"SELECT coalesce(max(ordinal), 0) FROM {SCHEMA}.line_calls WHERE line = %s", (line,))
         ordinal: int = rows[0][0]

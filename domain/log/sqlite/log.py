@@ -17,7 +17,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQL
 
 from domain.errors import StoreLost
 from domain.events.log_row import POSITION_MAX, LogRow
-from domain.log.contract import QuarantineEntry
+from domain.log.contract import QuarantineEntry, StreamGroup
 from domain.log.sqlite.connections import SQLitePool
 from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteLock
@@ -29,6 +29,8 @@ _log_row = partial(tuple.__new__, LogRow)  # As LogRow._make does, without a cal
 
 STREAMS_AT_ONCE = 400
 KEYS_AT_ONCE = 1000
+SAMPLED_BEFORE = "04"  # A stream's id is a hash: these are a sixty-fourth of all.
+EXTENT_MIN = 128
 
 
 class SQLiteLog(SQLiteApplicationRecorder):
@@ -159,7 +161,7 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     def page(self, after: int, limit: int, until: int) -> list[LogRow]:  # noqa: D102
         statement = f"SELECT {EVENT} FROM stored_events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
-        return [LogRow(*row) for row in self._rows(statement, (after, until, limit))]
+        return [*map(_log_row, self._rows(statement, (after, until, limit)))]
 
     def stream(self, stream: UUID, until: int) -> list[LogRow]:  # noqa: D102
         statement = (
@@ -189,6 +191,29 @@ class SQLiteLog(SQLiteApplicationRecorder):
             cursor.execute(statement, (first, after, last, until))
             while rows := cursor.fetchmany(1000):
                 yield from map(_log_row, rows)
+
+    def group_streams(self, until: int, size: int, near_max: int) -> list[StreamGroup]:  # noqa: D102
+        near = min(self._usual_extent(until) * 2, near_max)
+        statement = (
+            "SELECT (first - 1) / ?2, max(iif(is_near, last, 0)), group_concat(iif(is_near, NULL, first)), sum(events)"
+            " FROM (SELECT min(position) AS first, max(position) AS last, count(*) AS events,"
+            " max(position) - min(position) < ?3 AND min(originator_version) = 1 AS is_near"
+            " FROM stored_events INDEXED BY sqlite_autoindex_stored_events_1 WHERE position <= ?1 GROUP BY originator_id)"
+            " GROUP BY 1"
+        )
+        return [
+            StreamGroup(number, reach, [int(first) for first in far.split(",")] if far else [], events)
+            for number, reach, far, events in self._rows(statement, (until, size, near))
+        ]
+
+    def _usual_extent(self, until: int) -> int:
+        """Return how many positions the events of nearly all streams are apart at most, by the streams of a sample."""
+        statement = (
+            "SELECT max(position) - min(position) FROM stored_events INDEXED BY sqlite_autoindex_stored_events_1"
+            " WHERE position <= ? AND originator_id < ? GROUP BY originator_id ORDER BY 1"
+        )
+        extents: list[int] = [extent for (extent,) in self._rows(statement, (until, SAMPLED_BEFORE))]
+        return max([EXTENT_MIN, *extents[: -len(extents) // 50 or None]])
 
     def last_ordinal(self, line: str) -> int:  # noqa: D102
         rows = self._rows("SELECT coalesce(max(ordinal), 0) FROM line_calls WHERE line = ?", (line,))

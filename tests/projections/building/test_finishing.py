@@ -14,7 +14,7 @@ from projections.building import billing_totals, finishing
 from projections.building.catch_up import catch_up
 from projections.building.finishing import THREAD
 from projections.building.full_build import Progress, silent
-from projections.building.partitions import SEQUENTIAL, FoldedPart, StreamRange
+from projections.building.partitions import SEQUENTIAL, FoldedPart, Range
 from projections.building.rebuild import RebuildReport, check_read_models, rebuild
 from projections.proofs.leaf_product import LeafPoint
 from projections.stores import sqlite
@@ -32,7 +32,7 @@ class ForTwo:
     jobs = 2
 
     def __call__(
-        self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
         return SEQUENTIAL(ledger, cut, ranges, at)
 

@@ -32,6 +32,7 @@ from projections.building.partitions import (
     SEQUENTIAL,
     FoldedPart,
     FoldStrategy,
+    Range,
     StreamRange,
     fold_range,
     stream_ranges,
@@ -139,7 +140,7 @@ def test_a_part_ends_where_it_is_full_even_within_a_long_stream_and_the_rest_giv
         jobs = 1
 
         def __call__(
-            self, ledger: Ledger, cut: int, ranges: Iterable[StreamRange], at: LeafPoint | None = None
+            self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
         ) -> Iterator[FoldedPart]:
             for part in SEQUENTIAL(ledger, cut, ranges, at):
                 sizes.append(part.events)

@@ -1,0 +1,90 @@
+"""Fold spans of the log into rows: the calls that begin in a span, and its other events, read in the order of positions.
+
+The events of a call lie far apart in the order of calls' ids, and near each other in the log: so a span is read at once, with
+the few events after it that belong to its calls. A call whose events are spread over more than that is read by itself.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from uuid import UUID
+
+from domain.events.log_row import LogRow
+from domain.events.streams_of_calls import is_of_call
+from domain.ledger import Ledger
+from projections.rows.projector import Projector
+
+SPAN_EVENTS = 8_192
+# A call is near when its events are within so many positions at most: memory holds those of a span and so many more.
+NEAR_POSITIONS_MAX = 16_384
+# Where more calls than one of so many events are far, reading by streams takes less.
+EVENTS_PER_FAR_CALL = 16
+FAR_CALLS_MAX = 100_000
+
+
+class PositionSpan(NamedTuple):
+    """What begins after a position, up to another: calls with their events up to ``reach``, and events of no call.
+
+    ``far`` are the streams of those calls that are read by themselves.
+    """
+
+    after: int
+    until: int
+    reach: int
+    far: frozenset[str] = frozenset()
+
+
+class SpanPlan(NamedTuple):
+    """Spans that cover a log up to a position, and the number of events in them."""
+
+    spans: list[PositionSpan]
+    events: int
+
+
+def plan_spans(ledger: Ledger, cut: int, at_least: int = 1) -> SpanPlan | None:
+    """Divide the log up to a position into spans, at least so many if there are events for them.
+
+    None where reading by streams takes less: the store does not tell where calls begin, or too many of them are far.
+    """
+    size = max(min(SPAN_EVENTS, -(-cut // at_least)), 1)
+    groups = ledger.store.group_streams(cut, size, NEAR_POSITIONS_MAX)
+    if groups is None or sum(len(group.far) for group in groups) > min(cut // EVENTS_PER_FAR_CALL, FAR_CALLS_MAX):
+        return None
+    spans = []
+    by_number = {group.number: group for group in groups}
+    for number in range(-(-cut // size)):
+        after, until = number * size, min((number + 1) * size, cut)
+        group = by_number.get(number)
+        if group is None:
+            spans.append(PositionSpan(after, until, until))
+            continue
+        far = [row.stream for row in ledger.events_at(group.far) if is_of_call(row)] if group.far else []
+        spans.append(PositionSpan(after, until, max(until, group.reach), frozenset(far)))
+    return SpanPlan(spans, sum(group.events for group in groups))
+
+
+def fold_span(projector: Projector, ledger: Ledger, cut: int, span: PositionSpan) -> Iterator[list[LogRow]]:
+    """Add what begins in a span to a projector; yield the events of each call, and each other event.
+
+    An event of a call that is not folded here is so where its call begins. Raises ProjectionStopped, StoreUnavailable.
+    """
+    calls: dict[str, list[LogRow]] = {}
+    find = calls.get
+    for row in ledger.store.page(span.after, span.reach - span.after, span.reach):
+        position, stream, version, _, _ = row
+        events = find(stream)
+        if events is not None:
+            events.append(row)
+        elif position > span.until or stream in span.far:
+            continue
+        elif not is_of_call(row):
+            projector.add(row)
+            yield [row]
+        elif version == 1:
+            calls[stream] = [row]
+    for events in calls.values():
+        projector.add_stream(events)
+        yield events
+    for stream in span.far:
+        events = ledger.store.stream(UUID(stream), cut)
+        projector.add_stream(events)
+        yield events
