@@ -71,7 +71,10 @@ class TimelineLane(NamedTuple):
 
 
 class CallTimeline(NamedTuple):
-    """Everything that is drawn, in units of a drawing 1000 wide, or, downwards, as wide as a phone."""
+    """Everything that is drawn, in units of a drawing 1000 wide, or, downwards, as wide as a phone.
+
+    ``begin`` is when the call began, ``start`` and ``end`` are the first and the last moment drawn (microseconds, UTC).
+    """
 
     width: int
     height: int
@@ -80,6 +83,7 @@ class CallTimeline(NamedTuple):
     bars: list[TimelineBar]
     marks: list[TimelineMark]
     cursor: int
+    begin: int
     start: int
     end: int
     life_end: int
@@ -109,7 +113,9 @@ def draw_timeline(life: CallLife, *, is_down: bool = False) -> CallTimeline:
     cursor = (chosen.y if is_down else chosen.x) if chosen else axis.first
     width, height = (NARROW, axis.last + FOOT_DOWN) if is_down else (WIDTH, lanes[-1].at + LANE // 2 + 18)
     bars = list(_bars(events, scale, places))
-    return CallTimeline(width, height, axis, lanes, bars, marks, cursor, start, end, scale.life_end, scale.has_gap)
+    begin = min(event.at for event in life.events)
+    moments = (begin, start, end, scale.life_end)
+    return CallTimeline(width, height, axis, lanes, bars, marks, cursor, *moments, scale.has_gap)
 
 
 def _drawn(life: CallLife) -> list[TimelineEvent]:

@@ -2,7 +2,17 @@
 
 import pytest
 
-from api.web.pages.call_timeline import AFTER_GAP, BEFORE_GAP, LEFT, RIGHT, TimelineAxis, TimeScale
+from api.application.call_history import HistoryStep
+from api.web.pages.call_life import CallLife, TimelineEvent
+from api.web.pages.call_timeline import (
+    AFTER_GAP,
+    BEFORE_GAP,
+    LEFT,
+    RIGHT,
+    TimelineAxis,
+    TimeScale,
+    draw_timeline,
+)
 from api.web.pages.formatting import elapsed
 from api.web.pages.money import MINUS
 
@@ -45,3 +55,10 @@ def test_downwards_a_duration_is_as_high_as_across_it_is_wide() -> None:
 )
 def test_a_distance_in_time_is_said_in_the_unit_that_fits_it(micros: int, shown: str) -> None:
     assert elapsed(micros) == shown
+
+
+def test_of_many_events_some_are_drawn_on_an_axis_that_counts_from_the_calls_beginning() -> None:
+    steps = [HistoryStep(number, number, "call-voided", "", None, None, None, None) for number in range(1, 101)]
+    events = [TimelineEvent(step.position, step, step.position * MINUTE, None, "", [], "", None) for step in steps]
+    drawn = draw_timeline(CallLife("", events, len(events), None))
+    assert (len(drawn.marks), drawn.begin, drawn.start, drawn.end) == (60, MINUTE, 41 * MINUTE, 100 * MINUTE)
