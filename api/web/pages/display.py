@@ -36,6 +36,11 @@ class DisplayChoices(NamedTuple):
         return UNIT_NAMES[self.unit]
 
     @property
+    def unit_behind(self) -> str:
+        """What stands behind an amount with its unit in words: that of cents; dollars have their sign before them."""
+        return "" if self.unit else f" {self.unit_name}"
+
+    @property
     def unit_sign(self) -> str:
         """What stands behind an amount in running text: the sign of cents; dollars have theirs before them."""
         return "" if self.unit else "\u00a0¢"
