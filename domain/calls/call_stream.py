@@ -85,11 +85,23 @@ class CallStream:
             raise FoldError(row, error) from error
 
     def _find_elsewhere(self) -> None:
+        if not self.was_moved:
+            return
         own = {position for position, _ in self.notices}
         moves = [each.event for each in self.operator_events if isinstance(each.event, NoticesMoved)]
         missing = {position for move in moves for position in move.positions} - own - self._elsewhere.keys()
         for row in self._fetch(sorted(missing)) if missing else ():
             self._elsewhere[row.position] = decode_notice(row.state)
+
+    @property
+    def was_moved(self) -> bool:
+        """Whether notices were ever moved to the call or from it, whatever became of that."""
+        return any(isinstance(each.event, NoticesMoved) for each in self.operator_events)
+
+    def own_resolutions(self, call: Call) -> dict[tuple[str, int], Resolution]:
+        """Return what was resolved of the call, as ``states`` yields it last: an exception of another call's notice is that call's."""
+        own = self.notice_positions() if call.resolved else ()
+        return {key: found for key, found in call.resolved.items() if key[1] in own}
 
     def notice_positions(self) -> set[int]:
         """Return the positions of all notices that the call has, or once had."""

@@ -102,10 +102,14 @@ def money_with_closings(stream: CallStream, books: BillingContext) -> CallMoney:
 
 
 def _cdr_row(call: Call, due: BilledAmount, books: BillingContext, position: int) -> CdrRow:
-    native = period_of_day(due.day)
+    return cdrs.cdr_row(call, due, books.line_rule, posting_dates(due.day, books, position))
+
+
+def posting_dates(day: str, books: BillingContext, position: int) -> tuple[str, str, str]:
+    """Return the month and the day to which an event at a position posts a CDR of a day, and the CDR's own month."""
+    native = period_of_day(day)
     period = books.open_period(native, position)
-    day = due.day if period == native else Month(period).first_day.isoformat()
-    return cdrs.cdr_row(call, due, books.line_rule, (period, day, native))
+    return period, day if period == native else Month(period).first_day.isoformat(), native
 
 
 def _difference(

@@ -1,14 +1,12 @@
 """The rows that operator events make: closings, tariffs, adjustments of accounts, and one row of each for the audit trail (SPEC 4)."""
 
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from domain import times
 from domain.billing.billing_context import BillingContext
-from domain.calls.call_stream import CallStream
 from domain.events.operator_events import (
     AccountAdjusted,
     CallRerated,
@@ -25,7 +23,6 @@ from domain.events.operator_events import (
     TariffPublished,
 )
 from domain.months import Month
-from projections.rows import billed_amounts as bills
 from projections.rows.entry import ADJUSTMENT, NO_AMOUNTS, Entry
 
 
@@ -74,29 +71,13 @@ def operator_event_row(position: int, event: OperatorEvent) -> OperatorEventRow:
     """Return the row of an event that is in no call's stream."""
     account = event.account if isinstance(event, AccountAdjusted | StatementNumbered | StatementReissued) else ""
     moved = event.amount if isinstance(event, AccountAdjusted) else None
-    return _operator_event_row(position, event, account, "", moved)
+    return correction_row(position, event, account, "", moved)
 
 
-def operator_event_rows_of_call(stream: CallStream, books: BillingContext) -> Iterator[OperatorEventRow]:
-    """Yield the rows of a call's corrections, each with the difference between its price after and before the event."""
-    price, account = 0, ""
-    # The price counts before and after each correction alone.
-    corrected = {position for position, _ in stream.operator_events}
-    counts = {before for before, after in pairwise(stream.positions) if after in corrected} | corrected
-    for position, event, call in stream.states():
-        if position not in counts:
-            continue
-        due = bills.billed_amount(call, books)
-        before, price = price, due.totals.price if due else 0
-        account = due.rated.account if due else account
-        if event:
-            moved = None if isinstance(event, ExceptionResolved) else price - before
-            yield _operator_event_row(position, event, account, stream.id, moved)
-
-
-def _operator_event_row(
+def correction_row(
     position: int, event: OperatorEvent, account: str, call_id: str, moved: int | None
 ) -> OperatorEventRow:
+    """Return the row of an event in a call's stream, given the account that the call is billed to and by how much the event changed its price."""
     reverses = getattr(event, "reversed_position", 0) or None
     return OperatorEventRow(
         position=position,

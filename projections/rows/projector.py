@@ -36,6 +36,7 @@ from projections.rows.billed_amounts import CallMoney
 from projections.rows.calls import CallRow
 from projections.rows.cdrs import CdrRow
 from projections.rows.charge_entries import charge_entries
+from projections.rows.corrected_calls import fold_corrected_call
 from projections.rows.entry import Entry
 from projections.rows.exceptions import ExceptionRow, ResolutionRow
 from projections.rows.operator_events import OperatorEventRow
@@ -58,8 +59,9 @@ class ProjectionStopped(LedgerError):
 class RowBatch:
     """The rows that a range of events yields, by their class: each read model has one.
 
-    ``acted`` are the ids of calls on which operators acted: their rows may have gone, or have other keys by now. With each
-    are the positions at which it can have rows.
+    ``moved`` are the ids of calls to or from which notices were moved: their rows may have gone, or have other keys by now.
+    With each are the positions at which it can have rows. ``resolved`` are the ids of calls of which operators resolved
+    exceptions, or opened them again.
     ``resolutions`` are exceptions that belong to no call and were resolved. ``image`` has the rows of some classes in the form of
     ``row_images.py``, where a worker packed them.
     """
@@ -70,7 +72,8 @@ class RowBatch:
         self.rows: dict[type, list[Any]] = {}
         self.image = b""
         self.resolutions: list[tuple[int, ExceptionResolved]] = []
-        self.acted: dict[str, set[int]] = {}
+        self.moved: dict[str, set[int]] = {}
+        self.resolved: set[str] = set()
 
     def keeps(self, kind: type) -> bool:
         """Whether rows of a class are kept."""
@@ -102,33 +105,41 @@ def as_tuples(rows: Sequence[Any]) -> Sequence[Row]:
 class Projector:
     """Makes the rows of a batch, from whole streams of calls and from single events."""
 
-    def __init__(self, books: BillingContext, fetch: Fetch, kinds: Kinds = None) -> None:
+    def __init__(self, books: BillingContext, fetch: Fetch, kinds: Kinds = None, since: int = 0) -> None:
         """Use these tariffs and closings; ``fetch`` returns the events at positions, for calls to which notices were moved.
 
-        With ``kinds``, only rows of these classes are made.
+        With ``kinds``, only rows of these classes are made. Rows of corrections are made from the position ``since`` on.
         """
         self.batch = RowBatch(kinds)
         self._books = books
         self._fetch = fetch
+        self._since = since
 
     def add_stream(self, rows: list[LogRow]) -> Call:
         """Add the rows of a call, given all events of its stream; raises ProjectionStopped at one that cannot be folded."""
         books, last = self._books, rows[-1].position
         closes = books.closed_through(rows[0].position) != books.closed_through(last)
         if closes or not CALL_CORRECTIONS.isdisjoint([row.topic for row in rows]):
-            stream = read_stream(rows, self._fetch)
-            self.batch.acted[stream.id] = stream.notice_positions()
-            if self.batch.keeps(OperatorEventRow):
-                self.batch.of(OperatorEventRow).extend(operator_rows.operator_event_rows_of_call(stream, books))
-            call = stream.call_at(last)
-            due = bills.billed_amount(call, books)
-            money = bills.money_with_closings(stream, books) if closes else bills.current_money(call, due, books, last)
+            call, due, money = self._fold_corrected(read_stream(rows, self._fetch), closes=closes)
         else:
             call = fold_notices(rows)
             due = bills.billed_amount(call, books)
             money = bills.current_money(call, due, books, last)
         self._add(call, due, money)
         return call
+
+    def _fold_corrected(self, stream: CallStream, *, closes: bool) -> tuple[Call, BilledAmount | None, CallMoney]:
+        batch = self.batch
+        if stream.was_moved:
+            batch.moved[stream.id] = stream.notice_positions()
+        if any(isinstance(each.event, ExceptionResolved) for each in stream.operator_events):
+            batch.resolved.add(stream.id)
+        is_wanted = batch.keeps(OperatorEventRow)
+        since = self._since if is_wanted else stream.last + 1
+        call, due, money, corrections = fold_corrected_call(stream, self._books, since, closes=closes)
+        if is_wanted:
+            batch.of(OperatorEventRow).extend(corrections)
+        return call, due, money
 
     def _add(self, call: Call, due: BilledAmount | None, money: CallMoney) -> None:
         batch = self.batch

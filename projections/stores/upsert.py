@@ -5,6 +5,7 @@ Both databases accept the same statements, except for placeholders; PostgreSQL t
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select
@@ -27,6 +28,39 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[TableRow], *, 
     elif rows:
         statement = _put_statement(table, PLACEHOLDERS[connection.dialect.paramstyle], adding=adding)
         connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+
+
+def update_rows(connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[object]) -> None:
+    """Update some columns, which are in no key, of the stored rows that have the keys of these, given as objects.
+
+    An index is then changed by what it has of these columns alone; replacing a row changes all of them.
+    """
+    if not rows:
+        return
+    values = attrgetter(*names, *(column.name for column in table.primary_key))
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        columns = [list(column) for column in zip(*map(values, rows), strict=True)]
+        driver.execute(_update_arrays_statement(table, names), columns, prepare=True)
+    else:
+        connection.exec_driver_sql(_update_statement(table, names), [*map(values, rows)])
+
+
+@lru_cache(maxsize=64)
+def _update_statement(table: Table, names: tuple[str, ...]) -> str:
+    replaced = ", ".join(f"{name} = ?" for name in names)
+    return f"UPDATE {table.name} SET {replaced} WHERE {' AND '.join(f'{key.name} = ?' for key in table.primary_key)}"
+
+
+@lru_cache(maxsize=64)
+def _update_arrays_statement(table: Table, names: tuple[str, ...]) -> str:
+    keys = [column.name for column in table.primary_key]
+    arrays = ", ".join(f"%b::{_ARRAYS[table.c[name].type.__visit_name__]}" for name in (*names, *keys))
+    replaced = ", ".join(f"{name} = w.{name}" for name in names)
+    equal = " AND ".join(f"t.{name} = w.{name}" for name in keys)
+    return (
+        f"UPDATE {table.name} t SET {replaced} FROM unnest({arrays}) AS w({', '.join((*names, *keys))}) WHERE {equal}"
+    )
 
 
 def append_rows(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
