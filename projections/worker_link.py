@@ -6,6 +6,7 @@ started it, however that ends: the other end of its connection is closed then.
 """
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from multiprocessing.reduction import send_handle
 from domain.errors import LedgerError, Unavailable
 from domain.ledger import Ledger
 from domain.log.urls import redacted
+
+# A worker that has sent an answer goes on with its next task, though nobody has read the answer yet. The system may allow less.
+BYTES_AHEAD = 1 << 20
 
 
 class WorkersCrashed(Unavailable):
@@ -33,6 +37,8 @@ class WorkerLink:
         """Start ``module`` as a program, with the number of its end of the connection as argument, and send it its job."""
         self.connection: Connection
         self.connection, theirs = Pipe()
+        with socket.socket(fileno=os.dup(theirs.fileno())) as end:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BYTES_AHEAD)
         # -P: modules in the working directory must not replace ours. A session of its own: Ctrl-C ends the command, and the
         # command ends its workers.
         command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]

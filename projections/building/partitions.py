@@ -20,6 +20,7 @@ from projections.rows.projector import Kinds, Projector, RowBatch
 FIRST, LAST = "", "g"  # Stream ids are hexadecimal digits: all of them lie between these two.
 RANGE_EVENTS = 4_000
 PART_EVENTS_MAX = 2 * RANGE_EVENTS
+LAST_RANGES, PIECES = 4, 4  # So many ranges at the end are divided into so many.
 PREFIX_BITS = 32
 _NEVER_FULL = 1 << 63
 
@@ -64,9 +65,15 @@ class FoldStrategy(Protocol):
 
 
 def stream_ranges(events: int, at_least: int = 1) -> list[StreamRange]:
-    """Divide all streams into ranges of about ``RANGE_EVENTS`` events, but into ``at_least`` ranges."""
+    """Divide all streams into ranges of about ``RANGE_EVENTS`` events, but into ``at_least`` ranges.
+
+    Where there are to be several, the last ones are divided once more: so whoever folds them ends at about the same time.
+    """
     count = max(-(-events // RANGE_EVENTS), at_least)
-    prefixes = [f"{(number << PREFIX_BITS) // count:0{PREFIX_BITS // 4}x}" for number in range(1, count)]
+    divided = min(count, LAST_RANGES) if at_least > 1 else 0
+    pieces, whole = count * PIECES, (count - divided) * PIECES
+    starts = [*range(0, whole, PIECES), *range(whole, pieces)]
+    prefixes = [f"{(start << PREFIX_BITS) // pieces:0{PREFIX_BITS // 4}x}" for start in starts[1:]]
     bounds = [FIRST, *prefixes, LAST]
     return [StreamRange(first, last) for first, last in pairwise(bounds)]
 

@@ -27,6 +27,9 @@ from projections.worker_link import WorkerLink, WorkersCrashed, usable_cores
 MODULE = "projections.building.worker_process"
 LOSSES_MAX = 3
 OWN_EVENTS = 500  # Between two parts of its own this process looks whether another one waits for it.
+RANGES_AHEAD = 2  # So many ranges of each worker are under way: it has the next at once.
+
+Waiting = deque[tuple[Range, int]]
 
 
 class WorkersUnavailable(Unavailable):
@@ -38,21 +41,23 @@ class WorkersIncompatible(Unavailable):
 
 
 class _Worker:
-    """A process, and the range that it folds; ``lost`` counts the workers that this range has crashed so far."""
+    """A process, and the ranges that it folds, in order, each with the number of workers that it has crashed so far."""
 
     def __init__(self, job: FoldJob) -> None:
         self.link = WorkerLink(MODULE, job)
-        self.range: Range | None = None
-        self.lost = 0
+        self.ranges: Waiting = deque()
 
     def take(self, wanted: Range, lost: int) -> None:
-        self.range, self.lost = wanted, lost
+        self.ranges.append((wanted, lost))
         self.link.send(wanted)
 
     def answer(self) -> FoldedPart | None:
-        """Return the folded part, or None if the process has ended; raises the error that it sent."""
+        """Return the part of its first range, or None if the process has ended; raises the error that it sent."""
         found = self.link.receive()
-        assert found is None or isinstance(found, FoldedPart)
+        if found is None:
+            return None
+        assert isinstance(found, FoldedPart)
+        self.ranges.popleft()
         return found
 
 
@@ -73,65 +78,66 @@ class ProcessFolding:
         self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
     ) -> Iterator[FoldedPart]:
         job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds, self._images)
-        waiting = deque((each, 0) for each in ranges)
-        idle: list[_Worker] = []
-        busy: dict[Connection, _Worker] = {}
+        waiting: Waiting = deque((each, 0) for each in ranges)
+        workers: list[_Worker] = []
         own: Generator[FoldedPart] | None = None
         try:
-            idle += (_Worker(job) for _ in range(min(max(self.jobs - 1, 1), len(waiting))))
-            while waiting or busy or own:
-                _hand_out(waiting, idle, busy)
+            workers += (_Worker(job) for _ in range(min(max(self.jobs - 1, 1), len(waiting))))
+            while waiting or own or any(worker.ranges for worker in workers):
+                busy = _hand_out(waiting, workers)
                 if self.jobs > 1 and own is None and (taken := _take_own(waiting)):
                     own = fold_in_parts(ledger, cut, taken, at, self._kinds, events_max=OWN_EVENTS)
                 answered = wait(list(busy), 0 if own else None)
                 if own and not answered:
-                    part = next(own)
-                    yield part
-                    own = own if part.rest else None
+                    done = next(own)
+                    yield done
+                    own = own if done.rest else None
                     continue
-                ready = busy.pop(answered[0])  # type: ignore[call-overload]
-                idle.append(ready)
+                ready = busy[answered[0]]  # type: ignore[index]
                 part = ready.answer()
                 if part is None:
-                    waiting.appendleft(_after_loss(idle.pop()))
-                    idle.append(_Worker(job))
+                    workers.remove(ready)
+                    waiting.extendleft(reversed(_after_loss(ready)))
+                    workers.append(_Worker(job))
                     continue
                 if part.rest:
                     waiting.appendleft((part.rest, 0))
-                # Before the part is written, so that its worker continues meanwhile.
-                _hand_out(waiting, idle, busy)
+                # Before the part is written, so that its worker has enough to do meanwhile.
+                _hand_out(waiting, workers)
                 yield part
         finally:
             if own:
                 own.close()
-            for worker in (*idle, *busy.values()):
+            for worker in workers:
                 worker.link.stop()
 
 
-def _hand_out(waiting: deque[tuple[Range, int]], idle: list[_Worker], busy: dict[Connection, _Worker]) -> None:
-    while waiting and idle:
-        worker = idle.pop()
-        busy[worker.link.connection] = worker
-        worker.take(*waiting.popleft())
+def _hand_out(waiting: Waiting, workers: list[_Worker]) -> dict[Connection, _Worker]:
+    """Give ranges to the workers that have the fewest, and return those that have any by their connections."""
+    for count in range(RANGES_AHEAD):
+        for worker in workers:
+            if waiting and len(worker.ranges) <= count:
+                worker.take(*waiting.popleft())
+    return {worker.link.connection: worker for worker in workers if worker.ranges}
 
 
-def _take_own(waiting: deque[tuple[Range, int]]) -> Range | None:
+def _take_own(waiting: Waiting) -> Range | None:
     """Take a range for this process, but none that has crashed a worker."""
     return waiting.popleft()[0] if waiting and not waiting[0][1] else None
 
 
-def _after_loss(worker: _Worker) -> tuple[Range, int]:
-    """Return the range of a worker that crashed, to be folded again; raises WorkersCrashed after LOSSES_MAX of them."""
+def _after_loss(worker: _Worker) -> Waiting:
+    """Return the ranges of a worker that crashed, to be folded again: it was at the first; raises WorkersCrashed after LOSSES_MAX of them."""
     worker.link.connection.close()
     code = worker.link.exit_code()
-    assert worker.range
-    if worker.lost + 1 >= LOSSES_MAX:
+    (found, lost), *others = worker.ranges
+    if lost + 1 >= LOSSES_MAX:
         msg = (
-            f"a worker ended {LOSSES_MAX} times over {_name(worker.range)}, the last one with"
+            f"a worker ended {LOSSES_MAX} times over {_name(found)}, the last one with"
             f" exit code {code}: is there too little memory? Expected each range to be folded"
         )
         raise WorkersCrashed(msg)
-    return worker.range, worker.lost + 1
+    return deque([(found, lost + 1), *others])
 
 
 def _name(wanted: Range) -> str:

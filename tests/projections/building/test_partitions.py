@@ -12,6 +12,7 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -122,7 +123,8 @@ def wait_until(holds: Callable[[], bool]) -> bool:
 @pytest.mark.parametrize(("events", "at_least"), [(0, 1), (1, 1), (8001, 1), (100, 7), (10_000_000, 4), (5, 1000)])
 def test_ranges_follow_one_another_from_the_first_stream_to_the_last(events: int, at_least: int) -> None:
     found = stream_ranges(events, at_least)
-    assert len(found) == max(at_least, -(-events // folding.RANGE_EVENTS))
+    count = max(at_least, -(-events // folding.RANGE_EVENTS))
+    assert len(found) == (count if at_least == 1 else count - 4 + 4 * 4)
     assert (found[0].first, found[-1].last) == (FIRST, LAST)
     assert all(one.last == other.first for one, other in pairwise(found))
     assert [each.first for each in found] == sorted({each.first for each in found})
@@ -217,6 +219,39 @@ def test_this_process_folds_too_and_what_it_folds_is_in_small_parts(
     assert digests(ledger, ProcessFolding(2)) == expected
     assert started
     assert digests(ledger, ProcessFolding(1)) == expected
+
+
+def test_the_last_ranges_are_a_quarter_of_the_others_so_that_all_processes_end_at_about_the_same_time() -> None:
+    starts = [int(each.first or "0", 16) for each in stream_ranges(100_000, 8)]
+    sizes = [other - one for one, other in pairwise([*starts, 1 << 32])]
+    assert max(sizes[21:]) <= min(sizes[:21]) / 4 + 1
+
+
+def test_each_worker_has_a_range_ahead_before_any_has_another_one() -> None:
+    taken: list[tuple[str, StreamRange]] = []
+
+    class Worker:
+        def __init__(self, name: str, done: int) -> None:
+            self.name, self.ranges, self.link = name, [(ranges[0], 0)] * done, self
+            self.connection = name
+
+        def take(self, wanted: StreamRange, lost: int) -> None:
+            self.ranges.append((wanted, lost))
+            taken.append((self.name, wanted))
+
+    ranges = stream_ranges(100_000, 8)
+    waiting: process_pool.Waiting = deque([(each, 0) for each in ranges[:3]])
+    workers: Any = [Worker("one", 1), Worker("two", 0), Worker("three", 2)]
+    assert [*process_pool._hand_out(waiting, workers)] == ["one", "two", "three"]
+    assert taken == [("two", ranges[0]), ("one", ranges[1]), ("two", ranges[2])]
+    assert not waiting
+
+
+def test_of_the_ranges_of_a_worker_that_crashed_only_the_first_counts_as_its_crash() -> None:
+    first, second, *_ = stream_ranges(100_000, 8)
+    ended: Any = SimpleNamespace(exit_code=lambda: -9, connection=SimpleNamespace(close=lambda: None))
+    worker: Any = SimpleNamespace(link=ended, ranges=deque([(first, 1), (second, 0)]))
+    assert process_pool._after_loss(worker) == deque([(first, 2), (second, 0)])
 
 
 def test_a_range_that_cost_a_worker_is_left_to_workers() -> None:
