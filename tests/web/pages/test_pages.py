@@ -127,6 +127,14 @@ def test_only_who_may_see_numbers_and_addresses_sees_them_whole(shop: Shop, path
         assert NUMBER in signed_in(shop, "pii").get(path).text
 
 
+def test_the_download_of_exceptions_is_in_the_order_of_its_page(shop: Shop) -> None:
+    client = signed_in(shop, "export", "operate")
+    page = client.get("/exceptions").text
+    (link,) = re.findall(r'href="(/api/v1/exceptions\.csv[^"]*)"', page)
+    rows = [line.split(",")[:2] for line in client.get(link).text.splitlines()[1:]]
+    assert [f"{flag}:{position}" for flag, position in rows] == re.findall(r'"exception" value="([^"]+)"', page) != []
+
+
 def test_a_page_says_from_when_to_when_it_selects_and_at_which_time_a_call_is_shown(shop: Shop) -> None:
     client = signed_in(shop, "read")
     span = "3 Oct 2026 00:00 to 9 Oct 2026 24:00, UTC"
