@@ -17,6 +17,7 @@ from distributed.comm import resolve_address
 from domain.errors import LedgerError
 from domain.ledger import Ledger
 from domain.log.urls import absolute
+from projections.building.part_writer import part_writer
 from projections.building.partitions import FoldedPart, Range, fold_range
 from projections.building.process_pool import WorkersIncompatible, WorkersUnavailable
 from projections.building.worker_process import FoldJob
@@ -53,9 +54,14 @@ class DaskFolding:
         self._client.close()
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
+        self,
+        ledger: Ledger,
+        cut: int,
+        ranges: Iterable[Range],
+        at: LeafPoint | None = None,
+        into: int | None = None,
     ) -> Iterator[FoldedPart]:
-        job = FoldJob(absolute(ledger.url), ledger.id, cut, at)
+        job = FoldJob(absolute(ledger.url), ledger.id, cut, at, into=into)
         self._check(job)
         waiting = deque(ranges)
         folding: set[Future] = set()
@@ -138,8 +144,8 @@ def _fold(job: FoldJob, expected: str, wanted: Range) -> FoldedPart:
     if version("tringledger") != expected:
         msg = f"a Dask worker has tringledger {version('tringledger')}: expected {expected}"
         raise WorkersIncompatible(msg)
-    with open_same_ledger(job.url, job.ledger_id) as ledger:
-        return fold_range(ledger, job.cut, wanted, job.at)
+    with open_same_ledger(job.url, job.ledger_id) as ledger, part_writer(ledger, job.into) as write:
+        return write(fold_range(ledger, job.cut, wanted, job.at))
 
 
 def _result(future: Future) -> FoldedPart:

@@ -61,18 +61,20 @@ def fill_rows(
     write: Write = write_batch,
     folder: Path | None = None,
     in_order: bool = False,
+    into: int | None = None,
 ) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
     What sums rows up stays empty. ``write`` writes the rows of a part; with a ``folder`` for a temporary file, many are written in
-    the order of the log. With ``in_order`` the log is read in the order of positions where that takes less. ``progress`` is called with the number of events done and of all. Raises ProjectionStopped,
-    StoreUnavailable, and what ``folding`` raises.
+    the order of the log. With ``in_order`` the log is read in the order of positions where that takes less. Workers write their rows
+    into the build of the generation ``into`` themselves, if there is one. ``progress`` is called with the number of events done and
+    of all. Raises ProjectionStopped, StoreUnavailable, and what ``folding`` raises.
     """
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
     at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
     plan = plan_spans(ledger, cut, at_least) if in_order else None
-    parts: Any = folding(ledger, cut, plan.spans if plan else stream_ranges(cut, at_least))
+    parts: Any = folding(ledger, cut, plan.spans if plan else stream_ranges(cut, at_least), into=into)
     with closing(parts), writing_in_order(connection, write, cut, folder) as write_part:
         for part in parts:
             write_part(connection, part.batch)

@@ -56,11 +56,17 @@ class FoldStrategy(Protocol):
     jobs: int
 
     def __call__(
-        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
+        self,
+        ledger: Ledger,
+        cut: int,
+        ranges: Iterable[Range],
+        at: LeafPoint | None = None,
+        into: int | None = None,
     ) -> Iterator[FoldedPart]:
         """Fold the log up to a position, and yield the parts of each range; closing it early stops all workers.
 
-        With ``at`` each part has the product of its events' leaves.
+        With ``at`` each part has the product of its events' leaves. Other processes write their rows into the build of the generation
+        ``into``, if there is one, and their parts have none.
         """
 
 
@@ -151,7 +157,12 @@ class SequentialFolding:
         self._kinds = kinds
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
+        self,
+        ledger: Ledger,
+        cut: int,
+        ranges: Iterable[Range],
+        at: LeafPoint | None = None,
+        into: int | None = None,  # noqa: ARG002 - whoever calls writes what is folded here
     ) -> Iterator[FoldedPart]:
         for each in ranges:
             left: Range | None = each

@@ -75,9 +75,14 @@ class ProcessFolding:
         return ProcessFolding(self.jobs, self._kinds, tables)
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
+        self,
+        ledger: Ledger,
+        cut: int,
+        ranges: Iterable[Range],
+        at: LeafPoint | None = None,
+        into: int | None = None,
     ) -> Iterator[FoldedPart]:
-        job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds, self._images)
+        job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds, self._images, into)
         waiting: Waiting = deque((each, 0) for each in ranges)
         workers: list[_Worker] = []
         own: Generator[FoldedPart] | None = None

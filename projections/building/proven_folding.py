@@ -55,9 +55,14 @@ class ProvenFolding:
         return check_against_tree(self._ledger, unproven=self._unproven)
 
     def __call__(  # noqa: D102
-        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
+        self,
+        ledger: Ledger,
+        cut: int,
+        ranges: Iterable[Range],
+        at: LeafPoint | None = None,
+        into: int | None = None,
     ) -> Iterator[FoldedPart]:
-        parts = self._folding(ledger, cut, ranges, at or self._at)
+        parts = self._folding(ledger, cut, ranges, at or self._at, into)
         with closing(parts):  # type: ignore[type-var]
             for part in parts:
                 self._folded = self._folded * part.leaves % PRIME

@@ -155,7 +155,8 @@ def _build(
     try:
         with closing(kept.open(generation, building=True)) as building:
             with building.transaction() as connection:
-                events = fill_rows(connection, ledger, cut, progress, folding, folder=building.folder)
+                into = generation if building.builds_are_shared else None
+                events = fill_rows(connection, ledger, cut, progress, folding, folder=building.folder, into=into)
                 building.set_position(connection, cut, digest_at(ledger.store, cut))
             compared = finish_tables(ledger, building, cut, folding.jobs)
         with closing(kept.open(generation)) as store:

@@ -9,6 +9,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
+from projections.building.part_writer import part_writer
 from projections.building.partitions import fold_range
 from projections.building.row_images import ImageTable, pack_rows
 from projections.proofs.leaf_product import LeafPoint
@@ -20,7 +21,8 @@ class FoldJob(NamedTuple):
     """What all ranges of a rebuild have in common: the log, the ledger's id, and the position up to which it is read.
 
     ``at`` is where the product of the events' leaves is made, if they are hashed. With ``kinds``, only rows of these classes are made.
-    Rows of the tables ``images`` are sent as images.
+    Rows are written into the build of the generation ``into``, if there is one. Otherwise they are sent, those of the tables
+    ``images`` as images.
     """
 
     url: str
@@ -29,14 +31,15 @@ class FoldJob(NamedTuple):
     at: LeafPoint | None = None
     kinds: Kinds = None
     images: tuple[ImageTable, ...] = ()
+    into: int | None = None
 
 
 def serve_ranges(connection: Connection) -> None:
     """Receive a job, then ranges, and send the part of each."""
     job: FoldJob = connection.recv()
-    with open_same_ledger(job.url, job.ledger_id) as ledger:
+    with open_same_ledger(job.url, job.ledger_id) as ledger, part_writer(ledger, job.into) as write:
         while True:
-            part = fold_range(ledger, job.cut, connection.recv(), job.at, job.kinds)
+            part = write(fold_range(ledger, job.cut, connection.recv(), job.at, job.kinds))
             if job.images:
                 pack_rows(part.batch, job.images)
             connection.send(part)

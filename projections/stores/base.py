@@ -50,6 +50,9 @@ def refuse_read_models(name: str, error: BaseException) -> LedgerError:
 class ReadStore(ABC):
     """One generation of a ledger's read models; ``name`` is its name in messages."""
 
+    builds_are_shared = False
+    """Whether several processes may write rows into a build, each in transactions of its own."""
+
     def __init__(self, database: Database, generation: int, ledger_id: str) -> None:
         """Use a database that holds this generation and no other."""
         self.name = database.name

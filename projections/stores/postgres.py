@@ -41,6 +41,8 @@ _LOCKED_BY = """
 class PostgresReadStore(ReadStore):
     """A generation in its schema."""
 
+    builds_are_shared = True
+
     def __init__(
         self, url: str, generation: int, ledger_id: str, connections_max: int | None = None, *, building: bool = False
     ) -> None:

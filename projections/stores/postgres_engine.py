@@ -26,6 +26,8 @@ SESSION = {
     "statement_timeout": "300s",
     "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
     "idle_in_transaction_session_timeout": "1h",
+    # Whoever fills a build sees what its workers have committed, whatever the database's own default is.
+    "default_transaction_isolation": "read committed",
 }
 NO_TIMEOUTS = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 _SETTINGS = "; ".join(f"SET {name} = '{value}'" for name, value in SESSION.items())

@@ -85,6 +85,7 @@ class PostgresSlot(PostgresSchema):
             self.finish(connection)
 
     def _begin_writing(self, connection: Connection) -> None:
+        connection.begin()  # What goes to the driver directly would begin no transaction, which could then not be committed.
         super()._begin_writing(connection)
         self._hold(connection, f"SELECT number FROM {slots.STAMP}")
 

@@ -63,6 +63,7 @@ DEFAULT: dict[str, Callable[[Sizes], Row]] = {
     "rebuild-beside-one": rebuilding.measure_beside_one,
     "rebuild-from-nothing": rebuilding.measure_from_nothing,
     "rebuild-dask": rebuilding.measure_dask,
+    "rebuild-dask-postgres": database.measure_rebuild_on_dask,
     "catch-up": catching_up.measure,
     "catch-up-postgres": database.measure_catch_up,
     "rerate-preview": accounting.measure_preview,

@@ -21,11 +21,13 @@ from tests.benchmarks import ledgers, program, serving
 from tests.benchmarks.measure import Pair, Row, Sizes, in_turns, per_second
 from tests.benchmarks.traffic import FORMULA, KEY, notifications
 from tests.support.alongside import alongside
+from tests.support.dask_cluster import dask_cluster
 from tests.support.postgres_server import Postgres
 
 SEED = 2
 PAGE_MILLISECONDS = 50.0
 DEEP_PAGES = 20
+DASK_WORKERS = 2
 VACUUM = "VACUUM (FREEZE, DISABLE_PAGE_SKIPPING, ANALYZE) tringledger.stored_events, tringledger.line_calls"
 
 
@@ -122,6 +124,27 @@ def measure_catch_up(sizes: Sizes) -> Row:
     with ledgers.opened(path) as here, database() as url, _filled(url, sizes.events) as there:
         pairs = in_turns(sizes.runs, lambda run: follow(here, run), lambda run: follow(there, run))
     return Row("catch-up from position 0 on PostgreSQL", "the same on SQLite", "/s", 0.4, 0.7, pairs)
+
+
+def measure_rebuild_on_dask(sizes: Sizes) -> Row:
+    """Rebuild in PostgreSQL on a Dask cluster of two workers, which write the rows, and in one process, in turns."""
+    from projections.building.dask_cluster import DaskFolding  # noqa: PLC0415 - half a second to load, which others should not pay
+
+    with (
+        database() as url,
+        _filled(url, sizes.events) as ledger,
+        dask_cluster(sizes.directory / "dask", DASK_WORKERS) as running,
+        closing(DaskFolding(running.address)) as cluster,
+    ):
+        with closing(open_current(ledger)) as store:
+            catch_up(ledger, store)
+        pairs = in_turns(
+            sizes.runs,
+            lambda _: per_second(sizes.events, lambda: rebuild(ledger)),
+            lambda _: per_second(sizes.events, lambda: rebuild(ledger, folding=cluster)),
+        )
+    what = f"rebuild on PostgreSQL, {DASK_WORKERS} Dask workers that write the rows"
+    return Row(what, "one process", "/s", None, None, pairs)
 
 
 def measure_entries(sizes: Sizes) -> Row:

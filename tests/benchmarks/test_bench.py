@@ -37,6 +37,7 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "rebuild, a process",
         "rebuild where there",
         "rebuild of all",
+        "rebuild on PostgreSQL,",
         "catch-up from position",
         "catch-up from position",
         "rerating 587 calls,",

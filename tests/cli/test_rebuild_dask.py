@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from domain.ledger import Ledger
+from projections.building.catch_up import write_batch
+from projections.building.full_build import fill_rows
+from projections.rows.projector import RowBatch
 from tests.support.command import Said, run, run_alone
 from tests.support.dask_cluster import DaskCluster, dask_cluster
 from tests.support.operator_events import act_in_every_way
 from tests.support.ports import free_port
 from tests.support.samples import SAMPLES
 
-pytestmark = pytest.mark.only_on("sqlite")  # What Dask needs to know of a store is its URL.
+pytestmark = pytest.mark.only_on("sqlite")
 
 DONE, USAGE, UNAVAILABLE = 0, 2, 3
 HALTING = """
@@ -68,7 +72,24 @@ def test_the_same_comes_out_as_from_one_process_though_the_store_is_named_from_h
     assert said.json()["tree"]["holds"]
 
 
+@pytest.mark.only_on("postgres")
+def test_on_postgresql_its_workers_write_the_rows_and_the_same_comes_out(
+    cluster: DaskCluster, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = digests(run("rebuild", "--jobs", "1", "--format", "json", "--store", store))
+    written = [0]
+
+    def write(connection: Connection, batch: RowBatch) -> None:
+        written[0] += sum(map(len, batch.rows.values()))
+        write_batch(connection, batch)
+
+    monkeypatch.setitem(fill_rows.__wrapped__.__kwdefaults__, "write", write)  # type: ignore[attr-defined]
+    assert digests(run("rebuild", "--dask", cluster.address, "--format", "json", "--store", store)) == expected
+    assert written == [0]
+
+
 @pytest.mark.thorough
+@pytest.mark.only_on("sqlite", "postgres")
 def test_a_worker_that_is_killed_costs_no_rows(tmp_path: Path, store: str) -> None:
     expected = digests(run("rebuild", "--jobs", "1", "--format", "json"))
     pipe = subprocess.PIPE

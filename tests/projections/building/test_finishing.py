@@ -32,9 +32,14 @@ class ForTwo:
     jobs = 2
 
     def __call__(
-        self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
+        self,
+        ledger: Ledger,
+        cut: int,
+        ranges: Iterable[Range],
+        at: LeafPoint | None = None,
+        into: int | None = None,
     ) -> Iterator[FoldedPart]:
-        return SEQUENTIAL(ledger, cut, ranges, at)
+        return SEQUENTIAL(ledger, cut, ranges, at, into)
 
 
 @pytest.fixture

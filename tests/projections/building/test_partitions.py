@@ -142,9 +142,14 @@ def test_a_part_ends_where_it_is_full_even_within_a_long_stream_and_the_rest_giv
         jobs = 1
 
         def __call__(
-            self, ledger: Ledger, cut: int, ranges: Iterable[Range], at: LeafPoint | None = None
+            self,
+            ledger: Ledger,
+            cut: int,
+            ranges: Iterable[Range],
+            at: LeafPoint | None = None,
+            into: int | None = None,
         ) -> Iterator[FoldedPart]:
-            for part in SEQUENTIAL(ledger, cut, ranges, at):
+            for part in SEQUENTIAL(ledger, cut, ranges, at, into):
                 sizes.append(part.events)
                 yield part
 

@@ -19,6 +19,7 @@ from projections.schema.tables import CHANNELS
 from projections.stores import postgres as store_postgres
 from projections.stores.base import ReadModelsUnusable, ReadStore, RebuildRunning
 from projections.stores.postgres import PostgresGenerations
+from projections.stores.postgres_build import PostgresBuildWriter
 from projections.stores.postgres_follower_lock import PostgresFollowerLock
 from projections.stores.upsert import ARRAYS_FROM, find_rows, put_rows
 from tests.support.postgres_server import Postgres
@@ -48,6 +49,11 @@ def stamps(execute: Callable[..., list[tuple[int]]]) -> Callable[[], list[int]]:
 def channels(store: ReadStore) -> list[tuple[object, ...]]:
     with store.snapshot() as connection:
         return [tuple(row) for row in connection.execute(select(CHANNELS).order_by(CHANNELS.c.src))]
+
+
+def written(database: str, generation: int, *rows: tuple[object, ...]) -> None:
+    with closing(PostgresBuildWriter(database, generation)) as writer:
+        writer.write({CHANNELS: rows})
 
 
 def put(store: ReadStore, *sources: str) -> None:
@@ -315,3 +321,22 @@ def test_every_read_model_is_made_in_its_own_schema(
     kept.open(7).close()
     found = execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tringledger_read_1'")
     assert {row[0] for row in found} == {table.name for table in COMPARED_TABLES.values()} | {"progress", "generation"}
+
+
+def test_several_processes_write_into_a_build_and_what_one_had_written_before_it_was_lost_is_there_once(
+    database: str, kept: PostgresGenerations
+) -> None:
+    with closing(kept.open(2, building=True)) as building:
+        with building.transaction():
+            written(database, 2, (1, 1, "a", "x"), (2, 1, "b", ""))
+            written(database, 2, (3, 1, "c", ""))
+            written(database, 2, (1, 1, "a", "x"), (2, 1, "b", ""))
+        assert channels(building) == [(1, 1, "a", "x"), (2, 1, "b", ""), (3, 1, "c", "")]
+
+
+def test_what_is_written_into_a_build_that_was_dropped_is_refused(database: str, kept: PostgresGenerations) -> None:
+    with closing(kept.open(2, building=True)):
+        pass
+    kept.remove(2)
+    with pytest.raises(StoreUnavailable, match="were deleted, or a rebuild has replaced them"):
+        written(database, 2, (1, 1, "a", ""))

@@ -1,0 +1,57 @@
+"""Write rows into a build of read models in PostgreSQL, beside other processes that write other rows into it.
+
+A build belongs to nobody until it is activated, so each process commits its rows by itself: a rebuild that fails empties the place.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.errors import UniqueViolation
+from sqlalchemy import Connection, Table
+
+from domain.errors import StoreUnavailable
+from projections.stores.postgres_slot import PostgresSlot
+from projections.stores.upsert import TableRow, put_rows
+
+_TYPES = {"text": "text", "big_integer": "int8"}
+
+
+class PostgresBuildWriter:
+    """Writes into the build of a generation, as long as that is in its place."""
+
+    def __init__(self, url: str, generation: int) -> None:
+        """Use the database at a URL, with one connection."""
+        self._slot = PostgresSlot(url, generation, 1, building=True)
+
+    def write(self, rows: Mapping[Table, Sequence[TableRow]]) -> None:
+        """Write rows, in the order of their tables' columns, in one transaction.
+
+        Rows that are there were written by a process that was lost before it could say so; they are replaced. Raises
+        StoreUnavailable, also where the build has been dropped meanwhile.
+        """
+        try:
+            with self._slot.writing() as connection:
+                for table, some in rows.items():
+                    _copy(connection, table, some)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, UniqueViolation):
+                raise
+            with self._slot.writing() as connection:
+                for table, some in rows.items():
+                    put_rows(connection, table, some)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._slot.close()
+
+
+def _copy(connection: Connection, table: Table, rows: Sequence[TableRow]) -> None:
+    driver: Any = connection.connection.driver_connection
+    types = [_TYPES[column.type.__visit_name__] for column in table.columns]
+    statement = f"COPY {table.name} FROM STDIN (FORMAT BINARY)"
+    cursor: psycopg.Cursor[Any]
+    with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
