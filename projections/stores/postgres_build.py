@@ -6,14 +6,13 @@ A build belongs to nobody until it is activated, so each process commits its row
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import psycopg
-from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Table
 
 from domain.errors import StoreUnavailable
 from projections.stores.postgres_slot import PostgresSlot
 from projections.stores.upsert import TableRow, put_rows
 
+_HAS_KEY = "23505"
 _TYPES = {"text": "text", "big_integer": "int8"}
 
 
@@ -35,7 +34,7 @@ class PostgresBuildWriter:
                 for table, some in rows.items():
                     _copy(connection, table, some)
         except StoreUnavailable as error:
-            if not isinstance(error.__cause__, UniqueViolation):
+            if getattr(error.__cause__, "sqlstate", "") != _HAS_KEY:
                 raise
             with self._slot.writing() as connection:
                 for table, some in rows.items():
@@ -50,7 +49,6 @@ def _copy(connection: Connection, table: Table, rows: Sequence[TableRow]) -> Non
     driver: Any = connection.connection.driver_connection
     types = [_TYPES[column.type.__visit_name__] for column in table.columns]
     statement = f"COPY {table.name} FROM STDIN (FORMAT BINARY)"
-    cursor: psycopg.Cursor[Any]
     with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
         copy.set_types(types)
         for row in rows:
