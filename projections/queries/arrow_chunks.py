@@ -1,7 +1,7 @@
 """The rows of a selection as Arrow arrays, column by column: what files and frames are made of.
 
-SQLite writes each row as a line of JSON, and Arrow's reader of CSV takes a chunk of such lines apart: half the work of a Python
-object for each value, and nearly all of it in C, where other threads of the process go on.
+The database writes each row as a line, SQLite as JSON and PostgreSQL as CSV, and Arrow's reader of CSV takes a chunk of such lines
+apart: half the work of a Python object for each value, and nearly all of it in C, where other threads of the process go on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from pyarrow import csv
 from sqlalchemy import Column
 
 from projections.arrow_columns import text_array, whole_array
+from projections.queries.copied_lines import ABSENT
 from projections.queries.row_stream import ROWS_AT_ONCE, Rows, RowStream
 from projections.schema.column_kinds import ColumnKind, column_kind
 
@@ -33,10 +34,10 @@ def arrow_chunks(reading: RowStream, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
 
 def uncounted_chunks(reading: RowStream, rows_at_once: int) -> Iterator[list[Any]]:
     """Return the same chunks, without counting their rows."""
-    if reading.has_json_lines:
-        lines = reading.ahead(reading.json_lines(rows_at_once), CHUNKS_AHEAD)
-        return map(partial(arrays_of_lines, reading.columns), lines)
-    return map(partial(arrays_of_rows, reading.columns), reading.ahead(reading.row_chunks(rows_at_once)))
+    if reading.has_masks:
+        return map(partial(arrays_of_rows, reading.columns), reading.ahead(reading.row_chunks(rows_at_once)))
+    arrays = arrays_of_json if reading.is_sqlite else arrays_of_csv
+    return map(partial(arrays, reading.columns), reading.ahead(reading.lines(rows_at_once), CHUNKS_AHEAD))
 
 
 def arrays_of_rows(columns: Sequence[Column[Any]], rows: Rows) -> list[Any]:
@@ -47,21 +48,37 @@ def arrays_of_rows(columns: Sequence[Column[Any]], rows: Rows) -> list[Any]:
     ]
 
 
-def arrays_of_lines(columns: Sequence[Column[Any]], lines: bytes) -> list[Any]:
+def arrays_of_csv(columns: Sequence[Column[Any]], lines: bytes) -> list[Any]:
+    """Return rows as arrays, given lines of CSV as ``copied_lines`` describes them."""
+    return _taken_apart(columns, lines, csv.ParseOptions(newlines_in_values=True))
+
+
+def arrays_of_json(columns: Sequence[Column[Any]], lines: bytes) -> list[Any]:
     """Return rows as arrays, given a JSON array for each, on a line of its own, with a 0 before and after the columns."""
     if _BACKSLASH in lines:  # JSON writes some characters in ways that CSV does not know; all of these ways have one.
         decode = msgspec.json.Decoder(list[str | int | None]).decode
         return arrays_of_rows(columns, [decode(line)[1:-1] for line in lines.splitlines()])
+    return _taken_apart(columns, lines, csv.ParseOptions(double_quote=False), (_BEFORE,), (_AFTER,))
+
+
+def _taken_apart(
+    columns: Sequence[Column[Any]],
+    lines: bytes,
+    how: csv.ParseOptions,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> list[Any]:
+    """Return the columns of lines; what stands before and after them is left out."""
     names = [column.name for column in columns]
     table = csv.read_csv(
         pa.BufferReader(lines),
-        csv.ReadOptions(column_names=[_BEFORE, *names, _AFTER], use_threads=False, block_size=len(lines) + 1),
-        csv.ParseOptions(double_quote=False),
+        csv.ReadOptions(column_names=[*before, *names, *after], use_threads=False, block_size=len(lines) + 1),
+        how,
         csv.ConvertOptions(
             check_utf8=False,
             column_types={column.name: _type(column) for column in columns},
             include_columns=names,
-            null_values=["null"],
+            null_values=[ABSENT],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),

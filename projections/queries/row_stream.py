@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, Result, Select, func, literal, litera
 
 from domain.ledger import Ledger
 from projections.queries.conditions import conditions
+from projections.queries.copied_lines import lines_in_chunks, open_copy
 from projections.queries.key_page import file_order
 from projections.queries.read_ahead import ReadAhead
 from projections.queries.selection import Selection, chosen_columns, table_of
@@ -88,12 +89,21 @@ class RowStream:
             yield self._hidden(rows) if self._masked else rows
 
     @property
-    def has_json_lines(self) -> bool:
-        """Whether ``json_lines`` can be read: the database is SQLite, and nothing is masked."""
-        return self._is_sqlite and not self._masked
+    def has_masks(self) -> bool:
+        """Whether texts are masked: such rows are read by ``row_chunks`` alone."""
+        return bool(self._masked)
 
-    def json_lines(self, rows_at_once: int) -> Iterator[bytes]:
-        """Yield the rows in chunks, without counting them: a JSON array on a line for each, with a 0 before and after the columns."""
+    def lines(self, rows_at_once: int) -> Iterator[bytes]:
+        """Yield the rows in chunks, without counting them, as lines that the database writes.
+
+        SQLite writes JSON, an array for each row with a 0 before and after the columns, and PostgreSQL CSV as ``copied_lines`` says.
+        """
+        if not self.is_sqlite:
+            copying = self._results.enter_context(ExitStack())
+            copied = copying.enter_context(open_copy(self._connection, self._ordered(*self.columns)))
+            yield from lines_in_chunks(copied, rows_at_once)
+            copying.close()  # From now on the connection can do something else.
+            return
         edge: Any = literal_column("0")
         line = func.json_array(edge, *self.columns, edge)
         for rows in self._read(self._ordered(line), rows_at_once):
@@ -106,14 +116,15 @@ class RowStream:
         return iter(self._threads.enter_context(closing(ReadAhead(parts, parts_ahead))))
 
     @property
-    def _is_sqlite(self) -> bool:
+    def is_sqlite(self) -> bool:
+        """Whether the rows come from SQLite."""
         return self._connection.dialect.name == "sqlite"
 
     def _ordered(self, *wanted: Any) -> Select[Any]:
         return select(*wanted).select_from(table_of(self.model)).where(*self._conditions).order_by(*self._order)
 
     def _read(self, statement: Select[Any], rows_at_once: int) -> Iterator[Rows]:
-        if not self._is_sqlite:
+        if not self.is_sqlite:
             yield from self._executed(statement, rows_at_once).partitions()
             return
         # SQLite's cursor makes its rows one by one, as plain tuples: SQLAlchemy's take half as long again.

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Column
 
-from projections.queries.arrow_chunks import arrays_of_lines, arrays_of_rows
+from projections.queries.arrow_chunks import arrays_of_json, arrays_of_rows
 from projections.schema.column_kinds import ColumnKind, text_column, whole_column
 from tests.support.effort import examples
 
@@ -46,7 +46,7 @@ def lines_of(connection: sqlite3.Connection, rows: list[Row]) -> bytes:
 @example([('"', 1, "\n")])
 @examples(100)
 def test_lines_become_what_their_rows_become(sqlite: sqlite3.Connection, rows: list[Row]) -> None:
-    found = arrays_of_lines(COLUMNS, lines_of(sqlite, rows))
+    found = arrays_of_json(COLUMNS, lines_of(sqlite, rows))
     assert [each.to_pylist() for each in found] == [list(values) for values in zip(*rows, strict=True)]
     assert [each.type for each in found] == [each.type for each in arrays_of_rows(COLUMNS, rows)]
 
@@ -54,5 +54,5 @@ def test_lines_become_what_their_rows_become(sqlite: sqlite3.Connection, rows: l
 @given(st.lists(st.tuples(st.none() | PLAIN, st.none() | WHOLE, PLAIN), min_size=1, max_size=4))
 @examples(50)
 def test_lines_without_escapes_become_what_their_rows_become(sqlite: sqlite3.Connection, rows: list[Row]) -> None:
-    found = arrays_of_lines(COLUMNS, lines_of(sqlite, rows))
+    found = arrays_of_json(COLUMNS, lines_of(sqlite, rows))
     assert [each.to_pylist() for each in found] == [list(values) for values in zip(*rows, strict=True)]
