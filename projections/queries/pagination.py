@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from msgspec import structs
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, select
 
 from projections.queries import cursors
 from projections.queries.conditions import conditions, on_source
 from projections.queries.entries_page import entries_page
+from projections.queries.first_rows import first_rows
 from projections.queries.key_page import DESCENDING, KeyPage, place_of, sort_names
 from projections.queries.pattern_pages import pattern_page
 from projections.queries.selection import Selection, read_model, table_of
 from projections.schema.column_kinds import ColumnKind, column_kind
+from projections.schema.rollups import ROLLUPS
 from projections.schema.tables import CDRS, ENTRIES
 
 LIMIT = 100
@@ -97,20 +99,27 @@ def _without_implied_end(model: str, selection: Selection, page: KeyPage) -> Sel
 def _rows(connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage) -> Sequence[Row[Any]]:
     """Return the first rows of an order behind a place."""
     table, wanted = table_of(model), conditions(model, selection, timezone)
+    if wanted and model in ROLLUPS and _has_other_order(connection, model, page):
+        return first_rows(connection, model, selection, timezone, page)
     if page.key is not None:
         wanted.append(page.behind(table))
     if table is ENTRIES:
         statement = entries_page(wanted, page.not_before(table), page.limit, descending=page.descending)
         return connection.execute(statement).all()
-    if not _is_carried(model, page.names[0]):
+    if table is not CDRS or not _is_carried(model, page.names[0]):
         return connection.execute(page.first(select(table).where(*wanted), table)).all()
     firsts = (
         _among_first(connection, page, wanted)
-        or connection.execute(_sorted_keys(connection, selection, page, wanted)).all()
+        or connection.execute(page.first(select(*page.key_columns(CDRS)).where(*wanted), CDRS)).all()
     )
     by_id = select(CDRS).where(CDRS.c.call_id.in_([key.call_id for key in firsts]))
     rows = {row.call_id: row for row in connection.execute(by_id)}
     return [rows[key.call_id] for key in firsts]
+
+
+def _has_other_order(connection: Connection, model: str, page: KeyPage) -> bool:
+    """Whether a page is in another order than the filters' indexes, in which SQLite would sort whole rows, or look for them in all."""
+    return connection.dialect.name == "sqlite" and page.names[0] != read_model(model).time_column
 
 
 def _among_first(connection: Connection, page: KeyPage, wanted: Sequence[Any]) -> Sequence[Row[Any]]:
@@ -120,20 +129,6 @@ def _among_first(connection: Connection, page: KeyPage, wanted: Sequence[Any]) -
     found = select(*page.key_columns(some)).where(*(on_source(each, CDRS, some) for each in wanted))
     firsts = connection.execute(page.first(found, some)).all()
     return firsts if len(firsts) == page.limit else ()
-
-
-def _sorted_keys(connection: Connection, selection: Selection, page: KeyPage, wanted: Sequence[Any]) -> Select[Any]:
-    """Select the keys of a page alone, which an index may hold with all that is sorted.
-
-    In one statement with the rows, SQLite would sort all keys, where it keeps only the first ones now.
-    """
-    keys = select(*page.key_columns(CDRS)).where(*wanted)
-    if connection.dialect.name != "sqlite" or not page.descending or selection.account is not None:
-        return page.first(keys, CDRS)
-    # Of many equal amounts most are passed over at once where the latest come first. The index by account has another order.
-    latest_first = (CDRS.c[name].desc() for name in ("cdr_at", "position", "call_id"))
-    found = keys.order_by(*latest_first).limit(-1).subquery()
-    return page.first(select(found), found)
 
 
 def _is_carried(model: str, name: str) -> bool:

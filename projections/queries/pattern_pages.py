@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import Column, Connection, Select, and_, func, select, union_all
+from sqlalchemy import Column, Connection, Select, func, select, union_all
 
 from projections.queries.conditions import NUMBER, conditions
 from projections.queries.key_page import KeyPage
-from projections.queries.pattern_values import AFTER_ANY_CHARACTER, with_known_values
-from projections.queries.selection import ColumnPattern, Selection, table_of
+from projections.queries.pattern_values import narrowed, with_known_values
+from projections.queries.selection import Selection, table_of
 from projections.schema.rollups import ROLLUPS
 
 GATHERED_MAX = 5_000
@@ -30,7 +30,7 @@ def pattern_page(
     assert selection.fits is not None
     for each in sorted(selection.fits, key=lambda each: each.name != NUMBER):
         column = table.c["src" if each.name == NUMBER else each.name]
-        narrow = _narrow(column, each)
+        narrow = narrowed(column, each)
         if narrow is None:
             continue
         some = select(column).where(narrow).limit(GATHERED_MAX + 1).subquery()
@@ -41,13 +41,6 @@ def pattern_page(
             rest = structs.replace(selection, fits=tuple(other for other in selection.fits if other is not each))
             return _of_each(table, column, each.values, conditions(model, rest, timezone), page)
     return None
-
-
-def _narrow(column: Column[Any], wanted: ColumnPattern) -> Any:
-    if wanted.values is not None:
-        return column.in_(wanted.values)
-    beginning = wanted.pattern.beginning
-    return and_(column >= beginning, column < beginning + AFTER_ANY_CHARACTER) if beginning else None
 
 
 def _gathered(table: Any, wanted: Sequence[Any], page: KeyPage) -> Select[Any]:

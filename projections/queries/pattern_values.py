@@ -7,7 +7,7 @@ all rows.
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import Column, Connection, func, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, and_, func, literal, select
 
 from projections.queries.conditions import NUMBER, number_pattern
 from projections.queries.selection import ColumnPattern, Selection, table_of
@@ -27,6 +27,14 @@ def with_known_values(connection: Connection, model: str, selection: Selection) 
         return selection
     known = tuple(structs.replace(each, values=_values(connection, model, each)) for each in selection.fits)
     return structs.replace(selection, fits=known)
+
+
+def narrowed(column: Column[Any], wanted: ColumnPattern) -> ColumnElement[bool] | None:
+    """Return the condition by which an index finds the texts that fit, or some more; None if it cannot."""
+    if wanted.values is not None:
+        return column.in_(wanted.values)
+    beginning = wanted.pattern.beginning
+    return and_(column >= beginning, column < beginning + AFTER_ANY_CHARACTER) if beginning else None
 
 
 def _values(connection: Connection, model: str, wanted: ColumnPattern) -> tuple[str, ...] | None:

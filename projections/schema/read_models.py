@@ -94,7 +94,12 @@ CALLS = ReadModel(
         Index("calls_flagged", "opened_at, flags", FLAGGED_ONLY),
         Index("calls_in_progress", "opened_at", IN_PROGRESS_ONLY),
         # Has all that counting overdue calls reads, so that it never looks at the table.
-        Index("calls_waiting", "last_at, state, status, answered_at, has_cdr", NO_CDR_ONLY),
+        Index(
+            "calls_waiting",
+            "last_at, state, status, answered_at, has_cdr",
+            NO_CDR_ONLY,
+            carried="opened_at, disposition",
+        ),
     ),
     meanings={
         "position": "The position of the call's first event in the log.",
@@ -117,20 +122,20 @@ CDRS = ReadModel(
         Index("cdrs_by_id", "call_id", unique=True),
         # Has all that is summed up: spans that begin or end within a month are, by their rows.
         Index("cdrs_by_time", "cdr_at, position, call_id", carried=f"{_SORTED}, sip_credits, billed_seconds"),
-        Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried=_SORTED),
+        Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried=f"{_SORTED}, disposition"),
         Index("cdrs_by_account", "account, cdr_at, position, call_id"),
         Index(
             "cdrs_by_account_and_period", "account, period, cdr_at, position, call_id", "", f"{_SORTED}, disposition"
         ),
         Index("cdrs_by_src", "src, cdr_at, position, call_id"),
         Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id", carried=_SORTED),
-        Index("cdrs_by_period", "period, cdr_at, position, call_id", carried=_SORTED),
-        Index("cdrs_by_price", "price, position, call_id"),
-        Index("cdrs_by_cost", "cost, position, call_id"),
-        Index("cdrs_by_margin", "margin, position, call_id"),
-        Index("cdrs_by_src_duration", "coalesce(src_duration, -1), position, call_id"),
-        Index("cdrs_by_dest_duration", "coalesce(dest_duration, -1), position, call_id"),
-        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY, _SORTED),
+        Index("cdrs_by_period", "period, cdr_at, position, call_id", carried=f"{_SORTED}, disposition"),
+        Index("cdrs_by_price", "price, position, call_id", carried="disposition"),
+        Index("cdrs_by_cost", "cost, position, call_id", carried="disposition"),
+        Index("cdrs_by_margin", "margin, position, call_id", carried="disposition"),
+        Index("cdrs_by_src_duration", "coalesce(src_duration, -1), position, call_id", carried="disposition, src_duration"),
+        Index("cdrs_by_dest_duration", "coalesce(dest_duration, -1), position, call_id", carried="disposition, dest_duration"),
+        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY, f"{_SORTED}, disposition"),
     ),
     meanings={
         "position": "The position of the CDR's event in the log.",
@@ -190,6 +195,7 @@ EXCEPTIONS = ReadModel(
     order=("position", "flag"),
     sorts=("position", "flag"),
     facets=("flag", "tag"),
+    indexes=(Index("exceptions_by_position", "position, flag"),),
     meanings={
         "cost": "The money at stake, in US cents; empty if none is.",
         "position": "The position of the notice that raised the flag.",

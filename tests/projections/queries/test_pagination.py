@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from domain import times
 from domain.calls.correlation import CorrelationWindow
 from domain.notices.line_number import LINE_RULE_2
-from projections.queries import facets
+from projections.queries import facets, first_rows
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.conditions import build_selection
@@ -82,19 +82,38 @@ def test_the_pages_of_every_order_hold_each_row_once_and_sorted(connection: Conn
     assert sorted(map(repr, (row[:width] for row in rows))) == sorted(map(repr, whole(connection, model, Selection())))
 
 
-@pytest.mark.parametrize("by", [(), ("account",), ("disposition",)])
-def test_pages_are_the_same_whether_among_the_first_rows_of_all_or_sorted(
+# What makes each way of finding the first rows the one that is taken, whatever is selected: SAMPLED_ROWS, PROBED_ROWS, FIRST_ROWS, FOLLOWED_PART.
+WAYS = {
+    "a sample that is all": (1000, 1000, 10_000, 0),
+    "among the first rows of all": (1, 1000, 10_000, 0),
+    "all that is selected": (1, 1, 0, 0),
+    "the index of the order": (1, 1, 0, 1000),
+}
+
+
+@pytest.mark.parametrize("by", [("account",), ("disposition",), ("disposition", "account"), ("tag", "disposition")])
+def test_pages_are_the_same_whichever_way_their_rows_are_found(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, by: tuple[str, ...]
 ) -> None:
     commonest: dict[str, Any] = {
         name: facets.count_facets(connection, "cdrs", Selection(), "UTC", by)[name][0].value for name in by
     }
     selection = build_selection("cdrs", timezone="UTC", **commonest)
-    found = {sort: walked(connection, "cdrs", selection, sort, 9)[0] for sort in ("-cost", "price")}
-    assert len(found["price"]) == len(whole(connection, "cdrs", selection)) > 9
-    monkeypatch.setattr(browsing, "PROBED_ROWS", 1)
-    for sort, rows in found.items():
-        assert walked(connection, "cdrs", selection, sort, 9)[0] == rows
+    everything = whole(connection, "cdrs", selection)
+    columns = [each.name for each in TABLES["cdrs"].columns]
+    place = {name: columns.index(name) for name in ("cost", "price", "src_duration", "position", "call_id")}
+    for sort in ("-cost", "price", "-src_duration", "position"):
+        keys = [place[name] for name in (sort.removeprefix("-"), "position", "call_id")]
+        rows = sorted(everything, key=lambda row: [-1 if row[at] is None else row[at] for at in keys])  # noqa: B023
+        expected = rows[::-1] if sort.startswith("-") else rows
+        for values in WAYS.values():
+            for name, value in zip(
+                ("SAMPLED_ROWS", "PROBED_ROWS", "FIRST_ROWS", "FOLLOWED_PART"), values, strict=True
+            ):
+                monkeypatch.setattr(first_rows, name, value)
+            monkeypatch.setattr(browsing, "PROBED_ROWS", values[1])
+            found, _ = walked(connection, "cdrs", selection, sort, 40)
+            assert [row[: len(expected[0])] for row in found] == expected
 
 
 @pytest.mark.parametrize("sort", ["position", "-cdr_at", "cdr_at", "price"])
