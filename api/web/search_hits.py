@@ -9,8 +9,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from api.application.read_model_pool import ReadSession
+from api.web.pages.addresses import address
 from api.web.pages.formatting import account_path
-from api.web.pages.rendering import address
 from domain.events.log_row import LogRow
 from domain.notices.line_number import line_number
 from domain.text import is_whole_number

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, literal, select
 
 from domain.calls.call import IN_PROGRESS
 from projections.schema.tables import CALLS, CDRS, EXCEPTIONS, OPERATOR_EVENTS
@@ -68,7 +68,7 @@ def count_calls_with_number(connection: Connection, number: str, limit: int) -> 
 
 
 def _count_calls(connection: Connection, condition: ColumnElement[bool], limit: int) -> int:
-    some = select(CALLS.c.call_id).where(condition).limit(limit).subquery()
+    some = select(literal(1)).select_from(CALLS).where(condition).limit(limit).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 

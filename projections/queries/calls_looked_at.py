@@ -15,15 +15,15 @@ _FILTERS = (*_INDEXED, "flag", "state", "waiting", "fits")
 
 
 class CallsLookedAt(NamedTuple):
-    """How many calls a page itself looks at, within some thirty milliseconds, and how many unasked, within a quarter of a second."""
+    """How many calls a page itself looks at, within some ten milliseconds, and how many unasked, within a quarter of a second."""
 
     by_page: int
     unasked: int
 
 
 # Those of the heat map and of ASR and ACD, where an index has all that is counted.
-OF_WEEK, OF_QUALITY = CallsLookedAt(300_000, 2_500_000), CallsLookedAt(130_000, 1_000_000)
-FILTERED = CallsLookedAt(30_000, 250_000)
+OF_WEEK, OF_QUALITY = CallsLookedAt(80_000, 2_500_000), CallsLookedAt(40_000, 1_000_000)
+FILTERED = CallsLookedAt(8_000, 250_000)
 
 
 def calls_looked_at(selection: Selection, plain: CallsLookedAt, counted_by: tuple[str, ...]) -> CallsLookedAt:

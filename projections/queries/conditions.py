@@ -4,10 +4,12 @@ A filter that a read model cannot obey is refused, never ignored: a caller who a
 would bill the wrong customer.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, Table, false, func, literal, or_
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from domain import times
@@ -116,6 +118,11 @@ def on_source(condition: ColumnElement[bool], table: Table, source: FromClause) 
         return source.c[element.name] if ours else None
 
     return replacement_traverse(condition, {}, replace)
+
+
+def columns_used(conditions: Iterable[ColumnElement[bool]]) -> set[str]:
+    """Return the names of the columns that some conditions look at: a subquery that they are put on needs no others."""
+    return {each.name for one in conditions for each in visitors.iterate(one) if isinstance(each, Column)}
 
 
 def _is(model: str, name: str, value: str) -> ColumnElement[bool]:

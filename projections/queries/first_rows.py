@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, func, literal, or_, select, tuple_
-from sqlalchemy.sql import visitors
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from projections.queries.conditions import NUMBER, conditions, on_source
+from projections.queries.conditions import NUMBER, columns_used, conditions, on_source
 from projections.queries.key_page import NULL, KeyPage, sort_key
 from projections.queries.pattern_values import narrowed
 from projections.queries.selection import Selection, read_model, table_of
@@ -33,9 +32,7 @@ _NARROWER = ("number", "flag", "tag", "account", "period", "fits")
 _PLUS: Any = custom_op("+")
 
 
-def first_rows(
-    connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage
-) -> Sequence[Any]:
+def first_rows(connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage) -> Sequence[Any]:
     """Return the first rows of a selection, in the order of a page and behind its place."""
     table = table_of(model)
     names = _names(page, table)
@@ -143,8 +140,8 @@ def _is_among_first(connection: Connection, page: KeyPage, table: Any, key: Key)
 def _probed(page: KeyPage, table: Any, wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """Select the keys of a page among the first rows of all, of which only those columns are read that are needed."""
     names = _names(page, table)
-    used = {each.name for each in visitors.iterate(and_(*wanted)) if isinstance(each, Column)} - {*names}
-    keys = _select_keys(page, table).add_columns(*(table.c[name] for name in sorted(used)))
+    others = sorted(columns_used(wanted) - {*names})
+    keys = _select_keys(page, table).add_columns(*(table.c[name] for name in others))
     some = page.ordered(keys.where(*_behind(page, table)), table).limit(PROBED_ROWS).subquery()
     found = select(*(some.c[name] for name in names)).where(*(on_source(each, table, some) for each in wanted))
     return page.first(found, some)

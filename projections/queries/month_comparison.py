@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, case, func, select
 
 from domain.months import Month
-from projections.queries.billing_overview import NOTHING, BillingTotals
+from projections.queries.billing_overview import NOTHING, BillingTotals, together
 from projections.queries.time_points import SelectionError, read_month
 from projections.rows.entry import ANSWERED
 from projections.schema.tables import BILLING, CDRS_ROLLUP, POSTINGS, TOTALS
@@ -101,10 +101,7 @@ def compare_months(
 
 def total_of(compared: Sequence[ComparedMonths]) -> ComparedMonths:
     """Return all of them together."""
-    before, after = NOTHING, NOTHING
-    for each in compared:
-        before, after = before.plus(each.before), after.plus(each.after)
-    return ComparedMonths("", before, after)
+    return ComparedMonths("", together(each.before for each in compared), together(each.after for each in compared))
 
 
 def largest_change_first(compared: Sequence[ComparedMonths], measure: str) -> list[ComparedMonths]:
@@ -115,7 +112,7 @@ def largest_change_first(compared: Sequence[ComparedMonths], measure: str) -> li
 def _by_account(connection: Connection, month: str, account: str | None) -> dict[str, BillingTotals]:
     wanted = [BILLING.c.period == month, *_of_account(BILLING, account)]
     rows = connection.execute(select(BILLING.c.account, *(BILLING.c[name] for name in TOTALS)).where(*wanted))
-    return {row[0]: BillingTotals(*map(int, row[1:])) for row in rows}
+    return {row[0]: BillingTotals(*map(int, row[1:])) for row in rows.all()}
 
 
 def _by_tag(connection: Connection, month: str, account: str | None) -> dict[str, BillingTotals]:
@@ -125,8 +122,9 @@ def _by_tag(connection: Connection, month: str, account: str | None) -> dict[str
         totals = [func.coalesce(func.sum(columns[name]), 0) for name in TOTALS]
         wanted = [table.c.period == month, *_of_account(table, account)]
         rows = connection.execute(select(table.c.tag, *totals).where(*wanted).group_by(table.c.tag))
-        for tag, *values in rows:
-            found[tag] = found.get(tag, NOTHING).plus(BillingTotals(*map(int, values)))
+        for tag, *values in rows.all():
+            totals_of_tag = BillingTotals(*map(int, values))
+            found[tag] = found[tag].plus(totals_of_tag) if tag in found else totals_of_tag
     return found
 
 

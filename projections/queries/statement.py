@@ -27,7 +27,7 @@ from projections.rows.entry import (
     statement_roundings,
 )
 from projections.schema.indexes_and_views import entries_of_cdrs
-from projections.schema.tables import CDRS, CLOSINGS, ENTRIES, TARIFFS
+from projections.schema.tables import BILLING, CDRS, CLOSINGS, ENTRIES, TARIFFS
 
 CALLS, ROUNDING = "calls", "rounding"
 ORDER = (CALLS, DIFFERENCE, ADJUSTMENT, FEE, MINIMUM, ROUNDING)
@@ -186,7 +186,7 @@ def load_statement(
 
     ``books`` are those of that position. While the month is open, its fee and its top-up to a minimum are drafts. Raises NoStatement if the account has no entry in any month.
     """
-    heading = Heading(account, period, *(_closing(connection, period) or (position, None)))
+    heading = load_heading(connection, account, period, position)
     drafts = draft_charges(connection, books, account, period)
     found = build_statement(heading, chain(_entries(connection, account, period), drafts), _published(connection))
     if not found.lines and not _is_known(connection, account):
@@ -195,6 +195,17 @@ def load_statement(
         )
         raise NoStatement(msg)
     return found
+
+
+def load_heading(connection: Connection, account: str, period: str, position: int) -> Heading:
+    """Return the heading of a statement, at the position of the read models."""
+    return Heading(account, period, *(_closing(connection, period) or (position, None)))
+
+
+def count_calls(connection: Connection, account: str, period: str) -> int:
+    """Return how many calls are billed to an account in a month, as billing has it: those are summed up for a statement."""
+    calls = select(BILLING.c.calls).where(BILLING.c.account == account, BILLING.c.period == period)
+    return connection.execute(calls).scalar() or 0
 
 
 def _closing(connection: Connection, period: str) -> tuple[int, MonthClosing] | None:

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Select, case, func, literal, select, union_al
 from sqlalchemy.sql.expression import ColumnElement
 
 from projections.rows.entry import ANSWERED, CDR
-from projections.schema.read_models import NO_CDR_ONLY, READ_MODELS
+from projections.schema.indexes import NO_CDR_ONLY
+from projections.schema.read_models import READ_MODELS
 from projections.schema.tables import CDRS, ENTRIES, POSTINGS
 
 WAITING = "calls_waiting"

@@ -18,25 +18,8 @@ from projections.rows.exceptions import ExceptionRow, ResolutionRow
 from projections.rows.operator_events import ClosingRow, OperatorEventRow, TariffRow
 from projections.rows.voicemails_and_channels import ChannelRow, VoicemailRow
 from projections.schema import tables
+from projections.schema.indexes import CALL_INDEXES, CDR_INDEXES, Index
 from projections.schema.tables import METADATA, TOTALS
-
-IN_PROGRESS_ONLY, FLAGGED_ONLY, NO_CDR_ONLY = "state = 'in-progress'", "flags <> ''", "has_cdr = 0"
-
-# By what CDRs are sorted besides their time.
-_SORTED = "price, cost, margin, src_duration, dest_duration"
-
-
-class Index(NamedTuple):
-    """An index by which a read model is browsed: its name, its columns, and the condition of the rows that it holds.
-
-    SQLite keeps the columns ``carried`` in it besides, to sort by them without the table. ``unique`` allows no equal rows.
-    """
-
-    name: str
-    columns: str
-    where: str = ""
-    carried: str = ""
-    unique: bool = False
 
 
 class ReadModel(NamedTuple):
@@ -82,25 +65,7 @@ CALLS = ReadModel(
     facets=("tag", "state", "disposition", "flags"),
     summed=("events",),
     has_line_numbers=True,
-    indexes=(
-        Index("calls_by_id", "call_id", unique=True),
-        Index("calls_by_time", "opened_at"),
-        Index("calls_by_tag", "tag, opened_at"),
-        Index("calls_by_account", "account, opened_at"),
-        Index("calls_by_src", "src, opened_at"),
-        Index("calls_by_ending", "substr(src, -4), src"),
-        Index("calls_by_disposition", "disposition, opened_at"),
-        Index("calls_by_period", "period, opened_at"),
-        Index("calls_flagged", "opened_at, flags", FLAGGED_ONLY),
-        Index("calls_in_progress", "opened_at", IN_PROGRESS_ONLY),
-        # Has all that counting overdue calls reads, so that it never looks at the table.
-        Index(
-            "calls_waiting",
-            "last_at, state, status, answered_at, has_cdr",
-            NO_CDR_ONLY,
-            carried="opened_at, disposition",
-        ),
-    ),
+    indexes=CALL_INDEXES,
     meanings={
         "position": "The position of the call's first event in the log.",
         "src": "The phone number of the call's line, without separators.",
@@ -118,25 +83,7 @@ CDRS = ReadModel(
     facets=("tag", "account", "disposition", "flags"),
     summed=("src_duration", "dest_duration", "cost", "sip_credits", "billed_seconds", "price", "margin"),
     has_line_numbers=True,
-    indexes=(
-        Index("cdrs_by_id", "call_id", unique=True),
-        # Has all that is summed up: spans that begin or end within a month are, by their rows.
-        Index("cdrs_by_time", "cdr_at, position, call_id", carried=f"{_SORTED}, sip_credits, billed_seconds"),
-        Index("cdrs_by_tag", "tag, cdr_at, position, call_id", carried=f"{_SORTED}, disposition"),
-        Index("cdrs_by_account", "account, cdr_at, position, call_id"),
-        Index(
-            "cdrs_by_account_and_period", "account, period, cdr_at, position, call_id", "", f"{_SORTED}, disposition"
-        ),
-        Index("cdrs_by_src", "src, cdr_at, position, call_id"),
-        Index("cdrs_by_disposition", "disposition, cdr_at, position, call_id", carried=_SORTED),
-        Index("cdrs_by_period", "period, cdr_at, position, call_id", carried=f"{_SORTED}, disposition"),
-        Index("cdrs_by_price", "price, position, call_id", carried="disposition"),
-        Index("cdrs_by_cost", "cost, position, call_id", carried="disposition"),
-        Index("cdrs_by_margin", "margin, position, call_id", carried="disposition"),
-        Index("cdrs_by_src_duration", "coalesce(src_duration, -1), position, call_id", carried="disposition, src_duration"),
-        Index("cdrs_by_dest_duration", "coalesce(dest_duration, -1), position, call_id", carried="disposition, dest_duration"),
-        Index("cdrs_flagged", "cdr_at, position, call_id, flags", FLAGGED_ONLY, f"{_SORTED}, disposition"),
-    ),
+    indexes=CDR_INDEXES,
     meanings={
         "position": "The position of the CDR's event in the log.",
         "period": "The month `YYYY-MM` of `cdr_at` in the billing time zone of the account.",

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, MetaData, Prima
 
 from projections.schema.column_kinds import ColumnKind, internal_column, position_column, text_column, whole_column
 
-SCHEMA = 9
+SCHEMA = 10
 
 METADATA = MetaData()
 VIEWS = MetaData()

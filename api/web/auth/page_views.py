@@ -45,6 +45,8 @@ def _page_of(part: str, query: str) -> tuple[str, tuple[tuple[str, str], ...]]:
         return f"/accounts/{rest}", ()
     if name == "largest":
         return f"/accounts/{dict(parse_qsl(query)).get('account', '')}", ()
+    if name == "statements":
+        return f"/{part}", _filters(f"/{part}", query)
     path = PAGES_ELSEWHERE.get(name, f"/{name}")
     return path, _filters(path, query)
 

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from api.application.month_closing import check_month, close_month, closing_fingerprint
 from api.application.operator_commands import ChangedMeanwhile
 from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.addresses import address
 from api.web.pages.correction_forms import text_of
 from api.web.pages.flash import read_flash
 from api.web.pages.operator_forms import redirect_back, wait_for
-from api.web.pages.rendering import address, render
+from api.web.pages.rendering import render
 from api.web.pages.request_filters import with_error_pages
 from domain import times
 from domain.errors import CommandRejected, LedgerError

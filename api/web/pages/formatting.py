@@ -135,18 +135,31 @@ def count(number: int | None) -> Markup:
 @pass_context
 def number(context: Context, value: str | None) -> Markup:
     """Show a phone number, whole or masked by the user's role."""
+    return shown_number(value, sees_pii=_sees_pii(context))
+
+
+def shown_number(value: str | None, *, sees_pii: bool) -> Markup:
+    """Show a phone number, whole or masked."""
     if not value:
         return NOTHING
-    who = context.get("who")
-    shown = hide_password(value) if who is not None and who.sees_pii else masked_number(value)
+    shown = hide_password(value) if sees_pii else masked_number(value)
     return made_markup(f'<bdi class="number">{show_unseen(shown)}</bdi>')
 
 
 @pass_context
 def private(context: Context, value: str | None, column: str) -> Markup:
     """Show personal data such as an e-mail address, whole or masked by its column and the user's role."""
+    return shown_private(value, column, sees_pii=_sees_pii(context))
+
+
+def shown_private(value: str | None, column: str, *, sees_pii: bool) -> Markup:
+    """Show personal data, whole or masked by its column."""
+    return text(value if sees_pii else masked_value(column, value))
+
+
+def _sees_pii(context: Context) -> bool:
     who = context.get("who")
-    return text(value if who is not None and who.sees_pii else masked_value(column, value))
+    return who is not None and bool(who.sees_pii)
 
 
 def account_path(account: str) -> str:

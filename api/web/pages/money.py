@@ -31,7 +31,12 @@ def amount(millionths: int | None) -> Markup:
 @pass_context
 def money(context: Context, millionths: int | None) -> Markup:
     """Show millionths of a US cent in the unit that the user chose; a dash for None."""
-    return NOTHING if millionths is None else _shown(millionths, _unit(context))
+    return shown_money(millionths, unit_of(context))
+
+
+def shown_money(millionths: int | None, unit: str) -> Markup:
+    """Show millionths of a US cent in a unit; a dash for None."""
+    return NOTHING if millionths is None else _shown(millionths, unit)
 
 
 @pass_context
@@ -42,7 +47,7 @@ def decimal_money(context: Context, decimal: str | None) -> Markup:
     """
     if not decimal:
         return NOTHING
-    return _shown_decimal(decimal.removeprefix("+"), _unit(context), "+" if decimal.startswith("+") else "")
+    return _shown_decimal(decimal.removeprefix("+"), unit_of(context), "+" if decimal.startswith("+") else "")
 
 
 def change(now: int, before: int | None) -> Markup:
@@ -53,13 +58,13 @@ def change(now: int, before: int | None) -> Markup:
 @pass_context
 def money_change(context: Context, now: int, before: int | None) -> Markup:
     """Show the difference to the money of the period before in the unit that the user chose, with its sign."""
-    return _change(now, before, _unit(context))
+    return _change(now, before, unit_of(context))
 
 
 @pass_context
 def signed_money(context: Context, millionths: int) -> Markup:
     """Show a difference of money in the unit that the user chose, aligned at the point as the amounts that it is the difference of."""
-    return _shown(millionths, _unit(context), "+" if millionths > 0 else "")
+    return _shown(millionths, unit_of(context), "+" if millionths > 0 else "")
 
 
 def percent(more: int, before: int) -> Markup:
@@ -97,7 +102,8 @@ def _plain(decimal: str, unit: str) -> str:
     return ("-" if decimal.startswith("-") else "") + whole.removeprefix("$").replace(",", "") + fraction
 
 
-def _unit(context: Context) -> str:
+def unit_of(context: Context) -> str:
+    """Return the unit of amounts that the user of a page chose."""
     shown = context.get("shown")
     unit: str = shown.unit if shown is not None else CENTS
     return unit

@@ -4,10 +4,9 @@ Text is escaped everywhere, and a name that a template misses is an error, not a
 """
 
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -15,6 +14,8 @@ from starlette.responses import HTMLResponse, Response
 
 from api.web.auth.csrf import mask_token
 from api.web.pages import assets, display, flash
+from api.web.pages.addresses import address
+from api.web.pages.cells import write_cells
 from api.web.pages.footer import read_footer
 from api.web.pages.formatting import FILTERS, account_path, rerated_path, statement_path
 from api.web.past_sessions import AS_OF
@@ -48,21 +49,9 @@ def environment() -> Environment:
         account_path=account_path,
         rerated_path=rerated_path,
         statement_path=statement_path,
+        write_cells=write_cells,
     )
     return made
-
-
-def address(path: str, *queries: dict[str, Any], **changes: Any) -> str:
-    """Return the address of a page with these parameters; None and empty ones are omitted, later ones win."""
-    merged: dict[str, Any] = {}
-    for query in (*queries, changes):
-        merged.update({name.rstrip("_"): value for name, value in query.items()})
-    given = [(name, value) for name, value in merged.items() if value not in (None, "")]
-    return f"{path}?{'&'.join(f'{_quoted(name)}={_quoted(str(value))}' for name, value in given)}" if given else path
-
-
-# A page has hundreds of addresses with the same few names and values.
-_quoted = lru_cache(maxsize=4096)(quote_plus)
 
 
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:

@@ -1,6 +1,10 @@
-"""The page of a statement, line by line, and its files."""
+"""The page of a statement, line by line, and its files.
+
+The lines of many calls follow as a fragment, since they are summed up call by call.
+"""
 
 import re
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,6 +12,7 @@ from starlette.responses import Response
 from api.application.numbered_documents import documents_of
 from api.application.statements import text_formats as texts
 from api.web.auth.guard import GuardedRoute, Role
+from api.web.pages.lists import WHOLE
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import not_found, with_error_pages
 from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
@@ -15,9 +20,12 @@ from domain.events.log_row import POSITION_MAX
 from projections.queries import statement
 from projections.queries import time_points as moments
 from projections.queries.log_points import LogPoint
-from projections.queries.statement import NoStatement, Statement
+from projections.queries.statement import Heading, NoStatement, Statement
 
 FORMS = {"csv": ("text/csv; charset=utf-8", texts.as_csv), "json": ("application/json", texts.as_json)}
+# So many calls are summed up within some ten milliseconds.
+SUMMED_BY_PAGE_MAX = 3_000
+
 _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -27,24 +35,30 @@ def routes() -> list[GuardedRoute]:
         GuardedRoute(
             "/statements/{account:path}/{period}/{form}", with_error_pages(file), Role.EXPORT, name="statement_file"
         ),
-        GuardedRoute(
-            "/statements/{account:path}/{period}", with_error_pages(show_statement), Role.READ, name="statement"
+        *(
+            GuardedRoute(path, with_error_pages(partial(show_statement, template)), Role.READ, name=name)
+            for path, template, name in (
+                ("/fragments/statements/{account:path}/{period}", "statement_lines.html", "statement_lines"),
+                ("/statements/{account:path}/{period}", "statement.html", "statement"),
+            )
         ),
     ]
 
 
-def show_statement(request: Request) -> Response:
+def show_statement(template: str, request: Request) -> Response:
     """Show the statement of an account for a month, with what the customer got; a draft until the month is closed, or as it was known then."""
+    is_page = template == "statement.html"
     try:
-        found = _statement(request)
+        found = _statement(request, None if request.query_params.get(WHOLE) or not is_page else SUMMED_BY_PAGE_MAX)
     except NoStatement as error:
         return not_found(request, str(error))
-    point, heading, ledger = _point(request), found.heading, request.app.state.ledger
+    heading = found if isinstance(found, Heading) else found.heading
+    point, ledger = _point(request), request.app.state.ledger
     documents = documents_of(ledger, heading.account, heading.period, point.position if point else POSITION_MAX)
     return render(
         request,
-        "statement.html",
-        statement=found,
+        template,
+        statement=None if isinstance(found, Heading) else found,
         heading=heading,
         forms=FORMS,
         documents=documents,
@@ -61,6 +75,7 @@ def file(request: Request) -> Response:
         found = _statement(request)
     except NoStatement as error:
         return not_found(request, str(error))
+    assert isinstance(found, Statement)
     media_type, write = FORMS[form]
     name = _UNSAFE_IN_A_NAME.sub("-", f"{found.heading.account}-{found.heading.period}.{form}")
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -71,10 +86,13 @@ def _point(request: Request) -> LogPoint | None:
     return read_as_of(request.app.state.ledger, request.query_params.get(AS_OF, "").strip())
 
 
-def _statement(request: Request) -> Statement:
+def _statement(request: Request, calls_max: int | None = None) -> Statement | Heading:
+    """Return the statement that a path names, or its heading alone where more calls than ``calls_max`` belong to it."""
     account, period = request.path_params["account"], request.path_params["period"]
     moments.read_month(period)
     with read_session_as_of(request, _point(request)) as room:
+        if calls_max is not None and statement.count_calls(room.connection, account, period) > calls_max:
+            return statement.load_heading(room.connection, account, period, room.position)
         books = room.ledger.billing_context(room.position)
         found = statement.load_statement(room.connection, account, period, room.position, books)
     return found if request.state.identity.sees_pii else texts.masked_statement(found)

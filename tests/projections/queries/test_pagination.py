@@ -104,12 +104,10 @@ def test_pages_are_the_same_whichever_way_their_rows_are_found(
     place = {name: columns.index(name) for name in ("cost", "price", "src_duration", "position", "call_id")}
     for sort in ("-cost", "price", "-src_duration", "position"):
         keys = [place[name] for name in (sort.removeprefix("-"), "position", "call_id")]
-        rows = sorted(everything, key=lambda row: [-1 if row[at] is None else row[at] for at in keys])  # noqa: B023
+        rows = sorted(everything, key=lambda row: [-1 if row[at] is None else row[at] for at in keys])
         expected = rows[::-1] if sort.startswith("-") else rows
         for values in WAYS.values():
-            for name, value in zip(
-                ("SAMPLED_ROWS", "PROBED_ROWS", "FIRST_ROWS", "FOLLOWED_PART"), values, strict=True
-            ):
+            for name, value in zip(("SAMPLED_ROWS", "PROBED_ROWS", "FIRST_ROWS", "FOLLOWED_PART"), values, strict=True):
                 monkeypatch.setattr(first_rows, name, value)
             monkeypatch.setattr(browsing, "PROBED_ROWS", values[1])
             found, _ = walked(connection, "cdrs", selection, sort, 40)

@@ -28,3 +28,10 @@ def test_what_a_page_about_traffic_counts_later_is_one_view_with_it_however_it_i
         assert not views.add("kim", "session", page, "tag=sales&by=day&measure=mean", 0)
         assert views.add("kim", "session", fragment, "tag=sales&scale=log", SECOND)
         assert not views.add("kim", "session", fragment, "tag=support", SECOND)
+
+
+def test_the_lines_of_a_statement_are_one_view_with_its_page() -> None:
+    views = PageViews()
+    assert not views.add("kim", "session", "/statements/a/b/2026-10", "asof=7", 0)
+    assert views.add("kim", "session", "/fragments/statements/a/b/2026-10", "asof=7", SECOND)
+    assert not views.add("kim", "session", "/fragments/statements/a/b/2026-09", "asof=7", SECOND)

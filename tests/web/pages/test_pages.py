@@ -12,7 +12,7 @@ from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from api.service import Service
-from api.web.pages import billing, lists
+from api.web.pages import billing, lists, statements
 from tests.support import web_users as users
 from tests.support.command import run
 from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
@@ -52,6 +52,7 @@ PAGES = [
     "/fragments/traffic?account=sales",
     "/fragments/quality?tag=sal*",
     "/statements/sales/2026-10",
+    "/fragments/statements/sales/2026-10",
     "/events",
     "/events?whole=1&kind=account-adjusted",
     "/tariffs",
@@ -256,6 +257,19 @@ def test_a_statement_comes_to_what_billing_says_and_so_do_its_files(shop: Shop) 
     assert Decimal(client.get("/statements/sales/2026-10/json").json()["due"]) == billed
     assert str(billed) in client.get("/statements/sales/2026-10/csv").text
     assert client.get("/statements/sales/2026-10/pfd").status_code == 404
+
+
+def test_the_lines_of_a_statement_of_many_calls_follow_its_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed_in(shop, "read")
+    address = "/statements/sales/2026-10"
+    (lines,) = re.findall(r"<tbody>.*?</dl>", client.get(address).text, re.DOTALL)
+    monkeypatch.setattr(statements, "SUMMED_BY_PAGE_MAX", 0)
+    page = client.get(address).text
+    assert "Draft" in page
+    assert "<tbody>" not in page
+    (fragment,) = re.findall(r'data-fragment="([^"]+)"', page)
+    assert lines in client.get(fragment).text
+    assert lines in client.get(f"{address}?whole=1").text
 
 
 def test_pages_of_rows_go_on_behind_each_other_and_show_every_row_once(

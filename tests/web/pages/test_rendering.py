@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from api.web.pages import assets, display, money
 from api.web.pages import formatting as showing
-from api.web.pages.rendering import address, environment, render
+from api.web.pages.addresses import address
+from api.web.pages.rendering import environment, render
 
 HOSTILE = "<script>alert('\"1\"')</script>\u202egnp"
 
