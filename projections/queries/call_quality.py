@@ -177,9 +177,10 @@ def _add_waiting(
     waiting = _without_cdr(connection, span, columns_used(of_calls))
     moments = func.aggregate_strings(cast(waiting.c.opened_at, Text), " ")
     wanted = [*(on_source(each, CALLS, waiting) for each in of_calls), _is_within(span, waiting.c.opened_at)]
-    is_answered = case((waiting.c.disposition == ANSWERED, 1), else_=0)
-    for answered, text in connection.execute(select(is_answered, moments).where(*wanted).group_by(is_answered)):
-        began = sorted(map(int, text.split()))
+    is_answered = waiting.c.disposition == ANSWERED
+    texts = select(moments.filter(~is_answered), moments.filter(is_answered)).where(*wanted)
+    for answered, text in enumerate(connection.execute(texts).one()):
+        began = sorted(map(int, (text or "").split()))
         ends = [bisect_left(began, step.after) for step in steps]
         for place, calls in enumerate(map(sub, ends, [0, *ends])):
             attempts, of_them, spoken = counted[place]
