@@ -123,6 +123,7 @@ class TestStatusCheck:
         said = run("status", "--check")
         assert (said.code, "read models stopped at position" in said.err) == (FINDING, True)
         assert "tringledger rebuild" in said.err
+        assert run("status").out.count("not known: the read models cannot be used") == 2
 
     def test_all_findings_are_told_in_json_too(self, aged: Callable[..., None]) -> None:
         aged(2, *ANSWERED_CALL, signed(priced_cdr(srccharge="free")))

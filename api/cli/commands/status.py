@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from projections.queries.call_health import OverdueCounts
 
 COUNT = click.IntRange(0)
+UNKNOWN = "not known: the read models cannot be used"
 
 
 @click.command()
@@ -176,13 +177,15 @@ def _proofs_told(proofs: ProofStatus) -> str:
 
 def _waiting(waiting: OverdueCounts | None) -> str:
     if waiting is None:
-        return "not known: the read models cannot be used"
+        return UNKNOWN
     return f"{waiting.in_progress} in progress ({waiting.stale} stale), {waiting.missing_cdr} missing their CDR"
 
 
 def _suspects(found: LedgerStatus) -> str:
     from projections.queries.suspects import RECENT_CALLS_MAX, RECENT_DAYS
 
+    if found.waiting is None:
+        return UNKNOWN
     if found.suspect_runs is None:
         return f"not counted among more than {RECENT_CALLS_MAX:,} calls; `tringledger exception suspects` finds them"
     runs = "run" if found.suspect_runs == 1 else "runs"
