@@ -1,4 +1,4 @@
-"""One event of the log, as ``tringledger tail`` prints it."""
+"""One event of the log, as ``tringledger tail`` prints it, and what undid it."""
 
 import msgspec
 
@@ -9,6 +9,7 @@ from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from api.web.json_api.row_schema import object_schema
 from domain.events.log_row import POSITION_MAX
+from projections.queries.call_lookup import undoing_positions
 
 _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
@@ -28,6 +29,10 @@ _EVENT = object_schema(
             "type": "array",
             "items": {"type": "array", "items": _TEXT},
             "description": "Pairs of names and values: of a notice as it came, of an operator's event its fields.",
+        },
+        "undone_by": {
+            "type": ["integer", "null"],
+            "description": "The position of the event that undid it, the last one if there are several.",
         },
     }
 ) | {"title": "LogEvent"}
@@ -54,4 +59,6 @@ def _show(asked: ApiRequest) -> ApiResponse:
         msg = f"the log has no position {position}; its head is {head}"
         raise ApiError(404, msg)
     (row,) = asked.ledger.store.page(position - 1, 1, position)
-    return ApiResponse(msgspec.to_builtins(read_event(row, whole=asked.identity.sees_pii)))
+    event = msgspec.to_builtins(read_event(row, whole=asked.identity.sees_pii))
+    with asked.read_session() as room:
+        return ApiResponse(event | {"undone_by": undoing_positions(room.connection, [position]).get(position)})

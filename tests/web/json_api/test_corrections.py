@@ -1,6 +1,7 @@
 """Corrections by the API do what the commands do, and a dry run says what that is."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service import Service
+from projections.building.catch_up import catch_up
+from projections.stores.generations import open_current
 from tests.support import asgi_service as asgi
 from tests.support.ledgers import opened, record
 from tests.support.notices import callstatus, priced_cdr
@@ -34,6 +37,9 @@ class Books:
 
     def post(self, path: str, headers: dict[str, str] | None = None, /, **fields: str) -> Any:
         return self._client.post(path, json=REASON | fields, headers=headers or self._operator)
+
+    def get(self, path: str) -> Any:
+        return self._client.get(path, headers=self._operator).json()
 
     def audited(self) -> list[tuple[str, str]]:
         found = self._client.get("/api/v1/access-log", headers=self._operator).json()["items"]
@@ -89,6 +95,10 @@ class TestACorrection:
         assert (released["moved"][0]["calls"], released["moved"][0]["price"]) == (1, "3.5")
         undone = books.post(f"/api/v1/operator-events/{released['position']}/undo").json()
         assert (undone["moved"][0]["calls"], undone["moved"][0]["price"]) == (-1, "-3.5")
+        with closing(open_current(books.service.ledger)) as store:
+            catch_up(books.service.ledger, store)
+        event = books.get(f"/api/v1/events/{released['position']}")
+        assert event["undone_by"] in [each["position"] for each in undone["events"]]
 
     def test_of_an_account_needs_one_that_the_books_know(self, books: Books) -> None:
         refused = books.post(ACCOUNTED, account="slaes", amount="-12.5")
