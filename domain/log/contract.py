@@ -39,15 +39,13 @@ class QuarantineTotals(NamedTuple):
     bytes: int
 
 
-class StreamGroup(NamedTuple):
-    """The streams that begin in one span of positions; spans are numbered from 0.
+class StreamExtents(NamedTuple):
+    """How far apart the events of streams are: within ``near`` positions, but for those streams that are far.
 
-    ``reach`` is the last position of any that is not far, ``far`` the first position of each that is; ``events`` counts the
-    events of all.
+    ``far`` has the position of the first event of each of these, in order; ``events`` counts the events of all streams.
     """
 
-    number: int
-    reach: int
+    near: int
     far: list[int]
     events: int
 
@@ -241,8 +239,8 @@ class Log(Protocol):
         Of the stream ``first`` only the events after the version ``after``, so that a reader can resume in a long stream.
         """
 
-    def group_streams(self, until: int, size: int, near_max: int) -> list[StreamGroup] | None:
-        """Return the streams with events up to a position, by the span of ``size`` positions in which each begins.
+    def find_stream_extents(self, until: int, near_max: int) -> StreamExtents | None:
+        """Return how far apart the events up to a position are in their streams.
 
         A stream is far where its first event is not version 1, or its events are not near each other: within ``near_max``
         positions, or fewer where that is enough for nearly all streams. None where a store would have to read all events for it.

@@ -4,7 +4,7 @@ The log is read by stream: each call is folded to its end and forgotten, so memo
 of processes may fold at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from domain.ledger import Ledger
 from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
 from projections.building.catch_up import ProjectionStopped, may_be_within_undo, write_batch
-from projections.building.partitions import LAST, FoldStrategy, StreamRange, fold_range, stream_ranges
+from projections.building.partitions import LAST, FoldStrategy, Range, StreamRange, fold_range, stream_ranges
 from projections.building.position_spans import plan_spans
 from projections.building.rows_in_order import Write, writing_in_order
 
@@ -73,20 +73,43 @@ def fill_rows(
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
     at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
-    plan = plan_spans(ledger, cut, at_least) if in_order else None
-    parts: Any = folding(ledger, cut, plan.spans if plan else stream_ranges(cut, at_least), into=into)
+    planned = _Ranges(ledger, cut, at_least, in_order=in_order)
+    parts: Any = folding(ledger, cut, planned, into=into)
     with closing(parts), writing_in_order(connection, write, cut, folder) as write_part:
         for part in parts:
             write_part(connection, part.batch)
             resolved += part.batch.resolutions
             done += part.events
             progress(done, cut)
-    if plan and done != plan.events:
-        msg = f"{done} events were folded; expected the {plan.events} that the log has up to position {cut}"
-        raise ProjectionStopped(msg)
+    planned.check(done)
     for last in ledger.events_at([cut] if cut else []):
         if may_be_within_undo(last):
             again = StreamRange(last.stream, last.stream + LAST)
             write(connection, fold_range(ledger, cut, again).batch)
     resolutions.apply_resolutions(connection, resolved)
     return done
+
+
+class _Ranges:
+    """The ranges of a build, planned when they are first read: workers start meanwhile."""
+
+    def __init__(self, ledger: Ledger, cut: int, at_least: int, *, in_order: bool) -> None:
+        self._ledger = ledger
+        self._cut = cut
+        self._at_least = at_least
+        self._in_order = in_order
+        self._events: int | None = None
+
+    def __iter__(self) -> Iterator[Range]:
+        plan = plan_spans(self._ledger, self._cut, self._at_least) if self._in_order else None
+        if plan:
+            self._events = plan.events
+        yield from plan.spans if plan else stream_ranges(self._cut, self._at_least)
+
+    def check(self, folded: int) -> None:
+        """Raise ProjectionStopped where spans did not have each event once."""
+        if self._events is not None and folded != self._events:
+            msg = (
+                f"{folded} events were folded; expected the {self._events} that the log has up to position {self._cut}"
+            )
+            raise ProjectionStopped(msg)

@@ -22,7 +22,6 @@ RANGE_EVENTS = 4_000
 PART_EVENTS_MAX = 2 * RANGE_EVENTS
 LAST_RANGES, PIECES = 4, 4  # So many ranges at the end are divided into so many.
 PREFIX_BITS = 32
-_NEVER_FULL = 1 << 63
 
 _stream = itemgetter(LogRow._fields.index("stream"))
 
@@ -91,7 +90,9 @@ def fold_range(ledger: Ledger, cut: int, wanted: Range, at: LeafPoint | None = N
     With ``kinds``, only rows of these classes are made. Raises ProjectionStopped, StoreUnavailable.
     """
     with closing(fold_in_parts(ledger, cut, wanted, at, kinds)) as parts:
-        return next(parts)
+        part = next(parts)
+    assert part
+    return part
 
 
 def fold_in_parts(
@@ -101,27 +102,25 @@ def fold_in_parts(
     at: LeafPoint | None = None,
     kinds: Kinds = None,
     *,
-    events_max: int | None = None,
-) -> Generator[FoldedPart]:
-    """Fold a range as ``fold_range`` does, and yield all its parts; one is full with ``events_max`` events, by default PART_EVENTS_MAX.
-
-    A span of positions is one part unless ``events_max`` is given. The rest of its parts cannot be folded by itself.
-    """
-    full = events_max or (_NEVER_FULL if isinstance(wanted, PositionSpan) else PART_EVENTS_MAX)
+    pause_after: int | None = None,
+) -> Generator[FoldedPart | None]:
+    """Fold a range as ``fold_range`` does, and yield all its parts, and None after each ``pause_after`` events in between."""
     projector, done, leaves = Projector(ledger.billing_context(cut), ledger.events_at, kinds), 0, NOTHING
+    pause = pause_after or PART_EVENTS_MAX
     with closing(_pieces(projector, ledger, cut, wanted)) as pieces:
         for events in pieces:
             done += len(events)
             if at:
                 leaves = multiply_events(leaves, at, events)
-            if done >= full:
-                yield FoldedPart(projector.batch, done, _rest(wanted, events[-1]), leaves)
+            if done >= PART_EVENTS_MAX and isinstance(wanted, StreamRange):
+                last = events[-1]
+                yield FoldedPart(projector.batch, done, StreamRange(last.stream, wanted.last, last.version), leaves)
                 projector.batch, done, leaves = RowBatch(kinds), 0, NOTHING
+                pause = pause_after or PART_EVENTS_MAX
+            elif pause_after and done >= pause:
+                yield None
+                pause = done + pause_after
     yield FoldedPart(projector.batch, done, None, leaves)
-
-
-def _rest(wanted: Range, last: LogRow) -> Range:
-    return StreamRange(last.stream, wanted.last, last.version) if isinstance(wanted, StreamRange) else wanted
 
 
 def _pieces(projector: Projector, ledger: Ledger, cut: int, wanted: Range) -> Generator[list[LogRow]]:

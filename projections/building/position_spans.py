@@ -45,21 +45,20 @@ def plan_spans(ledger: Ledger, cut: int, at_least: int = 1) -> SpanPlan | None:
 
     None where reading by streams takes less: the store does not tell where calls begin, or too many of them are far.
     """
-    size = max(min(SPAN_EVENTS, -(-cut // at_least)), 1)
-    groups = ledger.store.group_streams(cut, size, NEAR_POSITIONS_MAX)
-    if groups is None or sum(len(group.far) for group in groups) > min(cut // EVENTS_PER_FAR_CALL, FAR_CALLS_MAX):
+    extents = ledger.store.find_stream_extents(cut, NEAR_POSITIONS_MAX)
+    if extents is None or len(extents.far) > min(cut // EVENTS_PER_FAR_CALL, FAR_CALLS_MAX):
         return None
+    size = max(min(SPAN_EVENTS, -(-cut // at_least)), 1)
+    far: dict[int, set[str]] = {}
+    for row in ledger.events_at(extents.far):
+        if is_of_call(row):
+            far.setdefault((row.position - 1) // size, set()).add(row.stream)
     spans = []
-    by_number = {group.number: group for group in groups}
     for number in range(-(-cut // size)):
-        after, until = number * size, min((number + 1) * size, cut)
-        group = by_number.get(number)
-        if group is None:
-            spans.append(PositionSpan(after, until, until))
-            continue
-        far = [row.stream for row in ledger.events_at(group.far) if is_of_call(row)] if group.far else []
-        spans.append(PositionSpan(after, until, max(until, group.reach), frozenset(far)))
-    return SpanPlan(spans, sum(group.events for group in groups))
+        until = min((number + 1) * size, cut)
+        reach = min(until + extents.near, cut)
+        spans.append(PositionSpan(number * size, until, reach, frozenset(far.get(number, ()))))
+    return SpanPlan(spans, extents.events)
 
 
 def fold_span(projector: Projector, ledger: Ledger, cut: int, span: PositionSpan) -> Iterator[list[LogRow]]:

@@ -18,7 +18,7 @@ from projections.building.partitions import (
     StreamRange,
     fold_in_parts,
 )
-from projections.building.row_images import ImageTable
+from projections.building.row_images import ImageTable, pack_rows
 from projections.building.worker_process import FoldJob
 from projections.proofs.leaf_product import LeafPoint
 from projections.rows.projector import Kinds
@@ -26,7 +26,7 @@ from projections.worker_link import WorkerLink, WorkersCrashed, usable_cores
 
 MODULE = "projections.building.worker_process"
 LOSSES_MAX = 3
-OWN_EVENTS = 500  # Between two parts of its own this process looks whether another one waits for it.
+OWN_EVENTS = 500  # After so many of its own this process looks whether another one waits for it.
 RANGES_AHEAD = 2  # So many ranges of each worker are under way: it has the next at once.
 
 Waiting = deque[tuple[Range, int]]
@@ -65,13 +65,13 @@ class ProcessFolding:
     """Folds with a number of processes, of which this one is the first; with one job, it lets a single other one fold."""
 
     def __init__(self, jobs: int, kinds: Kinds = None, images: Sequence[ImageTable] = ()) -> None:
-        """Use ``jobs`` processes, and make rows of all classes or of some; the others send rows of some tables as images."""
+        """Use ``jobs`` processes, and make rows of all classes or of some; those of some tables become images."""
         self.jobs = jobs
         self._kinds = kinds
         self._images = tuple(images)
 
     def sending_images(self, tables: Sequence[ImageTable]) -> "ProcessFolding":
-        """Return the same, except that other processes send the rows of these tables as images."""
+        """Return the same, except that the rows of these tables are images."""
         return ProcessFolding(self.jobs, self._kinds, tables)
 
     def __call__(  # noqa: D102
@@ -83,20 +83,22 @@ class ProcessFolding:
         into: int | None = None,
     ) -> Iterator[FoldedPart]:
         job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds, self._images, into)
-        waiting: Waiting = deque((each, 0) for each in ranges)
+        waiting: Waiting = deque()
         workers: list[_Worker] = []
-        own: Generator[FoldedPart] | None = None
+        own: Generator[FoldedPart | None] | None = None
         try:
-            workers += (_Worker(job) for _ in range(min(max(self.jobs - 1, 1), len(waiting))))
+            # Before the ranges, which may take as long to be planned as a worker to start.
+            workers += (_Worker(job) for _ in range(max(self.jobs - 1, 1)))
+            waiting += ((each, 0) for each in ranges)
             while waiting or own or any(worker.ranges for worker in workers):
                 busy = _hand_out(waiting, workers)
                 if self.jobs > 1 and own is None and (taken := _take_own(waiting)):
-                    own = fold_in_parts(ledger, cut, taken, at, self._kinds, events_max=OWN_EVENTS)
+                    own = fold_in_parts(ledger, cut, taken, at, self._kinds, pause_after=OWN_EVENTS)
                 answered = wait(list(busy), 0 if own else None)
                 if own and not answered:
-                    done = next(own)
-                    yield done
-                    own = own if done.rest else None
+                    if done := next(own):
+                        own = own if done.rest else None
+                        yield self._packed(done)
                     continue
                 ready = busy[answered[0]]  # type: ignore[index]
                 part = ready.answer()
@@ -115,6 +117,11 @@ class ProcessFolding:
                 own.close()
             for worker in workers:
                 worker.link.stop()
+
+    def _packed(self, part: FoldedPart) -> FoldedPart:
+        if self._images:
+            pack_rows(part.batch, self._images)
+        return part
 
 
 def _hand_out(waiting: Waiting, workers: list[_Worker]) -> dict[Connection, _Worker]:

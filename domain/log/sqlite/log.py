@@ -17,7 +17,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQL
 
 from domain.errors import StoreLost
 from domain.events.log_row import POSITION_MAX, LogRow
-from domain.log.contract import QuarantineEntry, StreamGroup
+from domain.log.contract import QuarantineEntry, StreamExtents
 from domain.log.sqlite.connections import SQLitePool
 from domain.log.sqlite.copy_access import SQLiteFill, SQLiteSnapshot
 from domain.log.sqlite.lock import SQLiteLock
@@ -192,19 +192,15 @@ class SQLiteLog(SQLiteApplicationRecorder):
             while rows := cursor.fetchmany(1000):
                 yield from map(_log_row, rows)
 
-    def group_streams(self, until: int, size: int, near_max: int) -> list[StreamGroup]:  # noqa: D102
+    def find_stream_extents(self, until: int, near_max: int) -> StreamExtents:  # noqa: D102
         near = min(self._usual_extent(until) * 2, near_max)
         statement = (
-            "SELECT (first - 1) / ?2, max(iif(is_near, last, 0)), group_concat(iif(is_near, NULL, first)), sum(events)"
-            " FROM (SELECT min(position) AS first, max(position) AS last, count(*) AS events,"
-            " max(position) - min(position) < ?3 AND min(originator_version) = 1 AS is_near"
-            " FROM stored_events INDEXED BY sqlite_autoindex_stored_events_1 WHERE position <= ?1 GROUP BY originator_id)"
-            " GROUP BY 1"
+            "SELECT group_concat(first), coalesce(sum(events), 0) FROM (SELECT count(*) AS events, iif(max(position) -"
+            " min(position) < ? AND min(originator_version) = 1, NULL, min(position)) AS first FROM stored_events INDEXED BY"
+            " sqlite_autoindex_stored_events_1 WHERE position <= ? GROUP BY originator_id)"
         )
-        return [
-            StreamGroup(number, reach, [int(first) for first in far.split(",")] if far else [], events)
-            for number, reach, far, events in self._rows(statement, (until, size, near))
-        ]
+        ((far, events),) = self._rows(statement, (near, until))
+        return StreamExtents(near, sorted(map(int, far.split(","))) if far else [], events)
 
     def _usual_extent(self, until: int) -> int:
         """Return how many positions the events of nearly all streams are apart at most, by the streams of a sample."""

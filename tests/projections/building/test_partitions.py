@@ -208,15 +208,13 @@ def test_the_progress_over_all_workers_ends_with_all_events(ledger: Ledger) -> N
     assert len(told) > 2
 
 
-def test_this_process_folds_too_and_what_it_folds_is_in_small_parts(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_this_process_folds_too_and_pauses_as_it_does(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = digests(ledger)
     monkeypatch.setattr(process_pool, "OWN_EVENTS", 1)
-    started: list[Generator[FoldedPart]] = []
+    started: list[Generator[FoldedPart | None]] = []
     fold_in_parts = folding.fold_in_parts
 
-    def noting(*arguments: Any, **named: Any) -> Generator[FoldedPart]:
+    def noting(*arguments: Any, **named: Any) -> Generator[FoldedPart | None]:
         started.append(fold_in_parts(*arguments, **named))
         return started[-1]
 
