@@ -11,11 +11,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, StaticPool, Table, create_engine
+from sqlalchemy import Connection, StaticPool, Table, column, create_engine, table
 
 from domain.ledger import Ledger
+from projections.building.billing_totals import fill_billing, sums_of_cdrs
 from projections.building.catch_up import may_be_within_undo
-from projections.building.full_build import Progress, fill_read_models, silent
+from projections.building.full_build import Progress, fill_read_models, fill_rows, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.process_pool import ProcessFolding
 from projections.building.rollup_differences import fill_rollups
@@ -24,13 +25,14 @@ from projections.rows.cdrs import CdrRow
 from projections.rows.entry import Entry
 from projections.rows.projector import RowBatch, as_tuples
 from projections.schema.read_models import BY_NAME, READ_MODELS
-from projections.schema.tables import CALLS, CDRS
+from projections.schema.tables import BILLING_DAYS, CALLS, CDRS
 from projections.stores.base import ReadStore, refuse_read_models
 from projections.stores.database import Database
 from projections.stores.log_binding import digest_at
 from projections.stores.sqlite import SQLiteReadStore
 from projections.stores.upsert import append_rows, put_rows
 
+SUMS = "sums_of_cdrs"  # A table that has, for each part of the log, what its CDRs add to billing.
 UNNAMED = ""  # SQLite's name for a temporary file.
 # The build need not survive its process. What exceeds the cache is written to the file.
 PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384"
@@ -54,7 +56,8 @@ def open_as_of(
     with closing(TemporaryReadStore(ledger, position)) as store:
         with store.transaction() as connection:
             ways = store.with_images(folding)
-            fill_read_models(connection, ledger, position, progress, ways, write=store.write, in_order=True)
+            fill_rows(connection, ledger, position, progress, ways, write=store.write, in_order=True)
+            store.fill_billing(connection)
             store.set_position(connection, position, digest_at(ledger.store, position))
         yield store
 
@@ -92,9 +95,12 @@ class TemporaryReadStore(ReadStore):
         self._without_key = () if _may_repeat_keys(ledger, position) else (CALLS, CDRS)
         with self.transaction() as connection:
             self._images = [_image_table(connection, table) for table in self._without_key]
+            if self._images:
+                self._images.append(_sums_table(connection))
             for table in self._images:
                 connection.exec_driver_sql(table.definition)
             self._create(connection)
+        self._are_summed = bool(self._images)
 
     def with_images(self, folding: FoldStrategy) -> FoldStrategy:
         """Return a way of folding whose processes, if it has others, send the rows of the large tables as images."""
@@ -105,10 +111,16 @@ class TemporaryReadStore(ReadStore):
         if batch.image:
             driver: Any = connection.connection.driver_connection
             move_rows(driver, batch, self._images)
+        elif batch.rows.get(CdrRow):
+            self._are_summed = False
         for model in READ_MODELS:
             if model.row and model.is_stored:
                 write_rows = append_rows if model.table in self._without_key else put_rows
                 write_rows(connection, model.table, as_tuples(batch.rows.get(model.row, ())))
+
+    def fill_billing(self, connection: Connection) -> None:
+        """Fill billing from all entries, or from the sums of CDRs where all came with theirs; raises SumTooLarge."""
+        fill_billing(connection, table(SUMS, *map(column, BILLING_DAYS.c.keys())) if self._are_summed else None)
 
     def find_damage(self) -> list[str]:
         """Return nothing: the file was made a moment ago."""
@@ -128,10 +140,16 @@ class TemporaryReadStore(ReadStore):
 
 
 def _image_table(connection: Connection, table: Table) -> ImageTable:
-    kind = BY_NAME[table.name].row
-    assert kind
-    columns = [f"{column.name} {column.type.compile(connection.dialect)}" for column in table.columns]
-    return ImageTable(kind, table.name, tuple(columns))
+    return ImageTable(BY_NAME[table.name].row, table.name, _declared(connection, table))
+
+
+def _sums_table(connection: Connection) -> ImageTable:
+    select = sums_of_cdrs().compile(connection, compile_kwargs={"literal_binds": True})
+    return ImageTable(None, SUMS, _declared(connection, BILLING_DAYS), str(select))
+
+
+def _declared(connection: Connection, table: Table) -> tuple[str, ...]:
+    return tuple(f"{column.name} {column.type.compile(connection.dialect)}" for column in table.columns)
 
 
 def _may_repeat_keys(ledger: Ledger, position: int) -> bool:

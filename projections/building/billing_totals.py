@@ -6,16 +6,17 @@ rows. Python adds up the sums: its whole numbers do not overflow into floats as 
 
 from collections.abc import Iterable, Sequence
 from operator import add, attrgetter
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, FromClause, Select, Table, func, insert, select, union_all
 from sqlalchemy.exc import DBAPIError
 
 from domain.months import Month
 from projections.building.sum_limits import check_sums, find_large_sum
 from projections.rows.cdrs import CdrRow, amounts_of_cdr
 from projections.rows.entry import Entry
-from projections.schema.tables import BILLING, BILLING_DAYS, ENTRIES, TOTALS
+from projections.schema.indexes_and_views import entries_of_cdrs
+from projections.schema.tables import BILLING, BILLING_DAYS, ENTRIES, POSTINGS, TOTALS
 from projections.stores.upsert import delete_rows, find_rows, put_rows
 
 ENTRIES_COUNT = -1  # The last of a table's totals: how many entries it sums. A row of no entries is deleted.
@@ -77,16 +78,21 @@ def _apply(connection: Connection, table: Table, changes: dict[Key, Totals], new
     put_rows(connection, table, [(*key, *totals) for key, totals in changes.items() if totals[ENTRIES_COUNT]])
 
 
-def fill_billing(connection: Connection) -> None:
+def sums_of_cdrs() -> Select[Any]:
+    """Select the sums of CDRs by account and day, in the columns of ``billing_days``."""
+    return _sums(entries_of_cdrs().subquery().columns)
+
+
+def fill_billing(connection: Connection, sums: FromClause | None = None) -> None:
     """Fill both empty tables from all entries, as a rebuild does: its comparison checks the sums made by differences.
 
-    Raises SumTooLarge.
+    With a table of ``sums`` of all CDRs, in the columns of ``billing_days``, only postings are read besides. Raises SumTooLarge.
     """
     try:
         # On PostgreSQL before the exact sums: a sum that is too large ends the transaction there.
         if connection.dialect.name == "postgresql":
             _refuse_large_sums(connection)
-        _fill_billing(connection)
+        _fill_billing(connection, sums)
     except DBAPIError:
         # The database ends the statement, and does not say which sum it was.
         if connection.dialect.name == "sqlite":
@@ -99,10 +105,20 @@ def _refuse_large_sums(connection: Connection) -> None:
         raise too_large
 
 
-def _fill_billing(connection: Connection) -> None:
-    summed = [func.sum(ENTRIES.c[name]) for name in TOTALS]
-    by = ENTRIES.c.account, ENTRIES.c.day
-    days = select(*by, *summed, func.count()).group_by(*by)
+def _sums(columns: Any) -> Select[Any]:
+    by = columns.account, columns.day
+    return select(*by, *(func.sum(columns[name]) for name in TOTALS), func.count().label("entries")).group_by(*by)
+
+
+def _sums_of_both(sums: FromClause) -> Select[Any]:
+    postings = _sums(POSTINGS.c).subquery()
+    both = union_all(select(*sums.c), select(*postings.c)).subquery().c
+    by = both.account, both.day
+    return select(*by, *(func.sum(both[name]) for name in (*TOTALS, "entries"))).group_by(*by)
+
+
+def _fill_billing(connection: Connection, sums: FromClause | None) -> None:
+    days = _sums(ENTRIES.c) if sums is None else _sums_of_both(sums)
     connection.execute(insert(BILLING_DAYS).from_select(list(BILLING_DAYS.columns.keys()), days))
     period = func.substr(BILLING_DAYS.c.day, 1, len("YYYY-MM"))
     totals = [func.sum(BILLING_DAYS.c[name]) for name in (*TOTALS, "entries")]

@@ -16,31 +16,52 @@ PART = "part"  # The schema in which an image is read.
 class ImageTable(NamedTuple):
     """A table of an image: the class of its rows, its name, and its columns as SQL declares them.
 
-    The table into which the rows are moved has the same columns in the same order, and no key.
+    The table into which the rows are moved has the same columns in the same order, and no key. One without a class has what
+    ``select`` finds in the tables before it.
     """
 
-    kind: type
+    kind: type | None
     name: str
     columns: tuple[str, ...]
+    select: str = ""
 
     @property
     def definition(self) -> str:
         """The statement that creates the table."""
         return f"CREATE TABLE {self.name} ({', '.join(self.columns)})"
 
+    @property
+    def insertion(self) -> str:
+        """The statement that fills it, or that inserts a row."""
+        values = f"VALUES ({', '.join('?' * len(self.columns))})"
+        return f"INSERT INTO {self.name} {self.select or values}"
+
 
 def pack_rows(batch: RowBatch, tables: Sequence[ImageTable]) -> None:
-    """Replace the rows that a batch has of some tables by their image."""
+    """Replace the rows that a batch has of some tables by their image; they stay as they are where a sum of them does not fit."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute("BEGIN")
         # All tables before the rows, so that they begin at the same pages in every image: SQLite reads a schema once.
         for table in tables:
             connection.execute(table.definition)
         for table in tables:
-            rows = as_tuples(batch.rows.pop(table.kind, ()))
-            connection.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})", rows)
+            if table.kind:
+                connection.executemany(table.insertion, as_tuples(batch.rows.get(table.kind, ())))
+            elif not _is_filled(connection, table):
+                return
         connection.execute("COMMIT")
         batch.image = connection.serialize()
+    for table in tables:
+        if table.kind:
+            batch.rows.pop(table.kind, None)
+
+
+def _is_filled(connection: sqlite3.Connection, table: ImageTable) -> bool:
+    try:
+        connection.execute(table.insertion)
+    except sqlite3.OperationalError:  # A sum has more than 64 bits.
+        return False
+    return True
 
 
 def attach_part(connection: sqlite3.Connection) -> None:

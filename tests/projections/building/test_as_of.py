@@ -189,6 +189,7 @@ def test_a_read_model_that_is_built_alone_has_the_rows_that_it_has_beside_the_ot
     with closing(Ledger(url)) as ledger:
         together = as_of(ledger, ledger.head())
         alone = {name: as_of(ledger, ledger.head(), SequentialFolding(kinds_of(name)))[name] for name in together}
+        assert as_of(ledger, ledger.head(), ProcessFolding(2)) == together
     assert alone == together
 
 

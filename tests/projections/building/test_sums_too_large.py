@@ -7,7 +7,10 @@ import pytest
 
 from domain.events.log_row import POSITION_MAX
 from domain.ledger import Ledger
+from projections.building.as_of import open_as_of
 from projections.building.catch_up import catch_up
+from projections.building.partitions import SEQUENTIAL
+from projections.building.process_pool import ProcessFolding
 from projections.building.rebuild import rebuild
 from projections.building.sum_limits import SumTooLarge
 from projections.stores.generations import open_current
@@ -56,6 +59,17 @@ class TestAnAccountsMonthThatIsTooLarge:
                 match=f"'acme' in 2026-10 is too large: got 10301999984648; expected at most {MOST}; its largest call is {largest}",
             ):
                 rebuild(ledger)
+
+    @pytest.mark.only_on("sqlite")
+    def test_stops_who_looks_back_whoever_adds_up(self, store_url: str) -> None:
+        with opened(store_url) as ledger:
+            fill(ledger)
+            for folding in (SEQUENTIAL, ProcessFolding(2)):
+                with (
+                    pytest.raises(SumTooLarge, match="'acme' in 2026-10 is too large: got 10301999984648"),
+                    open_as_of(ledger, ledger.head(), folding=folding),
+                ):
+                    pass
 
     def test_is_one_line_to_who_asks_for_something(self, store_url: str) -> None:
         with opened(store_url) as ledger:
