@@ -4,7 +4,9 @@ The events of a call lie far apart in the order of calls' ids, and near each oth
 the few events after it that belong to its calls. A call whose events are spread over more than that is read by itself.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,6 +21,7 @@ NEAR_POSITIONS_MAX = 16_384
 # Where more calls than one of so many events are far, reading by streams takes less.
 EVENTS_PER_FAR_CALL = 16
 FAR_CALLS_MAX = 100_000
+LAST_SPANS, PIECES = 4, 4
 
 
 class PositionSpan(NamedTuple):
@@ -48,17 +51,27 @@ def plan_spans(ledger: Ledger, cut: int, at_least: int = 1) -> SpanPlan | None:
     extents = ledger.store.find_stream_extents(cut, NEAR_POSITIONS_MAX)
     if extents is None or len(extents.far) > min(cut // EVENTS_PER_FAR_CALL, FAR_CALLS_MAX):
         return None
-    size = max(min(SPAN_EVENTS, -(-cut // at_least)), 1)
+    ends = _ends(cut, at_least)
     far: dict[int, set[str]] = {}
     for row in ledger.events_at(extents.far):
         if is_of_call(row):
-            far.setdefault((row.position - 1) // size, set()).add(row.stream)
-    spans = []
-    for number in range(-(-cut // size)):
-        until = min((number + 1) * size, cut)
-        reach = min(until + extents.near, cut)
-        spans.append(PositionSpan(number * size, until, reach, frozenset(far.get(number, ()))))
+            far.setdefault(ends[bisect_left(ends, row.position)], set()).add(row.stream)
+    spans = [
+        PositionSpan(after, until, min(until + extents.near, cut), frozenset(far.get(until, ())))
+        for after, until in pairwise([0, *ends])
+    ]
     return SpanPlan(spans, extents.events)
+
+
+def _ends(cut: int, at_least: int) -> list[int]:
+    """Return the last position of each span; where there are to be several, the last ones are smaller, so that nobody waits at the end."""
+    size = max(min(SPAN_EVENTS, -(-cut // at_least)), 1)
+    ends, end = [], 0
+    while end < cut:
+        is_last = at_least > 1 and cut - end <= LAST_SPANS * size
+        end = min(end + (max(size // PIECES, 1) if is_last else size), cut)
+        ends.append(end)
+    return ends
 
 
 def fold_span(projector: Projector, ledger: Ledger, cut: int, span: PositionSpan) -> Iterator[list[LogRow]]:

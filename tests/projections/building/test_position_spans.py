@@ -48,9 +48,10 @@ def spans(ledger: Ledger, cut: int, size: int, near: int, monkeypatch: pytest.Mo
     monkeypatch.setattr(position_spans, "SPAN_EVENTS", size)
     monkeypatch.setattr(position_spans, "NEAR_POSITIONS_MAX", near)
     monkeypatch.setattr(position_spans, "EVENTS_PER_FAR_CALL", 1)
-    plan = plan_spans(ledger, cut)
+    plan = plan_spans(ledger, cut, 2)
     assert plan
     assert plan.events == cut
+    assert [span.until for span in plan.spans[:-1]] == [span.after for span in plan.spans[1:]]
     return [*plan.spans]
 
 
