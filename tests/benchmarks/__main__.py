@@ -39,6 +39,7 @@ GROWTH: dict[str, Callable[[Sizes], Row]] = {
     "memory-verify": memory.measure_check,
     "memory-backup": memory.measure_backup,
     "growth-record": growth.measure_record,
+    "growth-callbacks": growth.measure_callbacks,
     "growth-rebuild": growth.measure_rebuild,
     "growth-catch-up": growth.measure_catch_up,
 }

@@ -21,29 +21,41 @@ from tests.benchmarks.traffic import notifications
 
 RUNS_MAX = 3
 TIMES = 10
+# How many callbacks share a transaction where as many connections are busy.
+CALLBACKS = 64
 MICROSECONDS = 1_000_000
 USUAL_EVENTS = 1_000_000  # Beyond these, more growth is allowed.
 
 
 def measure_record(sizes: Sizes) -> Row:
-    """Record more events into a log and into one of a tenth of it, in turns; the first round, with empty caches, does not count."""
+    """Record into a log and into one of a tenth of it, in turns, in the large transactions of an import."""
+    return _measure_record(sizes, ledgers.BATCH_SIZE)
+
+
+def measure_callbacks(sizes: Sizes) -> Row:
+    """Do the same in the small transactions of callbacks: the growth that is felt where a service runs."""
+    return _measure_record(sizes, CALLBACKS)
+
+
+def _measure_record(sizes: Sizes, batch_size: int) -> Row:
+    """Record more events into either log, in turns; the first round, with empty caches, does not count."""
     count = max(sizes.events // 10, 1)
     with ExitStack() as opened:
         at = {}
-        for size in _paths(sizes):
+        for size, path in _paths(sizes).items():
             # The other rows measure the logs as they are.
-            path = shutil.copyfile(_paths(sizes)[size], sizes.directory / f"growth-record-{size}.db")
+            copied = shutil.copyfile(path, sizes.directory / f"growth-record-{batch_size}-{size}.db")
             traffic = islice(notifications(size + (sizes.runs + 1) * count), size, None)
-            at[size] = opened.enter_context(ledgers.opened(path)), traffic
+            at[size] = opened.enter_context(ledgers.opened(copied)), traffic
 
         def record(size: int) -> float:
             ledger, traffic = at[size]
             batch = list(islice(traffic, count))
-            return cpu_seconds(lambda: ledgers.fill(ledger, iter(batch))) * MICROSECONDS / count
+            return cpu_seconds(lambda: ledgers.fill(ledger, iter(batch), batch_size)) * MICROSECONDS / count
 
         for size in at:
             record(size)
-        return _row(sizes, "record", record)
+        return _row(sizes, f"record, transactions of {batch_size:,}", record)
 
 
 def measure_rebuild(sizes: Sizes) -> Row:

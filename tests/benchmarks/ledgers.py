@@ -35,9 +35,9 @@ def opened(path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def fill(ledger: Ledger, traffic: Iterator[tuple[int, bytes]]) -> None:
-    """Record all of it."""
-    while batch := list(islice(traffic, BATCH_SIZE)):
+def fill(ledger: Ledger, traffic: Iterator[tuple[int, bytes]], batch_size: int = BATCH_SIZE) -> None:
+    """Record all of it, in transactions of so many events."""
+    while batch := list(islice(traffic, batch_size)):
         ledger.record([ledger.verify_delivery(query, at) for at, query in batch])
 
 
