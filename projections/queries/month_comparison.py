@@ -43,9 +43,14 @@ class ComparedMonths(NamedTuple):
         more: int = getattr(self.after, measure) - getattr(self.before, measure)
         return more
 
+    def earlier(self, measure: str) -> int:
+        """Return a total of the earlier month."""
+        total: int = getattr(self.before, measure)
+        return total
+
     def percent(self, measure: str) -> str | None:
         """Return that change in per cent of the earlier month."""
-        return percent_of(self.change(measure), getattr(self.before, measure))
+        return percent_of(self.change(measure), self.earlier(measure))
 
     @property
     def is_new(self) -> bool:
@@ -123,7 +128,7 @@ def _by_tag(connection: Connection, month: str, account: str | None) -> dict[str
         wanted = [table.c.period == month, *_of_account(table, account)]
         rows = connection.execute(select(table.c.tag, *totals).where(*wanted).group_by(table.c.tag))
         for tag, *values in rows.all():
-            totals_of_tag = BillingTotals(*map(int, values))
+            totals_of_tag = BillingTotals._make(map(int, values))
             found[tag] = found[tag].plus(totals_of_tag) if tag in found else totals_of_tag
     return found
 
