@@ -1,7 +1,7 @@
 """Fill empty tables with the rows of all streams as they are at a position of the log: for rebuilds and for ``as_of``.
 
-The log is read by stream: each call is folded to its end and forgotten, so memory does not grow with the log, and any number
-of processes may fold at once.
+Each call is folded to its end and forgotten, so memory does not grow with the log, and any number of processes may fold at
+once. The log is read by spans of positions where the store and the calls allow it, else by stream.
 """
 
 from collections.abc import Callable, Iterator
@@ -77,7 +77,8 @@ def fill_rows(
     parts: Any = folding(ledger, cut, planned, into=into)
     with closing(parts), writing_in_order(connection, write, cut, folder) as write_part:
         for part in parts:
-            write_part(connection, part.batch)
+            # The rows of spans come nearly in the order of the log by themselves.
+            (write if planned.are_spans else write_part)(connection, part.batch)
             resolved += part.batch.resolutions
             done += part.events
             progress(done, cut)
@@ -105,6 +106,11 @@ class _Ranges:
         if plan:
             self._events = plan.events
         yield from plan.spans if plan else stream_ranges(self._cut, self._at_least)
+
+    @property
+    def are_spans(self) -> bool:
+        """Whether they were planned as spans of positions."""
+        return self._events is not None
 
     def check(self, folded: int) -> None:
         """Raise ProjectionStopped where spans did not have each event once."""

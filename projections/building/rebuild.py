@@ -156,7 +156,9 @@ def _build(
         with closing(kept.open(generation, building=True)) as building:
             with building.transaction() as connection:
                 into = generation if building.builds_are_shared else None
-                events = fill_rows(connection, ledger, cut, progress, folding, folder=building.folder, into=into)
+                events = fill_rows(
+                    connection, ledger, cut, progress, folding, folder=building.folder, in_order=True, into=into
+                )
                 building.set_position(connection, cut, digest_at(ledger.store, cut))
             compared = finish_tables(ledger, building, cut, folding.jobs)
         with closing(kept.open(generation)) as store:

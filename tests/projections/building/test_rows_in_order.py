@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from domain.errors import StoreUnavailable
 from domain.events.streams import call_id
 from domain.ledger import Ledger
-from projections.building import rows_in_order
+from projections.building import full_build, rows_in_order
 from projections.building.as_of import build_as_of_file, open_as_of_file
 from projections.building.catch_up import catch_up, write_batch
 from projections.building.partitions import SEQUENTIAL, stream_ranges
@@ -34,7 +34,8 @@ pytestmark = pytest.mark.only_on("sqlite")
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows of any build wait, by spans of a few positions, most of them in the file."""
+    """The log is read by streams, and rows of any build wait, by spans of a few positions, most of them in the file."""
+    monkeypatch.setattr(full_build, "plan_spans", lambda *_: None)
     monkeypatch.setattr(rows_in_order, "EVENTS_WORTH_ORDER", 0)
     monkeypatch.setattr(rows_in_order, "SPAN_EVENTS", 7)
     monkeypatch.setattr(rows_in_order, "ROWS_AT_ONCE", 3)
