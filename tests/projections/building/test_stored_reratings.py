@@ -2,19 +2,37 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 from unittest import mock
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.events.log_row import LogRow
 from domain.ledger import Ledger
+from projections.building import catch_up as catching_up
 from projections.building.rebuild import check_read_models
 from projections.rows.projector import Projector
 from projections.schema.tables import CDRS, OPERATOR_EVENTS
+from tests.support.effort import examples
 from tests.support.ledgers import opened, record, tables
 from tests.support.notices import notices_of_call, priced_cdr
-from tests.support.operator_histories import World, act, close, followed, ledger_in, named, run, wait
+from tests.support.operator_histories import (
+    World,
+    act,
+    close,
+    correct,
+    followed,
+    ledger_in,
+    named,
+    publish,
+    run,
+    some_step,
+    steps_of,
+    wait,
+)
 
 OLD = '[[rules]]\ntag = "*"\naccount = "acme"\nper_minute = 6\n'
 NEW = '[[rules]]\ntag = "moving"\naccount = "other"\nper_minute = 9\n' + OLD.replace("6", "9")
@@ -89,4 +107,19 @@ def test_a_call_during_whose_life_a_month_was_closed_is_folded_and_a_later_one_i
         assert folded == [calls["before"]]
         assert prices(ledger) == {"before": 5_000_000, "after": 7_500_000}
         assert len(tables(ledger)["postings"]) == 1
+        assert check_read_models(ledger).differences == []
+
+
+@pytest.mark.only_on("sqlite")
+@examples(40)
+@given(st.integers(0, 1 << 30), st.sampled_from((1, 2, 5, 4000)))
+def test_reratings_among_whatever_operators_do_are_followed_as_a_rebuild_folds_them(seed: int, size: int) -> None:
+    world, random = World(), Random(seed)
+    with ledger_in(world) as ledger, mock.patch.object(catching_up, "PAGE_SIZE", size):
+        run(ledger, world, [*map(publish, range(3)), *steps_of(seed)])
+        followed(ledger)
+        for _ in range(3):
+            reratings = [correct("rerate", random.randint(0, 30), random.randint(0, 2)) for _ in range(8)]
+            run(ledger, world, [*reratings, *(some_step(random) for _ in range(4)), *reratings[:2]])
+            followed(ledger)
         assert check_read_models(ledger).differences == []
