@@ -16,7 +16,7 @@ from sqlalchemy import Connection, StaticPool, Table, column, create_engine, tab
 from domain.ledger import Ledger
 from projections.building.billing_totals import fill_billing, sums_of_cdrs
 from projections.building.catch_up import may_be_within_undo
-from projections.building.full_build import Progress, fill_read_models, fill_rows, silent
+from projections.building.full_build import Progress, fill_rows, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy
 from projections.building.process_pool import ProcessFolding
 from projections.building.rollup_differences import fill_rollups
@@ -71,7 +71,8 @@ def build_as_of_file(
     """
     with closing(SQLiteReadStore(path, 0, ledger.id, building=True)) as store:
         with store.transaction() as connection:
-            fill_read_models(connection, ledger, position, progress, folding, folder=store.folder, in_order=True)
+            fill_rows(connection, ledger, position, progress, folding, folder=store.folder, in_order=True)
+            fill_billing(connection)
             fill_rollups(connection, ledger.timezone)
             store.set_position(connection, position, digest_at(ledger.store, position))
         store.finish_build()

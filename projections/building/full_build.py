@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from domain.events.operator_events import ExceptionResolved
 from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
-from projections.building import billing_totals as billing
 from projections.building import exception_resolutions as resolutions
 from projections.building.catch_up import ProjectionStopped, may_be_within_undo, write_batch
 from projections.building.partitions import LAST, FoldStrategy, Range, StreamRange, fold_range, stream_ranges
@@ -28,26 +27,6 @@ Progress = Callable[[int, int], None]
 
 def silent(_done: int, _total: int) -> None:
     """Ignore progress."""
-
-
-def fill_read_models(
-    connection: Connection,
-    ledger: Ledger,
-    cut: int,
-    progress: Progress,
-    folding: FoldStrategy,
-    *,
-    write: Write = write_batch,
-    folder: Path | None = None,
-    in_order: bool = False,
-) -> int:
-    """Fill all empty tables but the rollups as they are at a position, and return the number of events.
-
-    Raises SumTooLarge, and what ``fill_rows`` raises.
-    """
-    done = fill_rows(connection, ledger, cut, progress, folding, write=write, folder=folder, in_order=in_order)
-    billing.fill_billing(connection)
-    return done
 
 
 @collecting_rarely()

@@ -60,8 +60,11 @@ class ReadStore(ABC):
         self.ledger_id = ledger_id
         self._database = database
         self._has_indexes = False
-        self.folder: Path | None = None
+
+    @property
+    def folder(self) -> Path | None:
         """The folder for temporary files of a build; None where it needs none."""
+        return None
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that excludes other writers, and commit it at the end; raises StoreUnavailable."""

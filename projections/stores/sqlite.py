@@ -40,9 +40,13 @@ class SQLiteReadStore(ReadStore):
         """Open the file, or create it; ``building`` is for one that is not read yet."""
         super().__init__(SQLiteFile(path, BUILDING if building else LIVE, refuse_read_models), generation, ledger_id)
         self.path = path
-        self.folder = path.parent
         with self.transaction() as connection:
             self._create(connection)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file."""
+        return self.path.parent
 
     @contextmanager
     def snapshot_with_fresh(self, fresh: ReadStore) -> Iterator[Connection]:
