@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service import Service
-from api.web.pages import traffic
+from api.web.pages import account, traffic
 from api.web.pages.chart_scale import LINEAR, LOG, height_on, ticks_on
 from api.web.pages.money import CENTS, DOLLARS, plain, written
 from api.web.pages.rendering import environment
@@ -169,6 +169,19 @@ def test_amounts_are_dollars_for_those_who_chose_them_and_the_api_stays_in_cents
     assert client.get("/api/v1/cdrs/sums?account=sales").text == file
     assert client.get("/display?theme=dark&back=/cdrs", follow_redirects=True).text.count("US dollars, exact") == 1
     assert "US cents, exact." in client.get("/display?unit=cents&back=/cdrs", follow_redirects=True).text
+
+
+def test_very_many_calls_of_an_account_are_counted_on_request(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/accounts/sales?period=2026-10"
+    assert 'data-fragment="/fragments/metrics/sales?months=2026-10"' in client.get(path).text
+    monkeypatch.setattr(account, "COUNTED_UNASKED_MAX", 0)
+    page = client.get(path).text
+    assert "/fragments/metrics" not in page
+    found = re.search(r'<a href="([^"]+)">Count its (?:<[^>]+>|[0-9])+ calls</a>', page)
+    assert found
+    assert "<dt>Attempts</dt>" in client.get(found[1].replace("&amp;", "&")).text
 
 
 def test_what_decided_on_a_price_and_what_a_month_comes_to_are_dollars_too(client: TestClient) -> None:
