@@ -94,14 +94,13 @@ LARGE: dict[str, Callable[[Sizes], Row]] = {
     "rebuild-from-nothing-large": rebuilding.measure_from_nothing,
     "rerate-large": accounting.measure_rerating,
     "reconcile-large": accounting.measure_reconciliation,
-    "as-of-large": accounting.measure_as_of,
     "long-line": distance.measure_line,
     "long-log": distance.measure_log,
 }
 ALL = DEFAULT | LARGE
 EVENTS, EVENTS_LARGE, EVENTS_QUICK = 100_000, 10_000_000, 2_000
 # Of larger logs, these rows measure so many events: reconciling means 200,000 records then, rerating 20,000 calls.
-EVENTS_MAX = dict.fromkeys([*GROWTH, "rebuild-from-nothing-large", "as-of-large"], 1_000_000)
+EVENTS_MAX = dict.fromkeys([*GROWTH, "rebuild-from-nothing-large"], 1_000_000)
 EVENTS_MAX |= {"reconcile-large": 690_000, "rerate-large": 69_000}
 
 

@@ -17,7 +17,7 @@ from projections.queries.statement import Statement, load_statement
 from projections.rows.projector import Projector
 from projections.schema.tables import CDRS, ENTRIES
 from projections.stores.generations import open_current
-from tests.benchmarks import ledgers, million, pages
+from tests.benchmarks import growth, ledgers, million, pages
 from tests.benchmarks.measure import Limit, Row, Sizes, seconds, within
 from tests.benchmarks.traffic import notifications
 from tests.support.command import run
@@ -109,16 +109,16 @@ def measure_statement(sizes: Sizes) -> Row:
 
 
 def measure_as_of(sizes: Sizes) -> Row:
-    """Build the read models as of the end of a log."""
-    path = ledgers.filled(sizes.directory / "filled.db", sizes.events)
+    """Build the read models as of the end of a log, of the larger one by which growth is measured."""
+    events = sizes.events * growth.TIMES
 
     def look_back(ledger: Ledger) -> None:
-        with open_as_of(ledger, sizes.events, folding=choose_folding(sizes.events)):
+        with open_as_of(ledger, events, folding=choose_folding(events)):
             pass
 
-    with ledgers.opened(path) as ledger:
-        what = f"the read models as of an earlier time, {sizes.events:,} events"
-        limit = Limit(AS_OF_SECONDS, LOOKED_BACK, sizes.events)
+    with ledgers.opened(growth.log_of(sizes, events)) as ledger:
+        what = f"the read models as of an earlier time, {events:,} events"
+        limit = Limit(AS_OF_SECONDS, LOOKED_BACK, events)
         return within(what, limit, sizes.runs, lambda _: seconds(lambda: look_back(ledger)))
 
 
