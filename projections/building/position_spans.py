@@ -27,13 +27,14 @@ LAST_SPANS, PIECES = 4, 4
 class PositionSpan(NamedTuple):
     """What begins after a position, up to another: calls with their events up to ``reach``, and events of no call.
 
-    ``far`` are the streams of those calls that are read by themselves.
+    ``far`` are the positions of the first events of those calls that are read by themselves. They take little room: a worker must be
+    able to get a span while it still sends the rows of another one, and nobody reads.
     """
 
     after: int
     until: int
     reach: int
-    far: frozenset[str] = frozenset()
+    far: frozenset[int] = frozenset()
 
 
 class SpanPlan(NamedTuple):
@@ -52,10 +53,9 @@ def plan_spans(ledger: Ledger, cut: int, at_least: int = 1) -> SpanPlan | None:
     if extents is None or len(extents.far) > min(cut // EVENTS_PER_FAR_CALL, FAR_CALLS_MAX):
         return None
     ends = _ends(cut, at_least)
-    far: dict[int, set[str]] = {}
-    for row in ledger.events_at(extents.far):
-        if is_of_call(row):
-            far.setdefault(ends[bisect_left(ends, row.position)], set()).add(row.stream)
+    far: dict[int, list[int]] = {}
+    for position in extents.far:
+        far.setdefault(ends[bisect_left(ends, position)], []).append(position)
     spans = [
         PositionSpan(after, until, min(until + extents.near, cut), frozenset(far.get(until, ())))
         for after, until in pairwise([0, *ends])
@@ -80,23 +80,26 @@ def fold_span(projector: Projector, ledger: Ledger, cut: int, span: PositionSpan
     An event of a call that is not folded here is so where its call begins. Raises ProjectionStopped, StoreUnavailable.
     """
     calls: dict[str, list[LogRow]] = {}
+    far: list[str] = []
     find = calls.get
     for row in ledger.store.page(span.after, span.reach - span.after, span.reach):
         position, stream, version, _, _ = row
         events = find(stream)
         if events is not None:
             events.append(row)
-        elif position > span.until or stream in span.far:
+        elif position > span.until:
             continue
         elif not is_of_call(row):
             projector.add(row)
             yield [row]
+        elif position in span.far:
+            far.append(stream)
         elif version == 1:
             calls[stream] = [row]
     for events in calls.values():
         projector.add_stream(events)
         yield events
-    for stream in span.far:
+    for stream in far:
         events = ledger.store.stream(UUID(stream), cut)
         projector.add_stream(events)
         yield events
