@@ -55,6 +55,8 @@ def test_pages_say_as_of_when_they_are_and_keep_it_in_their_links(shop: tuple[Te
     client, _ = shop
     page = client.get(f"/calls?asof={BEFORE}&whole=1").text
     assert "As known at 15 Oct 2026" in page
+    printed = re.findall('<p class="printed">.*', page)
+    assert len(re.findall(f"position {BEFORE} of the log", *printed)) == len(re.findall("position", *printed)) == 1
     assert f"position {BEFORE} of the log" in page
     assert page.count('<a class="call"') == 2
     assert f"/calls?asof={BEFORE}&amp;tag=other" in page
