@@ -62,14 +62,16 @@ def read_event(row: LogRow, *, whole: bool = True) -> FeedEvent:
     notice: Notice = decode_notice(row.state)
     said = dict(notice.params)
     src = hide_password(said.get("src", ""))
+    # An unknown type or status may be any text, which its parameter masks as well.
+    kind, status = (said.get(name, "") if whole else masked_text(said.get(name, "")) for name in ("type", "status"))
     return FeedEvent(
         position=row.position,
         call_id=row.stream_id if notice.line else None,
         received_at=times.iso(notice.received_at),
         recorded_at=times.iso(notice.recorded_at),
         source=notice.source,
-        type=said.get("type", ""),
-        status=said.get("status", ""),
+        type=kind,
+        status=status,
         tag=said.get("tag", ""),
         src=src if whole else masked_number(src),
         rule=notice.rule or None,

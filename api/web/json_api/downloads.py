@@ -72,11 +72,7 @@ class Downloads:
         headers = {"Content-Disposition": f'attachment; filename="{model}.{form}"'}
         order = _order_of(asked, model)
         if asked.request.method == "HEAD":
-            content = _small_content(asked, order)
-            described = Response(content, headers=headers, media_type=MEDIA[form])
-            if content is None:
-                del described.headers["Content-Length"]  # It is known only once all is made; a GET names none either.
-            return described
+            return _described(_small_content(asked, order), headers, MEDIA[form])
         if not self._sending.acquire(blocking=False):
             msg = f"{SENT_AT_ONCE_MAX} files are being sent already: expected fewer"
             raise ApiError(503, msg)
@@ -90,6 +86,15 @@ class Downloads:
             else:
                 sizes = _begin_large(held, asked, order, file)
             return SpooledFile(file, sizes, headers, MEDIA[form], sent=held.pop_all().close)
+
+
+def _described(content: bytes | None, headers: dict[str, str], media_type: str) -> Response:
+    """Return the answer to HEAD: it has no body, which would be compressed, as files are not; None is a file of many rows."""
+    described = Response(headers=headers, media_type=media_type)
+    described.headers["Content-Length"] = str(len(content or b""))
+    if content is None:
+        del described.headers["Content-Length"]  # It is known only once all is made; a GET names none either.
+    return described
 
 
 def _order_of(asked: ApiRequest, model: str) -> DownloadOrder:

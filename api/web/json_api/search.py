@@ -1,6 +1,6 @@
 """Search: what a text may mean in the ledger, as the pages' box for it finds it."""
 
-from api.application.masking import masked_number, masked_text
+from api.application.masking import masked_number
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import ApiParameter, Schema, read_text
 from api.web.json_api.request import ApiRequest
@@ -43,11 +43,11 @@ def _search(asked: ApiRequest) -> ApiResponse:
     whole = asked.identity.sees_pii
     with asked.read_session() as room:
         found = find_hits(room, asked.values.get("q", ""), sees_pii=whole)
-    return ApiResponse({"items": [_document(each, whole=whole) for each in found]})
+    return ApiResponse({"items": [hit_document(each, whole=whole) for each in found]})
 
 
-def _document(hit: SearchHit, *, whole: bool) -> dict[str, str]:
-    what, about = hit.what, hit.about
-    if not whole:
-        what, about = masked_number(what) if hit.kind == NUMBER else what, masked_text(about)
-    return {"kind": hit.kind, "what": what, "about": about, "page": hit.to}
+def hit_document(hit: SearchHit, *, whole: bool) -> dict[str, str]:
+    """Return a hit as the API tells it; a number is masked unless ``whole``."""
+    # What it is about names tags and calls, counts, and topics: no person.
+    what = hit.what if whole or hit.kind != NUMBER else masked_number(hit.what)
+    return {"kind": hit.kind, "what": what, "about": hit.about, "page": hit.to}

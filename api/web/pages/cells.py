@@ -1,4 +1,4 @@
-"""The cells of a list's rows by their columns' names: a page has a thousand of them, and a macro takes three times as long for each."""
+"""The cells of a list's rows by their columns' names: a page has a thousand of them, and a macro takes twice as long for each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -70,6 +70,16 @@ def test_who_may_not_see_numbers_and_digits_sees_them_masked(opened: Opened) -> 
     assert "686553707090" not in page.content()
 
 
+def test_a_narrow_screen_has_time_downwards_and_paper_of_any_width_from_left_to_right(opened: Opened) -> None:
+    page = opened("boss", f"/calls/{LIVELY}", size="phone")
+    across, down = page.locator(".life.across"), page.locator(".life.down")
+    expect(down).to_be_visible()
+    expect(across).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(across).to_be_visible()
+    expect(down).to_be_hidden()
+
+
 def test_neighbours_of_the_line_lead_to_each_other(opened: Opened, site: Site) -> None:
     src = "18587770001"
     for number in range(2):

@@ -36,6 +36,13 @@ def test_they_are_what_the_command_writes(service: Service, client: TestClient, 
     assert answer.headers["content-disposition"] == f'attachment; filename="{model}.{form}"'
 
 
+def test_head_has_the_length_of_get_for_who_takes_gzip_as_well(client: TestClient) -> None:
+    path, headers = "/api/v1/calls.json", {"Accept-Encoding": "gzip"}
+    described, whole = client.head(path, headers=headers).headers, client.get(path, headers=headers).headers
+    names = ("content-length", "content-encoding", "content-type", "vary")
+    assert [described.get(name) for name in names] == [whole.get(name) for name in names]
+
+
 def test_parquet_streams_too(client: TestClient) -> None:
     table = pq.read_table(io.BytesIO(client.get("/api/v1/cdrs.parquet?tag=dept-2").content))
     rows = client.get("/api/v1/cdrs.json?tag=dept-2").json()
