@@ -18,7 +18,7 @@ from domain.errors import LedgerError
 from domain.ledger import Ledger
 from domain.log.urls import absolute
 from projections.building.part_writer import part_writer
-from projections.building.partitions import FoldedPart, Range, fold_range
+from projections.building.partitions import FoldedPart, Range, SharedBuild, fold_range
 from projections.building.process_pool import WorkersIncompatible, WorkersUnavailable
 from projections.building.worker_process import FoldJob
 from projections.proofs.leaf_product import LeafPoint
@@ -59,7 +59,7 @@ class DaskFolding:
         cut: int,
         ranges: Iterable[Range],
         at: LeafPoint | None = None,
-        into: int | None = None,
+        into: SharedBuild | None = None,
     ) -> Iterator[FoldedPart]:
         job = FoldJob(absolute(ledger.url), ledger.id, cut, at, into=into)
         self._check(job)

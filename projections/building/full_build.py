@@ -16,7 +16,15 @@ from domain.garbage_collection import collecting_rarely
 from domain.ledger import Ledger
 from projections.building import exception_resolutions as resolutions
 from projections.building.catch_up import ProjectionStopped, may_be_within_undo, write_batch
-from projections.building.partitions import LAST, FoldStrategy, Range, StreamRange, fold_range, stream_ranges
+from projections.building.partitions import (
+    LAST,
+    FoldStrategy,
+    Range,
+    SharedBuild,
+    StreamRange,
+    fold_range,
+    stream_ranges,
+)
 from projections.building.position_spans import plan_spans
 from projections.building.rows_in_order import Write, writing_in_order
 
@@ -40,13 +48,13 @@ def fill_rows(
     write: Write = write_batch,
     folder: Path | None = None,
     in_order: bool = False,
-    into: int | None = None,
+    into: SharedBuild | None = None,
 ) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
     What sums rows up stays empty. ``write`` writes the rows of a part; with a ``folder`` for a temporary file, many are written in
     the order of the log. With ``in_order`` the log is read in the order of positions where that takes less. Workers write their rows
-    into the build of the generation ``into`` themselves, if there is one. ``progress`` is called with the number of events done and
+    into the build ``into`` themselves, if there is one. ``progress`` is called with the number of events done and
     of all. Raises ProjectionStopped, StoreUnavailable, and what ``folding`` raises.
     """
     done = 0

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import Protocol
 
 from domain.ledger import Ledger
-from projections.building.partitions import FoldedPart
+from projections.building.partitions import FoldedPart, SharedBuild
 from projections.rows.projector import as_tuples
 
 
@@ -20,8 +20,8 @@ class WritePart(Protocol):
 
 
 @contextmanager
-def part_writer(ledger: Ledger, into: int | None) -> Iterator[WritePart]:
-    """Lend what writes parts into the build of a generation; for None, all rows are sent."""
+def part_writer(ledger: Ledger, into: SharedBuild | None) -> Iterator[WritePart]:
+    """Lend what writes parts into a build; for None, all rows are sent."""
     if into is None:
         yield lambda part: part
         return
@@ -30,7 +30,7 @@ def part_writer(ledger: Ledger, into: int | None) -> Iterator[WritePart]:
     from projections.stores.postgres_build import PostgresBuildWriter  # noqa: PLC0415
 
     tables = [(model.row, model.table) for model in READ_MODELS if model.row and model.is_stored]
-    with closing(PostgresBuildWriter(ledger.url, into)) as build:
+    with closing(PostgresBuildWriter(ledger.url, *into)) as build:
 
         def write(part: FoldedPart) -> FoldedPart:
             build.write({table: as_tuples(made) for kind, table in tables if (made := part.batch.rows.get(kind))})

@@ -37,6 +37,13 @@ class StreamRange(NamedTuple):
 Range = StreamRange | PositionSpan
 
 
+class SharedBuild(NamedTuple):
+    """A build into which other processes write: its generation, and the token of this attempt, which a later one does not share."""
+
+    generation: int
+    token: str
+
+
 class FoldedPart(NamedTuple):
     """A folded range: its rows, the number of its events, the rest of the range, if it was cut, and the product of its leaves."""
 
@@ -60,12 +67,12 @@ class FoldStrategy(Protocol):
         cut: int,
         ranges: Iterable[Range],
         at: LeafPoint | None = None,
-        into: int | None = None,
+        into: SharedBuild | None = None,
     ) -> Iterator[FoldedPart]:
         """Fold the log up to a position, and yield the parts of each range; closing it early stops all workers.
 
-        With ``at`` each part has the product of its events' leaves. Other processes write their rows into the build of the generation
-        ``into``, if there is one, and their parts have none.
+        With ``at`` each part has the product of its events' leaves. Other processes write their rows into the build ``into``, if there
+        is one, and their parts have none.
         """
 
 
@@ -161,7 +168,7 @@ class SequentialFolding:
         cut: int,
         ranges: Iterable[Range],
         at: LeafPoint | None = None,
-        into: int | None = None,  # noqa: ARG002 - whoever calls writes what is folded here
+        into: SharedBuild | None = None,  # noqa: ARG002 - whoever calls writes what is folded here
     ) -> Iterator[FoldedPart]:
         for each in ranges:
             left: Range | None = each

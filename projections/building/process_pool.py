@@ -15,6 +15,7 @@ from projections.building.partitions import (
     FoldStrategy,
     Range,
     SequentialFolding,
+    SharedBuild,
     StreamRange,
     fold_in_parts,
 )
@@ -80,7 +81,7 @@ class ProcessFolding:
         cut: int,
         ranges: Iterable[Range],
         at: LeafPoint | None = None,
-        into: int | None = None,
+        into: SharedBuild | None = None,
     ) -> Iterator[FoldedPart]:
         job = FoldJob(absolute(ledger.url), ledger.id, cut, at, self._kinds, self._images, into)
         waiting: Waiting = deque()

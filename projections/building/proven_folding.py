@@ -12,7 +12,7 @@ from msgspec import structs
 
 from domain.errors import Unavailable
 from domain.ledger import Ledger
-from projections.building.partitions import FoldedPart, FoldStrategy, Range
+from projections.building.partitions import FoldedPart, FoldStrategy, Range, SharedBuild
 from projections.proofs.checked_tree import CheckedTree, LogUnproven, check_against_tree
 from projections.proofs.leaf_product import NOTHING, PRIME, LeafPoint, multiply_leaves
 from projections.proofs.proof_store import find_proofs
@@ -60,7 +60,7 @@ class ProvenFolding:
         cut: int,
         ranges: Iterable[Range],
         at: LeafPoint | None = None,
-        into: int | None = None,
+        into: SharedBuild | None = None,
     ) -> Iterator[FoldedPart]:
         parts = self._folding(ledger, cut, ranges, at or self._at, into)
         with closing(parts):  # type: ignore[type-var]

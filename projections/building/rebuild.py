@@ -19,7 +19,7 @@ from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
 from projections.building.finishing import finish_tables
 from projections.building.full_build import Progress, fill_rows, silent
-from projections.building.partitions import SEQUENTIAL, FoldStrategy
+from projections.building.partitions import SEQUENTIAL, FoldStrategy, SharedBuild
 from projections.building.proven_folding import ProvenFolding
 from projections.stores.generations import (
     ReadModelsUnusable,
@@ -154,8 +154,9 @@ def _build(
     kept.clear(generation)
     try:
         with closing(kept.open(generation, building=True)) as building:
+            token = building.share_build()
             with building.transaction() as connection:
-                into = generation if building.builds_are_shared else None
+                into = SharedBuild(generation, token) if token else None
                 events = fill_rows(
                     connection, ledger, cut, progress, folding, folder=building.folder, in_order=True, into=into
                 )

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from projections.building.part_writer import part_writer
-from projections.building.partitions import fold_range
+from projections.building.partitions import SharedBuild, fold_range
 from projections.building.row_images import ImageTable, pack_rows
 from projections.proofs.leaf_product import LeafPoint
 from projections.rows.projector import Kinds
@@ -21,7 +21,7 @@ class FoldJob(NamedTuple):
     """What all ranges of a rebuild have in common: the log, the ledger's id, and the position up to which it is read.
 
     ``at`` is where the product of the events' leaves is made, if they are hashed. With ``kinds``, only rows of these classes are made.
-    Rows are written into the build of the generation ``into``, if there is one. Otherwise they are sent, those of the tables
+    Rows are written into the build ``into``, if there is one. Otherwise they are sent, those of the tables
     ``images`` as images.
     """
 
@@ -31,7 +31,7 @@ class FoldJob(NamedTuple):
     at: LeafPoint | None = None
     kinds: Kinds = None
     images: tuple[ImageTable, ...] = ()
-    into: int | None = None
+    into: SharedBuild | None = None
 
 
 def serve_ranges(connection: Connection) -> None:

@@ -50,9 +50,6 @@ def refuse_read_models(name: str, error: BaseException) -> LedgerError:
 class ReadStore(ABC):
     """One generation of a ledger's read models; ``name`` is its name in messages."""
 
-    builds_are_shared = False
-    """Whether several processes may write rows into a build, each in transactions of its own."""
-
     def __init__(self, database: Database, generation: int, ledger_id: str) -> None:
         """Use a database that holds this generation and no other."""
         self.name = database.name
@@ -112,6 +109,13 @@ class ReadStore(ABC):
     @abstractmethod
     def create_missing_indexes(self) -> None:
         """Create the indexes that are missing; whoever is interrupted in it leaves the others to the next one."""
+
+    def share_build(self) -> str:
+        """Let other processes write rows into this build, each in transactions of its own, until its position is set.
+
+        Return the token that they must have; it is empty where only one process can write.
+        """
+        return ""
 
     @contextmanager
     def copied(self) -> "Iterator[ReadStore | None]":

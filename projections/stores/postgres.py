@@ -5,6 +5,7 @@ An open generation holds a shared lock, as a process holds an open file: so no s
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from secrets import token_hex
 
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
@@ -28,6 +29,7 @@ from projections.stores.postgres_follower_lock import PostgresFollowerLock
 from projections.stores.postgres_slot import PostgresSlot
 
 REMOVAL_TIMEOUT_SECONDS = 15
+TOKEN_BYTES = 8
 ANALYZED_AT = (1_000, 10_000, 100_000, 1_000_000)
 # The sessions that have locked a table of a schema, as HOLDERS names them.
 _LOCKED_BY = """
@@ -40,8 +42,6 @@ _LOCKED_BY = """
 
 class PostgresReadStore(ReadStore):
     """A generation in its schema."""
-
-    builds_are_shared = True
 
     def __init__(
         self, url: str, generation: int, ledger_id: str, connections_max: int | None = None, *, building: bool = False
@@ -94,6 +94,13 @@ class PostgresReadStore(ReadStore):
             except ReadModelsCorrupt as error:
                 found.append(str(error))
         return found
+
+    def share_build(self) -> str:  # noqa: D102
+        token = token_hex(TOKEN_BYTES)
+        with self.transaction() as connection:
+            # At position 0 there is no event that could have a digest.
+            self.set_position(connection, 0, token)
+        return token
 
     def finish_build(self) -> None:  # noqa: D102
         with self.transaction() as connection:

@@ -14,7 +14,7 @@ from projections.building import billing_totals, finishing
 from projections.building.catch_up import catch_up
 from projections.building.finishing import THREAD
 from projections.building.full_build import Progress, silent
-from projections.building.partitions import SEQUENTIAL, FoldedPart, Range
+from projections.building.partitions import SEQUENTIAL, FoldedPart, Range, SharedBuild
 from projections.building.rebuild import RebuildReport, check_read_models, rebuild
 from projections.proofs.leaf_product import LeafPoint
 from projections.stores import sqlite
@@ -37,7 +37,7 @@ class ForTwo:
         cut: int,
         ranges: Iterable[Range],
         at: LeafPoint | None = None,
-        into: int | None = None,
+        into: SharedBuild | None = None,
     ) -> Iterator[FoldedPart]:
         return SEQUENTIAL(ledger, cut, ranges, at, into)
 

@@ -34,6 +34,7 @@ from projections.building.partitions import (
     FoldedPart,
     FoldStrategy,
     Range,
+    SharedBuild,
     StreamRange,
     fold_range,
     stream_ranges,
@@ -148,7 +149,7 @@ def test_a_part_ends_where_it_is_full_even_within_a_long_stream_and_the_rest_giv
             cut: int,
             ranges: Iterable[Range],
             at: LeafPoint | None = None,
-            into: int | None = None,
+            into: SharedBuild | None = None,
         ) -> Iterator[FoldedPart]:
             for part in SEQUENTIAL(ledger, cut, ranges, at, into):
                 sizes.append(part.events)

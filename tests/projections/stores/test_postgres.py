@@ -51,8 +51,8 @@ def channels(store: ReadStore) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(select(CHANNELS).order_by(CHANNELS.c.src))]
 
 
-def written(database: str, generation: int, *rows: tuple[object, ...]) -> None:
-    with closing(PostgresBuildWriter(database, generation)) as writer:
+def written(database: str, token: str, *rows: tuple[object, ...]) -> None:
+    with closing(PostgresBuildWriter(database, 2, token)) as writer:
         writer.write({CHANNELS: rows})
 
 
@@ -327,16 +327,33 @@ def test_several_processes_write_into_a_build_and_what_one_had_written_before_it
     database: str, kept: PostgresGenerations
 ) -> None:
     with closing(kept.open(2, building=True)) as building:
+        token = building.share_build()
         with building.transaction():
-            written(database, 2, (1, 1, "a", "x"), (2, 1, "b", ""))
-            written(database, 2, (3, 1, "c", ""))
-            written(database, 2, (1, 1, "a", "x"), (2, 1, "b", ""))
+            written(database, token, (1, 1, "a", "x"), (2, 1, "b", ""))
+            written(database, token, (3, 1, "c", ""))
+            written(database, token, (1, 1, "a", "x"), (2, 1, "b", ""))
         assert channels(building) == [(1, 1, "a", "x"), (2, 1, "b", ""), (3, 1, "c", "")]
 
 
 def test_what_is_written_into_a_build_that_was_dropped_is_refused(database: str, kept: PostgresGenerations) -> None:
-    with closing(kept.open(2, building=True)):
-        pass
+    with closing(kept.open(2, building=True)) as building:
+        token = building.share_build()
     kept.remove(2)
     with pytest.raises(StoreUnavailable, match="were deleted, or a rebuild has replaced them"):
-        written(database, 2, (1, 1, "a", ""))
+        written(database, token, (1, 1, "a", ""))
+
+
+def test_what_comes_late_is_refused_once_a_build_has_its_position_or_was_begun_anew(
+    database: str, kept: PostgresGenerations
+) -> None:
+    """A worker that was given up may still be folding: what it has is older than what has followed the log since."""
+    with closing(kept.open(2, building=True)) as building:
+        late, token = building.share_build(), building.share_build()
+        written(database, token, (1, 1, "new", ""))
+        with pytest.raises(StoreUnavailable, match="takes no more rows: got position 0"):
+            written(database, late, (1, 1, "old", ""))
+        with building.transaction() as connection:
+            building.set_position(connection, 5, "")
+        with pytest.raises(StoreUnavailable, match="takes no more rows: got position 5"):
+            written(database, token, (1, 1, "old", ""))
+        assert channels(building) == [(1, 1, "new", "")]
