@@ -6,6 +6,7 @@ The lines of many calls follow as a fragment, since they are summed up call by c
 import re
 from functools import partial
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,19 +30,36 @@ SUMMED_BY_PAGE_MAX = 3_000
 _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+class MonthInPath(Convertor[str]):
+    """A month at the end of a path: an account's name may have slashes in it, so the form of a file could be taken for the month."""
+
+    regex = "[0-9]{4}-[0-9]{2}"
+
+    def convert(self, value: str) -> str:
+        """Return the text of the path, which is read as a month later."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return a month as paths have it."""
+        return value
+
+
+register_url_convertor("month", MonthInPath())
+
+
 def routes() -> list[GuardedRoute]:
-    """Return the pages, and the files of a statement."""
+    """Return the page and the files of a statement."""
+    page, lines = (
+        with_error_pages(partial(show_statement, name)) for name in ("statement.html", "statement_lines.html")
+    )
     return [
+        GuardedRoute("/fragments/statements/{account:path}/{period}", lines, Role.READ, name="statement_lines"),
+        GuardedRoute("/statements/{account:path}/{period:month}", page, Role.READ, name="statement"),
         GuardedRoute(
             "/statements/{account:path}/{period}/{form}", with_error_pages(file), Role.EXPORT, name="statement_file"
         ),
-        *(
-            GuardedRoute(path, with_error_pages(partial(show_statement, template)), Role.READ, name=name)
-            for path, template, name in (
-                ("/fragments/statements/{account:path}/{period}", "statement_lines.html", "statement_lines"),
-                ("/statements/{account:path}/{period}", "statement.html", "statement"),
-            )
-        ),
+        # What has no month there is told so.
+        GuardedRoute("/statements/{account:path}/{period}", page, Role.READ, name="statement_of_no_month"),
     ]
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 from pyarrow import parquet
@@ -257,6 +258,15 @@ def test_a_statement_comes_to_what_billing_says_and_so_do_its_files(shop: Shop) 
     assert Decimal(client.get("/statements/sales/2026-10/json").json()["due"]) == billed
     assert str(billed) in client.get("/statements/sales/2026-10/csv").text
     assert client.get("/statements/sales/2026-10/pfd").status_code == 404
+
+
+def test_an_account_with_slashes_in_its_name_has_its_statement_and_its_files(shop: Shop) -> None:
+    assert "/" in HOSTILE
+    client, address = signed_in(shop, "read", "export"), f"/statements/{quote(HOSTILE, safe='')}/2026-10"
+    due = Decimal(client.get(f"{address}/json").json()["due"])
+    assert f'<data class="amount" value="{due}"' in client.get(address).text
+    assert client.get(f"/fragments{address}").status_code == client.get(f"{address}/csv").status_code == 200
+    assert client.get("/statements/sales/October").status_code == 400
 
 
 def test_the_lines_of_a_statement_of_many_calls_follow_its_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
