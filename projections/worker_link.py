@@ -18,7 +18,8 @@ from domain.errors import LedgerError, Unavailable
 from domain.ledger import Ledger
 from domain.log.urls import redacted
 
-# A worker that has sent an answer goes on with its next task, though nobody has read the answer yet. The system may allow less.
+# A worker that has sent an answer goes on with its next task, though nobody has read the answer yet; and it is given tasks while it
+# sends one. The system may allow less.
 BYTES_AHEAD = 1 << 20
 
 
@@ -37,8 +38,9 @@ class WorkerLink:
         """Start ``module`` as a program, with the number of its end of the connection as argument, and send it its job."""
         self.connection: Connection
         self.connection, theirs = Pipe()
-        with socket.socket(fileno=os.dup(theirs.fileno())) as end:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BYTES_AHEAD)
+        for each in (self.connection, theirs):
+            with socket.socket(fileno=os.dup(each.fileno())) as end:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BYTES_AHEAD)
         # -P: modules in the working directory must not replace ours. A session of its own: Ctrl-C ends the command, and the
         # command ends its workers.
         command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]

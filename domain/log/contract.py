@@ -239,11 +239,12 @@ class Log(Protocol):
         Of the stream ``first`` only the events after the version ``after``, so that a reader can resume in a long stream.
         """
 
-    def find_stream_extents(self, until: int, near_max: int) -> StreamExtents | None:
+    def find_stream_extents(self, until: int, near_max: int, far_max: int) -> StreamExtents | None:
         """Return how far apart the events up to a position are in their streams.
 
         A stream is far where its first event is not version 1, or its events are not near each other: within ``near_max``
-        positions, or fewer where that is enough for nearly all streams. None where a store would have to read all events for it.
+        positions, or fewer where that is enough for nearly all streams. None where more than
+        ``far_max`` streams are far, or a store would have to read all events for it.
         """
 
     def last_ordinal(self, line: str) -> int:

@@ -49,8 +49,9 @@ def plan_spans(ledger: Ledger, cut: int, at_least: int = 1) -> SpanPlan | None:
 
     None where reading by streams takes less: the store does not tell where calls begin, or too many of them are far.
     """
-    extents = ledger.store.find_stream_extents(cut, NEAR_POSITIONS_MAX)
-    if extents is None or len(extents.far) > min(cut // EVENTS_PER_FAR_CALL, FAR_CALLS_MAX):
+    far_max = min(cut // EVENTS_PER_FAR_CALL, FAR_CALLS_MAX)
+    extents = ledger.store.find_stream_extents(cut, NEAR_POSITIONS_MAX, far_max)
+    if extents is None:
         return None
     ends = _ends(cut, at_least)
     far: dict[int, list[int]] = {}

@@ -162,7 +162,7 @@ class PostgresLog(ApplicationRecorder):
                 cursor.itersize = ROWS_AT_ONCE
                 yield from map(LogRow._make, cursor.execute(query.encode(), (first, after, last, until)))
 
-    def find_stream_extents(self, until: int, near_max: int) -> None:  # noqa: ARG002, D102 - no index has positions
+    def find_stream_extents(self, until: int, near_max: int, far_max: int) -> None:  # noqa: ARG002, D102 - no index has positions
         return None
 
     def last_ordinal(self, line: str) -> int:  # noqa: D102

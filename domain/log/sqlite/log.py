@@ -192,14 +192,16 @@ class SQLiteLog(SQLiteApplicationRecorder):
             while rows := cursor.fetchmany(1000):
                 yield from map(_log_row, rows)
 
-    def find_stream_extents(self, until: int, near_max: int) -> StreamExtents:  # noqa: D102
+    def find_stream_extents(self, until: int, near_max: int, far_max: int) -> StreamExtents | None:  # noqa: D102
         near = min(self._usual_extent(until) * 2, near_max)
         statement = (
-            "SELECT group_concat(first), coalesce(sum(events), 0) FROM (SELECT count(*) AS events, iif(max(position) -"
+            "SELECT count(first), iif(count(first) <= ?, group_concat(first), NULL), coalesce(sum(events), 0) FROM (SELECT count(*) AS events, iif(max(position) -"
             " min(position) < ? AND min(originator_version) = 1, NULL, min(position)) AS first FROM stored_events INDEXED BY"
             " sqlite_autoindex_stored_events_1 WHERE position <= ? GROUP BY originator_id)"
         )
-        ((far, events),) = self._rows(statement, (near, until))
+        ((count, far, events),) = self._rows(statement, (far_max, near, until))
+        if count > far_max:
+            return None
         return StreamExtents(near, sorted(map(int, far.split(","))) if far else [], events)
 
     def _usual_extent(self, until: int) -> int:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from domain.events.notice_events import VoicemailRecorded
 from domain.events.streams import call_id
 from domain.ledger import Ledger
+from domain.log.contract import StreamExtents
 from projections.building import position_spans
 from projections.building.as_of import open_as_of
 from projections.building.catch_up import ProjectionStopped
@@ -121,6 +122,9 @@ def test_where_many_calls_are_far_the_log_is_read_by_streams(
         assert plan_spans(ledger, 10)
         monkeypatch.setattr(position_spans, "NEAR_POSITIONS_MAX", 4)
         assert plan_spans(ledger, 10) is None
+        # The store does not even name them: there may be very many.
+        assert ledger.store.find_stream_extents(10, 4, 4) is None
+        assert ledger.store.find_stream_extents(10, 4, 5) == StreamExtents(4, [1, 2, 3, 4, 5], 10)
 
 
 def test_an_event_that_no_span_takes_stops_the_build(empty_store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
