@@ -37,6 +37,7 @@ VALUES = {
     "string": "x",
     "path": "x/y",
     "boundednumber": "1",
+    "monthinpath": "2026-10",
     "float": "1.5",
     "uuid": "317c4008-664b-5b39-a554-0d2515e0247a",
 }
