@@ -11,6 +11,9 @@ from sqlalchemy import Connection, Select
 ABSENT = "null"
 # The whole of a copy is one statement, with the pauses of whoever reads it: it may take as long as a pause in a transaction.
 _TIME_MAX = "1h"
+# While nobody reads, the server has lines that it cannot send. That alone must not count as a lost network, as it does after the four
+# seconds of HOLDER_SESSION: 0 is what the server's system has, which gives up where nothing is answered.
+_SETTINGS = f"SET LOCAL statement_timeout = '{_TIME_MAX}'; SET LOCAL tcp_user_timeout = 0"
 
 
 class _Left(Exception):
@@ -24,7 +27,7 @@ def open_copy(connection: Connection, statement: Select[Any]) -> Iterator[Iterat
     A copy that is left before its end is cancelled, which ends the transaction. Meanwhile the connection can do nothing else.
     """
     compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_TIME_MAX}'")
+    connection.exec_driver_sql(_SETTINGS)
     copied: Any = f"COPY ({compiled}) TO STDOUT (FORMAT csv, NULL '{ABSENT}', FORCE_QUOTE *)"
     # Without parameters the driver leaves %% as it is.
     params = compiled.params or None

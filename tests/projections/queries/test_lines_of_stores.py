@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import Connection, event, literal_column, select
 
 from projections.queries.arrow_chunks import arrays_of_rows, uncounted_chunks
 from projections.queries.copied_lines import lines_in_chunks, open_copy
@@ -73,6 +73,17 @@ def test_a_reader_may_leave_and_another_read(case: Case, *, reads_ahead: bool) -
             assert len(next(iter(uncounted_chunks(rows, 10)))[0]) == 10
     with open_row_stream(case.ledger, case.store, "channels", Selection()) as rows:
         assert sum(len(arrays[0]) for arrays in uncounted_chunks(rows, 5_000)) == 20_000
+
+
+@pytest.mark.only_on("postgres")
+def test_a_reader_of_a_copy_may_pause_though_lines_wait_in_the_network(case: Case) -> None:
+    """Tests reach the server by a socket, where this setting has no effect: over a network a pause of four seconds would end a copy."""
+    settings: list[str] = []
+    with case.store.snapshot() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *given: settings.append(given[2]))
+        with open_copy(connection, select(literal_column("1"))) as lines:
+            assert [*lines] == [b'"1"\n']
+    assert "SET LOCAL tcp_user_timeout = 0" in settings[0]
 
 
 @pytest.mark.only_on("postgres")
