@@ -58,7 +58,7 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "backup of 2,000",
         "99th percentile of",
         *["peak memory of"] * 4,
-        "record, CPU per",
+        *["record, transactions of"] * 2,
         "rebuild, CPU per",
         "catch-up, CPU per",
     ]
