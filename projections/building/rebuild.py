@@ -17,7 +17,7 @@ from projections.building import certificate, comparison
 from projections.building.catch_up import catch_up
 from projections.building.certificate import Certificate
 from projections.building.comparison import ComparisonResult, RowDifference
-from projections.building.finishing import finish_tables
+from projections.building.finishing import Findings, finish_tables
 from projections.building.full_build import Progress, fill_rows, silent
 from projections.building.partitions import SEQUENTIAL, FoldStrategy, SharedBuild
 from projections.building.proven_folding import ProvenFolding
@@ -48,7 +48,7 @@ class RebuildReport(NamedTuple):
 class _FreshBuild(NamedTuple):
     """A build: its read models and position, its number of events, its start (nanoseconds), and its number of workers.
 
-    ``compared`` is its comparison with the live read models at that position, where that was made as it was finished.
+    ``findings`` were made as it was finished.
     """
 
     store: ReadStore
@@ -56,7 +56,7 @@ class _FreshBuild(NamedTuple):
     events: int
     begun: int
     jobs: int
-    compared: ComparisonResult | None
+    findings: Findings
 
 
 @collecting_rarely()
@@ -106,8 +106,8 @@ def check_read_models(
 
 def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
     """Compare, if there are live read models that can be used: a rebuild repairs those that cannot."""
-    if fresh.compared:
-        return _report(ledger, fresh, fresh.compared, fresh.cut)
+    if fresh.findings.compared:
+        return _report(ledger, fresh, fresh.findings.compared, fresh.cut)
     with suppress(ReadModelsUnusable, StoreUnavailable), closing(open_current(ledger)) as live:
         with live.snapshot() as connection:
             begun = live.position(connection, ledger.store)
@@ -117,14 +117,14 @@ def _compare_with_live(ledger: Ledger, fresh: _FreshBuild) -> RebuildReport:
             return _compare(ledger, live, fresh)
     with fresh.store.snapshot() as connection:
         position = fresh.store.position(connection, ledger.store)
-        seals = comparison.digest_all(connection)
+        seals = fresh.findings.seals or comparison.digest_all(connection)
     return _report(ledger, fresh, ComparisonResult([], 0, seals), position)._replace(position=None)
 
 
 def _compare(ledger: Ledger, live: ReadStore, fresh: _FreshBuild) -> RebuildReport:
     """Compare at the present position of the live read models, unless that was done."""
-    if fresh.compared:
-        return _report(ledger, fresh, fresh.compared, fresh.cut)
+    if fresh.findings.compared:
+        return _report(ledger, fresh, fresh.findings.compared, fresh.cut)
     with live.snapshot_with_fresh(fresh.store) as live_connection:
         position = live.position(live_connection, ledger.store)
         catch_up(ledger, fresh.store, position)
@@ -161,9 +161,9 @@ def _build(
                     connection, ledger, cut, progress, folding, folder=building.folder, in_order=True, into=into
                 )
                 building.set_position(connection, cut, digest_at(ledger.store, cut))
-            compared = finish_tables(ledger, building, cut, folding.jobs)
+            findings = finish_tables(ledger, building, cut, folding.jobs)
         with closing(kept.open(generation)) as store:
-            yield _FreshBuild(store, cut, events, begun, folding.jobs, compared)
+            yield _FreshBuild(store, cut, events, begun, folding.jobs, findings)
     except BaseException:
         kept.remove(generation)
         raise

@@ -18,7 +18,7 @@ from projections.building.partitions import SEQUENTIAL, FoldedPart, Range, Share
 from projections.building.rebuild import RebuildReport, check_read_models, rebuild
 from projections.proofs.leaf_product import LeafPoint
 from projections.stores import sqlite
-from projections.stores.generations import open_current
+from projections.stores.generations import generation_of, generations, open_current
 from projections.stores.sqlite import COPY_SUFFIX, SQLiteReadStore
 from tests.support.ledgers import opened, record, tables
 from tests.support.notices import GRACE, callstatus, cdr, notice
@@ -93,6 +93,17 @@ def test_differences_are_found_beside_as_they_are_alone(ledger: Ledger) -> None:
     alone, beside = check_read_models(ledger), check_read_models(ledger, folding=ForTwo())
     assert alone.found > 1
     assert beside.differences == alone.differences
+    assert beside.certificate.read_models == alone.certificate.read_models
+
+
+def test_where_there_is_nothing_to_compare_with_the_digests_are_made_beside(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = rebuild(ledger)
+    generations(ledger).remove(generation_of(ledger))
+    monkeypatch.setattr("projections.building.comparison.digest_all", None)
+    beside = rebuilt(ledger)
+    assert (beside.found, beside.position) == (0, None)
     assert beside.certificate.read_models == alone.certificate.read_models
 
 
