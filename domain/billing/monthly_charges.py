@@ -61,7 +61,8 @@ def charge_of(books: BillingContext, charged: ChargedMonth, calls: int) -> Accou
         fee_text=fee.text or DEFAULT_FEE_TEXT if fee.price else "",
         calls=calls,
         minimum=minimum.price,
-        top_up=max(0, minimum.price - fee.price - calls),
+        # Without a minimum, calls that come to less than nothing are no reason to charge anything.
+        top_up=max(0, minimum.price - fee.price - calls) if minimum.price else 0,
     )
 
 

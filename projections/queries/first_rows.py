@@ -116,14 +116,16 @@ def _beside(page: KeyPage, table: Any, place: Sequence[Any], *, behind: bool) ->
     first, *others = (sort_key(table, name) for name in page.names)
     first, are_less = _unindexed(first), page.descending == behind
     beyond = first < place[0] if are_less else first > place[0]
+    # First of all what most rows fail: each comparison is made for every row that is selected.
+    within: ColumnElement[bool] = first <= place[0] if are_less else first >= place[0]
     if not others:
-        return beyond if behind else or_(beyond, first == place[0])
+        return beyond if behind else within
     if behind:
         here = tuple_(*others)
         there = tuple_(*(literal(value, each.type) for value, each in zip(place[1:], others, strict=False)))
         return or_(beyond, and_(first == place[0], here < there if are_less else here > there))
     second = others[0] <= place[1] if are_less else others[0] >= place[1]
-    return or_(beyond, and_(first == place[0], second))
+    return and_(within, or_(beyond, second))
 
 
 def _behind(page: KeyPage, source: Any) -> list[Any]:

@@ -37,6 +37,7 @@ NARROW_GAP = "\u202f"
 
 # So many characters fit any column: those of the longest phone number, and one more.
 ROOMY = 16
+_ISOLATED = "<bdi></bdi>"
 
 # What nobody sees, or what turns the text around it: control characters and those of writing directions. Those that join letters
 # are left alone: scripts and emoji need them.
@@ -53,7 +54,9 @@ def text(value: object) -> Markup:
 
 def clip(shown: Markup) -> Markup:
     """Let a column be narrower than this text in it: what it has no room for is cut off, and all of it is the title."""
-    if len(shown) <= ROOMY or len(whole := shown.striptags()) <= ROOMY:
+    # Stripping tags takes as long as the rest of a cell: what is isolated, and no more, is short enough without looking.
+    is_short = len(shown) <= ROOMY + (len(_ISOLATED) if shown.startswith("<bdi>") else 0)
+    if is_short or len(whole := shown.striptags()) <= ROOMY:
         return shown
     return made_markup(f'<span class="clip" title="{escape(whole)}">{shown}</span>')
 

@@ -73,7 +73,7 @@ def model(of: Terms, entries: list[Entry], closed: str, period: str) -> dict[tup
                     if (each.account, each.period, each.original_period) == (account, month, month)
                     and each.kind in ("cdr", "difference")
                 )
-                found[account, month] = fee, max(0, minimum - fee - spent)
+                found[account, month] = fee, max(0, minimum - fee - spent) if minimum else 0
     return {key: both for key, both in found.items() if any(both)}
 
 
