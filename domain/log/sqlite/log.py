@@ -195,12 +195,13 @@ class SQLiteLog(SQLiteApplicationRecorder):
     def find_stream_extents(self, until: int, near_max: int, far_max: int) -> StreamExtents | None:  # noqa: D102
         near = min(self._usual_extent(until) * 2, near_max)
         statement = (
-            "SELECT count(first), iif(count(first) <= ?, group_concat(first), NULL), coalesce(sum(events), 0) FROM (SELECT count(*) AS events, iif(max(position) -"
-            " min(position) < ? AND min(originator_version) = 1, NULL, min(position)) AS first FROM stored_events INDEXED BY"
+            "SELECT count(first), iif(count(first) <= ?, group_concat(first), NULL), coalesce(sum(events), 0), min(begun)"
+            " FROM (SELECT count(*) AS events, min(position) AS begun, iif(max(position) - min(position) < ? AND min(originator_version) = 1, NULL, min(position)) AS first FROM stored_events INDEXED BY"
             " sqlite_autoindex_stored_events_1 WHERE position <= ? GROUP BY originator_id)"
         )
-        ((count, far, events),) = self._rows(statement, (far_max, near, until))
-        if count > far_max:
+        ((count, far, events, begun),) = self._rows(statement, (far_max, near, until))
+        # An event before the first position is found where streams are read: spans begin behind it.
+        if count > far_max or (events and begun < 1):
             return None
         return StreamExtents(near, sorted(map(int, far.split(","))) if far else [], events)
 

@@ -59,6 +59,7 @@ def opened(browser: Browser, site: Site) -> Iterator[Opened]:
             page.on("console", lambda said: errors.append(said.text) if _is_refusal(said.text) else None)
             if name:
                 site.sign_in(page, name, then)
+                page.wait_for_load_state()  # Keys are heard once the page's script has run.
             return page
 
         yield open_
