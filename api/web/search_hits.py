@@ -6,7 +6,6 @@ masked for them, digit by digit.
 
 import re
 from typing import NamedTuple
-from uuid import UUID
 
 from api.application.read_model_pool import ReadSession
 from api.web.pages.addresses import address
@@ -68,7 +67,7 @@ def _event(room: ReadSession, query: str) -> list[SearchHit]:
     if not 0 < position <= room.ledger.head():
         return []
     row: LogRow = room.ledger.store.page(position - 1, 1, position)[0]
-    stream = str(UUID(row.stream))
+    stream = row.stream_id
     is_a_calls = call_lookup.is_call(room.connection, stream)
     what = row.topic.rpartition(":")[2].replace("-", " ")
     to = address(f"/calls/{stream}", at=position) if is_a_calls else address("/events/" + str(position))

@@ -56,7 +56,7 @@ def open_as_of(
     with closing(TemporaryReadStore(ledger, position)) as store:
         with store.transaction() as connection:
             ways = store.with_images(folding)
-            fill_rows(connection, ledger, position, progress, ways, write=store.write, in_order=True)
+            fill_rows(connection, ledger, position, progress, ways, write=store.write)
             store.fill_billing(connection)
             store.set_position(connection, position, digest_at(ledger.store, position))
         yield store
@@ -71,7 +71,7 @@ def build_as_of_file(
     """
     with closing(SQLiteReadStore(path, 0, ledger.id, building=True)) as store:
         with store.transaction() as connection:
-            fill_rows(connection, ledger, position, progress, folding, folder=store.folder, in_order=True)
+            fill_rows(connection, ledger, position, progress, folding, folder=store.folder)
             fill_billing(connection)
             fill_rollups(connection, ledger.timezone)
             store.set_position(connection, position, digest_at(ledger.store, position))

@@ -47,20 +47,18 @@ def fill_rows(
     *,
     write: Write = write_batch,
     folder: Path | None = None,
-    in_order: bool = False,
     into: SharedBuild | None = None,
 ) -> int:
     """Write the rows of all streams as they are at a position into empty tables, and return the number of events.
 
     What sums rows up stays empty. ``write`` writes the rows of a part; with a ``folder`` for a temporary file, many are written in
-    the order of the log. With ``in_order`` the log is read in the order of positions where that takes less. Workers write their rows
-    into the build ``into`` themselves, if there is one. ``progress`` is called with the number of events done and
-    of all. Raises ProjectionStopped, StoreUnavailable, and what ``folding`` raises.
+    the order of the log. Workers write theirs into the build ``into`` themselves, if there is one. ``progress`` is called with the
+    number of events done and of all. Raises ProjectionStopped, StoreUnavailable, and what ``folding`` raises.
     """
     done = 0
     resolved: list[tuple[int, ExceptionResolved]] = []
     at_least = folding.jobs * RANGES_PER_JOB if folding.jobs > 1 else 1
-    planned = _Ranges(ledger, cut, at_least, in_order=in_order)
+    planned = _Ranges(ledger, cut, at_least)
     parts: Any = folding(ledger, cut, planned, into=into)
     with closing(parts), writing_in_order(connection, write, cut, folder) as write_part:
         for part in parts:
@@ -81,15 +79,14 @@ def fill_rows(
 class _Ranges:
     """The ranges of a build, planned when they are first read: workers start meanwhile."""
 
-    def __init__(self, ledger: Ledger, cut: int, at_least: int, *, in_order: bool) -> None:
+    def __init__(self, ledger: Ledger, cut: int, at_least: int) -> None:
         self._ledger = ledger
         self._cut = cut
         self._at_least = at_least
-        self._in_order = in_order
         self._events: int | None = None
 
     def __iter__(self) -> Iterator[Range]:
-        plan = plan_spans(self._ledger, self._cut, self._at_least) if self._in_order else None
+        plan = plan_spans(self._ledger, self._cut, self._at_least)
         if plan:
             self._events = plan.events
         yield from plan.spans if plan else stream_ranges(self._cut, self._at_least)

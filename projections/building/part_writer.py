@@ -3,25 +3,22 @@
 SQLite takes them from one. So there, and for read models of an earlier time, the process that rebuilds writes all rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Protocol
 
 from domain.ledger import Ledger
 from projections.building.partitions import FoldedPart, SharedBuild
 from projections.rows.projector import as_tuples
 
-
-class WritePart(Protocol):
-    """Takes a folded part, and returns what is to be sent of it."""
-
-    def __call__(self, part: FoldedPart) -> FoldedPart:
-        """Write the rows of the part, and return it without them; raises StoreUnavailable."""
+WritePart = Callable[[FoldedPart], FoldedPart]
 
 
 @contextmanager
 def part_writer(ledger: Ledger, into: SharedBuild | None) -> Iterator[WritePart]:
-    """Lend what writes parts into a build; for None, all rows are sent."""
+    """Lend what writes the rows of a part into a build, and returns the part without them; for None, all rows are sent.
+
+    It raises StoreUnavailable.
+    """
     if into is None:
         yield lambda part: part
         return

@@ -157,9 +157,7 @@ def _build(
             token = building.share_build()
             with building.transaction() as connection:
                 into = SharedBuild(generation, token) if token else None
-                events = fill_rows(
-                    connection, ledger, cut, progress, folding, folder=building.folder, in_order=True, into=into
-                )
+                events = fill_rows(connection, ledger, cut, progress, folding, folder=building.folder, into=into)
                 building.set_position(connection, cut, digest_at(ledger.store, cut))
             findings = finish_tables(ledger, building, cut, folding.jobs)
         with closing(kept.open(generation)) as store:
