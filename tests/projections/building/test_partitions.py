@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
@@ -287,9 +287,11 @@ def test_a_range_that_costs_three_workers_stops_the_rebuild_and_leaves_the_live_
 
     def kill_all() -> None:
         while not done.is_set():
-            for child in workers_of(psutil.Process()):
-                child.kill()
-                killed.add(child.pid)
+            # The rebuild reaps a killed worker meanwhile.
+            with suppress(psutil.NoSuchProcess):
+                for child in workers_of(psutil.Process()):
+                    child.kill()
+                    killed.add(child.pid)
 
     killer = Thread(target=kill_all)
     killer.start()
