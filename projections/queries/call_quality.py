@@ -14,17 +14,18 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Integer,
     ScalarSelect,
     Subquery,
     Text,
     and_,
     case,
     cast,
+    column,
     func,
-    literal,
     literal_column,
     select,
-    union_all,
+    text,
 )
 
 from projections.queries.conditions import columns_used, conditions, on_source
@@ -136,20 +137,15 @@ def _of_cdrs(connection: Connection, chosen: Selection, steps: Sequence[TimeStep
 
 
 def _of_some(connection: Connection, where: list[ColumnElement[bool]], steps: Sequence[TimeStep]) -> Iterator[Counts]:
-    step = union_all(
-        *(
-            select(
-                literal(number).label("number"),
-                literal(each.first, BigInteger).label("first"),
-                literal(each.after, BigInteger).label("after"),
-            )
-            for number, each in enumerate(steps)
-        )
-    ).cte("step")
-    inside = [*where, CDRS.c.cdr_at >= step.c.first, CDRS.c.cdr_at < step.c.after]
-    statement = select(step.c.number, *(_of_all(inside) if not where else _of_filtered(inside)))
-    for _, *texts in connection.execute(statement.order_by(step.c.number)):
-        rows, answered, seconds = (int(number) for text in texts for number in str(text).split())
+    # As a text, since expressions for each number would take as long as the counting.
+    numbered = ", ".join(f"({number}, {each.first}, {each.after})" for number, each in enumerate(steps))
+    names = (column("column1", Integer), column("column2", BigInteger), column("column3", BigInteger))
+    step = text(f"VALUES {numbered}").columns(*names).subquery("step")
+    number, first, after = step.c
+    inside = [*where, CDRS.c.cdr_at >= first, CDRS.c.cdr_at < after]
+    statement = select(number, *(_of_all(inside) if not where else _of_filtered(inside)))
+    for _, *texts in connection.execute(statement.order_by(number)):
+        rows, answered, seconds = (int(count) for each in texts for count in str(each).split())
         yield rows, answered, seconds
 
 
@@ -179,8 +175,8 @@ def _add_waiting(
     wanted = [*(on_source(each, CALLS, waiting) for each in of_calls), _is_within(span, waiting.c.opened_at)]
     is_answered = waiting.c.disposition == ANSWERED
     texts = select(moments.filter(~is_answered), moments.filter(is_answered)).where(*wanted)
-    for answered, text in enumerate(connection.execute(texts).one()):
-        began = sorted(map(int, (text or "").split()))
+    for answered, joined in enumerate(connection.execute(texts).one()):
+        began = sorted(map(int, (joined or "").split()))
         ends = [bisect_left(began, step.after) for step in steps]
         for place, calls in enumerate(map(sub, ends, [0, *ends])):
             attempts, of_them, spoken = counted[place]

@@ -7,7 +7,7 @@ spans it answers for the whole months, and rows are counted at both ends.
 from typing import NamedTuple
 
 from msgspec import structs
-from sqlalchemy import ColumnElement, Connection, Table, func
+from sqlalchemy import ColumnElement, Connection, Table, func, literal, select
 
 from domain import times
 from domain.months import Month
@@ -26,6 +26,11 @@ class CountedRows(NamedTuple):
     table: Table
     conditions: list[ColumnElement[bool]]
     rows: ColumnElement[int]
+
+    def has_more(self, connection: Connection, rows: int) -> bool:
+        """Whether it has more rows than that, of which no more are read."""
+        one_more = select(literal(1)).select_from(self.table).where(*self.conditions).offset(rows).limit(1)
+        return connection.execute(one_more).first() is not None
 
 
 def counted_rows(model: str, selection: Selection, timezone: str) -> CountedRows:

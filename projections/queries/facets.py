@@ -33,7 +33,7 @@ def sum_columns_within(
     parts = counted_in_parts(connection, model, selection, timezone)
     names, table = read_model(model).summed, read_model(model).table
     if rows_max is not None and any(
-        _has_more(connection, each.source, rows_max) for each in parts if each.source.table is table
+        each.source.has_more(connection, rows_max) for each in parts if each.source.table is table
     ):
         return None
     sums = [0] * (1 + len(names))
@@ -43,11 +43,6 @@ def sum_columns_within(
         found = connection.execute(statement).one()
         sums = [total + sign * int(value) for total, value in zip(sums, found, strict=True)]
     return dict(zip(("rows", *names), sums, strict=True))
-
-
-def _has_more(connection: Connection, source: CountedRows, rows: int) -> bool:
-    one_more = select(literal(1)).select_from(source.table).where(*source.conditions).offset(rows).limit(1)
-    return connection.execute(one_more).first() is not None
 
 
 class FacetCounts(NamedTuple):

@@ -14,6 +14,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from projections.queries.conditions import NUMBER, columns_used, conditions, on_source
+from projections.queries.counted_rows import CountedRows
 from projections.queries.key_page import NULL, KeyPage, sort_key
 from projections.queries.pattern_values import narrowed
 from projections.queries.selection import Selection, read_model, table_of
@@ -32,11 +33,15 @@ _NARROWER = ("number", "flag", "tag", "account", "period", "fits")
 _PLUS: Any = custom_op("+")
 
 
-def first_rows(connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage) -> Sequence[Any]:
-    """Return the first rows of a selection, in the order of a page and behind its place."""
+def first_rows(
+    connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage
+) -> Sequence[Any] | None:
+    """Return the first rows of a selection, in the order of a page and behind its place; None where the page is not made."""
     table = table_of(model)
     names = _names(page, table)
     keys = _first_keys(connection, model, selection, timezone, page)
+    if keys is None:
+        return None
     positions = [key[names.index("position")] for key in keys]
     rows = connection.execute(select(table).where(table.c.position.in_(positions)))
     found = {tuple(_ordered(getattr(row, name)) for name in names): row for row in rows}
@@ -45,7 +50,7 @@ def first_rows(connection: Connection, model: str, selection: Selection, timezon
 
 def _first_keys(
     connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage
-) -> Sequence[Key]:
+) -> Sequence[Key] | None:
     table, wanted = table_of(model), _conditions(model, selection, timezone)
     keys = _select_keys(page, table)
     behind = [] if page.key is None else [_beside(page, table, page.key, behind=True)]
@@ -55,17 +60,28 @@ def _first_keys(
     if len(sample) < size:
         return sample[: page.limit]
     if _is_among_first(connection, page, table, sample[0]):
-        found = _keys(connection, _probed(page, table, wanted))
+        found = _keys(connection, _probed(page, table, wanted, PROBED_ROWS))
         if len(found) == page.limit:
             return found
     if table is CDRS and _is_followed(connection, selection, page):
-        same = _unindexed(CDRS.c.disposition) == selection.disposition
-        return _keys(connection, page.first(keys.where(same, *_behind(page, CDRS)), CDRS))
+        return _followed_keys(connection, selection, page)
+    read = CountedRows(table, _conditions(model, _read_from_index(selection), timezone), func.count())
+    if page.read_max is not None and read.has_more(connection, page.read_max):
+        return None
     near = _beside(page, table, sample[: page.limit][-1], behind=False)
     first, *others = (sort_key(table, name) for name in page.names)
     # Not by the index of the order, in which the page may be at the end.
     order = [each.desc() if page.descending else each for each in (_unindexed(first), *others)]
     return _keys(connection, keys.where(near, *behind, *wanted).order_by(*order).limit(page.limit))
+
+
+def _followed_keys(connection: Connection, selection: Selection, page: KeyPage) -> Sequence[Key] | None:
+    """Follow the index of the order, which carries the disposition; None if there may be more of the page than in what is read."""
+    same = _unindexed(CDRS.c.disposition) == selection.disposition
+    if page.read_max is None:
+        return _keys(connection, page.first(_select_keys(page, CDRS).where(same, *_behind(page, CDRS)), CDRS))
+    found = _keys(connection, _probed(page, CDRS, [same], page.read_max))
+    return found if len(found) == page.limit else None
 
 
 def _names(page: KeyPage, table: Any) -> list[str]:
@@ -91,10 +107,16 @@ def _conditions(model: str, selection: Selection, timezone: str) -> list[ColumnE
     table = table_of(model)
     narrow = [narrowed(table.c["src" if each.name == NUMBER else each.name], each) for each in selection.fits or ()]
     found = [each for each in narrow if each is not None]
+    read = _read_from_index(selection)
+    same = [] if read is selection else [_unindexed(table.c.disposition) == selection.disposition]
+    return [*found, *conditions(model, read, timezone), *same]
+
+
+def _read_from_index(selection: Selection) -> Selection:
+    """Return what an index selects: all but the disposition, where another filter has an index that carries it."""
     if selection.disposition is None or all(getattr(selection, name) is None for name in _NARROWER):
-        return [*found, *conditions(model, selection, timezone)]
-    others = conditions(model, structs.replace(selection, disposition=None), timezone)
-    return [*found, *others, _unindexed(table.c.disposition) == selection.disposition]
+        return selection
+    return structs.replace(selection, disposition=None)
 
 
 def _unindexed(expression: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -139,12 +161,12 @@ def _is_among_first(connection: Connection, page: KeyPage, table: Any, key: Key)
     return not last or (key > last[0] if page.descending else key < last[0])
 
 
-def _probed(page: KeyPage, table: Any, wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def _probed(page: KeyPage, table: Any, wanted: Sequence[ColumnElement[bool]], rows: int) -> Select[Any]:
     """Select the keys of a page among the first rows of all, of which only those columns are read that are needed."""
     names = _names(page, table)
     others = sorted(columns_used(wanted) - {*names})
     keys = _select_keys(page, table).add_columns(*(table.c[name] for name in others))
-    some = page.ordered(keys.where(*_behind(page, table)), table).limit(PROBED_ROWS).subquery()
+    some = page.ordered(keys.where(*_behind(page, table)), table).limit(rows).subquery()
     found = select(*(some.c[name] for name in names)).where(*(on_source(each, table, some) for each in wanted))
     return page.first(found, some)
 

@@ -21,12 +21,16 @@ Rows = TypeVar("Rows", bound=tuple[Any, ...])
 
 
 class KeyPage(NamedTuple):
-    """A page of ``limit`` rows in the order of some columns, which end with the key, behind the place ``key``, if there is one."""
+    """A page of ``limit`` rows in the order of some columns, which end with the key, behind the place ``key``, if there is one.
+
+    It is not made where more than ``read_max`` of the selected rows would have to be read one by one, if that is given.
+    """
 
     names: Sequence[str]
     key: Sequence[object] | None
     limit: int
     descending: bool
+    read_max: int | None = None
 
     def behind(self, source: Any) -> Any:
         """Return the condition of the rows behind the place, in a table or a subquery with its columns."""

@@ -55,19 +55,33 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
     ``sort`` is one of the read model's ``sorts``, with ``-`` before it for descending order. Rows have all columns
     of the read model. Raises SelectionError (WrongSort, WrongCursor).
     """
+    found = fetch_page_within(connection, model, selection, timezone, sort, cursor, limit)
+    assert found is not None
+    return found
+
+
+def fetch_page_within(  # noqa: PLR0917 - what, where in it, and what it may take
+    connection: Connection,
+    model: str,
+    selection: Selection,
+    timezone: str,
+    sort: str = "",
+    cursor: str = "",
+    limit: int = LIMIT,
+    read_max: int | None = None,
+) -> ResultPage | None:
+    """Return the same, or None where more than ``read_max`` of the selected rows would have to be read one by one."""
     sort = sort or default_sort(model)
     names, table = sort_names(model, sort, read_model(model).sorts), table_of(model)
     kinds = [str if column_kind(table.c[name]) is ColumnKind.TEXT else int for name in names]
     place = cursors.decode_cursor(cursor, model, sort, kinds) if cursor else None
     backwards = place is not None and place.backwards
-    page = KeyPage(names, None if place is None else place.key, limit + 1, sort.startswith(DESCENDING) != backwards)
-    selection = _without_implied_end(model, selection, page)
-    statement = pattern_page(connection, model, selection, timezone, page)
-    rows = list(
-        _rows(connection, model, selection, timezone, page) if statement is None else connection.execute(statement)
-    )
-    more = len(rows) > limit
-    rows = rows[:limit]
+    descending = sort.startswith(DESCENDING) != backwards
+    page = KeyPage(names, None if place is None else place.key, limit + 1, descending, read_max)
+    found = _rows(connection, model, _without_implied_end(model, selection, page), timezone, page)
+    if found is None:
+        return None
+    more, rows = len(found) > limit, list(found[:limit])
     if backwards:
         rows.reverse()
 
@@ -96,13 +110,22 @@ def _without_implied_end(model: str, selection: Selection, page: KeyPage) -> Sel
     return selection
 
 
-def _rows(connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage) -> Sequence[Row[Any]]:
-    """Return the first rows of an order behind a place."""
+def _rows(
+    connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage
+) -> Sequence[Row[Any]] | None:
+    """Return the first rows of an order behind a place; None where the page is not made."""
+    statement = pattern_page(connection, model, selection, timezone, page)
+    if statement is not None:
+        return connection.execute(statement).all()
     table, wanted = table_of(model), conditions(model, selection, timezone)
     if wanted and model in ROLLUPS and _has_other_order(connection, model, page):
         return first_rows(connection, model, selection, timezone, page)
     if page.key is not None:
         wanted.append(page.behind(table))
+    if selection.waiting is not None:
+        # They are sorted in the index that has no others.
+        keys = page.first(select(*page.key_columns(table)).where(*wanted), table)
+        return connection.execute(page.rows(table, keys)).all()
     if table is ENTRIES:
         statement = entries_page(wanted, page.not_before(table), page.limit, descending=page.descending)
         return connection.execute(statement).all()

@@ -1,7 +1,7 @@
 """The pages that list a read model's rows: filters, order, pages, and the sums of the whole selection.
 
-Sums and facets take longer than rows, so they are a fragment that is fetched once the rows are shown; without
-JavaScript a link loads the page with all of it.
+Sums and facets take longer than rows, so they are fragments that are fetched once the rows are shown; so are the rows where very
+many would be read for an order that no index has beside the filters. Without JavaScript a link loads the page with all of it.
 """
 
 from typing import Any, NamedTuple
@@ -23,6 +23,8 @@ from projections.queries.selection import chosen_columns, read_model
 from projections.queries.time_points import SelectionError
 
 ROWS = 100
+# Of so many rows those that a page shows are found within some ten milliseconds, whatever the order.
+READ_BY_PAGE_MAX = 50_000
 # Where rows have to be counted one by one, so many take a twentieth of a second.
 FACET_ROWS_MAX = 20_000
 # And so many a fifth of a second, in which they are summed up unasked.
@@ -31,7 +33,7 @@ WHOLE = "whole"
 
 
 def routes() -> list[GuardedRoute]:
-    """Return the lists, and the fragments of their sums and facets."""
+    """Return the lists, and the fragments of their rows, sums and facets."""
     listed = [GuardedRoute(each.path, ListPage(each), Role.READ, name=f"list_{each.model}") for each in LISTS.values()]
     return [*listed, GuardedRoute("/fragments/{model}/{part}", fragment, Role.READ, name="fragment")]
 
@@ -50,24 +52,17 @@ class ListPage:
     def _shown(self, request: Request) -> Response:
         listed, (read, point) = self.listed, read_with_as_of(request, self.listed.model)
         view = ListView(request, listed)
-        sort = view.sort or browsing.default_sort(listed.model)
-        context: dict[str, Any] = {"problem": read.problem, "span": read.span, "sort": sort}
-        context |= {"sorts": read_model(listed.model).sorts, "rows": None, "summed": None, "whole": False}
-        context |= {"undone": {}, "as_of": "", **view.context(read)}
+        whole = bool(request.query_params.get(WHOLE))
+        context: dict[str, Any] = {"problem": read.problem, "span": read.span, "whole": whole, "as_of": ""}
+        context |= view.context(read)
         if read.selection is None:
             return render(request, "list.html", status=400, **context)
         context["as_of"] = describe_as_of(point, request.app.state.ledger.timezone)
         with read_session_as_of(request, point) as room:
-            cursor = request.query_params.get("cursor", "")
-            found = browsing.fetch_page(
-                room.connection, listed.model, read.selection, room.ledger.timezone, sort, cursor, ROWS
-            )
-            if request.query_params.get(WHOLE):
-                context |= {"whole": True, "summed": sum_selection(room, listed.model, read)}
+            context |= view.fetch_rows(room, read, None if whole else READ_BY_PAGE_MAX)
+            if whole:
+                context["summed"] = sum_selection(room, listed.model, read)
                 context["counted"] = facet_selection(room, listed.model, read)
-            if listed is OPERATOR_EVENTS:
-                context["undone"] = undoing_positions(room.connection, [row.position for row in found.rows])
-        context |= {"rows": found.rows, "next": found.next, "previous": found.previous, "is_first": not cursor}
         return render(request, "list.html", **context)
 
 
@@ -79,20 +74,23 @@ def read_with_as_of(request: Request, model: str) -> tuple[RequestFilters, LogPo
 
 
 def fragment(request: Request) -> Response:
-    """Return the sums or the facets of a selection as a fragment."""
+    """Return the rows, the sums or the facets of a selection as a fragment."""
     return with_error_pages(_fragment)(request)
 
 
 def _fragment(request: Request) -> Response:
     model, part = request.path_params["model"], request.path_params["part"]
-    if model not in LISTS or part not in ("sums", "facets"):
+    if model not in LISTS or part not in ("rows", "sums", "facets"):
         msg = f"there is no part {part!r} of {model!r}"
         raise SelectionError(msg)
     read, point = read_with_as_of(request, model)
     if read.selection is None:
         raise SelectionError(read.problem)
-    context = ListView(request, LISTS[model]).context(read)
+    view = ListView(request, LISTS[model])
+    context = view.context(read) | {"whole": False}
     with read_session_as_of(request, point) as room:
+        if part == "rows":
+            return render(request, "list_rows.html", **context, **view.fetch_rows(room, read))
         if part == "sums":
             summed = sum_selection(room, model, read, SUMMED_ROWS_MAX)
             return render(request, "sums.html", summed=summed, rows_max=SUMMED_ROWS_MAX, **context)
@@ -100,19 +98,37 @@ def _fragment(request: Request) -> Response:
 
 
 class ListView:
-    """How an address wants a list to look: its order and its columns, which links to the same list keep."""
+    """How an address wants a list to look: its order and its columns, which links to the same list keep, and where its page begins."""
 
     def __init__(self, request: Request, listed: ListedModel) -> None:
         """Read them; raises SelectionError for a column that the list does not have."""
         self.listed = listed
-        self.sort = request.query_params.get("sort", "")
+        self.sort, self.cursor = (request.query_params.get(name, "") for name in ("sort", "cursor"))
         self.columns = listed.chosen_columns(request.query_params.getlist(COLS))
 
     def context(self, read: RequestFilters) -> dict[str, Any]:
         """Return what templates show it with: ``look`` are the parameters that links keep."""
         look = {"sort": self.sort, COLS: self.listed.written(self.columns)}
         context = {"listed": self.listed, "filters": read.filters, "columns": self.columns, "look": look}
+        context |= {"sort": self._shown_sort(), "sorts": read_model(self.listed.model).sorts, "cursor": self.cursor}
         return context | {"entries_sort": self._entries_sort(), "entries_cols": self._entries_columns()}
+
+    def fetch_rows(self, room: ReadSession, read: RequestFilters, read_max: int | None = None) -> dict[str, Any]:
+        """Return what templates show a page's rows with: ``rows`` is None where more than ``read_max`` would be read for it."""
+        assert read.selection is not None
+        model, timezone = self.listed.model, room.ledger.timezone
+        found = browsing.fetch_page_within(
+            room.connection, model, read.selection, timezone, self._shown_sort(), self.cursor, ROWS, read_max
+        )
+        if found is None:
+            return {"rows": None}
+        context: dict[str, Any] = {"rows": found.rows, "next": found.next, "previous": found.previous}
+        if self.listed is OPERATOR_EVENTS:
+            context["undone"] = undoing_positions(room.connection, [row.position for row in found.rows])
+        return context
+
+    def _shown_sort(self) -> str:
+        return self.sort or browsing.default_sort(self.listed.model)
 
     def _entries_columns(self) -> str:
         """Return those of the chosen columns that CDRs with postings have; empty for all, unless some were chosen."""
@@ -123,7 +139,7 @@ class ListView:
 
     def _entries_sort(self) -> str:
         """Return the order of CDRs with postings: that of the page, or, as postings have no time, that of the log."""
-        sort = self.sort or browsing.default_sort(self.listed.model)
+        sort = self._shown_sort()
         sign, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
         return sign + (name if name in read_model("entries").file_sorts else "position")
 

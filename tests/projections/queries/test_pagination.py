@@ -114,6 +114,30 @@ def test_pages_are_the_same_whichever_way_their_rows_are_found(
             assert [row[: len(expected[0])] for row in found] == expected
 
 
+@pytest.mark.parametrize("way", ["all that is selected", "the index of the order"])
+@pytest.mark.parametrize("sort", ["price", "-cost"])
+def test_sqlite_makes_no_page_where_it_would_read_more_rows_one_by_one_than_it_may(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, way: str, sort: str
+) -> None:
+    for name, value in zip(("SAMPLED_ROWS", "PROBED_ROWS", "FIRST_ROWS", "FOLLOWED_PART"), WAYS[way], strict=True):
+        monkeypatch.setattr(first_rows, name, value)
+    moments = sorted(row.cdr_at for row in browsing.fetch_page(connection, "cdrs", Selection(), "UTC", limit=1000).rows)
+    span, answered = Selection(since=moments[1]), Selection(disposition="ANSWERED")
+    selection = answered if way == "the index of the order" else span
+    rows = len(whole(connection, "cdrs", selection))
+    page = browsing.fetch_page(connection, "cdrs", selection, "UTC", sort, limit=5)
+
+    def within(read_max: int) -> browsing.ResultPage | None:
+        return browsing.fetch_page_within(connection, "cdrs", selection, "UTC", sort, limit=5, read_max=read_max)
+
+    assert within(len(moments)) == page
+    is_bound = connection.dialect.name == "sqlite"
+    assert (within(5) is None) == is_bound
+    assert (within(rows - 1) is None) == (is_bound and selection == span)
+    in_time = browsing.fetch_page_within(connection, "cdrs", span, "UTC", "cdr_at", limit=5, read_max=0)
+    assert in_time == browsing.fetch_page(connection, "cdrs", span, "UTC", "cdr_at", limit=5)
+
+
 @pytest.mark.parametrize("sort", ["position", "-cdr_at", "cdr_at", "price"])
 def test_a_walk_back_shows_the_pages_that_came(connection: Connection, sort: str) -> None:
     moments = sorted(row.cdr_at for row in browsing.fetch_page(connection, "cdrs", Selection(), "UTC", limit=200).rows)

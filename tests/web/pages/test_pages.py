@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from api.web.pages import billing, lists, statements
+from projections.queries import first_rows
 from tests.support import web_users as users
 from tests.support.command import run
 from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
@@ -32,6 +33,8 @@ PAGES = [
     "/postings?whole=1&kind=adjustment",
     "/voicemails",
     "/channels",
+    "/fragments/cdrs/rows?sort=-price",
+    "/fragments/operator-events/rows",
     "/fragments/cdrs/sums",
     "/fragments/cdrs/facets",
     "/fragments/calls/facets?flag=repeated-cdr",
@@ -239,6 +242,42 @@ def test_rows_that_must_be_read_one_by_one_are_summed_up_on_request_where_they_a
     (whole,) = re.findall(r'<a href="([^"]+)">Sum up', part)
     assert sums(client.get(unescape(whole)).text) == exact
     assert "More than" not in client.get("/fragments/cdrs/sums?tag=acme").text
+
+
+def test_rows_that_are_among_very_many_follow_the_page_and_are_the_same(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(shop, "read", "pii")
+    address = "/cdrs?from=2026-10-01&through=2026-10-31&sort=price&cols=call_id,price"
+    monkeypatch.setattr(lists, "ROWS", 2)
+    monkeypatch.setattr(first_rows, "SAMPLED_ROWS", 1)
+    monkeypatch.setattr(first_rows, "FIRST_ROWS", 0)
+    at_once = _pages(client, address)
+    monkeypatch.setattr(lists, "READ_BY_PAGE_MAX", 0)
+    assert "<tbody>" not in client.get(address).text
+    later = _pages(client, address)
+    assert at_once == later
+    assert len(later) > 2
+
+
+def _pages(client: TestClient, address: str) -> list[str]:
+    """Return the table of each page from an address on, fetched as a script does, which is also what the link there shows."""
+    tables = []
+    while address:
+        page = client.get(address).text
+        if parts := re.findall(r'data-fragment="([^"]*/rows[^"]*)"><p class="empty"><a href="([^"]*)">Show the rows</a>', page):
+            ((part, link),) = parts
+            page, linked = client.get(unescape(part)).text, client.get(unescape(link)).text
+            assert _table(page) == _table(linked)
+        tables.append(_table(page))
+        following = re.search('href="([^"]*)" rel="next"', page)
+        address = unescape(following[1]) if following else ""
+    return tables
+
+
+def _table(page: str) -> str:
+    (found,) = re.findall(r"of the selected rows</caption>.*?(<tbody>.*?</tbody>)", page, re.DOTALL)
+    return str(found)
 
 
 def test_what_was_posted_beside_the_cdrs_is_in_the_sum_of_an_accounts_month(shop: Shop) -> None:
