@@ -265,7 +265,9 @@ def _pages(client: TestClient, address: str) -> list[str]:
     tables = []
     while address:
         page = client.get(address).text
-        if parts := re.findall(r'data-fragment="([^"]*/rows[^"]*)"><p class="empty"><a href="([^"]*)">Show the rows</a>', page):
+        if parts := re.findall(
+            r'data-fragment="([^"]*/rows[^"]*)"><p class="empty"><a href="([^"]*)">Show the rows</a>', page
+        ):
             ((part, link),) = parts
             page, linked = client.get(unescape(part)).text, client.get(unescape(link)).text
             assert _table(page) == _table(linked)
