@@ -21,16 +21,12 @@ Rows = TypeVar("Rows", bound=tuple[Any, ...])
 
 
 class KeyPage(NamedTuple):
-    """A page of ``limit`` rows in the order of some columns, which end with the key, behind the place ``key``, if there is one.
-
-    It is not made where more than ``read_max`` of the selected rows would have to be read one by one, if that is given.
-    """
+    """A page of ``limit`` rows in the order of some columns, which end with the key, behind the place ``key``, if there is one."""
 
     names: Sequence[str]
     key: Sequence[object] | None
     limit: int
     descending: bool
-    read_max: int | None = None
 
     def behind(self, source: Any) -> Any:
         """Return the condition of the rows behind the place, in a table or a subquery with its columns."""
@@ -41,13 +37,15 @@ class KeyPage(NamedTuple):
         if len(keys) == 1:
             return keys[0] < place[0] if self.descending else keys[0] > place[0]
         here, there = tuple_(*keys), tuple_(*place)
-        return here < there if self.descending else here > there
+        behind = here < there if self.descending else here > there
+        # SQLite compares columns of an index as one, but not what is calculated from them.
+        return and_(self.not_before(source), behind) if self.names[0] in NULLABLE else behind
 
     def not_before(self, source: Any) -> Any:
         """Return a condition that says the same of the first column alone, for an index; None without a place."""
         if self.key is None:
             return None
-        first = source.c[self.names[0]]
+        first = sort_key(source, self.names[0])
         return first <= self.key[0] if self.descending else first >= self.key[0]
 
     def first(self, statement: Select[Rows], source: Any) -> Select[Rows]:

@@ -15,7 +15,9 @@ from projections.queries.conditions import conditions, on_source
 from projections.queries.entries_page import entries_page
 from projections.queries.first_rows import first_rows
 from projections.queries.key_page import DESCENDING, KeyPage, place_of, sort_names
+from projections.queries.narrowest_filter import narrowed_selection
 from projections.queries.pattern_pages import pattern_page
+from projections.queries.pattern_values import with_known_values
 from projections.queries.selection import Selection, read_model, table_of
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.rollups import ROLLUPS
@@ -55,32 +57,15 @@ def fetch_page(  # noqa: PLR0917 - what, and where in it
     ``sort`` is one of the read model's ``sorts``, with ``-`` before it for descending order. Rows have all columns
     of the read model. Raises SelectionError (WrongSort, WrongCursor).
     """
-    found = fetch_page_within(connection, model, selection, timezone, sort, cursor, limit)
-    assert found is not None
-    return found
-
-
-def fetch_page_within(  # noqa: PLR0917 - what, where in it, and what it may take
-    connection: Connection,
-    model: str,
-    selection: Selection,
-    timezone: str,
-    sort: str = "",
-    cursor: str = "",
-    limit: int = LIMIT,
-    read_max: int | None = None,
-) -> ResultPage | None:
-    """Return the same, or None where more than ``read_max`` of the selected rows would have to be read one by one."""
     sort = sort or default_sort(model)
     names, table = sort_names(model, sort, read_model(model).sorts), table_of(model)
     kinds = [str if column_kind(table.c[name]) is ColumnKind.TEXT else int for name in names]
     place = cursors.decode_cursor(cursor, model, sort, kinds) if cursor else None
     backwards = place is not None and place.backwards
     descending = sort.startswith(DESCENDING) != backwards
-    page = KeyPage(names, None if place is None else place.key, limit + 1, descending, read_max)
-    found = _rows(connection, model, _without_implied_end(model, selection, page), timezone, page)
-    if found is None:
-        return None
+    page = KeyPage(names, None if place is None else place.key, limit + 1, descending)
+    selection = with_known_values(connection, model, _without_implied_end(model, selection, page))
+    found = _rows(connection, model, selection, timezone, page)
     more, rows = len(found) > limit, list(found[:limit])
     if backwards:
         rows.reverse()
@@ -110,22 +95,21 @@ def _without_implied_end(model: str, selection: Selection, page: KeyPage) -> Sel
     return selection
 
 
-def _rows(
-    connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage
-) -> Sequence[Row[Any]] | None:
-    """Return the first rows of an order behind a place; None where the page is not made."""
+def _rows(connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage) -> Sequence[Row[Any]]:
+    """Return the first rows of an order behind a place."""
     statement = pattern_page(connection, model, selection, timezone, page)
     if statement is not None:
         return connection.execute(statement).all()
     table, wanted = table_of(model), conditions(model, selection, timezone)
-    if wanted and model in ROLLUPS and _has_other_order(connection, model, page):
-        return first_rows(connection, model, selection, timezone, page)
+    if wanted and model in ROLLUPS and connection.dialect.name == "sqlite":
+        if page.names[0] != read_model(model).time_column:
+            return first_rows(connection, model, selection, timezone, page)
+        chosen = narrowed_selection(connection, model, selection, timezone, in_time=True)
+        behind = [] if page.key is None else [page.behind(table)]
+        keys = page.first(chosen.keys(select(*page.key_columns(table)), table).where(*behind), table)
+        return connection.execute(page.rows(table, keys)).all()
     if page.key is not None:
         wanted.append(page.behind(table))
-    if selection.waiting is not None:
-        # They are sorted in the index that has no others.
-        keys = page.first(select(*page.key_columns(table)).where(*wanted), table)
-        return connection.execute(page.rows(table, keys)).all()
     if table is ENTRIES:
         statement = entries_page(wanted, page.not_before(table), page.limit, descending=page.descending)
         return connection.execute(statement).all()
@@ -138,11 +122,6 @@ def _rows(
     by_id = select(CDRS).where(CDRS.c.call_id.in_([key.call_id for key in firsts]))
     rows = {row.call_id: row for row in connection.execute(by_id)}
     return [rows[key.call_id] for key in firsts]
-
-
-def _has_other_order(connection: Connection, model: str, page: KeyPage) -> bool:
-    """Whether a page is in another order than the filters' indexes, in which SQLite would sort whole rows, or look for them in all."""
-    return connection.dialect.name == "sqlite" and page.names[0] != read_model(model).time_column
 
 
 def _among_first(connection: Connection, page: KeyPage, wanted: Sequence[Any]) -> Sequence[Row[Any]]:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import Column, Connection, Select, func, select, union_all
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, union_all
 
 from projections.queries.conditions import NUMBER, conditions
 from projections.queries.key_page import KeyPage
-from projections.queries.pattern_values import narrowed, with_known_values
+from projections.queries.narrowest_filter import without_index
+from projections.queries.pattern_values import narrowed
 from projections.queries.selection import Selection, table_of
 from projections.schema.rollups import ROLLUPS
 
@@ -25,21 +26,20 @@ def pattern_page(
     """Return the statement of a page whose rows fit a pattern, or None where it is cut from all rows in order."""
     if not selection.fits or model not in ROLLUPS:
         return None
-    table = table_of(model)
-    selection = with_known_values(connection, model, selection)
-    assert selection.fits is not None
+    table, is_sqlite = table_of(model), connection.dialect.name == "sqlite"
     for each in sorted(selection.fits, key=lambda each: each.name != NUMBER):
         column = table.c["src" if each.name == NUMBER else each.name]
         narrow = narrowed(column, each)
         if narrow is None:
             continue
         some = select(column).where(narrow).limit(GATHERED_MAX + 1).subquery()
-        wanted = conditions(model, selection, timezone)
         if connection.execute(select(func.count()).select_from(some)).scalar_one() <= GATHERED_MAX:
-            return _gathered(table, [narrow, *wanted], page)
+            wanted = conditions(model, selection, timezone)
+            others = [without_index(one, table) for one in wanted] if is_sqlite else wanted
+            return _gathered(table, [narrow, *others], page)
         if each.values is not None:
             rest = structs.replace(selection, fits=tuple(other for other in selection.fits if other is not each))
-            return _of_each(table, column, each.values, conditions(model, rest, timezone), page)
+            return _of_each(table, column, each.values, _beside(model, rest, timezone, is_sqlite=is_sqlite), page)
     return None
 
 
@@ -56,6 +56,15 @@ def _of_each(
     parts = [page.first(_behind(keys, table, page).where(column == value), table).subquery() for value in values]
     found = union_all(*(select(part) for part in parts)).subquery()
     return page.rows(table, page.first(select(found), found))
+
+
+def _beside(model: str, rest: Selection, timezone: str, *, is_sqlite: bool) -> list[ColumnElement[bool]]:
+    """Return the conditions beside the one of a text, whose index has the times: for no others is an index taken."""
+    if not is_sqlite:
+        return conditions(model, rest, timezone)
+    span = Selection(since=rest.since, until=rest.until)
+    others = conditions(model, structs.replace(rest, since=None, until=None), timezone)
+    return [*conditions(model, span, timezone), *(without_index(one, table_of(model)) for one in others)]
 
 
 def _behind(statement: Select[Any], source: Any, page: KeyPage) -> Select[Any]:

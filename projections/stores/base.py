@@ -5,7 +5,8 @@ What all databases have in common is here; each database has a file of its own.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -36,6 +37,10 @@ class ReadModelsCorrupt(ReadModelsUnusable):
 
 class RebuildRunning(Unavailable):
     """Another rebuild of the same ledger is running."""
+
+
+class TimeLimitReached(Exception):
+    """A statement was stopped since it took longer than it may."""
 
 
 def refuse_read_models(name: str, error: BaseException) -> LedgerError:
@@ -77,6 +82,13 @@ class ReadStore(ABC):
         The other one is seen as it is when it is first read.
         """
         return self.snapshot()
+
+    def time_limit(self, _connection: Connection, _limit: timedelta) -> AbstractContextManager[None]:
+        """Stop a snapshot's statement that is at work longer than that, or a little more; raises TimeLimitReached.
+
+        The snapshot can still be used afterwards. A store that only one process knows has no limit.
+        """
+        return nullcontext()
 
     @abstractmethod
     def note_growth(self, connection: Connection, before: int, position: int) -> None:

@@ -20,6 +20,8 @@ LOCK_TIMEOUT_SECONDS = 30
 _SQLITE_DAMAGE = (11, 26)
 _POSTGRES_DAMAGE = ("XX001", "XX002")
 _READ_ONLY = "25006"
+# What they say of a statement that was stopped (SQLITE_INTERRUPT, query_canceled).
+_SQLITE_STOPPED, _POSTGRES_STOPPED = 9, "57014"
 STANDBY_SERVER = "the server is a standby; expected the primary, or the standby's promotion"
 
 Refusal = Callable[[str, BaseException], LedgerError]
@@ -35,6 +37,14 @@ def is_damage(error: BaseException) -> bool:
     cause = getattr(error, "orig", error)
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # An extended code has the plain one in its last byte.
     return code in _SQLITE_DAMAGE or getattr(cause, "sqlstate", "") in _POSTGRES_DAMAGE
+
+
+def is_stopped(error: BaseException) -> bool:
+    """Whether the database stopped a statement because it was told to."""
+    cause = getattr(error, "orig", error)
+    return (
+        getattr(cause, "sqlite_errorcode", 0) == _SQLITE_STOPPED or getattr(cause, "sqlstate", "") == _POSTGRES_STOPPED
+    )
 
 
 def is_standby(error: BaseException) -> bool:

@@ -5,6 +5,7 @@ An open generation holds a shared lock, as a process holds an open file: so no s
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import timedelta
 from secrets import token_hex
 
 from sqlalchemy import Connection, NullPool
@@ -13,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from domain.errors import StoreUnavailable
 from projections.schema.tables import METADATA
 from projections.stores import postgres_slots as slots
-from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning
-from projections.stores.database import driver_message
+from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, TimeLimitReached
+from projections.stores.database import driver_message, is_stopped
 from projections.stores.postgres_engine import (
     CREATING,
     ONLY_ONE,
@@ -30,6 +31,7 @@ from projections.stores.postgres_slot import PostgresSlot
 
 REMOVAL_TIMEOUT_SECONDS = 15
 TOKEN_BYTES = 8
+MILLISECOND = timedelta(milliseconds=1)
 ANALYZED_AT = (1_000, 10_000, 100_000, 1_000_000)
 # The sessions that have locked a table of a schema, as HOLDERS names them.
 _LOCKED_BY = """
@@ -83,6 +85,19 @@ class PostgresReadStore(ReadStore):
         query = "SELECT NOT pg_is_in_recovery() AND has_table_privilege('progress', 'UPDATE')"
         with self.snapshot() as connection:
             return bool(connection.exec_driver_sql(query).scalar_one())
+
+    @contextmanager
+    def time_limit(self, connection: Connection, limit: timedelta) -> Iterator[None]:  # noqa: D102 - each statement
+        connection.exec_driver_sql(f"SAVEPOINT unlimited; SET LOCAL statement_timeout = {limit // MILLISECOND}")
+        try:
+            yield
+        except OperationalError as error:
+            if not is_stopped(error):
+                raise
+            raise TimeLimitReached from error
+        finally:
+            with suppress(DBAPIError):  # What went wrong before counts.
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unlimited")
 
     def find_damage(self) -> list[str]:
         """Read every row: the server checks each page that it reads, where it keeps checksums."""

@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from shutil import copyfile
 from threading import Event
+from time import monotonic_ns
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import OperationalError
 
 from domain.private_files import make_private
 from projections.atomic_file import sync_to_disk
@@ -19,13 +21,18 @@ from projections.stores.base import (
     ReadModelsCorrupt,
     ReadStore,
     RebuildRunning,
+    TimeLimitReached,
     refuse_read_models,
 )
+from projections.stores.database import is_stopped
 from projections.stores.sqlite_file import BUILDING, SQLiteFile
 
 COPY_SUFFIX = "-copy"
 COPY = "copy"  # The schema of a copy in transactions that see it besides the build.
 
+# So many of its instructions take SQLite about a millisecond.
+STEPS_BETWEEN_LOOKS = 20_000
+MICROSECOND = timedelta(microseconds=1)
 LOOK_AGAIN = timedelta(milliseconds=300)
 
 # A read model that loses its last second in a power cut catches it up again: its commits need not wait for the disk.
@@ -69,6 +76,20 @@ class SQLiteReadStore(ReadStore):
             finally:
                 connection.rollback()
                 connection.invalidate()  # Its file would stay attached.
+
+    @contextmanager
+    def time_limit(self, connection: Connection, limit: timedelta) -> Iterator[None]:  # noqa: D102 - all statements together
+        driver, end = connection.connection.driver_connection, monotonic_ns() + limit // MICROSECOND * 1000
+        assert driver is not None
+        driver.set_progress_handler(lambda: monotonic_ns() > end, STEPS_BETWEEN_LOOKS)
+        try:
+            yield
+        except OperationalError as error:
+            if not is_stopped(error):
+                raise
+            raise TimeLimitReached from error
+        finally:
+            driver.set_progress_handler(None, 0)
 
     def find_damage(self) -> list[str]:  # noqa: D102
         try:

@@ -1,9 +1,11 @@
 """The pages that list a read model's rows: filters, order, pages, and the sums of the whole selection.
 
-Sums and facets take longer than rows, so they are fragments that are fetched once the rows are shown; so are the rows where very
-many would be read for an order that no index has beside the filters. Without JavaScript a link loads the page with all of it.
+Sums and facets take longer than rows, so they are fragments that are fetched once the rows are shown; so are the rows where finding
+them takes long, as it does in an order that no index has beside the filters. Without JavaScript a link loads the page with all of it.
 """
 
+from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -21,10 +23,11 @@ from projections.queries.call_lookup import undoing_positions
 from projections.queries.log_points import LogPoint
 from projections.queries.selection import chosen_columns, read_model
 from projections.queries.time_points import SelectionError
+from projections.stores.base import TimeLimitReached
 
 ROWS = 100
-# Of so many rows those that a page shows are found within some ten milliseconds, whatever the order.
-READ_BY_PAGE_MAX = 50_000
+# Rows that are found no sooner follow the page.
+ROWS_TIME_MAX = timedelta(milliseconds=20)
 # Where rows have to be counted one by one, so many take a twentieth of a second.
 FACET_ROWS_MAX = 20_000
 # And so many a fifth of a second, in which they are summed up unasked.
@@ -59,7 +62,7 @@ class ListPage:
             return render(request, "list.html", status=400, **context)
         context["as_of"] = describe_as_of(point, request.app.state.ledger.timezone)
         with read_session_as_of(request, point) as room:
-            context |= view.fetch_rows(room, read, None if whole else READ_BY_PAGE_MAX)
+            context |= view.fetch_rows(room, read, None if whole else ROWS_TIME_MAX)
             if whole:
                 context["summed"] = sum_selection(room, listed.model, read)
                 context["counted"] = facet_selection(room, listed.model, read)
@@ -113,14 +116,14 @@ class ListView:
         context |= {"sort": self._shown_sort(), "sorts": read_model(self.listed.model).sorts, "cursor": self.cursor}
         return context | {"entries_sort": self._entries_sort(), "entries_cols": self._entries_columns()}
 
-    def fetch_rows(self, room: ReadSession, read: RequestFilters, read_max: int | None = None) -> dict[str, Any]:
-        """Return what templates show a page's rows with: ``rows`` is None where more than ``read_max`` would be read for it."""
+    def fetch_rows(self, room: ReadSession, read: RequestFilters, limit: timedelta | None = None) -> dict[str, Any]:
+        """Return what templates show a page's rows with: ``rows`` is None where finding them takes longer than ``limit``."""
         assert read.selection is not None
-        model, timezone = self.listed.model, room.ledger.timezone
-        found = browsing.fetch_page_within(
-            room.connection, model, read.selection, timezone, self._shown_sort(), self.cursor, ROWS, read_max
-        )
-        if found is None:
+        asked = (self.listed.model, read.selection, room.ledger.timezone, self._shown_sort(), self.cursor, ROWS)
+        try:
+            with nullcontext() if limit is None else room.store.time_limit(room.connection, limit):
+                found = browsing.fetch_page(room.connection, *asked)
+        except TimeLimitReached:
             return {"rows": None}
         context: dict[str, Any] = {"rows": found.rows, "next": found.next, "previous": found.previous}
         if self.listed is OPERATOR_EVENTS:

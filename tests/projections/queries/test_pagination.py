@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import combinations, cycle
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from domain import times
 from domain.calls.correlation import CorrelationWindow
 from domain.notices.line_number import LINE_RULE_2
-from projections.queries import facets, first_rows
+from projections.queries import facets, first_rows, narrowest_filter, pattern_pages
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.conditions import build_selection
@@ -114,28 +115,44 @@ def test_pages_are_the_same_whichever_way_their_rows_are_found(
             assert [row[: len(expected[0])] for row in found] == expected
 
 
-@pytest.mark.parametrize("way", ["all that is selected", "the index of the order"])
-@pytest.mark.parametrize("sort", ["price", "-cost"])
-def test_sqlite_makes_no_page_where_it_would_read_more_rows_one_by_one_than_it_may(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch, way: str, sort: str
+FILTERS: dict[str, Any] = {
+    "tag": ("dept-1", "dept-*", "*-2"),
+    "account": ("dept-1",),
+    "number": ("1858*", "*7373"),
+    "disposition": ("ANSWERED", "BUSY"),
+    "flag": ("missing-opening",),
+    "state": ("ended", "in-progress"),
+    "period": ("2026-10",),
+    "since": ("2026-10-02",),
+}
+
+
+def _together(model: str) -> Iterator[Selection]:
+    """Yield selections of two and of three filters that a read model has."""
+    names = [name for name in FILTERS if name != ("account" if model == "calls" else "state")]
+    values = {name: cycle(FILTERS[name]) for name in names}
+    for some in (*combinations(names, 2), *combinations(names, 3)):
+        yield build_selection(model, timezone="UTC", **{name: next(values[name]) for name in some})
+
+
+@pytest.mark.parametrize("counted_max", [5, *(pytest.param(most, marks=pytest.mark.thorough) for most in (1, 20_000))])
+@pytest.mark.parametrize(("model", "sorts"), [("calls", ("-opened_at", "position")), ("cdrs", ("cdr_at", "-price"))])
+def test_filters_together_select_the_same_rows_whichever_of_them_is_looked_up(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, model: str, sorts: tuple[str, str], counted_max: int
 ) -> None:
-    for name, value in zip(("SAMPLED_ROWS", "PROBED_ROWS", "FIRST_ROWS", "FOLLOWED_PART"), WAYS[way], strict=True):
-        monkeypatch.setattr(first_rows, name, value)
-    moments = sorted(row.cdr_at for row in browsing.fetch_page(connection, "cdrs", Selection(), "UTC", limit=1000).rows)
-    span, answered = Selection(since=moments[1]), Selection(disposition="ANSWERED")
-    selection = answered if way == "the index of the order" else span
-    rows = len(whole(connection, "cdrs", selection))
-    page = browsing.fetch_page(connection, "cdrs", selection, "UTC", sort, limit=5)
-
-    def within(read_max: int) -> browsing.ResultPage | None:
-        return browsing.fetch_page_within(connection, "cdrs", selection, "UTC", sort, limit=5, read_max=read_max)
-
-    assert within(len(moments)) == page
-    is_bound = connection.dialect.name == "sqlite"
-    assert (within(5) is None) == is_bound
-    assert (within(rows - 1) is None) == (is_bound and selection == span)
-    in_time = browsing.fetch_page_within(connection, "cdrs", span, "UTC", "cdr_at", limit=5, read_max=0)
-    assert in_time == browsing.fetch_page(connection, "cdrs", span, "UTC", "cdr_at", limit=5)
+    monkeypatch.setattr(narrowest_filter, "COUNTED_MAX", counted_max)
+    monkeypatch.setattr(pattern_pages, "GATHERED_MAX", counted_max)
+    monkeypatch.setattr(first_rows, "SAMPLED_ROWS", 3)
+    width = len(whole(connection, model, Selection())[0])
+    found = 0
+    for selection in _together(model):
+        expected = sorted(map(repr, whole(connection, model, selection)))
+        for sort in sorts:
+            rows, _ = walked(connection, model, selection, sort, 50)
+            assert sorted(repr(row[:width]) for row in rows) == expected, (selection, sort)
+        assert facets.sum_columns(connection, model, selection, "UTC")["rows"] == len(expected), selection
+        found += bool(expected)
+    assert found > 15
 
 
 @pytest.mark.parametrize("sort", ["position", "-cdr_at", "cdr_at", "price"])

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from html import unescape
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from api.web.pages import billing, lists, statements
-from projections.queries import first_rows
+from projections.stores import sqlite
 from tests.support import web_users as users
 from tests.support.command import run
 from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
@@ -244,17 +245,16 @@ def test_rows_that_must_be_read_one_by_one_are_summed_up_on_request_where_they_a
     assert "More than" not in client.get("/fragments/cdrs/sums?tag=acme").text
 
 
-def test_rows_that_are_among_very_many_follow_the_page_and_are_the_same(
+def test_rows_that_take_long_to_find_follow_the_page_and_are_the_same(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = signed_in(shop, "read", "pii")
     address = "/cdrs?from=2026-10-01&through=2026-10-31&sort=price&cols=call_id,price"
     monkeypatch.setattr(lists, "ROWS", 2)
-    monkeypatch.setattr(first_rows, "SAMPLED_ROWS", 1)
-    monkeypatch.setattr(first_rows, "FIRST_ROWS", 0)
     at_once = _pages(client, address)
-    monkeypatch.setattr(lists, "READ_BY_PAGE_MAX", 0)
-    assert "<tbody>" not in client.get(address).text
+    monkeypatch.setattr(lists, "ROWS_TIME_MAX", timedelta(0))
+    monkeypatch.setattr(sqlite, "STEPS_BETWEEN_LOOKS", 1)
+    assert "of the selected rows" not in client.get(address).text
     later = _pages(client, address)
     assert at_once == later
     assert len(later) > 2

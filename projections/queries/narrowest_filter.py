@@ -1,0 +1,190 @@
+"""Which of a selection's filters SQLite looks for in an index: the one that the fewest rows pass.
+
+SQLite does not know how many rows have a value: it takes any equal value to be rarer than a span of time or a pattern. So the rows that
+pass each filter are counted, up to some thousands, and of all other filters the columns are written so that no index has them.
+"""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, exists, func, literal, select
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from domain.calls import call
+from projections.queries.conditions import NUMBER, columns_used, conditions, on_source
+from projections.queries.pattern_values import narrowed
+from projections.queries.selection import Selection, read_model, table_of
+from projections.schema.tables import CDRS
+
+# Counting so many takes a millisecond.
+COUNTED_MAX = 20_000
+# Those that have an index, first of all those whose index carries most: of two that very many rows pass, the first one is taken.
+INDEXED = {
+    "flag": "flagged",
+    "waiting": "waiting",
+    "tag": "by_tag",
+    "account": "by_account",
+    "number": "by_src",
+    "period": "by_period",
+    "disposition": "by_disposition",
+    "state": "in_progress",
+}
+_ORDERED = {"opened_at", "cdr_at", "period"}
+_PLUS: Any = custom_op("+")
+
+
+class NarrowedSelection(NamedTuple):
+    """A selection of which one filter can use an index: what that looks for, the other conditions, and what the index has.
+
+    ``order`` are the columns in whose order it has the rows, ``carried`` all that it has.
+    """
+
+    sought: list[ColumnElement[bool]]
+    others: list[ColumnElement[bool]]
+    order: list[Column[Any]]
+    carried: frozenset[str]
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """All conditions."""
+        return [*self.sought, *self.others]
+
+    def keys(self, statement: Select[Any], table: Table) -> Select[Any]:
+        """Return a statement on a table for the selected rows alone.
+
+        Of CDRs SQLite would look up the row of each entry of the index before it compares anything: so where the index has all else, the
+        conditions for which it must are those of a subquery.
+        """
+        looked_up = [each for each in self.others if not columns_used([each]) <= self.carried]
+        if table is not CDRS or not looked_up or not columns_used(statement.selected_columns) <= self.carried:
+            return statement.where(*self.conditions)
+        in_index = [each for each in self.others if each not in looked_up]
+        return statement.where(*self.sought, *in_index, has_row(table, table, looked_up))
+
+
+def has_row(source: FromClause, table: Table, conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return the condition that the row whose key a source has fulfils some conditions, of which none uses an index."""
+    rows = table.alias("looked_up")
+    first, *others = (each.name for each in table.primary_key)
+    # Found by the first one, which is nearly unique, as the rows themselves are ordered.
+    same = [rows.c[first] == source.c[first], *(unindexed(rows.c[name]) == source.c[name] for name in others)]
+    looked_up = [on_source(without_index(each, table), table, rows) for each in conditions]
+    return exists().where(*same, *looked_up)
+
+
+class _Filter(NamedTuple):
+    """A filter: what its index looks for, and what is to be looked at besides; the index's columns, and whether it has the times behind it."""
+
+    sought: list[ColumnElement[bool]]
+    besides: list[ColumnElement[bool]]
+    used: str = "by_time"
+    has_times: bool = True
+    is_in_order: bool = True
+
+
+def narrowed_selection(
+    connection: Connection, model: str, selection: Selection, timezone: str, *, in_time: bool
+) -> NarrowedSelection:
+    """Return a selection of calls or CDRs for SQLite; ``in_time`` tells that its rows are wanted in the order of time, from an end on."""
+    table, span = table_of(model), _span(model, selection, timezone)
+    filters = [*_filters(model, selection, timezone, in_time=in_time), *([_Filter([], [])] if span else [])]
+    filters += _patterns(model, selection, timezone, in_time=in_time)
+    usable = [each for each in filters if each.sought or not each.besides]
+    chosen = _rarest(connection, table, usable, span) if usable else _Filter([], [])
+    sought = [*chosen.sought, *(span if chosen.has_times else [])]
+    others = [one for each in filters if each is not chosen for one in (*each.sought, *each.besides)]
+    passed_over = [*others, *chosen.besides, *([] if chosen.has_times else span)]
+    index = next(each for each in read_model(model).indexes if each.name == f"{model}_{chosen.used}")
+    columns = [name for name in index.columns.split(", ") if name in table.c]
+    # What it looks for has one value, but for times, months and flags.
+    order = [table.c[name] for name in columns if name in _ORDERED] if chosen.is_in_order else []
+    carried = frozenset([*columns, *index.carried.split(", "), *(each.name for each in table.primary_key)])
+    return NarrowedSelection(sought, [without_index(each, table) for each in passed_over], order, carried)
+
+
+def unindexed(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an expression that SQLite takes no index for."""
+    return UnaryExpression(expression, operator=_PLUS, type_=expression.type)
+
+
+def without_index(condition: ColumnElement[bool], table: Table) -> ColumnElement[bool]:
+    """Return a condition for which SQLite takes no index of a table."""
+
+    def replace(element: Any, **_: Any) -> Any:
+        if isinstance(element, UnaryExpression) and element.operator is _PLUS:
+            return element  # As it is.
+        return unindexed(element) if isinstance(element, Column) and element.table is table else None
+
+    return replacement_traverse(condition, {}, replace)
+
+
+def _span(model: str, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
+    """Return the conditions on times: a month is one where no column has it."""
+    month = selection.period if "period" not in _filter_names(model) else None
+    times = Selection(since=selection.since, until=selection.until, day=selection.day, period=month)
+    return conditions(model, times, timezone)
+
+
+def _filter_names(model: str) -> list[str]:
+    named = {"since", "until", "day", "line_rule", "fits", *([] if model == "cdrs" else ["period"])}
+    return [name for name in Selection.__struct_fields__ if name not in named]
+
+
+def _filters(model: str, selection: Selection, timezone: str, *, in_time: bool) -> list[_Filter]:
+    """Return the filters but for the span and patterns, those that have an index first."""
+    found: dict[str, _Filter] = {}
+    for name in _filter_names(model):
+        value = getattr(selection, name)
+        if value is None:
+            continue
+        wanted = conditions(model, Selection(**{name: value}, line_rule=selection.line_rule), timezone)
+        index = _index_of(name, value)
+        found[name] = _Filter(wanted, [], index) if index else _Filter([], wanted)
+    if "waiting" in found:
+        found["waiting"] = found["waiting"]._replace(has_times=False, is_in_order=False)
+    if "number" in found:
+        found["number"] = found["number"]._replace(is_in_order=False)  # It may be written in two ways.
+    if model == "cdrs" and "account" in found:
+        found["account"] = _of_account(found, in_time=in_time)
+    names = [*(name for name in INDEXED if name in found), *(name for name in found if name not in INDEXED)]
+    return [found[name] for name in names]
+
+
+def _patterns(model: str, selection: Selection, timezone: str, *, in_time: bool) -> list[_Filter]:
+    """Return the filters by patterns. Those that get here let many rows pass, so in the order of time no index is taken for them."""
+    found = []
+    for each in selection.fits or ():
+        name = "src" if each.name == NUMBER else each.name
+        narrow = None if in_time else narrowed(table_of(model).c[name], each)
+        wanted = conditions(model, Selection(fits=(each,)), timezone)
+        sought = [] if narrow is None else [narrow]
+        found.append(_Filter(sought, wanted, f"by_{name}", has_times=False, is_in_order=False))
+    return found
+
+
+def _index_of(name: str, value: Any) -> str:
+    """Return the name of a filter's index without its model's; empty if it has none."""
+    if name not in INDEXED or (name == "state" and value != call.IN_PROGRESS) or (name == "flag" and not value):
+        return ""
+    return INDEXED[name]
+
+
+def _of_account(found: dict[str, _Filter], *, in_time: bool) -> _Filter:
+    """Return the filter of an account: one index has its rows by time, another by month and time with what rows are sorted by."""
+    account, index = found["account"], "by_account_and_period"
+    if "period" in found:
+        return account._replace(sought=[*account.sought, *found.pop("period").sought], used=index)
+    return account if in_time else account._replace(used=index, has_times=False)
+
+
+def _rarest(connection: Connection, table: Table, filters: list[_Filter], span: list[ColumnElement[bool]]) -> _Filter:
+    """Return the filter that the fewest rows pass, the first of those that as many do."""
+    if len(filters) == 1:
+        return filters[0]
+    numbers = []
+    for each in filters:
+        sought = [*each.sought, *(span if each.has_times else [])]
+        some = select(literal(1)).select_from(table).where(*sought).limit(COUNTED_MAX).subquery()
+        numbers.append(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    return filters[numbers.index(min(numbers))]
