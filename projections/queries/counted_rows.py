@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, literal, select
 from domain import times
 from domain.months import Month
 from projections.queries.conditions import conditions, on_source
-from projections.queries.narrowest_filter import narrowed_selection
+from projections.queries.narrowest_filter import Wanted, narrowed_selection
 from projections.queries.pattern_values import with_known_values
 from projections.queries.selection import Selection, read_model
 from projections.queries.time_points import read_month
@@ -51,7 +51,7 @@ def counted_quickly(connection: Connection, model: str, selection: Selection, ti
     known = with_known_values(connection, model, selection)
     if connection.dialect.name != "sqlite":
         return counted_rows(model, known, timezone)
-    return source._replace(conditions=narrowed_selection(connection, model, known, timezone, in_time=False).conditions)
+    return source._replace(conditions=narrowed_selection(connection, model, known, timezone, Wanted.EACH).conditions)
 
 
 class CountedPart(NamedTuple):

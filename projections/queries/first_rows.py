@@ -12,7 +12,7 @@ from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select, tuple_
 
 from projections.queries.key_page import NULL, KeyPage, sort_key
-from projections.queries.narrowest_filter import has_row, narrowed_selection, unindexed
+from projections.queries.narrowest_filter import Wanted, has_row, narrowed_selection, unindexed
 from projections.queries.selection import Selection, table_of
 from projections.schema.tables import CDRS, CDRS_ROLLUP
 
@@ -40,7 +40,7 @@ def first_rows(connection: Connection, model: str, selection: Selection, timezon
 def _first_keys(
     connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage
 ) -> Sequence[Key]:
-    table, chosen = table_of(model), narrowed_selection(connection, model, selection, timezone, in_time=False)
+    table, chosen = table_of(model), narrowed_selection(connection, model, selection, timezone, Wanted.FIRST_IN_ORDER)
     keys = chosen.keys(_select_keys(page, table), table)
     behind = [] if page.key is None else [_beside(page, table, page.key, behind=True)]
     size = max(SAMPLED_ROWS, page.limit)  # The last row of a page must be in it.

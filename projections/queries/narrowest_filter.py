@@ -4,6 +4,7 @@ SQLite does not know how many rows have a value: it takes any equal value to be 
 pass each filter are counted, up to some thousands, and of all other filters the columns are written so that no index has them.
 """
 
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, exists, func, literal, select
@@ -32,6 +33,14 @@ INDEXED = {
 }
 _ORDERED = {"opened_at", "cdr_at", "period"}
 _PLUS: Any = custom_op("+")
+
+
+class Wanted(Enum):
+    """What is wanted of the selected rows: the first in the order of time, the first in another one, or something of each."""
+
+    FIRST_IN_TIME = auto()
+    FIRST_IN_ORDER = auto()
+    EACH = auto()
 
 
 class NarrowedSelection(NamedTuple):
@@ -81,17 +90,18 @@ class _Filter(NamedTuple):
     used: str = "by_time"
     has_times: bool = True
     is_in_order: bool = True
+    is_pattern: bool = False
 
 
 def narrowed_selection(
-    connection: Connection, model: str, selection: Selection, timezone: str, *, in_time: bool
+    connection: Connection, model: str, selection: Selection, timezone: str, wanted: Wanted
 ) -> NarrowedSelection:
-    """Return a selection of calls or CDRs for SQLite; ``in_time`` tells that its rows are wanted in the order of time, from an end on."""
+    """Return a selection of calls or CDRs for SQLite."""
     table, span = table_of(model), _span(model, selection, timezone)
-    filters = [*_filters(model, selection, timezone, in_time=in_time), *([_Filter([], [])] if span else [])]
-    filters += _patterns(model, selection, timezone, in_time=in_time)
+    filters = [*_filters(model, selection, timezone, wanted), *([_Filter([], [])] if span else [])]
+    filters += _patterns(model, selection, timezone, wanted)
     usable = [each for each in filters if each.sought or not each.besides]
-    chosen = _rarest(connection, table, usable, span) if usable else _Filter([], [])
+    chosen = _rarest(connection, table, usable, span, wanted) or _Filter([], [])
     sought = [*chosen.sought, *(span if chosen.has_times else [])]
     others = [one for each in filters if each is not chosen for one in (*each.sought, *each.besides)]
     passed_over = [*others, *chosen.besides, *([] if chosen.has_times else span)]
@@ -131,35 +141,35 @@ def _filter_names(model: str) -> list[str]:
     return [name for name in Selection.__struct_fields__ if name not in named]
 
 
-def _filters(model: str, selection: Selection, timezone: str, *, in_time: bool) -> list[_Filter]:
+def _filters(model: str, selection: Selection, timezone: str, wanted: Wanted) -> list[_Filter]:
     """Return the filters but for the span and patterns, those that have an index first."""
     found: dict[str, _Filter] = {}
     for name in _filter_names(model):
         value = getattr(selection, name)
         if value is None:
             continue
-        wanted = conditions(model, Selection(**{name: value}, line_rule=selection.line_rule), timezone)
+        own = conditions(model, Selection(**{name: value}, line_rule=selection.line_rule), timezone)
         index = _index_of(name, value)
-        found[name] = _Filter(wanted, [], index) if index else _Filter([], wanted)
+        found[name] = _Filter(own, [], index) if index else _Filter([], own)
     if "waiting" in found:
         found["waiting"] = found["waiting"]._replace(has_times=False, is_in_order=False)
     if "number" in found:
         found["number"] = found["number"]._replace(is_in_order=False)  # It may be written in two ways.
     if model == "cdrs" and "account" in found:
-        found["account"] = _of_account(found, in_time=in_time)
+        found["account"] = _of_account(found, wanted)
     names = [*(name for name in INDEXED if name in found), *(name for name in found if name not in INDEXED)]
     return [found[name] for name in names]
 
 
-def _patterns(model: str, selection: Selection, timezone: str, *, in_time: bool) -> list[_Filter]:
+def _patterns(model: str, selection: Selection, timezone: str, wanted: Wanted) -> list[_Filter]:
     """Return the filters by patterns. Those that get here let many rows pass, so in the order of time no index is taken for them."""
     found = []
     for each in selection.fits or ():
         name = "src" if each.name == NUMBER else each.name
-        narrow = None if in_time else narrowed(table_of(model).c[name], each)
-        wanted = conditions(model, Selection(fits=(each,)), timezone)
+        narrow = None if wanted is Wanted.FIRST_IN_TIME else narrowed(table_of(model).c[name], each)
+        own = conditions(model, Selection(fits=(each,)), timezone)
         sought = [] if narrow is None else [narrow]
-        found.append(_Filter(sought, wanted, f"by_{name}", has_times=False, is_in_order=False))
+        found.append(_Filter(sought, own, f"by_{name}", has_times=False, is_in_order=False, is_pattern=True))
     return found
 
 
@@ -170,21 +180,27 @@ def _index_of(name: str, value: Any) -> str:
     return INDEXED[name]
 
 
-def _of_account(found: dict[str, _Filter], *, in_time: bool) -> _Filter:
+def _of_account(found: dict[str, _Filter], wanted: Wanted) -> _Filter:
     """Return the filter of an account: one index has its rows by time, another by month and time with what rows are sorted by."""
     account, index = found["account"], "by_account_and_period"
     if "period" in found:
         return account._replace(sought=[*account.sought, *found.pop("period").sought], used=index)
-    return account if in_time else account._replace(used=index, has_times=False)
+    return account._replace(used=index, has_times=False) if wanted is Wanted.FIRST_IN_ORDER else account
 
 
-def _rarest(connection: Connection, table: Table, filters: list[_Filter], span: list[ColumnElement[bool]]) -> _Filter:
-    """Return the filter that the fewest rows pass, the first of those that as many do."""
-    if len(filters) == 1:
+def _rarest(
+    connection: Connection, table: Table, filters: list[_Filter], span: list[ColumnElement[bool]], wanted: Wanted
+) -> _Filter | None:
+    """Return the filter that the fewest rows pass, the first of those that as many do; None if it is better to read all rows."""
+    if len(filters) == 1 and not (filters[0].is_pattern and wanted is Wanted.EACH):
         return filters[0]
     numbers = []
     for each in filters:
         sought = [*each.sought, *(span if each.has_times else [])]
         some = select(literal(1)).select_from(table).where(*sought).limit(COUNTED_MAX).subquery()
         numbers.append(connection.execute(select(func.count()).select_from(some)).scalar_one())
-    return filters[numbers.index(min(numbers))]
+    fewest = min(numbers, default=COUNTED_MAX)
+    chosen = filters[numbers.index(fewest)] if filters else None
+    # The rows that fit a pattern are scattered: to read each of very many takes longer than to read all.
+    is_wide = chosen is not None and chosen.is_pattern and fewest == COUNTED_MAX
+    return None if is_wide and wanted is Wanted.EACH else chosen

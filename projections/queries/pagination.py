@@ -15,7 +15,7 @@ from projections.queries.conditions import conditions, on_source
 from projections.queries.entries_page import entries_page
 from projections.queries.first_rows import first_rows
 from projections.queries.key_page import DESCENDING, KeyPage, place_of, sort_names
-from projections.queries.narrowest_filter import narrowed_selection
+from projections.queries.narrowest_filter import Wanted, narrowed_selection
 from projections.queries.pattern_pages import pattern_page
 from projections.queries.pattern_values import with_known_values
 from projections.queries.selection import Selection, read_model, table_of
@@ -104,7 +104,7 @@ def _rows(connection: Connection, model: str, selection: Selection, timezone: st
     if wanted and model in ROLLUPS and connection.dialect.name == "sqlite":
         if page.names[0] != read_model(model).time_column:
             return first_rows(connection, model, selection, timezone, page)
-        chosen = narrowed_selection(connection, model, selection, timezone, in_time=True)
+        chosen = narrowed_selection(connection, model, selection, timezone, Wanted.FIRST_IN_TIME)
         behind = [] if page.key is None else [page.behind(table)]
         keys = page.first(chosen.keys(select(*page.key_columns(table)), table).where(*behind), table)
         return connection.execute(page.rows(table, keys)).all()
