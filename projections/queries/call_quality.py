@@ -66,16 +66,6 @@ class QualityStep(NamedTuple):
         return quotient(self.dest_seconds, self.answered, SECONDS_PLACES)
 
 
-def latest_counted(connection: Connection, selection: Selection, timezone: str) -> int | None:
-    """Return when the latest of the selected calls counts, in microseconds, UTC, whatever span is selected; None if there is none."""
-    chosen = with_known_values(connection, "cdrs", selection.whenever)
-    found = [
-        connection.execute(select(func.max(column)).where(*conditions(model, chosen, timezone))).scalar_one()
-        for model, column in (("cdrs", CDRS.c.cdr_at), ("calls", CALLS.c.opened_at))
-    ]
-    return max((at for at in found if at is not None), default=None)
-
-
 def quality_steps(
     connection: Connection, selection: Selection, steps: Sequence[TimeStep], by: str, timezone: str
 ) -> list[QualityStep]:

@@ -77,6 +77,24 @@ def _like(element: FitsPattern, compiler: Any, **options: Any) -> str:
     return f"({compiler.process(column, **options)} LIKE {compiler.process(like, **options)})"
 
 
+class HasSeparators(FunctionElement[bool]):
+    """Whether a column has what people write between the digits of a number, or before them."""
+
+    type = Boolean()
+    name = "has_separators"
+    inherit_cache = True
+
+
+@compiles(HasSeparators, "sqlite")
+def _glob_any(element: HasSeparators, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} GLOB '*[-+ .()]*')"
+
+
+@compiles(HasSeparators, "postgresql")
+def _match_any(element: HasSeparators, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} ~ '[-+ .()]')"
+
+
 class LastCharacters(FunctionElement[str]):
     """The last four characters of a column, as indexes have them; of a shorter text all."""
 

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from projections.queries.call_quality import QualityStep, latest_counted, quality_steps
+from projections.queries.call_quality import QualityStep, quality_steps
+from projections.queries.latest_time import latest_counted, latest_time
 from projections.queries.selection import Selection
 from projections.queries.time_steps import DAY, TimeSpan, meant_span, selected_ends, time_steps
-from projections.queries.weekly_traffic import WeekHour, check_span, latest_call, weekly_traffic
+from projections.queries.weekly_traffic import WeekHour, check_span, weekly_traffic
 
 
 class WeekReport(NamedTuple):
@@ -30,7 +31,7 @@ def span_of_week(connection: Connection, selection: Selection, now: int, timezon
 
     ``now`` (microseconds, UTC) stands for the latest call where there is none.
     """
-    ends, latest = selected_ends(selection, timezone), partial(latest_call, connection, selection, timezone)
+    ends, latest = selected_ends(selection, timezone), partial(latest_time, connection, "calls", selection, timezone)
     span = meant_span(DAY, ends, latest, now, timezone)
     check_span(span)
     return span

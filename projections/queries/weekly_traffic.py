@@ -53,13 +53,6 @@ class WeekHour(NamedTuple):
         return quotient(self.answered * 100, self.calls, 1)
 
 
-def latest_call(connection: Connection, selection: Selection, timezone: str) -> int | None:
-    """Return when the latest of the selected calls began, in microseconds, UTC, whatever span is selected; None if there is none."""
-    where = _conditions(connection, selection, timezone)
-    latest: int | None = connection.execute(select(func.max(CALLS.c.opened_at)).where(*where)).scalar_one()
-    return latest
-
-
 def weekly_traffic(connection: Connection, selection: Selection, span: TimeSpan, timezone: str) -> list[WeekHour]:
     """Return the 168 hours of the week in a time zone, Monday's first; raises SelectionError if the span is too long."""
     check_span(span)

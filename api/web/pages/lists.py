@@ -4,8 +4,7 @@ Sums and facets take longer than rows, so they are fragments that are fetched on
 them takes long, as it does in an order that no index has beside the filters. Without JavaScript a link loads the page with all of it.
 """
 
-from contextlib import nullcontext
-from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages.listed_models import COLS, LISTS, OPERATOR_EVENTS, ListedModel
+from api.web.pages.reading_time import read_by_page
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, read_filters, with_error_pages
 from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
@@ -23,11 +23,8 @@ from projections.queries.call_lookup import undoing_positions
 from projections.queries.log_points import LogPoint
 from projections.queries.selection import chosen_columns, read_model
 from projections.queries.time_points import SelectionError
-from projections.stores.base import TimeLimitReached
 
 ROWS = 100
-# Rows that are found no sooner follow the page.
-ROWS_TIME_MAX = timedelta(milliseconds=20)
 # Where rows have to be counted one by one, so many take a twentieth of a second.
 FACET_ROWS_MAX = 20_000
 # And so many a fifth of a second, in which they are summed up unasked.
@@ -62,7 +59,7 @@ class ListPage:
             return render(request, "list.html", status=400, **context)
         context["as_of"] = describe_as_of(point, request.app.state.ledger.timezone)
         with read_session_as_of(request, point) as room:
-            context |= view.fetch_rows(room, read, None if whole else ROWS_TIME_MAX)
+            context |= view.fetch_rows(room, read, by_page=not whole)
             if whole:
                 context["summed"] = sum_selection(room, listed.model, read)
                 context["counted"] = facet_selection(room, listed.model, read)
@@ -93,7 +90,7 @@ def _fragment(request: Request) -> Response:
     context = view.context(read) | {"whole": False}
     with read_session_as_of(request, point) as room:
         if part == "rows":
-            return render(request, "list_rows.html", **context, **view.fetch_rows(room, read))
+            return render(request, "list_rows.html", **context, **view.fetch_rows(room, read, by_page=False))
         if part == "sums":
             summed = sum_selection(room, model, read, SUMMED_ROWS_MAX)
             return render(request, "sums.html", summed=summed, rows_max=SUMMED_ROWS_MAX, **context)
@@ -116,14 +113,13 @@ class ListView:
         context |= {"sort": self._shown_sort(), "sorts": read_model(self.listed.model).sorts, "cursor": self.cursor}
         return context | {"entries_sort": self._entries_sort(), "entries_cols": self._entries_columns()}
 
-    def fetch_rows(self, room: ReadSession, read: RequestFilters, limit: timedelta | None = None) -> dict[str, Any]:
-        """Return what templates show a page's rows with: ``rows`` is None where finding them takes longer than ``limit``."""
+    def fetch_rows(self, room: ReadSession, read: RequestFilters, *, by_page: bool) -> dict[str, Any]:
+        """Return what templates show a page's rows with; ``rows`` is None where finding them takes longer than a page may wait."""
         assert read.selection is not None
         asked = (self.listed.model, read.selection, room.ledger.timezone, self._shown_sort(), self.cursor, ROWS)
-        try:
-            with nullcontext() if limit is None else room.store.time_limit(room.connection, limit):
-                found = browsing.fetch_page(room.connection, *asked)
-        except TimeLimitReached:
+        fetch = partial(browsing.fetch_page, room.connection, *asked)
+        found = read_by_page(room, fetch) if by_page else fetch()
+        if found is None:
             return {"rows": None}
         context: dict[str, Any] = {"rows": found.rows, "next": found.next, "previous": found.previous}
         if self.listed is OPERATOR_EVENTS:

@@ -1,6 +1,6 @@
 """The pages about traffic: calls by hour and weekday as a heat map, and ASR and ACD over time as a chart above its table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 from typing import Any
@@ -15,12 +15,13 @@ from api.web.pages.date_range import DateRange
 from api.web.pages.heat_map import MEASURES, WEEKDAY_NAMES, draw_heat_map
 from api.web.pages.lists import WHOLE, read_with_as_of
 from api.web.pages.quality_chart import draw_quality
+from api.web.pages.reading_time import Result, read_by_page
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import RequestFilters, with_error_pages
 from api.web.past_sessions import describe_as_of, read_session_as_of
 from domain import times
 from projections.queries.call_quality import quality_steps, reads_rollup, together
-from projections.queries.calls_looked_at import OF_QUALITY, OF_WEEK, CallsLookedAt, are_more_calls, calls_looked_at
+from projections.queries.calls_looked_at import OF_QUALITY, OF_WEEK, are_more_calls, calls_looked_at
 from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError, describe_span
 from projections.queries.time_steps import CUTS, DAY, MONTH, TimeSpan, TimeStep, time_steps
@@ -52,9 +53,8 @@ def show_week(template: str, request: Request) -> Response:
     selection = _selection(read)
     with read_session_as_of(request, point) as room:
         span = span_of_week(room.connection, selection, request.app.state.clock(), timezone)
-        allowed = calls_looked_at(selection, OF_WEEK, ("disposition",))
-        counts = _are_counted(request, room, selection, span, allowed)
-        week = weekly_traffic(room.connection, selection, span, timezone) if counts else None
+        count = partial(weekly_traffic, room.connection, selection, span, timezone)
+        week = _counted(request, room, selection, span, calls_looked_at(selection, OF_WEEK, ("disposition",)), count)
     return render(
         request,
         template,
@@ -76,10 +76,10 @@ def show_quality(template: str, request: Request) -> Response:
     with read_session_as_of(request, point) as room:
         span = span_of_quality(room.connection, selection, by, request.app.state.clock(), timezone)
         steps = time_steps(by, span, timezone)
-        allowed = calls_looked_at(selection, OF_QUALITY, ("disposition", "account"))
         is_quick = by == MONTH and reads_rollup(room.connection, selection, span, timezone)
-        counts = is_quick or _are_counted(request, room, selection, span, allowed)
-        found = quality_steps(room.connection, selection, steps, by, timezone) if counts else None
+        most = None if is_quick else calls_looked_at(selection, OF_QUALITY, ("disposition", "account"))
+        count = partial(quality_steps, room.connection, selection, steps, by, timezone)
+        found = _counted(request, room, selection, span, most, count)
     return render(
         request,
         template,
@@ -93,14 +93,21 @@ def show_quality(template: str, request: Request) -> Response:
     )
 
 
-def _are_counted(
-    request: Request, room: ReadSession, selection: Selection, span: TimeSpan, allowed: CallsLookedAt
-) -> bool:
-    """Whether calls are counted now: few on the page, many in its fragment, and any number once somebody asks for it."""
+def _counted(  # noqa: PLR0917 - who asks, for what, and how it is counted
+    request: Request,
+    room: ReadSession,
+    selection: Selection,
+    span: TimeSpan,
+    most: int | None,
+    count: Callable[[], Result],
+) -> Result | None:
+    """Count calls: on the page what is quick, in its fragment up to so many (None: any number), and all once somebody asks for it."""
     if request.query_params.get(WHOLE):
-        return True
-    most = allowed.unasked if request.url.path.startswith("/fragments/") else allowed.by_page
-    return not are_more_calls(room.connection, selection, span, most, room.ledger.timezone)
+        return count()
+    if not request.url.path.startswith("/fragments/"):
+        return read_by_page(room, count)
+    is_too_much = most is not None and are_more_calls(room.connection, selection, span, most, room.ledger.timezone)
+    return None if is_too_much else count()
 
 
 def read_choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from domain import times
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
-from projections.queries.call_quality import QualityStep, latest_counted, quality_steps, together
+from projections.queries.call_quality import QualityStep, quality_steps, together
+from projections.queries.latest_time import latest_counted
 from projections.queries.metrics import account_metrics
 from projections.queries.selection import Selection
 from projections.queries.time_steps import DAY, HOUR, MONTH, TimeSpan, TimeStep, time_steps

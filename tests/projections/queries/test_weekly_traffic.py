@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import Connection, select
 
 from domain import times
+from projections.queries.latest_time import latest_time
 from projections.queries.selection import Selection
 from projections.queries.time_points import SelectionError
 from projections.queries.time_steps import TimeSpan
-from projections.queries.weekly_traffic import WeekHour, latest_call, weekly_traffic
+from projections.queries.weekly_traffic import WeekHour, weekly_traffic
 from projections.schema.tables import CALLS
 
 SPAN = TimeSpan(times.parse("2026-10-03T10:20:00Z"), times.parse("2026-11-03T04:10:00Z"))
@@ -32,7 +33,7 @@ def test_each_hour_of_the_week_counts_the_calls_that_began_in_it(sampled: Connec
             assert {(each.weekday, each.hour): each.calls for each in found if each.calls} == dict(expected)
             assert sum(each.answered for each in found) == answered.total() > 0
             assert all(each.answered == answered[each.weekday, each.hour] for each in found)
-    assert latest_call(sampled, Selection(), "UTC") == max(call.opened_at for call in calls)
+    assert latest_time(sampled, "calls", Selection(), "UTC") == max(call.opened_at for call in calls)
 
 
 def test_an_hour_says_how_often_it_came_also_where_clocks_change(sampled: Connection) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from decimal import Decimal
 from html import unescape
 from urllib.parse import quote
@@ -15,10 +14,10 @@ from starlette.testclient import TestClient
 
 from api.service import Service
 from api.web.pages import billing, lists, statements
-from projections.stores import sqlite
 from tests.support import web_users as users
 from tests.support.command import run
 from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
+from tests.support.slow_reading import stop_reading
 
 Shop = tuple[TestClient, Service]
 
@@ -252,8 +251,7 @@ def test_rows_that_take_long_to_find_follow_the_page_and_are_the_same(
     address = "/cdrs?from=2026-10-01&through=2026-10-31&sort=price&cols=call_id,price"
     monkeypatch.setattr(lists, "ROWS", 2)
     at_once = _pages(client, address)
-    monkeypatch.setattr(lists, "ROWS_TIME_MAX", timedelta(0))
-    monkeypatch.setattr(sqlite, "STEPS_BETWEEN_LOOKS", 1)
+    stop_reading(monkeypatch)
     assert "of the selected rows" not in client.get(address).text
     later = _pages(client, address)
     assert at_once == later
