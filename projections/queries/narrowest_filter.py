@@ -18,7 +18,7 @@ from projections.queries.pattern_values import narrowed
 from projections.queries.selection import Selection, read_model, table_of
 from projections.schema.tables import CDRS
 
-# Counting so many takes a millisecond.
+# Counting so many takes a millisecond. A quarter is counted where the first rows in the order of time are wanted: they are soon found.
 COUNTED_MAX = 20_000
 # Those that have an index, first of all those whose index carries most: of two that very many rows pass, the first one is taken.
 INDEXED = {
@@ -98,7 +98,10 @@ def narrowed_selection(
 ) -> NarrowedSelection:
     """Return a selection of calls or CDRs for SQLite."""
     table, span = table_of(model), _span(model, selection, timezone)
-    filters = [*_filters(model, selection, timezone, wanted), *([_Filter([], [])] if span else [])]
+    filters = _filters(model, selection, timezone, wanted)
+    # A span lets no fewer rows pass than a filter within it.
+    if span and not any(each.sought and each.has_times for each in filters):
+        filters.append(_Filter([], []))
     filters += _patterns(model, selection, timezone, wanted)
     usable = [each for each in filters if each.sought or not each.besides]
     chosen = _rarest(connection, table, usable, span, wanted) or _Filter([], [])
@@ -194,13 +197,13 @@ def _rarest(
     """Return the filter that the fewest rows pass, the first of those that as many do; None if it is better to read all rows."""
     if len(filters) == 1 and not (filters[0].is_pattern and wanted is Wanted.EACH):
         return filters[0]
-    numbers = []
+    numbers, most = [], COUNTED_MAX // 4 if wanted is Wanted.FIRST_IN_TIME else COUNTED_MAX
     for each in filters:
         sought = [*each.sought, *(span if each.has_times else [])]
-        some = select(literal(1)).select_from(table).where(*sought).limit(COUNTED_MAX).subquery()
+        some = select(literal(1)).select_from(table).where(*sought).limit(most).subquery()
         numbers.append(connection.execute(select(func.count()).select_from(some)).scalar_one())
-    fewest = min(numbers, default=COUNTED_MAX)
+    fewest = min(numbers, default=most)
     chosen = filters[numbers.index(fewest)] if filters else None
     # The rows that fit a pattern are scattered: to read each of very many takes longer than to read all.
-    is_wide = chosen is not None and chosen.is_pattern and fewest == COUNTED_MAX
+    is_wide = chosen is not None and chosen.is_pattern and fewest == most
     return None if is_wide and wanted is Wanted.EACH else chosen
