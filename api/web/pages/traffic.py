@@ -29,6 +29,8 @@ from projections.queries.traffic_reports import span_of_quality, span_of_week
 from projections.queries.weekly_traffic import weekly_traffic
 
 MODEL = "calls"
+# To write the lines of so many hours, eight days, takes some ten milliseconds.
+STEPS_BY_PAGE_MAX = 192
 
 
 def routes() -> list[GuardedRoute]:
@@ -79,7 +81,8 @@ def show_quality(template: str, request: Request) -> Response:
         is_quick = by == MONTH and reads_rollup(room.connection, selection, span, timezone)
         most = None if is_quick else calls_looked_at(selection, OF_QUALITY, ("disposition", "account"))
         count = partial(quality_steps, room.connection, selection, steps, by, timezone)
-        found = _counted(request, room, selection, span, most, count)
+        follows = _is_page(request) and len(steps) > STEPS_BY_PAGE_MAX
+        found = None if follows else _counted(request, room, selection, span, most, count)
     return render(
         request,
         template,
@@ -108,6 +111,11 @@ def _counted(  # noqa: PLR0917 - who asks, for what, and how it is counted
         return read_by_page(room, count)
     is_too_much = most is not None and are_more_calls(room.connection, selection, span, most, room.ledger.timezone)
     return None if is_too_much else count()
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a page is asked for that is shown at once, without all that follows it."""
+    return not (request.query_params.get(WHOLE) or request.url.path.startswith("/fragments/"))
 
 
 def read_choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
