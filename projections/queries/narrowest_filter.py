@@ -93,19 +93,20 @@ class _Filter(NamedTuple):
     has_times: bool = True
     is_in_order: bool = True
     is_pattern: bool = False
+    is_span: bool = False
 
 
 def narrowed_selection(
     connection: Connection, model: str, selection: Selection, timezone: str, wanted: Wanted
 ) -> NarrowedSelection:
     """Return a selection of calls or CDRs for SQLite."""
-    table, span = table_of(model), _span(model, selection, timezone)
-    filters = _filters(model, selection, timezone, wanted)
+    table, (span, days) = table_of(model), _span(model, selection, timezone)
+    filters = [*_filters(model, selection, timezone, wanted), _Filter([], days)]
     # A span lets no fewer rows pass than a filter within it.
     if span and not any(each.sought and each.has_times for each in filters):
-        filters.append(_Filter([], []))
+        filters.append(_Filter([], [], is_span=True))
     filters += _patterns(model, selection, timezone, wanted)
-    usable = [each for each in filters if each.sought or not each.besides]
+    usable = [each for each in filters if each.sought or each.is_span]
     chosen = _rarest(connection, table, usable, span, wanted) or _Filter([], [])
     sought = [*chosen.sought, *(span if chosen.has_times else [])]
     others = [one for each in filters if each is not chosen for one in (*each.sought, *each.besides)]
@@ -134,11 +135,16 @@ def without_index(condition: ColumnElement[bool], table: Table) -> ColumnElement
     return replacement_traverse(condition, {}, replace)
 
 
-def _span(model: str, selection: Selection, timezone: str) -> list[ColumnElement[bool]]:
-    """Return the conditions on times: a month is one where no column has it."""
+def _span(
+    model: str, selection: Selection, timezone: str
+) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
+    """Return the conditions on times, and on days, which no index has; a month is a span where no column has it."""
     month = selection.period if "period" not in _filter_names(model) else None
     times = Selection(since=selection.since, until=selection.until, day=selection.day, period=month)
-    return conditions(model, times, timezone)
+    found, time = conditions(model, times, timezone), {read_model(model).time_column}
+    return [each for each in found if columns_used([each]) == time], [
+        each for each in found if columns_used([each]) != time
+    ]
 
 
 def _filter_names(model: str) -> list[str]:

@@ -124,12 +124,13 @@ FILTERS: dict[str, Any] = {
     "state": ("ended", "in-progress"),
     "period": ("2026-10",),
     "since": ("2026-10-02",),
+    "day": ("2026-10-01..2026-10-20",),
 }
 
 
 def _together(model: str) -> Iterator[Selection]:
     """Yield selections of two and of three filters that a read model has."""
-    names = [name for name in FILTERS if name != ("account" if model == "calls" else "state")]
+    names = [name for name in FILTERS if name not in (("account", "day") if model == "calls" else ("state",))]
     values = {name: cycle(FILTERS[name]) for name in names}
     for some in (*combinations(names, 2), *combinations(names, 3)):
         yield build_selection(model, timezone="UTC", **{name: next(values[name]) for name in some})
