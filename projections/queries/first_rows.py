@@ -41,11 +41,11 @@ def _first_keys(
     connection: Connection, model: str, selection: Selection, timezone: str, page: KeyPage
 ) -> Sequence[Key]:
     table, chosen = table_of(model), narrowed_selection(connection, model, selection, timezone, Wanted.FIRST_IN_ORDER)
-    keys = chosen.keys(_select_keys(page, table), table)
+    keys = _select_keys(page, table)
     behind = [] if page.key is None else [_beside(page, table, page.key, behind=True)]
     size = max(SAMPLED_ROWS, page.limit)  # The last row of a page must be in it.
     in_index = (each.desc() if page.descending else each for each in chosen.order)
-    some = keys.where(*behind).order_by(*in_index).limit(size)
+    some = chosen.keys(keys.where(*behind), table).order_by(*in_index).limit(size)
     sample = sorted(_keys(connection, some), reverse=page.descending)
     if len(sample) < size:
         return sample[: page.limit]
@@ -60,7 +60,7 @@ def _first_keys(
     first, *others = (sort_key(table, name) for name in page.names)
     # Not by the index of the order, in which the page may be at the end.
     order = [each.desc() if page.descending else each for each in (unindexed(first), *others)]
-    return _keys(connection, keys.where(near, *behind).order_by(*order).limit(page.limit))
+    return _keys(connection, chosen.keys(keys.where(near, *behind), table).order_by(*order).limit(page.limit))
 
 
 def _names(page: KeyPage, table: Any) -> list[str]:

@@ -25,6 +25,7 @@ def test_a_quick_run_measures_every_row_of_the_table() -> None:
         "the slowest sums",
         "the slowest sums",
         "the slowest page",
+        "the first byte",
         "export of 19,803",
         "export of 19,803",
         "export of 1,985",
