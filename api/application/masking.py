@@ -58,6 +58,8 @@ MASKS: Mapping[str, Callable[[str], str]] = {
     "voicemail": mask_text,
     "reason": masked_text,
     "resolution": masked_text,
+    # An unknown status may be any text.
+    "statuses": masked_text,
 }
 """The masked columns of read models and exports, and the function that masks each."""
 

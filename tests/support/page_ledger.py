@@ -39,7 +39,7 @@ def notices() -> Iterator[SentNotice]:
             )
     hostile = {"tag": HOSTILE, "src": HOSTILE}
     yield callstatus("SRCANSWERED", DAY, **hostile)
-    yield callstatus(HOSTILE, DAY + 1, **hostile)
+    yield callstatus(f"{HOSTILE} {NUMBER}", DAY + 1, **hostile)
     yield notice(DAY, type="voicemail", email=EMAIL, voicemail=HOSTILE, r="v", **hostile)
     yield notice(DAY, type="deletechannel", r="c", **hostile)
     yield notice(DAY, type=HOSTILE, r="u", **hostile)
@@ -58,7 +58,7 @@ def fill(url: str) -> None:
     """Record everything, and have the read models show it."""
     with closing(Ledger(url, Keyring(FORMULA, [KEY]), create=True)) as ledger:
         ledger.record([ledger.verify_delivery(signed(notice.pairs).encode(), notice.at) for notice in notices()])
-        broken = cdr(0, srccharge="much", tag=HOSTILE, src=HOSTILE, r=HOSTILE)
+        broken = cdr(0, f"to {NUMBER}", srccharge="much", tag=HOSTILE, src=HOSTILE, r=HOSTILE)
         ledger.record([ledger.verify_delivery(signed(broken.pairs).encode(), START)])
         ledger.record([ledger.verify_delivery(signed(broken.pairs, key=ANOTHER_KEY).encode(), START)])
         late = cdr(20 * DAY, tag="late")

@@ -124,6 +124,8 @@ def _masked(document: dict[str, Any]) -> dict[str, Any]:
 
 def _masked_event(event: dict[str, Any]) -> dict[str, Any]:
     masks: dict[str, Callable[[Any], Any]] = {
+        "type": masked_text,
+        "status": masked_text,
         "parameters": masked_parameters,
         "call": masked_row,
         "voucher": _masked_texts,

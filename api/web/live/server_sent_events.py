@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from api.application.masking import masked_number
+from api.application.masking import masked_number, masked_text
 from api.web.live.window import LiveCall, LiveWindow
 from domain import times
 from domain.notices.line_number import hide_password
@@ -62,7 +62,7 @@ def _rows(rows: Iterable[LiveCall], *, whole: bool) -> list[dict[str, Any]]:
             "number": hide_password(row.src) if whole else masked_number(row.src),
             "opened": times.iso(row.opened_at),
             "ended": times.iso(row.ended_at) if row.ended_at is not None else None,
-            "last": row.last,
+            "last": row.last if whole else masked_text(row.last),
             "last_at": times.iso(row.event_at),
             "at": row.at,
             "flags": row.flags,

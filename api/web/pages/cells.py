@@ -114,6 +114,10 @@ def _code(value: Any, _label: str, _look: CellLook) -> str:
     return f'<td class="code">{shown.text(value)}</td>\n'
 
 
+def _statuses(value: Any, _label: str, look: CellLook) -> str:
+    return f'<td class="code">{shown.shown_private(value, "statuses", sees_pii=look.sees_pii)}</td>\n'
+
+
 def _operator(value: Any, label: str, _look: CellLook) -> str:
     return f'<td data-of="{escape(label)}">{shown.clip(shown.text(value))}</td>\n'
 
@@ -150,7 +154,8 @@ _WRITERS: Mapping[str, Writer] = {
     "reason": _reason,
     "account": _account,
     **dict.fromkeys(("tariff", "period", "original_period", "day"), _labelled_code),
-    **dict.fromkeys(("status", "statuses", "kind"), _code),
+    **dict.fromkeys(("status", "kind"), _code),
+    "statuses": _statuses,
     **dict.fromkeys(("done_by", "posted_by"), _operator),
     "flags": _flags,
     "events": _events,

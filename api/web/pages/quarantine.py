@@ -96,13 +96,14 @@ def _samples(request: Request) -> list[dict[str, Any]]:
 
 
 def _shown(request: Request, entry: QuarantineEntry) -> dict[str, Any]:
-    values = dict(notification.parse_pairs(entry.raw))
+    values, whole = dict(notification.parse_pairs(entry.raw)), request.state.identity.sees_pii
     return {
         **entry._asdict(),
         "kind": quarantine.reason_name(entry),
-        "reason": quarantine.shown_reason(entry.reason, whole=request.state.identity.sees_pii),
+        "reason": quarantine.shown_reason(entry.reason, whole=whole),
         "cost": quarantine.charges(entry.raw),
-        **{name: escape_undecodable(values.get(name, "")) for name in ("tag", "type", "status")},
+        "tag": escape_undecodable(values.get("tag", "")),
+        **{name: quarantine.shown_reason(values.get(name, ""), whole=whole) for name in ("type", "status")},
     }
 
 

@@ -24,6 +24,7 @@ Shop = tuple[TestClient, Service]
 PAGES = [
     "/calls",
     "/calls?whole=1",
+    "/calls?cols=call_id,statuses",
     "/calls?state=in-progress",
     "/cdrs",
     "/cdrs?whole=1",
@@ -130,6 +131,16 @@ def test_only_who_may_see_numbers_and_addresses_sees_them_whole(shop: Shop, path
     assert ">1234<" not in masked
     if path in ("/calls", "/cdrs"):
         assert NUMBER in signed_in(shop, "pii").get(path).text
+
+
+def test_a_number_in_place_of_a_status_is_masked_wherever_the_status_is_shown(shop: Shop) -> None:
+    found = "/api/v1/calls?flag=unrecognised-status"
+    (call,) = signed_in(shop, "pii").get(found).json()["items"]
+    page, shown = f"/calls/{call['call_id']}", f"/api/v1/calls/{call['call_id']}"
+    for path in (found, found.replace("calls", "calls.csv"), page, shown, f"{shown}/events"):
+        assert NUMBER in signed_in(shop, "pii", "export").get(path).text, path
+        masked = signed_in(shop, "read", "export", "operate").get(path)
+        assert (masked.status_code, "185••••••01" in masked.text, NUMBER in masked.text) == (200, True, False), path
 
 
 def test_the_download_of_exceptions_is_in_the_order_of_its_page(shop: Shop) -> None:
