@@ -30,8 +30,8 @@ from projections.stores.sqlite_file import BUILDING, SQLiteFile
 COPY_SUFFIX = "-copy"
 COPY = "copy"  # The schema of a copy in transactions that see it besides the build.
 
-# So many of its instructions take SQLite about a millisecond.
-STEPS_BETWEEN_LOOKS = 20_000
+# So many of its instructions take SQLite about a millisecond, where it looks up rows up to ten. Each look needs the interpreter's lock.
+STEPS_BETWEEN_LOOKS = 50_000
 MICROSECOND = timedelta(microseconds=1)
 LOOK_AGAIN = timedelta(milliseconds=300)
 
