@@ -5,14 +5,14 @@ of the books: so both ways have the same total.
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, case, func, select
 
-from domain.months import Month
+from domain.months import Month, period_of_day
 from projections.queries.billing_overview import NOTHING, BillingTotals, together
-from projections.queries.time_points import SelectionError, read_month
+from projections.queries.time_points import read_month
 from projections.rows.entry import ANSWERED
 from projections.schema.tables import BILLING, CDRS_ROLLUP, POSTINGS, TOTALS
 
@@ -85,11 +85,8 @@ def months_to_compare(latest: str, period: str | None = None, against: str | Non
 
 
 def month_before(month: Month) -> Month:
-    """Return the month before one; raises SelectionError where the calendar begins."""
-    if month.first_day == date.min:
-        msg = f"{month} has no month before it: expected a later one"
-        raise SelectionError(msg)
-    return Month.of_day((month.first_day - timedelta(days=1)).isoformat())
+    """Return the month before one; raises SelectionError for one before 1970."""
+    return read_month(period_of_day((month.first_day - timedelta(days=1)).isoformat()))
 
 
 def compare_months(

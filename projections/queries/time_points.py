@@ -21,6 +21,8 @@ Moment = str | date | None
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _ONE_DAY = timedelta(days=1)
+# Of these, each day has one before it and one after it in every time zone; times (SPEC 1) are of the same years.
+_YEARS = range(1970, 9999)
 _DAY_LENGTH = len("2026-10-01T")
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = {"m": 60 * times.SECOND, "h": 3600 * times.SECOND, "d": 86_400 * times.SECOND}
@@ -41,7 +43,7 @@ def read_time_point(value: Moment, timezone: str, now: int | None = None) -> int
         if isinstance(value, str):
             return _read(value, timezone, now)
         if not isinstance(value, datetime):
-            return times.start_of_day(value, timezone)
+            return times.start_of_day(_within_years(value), timezone)
         if value.tzinfo is not None:
             return times.to_micros(value)
     except (ValueError, OverflowError):
@@ -52,11 +54,11 @@ def read_time_point(value: Moment, timezone: str, now: int | None = None) -> int
 
 def _read(text: str, timezone: str, now: int | None) -> int:
     if _DAY.fullmatch(text):
-        return times.start_of_day(date.fromisoformat(text), timezone)
+        return times.start_of_day(read_day(text), timezone)
     if ago := _AGO.fullmatch(text):
         return max((times.now() if now is None else now) - int(ago[1]) * _UNITS[ago[2]], 0)
     if len(text) == len("YYYY-MM"):
-        return times.start_of_day(Month.parse(text).first_day, timezone)
+        return times.start_of_day(_within_years(Month.parse(text).first_day), timezone)
     return times.parse(text)
 
 
@@ -70,11 +72,11 @@ def read_last(value: Moment, timezone: str, now: int | None = None) -> int | Non
     try:
         if isinstance(value, str):
             if _DAY.fullmatch(value):
-                return times.start_of_day(date.fromisoformat(value) + _ONE_DAY, timezone)
+                return times.start_of_day(read_day(value) + _ONE_DAY, timezone)
             if len(value) == len("YYYY-MM"):
-                return times.start_of_day(Month.parse(value).next.first_day, timezone)
+                return times.start_of_day(read_month(value).next.first_day, timezone)
         elif not isinstance(value, datetime):
-            return times.start_of_day(value + _ONE_DAY, timezone)
+            return times.start_of_day(_within_years(value) + _ONE_DAY, timezone)
     except (ValueError, OverflowError):
         msg = f"{str(value)!r} is not a moment: {EXPECTED}"
         raise SelectionError(msg) from None
@@ -125,16 +127,25 @@ def _day_in_words(day: date) -> str:
 
 
 def read_month(period: str) -> Month:
-    """Read a month ``YYYY-MM``; raises SelectionError."""
+    """Read a month ``YYYY-MM`` from 1970 to 9998; raises SelectionError."""
     try:
-        return Month.parse(period)
+        month = Month.parse(period)
+        _within_years(month.first_day)
     except ValueError as error:
         raise SelectionError(str(error)) from None
+    return month
 
 
 def read_day(text: str) -> date:
-    """Read a day such as ``2026-10-01``; raises ValueError for any other text."""
+    """Read a day such as ``2026-10-01``, from 1970 to 9998; raises ValueError for any other text, SelectionError for other years."""
     if not _DAY.fullmatch(text):
         msg = f"{text!r} is not a day: expected one such as 2026-10-01"
         raise ValueError(msg)
-    return date.fromisoformat(text)
+    return _within_years(date.fromisoformat(text))
+
+
+def _within_years(day: date) -> date:
+    if day.year not in _YEARS:
+        msg = f"{day.isoformat()} is out of range: expected a day from 1970 to 9998"
+        raise SelectionError(msg)
+    return day
