@@ -32,12 +32,13 @@ from api.processes.jobs import Jobs
 from api.processes.past_read_models import PastReadModels
 from api.processes.process_factory import follower_process
 from api.processes.supervised import HelperProcess
-from api.service_health import answer_without_store, forwarding_content
+from api.service_health import FAILING, content_without_store, forwarding_content
 from api.settings import Settings, with_current_keys
 from api.web import security_headers as headers
 from api.web.auth import guard
 from api.web.auth.authenticator import Authenticator
 from api.web.callbacks import NotifyEndpoint
+from api.web.hidden_address import hide_addresses
 from api.web.live.feed import LiveFeed
 from api.web.live.poller import LivePoller
 from api.web.pages import refusal
@@ -136,7 +137,7 @@ class Service:
         self.app.state.proofs, self.app.state.clock = self.proofs, clock
         self.past = self.app.state.past = PastReadModels(self.ledger)
         self.app.state.live_poller = LivePoller(self.read_models, self.ledger, clock)
-        self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller)
+        self.feed = self.app.state.feed = LiveFeed(self.app.state.live_poller, settings.store)
         self.jobs = self.app.state.jobs = Jobs(self.ledger, clock)
         self.bundle_worker = self.app.state.bundle_worker = BundleWorker(self.ledger, self.read_models)
         self.download_worker = self.app.state.download_worker = DownloadWorker(self.ledger)
@@ -257,8 +258,8 @@ class Service:
         try:
             content = await asyncio.to_thread(self._content_of_health)
         except StoreUnavailable as error:
-            return await asyncio.to_thread(answer_without_store, str(error), self.spool, takes=self._can_spool())
-        return JSONResponse(content, 503 if content["failure"] else 200)
+            content = await asyncio.to_thread(content_without_store, str(error), self.spool, takes=self._can_spool())
+        return JSONResponse(hide_addresses(content, self.ledger.url), 503 if content["status"] == FAILING else 200)
 
     def _can_spool(self) -> bool:
         return self.spool is not None and self.spool.can_take and not self.intake.recent_failure()
@@ -268,7 +269,7 @@ class Service:
         failure = "" if locked else self.intake.recent_failure()
         standstill = following.failure or self.read_models.damage()
         content: dict[str, Any] = {
-            "status": "failing" if failure else "degraded" if standstill else "ok",
+            "status": FAILING if failure else "degraded" if standstill else "ok",
             "head": head,
             "signature": self.settings.signature,
             "failure": failure or None,

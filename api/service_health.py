@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
-
 from api import urls as addresses
 from api.application.process_state import ProcessState
 from api.application.spool.service_spool import ServiceSpool
 from domain import times
 from domain.ledger import Ledger
+
+FAILING = "failing"
 
 
 def forwarding_content(ledger: Ledger, state: ProcessState, url: str) -> dict[str, Any]:
@@ -23,9 +23,9 @@ def forwarding_content(ledger: Ledger, state: ProcessState, url: str) -> dict[st
     }
 
 
-def answer_without_store(failure: str, spool: ServiceSpool | None, *, takes: bool) -> Response:
-    """Answer what can be known while the store is away; ``takes`` is whether callbacks are taken all the same."""
-    content: dict[str, Any] = {"status": "degraded" if takes else "failing", "failure": failure}
+def content_without_store(failure: str, spool: ServiceSpool | None, *, takes: bool) -> dict[str, Any]:
+    """Return what can be known while the store is away; ``takes`` is whether callbacks are taken all the same."""
+    content: dict[str, Any] = {"status": "degraded" if takes else FAILING, "failure": failure}
     if spool:
         content["spool"] = spool.health()
-    return JSONResponse(content, 200 if takes else 503)
+    return content

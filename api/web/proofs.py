@@ -11,7 +11,9 @@ from api.application.proofs.proof_files import NoProof
 from api.application.proofs.publication import CHECKPOINT, read_published
 from api.processes.bundle_worker import BundleUnavailable
 from api.web.auth.guard import GuardedRoute, Role, require_role
+from api.web.hidden_address import hide_address
 from api.web.problems import RETRY_AFTER_SECONDS, problem
+from domain.errors import LedgerError
 from domain.proofs.refusals import ProofRefused
 
 # Full tiles never change; a checkpoint is asked for again each time.
@@ -34,7 +36,7 @@ def show_checkpoint(request: Request) -> Response:
     try:
         content = read_published(request.app.state.ledger, CHECKPOINT)
     except NoProof as error:
-        return problem(404, str(error))
+        return _missing(request, error)
     return PlainTextResponse(content, headers={"Cache-Control": "no-cache"})
 
 
@@ -44,7 +46,7 @@ def show_tile(request: Request) -> Response:
     try:
         content = read_published(request.app.state.ledger, path)
     except (NoProof, ProofRefused) as error:
-        return problem(404, str(error))
+        return _missing(request, error)
     return Response(content, media_type="application/octet-stream", headers={"Cache-Control": TILE_CACHING})
 
 
@@ -57,7 +59,7 @@ def prove_call(request: Request) -> Response:
     except ValueError:
         return problem(404, f"{request.path_params['call_id']!r} is not a call's id: expected a UUID")
     except NoProof as error:
-        return problem(404, str(error))
+        return _missing(request, error)
     return _download(made, f"call-{call}")
 
 
@@ -68,10 +70,14 @@ def prove_bill(request: Request) -> Response:
     try:
         made = request.app.state.bundle_worker.bundle_bill(account, period)
     except NoProof as error:
-        return problem(404, str(error))
+        return _missing(request, error)
     except BundleUnavailable as error:
         return problem(503, str(error), {"Retry-After": RETRY_AFTER_SECONDS})
     return _download(made, f"{account}-{period}")
+
+
+def _missing(request: Request, error: LedgerError) -> Response:
+    return problem(404, hide_address(str(error), request.app.state.ledger.url))
 
 
 def _download(made: MadeBundle, name: str) -> Response:

@@ -13,6 +13,7 @@ from api.application.bulk_jobs.bulk_job import (
 from api.application.bulk_jobs.orders import FILTERS as FILTERS_OF_KINDS
 from api.application.bulk_jobs.orders import BulkRequest
 from api.web.auth.guard import AuditAction, Role
+from api.web.hidden_address import hide_address
 from api.web.json_api.correction_parameters import DRY_RUN, RATED_BY
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import FILTERS, JOB_ID, REASON, ApiParameter, Schema, choice_reader, read_text
@@ -172,4 +173,6 @@ def _answered(act: Callable[[], BulkJob]) -> BulkJob:
 
 
 def _document(asked: ApiRequest, job: BulkJob, *, dry_run: bool = False) -> ApiResponse:
-    return ApiResponse({"dry_run": dry_run} | bulk_job_document(job, whole=asked.identity.sees_pii))
+    document = bulk_job_document(job, whole=asked.identity.sees_pii)
+    failure = hide_address(document["failure"], asked.ledger.url)
+    return ApiResponse({"dry_run": dry_run} | document | {"failure": failure})

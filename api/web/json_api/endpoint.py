@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.web.hidden_address import hide_address
 from api.web.json_api import request as asking
 from api.web.json_api.operation import JSON, JSON_OF_CHOSEN_COLUMNS, ApiOperation, ApiResponse
 from api.web.json_api.refusal import ApiError
@@ -50,7 +51,7 @@ class Endpoint:
         except ApiError as refusal:
             response = refusal.response()
         except (ReadModelsUnusable, StoreUnavailable) as error:
-            response = ApiError(503, str(error)).response()
+            response = ApiError(503, hide_address(str(error), request.app.state.ledger.url)).response()
         position = asked.position if asked else None
         if position is None:
             position = await run_in_threadpool(_position, request)

@@ -8,6 +8,7 @@ from api.application.masking import masked_text
 from api.processes import jobs
 from api.processes.jobs import BackgroundJob, JobRefused
 from api.web.auth.guard import Role
+from api.web.hidden_address import hide_address
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import JOB_ID, JOB_KIND, Schema
 from api.web.json_api.refusal import ApiError
@@ -99,5 +100,5 @@ def _document(asked: ApiRequest, job: BackgroundJob) -> dict[str, Any]:
         "started_at": times.iso(job.started_at),
         "seen_at": times.iso(job.seen_at),
         "differences": [said(each) for each in job.differences],
-        "failure": said(job.failure),
+        "failure": said(hide_address(job.failure, asked.ledger.url)),
     }

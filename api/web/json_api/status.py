@@ -1,9 +1,13 @@
 """The ledger's status, as ``tringledger status`` shows it."""
 
 from api.application import status
+from api.web.hidden_address import hide_addresses
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.request import ApiRequest
+from domain.log.urls import is_postgres
 from projections.queries.suspects import RECENT_CALLS_MAX, RunCounter
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 
 def operations() -> list[ApiOperation]:
@@ -13,7 +17,7 @@ def operations() -> list[ApiOperation]:
             f"{BASE}/status",
             "show-status",
             "The ledger's status: its head, the lag of its read models, and what needs attention. Runs of suspects are"
-            f" counted once a minute; they are null among more than {RECENT_CALLS_MAX:,} recent calls.",
+            f" counted once a minute; they are null among more than {RECENT_CALLS_MAX:,} recent calls. The store is told by its kind.",
             _StatusHandler(),
             {"type": "object", "required": ["ledger", "head", "read_models", "waiting", "suspect_runs"]},
         )
@@ -38,4 +42,6 @@ class _StatusHandler:
                 checkpoint_seconds=settings.checkpoint_seconds,
                 spool=settings.spool,
             )
-        return ApiResponse(status.status_document(found))
+        # The address of the store is for the command, whose user has the machine.
+        document = hide_addresses(status.status_document(found), asked.ledger.url)
+        return ApiResponse(document | {"store": POSTGRESQL if is_postgres(asked.ledger.url) else SQLITE})

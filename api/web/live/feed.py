@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from time import monotonic
 
+from api.web.hidden_address import hide_address
 from api.web.live import server_sent_events as frames
 from api.web.live.poller import LivePoller
 from api.web.live.window import LiveWindow
@@ -48,9 +49,10 @@ class SseFrame:
 class LiveFeed:
     """Polls while pages are open and sends updates to all of them; used on one event loop."""
 
-    def __init__(self, looker: LivePoller) -> None:
-        """Use a poller."""
+    def __init__(self, looker: LivePoller, url: str = "") -> None:
+        """Use a poller; pages are not told the address of the store, ``url``."""
         self._looker = looker
+        self._url = url
         self._listeners = 0
         self._looking: asyncio.Task[None] | None = None
         self._window: LiveWindow | None = None
@@ -80,7 +82,7 @@ class LiveFeed:
             yield frames.RETRY
             while self._window is None and not self._closed:
                 if self._failure:
-                    yield frames.failure_frame(self._failure)
+                    yield frames.failure_frame(hide_address(self._failure, self._url))
                 await self._news.wait()
             first, seen = self._first(after, whole=whole), self._number
             yield first
@@ -140,7 +142,7 @@ class LiveFeed:
         is_new, self._failure = failure != self._failure and not self._closed, failure
         if is_new:
             _log.error("the live pages stand still: %s", failure)
-            self._publish(SseFrame(lambda _whole: frames.failure_frame(failure)))
+            self._publish(SseFrame(lambda _whole: frames.failure_frame(hide_address(failure, self._url))))
         return is_new
 
     def _publish(self, frame: SseFrame) -> None:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.application.operator_commands import Command, run_command
+from api.web.hidden_address import hide_address
 from api.web.pages import flash as outcome
 from api.web.pages.display import back
 from api.web.pages.flash import FlashMessage
@@ -42,5 +43,6 @@ def redirect_back(request: Request, to: str, done: str = "", failed: str = "") -
     address = back(str(request.state.form.get("back") or to))
     parts = urlsplit(address)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in outcome.NAMES]
+    failed = hide_address(failed, request.app.state.ledger.url)
     query += outcome.flash_query(request, FlashMessage(done, failed))
     return RedirectResponse(f"{parts.path}?{urlencode(query)}" if query else parts.path, 303)

@@ -8,16 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.web.auth.csrf import mask_token
+from api.web.hidden_address import hide_address
 from api.web.pages import assets, display, flash
 from api.web.pages.addresses import address
 from api.web.pages.cells import write_cells
 from api.web.pages.footer import read_footer
-from api.web.pages.formatting import FILTERS, account_path, rerated_path, statement_path
+from api.web.pages.formatting import FILTERS, account_path, rerated_path, statement_path, text
 from api.web.past_sessions import AS_OF
 from projections.queries.conditions import PATTERNED
 from projections.queries.text_patterns import write_exactly
@@ -39,7 +42,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(FILTERS, exactly=write_exactly)
+    made.filters.update(FILTERS, exactly=write_exactly, failure=_failure)
     made.globals["static"] = assets.asset_path
     made.globals.update(
         url=address,
@@ -52,6 +55,12 @@ def environment() -> Environment:
         write_cells=write_cells,
     )
     return made
+
+
+@pass_context
+def _failure(context: Context, said: str) -> Markup:
+    ledger = getattr(context["request"].app.state, "ledger", None)
+    return text(hide_address(said, ledger.url) if ledger else said)
 
 
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
