@@ -7,6 +7,7 @@ users may share an address.
 import logging
 from collections.abc import Callable
 from threading import Lock
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -93,20 +94,30 @@ class Authenticator:
         return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
 
     async def record(self, request: Request, who: Identity, did: AuditAction, status: int) -> None:
-        """Add an entry for what a user did; a page with its fragments is one view."""
-        path, query = request.scope["path"], request.url.query
-        if did is AuditAction.VIEWED and self._views.add(who.name, who.how, path, query, self.clock()):
+        """Add an entry for what a user did; a page with its fragments is one view, and one that a redirect opens is named by it."""
+        path, query, to = request.scope["path"], request.url.query, urlsplit(request.state.opens)
+        if did is AuditAction.VIEWED and to.path:
+            self._views.add_opened(who.name, who.how, to, self.clock())
+        elif did is AuditAction.VIEWED and self._views.add(who.name, who.how, path, query, self.clock()):
             return
-        await run_in_threadpool(self.note, request, who.name, did, status, how=who.how, unmasked=who.sees_pii)
+        where = (to.path, to.query) if to.path else None
+        await run_in_threadpool(self.note, request, who.name, did, status, where, how=who.how, unmasked=who.sees_pii)
 
     def note(
-        self, request: Request, who: str, did: AuditAction, status: int, *, how: str = SESSION, unmasked: bool = False
+        self,
+        request: Request,
+        who: str,
+        did: AuditAction,
+        status: int,
+        where: tuple[str, str] | None = None,
+        *,
+        how: str = SESSION,
+        unmasked: bool = False,
     ) -> None:
-        """Add an entry to the audit log."""
-        path = request.url.path
-        query = (
-            "" if path == SIGN_IN else request.url.query
-        )  # A sign-in link is a secret: it does not belong in the log.
+        """Add an entry to the audit log; ``where`` is the path and the query that it names, by default the request's own."""
+        path, query = where or (request.url.path, request.url.query)
+        # A sign-in link is a secret: it does not belong in the log.
+        query = "" if path == SIGN_IN else query
         of = (self.clock(), who, how, host(request), did, unmasked, request.method, path, query, status)
         entry = AuditEntry(*of)
         try:

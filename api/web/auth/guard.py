@@ -126,6 +126,7 @@ class GuardedEndpoint:
             "",
             self.guarded.audit_action,
         )
+        request.state.opens = ""
         try:
             response = await self._checked(request)
         except AccessRefused as refused:
@@ -154,6 +155,7 @@ class GuardedEndpoint:
                 await self._policy.record(request, who, AuditAction.REFUSED, refused.status)
             raise
         did = request.state.audit_action
+        request.state.opens = response.headers.get("location", "") if request.method in SAFE else ""
         if did and who and response.status_code < 400:  # noqa: PLR2004
             await self._policy.record(request, who, did, response.status_code)
         if who and isinstance(response, StreamingResponse) and response.media_type == EVENT_STREAM:

@@ -1,7 +1,10 @@
-"""Which pages were viewed a moment ago: their fragments, and the live page's stream, which are fetched just after, are not viewed once more."""
+"""Which pages were viewed a moment ago: what is fetched just after as a part of them is not viewed once more.
+
+These are their fragments, the live page's stream, and the page that a redirect opens, such as that of a search's only hit.
+"""
 
 from collections import OrderedDict
-from urllib.parse import parse_qsl
+from urllib.parse import SplitResult, parse_qsl, unquote
 
 from domain import times
 
@@ -22,18 +25,28 @@ class PageViews:
     def __init__(self) -> None:
         """Begin with none."""
         self._seen: OrderedDict[View, int] = OrderedDict()
+        self._opened: OrderedDict[tuple[str, str, str, str], int] = OrderedDict()
+
+    def add_opened(self, who: str, how: str, to: SplitResult, now: int) -> None:
+        """Note that a redirect opens a page of ours at a time: the request for it, which follows, is no view of its own."""
+        self._opened[who, how, unquote(to.path), to.query] = now
+        if len(self._opened) > KEPT_MAX:
+            self._opened.popitem(last=False)
 
     def add(self, who: str, how: str, path: str, query: str, now: int) -> bool:
-        """Note a view at a time (microseconds, UTC); return whether it is a fragment of a page that was viewed just before."""
+        """Note a view at a time (microseconds, UTC); return whether it belongs to one that was noted just before."""
         if path.startswith((FRAGMENTS, LIVE_STREAM)):
-            at = self._seen.get((who, how, *_page_of(path.removeprefix(FRAGMENTS), query)))
-            return at is not None and 0 <= now - at <= SECONDS_MAX * times.SECOND
+            return _is_recent(self._seen.get((who, how, *_page_of(path.removeprefix(FRAGMENTS), query))), now)
         view = (who, how, path, _filters(path, query))
         self._seen[view] = now
         self._seen.move_to_end(view)
         if len(self._seen) > KEPT_MAX:
             self._seen.popitem(last=False)
-        return False
+        return _is_recent(self._opened.pop((who, how, path, query), None), now)
+
+
+def _is_recent(at: int | None, now: int) -> bool:
+    return at is not None and 0 <= now - at <= SECONDS_MAX * times.SECOND
 
 
 def _page_of(part: str, query: str) -> tuple[str, tuple[tuple[str, str], ...]]:

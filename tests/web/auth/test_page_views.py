@@ -1,5 +1,7 @@
 """Which requests are one view of a page."""
 
+from urllib.parse import urlsplit
+
 from api.web.auth.page_views import SECONDS_MAX, PageViews
 from domain.times import SECOND
 
@@ -35,3 +37,15 @@ def test_the_lines_of_a_statement_are_one_view_with_its_page() -> None:
     assert not views.add("kim", "session", "/statements/a/b/2026-10", "asof=7", 0)
     assert views.add("kim", "session", "/fragments/statements/a/b/2026-10", "asof=7", SECOND)
     assert not views.add("kim", "session", "/fragments/statements/a/b/2026-09", "asof=7", SECOND)
+
+
+def test_a_page_that_a_redirect_opens_is_one_view_with_it_once_and_soon() -> None:
+    views = PageViews()
+    opened, page = urlsplit("/accounts/a%2Fb?asof=7"), ("/accounts/a/b", "asof=7")
+    views.add_opened("kim", "session", opened, 0)
+    assert not views.add("lee", "session", *page, SECOND)
+    assert views.add("kim", "session", *page, SECOND)
+    assert views.add("kim", "session", "/fragments/metrics/a/b", "", SECOND)
+    assert not views.add("kim", "session", *page, 2 * SECOND)
+    views.add_opened("kim", "session", opened, 0)
+    assert not views.add("kim", "session", *page, (SECONDS_MAX + 1) * SECOND)

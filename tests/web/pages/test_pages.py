@@ -13,6 +13,7 @@ from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from api.service import Service
+from api.web.auth import audit_log as records
 from api.web.pages import billing, lists, statements
 from tests.support import web_users as users
 from tests.support.command import run
@@ -433,6 +434,17 @@ def test_what_cannot_be_shown_is_said_on_a_page(shop: Shop, path: str, status: i
     answer = signed_in(shop, "read").get(path)
     assert answer.status_code == status
     assert 'role="alert"' in answer.text
+
+
+def test_a_search_that_opens_its_only_hit_is_one_line_of_the_audit_log_that_names_the_page(shop: Shop) -> None:
+    client, store = signed_in(shop, "read"), shop[1].authenticator.store
+    before = len(records.audit_page(store, limit=1000))
+    page = client.get("/search", params={"q": "1"})
+    assert page.url.path.startswith("/calls/")
+    found = records.audit_page(store, limit=1000)
+    assert (len(found) - before, found[0].path, found[0].query) == (1, page.url.path, page.url.query.decode())
+    client.get(page.url)
+    assert len(records.audit_page(store, limit=1000)) - before == 2
 
 
 @pytest.mark.parametrize(
