@@ -72,13 +72,14 @@ def quality_steps(
     """Return the attempts, answered calls and seconds of each step; the steps follow each other without a gap."""
     if not steps:
         return []
-    chosen = with_known_values(connection, "cdrs", selection.whenever)
-    counted = _of_months(connection, chosen, steps, timezone) if by == MONTH else None
+    # Calls without a CDR may have texts that no CDR has.
+    of_cdrs, of_calls = (with_known_values(connection, model, selection.whenever) for model in ("cdrs", "calls"))
+    counted = _of_months(connection, of_cdrs, steps, timezone) if by == MONTH else None
     if counted is None:
-        counted = _of_cdrs(connection, chosen, steps, timezone)
-    _add_waiting(connection, chosen, steps, timezone, counted)
-    firsts = [step.first for step in steps]
-    for sign, at, answered, seconds in _besides(connection, chosen, TimeSpan(firsts[0], steps[-1].after), timezone):
+        counted = _of_cdrs(connection, of_cdrs, steps, timezone)
+    _add_waiting(connection, of_calls, steps, timezone, counted)
+    firsts, span = [step.first for step in steps], TimeSpan(steps[0].first, steps[-1].after)
+    for sign, at, answered, seconds in _besides(connection, of_cdrs, of_calls, span, timezone):
         place = bisect_right(firsts, at) - 1
         attempts, of_them, spoken = counted[place]
         counted[place] = (attempts + sign, of_them + sign * answered, spoken + sign * seconds)
@@ -174,22 +175,24 @@ def _add_waiting(
 
 
 def _besides(
-    connection: Connection, chosen: Selection, span: TimeSpan, timezone: str
+    connection: Connection, of_cdrs: Selection, of_calls: Selection, span: TimeSpan, timezone: str
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yield what the CDRs of a span leave to count: 1 or -1, the time, whether the call was answered, and the seconds of its destination.
 
     The CDR of a call that was corrected after its month was closed stands as it was billed, in
     its old call, too: such calls count as they are known now.
     """
-    of_calls, of_cdrs = (conditions(model, chosen, timezone) for model in ("calls", "cdrs"))
+    wanted_cdrs, wanted_calls = conditions("cdrs", of_cdrs, timezone), conditions("calls", of_calls, timezone)
     seconds, within = func.coalesce(CDRS.c.dest_duration, 0), _is_within(span, CDRS.c.cdr_at)
     corrected = select(POSTINGS.c.call_id).where(POSTINGS.c.kind == DIFFERENCE, POSTINGS.c.call_id != "")
     if connection.execute(corrected.limit(1)).first() is None:
         return
-    billed = select(CDRS.c.cdr_at, CDRS.c.disposition, seconds).where(*of_cdrs, within, CDRS.c.call_id.in_(corrected))
+    billed = select(CDRS.c.cdr_at, CDRS.c.disposition, seconds).where(
+        *wanted_cdrs, within, CDRS.c.call_id.in_(corrected)
+    )
     both = CALLS.join(CDRS, CALLS.c.call_id == CDRS.c.call_id)
     known = select(CDRS.c.cdr_at, CALLS.c.disposition, seconds).select_from(both)
-    known = known.where(*of_calls, within, CALLS.c.has_cdr == 1, CALLS.c.call_id.in_(corrected))
+    known = known.where(*wanted_calls, within, CALLS.c.has_cdr == 1, CALLS.c.call_id.in_(corrected))
     for sign, counted in ((-1, billed), (1, known)):
         for at, disposition, spoken in connection.execute(counted):
             yield sign, int(at), int(disposition == ANSWERED), int(spoken)

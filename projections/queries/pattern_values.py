@@ -33,21 +33,24 @@ def narrowed(column: Column[Any], wanted: ColumnPattern) -> ColumnElement[bool] 
     """Return the condition by which an index finds the texts that fit, or some more; None if it cannot."""
     if wanted.values is not None:
         return column.in_(wanted.values)
-    beginning = wanted.pattern.beginning
+    beginning = _as_stored(wanted).beginning
     return and_(column >= beginning, column < beginning + AFTER_ANY_CHARACTER) if beginning else None
 
 
+def _as_stored(wanted: ColumnPattern) -> TextPattern:
+    """Return a pattern as read models of lines have its texts: numbers without separators."""
+    return number_pattern(wanted.pattern) if wanted.name == NUMBER else wanted.pattern
+
+
 def _values(connection: Connection, model: str, wanted: ColumnPattern) -> tuple[str, ...] | None:
-    pattern = wanted.pattern
-    if wanted.name == NUMBER:
-        pattern = number_pattern(pattern)
+    pattern = _as_stored(wanted)
     column = table_of(model).c["src" if wanted.name == NUMBER else wanted.name]
     if pattern.beginning:
         return _beginning(connection, column, pattern)
     if wanted.name != NUMBER:
         return _in_rollup(connection, model, column.name, pattern)
     if len(pattern.ending) >= LAST:
-        return _ending(connection, pattern)
+        return _ending(connection, model, pattern)
     return None
 
 
@@ -73,9 +76,12 @@ def _in_rollup(connection: Connection, model: str, name: str, pattern: TextPatte
     return _unless_many(connection.execute(fitting).scalars().all())
 
 
-def _ending(connection: Connection, pattern: TextPattern) -> tuple[str, ...] | None:
-    """Look up numbers by their last digits, for which calls have an index."""
+def _ending(connection: Connection, model: str, pattern: TextPattern) -> tuple[str, ...] | None:
+    """Look up numbers by their last digits, for which calls have an index; None where calls do not have the numbers of CDRs."""
     src = CALLS.c.src
+    # Correlated by tag alone, calls have no numbers.
+    if model != "calls" and connection.execute(select(src).where(src > "").limit(1)).first() is None:
+        return None
     fitting = select(src).where(LastCharacters(src) == pattern.ending[-LAST:], pattern.condition(src))
     return _unless_many(connection.execute(fitting.distinct().limit(VALUES_MAX + 1)).scalars().all())
 

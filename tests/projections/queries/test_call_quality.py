@@ -12,6 +12,7 @@ from domain import times
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
 from projections.queries.call_quality import QualityStep, quality_steps, together
+from projections.queries.conditions import build_selection
 from projections.queries.latest_time import latest_counted
 from projections.queries.metrics import account_metrics
 from projections.queries.selection import Selection
@@ -77,6 +78,17 @@ def test_a_call_counts_when_its_cdr_came_and_without_one_when_it_began(store_url
     assert [(each.asr, each.asr_percent, each.acd) for each in steps] == [("1", "100", "61"), ("0", "0", None)]
     assert latest is not None
     assert steps[1].step.first <= latest < steps[1].step.after
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_call_without_a_cdr_counts_by_the_beginning_of_a_tag_that_no_cdr_has(store_url: str) -> None:
+    with opened(store_url) as ledger, closing(open_current(ledger)) as store:
+        record(ledger, cdr(1, "COMPLETED", tag="dept-1"), callstatus("SRCANSWERED", 2, tag="dept-2"))
+        catch_up(ledger, store)
+        with store.snapshot() as connection:
+            for by in (DAY, MONTH):
+                chosen = build_selection("calls", timezone="UTC", tag="dept-*")
+                assert together(counted(connection, by, OCTOBER, chosen))[1:] == (2, 1, 0)
 
 
 @pytest.mark.thorough

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from domain.calls.correlation import BY_TAG
+from domain.ledger_options import LedgerOptions
 from projections.building.catch_up import catch_up
 from projections.queries import pattern_pages, pattern_values
 from projections.queries.conditions import build_selection
@@ -17,7 +19,7 @@ from projections.queries.text_patterns import TextPattern, read_pattern, write_e
 from projections.queries.time_points import SelectionError
 from projections.stores.generations import open_current
 from tests.support.ledgers import opened, record
-from tests.support.notices import priced_cdr
+from tests.support.notices import TAG, priced_cdr
 
 TAGS = ("dept-1", "dept-2", "Dept-3", "dept-[1]", "dept*", "a_b", "north%")
 
@@ -87,12 +89,27 @@ def test_pages_have_the_rows_that_fit_however_they_are_found(
         assert selected(connection, tag=pattern) == [row for row in everything if row[0] in fitting], pattern
 
 
-def test_numbers_are_found_by_their_beginning_and_by_their_last_digits(connection: Connection) -> None:
+def test_numbers_are_found_by_their_beginning_and_by_their_last_digits(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     everything = selected(connection)
     assert selected(connection, number="*0012") == [row for row in everything if row[1].endswith("0012")]
-    assert selected(connection, number="+1 (858) 555-00*") == everything
+    for few in (50, 1):
+        monkeypatch.setattr(pattern_values, "VALUES_MAX", few)
+        assert selected(connection, number="+1 (858) 555-00*") == everything, few
     both = selected(connection, number="1858555001*", tag="dept-*")
     assert both == [row for row in everything if row[1][-2] == "1" and row[0].startswith("dept-")]
+
+
+@pytest.mark.only_on("sqlite")
+def test_cdrs_are_found_by_the_last_digits_of_a_number_where_calls_are_told_apart_by_tag(store_url: str) -> None:
+    options = LedgerOptions(correlation=BY_TAG)
+    with opened(store_url, options) as ledger, closing(open_current(ledger)) as store:
+        record(ledger, priced_cdr(10**15, src="18585550012"))
+        catch_up(ledger, store)
+        with store.snapshot() as connection:
+            assert selected(connection, number="*0012") == [(TAG, "18585550012")]
+            assert selected(connection, number="*0013") == []
 
 
 @pytest.mark.only_on("sqlite")
