@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from time import sleep
 from urllib.parse import quote
 from weakref import WeakSet
 
-from eventsourcing.persistence import PersistenceError
+from eventsourcing.persistence import ConnectionUnavailableError, PersistenceError
 from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from domain.errors import StoreLocked, StoreUnavailable
@@ -65,6 +66,22 @@ class SQLitePool(SQLiteConnectionPool):
         self._connections: WeakSet[SQLiteConnection] = WeakSet()
         self._main: MainFile | None = None
         self._keeps_few_pages = False
+        self._turn = Lock()
+
+    @contextmanager
+    def turn_to_write(self) -> Iterator[None]:
+        """Be the one thread that writes until the block ends; raises ConnectionUnavailableError if that takes too long.
+
+        Whoever waits for the library's own lock of writers keeps all others from getting a connection: also the one who writes,
+        and has to read before that ends. Both would wait until one gives up.
+        """
+        if not self._turn.acquire(timeout=self.pool_timeout):
+            msg = "another thread has been writing for too long"
+            raise ConnectionUnavailableError(msg)
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def keep_few_pages(self) -> None:
         """Have all connections, those to come too, keep 2 MiB of pages."""

@@ -66,7 +66,11 @@ class SQLiteLog(SQLiteApplicationRecorder):
 
     @contextmanager
     def _begin_immediate(self) -> Iterator[sqlite3.Cursor]:
-        with self._pool.map_errors(), self.datastore.get_connection(commit=True) as connection:
+        with (
+            self._pool.map_errors(),
+            self._pool.turn_to_write(),
+            self.datastore.get_connection(commit=True) as connection,
+        ):
             cursor = connection.cursor().sqlite_cursor
             try:
                 cursor.execute("BEGIN IMMEDIATE")

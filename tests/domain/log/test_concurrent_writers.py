@@ -4,16 +4,22 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Event, Thread
+from time import sleep
+
+import pytest
 
 from domain.events.codec import decode_notice
 from domain.events.log_row import LogRow
 from domain.events.notice_events import Notice
 from domain.ledger import Ledger
 from domain.notices.notification import delivery_key
+from domain.outcomes import Recorded
 from tests.domain.log.test_log import process
-from tests.support.ledgers import opened
+from tests.support.ledgers import opened, record
+from tests.support.notices import cdr
 from tests.support.recorder_process import throng
 
 WRITERS = 3
@@ -110,3 +116,16 @@ def every_ordinal_once(ledger: Ledger, log: list[LogRow]) -> None:
     assert set(begun.values()) == {1}
     lines = {notice.line for notice in notices(log) if notice.line}
     assert set(begun) == {(line, number + 1) for line in lines for number in range(ledger.last_ordinal(line))}
+
+
+@pytest.mark.only_on("sqlite")
+def test_who_writes_can_read_while_others_wait_to_write(store_url: str) -> None:
+    with opened(store_url) as ledger, ThreadPoolExecutor(2) as others:
+        with ledger.operator_session("kim", "a long correction"):
+            waiting = [others.submit(record, ledger, cdr(number)) for number in range(2)]
+            # The others begin to wait somewhere in between; a read would then have waited until they gave up.
+            for _ in range(10):
+                assert ledger.head() == 0
+                sleep(0.002)
+            assert not any(each.done() for each in waiting)
+        assert all(isinstance(outcome, Recorded) for each in waiting for outcome in each.result())
