@@ -86,7 +86,7 @@ class ReadStore(ABC):
     def time_limit(self, _connection: Connection, _limit: timedelta) -> AbstractContextManager[None]:
         """Stop a snapshot's statement that is at work longer than that, or a little more; raises TimeLimitReached.
 
-        The snapshot can still be used afterwards. A store that only one process knows has no limit.
+        The snapshot can still be used afterwards. There is one limit at a time: none begins within another. A store that only one process knows has no limit.
         """
         return nullcontext()
 

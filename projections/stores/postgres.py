@@ -88,7 +88,8 @@ class PostgresReadStore(ReadStore):
 
     @contextmanager
     def time_limit(self, connection: Connection, limit: timedelta) -> Iterator[None]:  # noqa: D102 - each statement
-        connection.exec_driver_sql(f"SAVEPOINT unlimited; SET LOCAL statement_timeout = {limit // MILLISECOND}")
+        at_least_1 = max(limit // MILLISECOND, 1)  # 0 would be no limit.
+        connection.exec_driver_sql(f"SAVEPOINT unlimited; SET LOCAL statement_timeout = {at_least_1}")
         try:
             yield
         except OperationalError as error:
@@ -97,7 +98,7 @@ class PostgresReadStore(ReadStore):
             raise TimeLimitReached from error
         finally:
             with suppress(DBAPIError):  # What went wrong before counts.
-                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unlimited")
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unlimited; RELEASE SAVEPOINT unlimited")
 
     def find_damage(self) -> list[str]:
         """Read every row: the server checks each page that it reads, where it keeps checksums."""

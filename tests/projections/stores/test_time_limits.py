@@ -46,6 +46,14 @@ def test_a_statement_that_takes_longer_than_it_may_is_stopped_and_the_snapshot_s
         assert here.can_go_on()
 
 
+def test_each_limit_counts_again_however_short_it_is(store_url: str) -> None:
+    with reading(store_url) as here:
+        for limit in (timedelta(0), timedelta(microseconds=1)):
+            with pytest.raises(TimeLimitReached), here.store.time_limit(here.connection, limit):
+                here.connection.exec_driver_sql(FOR_EVER)
+            assert here.can_go_on()
+
+
 def test_what_is_quick_is_answered_and_nothing_is_limited_afterwards(store_url: str) -> None:
     with reading(store_url) as here:
         with here.store.time_limit(here.connection, timedelta(milliseconds=1)):
