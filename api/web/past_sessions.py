@@ -7,7 +7,6 @@ from starlette.requests import Request
 
 from api.application.read_model_pool import ReadSession
 from domain.ledger import Ledger
-from domain.text import is_whole_number
 from projections.queries.log_points import LogPoint, resolve_point
 from projections.queries.time_points import describe_time
 
@@ -15,13 +14,8 @@ AS_OF = "asof"
 
 
 def read_as_of(ledger: Ledger, text: str) -> LogPoint | None:
-    """Return the point of the log that a text names, None for an empty text.
-
-    A position beyond the head means the head. Raises SelectionError for what is neither a position nor a time.
-    """
-    if not text:
-        return None
-    return resolve_point(ledger, min(int(text), ledger.head()) if is_whole_number(text) else text)
+    """Return the point of the log that a text names, None for an empty text; raises SelectionError as ``resolve_point`` does."""
+    return resolve_point(ledger, text) if text else None
 
 
 @contextmanager
@@ -45,4 +39,5 @@ def describe_as_of(point: LogPoint | None, timezone: str) -> str:
     """Return in words as of when a page is; empty for the present."""
     if point is None:
         return ""
-    return f"As known at {describe_time(point.at, timezone)}, {timezone}: position {point.position} of the log"
+    last = ", the last so far" if point.is_last else ""
+    return f"As known at {describe_time(point.at, timezone)}, {timezone}: position {point.position} of the log{last}"

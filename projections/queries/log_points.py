@@ -9,10 +9,11 @@ from projections.queries.time_points import SelectionError
 
 
 class LogPoint(NamedTuple):
-    """A position of the log, and the time (microseconds, UTC) of it."""
+    """A position of the log, the time (microseconds, UTC) of it, and whether the log has no later event yet."""
 
     position: int
     at: int
+    is_last: bool = False
 
 
 def resolve_point(ledger: Ledger, as_of: int | str | date) -> LogPoint:
@@ -29,9 +30,10 @@ def resolve_point(ledger: Ledger, as_of: int | str | date) -> LogPoint:
         except SelectionError as error:
             msg = f"{error}, or a position of the log"
             raise SelectionError(msg) from None
-        return LogPoint(ledger.position_at(at), at)
+        position = ledger.position_at(at)
+        return LogPoint(position, at, is_last=position >= ledger.head())
     head = ledger.head()
     if not 0 <= as_of <= head:
-        msg = f"position {as_of} is not in the log: expected one from 0 to its head {head}, or a time"
+        msg = f"got position {as_of}; expected one from 0 to {head}, the head of the log, or a time"
         raise SelectionError(msg)
-    return LogPoint(as_of, ledger.recorded_at(as_of) if as_of else 0)
+    return LogPoint(as_of, ledger.recorded_at(as_of) if as_of else 0, is_last=as_of == head)

@@ -104,7 +104,7 @@ def test_accounts_statements_and_exceptions_are_as_of_a_date_too_and_lead_on_to_
 def test_what_the_present_read_models_show_is_read_from_them(shop: tuple[TestClient, Service]) -> None:
     client, service = shop
     before = list(service.past._pasts)
-    for text in ("8", "999999999", "2999-01-01"):
+    for text in ("8", "2999-01-01"):
         assert len(client.get(f"/api/v1/calls?asof={text}").json()["items"]) == 3
     assert list(service.past._pasts) == before
 
@@ -113,6 +113,21 @@ def test_what_is_no_moment_is_said(shop: tuple[TestClient, Service]) -> None:
     client, _ = shop
     assert client.get("/api/v1/calls?asof=yesterday").json()["errors"][0]["parameter"] == "asof"
     assert client.get("/calls?asof=yesterday").status_code == 400
+
+
+def test_a_position_that_the_log_does_not_have_yet_is_refused_and_a_time_to_come_is_its_last_so_far(
+    shop: tuple[TestClient, Service],
+) -> None:
+    client, _ = shop
+    call = client.get("/api/v1/calls").json()["items"][0]["call_id"]
+    for path in ("cdrs?asof=", "cdrs/sums?asof=", f"calls/{call}/events?at=", f"calls/{call}/explanation?at="):
+        (error,) = client.get(f"/api/v1/{path}999").json()["errors"]
+        assert (error["parameter"], error["value"]) == (path.rpartition("?")[2][:-1], "999")
+        assert error["detail"] == "got position 999; expected one from 0 to 8, the head of the log, or a time"
+    for path in ("/cdrs?asof=", "/billing?asof=", "/accounts/sales?asof=", f"/calls/{call}?at="):
+        page = client.get(f"{path}999")
+        assert (page.status_code, "got position 999; expected one from 0 to 8" in page.text) == (400, True), path
+        assert "so far" in client.get(f"{path}2999-01-01").text, path
 
 
 def test_while_it_is_made_everybody_is_told_to_come_back(

@@ -90,14 +90,13 @@ def _find(ledger: Ledger, tag: str, src: str, ordinal: int | None) -> UUID:
 def _until(ledger: Ledger, at: str | None) -> int:
     if at is None:
         return POSITION_MAX
-    if at.isascii() and at.isdigit():
-        return min(int(at), POSITION_MAX)
-    from projections.queries.time_points import SelectionError, read_time_point
+    from projections.queries.log_points import resolve_point
+    from projections.queries.time_points import SelectionError
 
     try:
-        return ledger.position_at(read_time_point(at, ledger.timezone) or 0)
+        return resolve_point(ledger, at).position
     except SelectionError as error:
-        msg = f"--at {error}, or a position"
+        msg = f"--at {error}"
         raise click.UsageError(msg) from None
 
 

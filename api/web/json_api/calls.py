@@ -9,13 +9,13 @@ from api.application.price_explanation import explanation_document, masked_expla
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AT, CALL_ID, Schema
 from api.web.json_api.refusal import ApiError
-from api.web.json_api.request import ApiRequest
+from api.web.json_api.request import ApiRequest, parameter_error
 from api.web.json_api.row_schema import object_schema, row_documents, row_schema
 from domain.events.log_row import POSITION_MAX
-from domain.ledger import Ledger
 from projections.queries.call_lookup import rows_of_call
 from projections.queries.log_points import resolve_point
 from projections.queries.price_history import price_history
+from projections.queries.time_points import SelectionError
 from projections.schema.read_models import CALLS, CDRS, EXCEPTIONS
 
 _ANY: Schema = {"type": "object"}
@@ -93,9 +93,7 @@ def _show(asked: ApiRequest) -> ApiResponse:
 
 
 def _events(asked: ApiRequest) -> ApiResponse:
-    found = history.call_history(
-        asked.ledger, asked.values["call_id"], _position_until(asked.ledger, asked.values.get("at"))
-    )
+    found = history.call_history(asked.ledger, asked.values["call_id"], _position_until(asked))
     if found is None:
         raise _missing(asked)
     document = history.history_document(found)
@@ -103,17 +101,19 @@ def _events(asked: ApiRequest) -> ApiResponse:
 
 
 def _explanation(asked: ApiRequest) -> ApiResponse:
-    found = price_history(asked.ledger, asked.values["call_id"], _position_until(asked.ledger, asked.values.get("at")))
+    found = price_history(asked.ledger, asked.values["call_id"], _position_until(asked))
     if found is None:
         raise _missing(asked)
     document = explanation_document(found)
     return ApiResponse(document if asked.identity.sees_pii else masked_explanation(document))
 
 
-def _position_until(ledger: Ledger, at: int | str | None) -> int:
-    if at is None:
-        return POSITION_MAX
-    return at if isinstance(at, int) else resolve_point(ledger, at).position
+def _position_until(asked: ApiRequest) -> int:
+    at: int | str | None = asked.values.get("at")
+    try:
+        return POSITION_MAX if at is None else resolve_point(asked.ledger, at).position
+    except SelectionError as error:
+        raise parameter_error("at", str(at), error) from error
 
 
 def _masked(document: dict[str, Any]) -> dict[str, Any]:

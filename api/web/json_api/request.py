@@ -25,6 +25,7 @@ from projections.queries.filter_texts import BadFilter, FilterContext, WrongFilt
 from projections.queries.log_points import LogPoint
 from projections.queries.row_stream import Masks
 from projections.queries.selection import Selection
+from projections.queries.time_points import SelectionError
 
 SHOWN_VALUE_LENGTH_MAX = 100
 
@@ -92,7 +93,11 @@ class ApiRequest(msgspec.Struct):
             yield room
 
     def _as_of(self) -> LogPoint | None:
-        return read_as_of(self.ledger, str(self.values.get(AS_OF, "")))
+        text = str(self.values.get(AS_OF, ""))
+        try:
+            return read_as_of(self.ledger, text)
+        except SelectionError as error:
+            raise parameter_error(AS_OF, text, error) from error
 
     @contextmanager
     def operator_session(self) -> Iterator[OperatorSession]:

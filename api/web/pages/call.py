@@ -79,7 +79,11 @@ def call(request: Request) -> Response:
 
 def as_of_words(at: LogPoint | None, timezone: str) -> str:
     """Return what a time in the address was taken for; empty without one."""
-    return f"{describe_time(at.at, timezone)}, {timezone}" if at and at.at else ""
+    if not at or not at.at:
+        return ""
+    return f"{describe_time(at.at, timezone)}, {timezone}" + (
+        ", after the last event of the log so far" if at.is_last else ""
+    )
 
 
 def _around(request: Request, life: CallLife) -> CallSurroundings:

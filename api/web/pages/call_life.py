@@ -184,13 +184,12 @@ def numbers(event: TimelineEvent) -> dict[str, int]:
 def moment(ledger: Ledger, text: str) -> LogPoint | None:
     """Return the point of the log that ``at`` names: a position, or the beginning of a day, a month or a time.
 
-    A position has the time 0, and may lie beyond the head. None is now. Raises SelectionError.
+    A position has the time 0. None is now. Raises SelectionError.
     """
     if not text:
         return None
-    if text.isascii() and text.isdigit():
-        return LogPoint(min(int(text[:19]), POSITION_MAX), 0)
-    return resolve_point(ledger, text)
+    point = resolve_point(ledger, text)
+    return LogPoint(point.position, 0) if text.isdigit() else point
 
 
 RULES = {

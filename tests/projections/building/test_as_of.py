@@ -259,9 +259,7 @@ class TestThen:
 
     @pytest.mark.parametrize("said", [4, "4", -1, 10**18])
     def test_a_position_that_the_log_does_not_have_is_refused(self, ledger: Ledger, said: str | int) -> None:
-        with pytest.raises(
-            SelectionError, match=f"position {said} is not in the log: expected one from 0 to its head 3"
-        ):
+        with pytest.raises(SelectionError, match=f"got position {said}; expected one from 0 to 3, the head of the log"):
             resolve_point(ledger, said)
 
     @pytest.mark.parametrize("said", ["", "soon", "-1", "2026-10-01T00:00:00", "2026-13", "1.5", "٣"])
