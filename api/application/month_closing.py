@@ -19,6 +19,7 @@ from domain.events.operator_events import AccountCharge
 from domain.ledger import Ledger
 from projections.building.catch_up import catch_up
 from projections.queries.account_charges import closing_charges
+from projections.queries.billing_overview import BillingTotals, months_to_close
 from projections.queries.closing_blockers import (
     OPEN_MONTH,
     ClosingBlocker,
@@ -44,7 +45,7 @@ class ClosingResult(msgspec.Struct, frozen=True):
     """What was open in a month, and the position of its closing, 0 where it was not closed.
 
     ``suspects_alone`` is the number of suspects that are in no run: they keep no month open. ``charges`` is what accounts are
-    charged, or would be, for the months that are closed.
+    charged, or would be, for the months that are closed, ``months`` the totals of those that had entries before that.
     """
 
     period: str
@@ -52,6 +53,7 @@ class ClosingResult(msgspec.Struct, frozen=True):
     position: int = 0
     suspects_alone: int = 0
     charges: list[AccountCharge] = []
+    months: list[tuple[str, BillingTotals]] = []
 
     @property
     def is_open(self) -> bool:
@@ -74,12 +76,14 @@ def check_month(ledger: Ledger, store: ReadStore, period: str, *, with_suspects:
 
     Without suspects it is quick however many calls there are; but then what is open is not known whole.
     """
-    check_closable(ledger.billing_context(), read_month(period), times.now())
+    context = ledger.billing_context()
+    check_closable(context, read_month(period), times.now())
     with store.snapshot() as connection:
         suspects = find_month_suspects(ledger, connection, period) if with_suspects else FoundSuspects([], [])
         blockers = find_blockers(ledger, connection, period, suspects)
-        charges = closing_charges(connection, ledger.billing_context(), period)
-    return ClosingResult(period, blockers, suspects_alone=len(suspects.alone), charges=charges)
+        charges = closing_charges(connection, context, period)
+        months = months_to_close(connection, context.closed_through(POSITION_MAX), period)
+    return ClosingResult(period, blockers, suspects_alone=len(suspects.alone), charges=charges, months=months)
 
 
 def close_month(
@@ -87,8 +91,8 @@ def close_month(
 ) -> ClosingResult:
     """Close a month; where something is open only with a reason to ``accept`` that, else nothing is done.
 
-    ``expected`` is the fingerprint of what was seen open and charged: where that is something else by now, ChangedMeanwhile is
-    raised.
+    ``expected`` is the fingerprint of what was seen open, charged and billed: where that is something else by now,
+    ChangedMeanwhile is raised.
 
     What takes long is done before the log's lock: catching up, looking for what is open, digesting the books. Under the
     lock only what came since is looked at, for LOCK_SECONDS_MAX at most: then the lock is released, however far the looking
@@ -100,10 +104,10 @@ def close_month(
         check_closable(ledger.billing_context(), read_month(period), times.now())
         catch_up(ledger, store)
         seen = _look(ledger, store, period)
-        if expected and closing_fingerprint(seen.blockers, seen.charges) != expected:
+        if expected and closing_fingerprint(seen.blockers, seen.charges, seen.months) != expected:
             raise ChangedMeanwhile(CHANGED)
         if seen.blockers and accept is None:
-            return ClosingResult(period, seen.blockers, suspects_alone=seen.suspects_alone, charges=seen.charges)
+            return ClosingResult(period, seen.blockers, 0, seen.suspects_alone, seen.charges, seen.months)
         seen, change = _look_at_rest(ledger, store, seen)
         if change is not _Change.NONE:
             continue
@@ -117,15 +121,17 @@ def close_month(
                 charged = list(charge_entries(session.position + 1, seen.charges, by))
                 books = [each.closed_with(charged) for each in seen.books]
                 position = session.close_month(period, accepted, books, seen.charges)
-                return ClosingResult(period, seen.blockers, position, seen.suspects_alone, seen.charges)
+                return ClosingResult(period, seen.blockers, position, seen.suspects_alone, seen.charges, seen.months)
     msg = f"{period} is not closed after {ATTEMPTS_MAX} attempts: {change.value}. Try again"
     raise CommandRejected(msg)
 
 
-def closing_fingerprint(blockers: list[ClosingBlocker], charges: list[AccountCharge]) -> str:
-    """Return a digest of what is open in a month and of what accounts are charged: accepting it accepts nothing else."""
+def closing_fingerprint(
+    blockers: list[ClosingBlocker], charges: list[AccountCharge], months: list[tuple[str, BillingTotals]]
+) -> str:
+    """Return a digest of what is open in a month, what accounts are charged and what the closed months come to: nothing else is closed."""
     open_items = sorted(f"{each} {each.cost} {each.sip_credits}" for each in blockers)
-    text = "\n".join([*open_items, *map(str, charges)])
+    text = "\n".join([*open_items, *map(str, charges), *(f"{month} {[*totals]}" for month, totals in months)])
     return blake2b(text.encode(), digest_size=FINGERPRINT_BYTES).hexdigest()
 
 
@@ -150,6 +156,7 @@ class _Seen(NamedTuple):
     books: list[OpenBooks]
     charges: list[AccountCharge]
     suspects_alone: int
+    months: list[tuple[str, BillingTotals]]
 
 
 def _look(ledger: Ledger, store: ReadStore, period: str) -> _Seen:
@@ -160,9 +167,10 @@ def _look(ledger: Ledger, store: ReadStore, period: str) -> _Seen:
         blockers = find_blockers(ledger, connection, period, suspects)
         context = ledger.billing_context()
         charges = closing_charges(connection, context, period)
-        months = {charge.month for charge in charges}
-        books = load_open_books(connection, context.closed_through(POSITION_MAX), period, months)
-    return _Seen(period, position, quarantined, blockers, books, charges, len(suspects.alone))
+        closed = context.closed_through(POSITION_MAX)
+        books = load_open_books(connection, closed, period, {charge.month for charge in charges})
+        months = months_to_close(connection, closed, period)
+    return _Seen(period, position, quarantined, blockers, books, charges, len(suspects.alone), months)
 
 
 def _last_quarantined(ledger: Ledger) -> int:

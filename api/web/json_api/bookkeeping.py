@@ -88,7 +88,9 @@ CLOSING = object_schema(
     {
         "dry_run": _BOOLEAN,
         "preview": _TEXT
-        | {"description": "What `if_preview` takes: it names what is open, and what accounts are charged."},
+        | {
+            "description": "What `if_preview` takes: it names what is open, what accounts are charged, and what the months come to."
+        },
         "period": _TEXT,
         "closed_at_position": _WHOLE_OR_NULL,
         "at_risk": object_schema({"cost": _AMOUNT, "sip_credits": _AMOUNT, "unknown": _WHOLE}) | {"title": "AtRisk"},
@@ -215,7 +217,7 @@ def _close(asked: ApiRequest) -> ApiResponse:
 
 
 def _closing_answer(result: ClosingResult, *, dry_run: bool) -> ApiResponse:
-    preview = closing_fingerprint(result.blockers, result.charges)
+    preview = closing_fingerprint(result.blockers, result.charges, result.months)
     return ApiResponse({"dry_run": dry_run, "preview": preview} | closing_document(result))
 
 

@@ -128,5 +128,5 @@ def _check(request: Request, period: str, *, with_suspects: bool = True) -> dict
             result = check_month(request.app.state.ledger, room.store, period, with_suspects=with_suspects)
     except CommandRejected as error:
         return context | {"refused": str(error)}
-    form = {"expected": closing_fingerprint(result.blockers, result.charges), "at_risk": result.amounts_at_risk}
-    return context | form | {"result": result}
+    expected = closing_fingerprint(result.blockers, result.charges, result.months)
+    return context | {"expected": expected, "at_risk": result.amounts_at_risk, "result": result}

@@ -120,7 +120,12 @@ def test_a_month_is_closed_once_what_is_open_in_it_is_accepted(desk: Desk) -> No
     assert "say why you accept" in desk.confirm(page, "/closings", 409, reason="")
     assert "changed since the preview" in desk.confirm(page, "/closings", 409, expected="0" * 24)
     assert desk.head == 6
-    assert desk.confirm(page, "/closings") == f"{MONTH} is closed, at position 7"
+    with desk.service.ledger.operator_session("ann", "goodwill") as session:
+        session.adjust_account("sales", -5, MONTH)
+    changed = desk.confirm(page, "/closings", 409)
+    assert "changed since the preview" in changed
+    assert desk.head == 7
+    assert desk.confirm(changed, "/closings") == f"{MONTH} is closed, at position 8"
     assert f"{MONTH} is closed already" in desk.client.get(f"/closings?period={MONTH}").text
     assert "<h1>Close 2026-10</h1>" in desk.client.get("/closings").text
 
