@@ -1,8 +1,9 @@
 """The first rows of a selection of calls or CDRs in an order that no index has beside the filters, in SQLite.
 
 A sample of the selected rows comes first: it is all of them, or it says where in the order the page ends at the latest. If the sample
-promises it, or the rows fit a pattern that very many fit, the page is looked for among the first rows of all. Else all that is selected is read, from an index, and passed over
-unless it stands before that place; or, of a disposition that many have, the index of the order is followed.
+promises it, or rows are selected by a pattern that many fit, the page is looked for among the first rows of all. Else all that is
+selected is read, from an index, and passed over unless it stands before that place; or, of a disposition that many have, the index of
+the order is followed.
 """
 
 from collections.abc import Sequence

@@ -46,9 +46,9 @@ class Wanted(Enum):
 
 
 class NarrowedSelection(NamedTuple):
-    """A selection of which one filter can use an index: what that looks for, the other conditions, and what the index has.
+    """A selection of which one filter uses an index: ``sought`` is what that looks up, ``others`` are compared in the rows that it has.
 
-    ``order`` are the columns in whose order it has the rows, ``carried`` all that it has.
+    ``order`` are the columns in whose order it has the rows, ``carried`` the names of all columns that it has.
     """
 
     sought: list[ColumnElement[bool]]
@@ -67,11 +67,11 @@ class NarrowedSelection(NamedTuple):
         Of CDRs SQLite would look up the row of each entry of the index before it compares anything: so where the index has all else, the
         conditions for which it must are those of a subquery.
         """
-        looked_up = [each for each in self.others if not columns_used([each]) <= self.carried]
-        if table is not CDRS or not looked_up or not columns_used(statement.selected_columns) <= self.carried:
+        in_index = [each for each in self.others if columns_used([each]) <= self.carried]
+        in_rows = [each for each in self.others if not columns_used([each]) <= self.carried]
+        if table is not CDRS or not in_rows or not columns_used(statement.selected_columns) <= self.carried:
             return statement.where(*self.conditions)
-        in_index = [each for each in self.others if each not in looked_up]
-        return statement.where(*self.sought, *in_index, has_row(table, table, looked_up))
+        return statement.where(*self.sought, *in_index, has_row(table, table, in_rows))
 
 
 def has_row(source: FromClause, table: Table, conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:
@@ -85,15 +85,23 @@ def has_row(source: FromClause, table: Table, conditions: list[ColumnElement[boo
 
 
 class _Filter(NamedTuple):
-    """A filter: what its index looks for, and what is to be looked at besides; the index's columns, and whether it has the times behind it."""
+    """A filter, and what its index can do; ``index_name`` is the name without the model's.
+
+    ``sought`` is what the index looks up, nothing where none has the filter; ``besides`` is compared in each row that is found.
+    ``has_times`` says whether a span of time is looked up with it, ``is_in_order`` whether the rows come in the order of the index's times.
+    """
 
     sought: list[ColumnElement[bool]]
     besides: list[ColumnElement[bool]]
-    used: str = "by_time"
+    index_name: str = "by_time"
     has_times: bool = True
     is_in_order: bool = True
     is_pattern: bool = False
     is_span: bool = False
+
+    def looked_up(self, span: list[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+        """Return what its index looks up where rows of a span are wanted."""
+        return [*self.sought, *span] if self.has_times else self.sought
 
 
 def narrowed_selection(
@@ -107,16 +115,16 @@ def narrowed_selection(
         filters.append(_Filter([], [], is_span=True))
     filters += _patterns(model, selection, timezone, wanted)
     usable = [each for each in filters if each.sought or each.is_span]
+    # Without a filter that is worth an index, rows are read in the order of time.
     chosen = _rarest(connection, table, usable, span, wanted) or _Filter([], [])
-    sought = [*chosen.sought, *(span if chosen.has_times else [])]
-    others = [one for each in filters if each is not chosen for one in (*each.sought, *each.besides)]
-    passed_over = [*others, *chosen.besides, *([] if chosen.has_times else span)]
-    index = next(each for each in read_model(model).indexes if each.name == f"{model}_{chosen.used}")
+    compared = [one for each in filters if each is not chosen for one in (*each.sought, *each.besides)]
+    compared += [*chosen.besides, *([] if chosen.has_times else span)]
+    index = next(each for each in read_model(model).indexes if each.name == f"{model}_{chosen.index_name}")
     columns = [name for name in index.columns.split(", ") if name in table.c]
-    # What it looks for has one value, but for times, months and flags.
+    # What it looks up has one value, but for times and months.
     order = [table.c[name] for name in columns if name in _ORDERED] if chosen.is_in_order else []
     carried = frozenset([*columns, *index.carried.split(", "), *(each.name for each in table.primary_key)])
-    return NarrowedSelection(sought, [without_index(each, table) for each in passed_over], order, carried)
+    return NarrowedSelection(chosen.looked_up(span), [without_index(each, table) for each in compared], order, carried)
 
 
 def unindexed(expression: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -193,29 +201,26 @@ def _index_of(name: str, value: Any) -> str:
 
 def _of_account(found: dict[str, _Filter], wanted: Wanted) -> _Filter:
     """Return the filter of an account: one index has its rows by time, another by month and time with what rows are sorted by."""
-    account, index = found["account"], "by_account_and_period"
+    account, name = found["account"], "by_account_and_period"
     if "period" in found:
-        return account._replace(sought=[*account.sought, *found.pop("period").sought], used=index)
-    return account._replace(used=index, has_times=False) if wanted is Wanted.FIRST_IN_ORDER else account
+        return account._replace(sought=[*account.sought, *found.pop("period").sought], index_name=name)
+    return account._replace(index_name=name, has_times=False) if wanted is Wanted.FIRST_IN_ORDER else account
 
 
 def _rarest(
     connection: Connection, table: Table, filters: list[_Filter], span: list[ColumnElement[bool]], wanted: Wanted
 ) -> _Filter | None:
     """Return the filter that the fewest rows pass, the first of those that as many do; None if it is better to read all rows."""
-    if len(filters) == 1 and not (filters[0].is_pattern and wanted is Wanted.EACH):
-        return filters[0]
+    if not filters or (len(filters) == 1 and not (filters[0].is_pattern and wanted is Wanted.EACH)):
+        return filters[0] if filters else None
     most = COUNTED_MAX // 4 if wanted is Wanted.FIRST_IN_TIME else COUNTED_MAX
-    numbers = [most] * len(filters)
-    for place in sorted(range(len(filters)), key=lambda place: filters[place].used != INDEXED[NUMBER]):
-        each = filters[place]
-        sought = [*each.sought, *(span if each.has_times else [])]
-        some = select(literal(1)).select_from(table).where(*sought).limit(most).subquery()
-        numbers[place] = connection.execute(select(func.count()).select_from(some)).scalar_one()
-        if numbers[place] <= FEW_ROWS:
+    counts: dict[int, int] = {}
+    for place, each in sorted(enumerate(filters), key=lambda entry: entry[1].index_name != INDEXED[NUMBER]):
+        some = select(literal(1)).select_from(table).where(*each.looked_up(span)).limit(most).subquery()
+        counts[place] = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        if counts[place] <= FEW_ROWS:
             break
-    fewest = min(numbers, default=most)
-    chosen = filters[numbers.index(fewest)] if filters else None
+    rows, place = min((rows, place) for place, rows in counts.items())
     # The rows that fit a pattern are scattered: to read each of very many takes longer than to read all.
-    is_wide = chosen is not None and chosen.is_pattern and fewest == most
-    return None if is_wide and wanted is Wanted.EACH else chosen
+    is_too_wide = wanted is Wanted.EACH and filters[place].is_pattern and rows == most
+    return None if is_too_wide else filters[place]
