@@ -86,6 +86,20 @@ def test_a_long_tag_leaves_price_margin_and_flags_in_sight(opened: Opened, site:
     assert page.locator(".plot").evaluate("plot => plot.scrollWidth - plot.clientWidth") == 0
 
 
+def test_on_a_tablet_lists_fit_upright_but_for_their_flags_and_lying_down_whole(opened: Opened, site: Site) -> None:
+    page = opened("boss")
+    for path, last in (("/cdrs", "Margin"), ("/calls", "CDR"), ("/exceptions", "Resolved")):
+        page.goto(site.url + path)
+        looking.wait_for_fragments(page)
+        sheet = page.locator(".sheet.tall")
+        page.set_viewport_size({"width": 1024, "height": 768})
+        assert sheet.evaluate("sheet => sheet.scrollWidth - sheet.clientWidth") == 0, path
+        page.set_viewport_size({"width": 768, "height": 1024})
+        room = sheet.evaluate(f"""sheet => sheet.getBoundingClientRect().right - [...sheet.querySelectorAll("thead th")]
+            .find((heading) => heading.textContent.trim() === "{last}").getBoundingClientRect().right""")
+        assert room >= 0, path
+
+
 @pytest.mark.parametrize("theme", looking.THEMES)
 def test_the_way_in_has_no_serious_fault(opened: Opened, site: Site, theme: str) -> None:
     page = opened(None, size="phone", theme=theme)
