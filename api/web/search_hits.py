@@ -24,7 +24,7 @@ QUERY_MAX = 300
 COUNTED_MAX = 1000
 _BEGINNING_OF_AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 CALLS_MAX = TAGS_MAX = NUMBERS_MAX = OPERATORS_MAX = 10
-ENDING_MIN, ENDING_MAX = 4, 9
+ENDING_MIN, ENDING_MAX = 4, 14
 REASON_MIN = 3
 
 
@@ -61,9 +61,11 @@ def _calls(room: ReadSession, query: str) -> list[SearchHit]:
 
 def _event(room: ReadSession, query: str) -> list[SearchHit]:
     """Find an event by its position; an event of a call opens the call as of then."""
-    if not is_whole_number(query):
+    # Pages show positions with spaces between thousands.
+    digits = "".join(query.split())
+    if not is_whole_number(digits):
         return []
-    position = int(query)
+    position = int(digits)
     if not 0 < position <= room.ledger.head():
         return []
     row: LogRow = room.ledger.store.page(position - 1, 1, position)[0]
@@ -71,7 +73,7 @@ def _event(room: ReadSession, query: str) -> list[SearchHit]:
     is_a_calls = call_lookup.is_call(room.connection, stream)
     what = row.topic.rpartition(":")[2].replace("-", " ")
     to = address(f"/calls/{stream}", at=position) if is_a_calls else address("/events/" + str(position))
-    return [SearchHit(POSITION, query, what, to)]
+    return [SearchHit(POSITION, digits, what, to)]
 
 
 def _accounts(room: ReadSession, query: str) -> list[SearchHit]:
@@ -80,9 +82,10 @@ def _accounts(room: ReadSession, query: str) -> list[SearchHit]:
 
 
 def _tags(room: ReadSession, query: str) -> list[SearchHit]:
-    """Find the tags that begin with the query; the tag itself comes first."""
+    """Find the tags that begin with the query, also one with an asterisk, as lists take it; the tag itself comes first."""
     found = []
-    for tag in search_matches.tags_beginning_with(room.connection, query, TAGS_MAX):
+    beginning = query.removesuffix("*") or query
+    for tag in search_matches.tags_beginning_with(room.connection, beginning, TAGS_MAX):
         calls = call_lookup.count_calls_with_tag(room.connection, tag, COUNTED_MAX)
         found.append(SearchHit(TAG, tag, _many(calls), address("/calls", tag=write_exactly(tag))))
     return found
@@ -97,14 +100,15 @@ def _numbers(room: ReadSession, query: str) -> list[SearchHit]:
 
 
 def _endings(room: ReadSession, query: str) -> list[SearchHit]:
-    """Find numbers by their last digits, unless the query is a whole one."""
-    if not (query.isascii() and query.isdigit() and ENDING_MIN <= len(query) <= ENDING_MAX):
+    """Find numbers by their last digits, however they are written, unless the query is a whole number."""
+    digits = line_number(query.removeprefix("*"), room.ledger.line_rule)
+    if not (digits.isascii() and digits.isdigit() and ENDING_MIN <= len(digits) <= ENDING_MAX):
         return []
-    found = search_matches.numbers_ending_with(room.connection, query, NUMBERS_MAX)
+    found = search_matches.numbers_ending_with(room.connection, digits, NUMBERS_MAX)
     return [
-        SearchHit(NUMBER, number, f"ends with {query}", address("/calls", number=number))
+        SearchHit(NUMBER, number, f"ends with {digits}", address("/calls", number=number))
         for number in found
-        if number != query
+        if number != digits
     ]
 
 

@@ -454,6 +454,8 @@ def test_a_search_that_opens_its_only_hit_is_one_line_of_the_audit_log_that_name
         ("support", "/search"),
         ("+1 858 555 0003", "/calls?number=18585550003"),
         ("18585550003", "/calls?number=18585550003"),
+        ("1\u202f0", "/calls/"),
+        ("support*", "/calls?tag=support"),
     ],
 )
 def test_search_leads_to_what_can_only_mean_one_thing(shop: Shop, query: str, where: str) -> None:
@@ -465,6 +467,13 @@ def test_search_leads_to_what_can_only_mean_one_thing(shop: Shop, query: str, wh
         assert "/calls?tag=support" in answer.text
     else:
         assert answer.headers["location"].startswith(where)
+
+
+@pytest.mark.parametrize("query", ["(858) 555-0003", "858.555.0003", "*0003", "0003"])
+def test_search_finds_a_number_by_its_last_digits_however_they_are_written(shop: Shop, query: str) -> None:
+    answer = signed_in(shop, "pii").get("/search", params={"q": query})
+    assert "number=18585550003" in f"{answer.url} {answer.text}"
+    assert "number=18585550003" not in str(signed_in(shop, "read").get("/search", params={"q": query}).text)
 
 
 def test_search_finds_a_call_by_how_its_id_begins(shop: Shop) -> None:
