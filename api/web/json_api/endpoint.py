@@ -22,6 +22,7 @@ from api.web.json_api.refusal import ApiError
 from api.web.json_api.request import ApiRequest
 from domain.errors import LedgerError, StoreUnavailable
 from projections.queries.cursors import WrongCursor
+from projections.queries.time_points import SelectionError
 from projections.stores.generations import ReadModelsUnusable
 
 WAIT_SECONDS_MAX = 5.0
@@ -75,6 +76,8 @@ class Endpoint:
             answer = self.operation.handler(asked)
         except WrongCursor as error:
             raise asking.parameter_error("cursor", asked.values.get("cursor", ""), error) from error
+        except SelectionError as error:  # Such as a month that is one, and out of the range of days.
+            raise ApiError(400, str(error)) from error
         return answer if isinstance(answer, Response) else self._response(asked, answer)
 
     def _response(self, asked: ApiRequest, answer: ApiResponse) -> Response:

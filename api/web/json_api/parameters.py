@@ -11,6 +11,7 @@ from uuid import UUID
 from api.processes import jobs
 from domain.calls import call
 from domain.months import PATTERN as MONTH_PATTERN
+from domain.months import Month
 from domain.operators import author
 from domain.text import WHOLE_DIGITS_MAX
 from projections.queries import conditions, selection, time_points
@@ -119,9 +120,9 @@ def _reason(value: str) -> str:
 
 def _month(value: str) -> str:
     try:
-        return str(time_points.read_month(value))
-    except time_points.SelectionError:
-        msg = "a month such as 2026-10, from 1970 to 9998"
+        return str(Month.parse(value))
+    except ValueError:
+        msg = "a month such as 2026-10"
         raise ValueError(msg) from None
 
 
