@@ -13,6 +13,8 @@ from api.application.read_model_pool import ReadSession
 from domain.log.contract import LedgerFacts
 
 ITEMS_AT_ONCE = 50
+# For as long the log is locked by a step whose items take long each; then it ends with the item at hand.
+STEP_SECONDS_MAX = 0.1
 
 CommitStep = Callable[[LedgerFacts, BulkStep], None]
 OpenReadSession = Callable[[], AbstractContextManager[ReadSession]]

@@ -1,9 +1,21 @@
 """Bulk work on exceptions: resolving all that fit, or opening them again."""
 
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import Row
+
 from api.application.bulk_jobs.bulk_job import REOPEN_EXCEPTIONS, BulkOrder, BulkStep
-from api.application.bulk_jobs.bulk_work import ITEMS_AT_ONCE, CommitStep, OpenReadSession, StepCounts
+from api.application.bulk_jobs.bulk_work import (
+    ITEMS_AT_ONCE,
+    STEP_SECONDS_MAX,
+    CommitStep,
+    OpenReadSession,
+    StepCounts,
+)
 from domain.errors import CommandRejected
 from domain.ledger import Ledger
+from domain.operators.session import OperatorSession
 from projections.queries.exception_totals import ExceptionPlace, count_exceptions, exceptions_in_order
 from projections.queries.filter_texts import FilterContext, read_filters
 
@@ -50,20 +62,27 @@ class ExceptionWork:
                 until=self._order.until,
                 limit=ITEMS_AT_ONCE,
             )
-        counts = StepCounts()
+        counts, ends_at, done = StepCounts(), monotonic() + STEP_SECONDS_MAX, 0
         with self._ledger.operator_session(self._order.by, self._order.reason) as session:
             for row in rows:
-                try:
-                    # The read models may be behind what others did.
-                    if session.is_resolved(row.flag, row.position) is (not self._reopens):
-                        counts.refused[ALREADY] += 1
-                        continue
-                    session.resolve_exception(row.flag, row.position, reopened=self._reopens)
-                except CommandRejected:
-                    counts.refused[GONE] += 1
-                else:
-                    counts.outcomes[REOPENED if self._reopens else RESOLVED] += 1
-            after = f"{rows[-1].position}:{rows[-1].flag}" if rows else cursor
-            step = counts.step(after, is_last=len(rows) < ITEMS_AT_ONCE)
+                self._settle(session, row, counts)
+                done += 1
+                # For each exception all of its call's notices are read, which may be thousands.
+                if monotonic() >= ends_at:
+                    break
+            after = f"{rows[done - 1].position}:{rows[done - 1].flag}" if rows else cursor
+            step = counts.step(after, is_last=done == len(rows) < ITEMS_AT_ONCE)
             commit(session.facts, step)
         return step
+
+    def _settle(self, session: OperatorSession, row: Row[Any], counts: StepCounts) -> None:
+        try:
+            # The read models may be behind what others did.
+            if session.is_resolved(row.flag, row.position) is (not self._reopens):
+                counts.refused[ALREADY] += 1
+                return
+            session.resolve_exception(row.flag, row.position, reopened=self._reopens)
+        except CommandRejected:
+            counts.refused[GONE] += 1
+        else:
+            counts.outcomes[REOPENED if self._reopens else RESOLVED] += 1

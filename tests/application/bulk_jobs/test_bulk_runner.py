@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from api.application.bulk_jobs import bulk_runner
+from api.application.bulk_jobs import bulk_runner, exception_work
 from api.application.bulk_jobs.bulk_job import (
     DONE,
     FACT,
@@ -221,6 +221,22 @@ def test_exceptions_that_fit_are_resolved_and_opened_again_each_once(ledger: Led
         runner.start(BulkRequest(RESOLVE_EXCEPTIONS, {"tag": "shop-*"}, "ann", "known"))
     opened_again = finished(runner, runner.start(BulkRequest(REOPEN_EXCEPTIONS, {}, "ann", "not so")))
     assert opened_again.outcomes == {"open again": job.total}
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_step_of_exceptions_that_take_long_ends_early_so_that_callbacks_do_not_wait(
+    ledger: Ledger, runner: BulkRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exception_work, "STEP_SECONDS_MAX", 0.0)
+    ledger.record([ledger.verify_delivery(signed(callstatus("CAPITALS", r=each)).encode(), START) for each in range(3)])
+    follow(ledger)
+    job = runner.start(BulkRequest(RESOLVE_EXCEPTIONS, {"flag": "unrecognised-status"}, "ann", "known"))
+    with closing(ReadModelPool(ledger)) as shelf, pytest.raises(Killed):
+        DyingRunner(ledger, shelf.session).run_waiting()
+    left = runner.find(job.id)
+    assert left
+    assert (left.done, job.total) == (1, 3)
+    assert finished(runner, job).outcomes == {"resolved": 3}
 
 
 @pytest.mark.only_on("sqlite")
