@@ -1,9 +1,6 @@
 """Bulk work on exceptions: resolving all that fit, or opening them again."""
 
 from time import monotonic
-from typing import Any
-
-from sqlalchemy import Row
 
 from api.application.bulk_jobs.bulk_job import REOPEN_EXCEPTIONS, BulkOrder, BulkStep
 from api.application.bulk_jobs.bulk_work import (
@@ -65,7 +62,7 @@ class ExceptionWork:
         counts, ends_at, done = StepCounts(), monotonic() + STEP_SECONDS_MAX, 0
         with self._ledger.operator_session(self._order.by, self._order.reason) as session:
             for row in rows:
-                self._settle(session, row, counts)
+                self._settle(session, row.flag, row.position, counts)
                 done += 1
                 # For each exception all of its call's notices are read, which may be thousands.
                 if monotonic() >= ends_at:
@@ -75,13 +72,13 @@ class ExceptionWork:
             commit(session.facts, step)
         return step
 
-    def _settle(self, session: OperatorSession, row: Row[Any], counts: StepCounts) -> None:
+    def _settle(self, session: OperatorSession, flag: str, position: int, counts: StepCounts) -> None:
         try:
             # The read models may be behind what others did.
-            if session.is_resolved(row.flag, row.position) is (not self._reopens):
+            if session.is_resolved(flag, position) is (not self._reopens):
                 counts.refused[ALREADY] += 1
                 return
-            session.resolve_exception(row.flag, row.position, reopened=self._reopens)
+            session.resolve_exception(flag, position, reopened=self._reopens)
         except CommandRejected:
             counts.refused[GONE] += 1
         else:

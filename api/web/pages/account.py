@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from api.application.read_model_pool import ReadSession
 from api.web.auth.guard import GuardedRoute, Role
 from api.web.pages import billing
 from api.web.pages import date_range as spans
+from api.web.pages.addresses import address
 from api.web.pages.chart_scale import read_scale
 from api.web.pages.flash import read_flash
+from api.web.pages.formatting import account_path
 from api.web.pages.rendering import render
 from api.web.pages.request_filters import filter_context, not_found, read_filters, with_error_pages
 from api.web.past_sessions import AS_OF, describe_as_of, read_as_of, read_session_as_of
@@ -48,7 +50,7 @@ def show_account(request: Request) -> Response:
     point, kept = read_point(request)
     with read_session_as_of(request, point) as room:
         if not accounts.has_account(room.connection, account):
-            return not_found(request, f"nothing was ever billed to {account!r}")
+            return _elsewhere(request, room, account)
         latest = overview.latest_month(room.connection, account)
         span = spans.read_date_range({**query, "by": "day"}, room.ledger.timezone, state.clock(), latest)
         found = billing.compare_spans(room, span, account)
@@ -79,6 +81,14 @@ def show_account(request: Request) -> Response:
         versions=[each.tariff.version for each in state.ledger.billing_context().tariffs],
         **context,
     )
+
+
+def _elsewhere(request: Request, room: ReadSession, account: str) -> Response:
+    """Lead on from an address with slashes too many, or answer that there is no such account: a name may end with a slash."""
+    meant = account.rstrip("/")
+    if meant != account and accounts.has_account(room.connection, meant):
+        return RedirectResponse(address(account_path(meant), **request.query_params), 307)
+    return not_found(request, f"nothing was ever billed to {account!r}")
 
 
 def read_point(request: Request) -> tuple[LogPoint | None, dict[str, str]]:
