@@ -87,7 +87,7 @@ def _elsewhere(request: Request, room: ReadSession, account: str) -> Response:
     """Lead on from an address with slashes too many, or answer that there is no such account: a name may end with a slash."""
     meant = account.rstrip("/")
     if meant != account and accounts.has_account(room.connection, meant):
-        return RedirectResponse(address(account_path(meant), **request.query_params), 307)
+        return RedirectResponse(address(account_path(meant), dict(request.query_params)), 307)
     return not_found(request, f"nothing was ever billed to {account!r}")
 
 
