@@ -110,9 +110,14 @@ def masked_operator_event(said: Mapping[str, Any]) -> dict[str, Any]:
     """
     shown = {name: masked_value(name, value) for name, value in said.items() if name != "delivery_key"}
     if "line" in shown:
-        tag, src = said["line"]
-        shown["line"] = [tag, src and masked_number(src)]
+        shown["line"] = masked_line(said["line"])
     return shown
+
+
+def masked_line(line: Iterable[str | None]) -> list[str | None]:
+    """Return a line as users without ``pii`` see it: its tag, and its number masked, or None where calls are correlated by tag."""
+    tag, src = line
+    return [tag, src and masked_number(src)]
 
 
 def shown_parameters(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

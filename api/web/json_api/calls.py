@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api.application import call_history as history
-from api.application.masking import masked_parameters, masked_row, masked_text
+from api.application.masking import masked_line, masked_parameters, masked_row, masked_text
 from api.application.price_explanation import explanation_document, masked_explanation
 from api.web.json_api.operation import BASE, ApiOperation, ApiResponse
 from api.web.json_api.parameters import AT, CALL_ID, Schema
@@ -130,6 +130,7 @@ def _masked_event(event: dict[str, Any]) -> dict[str, Any]:
         "call": masked_row,
         "voucher": _masked_texts,
         "reason": masked_text,
+        "line": masked_line,
     }
     return {name: masks[name](value) if value and name in masks else value for name, value in event.items()}
 

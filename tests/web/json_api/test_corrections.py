@@ -13,7 +13,7 @@ from projections.building.catch_up import catch_up
 from projections.stores.generations import open_current
 from tests.support import asgi_service as asgi
 from tests.support.ledgers import opened, record
-from tests.support.notices import callstatus, priced_cdr
+from tests.support.notices import SRC, TAG, callstatus, priced_cdr
 from tests.support.web_users import bearer
 
 REASON = {"reason": "the customer is right"}
@@ -99,6 +99,12 @@ class TestACorrection:
             catch_up(books.service.ledger, store)
         event = books.get(f"/api/v1/events/{released['position']}")
         assert event["undone_by"] in [each["position"] for each in undone["events"]]
+
+    def test_shows_no_whole_number_without_the_role(self, books: Books) -> None:
+        assert books.post(f"{books.call}/split", positions="1").status_code == 200
+        moved = books.get(f"{books.call}/events")["events"][-1]
+        assert (moved["type"], moved["line"]) == ("notices-moved", [TAG, "185••••••01"])
+        assert SRC not in str(moved)
 
     def test_of_an_account_needs_one_that_the_books_know(self, books: Books) -> None:
         refused = books.post(ACCOUNTED, account="slaes", amount="-12.5")
