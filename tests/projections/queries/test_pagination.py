@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from domain import times
 from domain.calls.correlation import CorrelationWindow
 from domain.notices.line_number import LINE_RULE_2
-from projections.queries import facets, first_rows, narrowest_filter, pattern_pages
+from projections.queries import facets, first_rows, narrowest_filter, pattern_pages, pattern_values
 from projections.queries import filter_texts as filters
 from projections.queries import pagination as browsing
 from projections.queries.conditions import build_selection
@@ -118,9 +118,9 @@ def test_pages_are_the_same_whichever_way_their_rows_are_found(
 FILTERS: dict[str, Any] = {
     "tag": ("dept-1", "dept-*", "*-2"),
     "account": ("dept-1",),
-    "number": ("1858*", "*7373"),
-    "disposition": ("ANSWERED", "BUSY"),
-    "flag": ("missing-opening",),
+    "number": ("1858*", "+1 8*", "*7373"),
+    "disposition": ("ANSWERED", "", "BUSY"),
+    "flag": ("missing-opening", ""),
     "state": ("ended", "in-progress"),
     "period": ("2026-10",),
     "since": ("2026-10-02",),
@@ -143,6 +143,7 @@ def test_filters_together_select_the_same_rows_whichever_of_them_is_looked_up(
 ) -> None:
     monkeypatch.setattr(narrowest_filter, "COUNTED_MAX", counted_max)
     monkeypatch.setattr(pattern_pages, "GATHERED_MAX", counted_max)
+    monkeypatch.setattr(pattern_values, "VALUES_MAX", min(counted_max, 50))
     monkeypatch.setattr(first_rows, "SAMPLED_ROWS", 3)
     width = len(whole(connection, model, Selection())[0])
     found = 0
