@@ -12,12 +12,13 @@ from threading import Event
 from typing import Protocol
 
 from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from domain.errors import LedgerError, Unavailable
 from domain.log.contract import Log
 from projections.schema import indexes_and_views
 from projections.schema.tables import METADATA, PROGRESS, SCHEMA
-from projections.stores.database import Database, driver_message, is_damage, unavailable
+from projections.stores.database import Database, driver_message, is_damage, is_stopped, unavailable
 from projections.stores.log_binding import NO_EVENT, name_mismatch
 
 FRESH = "fresh"  # A schema of snapshots that see a fresh build besides the live read models.
@@ -41,6 +42,17 @@ class RebuildRunning(Unavailable):
 
 class TimeLimitReached(Exception):
     """A statement was stopped since it took longer than it may."""
+
+
+@contextmanager
+def naming_the_limit() -> Iterator[None]:
+    """Raise TimeLimitReached where the database says that it stopped a statement."""
+    try:
+        yield
+    except OperationalError as error:
+        if is_stopped(error):
+            raise TimeLimitReached from error
+        raise
 
 
 def refuse_read_models(name: str, error: BaseException) -> LedgerError:

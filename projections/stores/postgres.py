@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from domain.errors import StoreUnavailable
 from projections.schema.tables import METADATA
 from projections.stores import postgres_slots as slots
-from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, TimeLimitReached
-from projections.stores.database import driver_message, is_stopped
+from projections.stores.base import FollowerLock, ReadModelsCorrupt, ReadStore, RebuildRunning, naming_the_limit
+from projections.stores.database import driver_message
 from projections.stores.postgres_engine import (
     CREATING,
     ONLY_ONE,
@@ -91,11 +91,8 @@ class PostgresReadStore(ReadStore):
         at_least_1 = max(limit // MILLISECOND, 1)  # 0 would be no limit.
         connection.exec_driver_sql(f"SAVEPOINT unlimited; SET LOCAL statement_timeout = {at_least_1}")
         try:
-            yield
-        except OperationalError as error:
-            if not is_stopped(error):
-                raise
-            raise TimeLimitReached from error
+            with naming_the_limit():
+                yield
         finally:
             with suppress(DBAPIError):  # What went wrong before counts.
                 connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unlimited; RELEASE SAVEPOINT unlimited")

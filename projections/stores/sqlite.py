@@ -10,7 +10,6 @@ from threading import Event
 from time import monotonic_ns
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.exc import OperationalError
 
 from domain.private_files import make_private
 from projections.atomic_file import sync_to_disk
@@ -21,10 +20,9 @@ from projections.stores.base import (
     ReadModelsCorrupt,
     ReadStore,
     RebuildRunning,
-    TimeLimitReached,
+    naming_the_limit,
     refuse_read_models,
 )
-from projections.stores.database import is_stopped
 from projections.stores.sqlite_file import BUILDING, SQLiteFile
 
 COPY_SUFFIX = "-copy"
@@ -83,11 +81,8 @@ class SQLiteReadStore(ReadStore):
         assert driver is not None
         driver.set_progress_handler(lambda: monotonic_ns() > end, STEPS_BETWEEN_LOOKS)
         try:
-            yield
-        except OperationalError as error:
-            if not is_stopped(error):
-                raise
-            raise TimeLimitReached from error
+            with naming_the_limit():
+                yield
         finally:
             driver.set_progress_handler(None, 0)
 
