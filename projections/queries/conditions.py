@@ -14,7 +14,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from domain import times
 from domain.calls import call
-from domain.calls.call import FLAGS
+from domain.calls.call import FLAGS, VOIDED
 from domain.months import Month
 from domain.notices import statuses
 from domain.notices.line_number import LINE_RULE_2, is_phone_number, line_number
@@ -31,7 +31,7 @@ DISPOSITIONS = (*sorted({*statuses.DISPOSITIONS.values(), "UNKNOWN"}), "")
 STATES = (call.IN_PROGRESS, call.ENDED)
 # Filters for the exact text of the column of the same name.
 PLAIN = ("tag", "account", "disposition", "state", "kind", "about", "reason")
-CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, "")}
+CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, VOIDED, "")}
 # What people write between the digits of a number.
 _WRITTEN_BETWEEN = " -.()"
 _NO_SEPARATORS = dict.fromkeys(map(ord, _WRITTEN_BETWEEN))
@@ -191,6 +191,10 @@ def _flagged(model: str, flag: str) -> ColumnElement[bool]:
     _check_choice("flag", flag)
     table = table_of(model)
     if "flag" in table.c:
+        # A call is voided on purpose: that is a flag of the call, and not an exception.
+        if flag == VOIDED:
+            msg = f"{model} have no flag {flag!r}: expected one of {', '.join(FLAGS)}"
+            raise SelectionError(msg)
         return table.c.flag == flag if flag else false()
     flags = _column(model, "flags", "flag")
     if not flag:

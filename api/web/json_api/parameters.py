@@ -165,7 +165,7 @@ FILTERS = {
         _filter("account", "Only rows of this account.", _TEXT),
         _filter("number", "Only rows of this phone number, however it is written; `*` stands for any digits, as in `*4567`; that needs the role `pii`.", _TEXT),
         _filter("disposition", "Only calls with this disposition.", _choice([each for each in conditions.DISPOSITIONS if each])),
-        _filter("flag", "Only rows with this flag.", _choice(call.FLAGS)),
+        _filter("flag", "Only rows with this flag.", _choice((*call.FLAGS, call.VOIDED))),
         _filter("state", "Only calls in this state.", _choice(conditions.STATES)),
         _filter("kind", "Only rows of this kind.", _TEXT),
         _filter("about", "Only rows about this, such as `by version 2` of reratings.", _TEXT),

@@ -100,6 +100,16 @@ class TestACorrection:
         event = books.get(f"/api/v1/events/{released['position']}")
         assert event["undone_by"] in [each["position"] for each in undone["events"]]
 
+    def test_that_voids_a_call_gives_it_a_flag_to_filter_by_which_is_not_an_exception(self, books: Books) -> None:
+        assert books.post(f"{books.call}/void").status_code == 200
+        with closing(open_current(books.service.ledger)) as store:
+            catch_up(books.service.ledger, store)
+        for model in ("calls", "cdrs"):
+            for facet in books.get(f"/api/v1/{model}/facets?columns=flags")["flags"]:
+                found = books.get(f"/api/v1/{model}?flag={facet['value']}")["items"]
+                assert (len(found), "voided" in found[0]["flags"]) == (facet["rows"], True)
+        assert books.get("/api/v1/exceptions?flag=voided")["status"] == 400
+
     def test_shows_no_whole_number_without_the_role(self, books: Books) -> None:
         assert books.post(f"{books.call}/split", positions="1").status_code == 200
         moved = books.get(f"{books.call}/events")["events"][-1]
