@@ -11,7 +11,9 @@ from api.application.proofs.proof_files import NoProof
 from api.application.proofs.publication import CHECKPOINT, read_published
 from api.processes.bundle_worker import BundleUnavailable
 from api.web.auth.guard import GuardedRoute, Role, require_role
+from api.web.auth.refusal import is_for_a_browser
 from api.web.hidden_address import hide_address
+from api.web.pages.request_filters import not_found
 from api.web.problems import RETRY_AFTER_SECONDS, problem
 from domain.errors import LedgerError
 from domain.proofs.refusals import ProofRefused
@@ -77,7 +79,8 @@ def prove_bill(request: Request) -> Response:
 
 
 def _missing(request: Request, error: LedgerError) -> Response:
-    return problem(404, hide_address(str(error), request.app.state.ledger.url))
+    detail = hide_address(str(error), request.app.state.ledger.url)
+    return not_found(request, detail) if is_for_a_browser(request) else problem(404, detail)
 
 
 def _download(made: MadeBundle, name: str) -> Response:

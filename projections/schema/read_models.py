@@ -98,6 +98,7 @@ BILLING = ReadModel(
     date_column="period",
     order=("account", "period"),
     sorts=("account", "period"),
+    file_sorts=("price",),
     facets=("account",),
     summed=TOTALS,
 )

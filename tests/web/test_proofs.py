@@ -98,6 +98,9 @@ class TestDownloads:
         monkeypatch.setattr(bundle_worker, "CALLS_PROVEN_HERE_MAX", -1)
         assert client.get(path, headers=who).content == made_here.content
         assert client.get("/proofs/bills/1999-01/nobody", headers=who).status_code == 404
+        sign_in(client, proven, "export", "pii")
+        told = client.get("/proofs/bills/1999-01/nobody", headers={"Accept": "text/html"})
+        assert (told.status_code, told.headers["content-type"]) == (404, "text/html; charset=utf-8")
         with proven.bundle_worker._busy:  # As while another one is made.
             refused = client.get(path, headers=who)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")

@@ -31,6 +31,11 @@ class AccessRefused(Exception):
         self.headers = headers or {}
 
 
+def is_for_a_browser(request: Request) -> bool:
+    """Whether a client shows pages: it asks for them, and for none of the API."""
+    return not is_for_a_program(request) and "text/html" in request.headers.get("accept", "")
+
+
 def is_for_a_program(request: Request) -> bool:
     """Whether a program reads the answer: the API's clients, a page's own scripts, and clients that ask for JSON."""
     headers = request.headers

@@ -163,7 +163,9 @@ def compare_spans(room: ReadSession, span: DateRange, account: str | None) -> li
     now = overview.totals_by_account(room.connection, str(span.first), str(span.last), account)
     earlier = overview.totals_by_account(room.connection, str(before.first), str(before.last), account)
     accounts = [AccountTotals(name, now.get(name, NOTHING), earlier.get(name)) for name in now.keys() | earlier.keys()]
-    return sorted(accounts, key=lambda each: (-each.now.price, -each.now.cost, each.name))
+    return sorted(
+        accounts, key=lambda each: (each.now.price, each.name), reverse=True
+    )  # As the file of a month has them.
 
 
 def _before(accounts: list[AccountTotals]) -> BillingTotals | None:

@@ -35,9 +35,14 @@ class DateRange(NamedTuple):
         return self.first.day == 1 and self.after.day == 1
 
     @property
+    def is_one_month(self) -> bool:
+        """Whether it is one whole month."""
+        return self.is_of_months and move_months(self.first, 1) == self.after
+
+    @property
     def name(self) -> str:
         """Its name: a month, a day, or its first and last."""
-        if self.is_of_months and move_months(self.first, 1) == self.after:
+        if self.is_one_month:
             return f"{self.first:%Y-%m}"
         if self.is_of_months:
             return f"{self.first:%Y-%m} to {self.last:%Y-%m}"
@@ -51,7 +56,7 @@ class DateRange(NamedTuple):
     @property
     def filters(self) -> dict[str, str]:
         """The filters that select it on the billing page."""
-        if self.is_of_months and move_months(self.first, 1) == self.after:
+        if self.is_one_month:
             return {"period": f"{self.first:%Y-%m}", "by": self.by}
         return {"from": str(self.first), "through": str(self.last), "by": self.by}
 

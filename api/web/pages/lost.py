@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 
 from api.web.auth.authenticator import Authenticator
-from api.web.auth.refusal import AccessRefused, is_for_a_program
+from api.web.auth.refusal import AccessRefused, is_for_a_browser
 from api.web.pages.request_filters import not_found
 from api.web.problems import problem
 from domain.errors import LedgerError
@@ -41,7 +41,7 @@ def without_slash(request: Request, routes: Iterable[BaseRoute]) -> Response | N
 async def nothing_there(request: Request, notify_path: str) -> Response:
     """Answer that there is nothing: a page for a browser, with the user's own way on, and a problem document for others."""
     detail = f"there is nothing at {request.url.path}: callbacks are taken at {notify_path}"
-    if is_for_a_program(request) or "text/html" not in request.headers.get("accept", ""):
+    if not is_for_a_browser(request):
         return problem(404, detail)
     authenticator: Authenticator = request.app.state.authenticator
     try:

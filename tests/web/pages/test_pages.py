@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from api.service import Service
 from api.web.auth import audit_log as records
 from api.web.pages import billing, lists, statements
+from api.web.pages.formatting import account_path
 from tests.support import web_users as users
 from tests.support.command import run
 from tests.support.page_ledger import AS_TEXT, EMAIL, HOSTILE, NUMBER
@@ -527,3 +528,13 @@ def test_a_part_of_a_number_is_searched_by_those_alone_who_see_numbers(shop: Sho
     refused = signed_in(shop, "read").get(f"/cdrs?number=*{NUMBER[-4:]}")
     assert refused.status_code == 400
     assert "needs the role pii" in refused.text
+
+
+def test_the_download_of_a_months_billing_is_in_the_order_of_its_page(shop: Shop) -> None:
+    client = signed_in(shop, "export")
+    page = client.get("/billing?period=2026-10").text
+    (link,) = re.findall(r'href="(/api/v1/billing\.csv[^"]*)"', page)
+    rows = list(csv.DictReader(io.StringIO(client.get(unescape(link)).text)))
+    shown = re.findall('<th scope="row"><a href="([^"]*)">', page)
+    assert [unescape(path) for path in shown] == [account_path(row["account"]) for row in rows]
+    assert len(shown) > 2
