@@ -22,16 +22,24 @@ ALWAYS = ("line_rule",)  # It says how numbers are compared.
 
 
 class CountedRows(NamedTuple):
-    """A table whose rows each stand for one row or more, the conditions of those that count, and how many they stand for."""
+    """A table whose rows each stand for one row or more, the conditions of those that count, and how many they stand for.
+
+    ``sought`` are those conditions that an index looks up, where that is known.
+    """
 
     table: Table
     conditions: list[ColumnElement[bool]]
     rows: ColumnElement[int]
+    sought: list[ColumnElement[bool]] | None = None
 
     def has_more(self, connection: Connection, rows: int) -> bool:
-        """Whether it has more rows than that, of which no more are read."""
-        one_more = select(literal(1)).select_from(self.table).where(*self.conditions).offset(rows).limit(1)
-        return connection.execute(one_more).first() is not None
+        """Whether it has more rows than that, of which no more are read; none are looked up where the index has no more."""
+        return all(
+            connection.execute(select(literal(1)).select_from(self.table).where(*wanted).offset(rows).limit(1)).first()
+            is not None
+            for wanted in (self.sought, self.conditions)
+            if wanted is not None
+        )
 
 
 def counted_rows(model: str, selection: Selection, timezone: str) -> CountedRows:
@@ -51,7 +59,8 @@ def counted_quickly(connection: Connection, model: str, selection: Selection, ti
     known = with_known_values(connection, model, selection)
     if connection.dialect.name != "sqlite":
         return counted_rows(model, known, timezone)
-    return source._replace(conditions=narrowed_selection(connection, model, known, timezone, Wanted.EACH).conditions)
+    narrowed = narrowed_selection(connection, model, known, timezone, Wanted.EACH)
+    return source._replace(conditions=narrowed.conditions, sought=narrowed.sought if narrowed.others else None)
 
 
 class CountedPart(NamedTuple):

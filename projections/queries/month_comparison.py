@@ -93,8 +93,7 @@ def compare_months(
     connection: Connection, before: str, after: str, by: str, account: str | None = None
 ) -> list[ComparedMonths]:
     """Return each account or tag (``by``) that two months ``YYYY-MM`` have, in code-point order; of one account only, if given."""
-    totals = _by_account if by == ACCOUNT else _by_tag
-    earlier, later = (totals(connection, month, account) for month in (before, after))
+    earlier, later = (_by_account if by == ACCOUNT else _by_tag)(connection, before, after, account)
     return [
         ComparedMonths(name, earlier.get(name, NOTHING), later.get(name, NOTHING))
         for name in sorted(earlier.keys() | later.keys())
@@ -111,23 +110,31 @@ def largest_change_first(compared: Sequence[ComparedMonths], measure: str) -> li
     return sorted(compared, key=lambda each: (-abs(each.change(measure)), each.name))
 
 
-def _by_account(connection: Connection, month: str, account: str | None) -> dict[str, BillingTotals]:
-    wanted = [BILLING.c.period == month, *_of_account(BILLING, account)]
-    rows = connection.execute(select(BILLING.c.account, *(BILLING.c[name] for name in TOTALS)).where(*wanted))
-    return {row[0]: BillingTotals(*map(int, row[1:])) for row in rows.all()}
+_Totals = dict[str, BillingTotals]
 
 
-def _by_tag(connection: Connection, month: str, account: str | None) -> dict[str, BillingTotals]:
-    found: dict[str, BillingTotals] = {}
+def _by_account(connection: Connection, before: str, after: str, account: str | None) -> tuple[_Totals, _Totals]:
+    """Return the totals of two months by account."""
+    wanted = [BILLING.c.period.in_([before, after]), *_of_account(BILLING, account)]
+    columns = [BILLING.c.period, BILLING.c.account, *(BILLING.c[name] for name in TOTALS)]
+    found: dict[str, _Totals] = {before: {}, after: {}}
+    for month, name, *totals in connection.execute(select(*columns).where(*wanted)).all():
+        found[month][name] = BillingTotals._make(map(int, totals))
+    return found[before], found[after]
+
+
+def _by_tag(connection: Connection, before: str, after: str, account: str | None) -> tuple[_Totals, _Totals]:
+    """Return the totals of two months by tag, read at once: the rollup is in the order of other months, so all of it is read."""
+    found: dict[str, _Totals] = {before: {}, after: {}}
     posted = {name: POSTINGS.c[name] for name in TOTALS}
     for table, columns in ((CDRS_ROLLUP, _OF_THE_ROLLUP), (POSTINGS, posted)):
         totals = [func.coalesce(func.sum(columns[name]), 0) for name in TOTALS]
-        wanted = [table.c.period == month, *_of_account(table, account)]
-        rows = connection.execute(select(table.c.tag, *totals).where(*wanted).group_by(table.c.tag))
-        for tag, *values in rows.all():
-            totals_of_tag = BillingTotals._make(map(int, values))
-            found[tag] = found[tag].plus(totals_of_tag) if tag in found else totals_of_tag
-    return found
+        wanted = [table.c.period.in_([before, after]), *_of_account(table, account)]
+        keys = (table.c.period, table.c.tag)
+        for month, tag, *values in connection.execute(select(*keys, *totals).where(*wanted).group_by(*keys)).all():
+            totals_of_tag, known = BillingTotals._make(map(int, values)), found[month]
+            known[tag] = known[tag].plus(totals_of_tag) if tag in known else totals_of_tag
+    return found[before], found[after]
 
 
 def _of_account(table: Table, account: str | None) -> list[ColumnElement[bool]]:

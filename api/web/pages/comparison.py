@@ -16,7 +16,7 @@ from projections.queries import month_comparison as comparing
 from projections.queries.month_comparison import COMPARED_BY, MEASURES, TAG, month_before
 from projections.queries.text_patterns import write_exactly
 
-ROWS = 50
+ROWS = 25  # Of three lines each.
 PRICE = "price"
 LABELS = dict(zip(MEASURES, ("Calls", "Minutes", "Cost", "Price", "Margin"), strict=True))
 
