@@ -105,11 +105,11 @@ def _counted(  # noqa: PLR0917 - who asks, for what, and how it is counted
     count: Callable[[], Result],
 ) -> Result | None:
     """Count calls: on the page what is quick, in its fragment up to so many (None: any number), and all once somebody asks for it."""
-    if request.query_params.get(WHOLE):
-        return count()
-    if not request.url.path.startswith("/fragments/"):
+    if _is_page(request):
         return read_by_page(room, count)
-    is_too_much = most is not None and are_more_calls(room.connection, selection, span, most, room.ledger.timezone)
+    if most is None or request.query_params.get(WHOLE):
+        return count()
+    is_too_much = are_more_calls(room.connection, selection, span, most, room.ledger.timezone)
     return None if is_too_much else count()
 
 
