@@ -107,7 +107,7 @@ def close_month(
         if expected and closing_fingerprint(seen.blockers, seen.charges, seen.months) != expected:
             raise ChangedMeanwhile(CHANGED)
         if seen.blockers and accept is None:
-            return ClosingResult(period, seen.blockers, 0, seen.suspects_alone, seen.charges, seen.months)
+            return seen.result()
         seen, change = _look_at_rest(ledger, store, seen)
         if change is not _Change.NONE:
             continue
@@ -121,7 +121,7 @@ def close_month(
                 charged = list(charge_entries(session.position + 1, seen.charges, by))
                 books = [each.closed_with(charged) for each in seen.books]
                 position = session.close_month(period, accepted, books, seen.charges)
-                return ClosingResult(period, seen.blockers, position, seen.suspects_alone, seen.charges, seen.months)
+                return seen.result(position)
     msg = f"{period} is not closed after {ATTEMPTS_MAX} attempts: {change.value}. Try again"
     raise CommandRejected(msg)
 
@@ -157,6 +157,10 @@ class _Seen(NamedTuple):
     charges: list[AccountCharge]
     suspects_alone: int
     months: list[tuple[str, BillingTotals]]
+
+    def result(self, position: int = 0) -> ClosingResult:
+        """Return it as what was found, closed at a position or, for 0, not closed."""
+        return ClosingResult(self.period, self.blockers, position, self.suspects_alone, self.charges, self.months)
 
 
 def _look(ledger: Ledger, store: ReadStore, period: str) -> _Seen:

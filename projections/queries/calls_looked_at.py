@@ -1,8 +1,9 @@
 """How many calls a page about traffic has to look at: it looks at very many on request alone."""
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, func
 
 from projections.queries.conditions import conditions
+from projections.queries.counted_rows import CountedRows
 from projections.queries.selection import Selection
 from projections.queries.time_steps import TimeSpan
 from projections.schema.tables import CALLS
@@ -27,5 +28,4 @@ def are_more_calls(connection: Connection, selection: Selection, span: TimeSpan,
     name = next((name for name in _INDEXED if getattr(selection, name) is not None), None)
     by_index = {} if name is None else {name: getattr(selection, name), "line_rule": selection.line_rule}
     within = Selection(since=span.since, until=span.until, **by_index)
-    one_more = select(literal(1)).select_from(CALLS).where(*conditions("calls", within, timezone))
-    return connection.execute(one_more.offset(calls).limit(1)).first() is not None
+    return CountedRows(CALLS, conditions("calls", within, timezone), func.count()).has_more(connection, calls)

@@ -22,7 +22,7 @@ from projections.queries import call_health as calls
 from projections.queries import time_points as moments
 from projections.queries.call_health import STALE
 from projections.queries.selection import ColumnPattern, OverdueFilter, Selection, read_model, table_of
-from projections.queries.text_patterns import ANY, LAST, HasSeparators, TextPattern, read_pattern
+from projections.queries.text_patterns import ANY, LAST, WRITTEN_BETWEEN, HasSeparators, TextPattern, read_pattern
 from projections.queries.time_points import Moment, SelectionError
 from projections.schema.column_kinds import ColumnKind, column_kind
 from projections.schema.read_models import TABLES
@@ -32,9 +32,7 @@ STATES = (call.IN_PROGRESS, call.ENDED)
 # Filters for the exact text of the column of the same name.
 PLAIN = ("tag", "account", "disposition", "state", "kind", "about", "reason")
 CHOICES = {"disposition": DISPOSITIONS, "state": STATES, "flag": (*FLAGS, VOIDED, "")}
-# What people write between the digits of a number.
-_WRITTEN_BETWEEN = " -.()"
-_NO_SEPARATORS = dict.fromkeys(map(ord, _WRITTEN_BETWEEN))
+_NO_SEPARATORS = dict.fromkeys(map(ord, WRITTEN_BETWEEN))
 NUMBER = "number"
 # Filters that take a pattern, such as ``dept-*``.
 PATTERNED = ("tag", NUMBER)
@@ -156,7 +154,7 @@ def _numbered(model: str, number: str, rule: int) -> ColumnElement[bool]:
 
 
 def _without_separators(column: Any) -> Any:
-    for character in _WRITTEN_BETWEEN:
+    for character in WRITTEN_BETWEEN:
         column = func.replace(column, character, "")
     return column
 

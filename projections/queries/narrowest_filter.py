@@ -14,7 +14,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from domain.calls import call
 from projections.queries.conditions import NUMBER, columns_used, conditions, on_source
-from projections.queries.pattern_values import narrowed
+from projections.queries.pattern_values import column_of, narrowed
 from projections.queries.selection import Selection, read_model, table_of
 from projections.schema.tables import CDRS
 
@@ -184,11 +184,11 @@ def _patterns(model: str, selection: Selection, timezone: str, wanted: Wanted) -
     """Return the filters by patterns. Those that get here let many rows pass, so in the order of time no index is taken for them."""
     found = []
     for each in selection.fits or ():
-        name = "src" if each.name == NUMBER else each.name
-        narrow = None if wanted is Wanted.FIRST_IN_TIME else narrowed(table_of(model).c[name], each)
+        column = column_of(table_of(model), each)
+        narrow = None if wanted is Wanted.FIRST_IN_TIME else narrowed(column, each)
         own = conditions(model, Selection(fits=(each,)), timezone)
         sought = [] if narrow is None else [narrow]
-        found.append(_Filter(sought, own, f"by_{name}", has_times=False, is_in_order=False, is_pattern=True))
+        found.append(_Filter(sought, own, f"by_{column.name}", has_times=False, is_in_order=False, is_pattern=True))
     return found
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 from projections.queries.conditions import NUMBER, conditions
 from projections.queries.key_page import KeyPage
 from projections.queries.narrowest_filter import without_index
-from projections.queries.pattern_values import narrowed
+from projections.queries.pattern_values import column_of, narrowed
 from projections.queries.selection import Selection, table_of
 from projections.schema.rollups import ROLLUPS
 
@@ -28,7 +28,7 @@ def pattern_page(
         return None
     table, is_sqlite = table_of(model), connection.dialect.name == "sqlite"
     for each in sorted(selection.fits, key=lambda each: each.name != NUMBER):
-        column = table.c["src" if each.name == NUMBER else each.name]
+        column = column_of(table, each)
         narrow = narrowed(column, each)
         if narrow is None:
             continue

@@ -7,7 +7,7 @@ all rows.
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import Column, ColumnElement, Connection, and_, func, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, literal, select
 
 from projections.queries.conditions import NUMBER, number_pattern
 from projections.queries.selection import ColumnPattern, Selection, table_of
@@ -29,6 +29,11 @@ def with_known_values(connection: Connection, model: str, selection: Selection) 
     return structs.replace(selection, fits=known)
 
 
+def column_of(table: Table, wanted: ColumnPattern) -> Column[Any]:
+    """Return the column that a pattern is about."""
+    return table.c["src" if wanted.name == NUMBER else wanted.name]
+
+
 def narrowed(column: Column[Any], wanted: ColumnPattern) -> ColumnElement[bool] | None:
     """Return the condition by which an index finds the texts that fit, or some more; None if it cannot."""
     if wanted.values is not None:
@@ -44,7 +49,7 @@ def _as_stored(wanted: ColumnPattern) -> TextPattern:
 
 def _values(connection: Connection, model: str, wanted: ColumnPattern) -> tuple[str, ...] | None:
     pattern = _as_stored(wanted)
-    column = table_of(model).c["src" if wanted.name == NUMBER else wanted.name]
+    column = column_of(table_of(model), wanted)
     if pattern.beginning:
         return _beginning(connection, column, pattern)
     if wanted.name != NUMBER:

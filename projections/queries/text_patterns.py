@@ -11,6 +11,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 ANY = "*"
+# What people write between the digits of a number; the hyphen first, as a set of characters in a pattern has to have it.
+WRITTEN_BETWEEN = "- .()"
 _ESCAPED = r"\*"
 _SPLIT = re.compile(r"(\\\*|\*)")
 
@@ -78,7 +80,7 @@ def _like(element: FitsPattern, compiler: Any, **options: Any) -> str:
 
 
 class HasSeparators(FunctionElement[bool]):
-    """Whether a column has what people write between the digits of a number, or before them."""
+    """Whether a column has what people write between the digits of a number, or the plus before them."""
 
     type = Boolean()
     name = "has_separators"
@@ -87,12 +89,12 @@ class HasSeparators(FunctionElement[bool]):
 
 @compiles(HasSeparators, "sqlite")
 def _glob_any(element: HasSeparators, compiler: Any, **options: Any) -> str:
-    return f"({compiler.process(element.clauses, **options)} GLOB '*[-+ .()]*')"
+    return f"({compiler.process(element.clauses, **options)} GLOB '*[{WRITTEN_BETWEEN}+]*')"
 
 
 @compiles(HasSeparators, "postgresql")
 def _match_any(element: HasSeparators, compiler: Any, **options: Any) -> str:
-    return f"({compiler.process(element.clauses, **options)} ~ '[-+ .()]')"
+    return f"({compiler.process(element.clauses, **options)} ~ '[{WRITTEN_BETWEEN}+]')"
 
 
 class LastCharacters(FunctionElement[str]):

@@ -4,6 +4,7 @@ These are their fragments, the live page's stream, and the page that a redirect 
 """
 
 from collections import OrderedDict
+from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote
 
 from domain import times
@@ -16,6 +17,7 @@ LIVE_PAGE, LIVE_STREAM = "/", "/live/events"
 BESIDE_FILTERS = frozenset({"sort", "cols", "cursor", "page", "whole", "min_position", "by", "measure", "scale"})
 PAGES_ELSEWHERE = {"operator-events": "/events", "quality": "/traffic/quality"}
 
+Key = TypeVar("Key")
 View = tuple[str, str, str, tuple[tuple[str, str], ...]]
 
 
@@ -29,20 +31,22 @@ class PageViews:
 
     def add_opened(self, who: str, how: str, to: SplitResult, now: int) -> None:
         """Note that a redirect opens a page of ours at a time: the request for it, which follows, is no view of its own."""
-        self._opened[who, how, unquote(to.path), to.query] = now
-        if len(self._opened) > KEPT_MAX:
-            self._opened.popitem(last=False)
+        _note(self._opened, (who, how, unquote(to.path), to.query), now)
 
     def add(self, who: str, how: str, path: str, query: str, now: int) -> bool:
         """Note a view at a time (microseconds, UTC); return whether it belongs to one that was noted just before."""
         if path.startswith((FRAGMENTS, LIVE_STREAM)):
             return _is_recent(self._seen.get((who, how, *_page_of(path.removeprefix(FRAGMENTS), query))), now)
         view = (who, how, path, _filters(path, query))
-        self._seen[view] = now
-        self._seen.move_to_end(view)
-        if len(self._seen) > KEPT_MAX:
-            self._seen.popitem(last=False)
+        _note(self._seen, view, now)
         return _is_recent(self._opened.pop((who, how, path, query), None), now)
+
+
+def _note(noted: OrderedDict[Key, int], key: Key, now: int) -> None:
+    noted[key] = now
+    noted.move_to_end(key)
+    if len(noted) > KEPT_MAX:
+        noted.popitem(last=False)
 
 
 def _is_recent(at: int | None, now: int) -> bool:

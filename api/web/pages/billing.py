@@ -163,9 +163,8 @@ def compare_spans(room: ReadSession, span: DateRange, account: str | None) -> li
     now = overview.totals_by_account(room.connection, str(span.first), str(span.last), account)
     earlier = overview.totals_by_account(room.connection, str(before.first), str(before.last), account)
     accounts = [AccountTotals(name, now.get(name, NOTHING), earlier.get(name)) for name in now.keys() | earlier.keys()]
-    return sorted(
-        accounts, key=lambda each: (each.now.price, each.name), reverse=True
-    )  # As the file of a month has them.
+    # As the file of a month has them.
+    return sorted(accounts, key=lambda each: (each.now.price, each.name), reverse=True)
 
 
 def _before(accounts: list[AccountTotals]) -> BillingTotals | None:
