@@ -127,8 +127,10 @@ class Postgres:
 
     def kill_backends(self, url: str) -> int:
         """Cut every connection to a database, as an administrator or a failing network would; return how many."""
+        # The server's own workers, such as those of autovacuum, are no connections.
         found = self.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", self.name_of(url)
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+            self.name_of(url),
         )
         return len(found)
 
